@@ -1,0 +1,84 @@
+"""polyculture: how alike is a set of models, why, whom it hurts, what breaks it, and which few to keep.
+
+    import polyculture as pc
+
+    audit = pc.audit(pc.read("predictions.csv"))
+    print(audit.sentence)                      # 12 models; they fail like 2.31 [2.18, 2.45].
+    pc.report(audit, "page.html")
+
+Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Interval. Verbs: train, predict, read, audit, report.
+Everything is loaded on first use, so ``import polyculture`` is quick and never loads torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from polyculture.errors import FileError, InputError, MissingExtraError, PolycultureError, TrainingError
+
+if TYPE_CHECKING:
+    from polyculture.auditing import audit as audit
+    from polyculture.dataset import Dataset as Dataset
+    from polyculture.dataset import Split as Split
+    from polyculture.population import Population as Population
+    from polyculture.predictions import Predictions as Predictions
+    from polyculture.reading import read as read
+    from polyculture.recipe import Recipe as Recipe
+    from polyculture.reporting import report as report
+    from polyculture.results import Audit as Audit
+    from polyculture.stats import Interval as Interval
+    from polyculture.training import load_problem as load_problem
+    from polyculture.training import predict as predict
+    from polyculture.training import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Recipe": "recipe",
+    "Dataset": "dataset",
+    "Split": "dataset",
+    "Population": "population",
+    "Predictions": "predictions",
+    "Audit": "results",
+    "Interval": "stats",
+    "audit": "auditing",
+    "read": "reading",
+    "report": "reporting",
+    "train": "training",
+    "predict": "training",
+    "load_problem": "training",
+}
+
+__all__ = [
+    "Audit",
+    "Dataset",
+    "FileError",
+    "InputError",
+    "Interval",
+    "MissingExtraError",
+    "PolycultureError",
+    "Population",
+    "Predictions",
+    "Recipe",
+    "Split",
+    "TrainingError",
+    "audit",
+    "load_problem",
+    "predict",
+    "read",
+    "report",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"polyculture.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'polyculture' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

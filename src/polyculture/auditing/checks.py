@@ -1,0 +1,203 @@
+"""What does it come to, and what must the reader beware of? Each check says one thing, or nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from polyculture.measures.counts import PairCounts
+from polyculture.measures.effective import Effective
+from polyculture.predictions import Predictions
+from polyculture.results import Finding, Pairwise, Rung, Severity, Standing, Systemic
+
+LABEL_ERRORS = 0.033
+"""Share of wrong labels in ten well-known test sets, on average at least (Northcutt et al. 2021)."""
+ALIKE = 0.999
+FEW_INFORMATIVE, FEW_CLUSTERS = 30, 40
+
+
+@dataclass(frozen=True, eq=False)
+class Chapters:
+    """What the checks look at: the chapters of an audit and what they were made from."""
+
+    predictions: Predictions
+    counts: PairCounts
+    rung: Rung
+    effective: Effective
+    standing: Standing
+    pairwise: Pairwise
+    systemic: Systemic
+    shifts: pd.DataFrame
+    clusters: int | None
+
+
+def findings(chapters: Chapters) -> tuple[Finding, ...]:
+    """All findings, most severe first, in the order of their codes within a severity."""
+    rank: dict[Severity, int] = {"alert": 0, "warning": 1, "note": 2}
+    found = [f for check in CHECKS for f in check(chapters)]
+    return tuple(sorted(found, key=lambda f: (bool(f.reason), rank[f.severity], f.code)))
+
+
+def _homogenization(c: Chapters) -> Iterator[Finding]:
+    n, m = c.rung.n_eff, c.effective.n_models
+    title = "effective number of models"
+    if not n.defined:
+        yield Finding("PC001", title, "The effective number of models is undefined.", reason=n.reason)
+        return
+    alike = n.high < m / 2
+    severity: Severity = "alert" if alike and n.estimate < m / 4 else "warning" if alike else "note"
+    yield Finding(
+        "PC001",
+        title,
+        f"{m} models fail like {n.format()} independent ones, given {c.rung.given} "
+        f"(mean error covariance over variance ρ = {c.rung.rho.format('.3f')}, test of independence p {_p(c.rung.p)}).",
+        severity,
+    )
+
+
+def _systemic(c: Chapters) -> Iterator[Finding]:
+    s = c.systemic
+    title = "systemic failure"
+    if not s.rate.defined:
+        yield Finding(
+            "PC002", title, "The share of instances that every model fails is undefined.", reason=s.rate.reason
+        )
+        return
+    count = int(s.observed[-1])
+    null = f"{_rate(s.expectation)} if they failed independently"
+    if s.expectation_raw != s.expectation:
+        null += f" given the true class ({_rate(s.expectation_raw)} at their overall error rates)"
+    yield Finding(
+        "PC002",
+        title,
+        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {s.rate.estimate:.2%} "
+        f"[{s.rate.low:.2%}, {s.rate.high:.2%}]. It would be {null}; exact p {_p(s.p)}.",
+        "alert" if s.p < 0.01 and count >= 10 else "warning" if s.p < 0.05 else "note",
+    )
+
+
+def _twins(c: Chapters) -> Iterator[Finding]:
+    answers = c.counts.same_answer
+    same = answers if answers is not None else c.counts.n11 + c.counts.n00
+    a, b = np.nonzero(np.triu((same > ALIKE * c.counts.n) & (c.counts.n >= 200), 1))
+    if len(a):
+        names = c.pairwise.models
+        shown = "; ".join(f"{names[i]} and {names[j]}" for i, j in list(zip(a, b, strict=True))[:5])
+        yield Finding(
+            "PC003",
+            "the same model twice?",
+            f"{len(a)} pair{'s' if len(a) > 1 else ''} of models answer{'s' if len(a) == 1 else ''} alike on more than "
+            f"99.9 % of their instances: {shown}{'; …' if len(a) > 5 else ''}.",
+            "warning",
+        )
+
+
+def _constant(c: Chapters) -> Iterator[Finding]:
+    left_out = [name for name, ok in zip(c.pairwise.models, c.effective.informative, strict=True) if not ok]
+    if left_out:
+        yield Finding(
+            "PC004",
+            "models that carry no information",
+            f"{len(left_out)} of {len(c.pairwise.models)} models are right or wrong everywhere and are left out of "
+            f"the effective number: {', '.join(left_out[:5])}{', …' if len(left_out) > 5 else ''}.",
+            "note",
+        )
+
+
+def _informative(c: Chapters) -> Iterator[Finding]:
+    if c.effective.n_info < FEW_INFORMATIVE:
+        yield Finding(
+            "PC005",
+            "few informative instances",
+            f"The variance of the failure count rests on about {c.effective.n_info:.0f} instances; "
+            f"below {FEW_INFORMATIVE} the interval is too narrow.",
+            "warning",
+        )
+
+
+def _clusters(c: Chapters) -> Iterator[Finding]:
+    if c.clusters is not None and c.clusters < FEW_CLUSTERS:
+        yield Finding(
+            "PC006",
+            "few clusters",
+            f"The instances fall into {c.clusters} clusters; below {FEW_CLUSTERS} "
+            "cluster-aware intervals are too narrow.",
+            "warning",
+        )
+
+
+def _missing(c: Chapters) -> Iterator[Finding]:
+    observed = c.predictions.observed
+    if observed is None:
+        return
+    answered = observed.sum(axis=0)
+    rate, error = observed.mean(axis=0), c.predictions.wrong.sum(axis=0) / np.maximum(answered, 1)
+    used = answered > 0
+    varies = used.sum() > 2 and rate[used].std() > 0 and error[used].std() > 0
+    r = float(np.corrcoef(rate[used], error[used])[0, 1]) if varies else math.nan
+    goes_with = abs(r) > 0.1
+    tail = (
+        f" Cells are missing where instances are {'harder' if r < 0 else 'easier'} (r = {r:.2f}): the numbers speak of "
+        "another population of instances than the table's."
+        if goes_with
+        else ""
+    )
+    yield Finding(
+        "PC007",
+        "missing cells",
+        f"{1 - observed.mean():.1%} of the cells are missing; pairs are compared on the instances that both "
+        f"answered.{tail}",
+        "warning" if goes_with else "note",
+    )
+
+
+def _shifts(c: Chapters) -> Iterator[Finding]:
+    if len(c.shifts) < 2:
+        return
+    start = c.shifts.iloc[0]
+    worst = c.shifts.iloc[1:].sort_values("all_wrong").iloc[-1]
+    yield Finding(
+        "PC008",
+        "alikeness under shift",
+        f"From the unshifted test to {worst['shift']} at severity {worst['severity']:g} the share of instances that "
+        f"every model fails goes from {start['all_wrong']:.2%} to {worst['all_wrong']:.2%}, mean accuracy from "
+        f"{start['accuracy']:.1%} to {worst['accuracy']:.1%} and n_eff from {start['n_eff']:.2f} to "
+        f"{worst['n_eff']:.2f}.",
+        "warning" if worst["all_wrong"] > 2 * max(start["all_wrong"], 1 / start["n"]) else "note",
+    )
+
+
+def _apart(c: Chapters) -> Iterator[Finding]:
+    s = c.standing
+    if s.pairs_tested:
+        yield Finding(
+            "PC009",
+            "performance convergence",
+            f"{s.pairs_apart:,} of {s.pairs_tested:,} pairs of models can be told apart by accuracy "
+            f"({s.pairs_apart / s.pairs_tested:.0%}; McNemar, false discovery rate 5 %).",
+        )
+
+
+def _p(p: float) -> str:
+    return "undefined" if math.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.2%}" if rate >= 5e-5 else "less than 0.005%" if rate > 0 else "0%"
+
+
+CHECKS: tuple[Callable[[Chapters], Iterator[Finding]], ...] = (
+    _homogenization,
+    _systemic,
+    _twins,
+    _constant,
+    _informative,
+    _clusters,
+    _missing,
+    _shifts,
+    _apart,
+)

@@ -1,0 +1,86 @@
+"""What is learned from and tested on: inputs, labels, and what is known about each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int, Shaped
+
+from polyculture.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Instances with labels.
+
+    Parameters
+    ----------
+    inputs : n × anything (images are n × height × width or n × height × width × channels, tables n × features).
+    labels : class code of each instance, in 0 … len(classes) − 1.
+    classes : what each code stands for.
+    instances : one row per instance, indexed by instance id; its columns are what is known about the instance
+        (groups, clusters). Made up as 0 … n − 1 when left out.
+    name : what to call it in reports.
+    """
+
+    inputs: Shaped[np.ndarray, "n ..."]
+    labels: Int[np.ndarray, " n"]
+    classes: tuple[str, ...]
+    instances: pd.DataFrame = field(default_factory=pd.DataFrame)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if len(self.inputs) != n:
+            raise InputError(f"{len(self.inputs)} inputs but {n} labels", "as many labels as inputs")
+        if n and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
+            raise InputError(
+                f"labels run from {self.labels.min()} to {self.labels.max()} but there are {len(self.classes)} classes",
+                f"codes in 0 … {len(self.classes) - 1}",
+            )
+        if self.instances.empty and len(self.instances) != n:
+            object.__setattr__(self, "instances", pd.DataFrame(index=pd.RangeIndex(n, name="instance")))
+        if len(self.instances) != n:
+            raise InputError(f"{len(self.instances)} instance rows but {n} labels", "one row per instance")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Int[np.ndarray, " k"]) -> Dataset:
+        """The instances at these positions, in this order; positions may repeat."""
+        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], instances=self.instances.iloc[rows])
+
+    def with_inputs(self, inputs: np.ndarray, name: str | None = None) -> Dataset:
+        """The same instances seen differently (noisier, rotated, …)."""
+        return replace(self, inputs=inputs, name=self.name if name is None else name)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A dataset cut in three, and test sets that differ from it on purpose.
+
+    Parameters
+    ----------
+    train : what models learn from.
+    selection : what choices among models are made on.
+    test : what is reported; never used for fitting or choosing.
+    shifted : the test instances under graded shifts, by name such as ``"noise@3"`` (kind @ severity).
+    """
+
+    train: Dataset
+    selection: Dataset
+    test: Dataset
+    shifted: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """How many instances each part has, for records and reports."""
+        return {
+            "train": len(self.train),
+            "selection": len(self.selection),
+            "test": len(self.test),
+            "shifted": sorted(self.shifted),
+        }

@@ -1,0 +1,61 @@
+"""What can go wrong, as a tree.
+
+    PolycultureError
+    ├── InputError          a value, column or option that was handed in cannot be used
+    ├── FileError           a file or folder cannot be read or written
+    ├── TrainingError       a recipe cannot be trained
+    └── MissingExtraError   a package of an optional extra is not installed
+
+Every error says three things in one line: what was wrong (with the value), what was expected, and the cure.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PolycultureError(Exception):
+    """Base of every error that polyculture raises on purpose.
+
+    Parameters
+    ----------
+    wrong : what was wrong, with the offending value.
+    expected : what would have been accepted.
+    cure : what the user can do next.
+    """
+
+    def __init__(self, wrong: str, expected: str = "", cure: str = "") -> None:
+        self.wrong, self.expected, self.cure = wrong, expected, cure
+        sentences = [wrong, f"expected {expected}" if expected else "", cure]
+        line = "; ".join(s.strip().rstrip(".;") for s in sentences if s)
+        super().__init__(line if line.endswith("?") else line + ".")
+
+
+class InputError(PolycultureError, ValueError):
+    """A value, column or option that was handed in cannot be used."""
+
+
+class FileError(PolycultureError, OSError):
+    """A file or folder cannot be read or written."""
+
+
+class TrainingError(PolycultureError, RuntimeError):
+    """A recipe cannot be trained."""
+
+
+class MissingExtraError(PolycultureError, ImportError):
+    """A package of an optional extra is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the package {package!r} is not installed", "", f'pip install "polyculture[{extra}]"')
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Words for an error about an unknown name: the near ones, or else all of them."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"known: {shown}" if names else "there are none"

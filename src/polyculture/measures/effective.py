@@ -1,0 +1,307 @@
+"""As how many independent models do these models fail? One number for the set, with what its interval needs.
+
+The variance of the number of models that fail on an instance is compared with what it would be if the models failed
+independently with the same error rates: D, the design effect. The set fails like n_eff = M/D independent models, and
+rho = (D − 1)/(M − 1) is the mean error covariance in units of the mean error variance, comparable between sets of
+different size. Given strata (the true classes), all variances are within strata.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr
+
+BLOCK = 8192
+"""Instances turned into floats at a time."""
+
+TOO_FEW_MODELS = "fewer than two models have both right and wrong answers"
+NO_VARIATION = "no model is both right and wrong within any stratum"
+NO_PAIRS = "no two models share two instances"
+COMPLEMENTARY = "errors are perfectly complementary"
+
+
+@dataclass(frozen=True, eq=False)
+class Effective:
+    """The effective number of independent models in a set, and what stats needs for its interval.
+
+    Parameters
+    ----------
+    informative : models with both right and wrong answers; the others carry no information and are left out of all.
+    design_effect : D, observed over independent variance of the failure count; nan where undefined.
+    influence : effect of each instance on D: raising its weight from 1 to 1 + ε adds ε·influence/(instances used);
+        nan on instances that were not used because they are alone in their stratum.
+    n_info : instances that carry the variance, (Σk²)²/Σk⁴ over centred failure counts k; below 30 beware of intervals.
+    z : permutation z of D = 1 against D > 1, asymptotically standard normal if the models fail independently
+        (within strata).
+    strata_dropped : strata with a single instance, which say nothing about variances.
+    pairs_dropped : pairs of informative models without two common instances, left out of the mean covariance.
+    reason : why D is undefined or n_eff infinite; empty otherwise.
+    """
+
+    informative: Bool[np.ndarray, " m"]
+    design_effect: float
+    influence: Float[np.ndarray, " n"]
+    n_info: float
+    z: float
+    strata_dropped: int = 0
+    pairs_dropped: int = 0
+    reason: str = ""
+
+    @property
+    def n_models(self) -> int:
+        """Informative models, M."""
+        return int(self.informative.sum())
+
+    @property
+    def n_eff(self) -> float:
+        """M/D: this many independent models of the same accuracies would vary as much; inf where D is 0 or less."""
+        if math.isnan(self.design_effect):
+            return math.nan
+        return self.n_models / self.design_effect if self.design_effect > 0 else math.inf
+
+    @property
+    def rho(self) -> float:
+        """(D − 1)/(M − 1): mean error covariance over mean error variance, 0 if independent, 1 for copies."""
+        return (self.design_effect - 1) / (self.n_models - 1) if self.n_models > 1 else math.nan
+
+    @property
+    def p_value(self) -> float:
+        """One-sided p-value of `z`: how surprising so much alikeness is among independent models."""
+        return float(ndtr(-self.z))
+
+
+def effective(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None = None,
+    observed: Bool[np.ndarray, "m n"] | None = None,
+) -> Effective:
+    """As how many independent models the given ones fail.
+
+    With missing cells, D = 1 + (M − 1) × mean covariance / mean variance over what each pair or model was observed on.
+    That is unbiased only if cells are missing at random. Takes O(m n), and an m × m matrix only with missing cells.
+
+    Parameters
+    ----------
+    wrong : where a model is wrong; what stands in unobserved cells is ignored.
+    strata : code of the group, such as the true class, within which variances are taken; all one group where None.
+    observed : where an outcome is known; everywhere where None.
+
+    Fewer than two informative models: all nan. D ≤ 0: `n_eff` is inf. Source: Kish 1965, design effect of clusters.
+    """
+    n = wrong.shape[1]
+    if observed is not None and observed.all():
+        observed = None
+    groups = _Groups.of(np.zeros(n, np.int64) if strata is None else strata)
+    if observed is None:
+        errors = wrong.sum(axis=1)
+        informative = (errors > 0) & (errors < n)
+    else:
+        wrong = wrong & observed
+        informative = wrong.any(axis=1) & (observed & ~wrong).any(axis=1)
+    if informative.sum() < 2:
+        nothing = np.full(n, np.nan)
+        return Effective(informative, math.nan, nothing, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS)
+    if not informative.all():
+        wrong = wrong[informative]
+        observed = None if observed is None else observed[informative]
+    moments = _complete(wrong, groups) if observed is None else _pairwise(wrong, observed, groups)
+    return _finish(informative, moments, groups)
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Instances by stratum: `code` in 0 … len(size) − 1, and `order` that puts the strata one after another."""
+
+    code: Int[np.ndarray, " n"]
+    size: Int[np.ndarray, " s"]
+
+    @classmethod
+    def of(cls, strata: Int[np.ndarray, " n"]) -> _Groups:
+        _, code, size = np.unique(strata, return_inverse=True, return_counts=True)
+        return cls(code.astype(np.int64), size.astype(np.int64))
+
+    @property
+    def singletons(self) -> int:
+        return int((self.size == 1).sum())
+
+    @property
+    def unbiased(self) -> Float[np.ndarray, " s"]:
+        """n/(n − 1) per stratum; 0 for those that are dropped."""
+        out: Float[np.ndarray, " s"] = np.where(self.size > 1, self.size / np.maximum(self.size - 1, 1), 0.0)
+        return out
+
+    @property
+    def used(self) -> int:
+        """Instances that are not alone in their stratum."""
+        return int(self.size[self.size > 1].sum())
+
+    def positions(self) -> Iterator[Int[np.ndarray, " k"]]:
+        """Instances of every stratum that is not dropped."""
+        parts = np.split(np.argsort(self.code, kind="stable"), np.cumsum(self.size)[:-1])
+        return (part for part in parts if len(part) > 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """D, its influence (not yet blanked), centred failure counts, and the permutation z."""
+
+    design_effect: float
+    influence: Float[np.ndarray, " n"]
+    centred: Float[np.ndarray, " n"]
+    z: float
+    reason: str = ""
+    pairs_dropped: int = 0
+
+
+def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> Effective:
+    squares = moments.centred**2
+    n_info = float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
+    influence = np.where(groups.size[groups.code] > 1, moments.influence, np.nan)
+    reason = moments.reason or (COMPLEMENTARY if moments.design_effect <= 0 else "")
+    return Effective(
+        informative,
+        moments.design_effect,
+        influence,
+        n_info,
+        moments.z,
+        groups.singletons,
+        moments.pairs_dropped,
+        reason,
+    )
+
+
+def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
+    """Every cell known: from the failure count of each instance and the error count of each model in each stratum."""
+    n, code, size, unbiased = wrong.shape[1], groups.code, groups.size, groups.unbiased
+    failures = wrong.sum(axis=0, dtype=np.int64)
+    errors = np.stack([np.bincount(code[row], minlength=len(size)) for row in wrong])
+    rates = errors / size
+    centred = failures - (np.bincount(code, weights=failures) / size)[code]
+    centred[size[code] == 1] = 0.0
+    own = np.empty(n)
+    for start in range(0, n, BLOCK):
+        here = slice(start, start + BLOCK)
+        deviation = wrong[:, here] - rates[:, code[here]]
+        own[here] = np.einsum("mn,mn->n", deviation, deviation)
+    correction = unbiased[code]
+    above, below = correction * centred**2, correction * own
+    if not below.any():
+        return _Moments(math.nan, np.full(n, math.nan), centred, math.nan, NO_VARIATION)
+    design_effect = float(above.sum() / below.sum())
+    influence = (above - design_effect * below) * (groups.used / below.sum())
+    squares = errors * (1 - rates)  # (n − 1) × variance, of a model in a stratum
+    excess = (np.bincount(code, weights=centred**2) - squares.sum(axis=0))[size > 1].sum() / 2
+    spread = (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)) / 2 / np.maximum(size - 1, 1)
+    variance = float(spread[size > 1].sum())
+    return _Moments(design_effect, influence, centred, excess / math.sqrt(variance) if variance > 0 else math.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class _Common:
+    """One stratum's counts on the instances that two models share: how many, the row's errors, the joint errors."""
+
+    n: Float[np.ndarray, "m m"]
+    row_wrong: Float[np.ndarray, "m m"]
+    both_wrong: Float[np.ndarray, "m m"]
+
+    @property
+    def enough(self) -> Bool[np.ndarray, "m m"]:
+        return self.n > 1
+
+    @property
+    def unbiased(self) -> Float[np.ndarray, "m m"]:
+        """n/(n − 1); 0 where a covariance is not defined."""
+        out: Float[np.ndarray, "m m"] = np.where(self.enough, self.n / np.maximum(self.n - 1, 1), 0.0)
+        return out
+
+    @property
+    def rate(self) -> Float[np.ndarray, "m m"]:
+        """The row's error rate on what it shares with the column."""
+        out: Float[np.ndarray, "m m"] = self.row_wrong / np.maximum(self.n, 1)
+        return out
+
+    @property
+    def scatter(self) -> Float[np.ndarray, "m m"]:
+        """Sum of products of deviations, n × biased covariance."""
+        out: Float[np.ndarray, "m m"] = self.both_wrong - self.row_wrong * self.rate.T
+        return out
+
+
+def _common(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], at: Int[np.ndarray, " k"]) -> _Common:
+    m = len(wrong)
+    n, row_wrong, both_wrong = np.zeros((3, m, m))
+    for start in range(0, len(at), BLOCK):
+        here = at[start : start + BLOCK]  # float32 counts this few instances exactly
+        E, W = (np.take(table, here, axis=1).astype(np.float32) for table in (wrong, observed))
+        n += W @ W.T
+        row_wrong += E @ W.T
+        both_wrong += E @ E.T
+    return _Common(n, row_wrong, both_wrong)
+
+
+def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
+    """Some cells unknown: every covariance on what the pair shares, every variance on what the model was seen on."""
+    m, n = wrong.shape
+    weight, covariance = np.zeros((2, m, m))
+    excess = variance = 0.0
+    upper = np.triu_indices(m, 1)
+    for at in groups.positions():
+        common = _common(wrong, observed, at)
+        scatter, enough = common.scatter, common.enough
+        weight += common.n * enough
+        covariance += scatter * common.unbiased
+        own = common.row_wrong * (1 - common.rate)
+        excess += float((scatter * enough)[upper].sum())
+        variance += float((own * own.T * enough / np.maximum(common.n - 1, 1))[upper].sum())
+    defined = weight > 0
+    pairs = defined & ~np.eye(m, dtype=bool)
+    dropped = int((~defined)[upper].sum())
+    covariance /= np.maximum(weight, 1)
+    nothing = np.full(n, math.nan)
+    if not pairs.any():
+        return _Moments(math.nan, nothing, np.zeros(n), math.nan, NO_PAIRS, dropped)
+    mean_variance = float(np.diag(covariance)[np.diag(defined)].mean())
+    if mean_variance == 0:
+        return _Moments(math.nan, nothing, np.zeros(n), math.nan, NO_VARIATION, dropped)
+    ratio = float(covariance[pairs].mean()) / mean_variance
+    influence, centred = np.zeros((2, n))
+    for at in groups.positions():
+        parts = _pairwise_influence(wrong, observed, at, (covariance, weight, pairs))
+        influence[at] = parts[0] - ratio * parts[1]
+        centred[at] = parts[2]
+    influence *= (m - 1) * groups.used / mean_variance
+    z = excess / math.sqrt(variance) if variance > 0 else math.nan
+    return _Moments(1 + (m - 1) * ratio, influence, centred, z, pairs_dropped=dropped)
+
+
+def _pairwise_influence(
+    wrong: Bool[np.ndarray, "m n"],
+    observed: Bool[np.ndarray, "m n"],
+    at: Int[np.ndarray, " k"],
+    moments: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Bool[np.ndarray, "m m"]],
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """For one stratum's instances: influence on the mean covariance and on the mean variance, centred failure count.
+
+    Expands Σ_ab w_ab (E_a − e_ab)(E_b − e_ba) over the pairs that see the instance into quadratic forms in E and W.
+    """
+    covariance, weight, pairs = moments
+    common = _common(wrong, observed, at)
+    rate, share = common.rate, 1 / np.maximum(weight, 1)
+    pull, level = common.unbiased * share, covariance * common.enough * share
+    models = np.diag(weight) > 0
+    A, B = (np.where(pairs, x, 0.0) / pairs.sum() for x in (pull, level))
+    own_rate, own_pull, own_level = (np.where(models, np.diag(x), 0.0) for x in (rate, pull, level))
+    on_covariance, on_variance, centred = np.empty((3, len(at)))
+    for start in range(0, len(at), BLOCK):
+        here = slice(start, start + BLOCK)
+        E, W = (np.take(table, at[here], axis=1).astype(float) for table in (wrong, observed))
+        quadratic = E * (A @ E - 2 * (A * rate.T) @ W) + W * ((A * rate * rate.T - B) @ W)
+        on_covariance[here] = quadratic.sum(axis=0)
+        on_variance[here] = (own_pull * (1 - 2 * own_rate)) @ E + (own_pull * own_rate**2 - own_level) @ W
+        centred[here] = E.sum(axis=0) - own_rate @ W
+    return on_covariance, on_variance / models.sum(), centred

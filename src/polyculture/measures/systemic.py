@@ -1,0 +1,182 @@
+"""Whom does every model fail? How many models fail on an instance, and how many would if they failed independently.
+
+Independence is always given the stratum (the true class): there the failure count is Poisson-binomial with the models'
+error rates. Only instances that every model answered count. `stats.systemic_pmf` gives the exact test of the rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from polyculture.measures.counts import PairCounts
+
+NO_COMPLETE_INSTANCE = "no instance was answered by every model"
+
+
+@dataclass(frozen=True, eq=False)
+class Systemic:
+    """Failure counts of a set of models against independence given the stratum.
+
+    Parameters
+    ----------
+    histogram : instances on which exactly 0, 1, …, m models fail.
+    expected : the same if the models failed independently within strata; sums to the same total.
+    errors : errors of each model in each stratum, for the exact test.
+    sizes : instances in each stratum.
+    expected_rate : share of instances that all models would fail if independent: Σ_s share_s Π_m e_ms.
+    largest_rate : the largest share that the error rates allow: Σ_s share_s min_m e_ms.
+    reason : why nothing is defined; empty otherwise.
+    """
+
+    histogram: Int[np.ndarray, " m1"]
+    expected: Float[np.ndarray, " m1"]
+    errors: Int[np.ndarray, "s m"]
+    sizes: Int[np.ndarray, " s"]
+    expected_rate: float
+    largest_rate: float
+    reason: str = ""
+
+    @property
+    def n(self) -> int:
+        """Instances that every model answered."""
+        return int(self.histogram.sum())
+
+    @property
+    def failures(self) -> int:
+        """Instances that every model fails."""
+        return int(self.histogram[-1])
+
+    @property
+    def rate(self) -> float:
+        """Systemic failure rate: the share of instances that every model fails; nan without instances."""
+        return self.failures / self.n if self.n else math.nan
+
+    @property
+    def ratio(self) -> float:
+        """Observed over expected rate (Bommasani et al. 2022); not comparable between sets of different size.
+
+        nan where the expected rate is 0: then some model of every stratum is perfect and no instance can fail all.
+        """
+        return self.rate / self.expected_rate if self.expected_rate > 0 else math.nan
+
+    @property
+    def excess(self) -> float:
+        """Observed minus expected rate."""
+        return self.rate - self.expected_rate
+
+    @property
+    def index(self) -> float:
+        """Excess relative to the largest that the error rates allow, at most 1; nan where none is possible."""
+        room = self.largest_rate - self.expected_rate
+        return self.excess / room if room > 0 else math.nan
+
+    @property
+    def n_sys(self) -> float:
+        """So many independent models of the same (geometric mean) error rate all fail as often; inf if none ever does.
+
+        nan where every model is always wrong. Source: log rate / mean log error rate.
+        """
+        if not self.n:
+            return math.nan
+        if self.failures == 0:
+            return math.inf
+        logs = np.log(self.errors.sum(axis=0) / self.n)
+        return len(logs) * math.log(self.rate) / float(logs.sum()) if logs.any() else math.nan
+
+
+def systemic(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None = None,
+    observed: Bool[np.ndarray, "m n"] | None = None,
+) -> Systemic:
+    """How many models fail together, against independence within strata.
+
+    Parameters
+    ----------
+    wrong : where a model is wrong.
+    strata : code of the group, such as the true class, within which the models are taken as independent.
+    observed : where an outcome is known; instances that some model did not answer are left out.
+
+    Source: Bommasani et al. 2022, Toups et al. 2023.
+    """
+    if observed is not None:
+        complete = observed.all(axis=0)
+        wrong = wrong[:, complete]
+        strata = None if strata is None else strata[complete]
+    m, n = wrong.shape
+    if n == 0:
+        zero, none = np.zeros(m + 1, np.int64), np.zeros((0, m), np.int64)
+        return Systemic(zero, zero.astype(float), none, none[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE)
+    _, code, sizes = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
+    errors = np.stack([np.bincount(code[row], minlength=len(sizes)) for row in wrong], axis=1)
+    rates, shares = errors / sizes[:, None], sizes / n
+    return Systemic(
+        np.bincount(failure_counts(wrong), minlength=m + 1),
+        sizes @ poisson_binomial(rates),
+        errors,
+        sizes.astype(np.int64),
+        float(shares @ rates.prod(axis=1)),
+        float(shares @ rates.min(axis=1)),
+    )
+
+
+def failure_counts(wrong: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
+    """How many models fail on each instance."""
+    counts: Int[np.ndarray, " n"] = wrong.sum(axis=0, dtype=np.int64)
+    return counts
+
+
+def poisson_binomial(rates: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s m1"]:
+    """Probability that exactly 0, 1, …, m independent models fail, for each row of error rates."""
+    strata, m = rates.shape
+    pmf = np.zeros((strata, m + 1))
+    pmf[:, 0] = 1
+    for k, rate in enumerate(rates.T[:, :, None], start=1):
+        pmf[:, 1 : k + 1] = pmf[:, 1 : k + 1] * (1 - rate) + pmf[:, :k] * rate
+        pmf[:, :1] *= 1 - rate
+    return pmf
+
+
+def fail_at_k(histogram: Int[np.ndarray, " m1"]) -> Float[np.ndarray, " m"]:
+    """Probability that k random different models all fail a random instance, for k = 1 … m; nan without instances.
+
+    Parameters
+    ----------
+    histogram : instances on which exactly 0, 1, …, m models fail.
+
+    Unbiased (a U-statistic), as in pass@k (Chen et al. 2021): the mean of C(failures, k)/C(m, k).
+    """
+    m = len(histogram) - 1
+    failures, n = np.arange(m + 1.0), histogram.sum()
+    share = np.ones(m + 1)  # C(j, k)/C(m, k) over j
+    out = np.full(m, np.nan)
+    for k in range(m if n else 0):
+        share = share * np.maximum(failures - k, 0) / (m - k)
+        out[k] = histogram @ share / n
+    return out
+
+
+def fail_at_k_expected(rates: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """`fail_at_k` of independent models: the mean over all sets of k models of the product of their error rates."""
+    out = np.zeros(len(rates) + 1)
+    out[0] = 1
+    for seen, rate in enumerate(rates):
+        k = np.arange(1, seen + 2)
+        out[k] = ((seen + 1 - k) * out[k] + k * rate * out[k - 1]) / (seen + 1)
+    return out[1:]
+
+
+def common_shock_rate(counts: PairCounts) -> float:
+    """Share of instances on which all models would have to fail together to explain all alikeness, if else independent.
+
+    Also the label-error rate that would explain all of it. Sum of cov over sum of P(both right), over all pairs with
+    common instances; nan where no pair is ever right together. Exact for a pure shock on independent models.
+    """
+    upper = np.triu(counts.n > 0, 1)
+    n, n11, n00, n10, n01 = (x[upper].astype(float) for x in (counts.n, counts.n11, counts.n00, counts.n10, counts.n01))
+    right = float((n11 / n).sum())
+    return float(((n11 * n00 - n10 * n01) / n**2).sum()) / right if right > 0 else math.nan

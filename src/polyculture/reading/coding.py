@@ -1,0 +1,142 @@
+"""Which cells say the same? Columns of any type become codes into one list of classes, without an object per cell.
+
+Cells are compared as text: whole numbers without a trailing ``.0`` (integer columns with gaps often arrive as floats),
+text without the blanks around it, true and false in any case. An empty cell is a missing one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+
+from polyculture.errors import InputError
+from polyculture.predictions import MISSING, fractions_error, smallest_integer
+
+_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0*")
+_WHOLE = re.compile(r"[+-]?\d+")
+_TRUTH_WORDS = {"true": "True", "false": "False"}
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """One column: which of its values stands in each row.
+
+    Parameters
+    ----------
+    codes : indices into `values`; MISSING where the cell is empty.
+    values : the texts that occur; may repeat (``3`` and ``3.0`` are both ``"3"``).
+    fraction : one of its fractions, if the column is one of numbers; empty if there is none.
+    """
+
+    codes: Int[np.ndarray, " n"]
+    values: tuple[str, ...]
+    fraction: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """Several columns on common codes.
+
+    Parameters
+    ----------
+    table : one row per column, indices into `classes`; MISSING where the cell is empty.
+    classes : numbers in their order, anything else in alphabetical order.
+    """
+
+    table: Int[np.ndarray, "k n"]
+    classes: tuple[str, ...]
+
+
+def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Coded:
+    """One column as codes; texts as they are if `exact`, else in the common form. Lists and the like are an error."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        raise InputError(
+            f"column {name!r} holds values of the type {kind}",
+            "integers, strings or booleans",
+            "leave the column out by naming the model columns with models (--models)",
+        )
+    if pa.types.is_null(kind):
+        return Coded(np.full(len(column), MISSING, np.int32), ())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        column, kind = column.cast(pa.float64()), pa.float64()
+    elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        column = column if pa.types.is_dictionary(column.type) else column.cast(pa.string())
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):  # one that was a dictionary in the file stays in chunks
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    values = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    if exact:
+        return Coded(codes, tuple("" if v is None else str(v) for v in values))
+    texts = [_text(v) for v in values]
+    if "" in texts:
+        gaps = np.array([MISSING if t == "" else i for i, t in enumerate(texts)] + [MISSING], np.int32)
+        codes = gaps[codes]
+    return Coded(codes, tuple(texts), _fraction(texts))
+
+
+def merge(columns: Sequence[Coded], known: Sequence[str] = ()) -> Merged:
+    """The columns on one list of classes: `known` first, in its order, then whatever else occurs, sorted."""
+    found = {value for column in columns for value in column.values} - {""}
+    booleans = found & {"True", "False"}
+    mixed = bool(booleans and found - booleans) and found <= _BINARY and not known
+    as_numbers = {"True": "1", "False": "0"} if mixed else {}
+    rest = {as_numbers.get(value, value) for value in found} - set(known)
+    numbers = all(_WHOLE.fullmatch(value) for value in rest)
+    classes = (*known, *(sorted(rest, key=lambda v: (int(v), v)) if numbers else sorted(rest)))
+    index = {"": MISSING} | {value: code for code, value in enumerate(classes)}
+    table = np.empty((len(columns), len(columns[0].codes)), smallest_integer(len(classes)))
+    for row, column in zip(table, columns, strict=True):
+        codes = [index[as_numbers.get(value, value)] for value in column.values]
+        np.take(np.array([*codes, MISSING], table.dtype), column.codes, out=row, mode="wrap")
+    return Merged(table, classes)
+
+
+_BINARY = {"0", "1", "True", "False"}
+
+
+def outcomes(name: str, column: Coded) -> Int[np.ndarray, " n"]:
+    """Right (1), wrong (0) or MISSING from a column of true/false or 1/0."""
+    strange = [v for v in column.values if v and v not in _BINARY]
+    if strange:
+        raise InputError(f"column {name!r} holds {strange[0]!r}", "right or wrong as true/false or 1/0")
+    codes = [MISSING if not v else int(v in ("1", "True")) for v in column.values]
+    verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
+    return verdicts
+
+
+def check_answers(what: str, column: Coded) -> None:
+    """Refuse a column of fractions: those are scores or probabilities, not answers."""
+    if column.fraction:
+        raise fractions_error(what, column.fraction)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    text = value.strip()
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole[1] if whole else _TRUTH_WORDS.get(text.casefold(), text)
+
+
+def _fraction(texts: Sequence[str]) -> str:
+    first = ""
+    for text in texts:
+        if not text:
+            continue
+        try:
+            number = float(text)
+        except ValueError:
+            return ""
+        if not first and not number.is_integer():
+            first = text
+    return first

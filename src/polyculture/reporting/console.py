@@ -1,0 +1,134 @@
+"""What does somebody see who stays in the terminal? The same result in some forty lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from polyculture.reporting import words
+from polyculture.reporting.drawing import records
+from polyculture.results import Audit
+
+_BAR = 24
+
+
+def terminal(audit: Audit, console: Console) -> None:
+    """Print the audit: headline and what it means, ladder, key numbers, findings, models, pairs, hardest instances.
+
+    Fits 80 columns. Whether there is colour is the console's business: none where the output is not a terminal.
+    """
+    console.print()
+    console.print(Text(audit.sentence, style="bold"))
+    for sentence in words.meaning(audit):
+        console.print(_said(sentence))
+    for title, content in _chapters(audit):
+        console.print()
+        console.print(_said(title, style="bold"))
+        console.print(Padding(content, (0, 0, 0, 2)))
+    console.print()
+
+
+def _said(sentence: str, style: str = "") -> Text:
+    """A sentence that may break at any blank: a terminal does not wrap at those that the page holds together."""
+    return Text(sentence.replace("\u00a0", " "), style=style)
+
+
+def _chapters(audit: Audit) -> list[tuple[str, RenderableType]]:
+    chapters: list[tuple[str, RenderableType]] = [
+        ("How alike, against each null", _ladder(audit)),
+        ("In numbers", _tiles(audit)),
+    ]
+    if any(not finding.reason for finding in audit.findings):
+        chapters.append(("What it comes to", _findings(audit)))
+    chapters.append((words.standing(audit), _standing(audit)))
+    if math.isfinite(audit.pairwise.mean("kappa")):
+        chapters.append(("The most alike pairs", _pairs(audit)))
+    if len(audit.systemic.hardest):
+        chapters.append((words.hardest(audit), _hardest(audit)))
+    if len(audit.shifts):
+        chapters.append(("Along the shifts", _said(words.shifts(audit))))
+    return chapters
+
+
+def _grid(*justify: str) -> Table:
+    """A table without lines; ``"right"`` for numbers."""
+    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for side in justify:
+        grid.add_column(justify="right" if side == "right" else "left", overflow="fold")
+    return grid
+
+
+def _ladder(audit: Audit) -> Table:
+    grid = _grid("left", "left", "left")
+    for rung in audit.ladder:
+        n = rung.n_eff
+        style = "cyan" if rung.name == audit.headline else ""
+        share = math.log(min(max(n.estimate, 1), audit.n_models)) / math.log(audit.n_models) if n.defined else 0.0
+        filled = max(1, round(share * _BAR)) if n.defined else 0
+        bar = Text("━" * filled, style=style) + Text("─" * (_BAR - filled), style="dim")
+        value = Text(words.ladder_value(rung, audit.n_models), style=style)
+        grid.add_row(Text(rung.name, style=style), bar, value + Text(f"\ngiven {rung.given}", style="dim"))
+    return grid
+
+
+def _tiles(audit: Audit) -> Table:
+    grid = _grid("left", "right", "left")
+    for what, number, remark in words.tiles(audit):
+        grid.add_row(Text(what), Text(number, style="bold"), _said(remark, style="dim"))
+    return grid
+
+
+def _findings(audit: Audit) -> Table:
+    styles = {"alert": "bold red", "warning": "yellow", "note": "dim"}
+    grid = _grid("left", "left")
+    for finding in audit.findings:
+        if not finding.reason:
+            said = Text(f"{finding.title[:1].upper()}{finding.title[1:]}. ", style="bold") + Text(
+                finding.sentence, style="not bold"
+            )
+            grid.add_row(Text(finding.severity, style=styles[finding.severity]), said)
+    return grid
+
+
+def _standing(audit: Audit, most: int = 5) -> RenderableType:
+    table = audit.standing.table
+    short = len(table) <= 2 * most
+    shown = [table] if short else [table.head(most), table.tail(most)]
+    grid = _grid("right", "left", "left", "left")
+    for k, part in enumerate(shown):
+        if k:
+            grid.add_row(Text("…"), Text(f"{len(table) - 2 * most} more", style="dim"), Text(""), Text(""))
+        for row in records(part):
+            limits = f"[{words.percent(row['low'])}, {words.percent(row['high'])}]"
+            letters = str(row["letters"]) if len(str(row["letters"])) <= 12 else str(row["letters"])[:11] + "…"
+            grid.add_row(
+                Text(words.percent(row["accuracy"])),
+                Text(limits, style="dim"),
+                Text(str(row["model"])),
+                Text(letters, style="dim"),
+            )
+    note = "Models that share a letter cannot be told apart."
+    return Group(grid, Text(note, style="dim")) if table["letters"].astype(bool).any() else grid
+
+
+def _pairs(audit: Audit, most: int = 5) -> Table:
+    frame = audit.pairwise.frame()
+    ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(most)
+    grid = _grid("left", "left", "left")
+    for row in records(ranked):
+        grid.add_row(Text(f"κ {row['kappa']:.2f}"), Text(str(row["model_a"])), Text(str(row["model_b"])))
+    return grid
+
+
+def _hardest(audit: Audit, most: int = 5) -> Table:
+    grid = _grid("left", "left", "left")
+    for row in records(audit.systemic.hardest.head(most)):
+        label = f" (label {row['label']})" if "label" in row else ""
+        said = f"{row['share']:.0%} of them say {row['answer']}" if row.get("answer") else ""
+        grid.add_row(Text(f"{row['instance']}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(said))
+    return grid

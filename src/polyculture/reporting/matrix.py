@@ -1,0 +1,125 @@
+"""How does one see who fails like whom? The κ of every pair as a colour, alike models side by side."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from polyculture.reporting.drawing import Spec, figure, layer, plain, tooltip
+from polyculture.reporting.look import BLANK, DIVERGING, SEQUENTIAL
+from polyculture.results import Pairwise
+
+MOST_CELLS = 80
+"""A matrix of more rows than this is drawn in blocks of neighbours."""
+
+_SIDE = 560
+_LARGEST = 44
+
+
+def matrix_figure(pairwise: Pairwise) -> Spec:
+    """The symmetric matrix of κ in clustered order; ``usermeta.square`` is its number of rows.
+
+    The data hold every pair once; the second layer draws it again on the other side of the diagonal.
+    """
+    kappa, n, names = blocks(pairwise)
+    m = len(names)
+    side = min(_SIDE, _LARGEST * m)
+    a, b = np.tril_indices(m, -1 if m == len(pairwise.models) else 0)
+    rows = [
+        {"a": names[i], "b": names[j], "kappa": plain(round(k, 4)), "n": plain(c)}
+        for i, j, k, c in zip(a.tolist(), b.tolist(), kappa[a, b].tolist(), n[a, b].tolist(), strict=True)
+    ]
+    axis = {"title": None, "labelLimit": 150, "labelFontSize": max(6.5, min(11.0, side / m - 2))}
+    bare = {"ticks": False, "domain": False, "labelPadding": 4}
+    scale = {"type": "nominal", "scale": {"domain": names}}
+    x = {**scale, "axis": {**axis, **bare, "labelAngle": -90} if m <= 20 else None}
+    y = {**scale, "axis": {**axis, **bare}}
+    tip = tooltip(("a", "one", ""), ("b", "other", ""), ("kappa", "κ", ".3f"), ("n", "instances", ",d"))
+    colour = _colour(kappa[a, b])
+    layers = [
+        layer(
+            {"type": "rect", "aria": False, "invalid": "show"},
+            x={"field": p, **x},
+            y={"field": q, **y},
+            color=colour,
+            tooltip=tip,
+        )
+        for p, q in (("a", "b"), ("b", "a"))
+    ]
+    return figure(
+        "Error consistency κ of every pair, alike models side by side",
+        rows,
+        autosize={"type": "pad", "contains": "padding"},
+        width=side,
+        height=side,
+        layer=layers,
+        usermeta={"square": m},
+    )
+
+
+def _colour(kappa: Float[np.ndarray, " pairs"]) -> Spec:
+    low, high, colours = kappa_scale(kappa)
+    legend = {
+        "title": "error consistency κ",
+        "orient": "top",
+        "direction": "horizontal",
+        "gradientLength": 260,
+        "gradientThickness": 10,
+        "format": ".2~f",
+        "labelOverlap": "greedy",
+        "labelSeparation": 12,
+    }
+    return {
+        "field": "kappa",
+        "type": "quantitative",
+        "scale": {"type": "quantize", "domain": [low, high], "range": list(colours)},
+        "legend": legend,
+        "condition": {"test": "datum.kappa === null", "value": BLANK},
+    }
+
+
+def blocks(pairwise: Pairwise) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k k"], list[str]]:
+    """κ, common instances and names in clustered order; means over blocks of neighbours where there are too many."""
+    order = np.array(pairwise.order, dtype=int)
+    kappa = np.asarray(pairwise.values["kappa"], dtype=float)[np.ix_(order, order)]
+    n = np.asarray(pairwise.counts["n"], dtype=float)[np.ix_(order, order)]
+    names = [pairwise.models[k] for k in order]
+    m = len(names)
+    size = -(-m // MOST_CELLS)
+    if size == 1:
+        return kappa, n, names
+    starts = np.arange(0, m, size)
+    known = np.isfinite(kappa) & ~np.eye(m, dtype=bool)
+
+    def total(matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "k k"]:
+        return np.asarray(np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1))
+
+    pairs = total(known.astype(float))
+    pairs[pairs == 0] = np.nan
+    ends = np.minimum(starts + size, m) - 1
+    labels = [names[s] if s == e else f"{names[s]} +{e - s}" for s, e in zip(starts, ends, strict=True)]
+    return total(np.where(known, kappa, 0.0)) / pairs, np.rint(total(np.where(known, n, 0.0)) / pairs), labels
+
+
+def kappa_scale(kappa: Float[np.ndarray, " pairs"]) -> tuple[float, float, tuple[str, ...]]:
+    """Lowest and highest value of the colour scale, and its colours, one per round step.
+
+    Diverging and symmetric where a pair is clearly less alike than chance (κ < -0.1), else sequential: from zero, or
+    from a round number where all pairs lie high and close together.
+    """
+    known = kappa[np.isfinite(kappa)]
+    lowest, highest = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if lowest < -0.1:
+        reach = 0.2 * math.ceil(max(-lowest, highest) / 0.2 - 1e-9)
+        return -round(reach, 1), round(reach, 1), DIVERGING
+    bottom = math.floor(10 * lowest + 1e-9) / 10 if lowest > 0.5 * highest else 0.0
+    top = max(math.ceil(10 * highest - 1e-9) / 10, bottom + 0.2)
+    steps = round((top - bottom) / (0.02 if top - bottom < 0.45 else 0.05))
+    return bottom, round(top, 1), _spread(SEQUENTIAL, min(steps, len(SEQUENTIAL)))
+
+
+def _spread(colours: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """That many colours, evenly from the whole ramp."""
+    return tuple(colours[round(k)] for k in np.linspace(0, len(colours) - 1, count))

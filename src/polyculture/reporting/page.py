@@ -1,0 +1,154 @@
+"""What does somebody see who was sent the result? One HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import polyculture
+from polyculture.errors import FileError, InputError
+from polyculture.reporting import tables, words
+from polyculture.reporting.bundle import bundle
+from polyculture.reporting.drawing import records
+from polyculture.reporting.figures import figures
+from polyculture.reporting.look import css_variables, themed
+from polyculture.reporting.pictures import data_uri
+from polyculture.reporting.tables import Table
+from polyculture.reporting.writing import write_whole
+from polyculture.results import Audit
+
+MOST_PAIRS = 15
+"""Pairs in each of the two tables of pairs."""
+
+MOST_PICTURES = 24
+
+_DOT = 20
+"""Pixels from one model's dot to the next."""
+
+
+@dataclass(frozen=True)
+class Hard:
+    """One of the hardest instances, as the page shows it."""
+
+    instance: str
+    label: str
+    wrong: int
+    models: int
+    answer: str
+    share: str
+    picture: str
+
+
+def report(audit: Audit, path: str | Path) -> Path:
+    """Write the audit as one self-contained HTML page: no network, no other file, at most about 2 MB.
+
+    Parameters
+    ----------
+    audit : what was found.
+    path : a name ending in ``.html``; its folder is made where it does not exist. A page that is already there is
+        replaced in one step.
+
+    Returns the path. Raises InputError for another ending and FileError where the page cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"a page named {path.name!r}", "a name that ends in .html")
+    content = html(audit).encode("utf-8")
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise FileError(f"cannot write {path}: {reason}", "a folder that can be written") from error
+    return path
+
+
+def html(audit: Audit) -> str:
+    """The page as text."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    head, _, rest = audit.sentence.partition("; ")
+    drawn = {name: _for_page(spec) for name, spec in figures(audit).items()}
+    return environment.from_string(_file("page.html")).render(
+        audit=audit,
+        words=words,
+        tables=tables,
+        drawn=drawn,
+        head=head,
+        rest=rest,
+        dots=dots(audit),
+        dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
+        standing_caption=words.standing_caption(**drawn["standing"]["usermeta"], models=audit.n_models),
+        pairwise_caption=words.pairwise_caption(drawn["pairwise"]["usermeta"]["square"], audit.n_models),
+        hard=_pictured(audit),
+        pairs=tables.pairs(audit, MOST_PAIRS),
+        shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else Table((), (), ()),
+        commands=commands(audit),
+        version=polyculture.__version__,
+        style=_file("style.css"),
+        light=css_variables("light"),
+        dark=css_variables("dark"),
+        specs=_script_json(drawn),
+        bundle=bundle(),
+        script=_file("page.js"),
+    )
+
+
+def dots(audit: Audit) -> list[float]:
+    """How much of each model's dot is filled, so that n_eff dots are; empty for sets too large to draw."""
+    n = audit.n_eff.estimate
+    if math.isnan(n) or audit.n_models > 150:
+        return []
+    return [min(1.0, max(0.0, n - k)) for k in range(audit.n_models)]
+
+
+def commands(audit: Audit) -> list[tuple[str, str]]:
+    """What to run next: (command, what for)."""
+    given = audit.facts.get("next", ())
+    if given:
+        return [(str(command), "") for command in ([given] if isinstance(given, str) else given)]
+    return [
+        ("polyculture audit FILE --json", "every number of this page, every pair included, for another program"),
+        ("polyculture report audit.json", "this page again from those numbers"),
+    ]
+
+
+def _for_page(spec: dict[str, Any]) -> dict[str, Any]:
+    """The figure without its title, which the page gives in words, and in the colours of the page's theme."""
+    rest = {key: value for key, value in spec.items() if key != "title"}
+    return dict(themed(rest | {"background": "transparent"}))
+
+
+def _script_json(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _pictured(audit: Audit) -> list[Hard]:
+    """The hardest instances that have a picture; labels and answers only where the table knows them."""
+    rows = [row for row in records(audit.systemic.hardest) if str(row["instance"]) in audit.pictures]
+    return [
+        Hard(
+            instance=str(row["instance"]),
+            label=tables.cell(row.get("label")),
+            wrong=int(row["wrong"]),
+            models=int(row["models"]),
+            answer=str(row.get("answer") or ""),
+            share=f"{float(row['share']):.0%}" if row.get("answer") else "",
+            picture=data_uri(audit.pictures[str(row["instance"])]),
+        )
+        for row in rows[:MOST_PICTURES]
+    ]
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,146 @@
+"""How does a frame read as a table on a page? Headings in words, numbers in the digits that say something."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polyculture.results import Audit
+
+HEADINGS = {
+    "model_a": "one",
+    "model_b": "other",
+    "n": "instances",
+    "models_wrong": "models wrong",
+    "n_eff": "n_eff",
+    "rho": "ρ",
+    "kappa": "κ",
+    "phi": "φ",
+    "h": "H",
+    "best": "best model",
+    "all_wrong": "all wrong",
+    "answer": "most common wrong answer",
+    "share": "share of the wrong",
+    "wrong": "models wrong",
+    "models": "of",
+}
+"""What a column of a frame is called for a reader, where its own name does not say it."""
+
+_SHARES = ("accuracy", "best", "all_wrong", "share")
+MOST_ROWS = 120
+"""Rows of a table on the page; the whole is in the JSON and in .frame()."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: headings, which columns are numbers, cells, and a remark where rows were left out."""
+
+    headings: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remark: str = ""
+
+
+def table(frame: pd.DataFrame, whole: str = "", columns: Sequence[str] = (), shares: Sequence[str] = _SHARES) -> Table:
+    """A frame as text.
+
+    Parameters
+    ----------
+    frame : anything that `.frame()` gives.
+    whole : where the whole is to be found, should the table be too long; such as ``"audit.pairwise.frame()"``.
+    columns : those to show; all if empty. Names that the frame lacks are skipped.
+    shares : columns that read in percent.
+    """
+    frame = frame[[c for c in columns if c in frame.columns]] if columns else frame
+    cut = frame if len(frame) <= MOST_ROWS else pd.concat([frame.head(MOST_ROWS // 2), frame.tail(MOST_ROWS // 2)])
+    numeric = tuple(pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns)
+    cells = [[cell(v, str(name) in shares) for v in frame_column.tolist()] for name, frame_column in cut.items()]
+    remark = ""
+    if len(cut) < len(frame):
+        remark = f"The first and the last {MOST_ROWS // 2} of {len(frame):,} rows; {_whole(whole)}"
+    return Table(
+        headings=tuple(HEADINGS.get(str(c), str(c).replace("_", " ")) for c in frame.columns),
+        numeric=numeric,
+        rows=tuple(zip(*cells, strict=True)) if cells else (),
+        remark=remark,
+    )
+
+
+def _whole(whole: str) -> str:
+    return f"the whole is {whole}, or polyculture audit --json."
+
+
+def cell(value: Any, share: bool = False) -> str:
+    """One value as text: shares in percent, floats to three decimals, – for what is missing."""
+    if value is None or value is pd.NA:
+        return "–"
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    return _decimal(float(value), share) if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _decimal(value: float, share: bool) -> str:
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if share:
+        return f"{100 * value:.1f}\u00a0%"
+    if value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    if abs(value) < 0.0005:
+        return "< 0.001" if value > 0 else "> -0.001"
+    return f"{value:,.3f}"
+
+
+def ladder(audit: Audit) -> Table:
+    """One row per null: n_eff and ρ with their limits, z and p."""
+    rows = [
+        {"null": r.name, "given": r.given, "n_eff": r.n_eff.estimate, "low": r.n_eff.low, "high": r.n_eff.high}
+        | {"rho": r.rho.estimate, "ρ low": r.rho.low, "ρ high": r.rho.high, "z": r.z}
+        | {"p": "–" if math.isnan(r.p) else "< 0.001" if r.p < 0.001 else f"{r.p:.3f}"}
+        for r in audit.ladder
+    ]
+    return table(pd.DataFrame(rows))
+
+
+def standing(audit: Audit) -> Table:
+    """One row per model, best first."""
+    return table(audit.standing.frame(), "audit.standing.frame()", shares=("accuracy", "low", "high"))
+
+
+def pairs(audit: Audit, most: int) -> tuple[Table, Table]:
+    """The most alike and the least alike pairs by κ."""
+    frame = audit.pairwise.frame()
+    columns = [
+        "model_a",
+        "model_b",
+        "n",
+        "kappa",
+        *(c for c in ("phi", "h", "both_wrong", "both_wrong_agreement") if c in frame),
+    ]
+    ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
+    top, rest = ranked.head(most), ranked.iloc[most:].tail(most).iloc[::-1]
+    return table(top, columns=columns), table(rest, columns=columns)
+
+
+def facts(audit: Audit) -> list[tuple[str, str]]:
+    """Where the numbers come from, as pairs of words."""
+    return [(str(k).replace("_", " "), _fact(v)) for k, v in audit.facts.items() if k != "next" and v != ""]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_fact(v)}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_fact(v) for v in value)
+    if isinstance(value, (int, float)) and abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,142 @@
+"""How is a population kept on disk? One subfolder per model, written beside and then renamed, so it is whole or absent.
+
+folder/lenet-1a2b3c4d/recipe.json            recipe, problem, seconds, versions, training curve
+folder/lenet-1a2b3c4d/weights.safetensors    or weights.skops; nothing is ever pickled
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from polyculture.errors import FileError, InputError, PolycultureError, near
+from polyculture.population import Population
+from polyculture.recipe import Recipe
+
+from .architectures import ARCHITECTURES, Fitted
+from .extra import need
+from .problems import Problem
+
+RECORD = "recipe.json"
+
+_REDO = "delete that subfolder and train again: only what is missing is fitted"
+
+
+def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | None = None) -> Population:
+    """The models in a folder that `train` wrote, with what each is made of and what it cost.
+
+    Parameters
+    ----------
+    folder : one subfolder per model.
+    problem : that they were trained on.
+    recipes : which models, in which order; None for all, in the order of their ids.
+
+    The table `factors` has the levels of each recipe, its seed, the seconds of its fit and how many numbers the fit
+    determined (parameters). Raises FileError for a folder, a model or a weights file that cannot be read or trusted,
+    and InputError for a folder made for another problem or split.
+    """
+    need("torch", "sklearn", "safetensors", "skops")
+    records = read_records(folder, problem)
+    for recipe in recipes or ():
+        if recipe.id not in records:
+            raise FileError(f"{folder} has no model {recipe.id!r}", "every recipe trained", "train it first")
+    wanted = list(records) if recipes is None else [recipe.id for recipe in recipes]
+    failed = {name: records[name]["failed"] for name in wanted if records[name]["failed"]}
+    trained = {name: Recipe.from_dict(records[name]["recipe"]) for name in wanted if name not in failed}
+    if not trained:
+        raise FileError(f"{folder} holds no trained model", "one subfolder per model", "train some first")
+    rows = [
+        recipe.factors() | {key: records[name][key] for key in ("seconds", "parameters")}
+        for name, recipe in trained.items()
+    ]
+    return Population(
+        models={name: _load(folder / name, recipe, problem) for name, recipe in trained.items()},
+        classes=problem.split.train.classes,
+        factors=pd.DataFrame(rows, index=pd.Index(list(trained), name="model")),
+        failed=failed,
+    )
+
+
+def read_records(folder: Path, problem: Problem) -> dict[str, dict[str, Any]]:
+    """What ``recipe.json`` says of each model in the folder, by model id, sorted; empty if there is no folder.
+
+    Raises FileError for a record that cannot be read, InputError for one of another problem or split.
+    """
+    records = {}
+    for path in sorted(folder.glob(f"[!.]*/{RECORD}")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            made_for, fingerprint = record["problem"]["name"], record["problem"]["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise FileError(f"cannot read {path} ({reason})", "what training wrote there", _REDO) from error
+        if fingerprint != problem.fingerprint:
+            raise InputError(
+                f"{folder} was made for another problem or split: {made_for} {fingerprint}",
+                f"{problem.name} {problem.fingerprint}",
+                "name another folder",
+            )
+        records[path.parent.name] = record
+    return records
+
+
+def open_folder(folder: Path) -> None:
+    """Make the folder if there is none, make sure that it can be written, clear what a killed run left half-written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=".try-", dir=folder)).rmdir()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to {folder}: {error.strerror}", "a folder that can be written", "name another one"
+        ) from error
+    for leftover in folder.glob(".half-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_model(folder: Path, name: str, record: Mapping[str, Any], fitted: Fitted | None) -> None:
+    """Write one model, or with None the record of a failure, in one step.
+
+    A model that another process wrote meanwhile stays; the record of a failure is replaced.
+    """
+    try:
+        half = Path(tempfile.mkdtemp(prefix=f".half-{name}-", dir=folder))
+        try:
+            half.chmod(0o755)
+            if fitted is not None:
+                fitted.save(half)
+            (half / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            _put(half, folder / name)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"cannot write {folder / name}: {reason}", "a folder with room to write in") from error
+
+
+def _put(half: Path, whole: Path) -> None:
+    if whole.is_dir():
+        if any(whole.glob("weights.*")):
+            return
+        shutil.rmtree(whole)
+    half.rename(whole)
+
+
+def _load(folder: Path, recipe: Recipe, problem: Problem) -> Fitted:
+    if recipe.architecture not in ARCHITECTURES:
+        raise InputError(f"no architecture {recipe.architecture!r}", "", near(recipe.architecture, ARCHITECTURES))
+    train = problem.split.train
+    try:
+        return ARCHITECTURES[recipe.architecture].load(recipe, train.inputs.shape[1:], len(train.classes), folder)
+    except PolycultureError:
+        raise
+    except Exception as error:  # whatever a reader of damaged bytes may raise
+        reason = " ".join(str(error).split())
+        raise FileError(
+            f"cannot read the weights in {folder} ({type(error).__name__}: {reason})", "those of that model", _REDO
+        ) from error

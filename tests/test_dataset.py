@@ -1,0 +1,71 @@
+"""Does a dataset hold together, whatever is taken from it?"""
+
+from __future__ import annotations
+
+import jaxtyping
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyculture.dataset import Dataset, Split
+from polyculture.errors import InputError
+
+FIVE = Dataset(np.arange(10.0).reshape(5, 2), np.array([0, 1, 0, 1, 1]), ("no", "yes"), name="five")
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users run it: annotations are not checked, so wrong types reach the gate."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+def test_instances_are_numbered_when_nothing_is_known_about_them() -> None:
+    assert list(FIVE.instances.index) == [0, 1, 2, 3, 4]
+    assert FIVE.instances.index.name == "instance"
+    assert len(FIVE) == 5
+
+
+@given(st.lists(st.integers(0, 4), max_size=12))
+def test_taking_instances_takes_all_that_belongs_to_them(rows: list[int]) -> None:
+    taken = FIVE.take(np.array(rows, dtype=int))
+    assert list(taken.instances.index) == rows
+    np.testing.assert_array_equal(taken.inputs[:, 0], 2.0 * np.array(rows))
+    np.testing.assert_array_equal(taken.labels, FIVE.labels[rows] if rows else [])
+    assert taken.name == "five"
+
+
+def test_other_inputs_keep_labels_and_instances() -> None:
+    seen = FIVE.with_inputs(FIVE.inputs + 1, "five, brighter")
+    assert seen.name == "five, brighter"
+    assert FIVE.with_inputs(FIVE.inputs).name == "five"
+    assert seen.labels is FIVE.labels
+    assert seen.instances is FIVE.instances
+
+
+def test_a_split_tells_how_large_its_parts_are() -> None:
+    split = Split(FIVE, FIVE.take(np.arange(2)), FIVE.take(np.arange(3)), {"noise@2": FIVE, "noise@1": FIVE})
+    assert split.summary() == {"train": 5, "selection": 2, "test": 3, "shifted": ["noise@1", "noise@2"]}
+
+
+def test_a_dataset_may_be_empty() -> None:
+    assert len(FIVE.take(np.array([], dtype=int))) == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "instances", "says"),
+    [
+        (3, [0, 1], None, "3 inputs but 2 labels; expected as many labels as inputs."),
+        (2, [0, 2], None, "labels run from 0 to 2 but there are 2 classes; expected codes in 0 … 1."),
+        (2, [-1, 1], None, "labels run from -1 to 1 but there are 2 classes; expected codes in 0 … 1."),
+        (2, [0, 1], 3, "3 instance rows but 2 labels; expected one row per instance."),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    unchecked: None, inputs: int, labels: list[int], instances: int | None, says: str
+) -> None:
+    known = {} if instances is None else {"instances": pd.DataFrame({"group": range(instances)})}
+    with pytest.raises(InputError) as caught:
+        Dataset(np.zeros((inputs, 2)), np.array(labels), ("no", "yes"), **known)
+    assert str(caught.value) == says

@@ -1,0 +1,55 @@
+"""README and docs say nothing that does not run: python blocks run in order, `polyculture` commands too."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block."""
+    return [(m[1], m[2]) for m in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
+    for language, text in blocks(page):
+        if language == "python":
+            run([sys.executable, "-W", "error", "-c", text], tmp_path, env)
+        elif language == "console":
+            for line in text.splitlines():
+                if line.startswith("$ ") and not line.startswith(("$ make", "$ git", "$ pip", "$ cd")):
+                    run(["bash", "-c", line[2:]], tmp_path, env)
+
+
+def run(command: list[str], folder: Path, env: dict[str, str]) -> None:
+    """Run it where the page's files are; a failure shows what it printed."""
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    targets = [t for t in LINK.findall(page.read_text(encoding="utf-8")) if not t.startswith(("http", "mailto:"))]
+    missing = [t for t in targets if not (page.parent / t).exists()]
+    assert missing == []
+
+
+def test_every_make_verb_named_in_the_pages_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = {verb for page in PAGES for verb in re.findall(r"\bmake ([a-z]+)`", page.read_text(encoding="utf-8"))}
+    assert named
+    assert all(re.search(rf"^{verb}:", makefile, re.MULTILINE) for verb in named)

@@ -29,6 +29,7 @@ check: $(VENV)/.dev ## formatting, lint, types, floors of the house
 
 bench: $(VENV)/.dev ## measure what benchmarks/README.md claims, side by side
 	$(BIN)/python benchmarks/counts.py
+	$(BIN)/python benchmarks/reading.py
 
 nightly: $(VENV)/.dev ## long Monte-Carlo checks
 	$(BIN)/python -m pytest -n auto -m nightly

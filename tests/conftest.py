@@ -12,6 +12,11 @@ from jaxtyping import install_import_hook
 install_import_hook("polyculture", "beartype.beartype")
 
 import pytest
+from hypothesis import settings
+
+# No test depends on the clock: the machine may be busy. In CI every run draws the same examples.
+settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("suite")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

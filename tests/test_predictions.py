@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
+from polyculture.measures.counts import count
 from polyculture.predictions import MISSING, Predictions, smallest_integer
 
 
@@ -65,10 +66,6 @@ def test_wrong_follows_outcomes_when_there_are_no_labels():
             {"labels": None},
             "answers without labels; expected the true answer of each instance; "
             "name the column with the truth, or give right/wrong outcomes.",
-        ),
-        (
-            {"correct": np.ones((2, 3), np.int8)},
-            "both labels and outcomes; expected one of them: outcomes follow from answers and labels.",
         ),
         (
             {"models": table(["a"]), "answers": np.zeros((1, 3), np.int8)},
@@ -260,3 +257,56 @@ def test_codes_tell_apart_what_answers_tell_apart(kind, drawn):
         assert [predictions.classes[c] if c != MISSING else None for c in row] == [
             None if a is None else str(a) for a in said
         ]
+
+
+def judged(**more):
+    """Answers with labels and a judge who finds 'nö' as good as 'no', and takes no answer for a wrong one."""
+    return Predictions.from_answers(
+        {"a": ["no", "nö", None, "yes"], "b": ["no", "no", None, None]},
+        ["no", "no", "yes", "yes"],
+        **({"correct": {"b": [1, 1, 0, None], "a": [True, True, False, False]}} | more),
+    )
+
+
+def test_outcomes_count_more_than_labels():
+    predictions = judged()
+    assert predictions.wrong.tolist() == [[False, False, True, True], [False, False, True, False]]
+    assert predictions.observed.tolist() == [[True] * 4, [True, True, True, False]]
+    assert predictions.labels.tolist() == [0, 0, 2, 2]
+
+
+def test_no_answer_that_is_wrong_agrees_with_none():
+    p = judged()
+    counts = count(p.answers, p.labels, p.correct, len(p.classes))
+    assert (counts.n00[0, 1], counts.same_wrong[0, 1]) == (1, 0)
+
+
+def test_labels_are_classes_with_outcomes_as_without():
+    labels = ["x", "y"] * 20
+    answers = {"a": labels, "b": ["x"] * 40}
+    assert Predictions.from_answers(answers, labels).has_fixed_classes
+    assert Predictions.from_answers(answers, labels, correct={"a": [1] * 40, "b": [0] * 40}).has_fixed_classes
+
+
+@pytest.mark.parametrize(
+    ("correct", "text"),
+    [
+        ({"a": [1, 1, 0, 0]}, "answers or outcomes of 'b' are missing; expected both of every model."),
+        (
+            {"a": [1, 1, 0, 0], "b": [1, 1, 0, 0], "c": [1, 1, 0, 0]},
+            "answers or outcomes of 'c' are missing; expected both of every model.",
+        ),
+        (
+            {"a": [1, 1, 0, 0], "b": [1, 1, 0]},
+            "labels has 4 instances but b has 3; expected the same instances, in the same order, for every model.",
+        ),
+        (
+            {"a": [1, 1, 0, 0], "b": [1, 1, 0, 0.5]},
+            "outcome 0.5 of model 'b'; expected true/false or 1/0 per instance.",
+        ),
+    ],
+)
+def test_from_answers_refuses_outcomes_of_others(correct, text):
+    with pytest.raises(InputError) as caught:
+        judged(correct=correct)
+    assert str(caught.value) == text

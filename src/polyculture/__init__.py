@@ -18,12 +18,18 @@ from typing import TYPE_CHECKING, Any
 from polyculture.errors import FileError, InputError, MissingExtraError, PolycultureError, TrainingError
 
 if TYPE_CHECKING:
+    from polyculture.auditing import Options as Options
     from polyculture.auditing import audit as audit
+    from polyculture.auditing import audit_shards as audit_shards
+    from polyculture.auditing import audit_values as audit_values
+    from polyculture.auditing import compare as compare
+    from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
     from polyculture.population import Population as Population
     from polyculture.predictions import Predictions as Predictions
     from polyculture.reading import read as read
+    from polyculture.reading import read_shards as read_shards
     from polyculture.recipe import Recipe as Recipe
     from polyculture.reporting import report as report
     from polyculture.results import Audit as Audit
@@ -42,8 +48,14 @@ _HOMES = {
     "Predictions": "predictions",
     "Audit": "results",
     "Interval": "stats",
+    "Options": "auditing",
     "audit": "auditing",
+    "audit_shards": "auditing",
+    "audit_values": "auditing",
+    "compare": "auditing",
+    "text_alikeness": "auditing",
     "read": "reading",
+    "read_shards": "reading",
     "report": "reporting",
     "train": "training",
     "predict": "training",
@@ -57,6 +69,7 @@ __all__ = [
     "InputError",
     "Interval",
     "MissingExtraError",
+    "Options",
     "PolycultureError",
     "Population",
     "Predictions",
@@ -64,10 +77,15 @@ __all__ = [
     "Split",
     "TrainingError",
     "audit",
+    "audit_shards",
+    "audit_values",
+    "compare",
     "load_problem",
     "predict",
     "read",
+    "read_shards",
     "report",
+    "text_alikeness",
     "train",
 ]
 

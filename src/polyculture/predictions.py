@@ -21,8 +21,10 @@ MISSING = -1
 class Predictions:
     """Answers or outcomes of every model on every instance.
 
-    Either `answers` with `labels`, or `correct`, or both `answers` and `correct` (answers that cannot be compared
-    with a label literally). Most users call `Predictions.from_answers` or `Predictions.from_correct`.
+    `answers` with `labels`, or `correct`, or any of these together: where `correct` is given it says who is right,
+    whatever answers and labels look like, and the labels say what class the instance is of. A MISSING answer that
+    `correct` calls wrong is "no answer": a wrong one, like no other. Most users call `Predictions.from_answers` or
+    `Predictions.from_correct`.
 
     Parameters
     ----------
@@ -30,7 +32,8 @@ class Predictions:
     instances : one row per instance, indexed by instance id; its columns are groups, clusters, difficulty, ….
     answers : m × n answer codes, indices into `classes`; MISSING where there is none.
     labels : n codes of the true answers, indices into `classes`.
-    correct : m × n, 1 right, 0 wrong, MISSING unknown; only where the truth cannot be given as `labels`.
+    correct : m × n, 1 right, 0 wrong, MISSING unknown; where right does not mean equal to the label, or is all that is
+        known.
     classes : what each answer code stands for.
     probabilities : m × n × c class probabilities, columns in the order of `classes`.
     options : n counts of the answers one could choose from, where instances differ in that (multiple choice).
@@ -63,8 +66,6 @@ class Predictions:
                 "the true answer of each instance",
                 "name the column with the truth, or give right/wrong outcomes",
             )
-        if self.labels is not None and self.correct is not None:
-            raise InputError("both labels and outcomes", "one of them: outcomes follow from answers and labels")
         if len(self.models) < 2:
             named = f": {self.models.index[0]!r}" if len(self.models) else ""
             raise InputError(
@@ -128,6 +129,7 @@ class Predictions:
         answers: Mapping[str, Iterable[Any]] | pd.DataFrame,
         labels: Iterable[Any],
         *,
+        correct: Mapping[str, Iterable[Any]] | pd.DataFrame | None = None,
         models: pd.DataFrame | None = None,
         instances: pd.DataFrame | None = None,
         **more: Any,
@@ -138,6 +140,8 @@ class Predictions:
         ----------
         answers : by model id, one answer per instance: integers, strings or booleans; None or nan where there is none.
         labels : the true answer of each instance, of the same kind.
+        correct : by model id, whether each answer is right, where that is not whether it equals the label (a judge, a
+            grader): booleans or 0/1; None or nan where unknown. No answer with outcome 0 is a wrong one.
         models, instances, more : as in the class.
         """
         columns = {str(name): pd.Series(list(column), dtype=object) for name, column in answers.items()}
@@ -156,6 +160,7 @@ class Predictions:
             instances=_instance_table(instances, len(truth)),
             answers=table[1:],
             labels=table[0],
+            correct=None if correct is None else _outcomes(correct, list(columns), len(truth)),
             classes=tuple(str(int(c)) if isinstance(c, float) else str(c) for c in classes),
             **more,
         )
@@ -170,27 +175,40 @@ class Predictions:
         **more: Any,
     ) -> Predictions:
         """Predictions from right/wrong outcomes alone: booleans or 0/1 by model id; None or nan where unknown."""
-        columns = {str(name): pd.Series(list(column), dtype=object) for name, column in correct.items()}
-        _check_lengths({name: len(column) for name, column in columns.items()})
-        outcomes = np.full((len(columns), len(next(iter(columns.values()), []))), MISSING, np.int8)
-        for row, (name, column) in zip(outcomes, columns.items(), strict=True):
-            known = column.notna()
-            strange = ~column[known].isin([0, 1, True, False])
-            if strange.any():
-                raise InputError(
-                    f"outcome {column[known][strange].iloc[0]!r} of model {name!r}", "true/false or 1/0 per instance"
-                )
-            row[known.to_numpy()] = column[known].astype(np.int8)
+        ids = [str(name) for name in correct]
+        outcomes = _outcomes(correct, ids)
         return cls(
-            models=_model_table(models, list(columns)),
+            models=_model_table(models, ids),
             instances=_instance_table(instances, outcomes.shape[1]),
             correct=outcomes,
             **more,
         )
 
+    @classmethod
+    def from_decisions(
+        cls, decisions: Mapping[str, Iterable[Any]] | pd.DataFrame, adverse: Any, **more: Any
+    ) -> Predictions:
+        """Predictions from decisions without a truth (hiring, credit): failing means getting the adverse one.
+
+        Then the systemic failure rate is the share of instances, such as applicants, that everybody rejects. If it is
+        known who is qualified, give that as strata.
+
+        Parameters
+        ----------
+        decisions : by model id, one decision per instance; None or nan where there is none.
+        adverse : the decision that hurts, such as ``"reject"``; everything else is not adverse.
+        more : `models` and `instances`, as in `from_correct`.
+        """
+        columns = {str(name): pd.Series(list(column), dtype=object) for name, column in decisions.items()}
+        if not any((column == adverse).any() for column in columns.values()):
+            known = sorted({str(v) for column in columns.values() for v in column.dropna().unique()})
+            raise InputError(f"nobody decided {adverse!r}", "the adverse decision", near(str(adverse), known))
+        better = {name: (column != adverse).where(column.notna(), None) for name, column in columns.items()}
+        return cls.from_correct(better, **more)
+
     @cached_property
     def observed(self) -> Bool[np.ndarray, "m n"] | None:
-        """Where an outcome is known; None when it is known everywhere."""
+        """Where an outcome is known, from `correct` or else from an answer; None when it is known everywhere."""
         table = self.correct if self.correct is not None else self.answers
         assert table is not None
         mask = table != MISSING
@@ -198,7 +216,7 @@ class Predictions:
 
     @cached_property
     def wrong(self) -> Bool[np.ndarray, "m n"]:
-        """Where a model is known to be wrong; False where nothing is known."""
+        """Where a model is known to be wrong, by `correct` or else by the label; False where nothing is known."""
         if self.correct is not None:
             wrong: np.ndarray = self.correct == 0
         else:
@@ -214,8 +232,7 @@ class Predictions:
             return self.fixed_classes and self.labels is not None
         if self.labels is None or self.options is not None:
             return False
-        sizes = np.bincount(self.labels, minlength=len(self.classes))
-        return bool(2 * sizes[sizes >= 5].sum() >= len(self.labels) and np.count_nonzero(sizes) > 1)
+        return are_classes(np.bincount(self.labels, minlength=len(self.classes)))
 
     @property
     def model_ids(self) -> list[str]:
@@ -255,6 +272,11 @@ class Predictions:
         )
 
 
+def are_classes(sizes: Int[np.ndarray, " c"]) -> bool:
+    """Whether labels that so many instances have each are classes; see `Predictions.has_fixed_classes`."""
+    return bool(2 * sizes[sizes >= 5].sum() >= sizes.sum() and np.count_nonzero(sizes) > 1)
+
+
 def smallest_integer(classes: int) -> type[np.signedinteger[Any]]:
     """The narrowest signed type that holds codes −1 … classes − 1."""
     return np.int8 if classes <= 127 else np.int16 if classes <= 32767 else np.int32
@@ -283,6 +305,28 @@ def _check_lengths(lengths: Mapping[str, int]) -> None:
             f"{first} has {a} instances but {second} has {b}",
             "the same instances, in the same order, for every model",
         )
+
+
+def _outcomes(
+    given: Mapping[str, Iterable[Any]] | pd.DataFrame, ids: list[str], n: int | None = None
+) -> Int[np.ndarray, "m n"]:
+    """Outcomes of these models in this order: 1 right, 0 wrong, MISSING unknown."""
+    columns = {str(name): pd.Series(list(column), dtype=object) for name, column in given.items()}
+    if set(columns) != set(ids):
+        odd = next(name for name in [*ids, *columns] if (name in columns) != (name in ids))
+        raise InputError(f"answers or outcomes of {odd!r} are missing", "both of every model")
+    _check_lengths(({} if n is None else {"labels": n}) | {name: len(column) for name, column in columns.items()})
+    outcomes = np.full((len(columns), len(next(iter(columns.values()), []))), MISSING, np.int8)
+    for row, name in zip(outcomes, ids, strict=True):
+        column = columns[name]
+        known = column.notna()
+        strange = ~column[known].isin([0, 1, True, False])
+        if strange.any():
+            raise InputError(
+                f"outcome {column[known][strange].iloc[0]!r} of model {name!r}", "true/false or 1/0 per instance"
+            )
+        row[known.to_numpy()] = column[known].astype(np.int8)
+    return outcomes
 
 
 def _sortable(values: pd.Series[Any]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
 import types
 import typing
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +21,13 @@ from jaxtyping import Float, Int
 from polyculture.errors import InputError, near
 from polyculture.stats import Interval
 
+FEWEST_INSTANCES = 10
+"""Fewer informative instances carry an interval, but no headline number."""
+
 Severity = Literal["note", "warning", "alert"]
+
+LARGEST_PLAIN = 200
+"""Square tables with more rows are packed in JSON; as plain numbers those of a thousand models take 300 MB, not 30."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Rung:
     rho : mean error covariance over mean error variance, at most 1; does not depend on the number of models.
     z, p : one-sided test of n_eff = M (independence under this null).
     informative : models with both right and wrong answers, M; the others carry no information and are left out.
+    informative_instances : instances that carry the variance of the failure count; below 10 only the interval is read.
     """
 
     name: str
@@ -63,6 +72,7 @@ class Rung:
     z: float = math.nan
     p: float = math.nan
     informative: int = 0
+    informative_instances: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,13 +254,21 @@ class Audit:
             return f"{self.n_models} models; how many they fail like is undefined ({n.reason})."
         if math.isinf(n.estimate):
             return f"{self.n_models} models; their errors never coincide (n_eff is unbounded)."
-        informative = self.rung(self.headline).informative or self.n_models
+        rung = self.rung(self.headline)
+        informative = rung.informative or self.n_models
+        if rung.informative_instances < FEWEST_INSTANCES:
+            few = f"only about {rung.informative_instances:.0f} instances tell"
+            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({few})."
         if n.estimate > informative:
             return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
         return f"{self.n_models} models; they fail like {n.format('.2f')}."
 
     def to_json(self) -> str:
-        """Strict JSON: nan is null, infinities are the strings "inf" and "-inf"."""
+        """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
+
+        Tables of more than 200 models are packed: base64 of zlib of all first bytes, all second bytes, … of the cells
+        (of a symmetric table, of its upper half), in single precision.
+        """
         return json.dumps({"kind": "polyculture.audit", "format": 1} | _encode(self), allow_nan=False)
 
     @classmethod
@@ -265,6 +283,11 @@ class Audit:
         return typing.cast("Audit", _decode(cls, values))
 
 
+def chapter_json(chapter: Chapter) -> str:
+    """One chapter as strict JSON, with the conventions of `Audit.to_json`."""
+    return json.dumps({"kind": "polyculture.chapter", "format": 1} | _encode(chapter), allow_nan=False)
+
+
 def _encode(value: Any) -> Any:
     """Plain JSON values; shapes and types come back from the annotations of the dataclasses."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -272,13 +295,13 @@ def _encode(value: Any) -> Any:
     if isinstance(value, pd.DataFrame):
         return {str(c): [_encode(v) for v in value[c].tolist()] for c in value.columns}
     if isinstance(value, np.ndarray):
-        return [_encode(v) for v in value.tolist()]
+        return _packed(value) if _is_large(value) else [_encode(v) for v in value.tolist()]
     if isinstance(value, np.generic):
         return _encode(value.item())
     if isinstance(value, Mapping):
         return {str(k): _encode(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_encode(v) for v in value]
+        return _packed_words(value) if _is_large(value) else [_encode(v) for v in value]
     if isinstance(value, float):
         return None if math.isnan(value) else value if math.isfinite(value) else str(value)
     return None if value is pd.NA else value
@@ -289,6 +312,8 @@ def _decode(kind: Any, value: Any) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if hasattr(kind, "array_type"):
         floating = any("float" in str(d) for d in kind.dtypes)
+        if isinstance(value, dict):
+            return _unpacked(value).astype(np.float64 if floating else np.int64)
         return np.array(_numbers(value), dtype=np.float64 if floating else np.int64)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = _hints(kind)
@@ -299,12 +324,49 @@ def _decode(kind: Any, value: Any) -> Any:
         return _numbers(value)
     if origin is tuple:
         inner = args[0]
+        if isinstance(value, dict):
+            words = value["words"]
+            return tuple(tuple(words[code] for code in row) for row in _unpacked(value["codes"]).tolist())
         return tuple(_decode(inner, v) for v in value)
     if origin in (Mapping, dict):
         return {k: _decode(args[1], v) for k, v in value.items()}
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _decode(args[0], value)
     return value
+
+
+def _is_large(value: Any) -> bool:
+    """Whether this is a square table of numbers or words that is better packed."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 2 and value.shape[0] == value.shape[1] > LARGEST_PLAIN and value.dtype.kind in "iuf"
+    return len(value) > LARGEST_PLAIN and all(isinstance(row, tuple) and len(row) == len(value) for row in value)
+
+
+def _packed(table: np.ndarray) -> dict[str, Any]:
+    half = np.array_equal(table, table.T, equal_nan=table.dtype.kind == "f")
+    cells = table[np.triu_indices(len(table))] if half else table.ravel()
+    kind = "<f4" if table.dtype.kind == "f" else "<i8"
+    by_byte = cells.astype(kind).view(np.uint8).reshape(len(cells), -1).T
+    text = base64.b64encode(zlib.compress(by_byte.tobytes())).decode()
+    return {"packed": text, "type": kind, "rows": len(table), "half": half}
+
+
+def _unpacked(value: Mapping[str, Any]) -> np.ndarray:
+    by_byte = np.frombuffer(zlib.decompress(base64.b64decode(value["packed"])), np.uint8)
+    cells = by_byte.reshape(np.dtype(value["type"]).itemsize, -1).T.copy().view(value["type"]).ravel()
+    table = np.zeros((value["rows"], value["rows"]), cells.dtype)
+    if not value["half"]:
+        table[:] = cells.reshape(table.shape)
+        return table
+    table[np.triu_indices(len(table))] = cells
+    table.T[np.triu_indices(len(table))] = cells
+    return table
+
+
+def _packed_words(table: Any) -> dict[str, Any]:
+    words = sorted({word for row in table for word in row})
+    index = {word: code for code, word in enumerate(words)}
+    return {"words": words, "codes": _packed(np.array([[index[word] for word in row] for row in table]))}
 
 
 @cache

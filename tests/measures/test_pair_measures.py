@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.measures.counts import PairCounts, count
-from polyculture.measures.pairs import MEASURES, capa, reasons
+from polyculture.measures.pairs import MEASURES, reasons
+from polyculture.measures.probabilities import capa
 
 ADJUSTED = ["kappa", "phi", "h", "q"]
 nan = float("nan")

@@ -69,7 +69,7 @@ def test_table_of_answers_is_narrow_and_contiguous(table):
         ("t.tsv", WIDE.replace(",", "\t").encode()),
         ("t.txt", WIDE.replace(",", "|").encode()),
         ("semicolon.csv", WIDE.replace(",", ";").encode()),
-        ("t.csv.gz", gzip.compress(WIDE.encode())),
+        ("t.csv.gz", gzip.compress(WIDE.encode(), mtime=0)),
         ("crlf.csv", WIDE.replace("\n", "\r\n").encode()),
         ("old-mac.csv", WIDE.replace("\n", "\r").encode()),
         ("bom.csv", b"\xef\xbb\xbf" + WIDE.encode()),
@@ -262,10 +262,16 @@ def test_outcomes_are_read_when_asked_for(table):
     assert predictions.correct.tolist() == [[1, MISSING], [1, 0]]
 
 
-def test_label_beside_outcomes_stays_with_the_instances(table):
+def test_label_beside_outcomes_tells_the_class(table):
     predictions = table("id,label,a,b\nx,7,1,0\ny,8,1,1\n", correct=True)
+    assert truth(predictions) == ["7", "8"]
+    assert predictions.wrong.tolist() == [[False, False], [True, False]]
+
+
+def test_label_that_is_not_known_everywhere_stays_with_the_instances(table):
+    predictions = table("id,label,a,b\nx,7,1,0\ny,,1,1\n", correct=True)
     assert predictions.labels is None
-    assert predictions.instances["label"].tolist() == ["7", "8"]
+    assert predictions.instances["label"].dropna().to_dict() == {"x": "7"}
 
 
 LONG = "model,instance,answer,label,topic\nb,x,1,1,u\nb,y,0,1,v\na,y,1,1,v\n"
@@ -307,9 +313,8 @@ def test_label_that_explains_the_outcomes_is_the_truth(table):
 
 def test_outcomes_that_the_label_does_not_explain_count_more_than_it(table):
     predictions = table("item,model,answer,correct,label\n1,a,18 apples,true,18\n1,b,17,false,18\n")
-    assert predictions.labels is None
+    assert truth(predictions) == ["18"]
     assert predictions.wrong.tolist() == [[False], [True]]
-    assert predictions.instances["label"].tolist() == ["18"]
 
 
 answers = st.none() | st.integers(-5, 300) | st.sampled_from(["cat", "dög", "a,b", 'say "x"', "two\nlines"])

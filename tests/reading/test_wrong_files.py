@@ -12,7 +12,8 @@ import pytest
 from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.reading import read
 
-NAMES = "label, labels, target, truth, ground_truth, gold, y_true, y, true, reference"
+KINDS = ".csv, .csv.gz, .tsv, .parquet, .jsonl, .arrow or .feather"
+NAMES = "label, labels, target, truth, ground_truth, gold, y_true, y, true, reference, references"
 
 
 def refusal(content: str | bytes, folder, name="t.csv", **options):
@@ -32,9 +33,7 @@ def refused(path, folder, **options):
 
 def test_no_such_file(tmp_path):
     text = refused(tmp_path / "answers.csv", tmp_path)
-    assert text == (
-        "no such file: answers.csv; expected .csv, .csv.gz, .tsv or .parquet, or a Predictions folder; check the path."
-    )
+    assert text == (f"no such file: answers.csv; expected {KINDS}, or a Predictions folder; check the path.")
 
 
 def test_no_such_file_names_one_that_looks_alike(tmp_path):
@@ -54,10 +53,21 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
     ("name", "content", "text"),
     [
         (
+            "t.doc",
+            "{}",
+            f"t.doc is not a table that can be read; expected a file that ends in {KINDS}; export it as CSV.",
+        ),
+        (
             "t.json",
             "{}",
-            "t.json is not a table that can be read; expected a file that ends in .csv, .csv.gz, .tsv or .parquet; "
-            "export it as CSV.",
+            "t.json is JSON of an unknown kind; expected a log of Inspect, a table with columns and data, or lists of "
+            "predictions and references; export it as CSV.",
+        ),
+        (
+            "t.json",
+            "{",
+            "t.json is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); "
+            "expected a whole JSON file; copy or write it again.",
         ),
         ("t.csv", "", "t.csv is empty; expected a table with a header and one row per instance."),
         ("t.csv", "\n \n", "t.csv is empty; expected a table with a header and one row per instance."),
@@ -71,7 +81,7 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.csv",
             b"\x7fELF\0\1\2\3" * 9,
-            "t.csv holds binary data, not a table; expected .csv, .csv.gz, .tsv or .parquet, text in UTF-8.",
+            f"t.csv holds binary data, not a table; expected {KINDS}, text in UTF-8.",
         ),
         (
             "t.csv",
@@ -83,7 +93,8 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
             "t.csv",
             "instance,label,a,b\n0,1,1,1\n1,1,1\n",
             "line 3 of t.csv has 3 cells but the header has 4; "
-            "expected as many cells in every row; cells that contain the separator in quotes.",
+            "expected as many cells in every row; cells that contain the separator in quotes; "
+            "mend the line, or leave such lines out with skip_bad=True (--skip-bad).",
         ),
         (
             "t.csv",
@@ -187,7 +198,7 @@ LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"
             "column 'label' says both 1 and 0 of instance 'x'; expected the same in all rows of an instance.",
         ),
         (
-            "model,answer,label\na,1,1\n",
+            "model,answer,label\na,1,1\nb,1,1\n",
             "t.csv has one row per answer but no column that tells which instance it answers; "
             "expected one called instance, item or example; name it with instance (--instance).",
         ),
@@ -298,7 +309,8 @@ def test_a_folder_without_answers(tmp_path):
     with pytest.raises(FileError) as caught:
         read(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} is a folder without answers.parquet; expected a Predictions folder, or one CSV or Parquet file."
+        f"{tmp_path} is a folder without answers.parquet, logs or tables; expected a Predictions folder, logs of an "
+        f"evaluation tool, npy files, or tables ({KINDS})."
     )
 
 

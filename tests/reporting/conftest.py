@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import pandas as pd
 import pytest
 from scipy.cluster.hierarchy import leaves_list, linkage
 
+from polyculture.reporting import report
 from polyculture.results import Audit, Finding, Pairwise, Rung, Standing, Systemic
 from polyculture.rng import stream
 from polyculture.stats import Interval
@@ -237,3 +241,58 @@ def hostile() -> Audit:
     finding = Finding("PC001", "<i>title</i>", "<script>alert(2)</script>", "warning")
     hardest = audit.systemic.hardest.assign(label="<u>", answer="</td>")
     return replace(audit, findings=(finding,), systemic=replace(audit.systemic, hardest=hardest))
+
+
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window; tests that need it are skipped where it is not there."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open the page of an audit; afterwards nothing may have been complained about or asked of the network."""
+    complaints: list[str] = []
+    requests: list[str] = []
+    contexts: list[Any] = []
+
+    def open_page(audit: Audit, width: int = 1280, *, javascript: bool = True, scheme: str = "light") -> Any:
+        path = report(audit, tmp_path / "page.html")
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=javascript
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        if javascript:
+            page.wait_for_selector("html[data-figures=drawn]", timeout=30_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert {url.split(":")[0] for url in requests if not url.startswith("data:")} == {"file"}
+    assert len([url for url in requests if url.startswith("file:")]) == len(contexts)

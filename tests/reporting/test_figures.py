@@ -65,7 +65,7 @@ def test_models_stand_best_first_with_their_interval(digits: Audit) -> None:
     assert len(accuracies) == 36
     assert accuracies == sorted(accuracies, reverse=True)
     assert spec["layer"][1]["encoding"]["y"]["scale"]["domain"] == [row["model"] for row in rows(spec)]
-    assert spec["usermeta"] == {"drawn": 36, "lines": True}
+    assert spec["usermeta"] == {"drawn": 36, "lines": True, "zoom": True}
 
 
 def test_too_many_models_are_shown_by_the_best_and_the_worst(crowd: Audit) -> None:
@@ -89,10 +89,11 @@ def test_a_letter_of_one_model_draws_no_line() -> None:
 def test_the_matrix_holds_every_pair_once_in_clustered_order(digits: Audit) -> None:
     spec = figures(digits)["pairwise"]
     order = [digits.pairwise.models[k] for k in digits.pairwise.order]
-    assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == order
+    assert spec["params"] == [{"name": "names", "value": order}]
+    assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 36]
     assert len(rows(spec)) == 36 * 35 // 2
     one = rows(spec)[100]
-    a, b = digits.pairwise.models.index(one["a"]), digits.pairwise.models.index(one["b"])
+    a, b = digits.pairwise.models.index(order[one["a"]]), digits.pairwise.models.index(order[one["b"]])
     assert one["kappa"] == pytest.approx(digits.pairwise.values["kappa"][a, b], abs=1e-4)
     assert one["n"] == 540
 
@@ -150,6 +151,21 @@ def test_failure_counts_are_logarithmic_only_where_they_differ_much(digits: Audi
     assert steep["scale"] == {"type": "symlog", "constant": 1}
     assert steep["axis"]["values"] == [0, 1, 10, 100]
     assert "scale" not in flat
+
+
+def test_a_reader_zooms_with_a_key_held_and_never_by_scrolling_the_page(digits: Audit, crowd: Audit) -> None:
+    def zooms(spec: dict) -> list[str]:
+        [param] = [p for layer in spec["layer"] for p in layer.get("params", ())]
+        assert param["bind"] == "scales"
+        assert param["select"]["zoom"] == "wheel![event.altKey || event.ctrlKey]"
+        assert param["select"]["clear"] == "dblclick"
+        return param["select"]["encodings"]
+
+    drawn = figures(digits)
+    assert zooms(drawn["standing"]) == ["x"]
+    assert zooms(drawn["pairwise"]) == ["x", "y"]
+    assert zooms(figures(crowd)["systemic"]) == ["x"]
+    assert {name for name, spec in drawn.items() if spec.get("usermeta", {}).get("zoom")} == {"standing", "pairwise"}
 
 
 def test_the_unshifted_test_set_starts_every_shift(digits: Audit) -> None:

@@ -62,6 +62,7 @@ def test_every_page_stays_below_two_megabytes_and_loads_nothing(
     assert set(re.findall(r"https?://[^\"'\s]+", page)) == {"https://vega.github.io/schema/vega-lite/v6.json"}
     assert not re.search(r"\bfetch\(|XMLHttpRequest|@import|url\(|import\(", page)
     assert "default-src 'none'" in page
+    assert "unsafe-eval" not in page
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -333,6 +334,28 @@ def test_the_sentences_of_perfect_models_say_that_nothing_is_defined(perfect: Au
     assert words.pairwise(perfect) == "Error consistency is defined for no pair."
     assert words.meaning(perfect)[1] == "The chapters below show what can be said without it."
     assert [text for what, text, _ in words.tiles(perfect) if what == "mean κ"] == ["–"]
+
+
+def test_both_nulls_of_the_systemic_rate_are_told_where_they_read_differently(pair: Audit) -> None:
+    def told(given: float, raw: float) -> tuple[str, str]:
+        expected = pair.systemic.expected.copy()
+        expected[-1] = given * 12
+        audit = replace(
+            pair, systemic=replace(pair.systemic, expectation=given, expectation_raw=raw, expected=expected, p=0.2)
+        )
+        [remark] = [remark for what, _, remark in words.tiles(audit) if what == "failed by all"]
+        return plain(words.systemic(audit)), plain(remark)
+
+    assert told(0.05, 0.02) == (
+        "Both models fail 0 of 12 instances; if they erred independently within the true class, 0.6 would be expected, "
+        "and 0.24 at their overall error rates (p = 0.2).",
+        "if independent: 5.0 % given the class, 2.0 % at overall error rates",
+    )
+    same = (
+        "Both models fail 0 of 12 instances; if they erred independently, 0.6 would be expected (p = 0.2).",
+        "5.0 % if independent",
+    )
+    assert told(0.05, 0.05) == told(0.05, math.nan) == same
 
 
 def test_the_hardest_instances_are_counted(digits: Audit) -> None:

@@ -1,30 +1,37 @@
 """How alike are these models, can they be told apart, and whom do all of them fail? Predictions in, Audit out.
 
-ladder (n_eff and rho against each null) · pairs · standing and letters · failures · shifts · checks (findings)
+ladder (n_eff and rho against each null) · pairs · standing and letters · failures · shifts · further chapters · checks
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int
 
 from polyculture.dataset import Dataset
-from polyculture.errors import InputError, near
-from polyculture.measures.counts import PairCounts, count
 from polyculture.predictions import Predictions
 from polyculture.results import Audit
+from polyculture.stats import standard_error
 
-from .checks import Chapters, findings
+from .comparing import compare
+from .conclusions import findings
 from .failures import systemic_failures
-from .ladder import ladder
+from .homogenization import along_scale
+from .ladder import headline, ladder
+from .material import Material
+from .options import Evidence, Options
+from .outputs import Values, audit_values, text_alikeness
 from .pairs import Measure, pairwise
+from .sharded import audit_shards
 from .shifts import along_shifts
 from .standing import standing
+from .telling import tell
 
-__all__ = ["audit"]
+__all__ = ["Options", "Values", "along_scale", "audit", "audit_shards", "audit_values", "compare", "text_alikeness"]
 
 MOST_PICTURES = 48
 
@@ -33,11 +40,10 @@ def audit(
     predictions: Predictions,
     *,
     source: str = "",
-    clusters: str | None = None,
+    options: Options | None = None,
     shifted: Mapping[str, Predictions] | None = None,
     dataset: Dataset | None = None,
     measures: Mapping[str, Measure] | None = None,
-    level: float = 0.95,
 ) -> Audit:
     """How alike a set of models is, with intervals: the whole audit of one prediction table.
 
@@ -45,76 +51,76 @@ def audit(
     ----------
     predictions : who answered what.
     source : what to call the table in reports.
-    clusters : column of the instance table that says which instances were sampled together (patient, document);
-        they are then one draw in every interval.
-    shifted : the same models on shifted test sets, by name such as ``"noise@3"``.
+    options : what else is known about the table (clusters, strata, groups, verdicts, …) and the confidence level.
+    shifted : the same models on other test sets, by name: ``"noise@3"`` for a shift and its severity; ``"train"`` and
+        ``"selection"`` for the other parts of the split.
     dataset : the instances themselves; where they are images the hardest ones are shown.
     measures : further pair measures by name, functions of `polyculture.measures.counts.PairCounts`.
-    level : confidence level of every interval, in (0, 1).
     """
     started = time.perf_counter()
-    if not 0 < level < 1:
-        raise InputError(f"level is {level}", "a confidence level between 0 and 1, such as 0.95")
-    groups = _column(predictions, clusters)
-    counts = counts_of(predictions)
-    rungs, effectives = ladder(predictions, groups, level)
-    chapters = Chapters(
-        predictions=predictions,
-        counts=counts,
-        rung=rungs[-1],
-        effective=effectives[rungs[-1].name],
-        standing=standing(predictions, counts, level),
-        pairwise=pairwise(predictions.model_ids, counts, measures),
-        systemic=systemic_failures(predictions, level),
-        shifts=along_shifts(predictions, shifted or {}, groups, level),
-        clusters=None if groups is None else len(np.unique(groups.astype(str))),
+    options = options or Options()
+    evidence = Evidence.gather(predictions, options)
+    rungs, effectives = ladder(evidence)
+    name = headline(evidence)
+    inflation = _inflation(evidence, effectives[name].influence)
+    p = evidence.predictions
+    material = Material(
+        evidence=evidence,
+        ladder=rungs,
+        rung=next(r for r in rungs if r.name == name),
+        effective=effectives[name],
+        standing=standing(p, evidence.counts, options.level),
+        pairwise=pairwise(p.model_ids, evidence.counts, measures, inflation, options.level),
+        systemic=systemic_failures(evidence),
+        shifts=along_shifts(evidence, shifted or {}),
+        chapters=tell(evidence, rungs, shifted or {}),
     )
-    m, n = predictions.shape
     return Audit(
         source=source,
-        n_models=m,
-        n_instances=n,
+        n_models=p.shape[0],
+        n_instances=p.shape[1],
         ladder=rungs,
-        headline=rungs[-1].name,
-        standing=chapters.standing,
-        pairwise=chapters.pairwise,
-        systemic=chapters.systemic,
-        shifts=chapters.shifts,
-        findings=findings(chapters),
-        pictures={} if dataset is None else _pictures(dataset, predictions, chapters),
-        facts={
-            "version": _version(),
-            "level": level,
-            "clusters": clusters or "",
-            "classes": len(predictions.classes) if predictions.has_fixed_classes else 0,
-            "missing_share": 0.0 if predictions.observed is None else float(1 - predictions.observed.mean()),
-            "informative_models": chapters.effective.n_models,
-            "informative_instances": chapters.effective.n_info,
-            "seconds": round(time.perf_counter() - started, 3),
-        },
+        headline=name,
+        standing=material.standing,
+        pairwise=material.pairwise,
+        systemic=material.systemic,
+        shifts=material.shifts,
+        chapters=material.chapters,
+        findings=findings(material),
+        pictures={} if dataset is None else _pictures(dataset, predictions, material),
+        facts=_facts(material, time.perf_counter() - started),
     )
 
 
-def counts_of(predictions: Predictions) -> PairCounts:
-    """All-pairs counts of a prediction table."""
-    p = predictions
-    return count(p.answers, p.labels, p.correct, max(len(p.classes), 2), p.options)
+def _inflation(evidence: Evidence, influence: Float[np.ndarray, " n"]) -> float:
+    """Design effect of the clusters on the headline, taken for every pair as well; 1 without clusters."""
+    if evidence.clusters is None:
+        return 1.0
+    together, alone = standard_error(influence, evidence.clusters)[0], standard_error(influence)[0]
+    return max(1.0, (together / alone) ** 2) if alone > 0 and together > 0 else 1.0
 
 
-def _column(predictions: Predictions, name: str | None) -> Shaped[np.ndarray, " n"] | None:
-    if name is None:
-        return None
-    if name not in predictions.instances.columns:
-        raise InputError(f"no instance column {name!r}", "", near(name, map(str, predictions.instances.columns)))
-    return predictions.instances[name].to_numpy()
+def _facts(material: Material, seconds: float) -> dict[str, object]:
+    p, options = material.evidence.predictions, material.evidence.options
+    said = {k: v for k, v in asdict(options).items() if k != "verdicts" and v not in ("", (), False)}
+    return {
+        "version": _version(),
+        **{k: ", ".join(v) if isinstance(v, tuple) else v for k, v in said.items()},
+        "verdicts": len(options.verdicts),
+        "classes": len(p.classes) if p.has_fixed_classes else 0,
+        "missing_share": 0.0 if p.observed is None else float(1 - p.observed.mean()),
+        "informative_models": material.effective.n_models,
+        "informative_instances": material.effective.n_info,
+        "seconds": round(seconds, 3),
+    }
 
 
-def _pictures(dataset: Dataset, predictions: Predictions, chapters: Chapters) -> dict[str, Int[np.ndarray, "h w"]]:
+def _pictures(dataset: Dataset, predictions: Predictions, material: Material) -> dict[str, Int[np.ndarray, "h w"]]:
     """Grey levels of the hardest instances, if the inputs are grey images."""
     if dataset.inputs.ndim != 3 or len(dataset) != predictions.shape[1]:
         return {}
     rows = {str(instance): at for at, instance in enumerate(predictions.instances.index)}
-    shown = chapters.systemic.hardest["instance"].head(MOST_PICTURES)
+    shown = material.systemic.hardest["instance"].head(MOST_PICTURES)
     images = {name: dataset.inputs[rows[name]].astype(float) for name in shown}
     top = max((float(image.max()) for image in images.values()), default=1.0) or 1.0
     return {name: np.clip(np.rint(255 * image / top), 0, 255).astype(np.int64) for name, image in images.items()}

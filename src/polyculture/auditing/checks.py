@@ -1,65 +1,47 @@
-"""What does it come to, and what must the reader beware of? Each check says one thing, or nothing."""
+"""What must the reader of any audit know and beware of? Each check says one thing, or nothing, or why it cannot."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from polyculture.measures.counts import PairCounts
-from polyculture.measures.effective import Effective
-from polyculture.predictions import Predictions
-from polyculture.results import Finding, Pairwise, Rung, Severity, Standing, Systemic
+from polyculture.auditing.material import Material
+from polyculture.results import Finding, Rung, Severity
 
-LABEL_ERRORS = 0.033
-"""Share of wrong labels in ten well-known test sets, on average at least (Northcutt et al. 2021)."""
 ALIKE = 0.999
 FEW_INFORMATIVE, FEW_CLUSTERS = 30, 40
 
 
-@dataclass(frozen=True, eq=False)
-class Chapters:
-    """What the checks look at: the chapters of an audit and what they were made from."""
-
-    predictions: Predictions
-    counts: PairCounts
-    rung: Rung
-    effective: Effective
-    standing: Standing
-    pairwise: Pairwise
-    systemic: Systemic
-    shifts: pd.DataFrame
-    clusters: int | None
+def _homogenization(c: Material) -> Iterator[Finding]:
+    return homogenization(c.rung, c.effective.n_models)
 
 
-def findings(chapters: Chapters) -> tuple[Finding, ...]:
-    """All findings, most severe first, in the order of their codes within a severity."""
-    rank: dict[Severity, int] = {"alert": 0, "warning": 1, "note": 2}
-    found = [f for check in CHECKS for f in check(chapters)]
-    return tuple(sorted(found, key=lambda f: (bool(f.reason), rank[f.severity], f.code)))
-
-
-def _homogenization(c: Chapters) -> Iterator[Finding]:
-    n, m = c.rung.n_eff, c.effective.n_models
+def homogenization(rung: Rung, m: int) -> Iterator[Finding]:
+    """PC001 of any rung: as how many independent models the m informative ones fail."""
+    n = rung.n_eff
     title = "effective number of models"
     if not n.defined:
         yield Finding("PC001", title, "The effective number of models is undefined.", reason=n.reason)
+        return
+    if math.isinf(n.estimate):
+        yield Finding("PC001", title, f"The errors of the {m} models never coincide: n_eff has no upper bound.")
         return
     alike = n.high < m / 2
     severity: Severity = "alert" if alike and n.estimate < m / 4 else "warning" if alike else "note"
     yield Finding(
         "PC001",
         title,
-        f"{m} models fail like {n.format()} independent ones, given {c.rung.given} "
-        f"(mean error covariance over variance ρ = {c.rung.rho.format('.3f')}, test of independence p {_p(c.rung.p)}).",
+        f"{m} models fail like {n.format()} independent ones, given {rung.given} "
+        f"(mean error covariance over variance ρ = {rung.rho.format('.3f')}, test of independence p {_p(rung.p)}).",
         severity,
     )
 
 
-def _systemic(c: Chapters) -> Iterator[Finding]:
+def _systemic(c: Material) -> Iterator[Finding]:
     s = c.systemic
     title = "systemic failure"
     if not s.rate.defined:
@@ -80,10 +62,10 @@ def _systemic(c: Chapters) -> Iterator[Finding]:
     )
 
 
-def _twins(c: Chapters) -> Iterator[Finding]:
-    answers = c.counts.same_answer
-    same = answers if answers is not None else c.counts.n11 + c.counts.n00
-    a, b = np.nonzero(np.triu((same > ALIKE * c.counts.n) & (c.counts.n >= 200), 1))
+def _twins(c: Material) -> Iterator[Finding]:
+    answers = c.evidence.counts.same_answer
+    same = answers if answers is not None else c.evidence.counts.n11 + c.evidence.counts.n00
+    a, b = np.nonzero(np.triu((same > ALIKE * c.evidence.counts.n) & (c.evidence.counts.n >= 200), 1))
     if len(a):
         names = c.pairwise.models
         shown = "; ".join(f"{names[i]} and {names[j]}" for i, j in list(zip(a, b, strict=True))[:5])
@@ -96,7 +78,7 @@ def _twins(c: Chapters) -> Iterator[Finding]:
         )
 
 
-def _constant(c: Chapters) -> Iterator[Finding]:
+def _constant(c: Material) -> Iterator[Finding]:
     left_out = [name for name, ok in zip(c.pairwise.models, c.effective.informative, strict=True) if not ok]
     if left_out:
         yield Finding(
@@ -108,7 +90,7 @@ def _constant(c: Chapters) -> Iterator[Finding]:
         )
 
 
-def _informative(c: Chapters) -> Iterator[Finding]:
+def _informative(c: Material) -> Iterator[Finding]:
     if c.effective.n_info < FEW_INFORMATIVE:
         yield Finding(
             "PC005",
@@ -119,26 +101,33 @@ def _informative(c: Chapters) -> Iterator[Finding]:
         )
 
 
-def _clusters(c: Chapters) -> Iterator[Finding]:
-    if c.clusters is not None and c.clusters < FEW_CLUSTERS:
+def _clusters(c: Material) -> Iterator[Finding]:
+    if c.evidence.clusters is None:
+        return
+    n = int(c.evidence.clusters.max()) + 1
+    if n < FEW_CLUSTERS:
         yield Finding(
             "PC006",
             "few clusters",
-            f"The instances fall into {c.clusters} clusters; below {FEW_CLUSTERS} "
-            "cluster-aware intervals are too narrow.",
+            f"The instances fall into {n} clusters; below {FEW_CLUSTERS} cluster-aware intervals are too narrow.",
             "warning",
         )
 
 
-def _missing(c: Chapters) -> Iterator[Finding]:
-    observed = c.predictions.observed
+def _missing(c: Material) -> Iterator[Finding]:
+    observed = c.evidence.predictions.observed
     if observed is None:
         return
     answered = observed.sum(axis=0)
-    rate, error = observed.mean(axis=0), c.predictions.wrong.sum(axis=0) / np.maximum(answered, 1)
+    rate, error = observed.mean(axis=0), c.evidence.predictions.wrong.sum(axis=0) / np.maximum(answered, 1)
     used = answered > 0
     varies = used.sum() > 2 and rate[used].std() > 0 and error[used].std() > 0
     r = float(np.corrcoef(rate[used], error[used])[0, 1]) if varies else math.nan
+    yield missing_cells(float(1 - observed.mean()), r)
+
+
+def missing_cells(share: float, r: float) -> Finding:
+    """How many cells are missing, and whether that goes with how hard instances are (correlation r)."""
     goes_with = abs(r) > 0.1
     tail = (
         f" Cells are missing where instances are {'harder' if r < 0 else 'easier'} (r = {r:.2f}): the numbers speak of "
@@ -146,32 +135,35 @@ def _missing(c: Chapters) -> Iterator[Finding]:
         if goes_with
         else ""
     )
-    yield Finding(
+    return Finding(
         "PC007",
         "missing cells",
-        f"{1 - observed.mean():.1%} of the cells are missing; pairs are compared on the instances that both "
-        f"answered.{tail}",
+        f"{share:.1%} of the cells are missing; pairs are compared on the instances that both answered.{tail}",
         "warning" if goes_with else "note",
     )
 
 
-def _shifts(c: Chapters) -> Iterator[Finding]:
+def _shifts(c: Material) -> Iterator[Finding]:
     if len(c.shifts) < 2:
         return
     start = c.shifts.iloc[0]
-    worst = c.shifts.iloc[1:].sort_values("all_wrong").iloc[-1]
+    worst = c.shifts.iloc[1:].sort_values("all_wrong", na_position="first").iloc[-1]
     yield Finding(
         "PC008",
         "alikeness under shift",
         f"From the unshifted test to {worst['shift']} at severity {worst['severity']:g} the share of instances that "
-        f"every model fails goes from {start['all_wrong']:.2%} to {worst['all_wrong']:.2%}, mean accuracy from "
-        f"{start['accuracy']:.1%} to {worst['accuracy']:.1%} and n_eff from {start['n_eff']:.2f} to "
-        f"{worst['n_eff']:.2f}.",
+        f"every model fails goes {_from_to(start, worst, 'all_wrong', '.2%')}, mean accuracy "
+        f"{_from_to(start, worst, 'accuracy', '.1%')} and n_eff {_from_to(start, worst, 'n_eff', '.2f')}.",
         "warning" if worst["all_wrong"] > 2 * max(start["all_wrong"], 1 / start["n"]) else "note",
     )
 
 
-def _apart(c: Chapters) -> Iterator[Finding]:
+def _from_to(start: pd.Series[Any], end: pd.Series[Any], column: str, spec: str) -> str:
+    said = ["undefined" if math.isnan(row[column]) else f"{row[column]:{spec}}" for row in (start, end)]
+    return f"from {said[0]} to {said[1]}"
+
+
+def _apart(c: Material) -> Iterator[Finding]:
     s = c.standing
     if s.pairs_tested:
         yield Finding(
@@ -190,7 +182,7 @@ def _rate(rate: float) -> str:
     return f"{rate:.2%}" if rate >= 5e-5 else "less than 0.005%" if rate > 0 else "0%"
 
 
-CHECKS: tuple[Callable[[Chapters], Iterator[Finding]], ...] = (
+CHECKS = (
     _homogenization,
     _systemic,
     _twins,

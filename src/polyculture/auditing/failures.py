@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from polyculture.auditing.options import Evidence
 from polyculture.measures.systemic import Systemic as Found
-from polyculture.measures.systemic import systemic
 from polyculture.predictions import MISSING, Predictions
 from polyculture.results import Systemic
 from polyculture.stats import Interval, jeffreys, systemic_p, systemic_pmf
@@ -19,10 +19,9 @@ NEARLY_ALL = 0.9
 MOST_LISTED = 1000
 
 
-def systemic_failures(predictions: Predictions, level: float = 0.95) -> Systemic:
+def systemic_failures(evidence: Evidence) -> Systemic:
     """Failure counts against their null (given the true class where there are classes), and the hardest instances."""
-    strata = predictions.labels if predictions.has_fixed_classes else None
-    found = systemic(predictions.wrong, strata, predictions.observed)
+    found, level = evidence.systemic, evidence.options.level
     rate = Interval.undefined(found.reason) if found.reason else jeffreys(found.failures, found.n, level)
     p = math.nan if found.reason else systemic_p(found.failures, systemic_pmf(found.errors, found.sizes))
     return Systemic(
@@ -30,10 +29,10 @@ def systemic_failures(predictions: Predictions, level: float = 0.95) -> Systemic
         expected=found.expected,
         rate=rate,
         expectation=found.expected_rate,
-        expectation_raw=found.expected_rate if strata is None else expected_raw(found),
+        expectation_raw=expected_raw(found),
         ratio=found.ratio,
         p=p,
-        hardest=hardest_instances(predictions),
+        hardest=hardest_instances(evidence.predictions),
         n=found.n,
     )
 
@@ -43,16 +42,21 @@ def expected_raw(found: Found) -> float:
     return float((found.errors.sum(axis=0) / found.n).prod()) if found.n else math.nan
 
 
-def hardest_instances(predictions: Predictions) -> pd.DataFrame:
+def hardest_instances(predictions: Predictions, share: float = NEARLY_ALL, most: int = MOST_LISTED) -> pd.DataFrame:
     """Instances that (nearly) all models fail, worst first: instance, label, wrong, models, answer, share.
 
-    `wrong` of `models` that answered are wrong, and `share` of the wrong ones give the same `answer`.
+    `wrong` of `models` that answered are wrong, and the column `share` of the wrong ones give the same `answer`.
+
+    Parameters
+    ----------
+    share : at least this share of the models that answered are wrong.
+    most : list no more than so many.
     """
     wrong = predictions.wrong.sum(axis=0, dtype=np.int64)
     observed = predictions.observed
     models = np.full_like(wrong, predictions.shape[0]) if observed is None else observed.sum(axis=0, dtype=np.int64)
-    rows = np.flatnonzero((models >= 2) & (wrong >= np.maximum(NEARLY_ALL * models, 1)))
-    rows = rows[np.lexsort((rows, -models[rows], -wrong[rows] / models[rows]))][:MOST_LISTED]
+    rows = np.flatnonzero((models >= 2) & (wrong >= np.maximum(share * models, 1)))
+    rows = rows[np.lexsort((rows, -models[rows], -wrong[rows] / models[rows]))][:most]
     table = pd.DataFrame({"instance": predictions.instances.index[rows].astype(str)})
     classes = np.array(predictions.classes, dtype=object)
     if predictions.labels is not None:

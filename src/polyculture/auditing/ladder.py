@@ -5,52 +5,91 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Int
 
+from polyculture.auditing.options import Evidence
 from polyculture.measures.effective import Effective, effective
-from polyculture.predictions import Predictions
+from polyculture.measures.structure import structural
 from polyculture.results import Rung
-from polyculture.stats import Interval, n_eff_interval, rho_interval
+from polyculture.rng import stream
+from polyculture.stats import (
+    Interval,
+    block_of,
+    jackknife,
+    n_eff_bootstrap,
+    n_eff_interval,
+    rho_bootstrap,
+    rho_interval,
+)
 
 GIVEN = {
     "N0": "each model's overall error rate",
     "N1": "each model's error rate within the true class",
+    "N2": "each model's error rate within strata of outside difficulty",
+    "N3": "any difficulty of the instances, estimated from these models (descriptive)",
 }
+BOOTSTRAP_BELOW = 100
+"""Informative instances below which the influence function gives intervals that are too narrow."""
+NOT_IDENTIFIED = "the errors of the same models cannot tell shared difficulty from shared causes"
 
 
-def ladder(
-    predictions: Predictions, clusters: Shaped[np.ndarray, " n"] | None = None, level: float = 0.95
-) -> tuple[tuple[Rung, ...], dict[str, Effective]]:
+def ladder(evidence: Evidence) -> tuple[tuple[Rung, ...], dict[str, Effective]]:
     """n_eff and rho against each null that this table can carry, weakest null first; and what they were made from.
 
-    N0 compares with independence at each model's overall error rate; N1, for tasks with fixed classes, with
-    independence within the true class. The last rung is the headline.
+    N0 compares with independence at each model's overall error rate; N1, for tasks with fixed classes, within the true
+    class; N2, where the user knows something about difficulty, within strata of it; N3 is n_struct, which sees only
+    which models stand out and never how alike all are.
     """
-    strata = {"N0": None} | ({"N1": predictions.labels} if predictions.has_fixed_classes else {})
-    found = {name: effective(predictions.wrong, s, predictions.observed) for name, s in strata.items()}
-    return tuple(rung(name, e, clusters, level) for name, e in found.items()), found
+    strata: dict[str, Int[np.ndarray, " n"] | None] = {"N0": None}
+    if evidence.classes is not None:
+        strata["N1"] = evidence.classes
+    if evidence.strata is not None:
+        strata["N2"] = evidence.strata
+    found = {name: _effective(evidence, codes) for name, codes in strata.items()}
+    rungs = [rung(name, e, evidence) for name, e in found.items()]
+    return (*rungs, structural_rung(evidence)), found
 
 
-def rung(name: str, found: Effective, clusters: Shaped[np.ndarray, " n"] | None, level: float) -> Rung:
+def headline(evidence: Evidence) -> str:
+    """Name of the rung of the first sentence: given the truth where there are classes, else raw."""
+    return "N0" if evidence.classes is None else "N1"
+
+
+def headline_rung(evidence: Evidence) -> Rung:
+    """The rung of the first sentence alone."""
+    return rung(headline(evidence), _effective(evidence, evidence.classes), evidence)
+
+
+def _effective(evidence: Evidence, strata: Int[np.ndarray, " n"] | None) -> Effective:
+    return effective(evidence.predictions.wrong, strata, evidence.predictions.observed, evidence.weights)
+
+
+def rung(name: str, found: Effective, evidence: Evidence) -> Rung:
     """One rung with its intervals and its one-sided test of independence."""
     if math.isnan(found.design_effect):
         nothing = Interval.undefined(found.reason)
         return Rung(name, GIVEN[name], nothing, nothing, informative=found.n_models)
-    used = ~np.isnan(found.influence)
-    codes = None if clusters is None else cluster_codes(clusters)[used]
-    arguments = (found.n_models, found.design_effect, found.influence[used], codes, level)
+    level, clusters = evidence.options.level, evidence.clusters
+    m, d = found.n_models, found.design_effect
+    if found.n_info < BOOTSTRAP_BELOW:
+        parts = (found.influence, found.variation)
+        n_eff = n_eff_bootstrap(m, d, parts, stream(evidence.options.seed, "bootstrap-t", name), clusters, level)
+        rho = rho_bootstrap(m, d, parts, stream(evidence.options.seed, "bootstrap-t", name), clusters, level)
+    else:
+        n_eff = n_eff_interval(m, d, found.influence, clusters, level)
+        rho = rho_interval(m, d, found.influence, clusters, level)
+    return Rung(name, GIVEN[name], n_eff, rho, float(found.z), found.p_value, m, found.n_info)
+
+
+def structural_rung(evidence: Evidence) -> Rung:
+    """N3: the number of kinds of models beyond difficulty, with delete-a-block limits; descriptive."""
+    names = evidence.predictions.instances.index if evidence.clusters is None else evidence.clusters
+    complete = evidence.complete
+    block = block_of(np.asarray(names)[complete])
+    found = structural(evidence.predictions.wrong[:, complete], block)
+    n_struct = Interval.undefined(found.reason, found.n)
+    if not found.reason:
+        n_struct = jackknife(found.n_struct, found.leave_outs, found.n, evidence.options.level, above=1.0)
     return Rung(
-        name,
-        GIVEN[name],
-        n_eff_interval(*arguments),
-        rho_interval(*arguments),
-        float(found.z),
-        found.p_value,
-        found.n_models,
+        "N3", GIVEN["N3"], n_struct, Interval.undefined(NOT_IDENTIFIED), informative=int(found.informative.sum())
     )
-
-
-def cluster_codes(clusters: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Clusters of any kind (patients, documents) as codes."""
-    codes: Int[np.ndarray, " n"] = np.unique(clusters.astype(str), return_inverse=True)[1]
-    return codes

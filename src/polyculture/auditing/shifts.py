@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
 
-from polyculture.auditing.ladder import ladder
+from polyculture.auditing.ladder import headline_rung
+from polyculture.auditing.options import Evidence, Options
 from polyculture.predictions import Predictions
 
+SPLITS = ("train", "selection")
+"""Parts of the same data: a gap to them is generalization, not shift."""
 COLUMNS = ("shift", "severity", "n", "accuracy", "best", "n_eff", "low", "high", "rho", "all_wrong")
 
 
-def along_shifts(
-    predictions: Predictions,
-    shifted: Mapping[str, Predictions],
-    clusters: Shaped[np.ndarray, " n"] | None = None,
-    level: float = 0.95,
-) -> pd.DataFrame:
+def along_shifts(evidence: Evidence, shifted: Mapping[str, Predictions]) -> pd.DataFrame:
     """One row per test set, the unshifted one first.
 
     Columns: shift, severity (0 for none), n, accuracy (mean over models), best (most accurate model), n_eff with
@@ -29,16 +26,19 @@ def along_shifts(
 
     Parameters
     ----------
-    predictions : on the unshifted test set.
+    evidence : the unshifted test set.
     shifted : predictions of the same models by name, ``"kind@severity"``; any other name has severity 1.
-    clusters : which instances belong together, the same for every test set.
     """
     if not shifted:
         return pd.DataFrame(columns=list(COLUMNS))
-    rows = [_row("none", 0.0, predictions, clusters, level)]
+    shifted = {name: there for name, there in shifted.items() if name not in SPLITS}
+    rows = [_row("none", 0.0, evidence)]
+    options = Options(clusters=evidence.options.clusters, level=evidence.options.level, seed=evidence.options.seed)
+    models = evidence.predictions.model_ids
     for name, there in shifted.items():
+        same = there if there.model_ids == models else there.take_models(models)
         kind, severity = parse(name)
-        rows.append(_row(kind, severity, there, clusters, level))
+        rows.append(_row(kind, severity, Evidence.gather(same, options)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -48,14 +48,11 @@ def parse(name: str) -> tuple[str, float]:
     return (match[1], float(match[2])) if match else (name, 1.0)
 
 
-def _row(
-    kind: str, severity: float, predictions: Predictions, clusters: Shaped[np.ndarray, " n"] | None, level: float
-) -> dict[str, Any]:
-    rung = ladder(predictions, clusters, level)[0][-1]
-    wrong, observed = predictions.wrong, predictions.observed
+def _row(kind: str, severity: float, evidence: Evidence) -> dict[str, Any]:
+    rung = headline_rung(evidence)
+    wrong, observed = evidence.predictions.wrong, evidence.predictions.observed
     answered = np.full(len(wrong), wrong.shape[1]) if observed is None else observed.sum(axis=1)
     accuracy = 1 - wrong.sum(axis=1) / np.maximum(answered, 1)
-    complete = slice(None) if observed is None else observed.all(axis=0)
     return {
         "shift": kind,
         "severity": severity,
@@ -66,5 +63,5 @@ def _row(
         "low": rung.n_eff.low,
         "high": rung.n_eff.high,
         "rho": rung.rho.estimate,
-        "all_wrong": float(wrong[:, complete].all(axis=0).mean()),
+        "all_wrong": evidence.systemic.rate,
     }

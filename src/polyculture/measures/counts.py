@@ -17,7 +17,7 @@ from operator import add
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt
+from jaxtyping import Bool, Float, Int, Num, UInt
 
 from polyculture.errors import InputError
 
@@ -27,6 +27,9 @@ ROWS, COLUMNS = 4, 16
 """Models per block of pairs: few rows waste little on the diagonal, and the working space stays in a core's cache."""
 SMALL = 1 << 16
 """Pairs × words below which starting threads costs more than it gains."""
+
+LAYERS, BITS = 32, 24
+"""Different weights that are counted one by one, and the binary digits of weights when there are more."""
 
 Square = Int[np.ndarray, "m m"]
 
@@ -44,19 +47,21 @@ class PairCounts:
     same_wrong : both wrong with the same answer, on instances with two options or more; None likewise.
     n00_open : both wrong on instances with two options or more: what `same_wrong` is a share of; None likewise.
     baseline : expected `same_wrong` if wrong answers were picked evenly: sum of 1/(options − 1) over `n00_open`.
+
+    With instance weights all of these are sums of weights, and floats.
     """
 
-    n: Int[np.ndarray, "m m"]
-    n11: Int[np.ndarray, "m m"]
-    n10: Int[np.ndarray, "m m"]
-    n00: Int[np.ndarray, "m m"]
-    same_answer: Int[np.ndarray, "m m"] | None = None
-    same_wrong: Int[np.ndarray, "m m"] | None = None
-    n00_open: Int[np.ndarray, "m m"] | None = None
+    n: Num[np.ndarray, "m m"]
+    n11: Num[np.ndarray, "m m"]
+    n10: Num[np.ndarray, "m m"]
+    n00: Num[np.ndarray, "m m"]
+    same_answer: Num[np.ndarray, "m m"] | None = None
+    same_wrong: Num[np.ndarray, "m m"] | None = None
+    n00_open: Num[np.ndarray, "m m"] | None = None
     baseline: Float[np.ndarray, "m m"] | None = None
 
     @property
-    def n01(self) -> Int[np.ndarray, "m m"]:
+    def n01(self) -> Num[np.ndarray, "m m"]:
         """The row's model wrong and the column's right."""
         return self.n10.T
 
@@ -65,6 +70,11 @@ class PairCounts:
         parts: Iterator[tuple[Any, Any]] = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         sums: list[Any] = [None if a is None or b is None else a + b for a, b in parts]
         return PairCounts(*sums)
+
+    def scaled(self, weight: float) -> PairCounts:
+        """Counts of instances that count `weight` times each."""
+        parts: list[Any] = [None if table is None else weight * table for table in vars(self).values()]
+        return PairCounts(*parts)
 
 
 def total(chunks: Iterable[PairCounts]) -> PairCounts:
@@ -78,6 +88,7 @@ def count(
     correct: Int[np.ndarray, "m n"] | None,
     classes: int,
     options: Int[np.ndarray, " n"] | None = None,
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> PairCounts:
     """How often each pair of models agrees and fails together, exactly.
 
@@ -93,6 +104,8 @@ def count(
     classes : number of answer codes; also the options of every instance where `options` is None.
     options : how many answers one could choose from, per instance. Instances with one option are left out of
         `same_wrong`, `n00_open` and `baseline`: there is no way to be wrong differently.
+    weights : how much each instance counts, in [0, 1], such as the probability that its label is valid. Exact for up to
+        32 different weights, else rounded to 2⁻²⁴; costs one pass per different weight (24 at most).
 
     Raises
     ------
@@ -101,9 +114,21 @@ def count(
     if correct is None and (answers is None or labels is None):
         raise InputError("no outcomes to count", "right/wrong outcomes, or answers together with labels")
     table = _Table(answers, labels if correct is None else None, correct, classes)
+    if weights is not None:
+        layers = ((w, table.at(at), options[at] if options is not None else None) for w, at in _layers(weights))
+        return total(count(t.answers, t.labels, t.correct, classes, k).scaled(w) for w, t, k in layers)
     if options is None or options.size == 0:
         return _count(table, classes)
     return total(_count(table, int(k), np.flatnonzero(options == k)) for k in np.unique(options))
+
+
+def _layers(weights: Float[np.ndarray, " n"]) -> list[tuple[float, Int[np.ndarray, " k"]]]:
+    """Weights taken apart: sets of instances that count the same, whose counts add up to the weighted ones."""
+    values = np.unique(weights)
+    if len(values) <= LAYERS:
+        return [(float(w), np.flatnonzero(weights == w)) for w in values]
+    fixed = np.rint(weights * 2.0**BITS).astype(np.int64)
+    return [(2.0 ** (k - BITS), np.flatnonzero(fixed >> k & 1)) for k in range(BITS + 1)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from scipy.special import ndtr
 
 BLOCK = 8192
@@ -35,6 +35,8 @@ class Effective:
     design_effect : D, observed over independent variance of the failure count; nan where undefined.
     influence : effect of each instance on D: raising its weight from 1 to 1 + ε adds ε·influence/(instances used);
         nan on instances that were not used because they are alone in their stratum.
+    variation : each instance's part of the independent variance, mean 1 over the instances used; nan elsewhere. With
+        weights w on the instances D is (to first order in the strata's means) D + Σ w influence/Σ w variation.
     n_info : instances that carry the variance, (Σk²)²/Σk⁴ over centred failure counts k; below 30 beware of intervals.
     z : permutation z of D = 1 against D > 1, asymptotically standard normal if the models fail independently
         (within strata).
@@ -46,6 +48,7 @@ class Effective:
     informative: Bool[np.ndarray, " m"]
     design_effect: float
     influence: Float[np.ndarray, " n"]
+    variation: Float[np.ndarray, " n"]
     n_info: float
     z: float
     strata_dropped: int = 0
@@ -79,6 +82,7 @@ def effective(
     wrong: Bool[np.ndarray, "m n"],
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> Effective:
     """As how many independent models the given ones fail.
 
@@ -90,13 +94,17 @@ def effective(
     wrong : where a model is wrong; what stands in unobserved cells is ignored.
     strata : code of the group, such as the true class, within which variances are taken; all one group where None.
     observed : where an outcome is known; everywhere where None.
+    weights : how much each instance counts, in [0, 1], such as the probability that its label is valid; `z` is then
+        approximate, and strata are dropped whose weights sum to 1 or less.
 
     Fewer than two informative models: all nan. D ≤ 0: `n_eff` is inf. Source: Kish 1965, design effect of clusters.
     """
     n = wrong.shape[1]
     if observed is not None and observed.all():
         observed = None
-    groups = _Groups.of(np.zeros(n, np.int64) if strata is None else strata)
+    if weights is not None and not weights.all():
+        return _without_the_weightless(wrong, strata, observed, weights)
+    groups = _Groups.of(np.zeros(n, np.int64) if strata is None else strata, weights)
     if observed is None:
         errors = wrong.sum(axis=1)
         informative = (errors > 0) & (errors < n)
@@ -105,7 +113,9 @@ def effective(
         informative = wrong.any(axis=1) & (observed & ~wrong).any(axis=1)
     if informative.sum() < 2:
         nothing = np.full(n, np.nan)
-        return Effective(informative, math.nan, nothing, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS)
+        return Effective(
+            informative, math.nan, nothing, nothing, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS
+        )
     if not informative.all():
         wrong = wrong[informative]
         observed = None if observed is None else observed[informative]
@@ -113,21 +123,45 @@ def effective(
     return _finish(informative, moments, groups)
 
 
+def _without_the_weightless(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None,
+    observed: Bool[np.ndarray, "m n"] | None,
+    weights: Float[np.ndarray, " n"],
+) -> Effective:
+    """Instances that do not count at all are left out."""
+    kept = weights > 0
+    parts = (None if x is None else x[..., kept] for x in (strata, observed, weights))
+    found = effective(wrong[:, kept], *parts)
+    influence, variation = np.full((2, len(kept)), np.nan)
+    influence[kept], variation[kept] = found.influence, found.variation
+    return replace(found, influence=influence, variation=variation)
+
+
 @dataclass(frozen=True, eq=False)
 class _Groups:
-    """Instances by stratum: `code` in 0 … len(size) − 1, and `order` that puts the strata one after another."""
+    """Instances by stratum: `code` in 0 … len(size) − 1, `size` the instances (their weights) in each."""
 
     code: Int[np.ndarray, " n"]
-    size: Int[np.ndarray, " s"]
+    size: Num[np.ndarray, " s"]
+    weight: Float[np.ndarray, " n"] | None = None
 
     @classmethod
-    def of(cls, strata: Int[np.ndarray, " n"]) -> _Groups:
-        _, code, size = np.unique(strata, return_inverse=True, return_counts=True)
-        return cls(code.astype(np.int64), size.astype(np.int64))
+    def of(cls, strata: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None) -> _Groups:
+        _, code = np.unique(strata, return_inverse=True)
+        return cls(code.astype(np.int64), np.bincount(code, weights), weights)
+
+    def sums(self, values: Bool[np.ndarray, " n"] | Num[np.ndarray, " n"]) -> Num[np.ndarray, " s"]:
+        """Weighted sums of a number per instance by stratum."""
+        if self.weight is not None:
+            return np.bincount(self.code, self.weight * values, len(self.size))
+        if values.dtype == bool:
+            return np.bincount(self.code[values], minlength=len(self.size))
+        return np.bincount(self.code, values, len(self.size))
 
     @property
     def singletons(self) -> int:
-        return int((self.size == 1).sum())
+        return int((self.size <= 1).sum())
 
     @property
     def unbiased(self) -> Float[np.ndarray, " s"]:
@@ -138,20 +172,22 @@ class _Groups:
     @property
     def used(self) -> int:
         """Instances that are not alone in their stratum."""
-        return int(self.size[self.size > 1].sum())
+        return int((self.size[self.code] > 1).sum())
 
     def positions(self) -> Iterator[Int[np.ndarray, " k"]]:
         """Instances of every stratum that is not dropped."""
-        parts = np.split(np.argsort(self.code, kind="stable"), np.cumsum(self.size)[:-1])
-        return (part for part in parts if len(part) > 1)
+        ends = np.cumsum(np.bincount(self.code))[:-1]
+        parts = np.split(np.argsort(self.code, kind="stable"), ends)
+        return (part for part, size in zip(parts, self.size, strict=True) if size > 1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """D, its influence (not yet blanked), centred failure counts, and the permutation z."""
+    """D, its influence and variation (not yet blanked), centred failure counts, and the permutation z."""
 
     design_effect: float
     influence: Float[np.ndarray, " n"]
+    variation: Float[np.ndarray, " n"]
     centred: Float[np.ndarray, " n"]
     z: float
     reason: str = ""
@@ -159,14 +195,16 @@ class _Moments:
 
 
 def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> Effective:
-    squares = moments.centred**2
+    squares = moments.centred**2 * (1.0 if groups.weight is None else groups.weight)
     n_info = float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
-    influence = np.where(groups.size[groups.code] > 1, moments.influence, np.nan)
+    used = groups.size[groups.code] > 1
+    influence, variation = (np.where(used, x, np.nan) for x in (moments.influence, moments.variation))
     reason = moments.reason or (COMPLEMENTARY if moments.design_effect <= 0 else "")
     return Effective(
         informative,
         moments.design_effect,
         influence,
+        variation,
         n_info,
         moments.z,
         groups.singletons,
@@ -179,26 +217,29 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
     """Every cell known: from the failure count of each instance and the error count of each model in each stratum."""
     n, code, size, unbiased = wrong.shape[1], groups.code, groups.size, groups.unbiased
     failures = wrong.sum(axis=0, dtype=np.int64)
-    errors = np.stack([np.bincount(code[row], minlength=len(size)) for row in wrong])
+    errors = np.stack([groups.sums(row) for row in wrong])
     rates = errors / size
-    centred = failures - (np.bincount(code, weights=failures) / size)[code]
-    centred[size[code] == 1] = 0.0
+    centred = failures - (groups.sums(failures) / size)[code]
+    centred[size[code] <= 1] = 0.0
     own = np.empty(n)
     for start in range(0, n, BLOCK):
         here = slice(start, start + BLOCK)
         deviation = wrong[:, here] - rates[:, code[here]]
         own[here] = np.einsum("mn,mn->n", deviation, deviation)
-    correction = unbiased[code]
+    correction = unbiased[code] * (1.0 if groups.weight is None else groups.weight)
     above, below = correction * centred**2, correction * own
     if not below.any():
-        return _Moments(math.nan, np.full(n, math.nan), centred, math.nan, NO_VARIATION)
+        nothing = np.full(n, math.nan)
+        return _Moments(math.nan, nothing, nothing, centred, math.nan, NO_VARIATION)
     design_effect = float(above.sum() / below.sum())
-    influence = (above - design_effect * below) * (groups.used / below.sum())
+    per_instance = groups.used / below.sum()
+    influence, variation = (above - design_effect * below) * per_instance, below * per_instance
     squares = errors * (1 - rates)  # (n − 1) × variance, of a model in a stratum
-    excess = (np.bincount(code, weights=centred**2) - squares.sum(axis=0))[size > 1].sum() / 2
+    excess = (groups.sums(centred**2) - squares.sum(axis=0))[size > 1].sum() / 2
     spread = (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)) / 2 / np.maximum(size - 1, 1)
     variance = float(spread[size > 1].sum())
-    return _Moments(design_effect, influence, centred, excess / math.sqrt(variance) if variance > 0 else math.nan)
+    z = excess / math.sqrt(variance) if variance > 0 else math.nan
+    return _Moments(design_effect, influence, variation, centred, z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,15 +273,21 @@ class _Common:
         return out
 
 
-def _common(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], at: Int[np.ndarray, " k"]) -> _Common:
+def _common(
+    wrong: Bool[np.ndarray, "m n"],
+    observed: Bool[np.ndarray, "m n"],
+    at: Int[np.ndarray, " k"],
+    weight: Float[np.ndarray, " n"] | None,
+) -> _Common:
     m = len(wrong)
     n, row_wrong, both_wrong = np.zeros((3, m, m))
     for start in range(0, len(at), BLOCK):
         here = at[start : start + BLOCK]  # float32 counts this few instances exactly
         E, W = (np.take(table, here, axis=1).astype(np.float32) for table in (wrong, observed))
-        n += W @ W.T
-        row_wrong += E @ W.T
-        both_wrong += E @ E.T
+        wE, wW = (E, W) if weight is None else (E * weight[here], W * weight[here])
+        n += wW @ W.T
+        row_wrong += wE @ W.T
+        both_wrong += wE @ E.T
     return _Common(n, row_wrong, both_wrong)
 
 
@@ -248,41 +295,43 @@ def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"],
     """Some cells unknown: every covariance on what the pair shares, every variance on what the model was seen on."""
     m, n = wrong.shape
     weight, covariance = np.zeros((2, m, m))
-    excess = variance = 0.0
+    excess = spread = 0.0
     upper = np.triu_indices(m, 1)
     for at in groups.positions():
-        common = _common(wrong, observed, at)
+        common = _common(wrong, observed, at, groups.weight)
         scatter, enough = common.scatter, common.enough
         weight += common.n * enough
         covariance += scatter * common.unbiased
         own = common.row_wrong * (1 - common.rate)
         excess += float((scatter * enough)[upper].sum())
-        variance += float((own * own.T * enough / np.maximum(common.n - 1, 1))[upper].sum())
+        spread += float((own * own.T * enough / np.maximum(common.n - 1, 1))[upper].sum())
     defined = weight > 0
     pairs = defined & ~np.eye(m, dtype=bool)
     dropped = int((~defined)[upper].sum())
     covariance /= np.maximum(weight, 1)
     nothing = np.full(n, math.nan)
     if not pairs.any():
-        return _Moments(math.nan, nothing, np.zeros(n), math.nan, NO_PAIRS, dropped)
+        return _Moments(math.nan, nothing, nothing, np.zeros(n), math.nan, NO_PAIRS, dropped)
     mean_variance = float(np.diag(covariance)[np.diag(defined)].mean())
     if mean_variance == 0:
-        return _Moments(math.nan, nothing, np.zeros(n), math.nan, NO_VARIATION, dropped)
+        return _Moments(math.nan, nothing, nothing, np.zeros(n), math.nan, NO_VARIATION, dropped)
     ratio = float(covariance[pairs].mean()) / mean_variance
-    influence, centred = np.zeros((2, n))
+    influence, variation, centred = np.zeros((3, n))
     for at in groups.positions():
-        parts = _pairwise_influence(wrong, observed, at, (covariance, weight, pairs))
+        parts = _pairwise_influence(wrong, observed, (at, groups.weight), (covariance, weight, pairs))
         influence[at] = parts[0] - ratio * parts[1]
+        variation[at] = parts[1]
         centred[at] = parts[2]
     influence *= (m - 1) * groups.used / mean_variance
-    z = excess / math.sqrt(variance) if variance > 0 else math.nan
-    return _Moments(1 + (m - 1) * ratio, influence, centred, z, pairs_dropped=dropped)
+    variation = 1 + variation * groups.used / mean_variance
+    z = excess / math.sqrt(spread) if spread > 0 else math.nan
+    return _Moments(1 + (m - 1) * ratio, influence, variation, centred, z, pairs_dropped=dropped)
 
 
 def _pairwise_influence(
     wrong: Bool[np.ndarray, "m n"],
     observed: Bool[np.ndarray, "m n"],
-    at: Int[np.ndarray, " k"],
+    where: tuple[Int[np.ndarray, " k"], Float[np.ndarray, " n"] | None],
     moments: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Bool[np.ndarray, "m m"]],
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """For one stratum's instances: influence on the mean covariance and on the mean variance, centred failure count.
@@ -290,7 +339,8 @@ def _pairwise_influence(
     Expands Σ_ab w_ab (E_a − e_ab)(E_b − e_ba) over the pairs that see the instance into quadratic forms in E and W.
     """
     covariance, weight, pairs = moments
-    common = _common(wrong, observed, at)
+    at, counts_for = where
+    common = _common(wrong, observed, at, counts_for)
     rate, share = common.rate, 1 / np.maximum(weight, 1)
     pull, level = common.unbiased * share, covariance * common.enough * share
     models = np.diag(weight) > 0
@@ -304,4 +354,7 @@ def _pairwise_influence(
         on_covariance[here] = quadratic.sum(axis=0)
         on_variance[here] = (own_pull * (1 - 2 * own_rate)) @ E + (own_pull * own_rate**2 - own_level) @ W
         centred[here] = E.sum(axis=0) - own_rate @ W
+    if counts_for is not None:
+        on_covariance *= counts_for[at]
+        on_variance *= counts_for[at]
     return on_covariance, on_variance / models.sum(), centred

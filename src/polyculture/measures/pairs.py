@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Num, Shaped
+from jaxtyping import Bool, Float, Num, Shaped
 
 from polyculture.measures.counts import PairCounts
 
@@ -149,31 +149,6 @@ def reasons(counts: PairCounts) -> Shaped[np.ndarray, "m m"]:
     words[_constant(counts)] = "constant_model"
     words[counts.n == 0] = "no_overlap"
     return words
-
-
-def capa(
-    probabilities: Float[np.ndarray, "m n c"],
-    labels: Int[np.ndarray, " n"],
-    options: Int[np.ndarray, " n"] | None = None,
-) -> Float[np.ndarray, "m m"]:
-    """Chance-adjusted probability of the same answer (CAPA): 0 if the models are as alike as their accuracy implies.
-
-    Parameters
-    ----------
-    probabilities : of each answer; 0 beyond the options of an instance. For plain answers, 1 at the answer.
-    labels : position of the true answer.
-    options : answers to choose from, two or more per instance; c for all where None.
-
-    Range (−c/(1−c), 1] for a chance level c, nan where c is 1; the diagonal is below 1 for unsure models.
-    Source: Goel et al. 2025, with wrong answers spread evenly over each instance's own other options.
-    """
-    m, n, c = probabilities.shape
-    choices = np.full(n, c) if options is None else options
-    flat = probabilities.reshape(m, n * c)
-    observed = flat @ flat.T / n
-    truth = probabilities[:, np.arange(n), labels].mean(axis=1)
-    chance = np.outer(truth, truth) + np.outer(1 - truth, 1 - truth) * np.mean(1 / (choices - 1))
-    return _ratio(observed - chance, 1 - chance)
 
 
 def _ratio(above: Num[np.ndarray, "m m"], below: Num[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:

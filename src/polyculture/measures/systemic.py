@@ -15,6 +15,9 @@ from jaxtyping import Bool, Float, Int
 from polyculture.measures.counts import PairCounts
 
 NO_COMPLETE_INSTANCE = "no instance was answered by every model"
+NEVER_RIGHT_TOGETHER = "no two models are ever right together"
+BLOCK = 8192
+"""Instances turned into floats at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +90,20 @@ class Systemic:
         logs = np.log(self.errors.sum(axis=0) / self.n)
         return len(logs) * math.log(self.rate) / float(logs.sum()) if logs.any() else math.nan
 
+    def n_sys_at_least(self, rate: float) -> float:
+        """What `n_sys` is at least if all fail together no more often than `rate`, an upper limit of the true rate.
+
+        For sets that never fail together, whose `n_sys` is inf only because the test is finite. nan without instances,
+        where every model is always wrong, and inf where some model never is.
+        """
+        if not self.n:
+            return math.nan
+        rates = self.errors.sum(axis=0) / self.n
+        if not rates.all():
+            return math.inf
+        total = float(np.log(rates).sum())
+        return len(rates) * math.log(rate) / total if total < 0 else math.nan
+
 
 def systemic(
     wrong: Bool[np.ndarray, "m n"],
@@ -141,6 +158,72 @@ def poisson_binomial(rates: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s m1
     return pmf
 
 
+@dataclass(frozen=True, eq=False)
+class FailAtK:
+    """How often k random different models all fail, for k = 1 … m, and what its interval needs.
+
+    Parameters
+    ----------
+    rates : probability that k random different models all fail a random instance; `recourse` is its complement.
+    expected : the same if the models failed independently within strata.
+    kish : instances that carry each rate, (Σf)²/Σf² over each instance's share f of failing sets; below 20 no
+        interval can be trusted, however many instances k models fail.
+    reached : instances that k models or more fail.
+    failures : how many models fail on each instance.
+    shares : share of all sets of k models that fail on an instance on which j do, C(j, k)/C(m, k), at [j, k − 1].
+    """
+
+    rates: Float[np.ndarray, " m"]
+    expected: Float[np.ndarray, " m"]
+    kish: Float[np.ndarray, " m"]
+    reached: Int[np.ndarray, " m"]
+    failures: Int[np.ndarray, " n"]
+    shares: Float[np.ndarray, "m1 m"]
+
+    @property
+    def recourse(self) -> Float[np.ndarray, " m"]:
+        """Probability that one of k random different models is right."""
+        return 1 - self.rates
+
+    def values(self, k: int) -> Float[np.ndarray, " n"]:
+        """Share of the sets of k models that all fail, on each instance; its mean is the rate."""
+        found: Float[np.ndarray, " n"] = self.shares[self.failures, k - 1]
+        return found
+
+
+def fail_at_k_curve(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None = None,
+    observed: Bool[np.ndarray, "m n"] | None = None,
+) -> FailAtK:
+    """How often k random different models all fail, beside what independence within strata implies.
+
+    Parameters as in `systemic`; only instances that every model answered count. All nan without any.
+    """
+    found = systemic(wrong, strata, observed)
+    complete = wrong if observed is None else wrong[:, observed.all(axis=0)]
+    m, histogram = len(wrong), found.histogram
+    shares = fail_shares(m)
+    sums, squares = histogram @ shares, histogram @ shares**2
+    kish = np.divide(sums**2, squares, out=np.zeros(m), where=squares > 0)
+    expected = np.full(m, np.nan)
+    if found.n:
+        rates = found.errors / found.sizes[:, None]
+        expected = found.sizes / found.n @ np.stack([fail_at_k_expected(row) for row in rates])
+    reached = histogram[::-1].cumsum()[::-1][1:]
+    return FailAtK(fail_at_k(histogram), expected, kish, reached, failure_counts(complete), shares)
+
+
+def fail_shares(m: int) -> Float[np.ndarray, "m1 m"]:
+    """Share of all sets of k out of m models that lie within j of them, C(j, k)/C(m, k), at [j, k − 1]."""
+    failures, share = np.arange(m + 1.0), np.ones(m + 1)
+    shares = np.empty((m + 1, m))
+    for k in range(m):
+        share = share * np.maximum(failures - k, 0) / (m - k)
+        shares[:, k] = share
+    return shares
+
+
 def fail_at_k(histogram: Int[np.ndarray, " m1"]) -> Float[np.ndarray, " m"]:
     """Probability that k random different models all fail a random instance, for k = 1 … m; nan without instances.
 
@@ -150,14 +233,9 @@ def fail_at_k(histogram: Int[np.ndarray, " m1"]) -> Float[np.ndarray, " m"]:
 
     Unbiased (a U-statistic), as in pass@k (Chen et al. 2021): the mean of C(failures, k)/C(m, k).
     """
-    m = len(histogram) - 1
-    failures, n = np.arange(m + 1.0), histogram.sum()
-    share = np.ones(m + 1)  # C(j, k)/C(m, k) over j
-    out = np.full(m, np.nan)
-    for k in range(m if n else 0):
-        share = share * np.maximum(failures - k, 0) / (m - k)
-        out[k] = histogram @ share / n
-    return out
+    m, n = len(histogram) - 1, histogram.sum()
+    rates: Float[np.ndarray, " m"] = histogram @ fail_shares(m) / n if n else np.full(m, np.nan)
+    return rates
 
 
 def fail_at_k_expected(rates: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
@@ -180,3 +258,62 @@ def common_shock_rate(counts: PairCounts) -> float:
     n, n11, n00, n10, n01 = (x[upper].astype(float) for x in (counts.n, counts.n11, counts.n00, counts.n10, counts.n01))
     right = float((n11 / n).sum())
     return float(((n11 * n00 - n10 * n01) / n**2).sum()) / right if right > 0 else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class CommonShock:
+    """The share of instances that would have to take all models down together, with what its interval needs.
+
+    Parameters
+    ----------
+    rate : ν*; below 0 where errors repel, nan where no two models are ever right together.
+    influence : effect of each instance on the rate (its mean is 0); nan on instances that do not count.
+    reason : why it is undefined; empty otherwise.
+    """
+
+    rate: float
+    influence: Float[np.ndarray, " n"]
+    reason: str = ""
+
+
+def common_shock(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None = None,
+    observed: Bool[np.ndarray, "m n"] | None = None,
+) -> CommonShock:
+    """As if so many instances took all models down at once, which else err independently within strata.
+
+    Read backwards, the tipping point: a label-error rate of this size would explain all excess alikeness. Sum of
+    covariances within strata over sum of P(both right), over all pairs; exact for a pure shock on independent models.
+    Only instances that every model answered count (`common_shock_rate` takes pairs as they come).
+
+    Parameters as in `systemic`.
+    """
+    n = wrong.shape[1]
+    complete = np.ones(n, dtype=bool) if observed is None else observed.all(axis=0)
+    influence = np.full(n, np.nan)
+    if not complete.any():
+        return CommonShock(math.nan, influence, NO_COMPLETE_INSTANCE)
+    wrong = wrong[:, complete] if observed is not None else wrong
+    _, code = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True)
+    together = _excess_pairs(wrong, code[complete])
+    right = len(wrong) - failure_counts(wrong)
+    both_right = right * (right - 1) / 2
+    if not both_right.any():
+        return CommonShock(math.nan, influence, NEVER_RIGHT_TOGETHER)
+    rate = float(together.sum() / both_right.sum())
+    influence[complete] = (together - rate * both_right) / both_right.mean()
+    return CommonShock(rate, influence)
+
+
+def _excess_pairs(wrong: Bool[np.ndarray, "m n"], code: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Σ over pairs of the product of their deviations from their error rates in the stratum, for each instance."""
+    n = wrong.shape[1]
+    size = np.maximum(np.bincount(code), 1)
+    rates = np.stack([np.bincount(code[row], minlength=len(size)) for row in wrong]) / size
+    pairs = np.empty(n)
+    for start in range(0, n, BLOCK):
+        here = slice(start, start + BLOCK)
+        deviation = wrong[:, here] - rates[:, code[here]]
+        pairs[here] = (deviation.sum(axis=0) ** 2 - np.einsum("mn,mn->n", deviation, deviation)) / 2
+    return pairs

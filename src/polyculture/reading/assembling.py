@@ -1,7 +1,7 @@
 """How is the truth of a table given? By labels, by right/wrong cells, or by both.
 
-Where both are there and disagree, the right/wrong cells count, because somebody judged those answers; the label then
-stays with the instances as one of their columns.
+Where both are there and disagree, the right/wrong cells count, because somebody judged those answers; the label still
+tells the class of the instance. A label that is not known for all instances stays with them as one of their columns.
 """
 
 from __future__ import annotations
@@ -44,34 +44,32 @@ class Parts:
 
 
 def assemble(parts: Parts) -> Predictions:
-    """Predictions with `labels` where those explain every outcome, with `correct` where they do not."""
-    if not parts.answers:
-        return Predictions(parts.models, _labelled(parts), correct=parts.correct, **parts.more)
-    for model, column in zip(parts.models.index, parts.answers, strict=True):
+    """Predictions; with `labels` if every instance has one, with `correct` if those do not explain all outcomes."""
+    for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
         check_answers(f"model column {model!r}", column)
-    if parts.label is None:
-        merged = merge(parts.answers, parts.classes)
-        return Predictions(
-            parts.models, parts.instances, merged.table, None, parts.correct, merged.classes, **parts.more
-        )
-    if parts.correct is None:
+    if parts.label is not None and parts.correct is None:
         _check_label(parts)
         _check_verdicts(parts)
-    merged = merge([*parts.answers, parts.label], parts.classes)
-    answers, labels = merged.table[:-1], merged.table[-1]
-    if parts.correct is not None:
-        implied = np.where((answers == MISSING) | (labels == MISSING), MISSING, answers == labels)
-        if not np.array_equal(implied, parts.correct):
-            return Predictions(
-                parts.models, _labelled(parts), answers, None, parts.correct, merged.classes, **parts.more
-            )
-    return Predictions(parts.models, parts.instances, answers, labels, None, merged.classes, **parts.more)
+    label = parts.label if parts.label is not None and _is_whole_column(parts.label) else None
+    merged = merge([*parts.answers, *([] if label is None else [label])], parts.classes)
+    m = len(parts.answers)
+    answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
+    correct = parts.correct
+    if correct is not None and answers is not None and labels is not None:
+        implied = np.where(answers == MISSING, MISSING, answers == labels)
+        correct = None if np.array_equal(implied, correct) else correct
+    instances = parts.instances if label is parts.label else _labelled(parts)
+    return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
+
+
+def _is_whole_column(label: Coded) -> bool:
+    """Whether the label of every instance is known and can be a class."""
+    return not label.fraction and bool((label.codes != MISSING).all())
 
 
 def _labelled(parts: Parts) -> pd.DataFrame:
-    """The instance table with the label as one more column, if there is one."""
-    if parts.label is None:
-        return parts.instances
+    """The instance table with the label as one more column."""
+    assert parts.label is not None
     texts = np.array([*parts.label.values, None], dtype=object)[parts.label.codes]
     return parts.instances.assign(label=texts)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,16 +68,18 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Coded:
         column, kind = column.cast(pa.float64()), pa.float64()
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         column = column if pa.types.is_dictionary(column.type) else column.cast(pa.string())
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    encoded = encoded.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):  # one that was a dictionary in the file stays in chunks
         encoded = encoded.unify_dictionaries().combine_chunks()
     values = encoded.dictionary.to_pylist()
-    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    narrow = smallest_integer(len(values))
+    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
         return Coded(codes, tuple("" if v is None else str(v) for v in values))
     texts = [_text(v) for v in values]
     if "" in texts:
-        gaps = np.array([MISSING if t == "" else i for i, t in enumerate(texts)] + [MISSING], np.int32)
+        gaps = np.array([MISSING if t == "" else i for i, t in enumerate(texts)] + [MISSING], narrow)
         codes = gaps[codes]
     return Coded(codes, tuple(texts), _fraction(texts))
 
@@ -89,9 +91,10 @@ def merge(columns: Sequence[Coded], known: Sequence[str] = ()) -> Merged:
     mixed = bool(booleans and found - booleans) and found <= _BINARY and not known
     as_numbers = {"True": "1", "False": "0"} if mixed else {}
     rest = {as_numbers.get(value, value) for value in found} - set(known)
-    numbers = all(_WHOLE.fullmatch(value) for value in rest)
-    classes = (*known, *(sorted(rest, key=lambda v: (int(v), v)) if numbers else sorted(rest)))
+    classes = (*known, *in_order(rest))
     index = {"": MISSING} | {value: code for code, value in enumerate(classes)}
+    if not columns:
+        return Merged(np.empty((0, 0), np.int8), classes)
     table = np.empty((len(columns), len(columns[0].codes)), smallest_integer(len(classes)))
     for row, column in zip(table, columns, strict=True):
         codes = [index[as_numbers.get(value, value)] for value in column.values]
@@ -99,17 +102,39 @@ def merge(columns: Sequence[Coded], known: Sequence[str] = ()) -> Merged:
     return Merged(table, classes)
 
 
+def in_order(texts: Collection[str]) -> list[str]:
+    """The texts in the order of numbers if all of them are whole numbers, else in that of the alphabet."""
+    numbers = all(_WHOLE.fullmatch(text) for text in texts)
+    return sorted(texts, key=lambda text: (int(text), text)) if numbers else sorted(texts)
+
+
 _BINARY = {"0", "1", "True", "False"}
+
+
+VERDICT = "right or wrong as true/false or 1/0"
 
 
 def outcomes(name: str, column: Coded) -> Int[np.ndarray, " n"]:
     """Right (1), wrong (0) or MISSING from a column of true/false or 1/0."""
-    strange = [v for v in column.values if v and v not in _BINARY]
+    strange = [v for v in column.values if is_no_verdict(v)]
     if strange:
-        raise InputError(f"column {name!r} holds {strange[0]!r}", "right or wrong as true/false or 1/0")
+        raise InputError(f"column {name!r} holds {strange[0]!r}", VERDICT)
     codes = [MISSING if not v else int(v in ("1", "True")) for v in column.values]
     verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
     return verdicts
+
+
+def is_no_verdict(cell: str) -> bool:
+    """Whether a cell tells neither right nor wrong, and is not empty."""
+    return bool(cell) and cell not in _BINARY
+
+
+def is_fraction(cell: str) -> bool:
+    """Whether a cell is a number, but not a whole one."""
+    try:
+        return bool(cell) and not float(cell).is_integer()
+    except ValueError:
+        return False
 
 
 def check_answers(what: str, column: Coded) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from polyculture.errors import InputError, near
 
 from .tables import Table
 
-LABEL_NAMES = ("label", "labels", "target", "truth", "ground_truth", "gold", "y_true", "y", "true", "reference")
+_PLAIN_LABELS = ("label", "labels", "target", "truth", "ground_truth", "gold")
+LABEL_NAMES = (*_PLAIN_LABELS, "y_true", "y", "true", "reference", "references")
 INSTANCE_NAMES = ("instance", "instance_id", "item", "item_id", "example", "example_id", "id", "index", "idx")
 UNNAMED_INDEX = ("", "Unnamed: 0", "__index_level_0__")
 MODEL_NAMES = ("model", "model_id", "model_name")
-ANSWER_NAMES = ("answer", "prediction", "predicted", "pred", "output", "response")
+ANSWER_NAMES = ("answer", "prediction", "predicted", "pred", "output", "response", "predictions")
 OUTCOME_NAMES = ("correct", "is_correct", "outcome")
 OPTIONS_NAME = "options"
 
@@ -23,7 +25,7 @@ OPTIONS_NAME = "options"
 class Options:
     """What the user says about the columns of a table; see `polyculture.reading.read`."""
 
-    label: str | None = None
+    label: Any = None
     instance: str | None = None
     models: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -50,6 +52,12 @@ class Roles:
     model: str | None = None
     answer: str | None = None
     outcome: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that have a role."""
+        named = (self.instance, self.label, self.options, self.model, self.answer, self.outcome)
+        return tuple(dict.fromkeys((*(name for name in named if name is not None), *self.groups, *self.models)))
 
     @property
     def long(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,22 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from .assembling import Parts, assemble, check_guessed
-from .coding import Coded, check_answers, encode, outcomes
+from .coding import VERDICT, Coded, check_answers, encode, is_fraction, is_no_verdict, outcomes
+from .lines import SHOWN
 from .roles import Options, Roles, find_roles, matching, no_label
 from .tables import Table
 
 
 def predictions_from(table: Table, chosen: Options) -> Predictions:
     """Predictions from the columns of one file, wide or long."""
+    return assemble(parts_of(table, chosen))
+
+
+def parts_of(table: Table, chosen: Options) -> Parts:
+    """What the columns of one file hold, before they are put together."""
     roles = find_roles(table, chosen)
-    return assemble(_long(table, roles, chosen) if roles.long else _wide(table, roles, chosen))
+    table.load(roles.columns)  # in one go: what is streamed from a file is then known
+    return _long(table, roles, chosen) if roles.long else _wide(table, roles, chosen)
 
 
 def _wide(table: Table, roles: Roles, chosen: Options) -> Parts:
@@ -30,7 +39,8 @@ def _wide(table: Table, roles: Roles, chosen: Options) -> Parts:
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
     columns = table.load(roles.models)
-    coded = [encode(name, columns[name]) for name in roles.models]
+    unfit = is_no_verdict if chosen.correct else is_fraction
+    coded = [without_bad(table, name, encode(name, columns[name]), unfit) for name in roles.models]
     parts = Parts(
         pd.DataFrame(index=pd.Index(roles.models, name="model", dtype=object)),
         _instances(table, roles),
@@ -58,10 +68,13 @@ class _Grid:
     model: Int[np.ndarray, " rows"]
     instance: Int[np.ndarray, " rows"]
 
-    @property
+    @cached_property
     def first(self) -> Int[np.ndarray, " n"]:
         """The first row of every instance."""
-        return np.unique(self.instance, return_index=True)[1]
+        rows = len(self.instance)
+        found = np.empty(len(self.instances), np.int64)
+        found[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[::-1]  # where an index repeats, the last one stays
+        return found
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
         """One row per model, MISSING where the long table has no row."""
@@ -79,6 +92,8 @@ def _long(table: Table, roles: Roles, chosen: Options) -> Parts:
     for name in (*roles.groups, roles.label, roles.options):
         _check_constant(table, name, grid)
     label, answer, outcome = (_coded(table, name) for name in (roles.label, roles.answer, roles.outcome))
+    answer = answer and without_bad(table, str(roles.answer), answer, is_fraction)
+    outcome = outcome and without_bad(table, str(roles.outcome), outcome, is_no_verdict)
     answers: list[Coded] = []
     if answer is not None:
         check_answers(f"column {roles.answer!r}", answer)
@@ -94,18 +109,23 @@ def _long(table: Table, roles: Roles, chosen: Options) -> Parts:
 
 
 def _grid(table: Table, roles: Roles) -> _Grid:
-    if roles.instance is None:
+    assert roles.model is not None
+    model, who = table.id_codes(roles.model)
+    models = [str(name) for name in who]
+    if roles.instance is not None:
+        instance, instances = table.id_codes(roles.instance)
+    elif len(models) == 1:
+        instance, instances = np.arange(len(model)), list(range(len(model)))
+    else:
         raise InputError(
             f"{table.source} has one row per answer but no column that tells which instance it answers",
             "one called instance, item or example",
             "name it with instance (--instance)",
         )
-    assert roles.model is not None
-    model, who = pd.factorize(table.ids(roles.model).astype(str))
-    instance, what = pd.factorize(table.ids(roles.instance))
-    models, instances = who.tolist(), what.tolist()
-    times = np.bincount(model * len(instances) + instance)
-    if times.max() > 1:
+    seen = np.zeros((len(models), len(instances)), bool)
+    seen[model, instance] = True
+    if seen.sum() < len(model):
+        times = np.bincount(model.astype(np.int64) * len(instances) + instance)
         m, n = divmod(int(times.argmax()), len(instances))
         raise InputError(
             f"{table.source} has {times.max()} rows for model {models[m]!r} and instance {instances[n]!r}",
@@ -115,15 +135,35 @@ def _grid(table: Table, roles: Roles) -> _Grid:
     return _Grid(models, instances, model, instance)
 
 
+def without_bad(table: Table, name: str, column: Coded, unfit: Callable[[str], bool]) -> Coded:
+    """The column without unfit cells, which are refused or counted; as it is if they are no exception but the rule."""
+    bad = [code for code, value in enumerate(column.values) if unfit(value)]
+    if not bad:
+        return column
+    at = np.isin(column.codes, bad)
+    told = int((column.codes != MISSING).sum())
+    rows = np.flatnonzero(at)
+    if 2 * len(rows) >= told:
+        return column
+    cells = [column.values[code] for code in column.codes[rows[:SHOWN]]]
+    table.refuse_cells(
+        name, rows, cells, VERDICT if unfit is is_no_verdict else "answers: integers, strings or booleans"
+    )
+    values = tuple("" if code in set(bad) else value for code, value in enumerate(column.values))
+    return replace(
+        column, codes=np.where(at, MISSING, column.codes).astype(column.codes.dtype), values=values, fraction=""
+    )
+
+
 def _check_constant(table: Table, name: str | None, grid: _Grid) -> None:
     if name is None:
         return
-    codes, values = pd.factorize(table.values(name))
+    codes, values = table.codes(name)
     differs = codes != codes[grid.first][grid.instance]
     if differs.any():
         row = int(differs.argmax())
         one, other = codes[grid.first][grid.instance[row]], codes[row]
-        shown = [repr(values.tolist()[code]) if code >= 0 else "nothing" for code in (one, other)]
+        shown = [repr(values[code]) if code >= 0 else "nothing" for code in (one, other)]
         raise InputError(
             f"column {name!r} says both {shown[0]} and {shown[1]} of instance {grid.instances[grid.instance[row]]!r}",
             "the same in all rows of an instance",

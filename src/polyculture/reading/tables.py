@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from jaxtyping import Int
 
 from polyculture.errors import FileError, InputError, near
+from polyculture.predictions import MISSING
 
-EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
-"""Cells of a CSV file that count as missing."""
+from .delimited import Delimited
+from .lines import SHOWN, BadLines
+from .texts import KINDS
 
-KINDS = ".csv, .csv.gz, .tsv or .parquet"
-_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz"}
-_MAX_BLOCK = 2**31 - 1
+_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc"}
+_SUFFIXES |= {".json", ".eval", ".npy"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Table:
     load : reads these columns.
     metadata : what the writer of a Parquet file noted about it.
     typed : whether the file knows the types of its columns (Parquet) or holds text only (CSV).
+    bad : keeps count of cells that cannot be read.
+    places : tells where rows stand, counted from 0; as rows of the source if left out.
     """
 
     source: str
@@ -46,6 +47,8 @@ class Table:
     load: Callable[[Sequence[str]], dict[str, pa.ChunkedArray]]
     metadata: dict[bytes, bytes]
     typed: bool
+    bad: BadLines = field(default_factory=BadLines)
+    places: Callable[[Sequence[int]], list[str]] | None = None
 
     def require(self, name: str, option: str) -> str:
         """The name itself if there is such a column; else an error that names the near ones."""
@@ -65,15 +68,41 @@ class Table:
         column = self.load([name])[name]
         if not self.typed:
             column = _numbers(column.cast(pa.string()), pa.string())
-        ids = pd.Series(column.to_pandas(), name=name)
-        missing = ids.isna()
-        if missing.any():
+        self._check_ids(name, column)
+        return pd.Series(column.to_pandas(), name=name)
+
+    def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
+        """One column as codes in the order of appearance, MISSING where it is empty; and what the codes stand for."""
+        column = self.load([name])[name]
+        if self.typed or not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
+            codes, values = pd.factorize(self.values(name) if self.typed else self.ids(name))
+            return codes, values.tolist()
+        coded = column.chunk(0)
+        values = _numbers(pa.chunked_array([coded.dictionary]), pa.string()).to_pylist()
+        return coded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False), values
+
+    def id_codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
+        """One column of ids as codes, and the ids."""
+        self._check_ids(name, self.load([name])[name])
+        return self.codes(name)
+
+    def _check_ids(self, name: str, column: pa.ChunkedArray) -> None:
+        empty = column.null_count
+        if empty:
+            first = int(np.argmax(column.is_null().to_numpy()))
             raise InputError(
-                f"column {name!r} of {self.source} is empty in {missing.sum()} row{'s' if missing.sum() > 1 else ''}, "
-                f"first in row {int(missing.argmax()) + 1}",
+                f"column {name!r} of {self.source} is empty in {empty} row{'s' if empty > 1 else ''}, "
+                f"first in row {first + 1}",
                 "an id in every row",
             )
-        return ids
+
+    def refuse_cells(self, name: str, rows: Int[np.ndarray, " k"], cells: Sequence[str], expected: str) -> None:
+        """Refuse the first of these cells of a column, or count all of them where bad lines may be skipped."""
+        first = rows[:SHOWN].tolist()
+        places = self.places(first) if self.places else [f"row {row + 1} of {self.source}" for row in first]
+        for place, cell in zip(places, cells, strict=False):
+            self.bad.add(place, f"holds {cell!r} in the column {name!r}", expected)
+        self.bad.count += max(0, len(rows) - SHOWN)
 
 
 def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
@@ -88,12 +117,20 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
     return text
 
 
-def open_table(path: Path, least: int = 2) -> Table:
+def open_table(path: Path, least: int = 2, bad: BadLines | None = None) -> Table:
     """The columns of a CSV or Parquet file, told apart by what is in it; text in fewer columns is not a table.
 
     Raises FileError if it cannot be read and InputError if it is not a table.
     """
-    if not set(path.suffixes[-2:]) & _SUFFIXES:
+    start = check_readable(path)
+    if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
+        return _open_parquet(path)
+    return _open_csv(path, least, bad or BadLines())
+
+
+def check_readable(path: Path) -> bytes:
+    """The first bytes of a file that can be read and is not empty; else an error that says what is wrong."""
+    if not set(path.suffixes[-2:]) & _SUFFIXES and path.exists():
         raise InputError(f"{path} is not a table that can be read", f"a file that ends in {KINDS}", "export it as CSV")
     try:
         with path.open("rb") as file:
@@ -104,9 +141,7 @@ def open_table(path: Path, least: int = 2) -> Table:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     if not start:
         raise InputError(f"{path} is empty", "a table with a header and one row per instance")
-    if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
-        return _open_parquet(path)
-    return _open_csv(path, _text_bytes(path), least)
+    return start
 
 
 def unknown_column(source: str, name: str, option: str, names: Sequence[str]) -> InputError:
@@ -136,7 +171,7 @@ def _open_parquet(path: Path) -> Table:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise _broken_parquet(path, error) from error
-    _check_unique(str(path), schema.names)
+    check_unique(str(path), schema.names)
     return Table(str(path), tuple(schema.names), load, dict(schema.metadata or {}), typed=True)
 
 
@@ -145,84 +180,22 @@ def _broken_parquet(path: Path, error: Exception) -> FileError:
     return FileError(f"{path} is not a whole Parquet file: {why}", "", "copy or write it again")
 
 
-def _text_bytes(path: Path) -> bytes:
-    """The whole text of a CSV file, unpacked; pyarrow guesses types per block, so it must not be read in pieces."""
-    raw = path.read_bytes()
-    if raw.startswith(b"\x1f\x8b"):
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, OSError, zlib.error) as error:
-            raise FileError(f"{path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in raw:
-        raise InputError(f"{path} holds binary data, not a table", f"{KINDS}, text in UTF-8")
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path} is not UTF-8 text (line {line} has the byte 0x{raw[error.start]:02x})",
-            "text in UTF-8",
-            f"convert it: iconv -f latin1 -t utf-8 {path.name}",
-        ) from error
-    if not raw.strip():
-        raise InputError(f"{path} is empty", "a table with a header and one row per instance")
-    return raw.lstrip(b"\r\n")
+def _open_csv(path: Path, least: int, bad: BadLines) -> Table:
+    file = Delimited(path, bad)
+    file.open(least)
+    check_unique(str(path), [name for name in file.header if name])
+    unnamed = [at for at, name in enumerate(file.header) if not name]
+    empty = {at for at, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)}
+    at = {name: at for at, name in enumerate(file.header) if at not in empty}
+
+    def load(wanted: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        return dict(zip(wanted, file.load([at[name] for name in wanted]), strict=True))
+
+    return Table(str(path), tuple(at), load, {}, typed=False, bad=bad, places=file.places)
 
 
-def _open_csv(path: Path, text: bytes, least: int) -> Table:
-    header, _, body = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n")
-    separator = _separator(header.decode())
-    names = [name.strip() for name in next(csv.reader([header.decode()], delimiter=separator))]
-    if len(names) < least:
-        raise InputError(
-            f"{path} is not a table: its first line {_short(header.decode())!r} names a single column",
-            "a header with two or more names between commas, semicolons or tabs",
-        )
-    _check_unique(str(path), [name for name in names if name])
-    if not body.strip():
-        raise InputError(f"{path} has a header but no rows", "one row per instance")
-    # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
-    keys = [str(i) for i in range(len(names))]
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(body),
-            pa_csv.ReadOptions(column_names=keys, block_size=min(len(body) + 1, _MAX_BLOCK), use_threads=False),
-            pa_csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in body),
-            pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(keys, pa.dictionary(pa.int32(), pa.string())),
-                null_values=list(EMPTY_CELLS),
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise _ragged(path, str(error)) from error
-    columns = {name: table.column(i) for i, name in enumerate(names) if name or table.column(i).null_count < len(table)}
-    return Table(str(path), tuple(columns), lambda wanted: {name: columns[name] for name in wanted}, {}, typed=False)
-
-
-def _separator(header: str) -> str:
-    """The most frequent separator of the header line, outside of quotes; a comma if there is none."""
-    counts = Counter(re.sub(r'"[^"]*"', "", header))
-    return max(",;\t|", key=lambda mark: counts[mark])
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= 40 else line[:39] + "…"
-
-
-def _ragged(path: Path, message: str) -> InputError:
-    cells = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message)
-    if cells is None:
-        return InputError(f"{path} is not a table: {message.splitlines()[0]}", "one row per instance")
-    row, expected, got = map(int, cells.groups())
-    return InputError(
-        f"line {row + 1} of {path} has {got} cell{'s' if got != 1 else ''} but the header has {expected}",
-        "as many cells in every row; cells that contain the separator in quotes",
-    )
-
-
-def _check_unique(source: str, names: Sequence[str]) -> None:
+def check_unique(source: str, names: Sequence[str]) -> None:
+    """Refuse a table with two columns of one name."""
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -11,10 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from polyculture.reporting import words
+from polyculture.reporting.chapters import applies
 from polyculture.reporting.drawing import records
-from polyculture.results import Audit
+from polyculture.results import Audit, Chapter
 
 _BAR = 24
+_FIRST = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+"""Where the first of several sentences ends."""
 
 
 def terminal(audit: Audit, console: Console) -> None:
@@ -31,6 +35,16 @@ def terminal(audit: Audit, console: Console) -> None:
         console.print(_said(title, style="bold"))
         console.print(Padding(content, (0, 0, 0, 2)))
     console.print()
+
+
+def _further(told: list[Chapter]) -> Table:
+    """One entry per chapter of the audit: the question and the first sentence of its answer."""
+    grid = _grid("left")
+    for chapter in told:
+        grid.add_row(
+            _said(f"{chapter.title} ", style="bold") + _said(_FIRST.split(chapter.sentence, 1)[0], style="not bold")
+        )
+    return grid
 
 
 def _said(sentence: str, style: str = "") -> Text:
@@ -52,6 +66,9 @@ def _chapters(audit: Audit) -> list[tuple[str, RenderableType]]:
         chapters.append((words.hardest(audit), _hardest(audit)))
     if len(audit.shifts):
         chapters.append(("Along the shifts", _said(words.shifts(audit))))
+    told = [chapter for chapter in audit.chapters if applies(chapter)]
+    if told:
+        chapters.append(("Further questions", _further(told)))
     return chapters
 
 

@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from polyculture.errors import FileError, InputError
-from polyculture.reporting.drawing import Spec, figure, layer, records, tooltip
+from polyculture.reporting.chapters import chapter_figures
+from polyculture.reporting.drawing import Spec, figure, layer, records, tooltip, zoom
 from polyculture.reporting.look import BLUE, INK, MUTED, ORANGE
 from polyculture.reporting.matrix import matrix_figure
 from polyculture.reporting.ranking import ranking_figure
 from polyculture.reporting.shifting import shift_accuracy_figure, shift_n_eff_figure
-from polyculture.reporting.words import ladder_label, ladder_value
+from polyculture.reporting.words import PATTERN, ladder_label, ladder_value
 from polyculture.reporting.writing import write_whole
 from polyculture.results import Audit, Rung
+
+MANY = 60
+"""Models from which the figure of failures per instance is worth zooming into."""
 
 
 def figures(audit: Audit) -> dict[str, Spec]:
     """Every figure of the report as a Vega-Lite 6 specification: plain JSON values, data inside, no nan.
 
     Keys: ``ladder``, ``standing``, ``pairwise``, ``systemic`` and, where there are shifts, ``shift_n_eff`` and
-    ``shift_accuracy``. Draw them with Vega-Lite, Altair (``alt.Chart.from_dict``) or `save_figure`.
+    ``shift_accuracy``; then those of the chapters, such as ``generalization_gaps``. Draw them with
+    Vega-Lite, Altair (``alt.Chart.from_dict``) or `save_figure`.
     """
     drawn = {
         "ladder": _ladder(audit),
@@ -34,6 +39,8 @@ def figures(audit: Audit) -> dict[str, Spec]:
     if len(audit.shifts):
         drawn["shift_n_eff"] = shift_n_eff_figure(audit.shifts)
         drawn["shift_accuracy"] = shift_accuracy_figure(audit.shifts)
+    for chapter in audit.chapters:
+        drawn |= chapter_figures(chapter)
     return drawn
 
 
@@ -70,7 +77,8 @@ def _ladder(audit: Audit) -> Spec:
     x = {"type": "quantitative", "scale": scale, "axis": {"title": title, "values": ticks, "format": "~r"}}
     y = {"field": "rung", "type": "nominal", "sort": None, "axis": None}
     colour = {"condition": {"test": "datum.headline", "value": BLUE}, "value": MUTED}
-    shape = {"condition": {"test": "datum.beyond", "value": "triangle-right"}, "value": "circle"}
+    shapes = [{"test": f"datum.{k}", "value": v} for k, v in (("descriptive", "diamond"), ("beyond", "triangle-right"))]
+    shape = {"condition": shapes, "value": "circle"}
     small = {"expr": "width < 420 ? 10 : 12"}
     line = {"type": "text", "align": "left", "x": 0, "limit": {"expr": "width"}, "fontSize": small}
     layers = [
@@ -132,6 +140,7 @@ def _ladder_row(rung: Rung, audit: Audit) -> dict[str, Any]:
         "beyond": n.defined and n.estimate > m,
         "left": n.defined and n.estimate > m**0.55,
         "headline": rung.name == audit.headline,
+        "descriptive": rung.name == PATTERN,
     }
 
 
@@ -189,7 +198,11 @@ def _systemic(audit: Audit) -> Spec:
             tooltip=tip,
         ),
     ]
-    return figure("Failures per instance, against independence", records(frame), height=280, layer=layers)
+    drawn = figure("Failures per instance, against independence", records(frame), height=280, layer=layers)
+    if m > MANY:
+        layers[0]["params"] = [zoom("x")]
+        drawn["usermeta"] = {"zoom": True}
+    return drawn
 
 
 def _instances(largest: float) -> Spec:

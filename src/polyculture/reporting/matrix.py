@@ -1,13 +1,15 @@
-"""How does one see who fails like whom? The κ of every pair as a colour, alike models side by side."""
+"""How does one see who fails like whom? A number of every pair as a colour, alike models side by side."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from polyculture.reporting.drawing import Spec, figure, layer, plain, tooltip
+from polyculture.reporting.drawing import Spec, figure, layer, plain, tooltip, zoom
 from polyculture.reporting.look import BLANK, DIVERGING, SEQUENTIAL
 from polyculture.results import Pairwise
 
@@ -24,45 +26,81 @@ def matrix_figure(pairwise: Pairwise) -> Spec:
     The data hold every pair once; the second layer draws it again on the other side of the diagonal.
     """
     kappa, n, names = blocks(pairwise)
-    m = len(names)
-    side = min(_SIDE, _LARGEST * m)
-    a, b = np.tril_indices(m, -1 if m == len(pairwise.models) else 0)
+    a, b = np.tril_indices(len(names), -1 if len(names) == len(pairwise.models) else 0)
     rows = [
-        {"a": names[i], "b": names[j], "kappa": plain(round(k, 4)), "n": plain(c)}
+        {"a": i, "b": j, "kappa": plain(round(k, 4)), "n": plain(c)}
         for i, j, k, c in zip(a.tolist(), b.tolist(), kappa[a, b].tolist(), n[a, b].tolist(), strict=True)
     ]
-    axis = {"title": None, "labelLimit": 150, "labelFontSize": max(6.5, min(11.0, side / m - 2))}
-    bare = {"ticks": False, "domain": False, "labelPadding": 4}
-    scale = {"type": "nominal", "scale": {"domain": names}}
-    x = {**scale, "axis": {**axis, **bare, "labelAngle": -90} if m <= 20 else None}
-    y = {**scale, "axis": {**axis, **bare}}
-    tip = tooltip(("a", "one", ""), ("b", "other", ""), ("kappa", "κ", ".3f"), ("n", "instances", ",d"))
-    colour = _colour(kappa[a, b])
+    low, high, colours = kappa_scale(kappa[a, b])
+    colour = stepped("kappa", "error consistency κ", (low, high), colours)
+    tip = tooltip(("kappa", "κ", ".3f"), ("n", "instances", ",d"))
+    return square("Error consistency κ of every pair, alike models side by side", names, rows, colour, tip)
+
+
+def square(title: str, names: Sequence[str], rows: Sequence[dict[str, Any]], colour: Spec, tip: Sequence[Spec]) -> Spec:
+    """A symmetric matrix from its rows (places a > b, values); the places are numbers so that a reader can zoom."""
+    x, y, side = places(names)
+    pair = tooltip(("one", "one", ""), ("other", "other", ""))
     layers = [
         layer(
             {"type": "rect", "aria": False, "invalid": "show"},
             x={"field": p, **x},
+            x2={"field": f"{p}_end"},
             y={"field": q, **y},
+            y2={"field": f"{q}_end"},
             color=colour,
-            tooltip=tip,
+            tooltip=[*pair, *tip],
         )
         for p, q in (("a", "b"), ("b", "a"))
     ]
+    layers[0]["params"] = [zoom("x", "y")]
+    ends = [{"calculate": f"datum.{p} + 1", "as": f"{p}_end"} for p in "ab"]
+    named = [{"calculate": f"names[datum.{p}]", "as": role} for p, role in (("a", "one"), ("b", "other"))]
     return figure(
-        "Error consistency κ of every pair, alike models side by side",
+        title,
         rows,
         autosize={"type": "pad", "contains": "padding"},
         width=side,
         height=side,
+        params=[{"name": "names", "value": list(names)}],
+        transform=[*ends, *named],
         layer=layers,
-        usermeta={"square": m},
+        usermeta={"square": len(names), "zoom": True},
     )
 
 
-def _colour(kappa: Float[np.ndarray, " pairs"]) -> Spec:
-    low, high, colours = kappa_scale(kappa)
+def places(names: Sequence[str]) -> tuple[Spec, Spec, int]:
+    """Axes x and y of places with these names, which are given by the parameter ``names``, and the length of the side.
+
+    Names stand at the left where a row is high enough to read them, which it may become by zooming, and below where
+    there are few.
+    """
+    m = len(names)
+    side = min(_SIDE, _LARGEST * m)
+    high = "height / abs(domain('y')[1] - domain('y')[0]) - 2"
+    axis = {
+        "title": None,
+        "values": [k + 0.5 for k in range(m)],
+        "labelExpr": "names[floor(datum.value)]",
+        "labelLimit": 150,
+        "labelOverlap": False,
+        "labelFontSize": {"expr": f"clamp({high}, 1, 11)"},
+        "labelOpacity": {"expr": f"{high} < 6.2 ? 0 : 1"},
+        "grid": False,
+        "ticks": False,
+        "domain": False,
+    }
+    upright = -90 if max(map(len, names), default=0) > 3 else 0
+    scale = {"domain": [0, m], "nice": False, "zero": False}
+    x = {"type": "quantitative", "scale": scale, "axis": {**axis, "labelAngle": upright} if m <= 20 else None}
+    y = {"type": "quantitative", "scale": {**scale, "reverse": True}, "axis": axis}
+    return x, y, side
+
+
+def stepped(field: str, title: str, ends: tuple[float, float], colours: Sequence[str], steps: int = 0) -> Spec:
+    """A colour in (that many) steps from one end to the other; what is undefined stays blank."""
     legend = {
-        "title": "error consistency κ",
+        "title": title,
         "orient": "top",
         "direction": "horizontal",
         "gradientLength": 260,
@@ -72,11 +110,15 @@ def _colour(kappa: Float[np.ndarray, " pairs"]) -> Spec:
         "labelSeparation": 12,
     }
     return {
-        "field": "kappa",
+        "field": field,
         "type": "quantitative",
-        "scale": {"type": "quantize", "domain": [low, high], "range": list(colours)},
+        "scale": {
+            "type": "quantize",
+            "domain": list(ends),
+            "range": list(_spread(tuple(colours), steps or len(colours))),
+        },
         "legend": legend,
-        "condition": {"test": "datum.kappa === null", "value": BLANK},
+        "condition": {"test": f"datum.{field} === null", "value": BLANK},
     }
 
 

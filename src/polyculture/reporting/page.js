@@ -12,12 +12,10 @@
       const labelled = width >= 560 || hints.square <= 12;
       const margin = labelled ? Math.min(160, width * 0.4) : 8;
       const side = Math.floor(Math.min(width - margin, hints.square > 48 ? 760 : 600, 44 * hints.square));
-      const size = side / hints.square - 2;
       spec.width = spec.height = side;
       for (const layer of spec.layer) {
         for (const { axis } of [layer.encoding.x, layer.encoding.y]) {
-          const labels = { labels: labelled && size >= 6.5, labelFontSize: Math.min(11, size), labelLimit: margin - 10 };
-          if (axis) Object.assign(axis, labels);
+          if (axis) Object.assign(axis, { labels: labelled, labelLimit: margin - 10 });
         }
       }
     } else if (spec.facet) {
@@ -28,7 +26,7 @@
       spec.width = width;
       if (width < 560) {
         for (const { encoding } of spec.layer) {
-          if (encoding.y && encoding.y.axis) encoding.y.axis.labelLimit = 110;
+          if (encoding.y && encoding.y.axis) encoding.y.axis.labelLimit = Math.round(0.4 * width);
           if (encoding.x && encoding.x.axis) encoding.x.axis.tickCount = 4;
         }
       }
@@ -43,10 +41,16 @@
     drawn.set(box, { width, view: before && before.view });
     const result = await vegaEmbed(box, fitted(specs[box.dataset.figure], width), {
       actions: false,
+      ast: true,
       renderer: "svg",
       tooltip: { theme: "custom" },
     });
-    if (before && before.view) before.view.finalize();
+    if (before && before.view) {
+      for (const name of specs[box.dataset.figure].usermeta?.keep ?? []) {
+        await result.view.signal(name, before.view.signal(name)).runAsync();
+      }
+      before.view.finalize();
+    }
     drawn.set(box, { width, view: result.view });
   }
 

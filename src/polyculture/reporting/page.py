@@ -11,7 +11,7 @@ from typing import Any
 
 import polyculture
 from polyculture.errors import FileError, InputError
-from polyculture.reporting import tables, words
+from polyculture.reporting import chapters, tables, words
 from polyculture.reporting.bundle import bundle
 from polyculture.reporting.drawing import records
 from polyculture.reporting.figures import figures
@@ -75,16 +75,19 @@ def html(audit: Audit) -> str:
     )
     head, _, rest = audit.sentence.partition("; ")
     drawn = {name: _for_page(spec) for name, spec in figures(audit).items()}
+    standing = drawn["standing"]["usermeta"]
     return environment.from_string(_file("page.html")).render(
         audit=audit,
         words=words,
         tables=tables,
         drawn=drawn,
+        chapters=chapters.views(audit, drawn),
+        left_out=chapters.left_out(audit),
         head=head,
         rest=rest,
         dots=dots(audit),
         dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
-        standing_caption=words.standing_caption(**drawn["standing"]["usermeta"], models=audit.n_models),
+        standing_caption=words.standing_caption(standing["drawn"], standing["lines"], audit.n_models),
         pairwise_caption=words.pairwise_caption(drawn["pairwise"]["usermeta"]["square"], audit.n_models),
         hard=_pictured(audit),
         pairs=tables.pairs(audit, MOST_PAIRS),

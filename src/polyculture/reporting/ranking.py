@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from polyculture.reporting.drawing import Spec, figure, layer, records, tooltip
+from polyculture.reporting.drawing import Spec, figure, layer, records, tooltip, zoom
 from polyculture.reporting.look import BAND, BLUE, GREY, INK
 from polyculture.results import Standing
 
@@ -40,20 +40,20 @@ def ranking_figure(standing: Standing) -> Spec:
         height=step * len(order),
         padding={"left": 0, "top": 5, "bottom": 5, "right": 6},
         layer=layers,
-        usermeta={"drawn": len(order), "lines": bool(lines)},
+        usermeta={"drawn": len(order), "lines": bool(lines), "zoom": True},
     )
 
 
 def _accuracy_layers(y: Spec, size: int) -> list[Spec]:
     """A pale bar for the interval, a dot of that size for the estimate."""
     axis = {"title": "accuracy", "format": "~%", "tickCount": 5}
-    x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "axis": axis}
+    x = {"type": "quantitative", "scale": {"zero": False, "nice": True, "padding": 5}, "axis": axis}
     percents = ((key, key, ".2%") for key in ("accuracy", "low", "high"))
     counts = ("errors", "errors", ",d"), ("n", "instances", ",d"), ("letters", "letters", "")
     bar = {"type": "rule", "strokeWidth": 4, "strokeCap": "round", "color": BAND}
     dot = {"type": "point", "filled": True, "size": size, "opacity": 1, "color": BLUE}
     return [
-        layer(bar, y=y, x={"field": "low", **x}, x2={"field": "high"}),
+        layer(bar, y=y, x={"field": "low", **x}, x2={"field": "high"}, params=[zoom("x")]),
         layer(dot, y=y, x={"field": "accuracy", **x}, tooltip=tooltip(("model", "model", ""), *percents, *counts)),
     ]
 
@@ -65,13 +65,13 @@ def _line_layers(lines: list[tuple[int, list[int]]], order: list[str], y: Spec) 
     dots = [{"column": column, "model": order[row]} for column, rows in lines for row in rows]
     return [
         layer(
-            {"type": "rule", "strokeWidth": 1.5, "color": GREY, "x": place},
+            {"type": "rule", "strokeWidth": 1.5, "color": GREY, "x": place, "clip": False},
             y=y,
             y2={"field": "last"},
             data={"values": spans},
         ),
         layer(
-            {"type": "point", "filled": True, "size": 20, "opacity": 1, "color": GREY, "x": place},
+            {"type": "point", "filled": True, "size": 20, "opacity": 1, "color": GREY, "x": place, "clip": False},
             y=y,
             data={"values": dots},
         ),

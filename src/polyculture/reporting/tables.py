@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,14 @@ class Table:
     remark: str = ""
 
 
-def table(frame: pd.DataFrame, whole: str = "", columns: Sequence[str] = (), shares: Sequence[str] = _SHARES) -> Table:
+def table(
+    frame: pd.DataFrame,
+    whole: str = "",
+    columns: Sequence[str] = (),
+    shares: Sequence[str] = _SHARES,
+    headings: Mapping[str, str] = HEADINGS,
+    most: int = MOST_ROWS,
+) -> Table:
     """A frame as text.
 
     Parameters
@@ -55,16 +62,18 @@ def table(frame: pd.DataFrame, whole: str = "", columns: Sequence[str] = (), sha
     whole : where the whole is to be found, should the table be too long; such as ``"audit.pairwise.frame()"``.
     columns : those to show; all if empty. Names that the frame lacks are skipped.
     shares : columns that read in percent.
+    headings : what a column is called, where its own name does not say it.
+    most : rows to show; of more, the first and the last half.
     """
     frame = frame[[c for c in columns if c in frame.columns]] if columns else frame
-    cut = frame if len(frame) <= MOST_ROWS else pd.concat([frame.head(MOST_ROWS // 2), frame.tail(MOST_ROWS // 2)])
+    cut = frame if len(frame) <= most else pd.concat([frame.head(most // 2), frame.tail(most // 2)])
     numeric = tuple(pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns)
     cells = [[cell(v, str(name) in shares) for v in frame_column.tolist()] for name, frame_column in cut.items()]
     remark = ""
     if len(cut) < len(frame):
-        remark = f"The first and the last {MOST_ROWS // 2} of {len(frame):,} rows; {_whole(whole)}"
+        remark = f"The first and the last {most // 2} of {len(frame):,} rows; {_whole(whole)}"
     return Table(
-        headings=tuple(HEADINGS.get(str(c), str(c).replace("_", " ")) for c in frame.columns),
+        headings=tuple(headings.get(str(c), str(c).replace("_", " ")) for c in frame.columns),
         numeric=numeric,
         rows=tuple(zip(*cells, strict=True)) if cells else (),
         remark=remark,
@@ -103,7 +112,13 @@ def _decimal(value: float, share: bool) -> str:
 def ladder(audit: Audit) -> Table:
     """One row per null: n_eff and ρ with their limits, z and p."""
     rows = [
-        {"null": r.name, "given": r.given, "n_eff": r.n_eff.estimate, "low": r.n_eff.low, "high": r.n_eff.high}
+        {
+            "null": r.name,
+            "given": f"{r.given} (pattern only, descriptive)" if r.name == "N3" else r.given,
+            "n_eff": r.n_eff.estimate,
+            "low": r.n_eff.low,
+            "high": r.n_eff.high,
+        }
         | {"rho": r.rho.estimate, "ρ low": r.rho.low, "ρ high": r.rho.high, "z": r.z}
         | {"p": "–" if math.isnan(r.p) else "< 0.001" if r.p < 0.001 else f"{r.p:.3f}"}
         for r in audit.ladder

@@ -70,9 +70,22 @@ def number(x: float, digits: int = 2) -> str:
     return "–" if math.isnan(x) else "∞" if math.isinf(x) else f"{x:.{digits}f}"
 
 
+PATTERN = "N3"
+"""The rung that tells only which models are more alike than others, never how alike all of them are."""
+
+NOT_IDENTIFIED = (
+    "No rung can take the difficulty of the instances away by means of these errors alone. Any null that keeps how "
+    "many models fail each instance has a mean excess of exactly zero over all pairs, whatever the models share: "
+    "only which pairs are more alike than others can be tested. Shared difficulty and shared causes leave the same "
+    "traces; to tell them apart takes outside information, such as other systems or human answers."
+)
+"""Why the ladder ends where it does (non-identifiability of the level)."""
+
+
 def ladder_label(rung: Rung) -> str:
     """``N1 · given each model's error rate within the true class``"""
-    return f"{rung.name} · given {rung.given}"
+    only = " · pattern only, descriptive" if rung.name == PATTERN else ""
+    return f"{rung.name}{only} · given {rung.given}"
 
 
 def ladder_value(rung: Rung, models: int) -> str:
@@ -137,8 +150,16 @@ def tiles(audit: Audit) -> list[tuple[str, str, str]]:
         ),
         ("best accuracy", *best),
         ("mean κ", number(audit.pairwise.mean("kappa")), _kappa_remark(defined, pairs)),
-        ("failed by all", percent(systemic.rate.estimate), f"{percent(systemic.expectation)} if independent"),
+        ("failed by all", percent(systemic.rate.estimate), _if_independent(audit)),
     ]
+
+
+def _if_independent(audit: Audit) -> str:
+    """What independent models would all fail, given the truth and, where it reads otherwise, without it."""
+    given, raw = percent(audit.systemic.expectation), percent(audit.systemic.expectation_raw)
+    if raw in (given, percent(math.nan)):
+        return f"{given} if independent"
+    return f"if independent: {given} given the class, {raw} at overall error rates"
 
 
 def _kappa_remark(defined: int, pairs: int) -> str:
@@ -149,7 +170,8 @@ def _kappa_remark(defined: int, pairs: int) -> str:
 
 def ladder(audit: Audit) -> str:
     """What the ladder shows."""
-    first, last = audit.ladder[0], audit.ladder[-1]
+    levels = [rung for rung in audit.ladder if rung.name != PATTERN] or list(audit.ladder)
+    first, last = levels[0], levels[-1]
     if not (first.n_eff.defined and last.n_eff.defined):
         return "How many independent models the set is worth, against each null."
     if last.n_eff.estimate > audit.n_models:
@@ -214,10 +236,13 @@ def systemic(audit: Audit) -> str:
         return "How often all models fail together is not defined here."
     who = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
     tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
-    return (
-        f"{who} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; "
-        f"if they erred independently, {_few(float(s.expected[-1]))} would be expected{tested}."
-    )
+    given, raw = _few(float(s.expected[-1])), "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
+    if raw in ("", given):
+        expected = f"if they erred independently, {given} would be expected"
+    else:
+        expected = f"if they erred independently within the true class, {given} would be expected, and {raw} "
+        expected += "at their overall error rates"
+    return f"{who} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
 
 
 def _few(expected: float) -> str:

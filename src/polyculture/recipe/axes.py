@@ -1,20 +1,15 @@
-"""What is a model made of? Six axes and a seed; and designs, which are lists of recipes that vary the axes."""
+"""What is a model made of? Six axes and a seed."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-from polyculture.errors import FileError, InputError, near
+from polyculture.errors import InputError, near
 
 AXES = ("architecture", "data", "objective", "optimizer", "hyperparameters", "pretraining")
 
@@ -93,36 +88,3 @@ def _plain(name: str, value: Any) -> str | bool | int | float:
     if isinstance(plain, (str, bool, int)):
         return plain
     raise InputError(f"hyperparameter {name!r} is {value!r}", "a finite number, a text or true/false")
-
-
-def grid(axes: Mapping[str, Sequence[Any]], seeds: Iterable[int] = (0,)) -> list[Recipe]:
-    """Every combination of the given levels, once per seed (a full factorial design)."""
-    names = list(axes)
-    return [
-        Recipe.from_dict(dict(zip(names, levels, strict=True)) | {"seed": seed})
-        for levels in itertools.product(*axes.values())
-        for seed in seeds
-    ]
-
-
-def read_recipes(path: Path) -> list[Recipe]:
-    """Recipes from a TOML file with one ``[[recipe]]`` table each."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("recipe", [])
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise FileError(f"cannot read {path}: {reason}", "a TOML file with [[recipe]] tables") from error
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(f"{path} is not TOML: {error}", "a file with [[recipe]] tables") from error
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise InputError(f"{path} holds no recipe", "at least one [[recipe]] table")
-    return [Recipe.from_dict(table) for table in tables]
-
-
-def write_recipes(recipes: Iterable[Recipe], path: Path) -> None:
-    """The recipes as a TOML file that `read_recipes` reads back."""
-    text = tomli_w.dumps({"recipe": [recipe.to_dict() for recipe in recipes]})
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}", "a file that can be written") from error

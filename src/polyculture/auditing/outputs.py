@@ -1,0 +1,206 @@
+"""What if an output is no right or wrong answer? Probabilities, numbers and texts through the same algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Shaped
+
+from polyculture.auditing import checks
+from polyculture.auditing.options import Evidence, Options
+from polyculture.errors import InputError
+from polyculture.measures.effective import Effective
+from polyculture.measures.hilbert import covariances, effective_residuals, effective_vectors
+from polyculture.measures.probabilities import capa, hellinger_squared
+from polyculture.measures.text import Similarity, effective_by_similarity, text_similarity
+from polyculture.predictions import Predictions
+from polyculture.results import Audit, Chapter, Rung
+from polyculture.rng import stream
+from polyculture.stats import Interval, n_eff_interval, rho_interval
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What models predicted where the truth is a number.
+
+    Parameters
+    ----------
+    predicted : m × n; nan where there is none.
+    targets : n true values.
+    models : ids of the rows.
+    tolerance : an instance counts as failed where the error is larger; the median model's root mean squared error if
+        None.
+    noise : known variance of noise in the targets: an error that all models share and are not to blame for.
+    """
+
+    predicted: Float[np.ndarray, "m n"]
+    targets: Float[np.ndarray, " n"]
+    models: tuple[str, ...]
+    tolerance: float | None = None
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.predicted.shape != (len(self.models), len(self.targets)):
+            m, n = len(self.models), len(self.targets)
+            raise InputError(
+                f"predicted values have shape {self.predicted.shape}", f"{(m, n)}, for {m} models and {n} targets"
+            )
+        if not np.isfinite(self.targets).all():
+            raise InputError("a target that is not a finite number", "a true value for every instance")
+        if self.noise < 0 or (self.tolerance is not None and self.tolerance <= 0):
+            raise InputError(f"noise {self.noise} and tolerance {self.tolerance}", "a variance and an error above 0")
+
+    @classmethod
+    def of(cls, predicted: Mapping[str, Iterable[float]], targets: Iterable[float], **more: float) -> Values:
+        """From each model's predictions by id."""
+        rows = {name: np.asarray(list(row), dtype=np.float64) for name, row in predicted.items()}
+        truth = np.asarray(list(targets), dtype=np.float64)
+        for name, row in rows.items():
+            if len(row) != len(truth):
+                raise InputError(f"{name} has {len(row)} values but there are {len(truth)} targets", "one per instance")
+        if not rows:
+            raise InputError("no models", "two models or more")
+        return cls(np.stack(list(rows.values())), truth, tuple(rows), **more)
+
+
+def audit_values(values: Values, *, source: str = "", options: Options | None = None) -> Audit:
+    """The audit of regressors: the headline comes from the residuals, the rest from errors beyond the tolerance.
+
+    Rung R compares with independent residuals of the same size; the noise variance, if known, is taken off first. The
+    other rungs and chapters are about failing by more than `tolerance`.
+    """
+    from polyculture.auditing import audit
+
+    options = options or Options()
+    seen = np.isfinite(values.predicted)
+    residuals = np.where(seen, values.predicted - values.targets, 0.0)
+    rmse = np.sqrt((residuals**2).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
+    tolerance = float(np.median(rmse)) if values.tolerance is None else values.tolerance
+    right = np.where(seen, np.abs(residuals) <= tolerance, -1).astype(np.int8)
+    models = pd.DataFrame({"rmse": rmse}, index=pd.Index(values.models, name="model"))
+    instances = pd.DataFrame(index=pd.RangeIndex(len(values.targets), name="instance"))
+    whole = audit(Predictions(models, instances, correct=right), source=source, options=options)
+    observed = None if seen.all() else seen
+    found = effective_residuals(residuals, observed, values.noise)
+    rung = _rung("R", "each model's mean squared residual", found, options)
+    chapter = _residual_chapter(values, residuals, rung, tolerance)
+    first = next(checks.homogenization(rung, found.n_models))
+    rest = tuple(f for f in whole.findings if f.code != "PC001")
+    return replace(
+        whole,
+        ladder=(rung, *whole.ladder),
+        headline="R",
+        chapters=(chapter, *whole.chapters),
+        findings=(first, *rest),
+        facts={**whole.facts, "tolerance": tolerance, "noise": values.noise},
+    )
+
+
+def _residual_chapter(values: Values, residuals: Float[np.ndarray, "m n"], rung: Rung, tolerance: float) -> Chapter:
+    """Residual correlations of all pairs."""
+    c = covariances(residuals[:, :, None]) - values.noise
+    size = np.sqrt(np.maximum(np.diag(c), 0))
+    scale = np.outer(size, size)
+    correlation = np.divide(c, scale, out=np.full(c.shape, np.nan), where=scale > 0)
+    table = _pairs(values.models, {"residual_correlation": correlation})
+    mean = table["residual_correlation"].mean()
+    noise = f" after taking off a noise variance of {values.noise:g}" if values.noise else ""
+    sentence = (
+        f"Residuals of two models correlate at {mean:.2f} on average{noise}. Elsewhere here an instance counts as "
+        f"failed where the error is larger than {tolerance:.4g}."
+    )
+    return Chapter(
+        "values", "Do their residuals go together?", sentence, {"n_eff": rung.n_eff, "rho": rung.rho}, {"pairs": table}
+    )
+
+
+def probabilities(evidence: Evidence) -> Chapter:
+    """Alikeness of the probabilities: CAPA, Hellinger distance, and n_eff of the Brier residuals."""
+    name, title = "probabilities", "Are their probabilities alike?"
+    p = evidence.predictions
+    if p.probabilities is None or p.labels is None:
+        return Chapter(name, title, "", reason="no probabilities")
+    labels = p.labels.astype(np.int64)
+    found = effective_vectors(p.probabilities, labels, evidence.classes, p.observed)
+    rung = _rung("P", "", found, evidence.options, evidence)
+    alike = capa(p.probabilities, labels, p.options, p.observed)
+    table = _pairs(
+        tuple(p.model_ids), {"capa": alike, "hellinger_squared": hellinger_squared(p.probabilities, p.observed)}
+    )
+    numbers = {
+        "n_eff": rung.n_eff,
+        "rho": rung.rho,
+        "capa": Interval(float(table["capa"].mean()), n=len(table), method="mean over pairs"),
+        "hellinger_squared": Interval(float(table["hellinger_squared"].mean()), n=len(table), method="mean over pairs"),
+    }
+    sentence = (
+        f"By their probabilities less the truth the models vary like {rung.n_eff.format()} independent ones; mean CAPA "
+        f"(chance-adjusted probability of the same answer) is {numbers['capa'].estimate:.2f}."
+    )
+    return Chapter(name, title, sentence, numbers, {"pairs": table})
+
+
+def text_alikeness(
+    outputs: Float[np.ndarray, "m s n d"] | Shaped[np.ndarray, "m n"],
+    models: tuple[str, ...],
+    similarity: Similarity | None = None,
+    options: Options | None = None,
+) -> Chapter:
+    """How alike generated texts are, beyond what the prompts make alike.
+
+    Parameters
+    ----------
+    outputs : unit embeddings, models × samples × prompts × dimensions; or, with `similarity`, models × prompts of
+        anything.
+    models : ids of the rows.
+    similarity : function of two models' outputs on the same prompts to one number per prompt (a kernel).
+
+    What a prompt means plays the part of difficulty: similarity on the same prompt less that on different prompts. With
+    two samples or more per prompt the ceiling is known: 1 means the same distribution of texts.
+    """
+    options = options or Options()
+    name, title = "texts", "Do they write alike?"
+    if similarity is not None:
+        found = effective_by_similarity(outputs, similarity, stream(options.seed, "rotations"))
+        rung = _rung("T", "", found, options)
+        return Chapter(name, title, _text_sentence(rung), {"n_eff": rung.n_eff, "rho": rung.rho})
+    embeddings = np.asarray(outputs, dtype=np.float64)
+    lengths = np.linalg.norm(embeddings, axis=-1)
+    if not np.allclose(lengths, 1, atol=1e-3):
+        raise InputError(f"embeddings with lengths from {lengths.min():.3g} to {lengths.max():.3g}", "unit vectors")
+    found = effective_vectors(embeddings.mean(axis=1))
+    rung = _rung("T", "", found, options)
+    alike = text_similarity(embeddings)
+    table = _pairs(
+        models, {"matched": alike.matched, "mismatched": alike.mismatched, "ceiling_corrected": alike.corrected}
+    )
+    return Chapter(name, title, _text_sentence(rung), {"n_eff": rung.n_eff, "rho": rung.rho}, {"pairs": table})
+
+
+def _text_sentence(rung: Rung) -> str:
+    return f"The texts of {rung.informative} models vary like those of {rung.n_eff.format()} independent ones."
+
+
+def _rung(name: str, given: str, found: Effective, options: Options, evidence: Evidence | None = None) -> Rung:
+    if np.isnan(found.design_effect):
+        nothing = Interval.undefined(found.reason)
+        return Rung(name, given, nothing, nothing, informative=found.n_models)
+    clusters = None if evidence is None else evidence.clusters
+    arguments = (found.n_models, found.design_effect, found.influence, clusters, options.level)
+    return Rung(
+        name,
+        given,
+        n_eff_interval(*arguments),
+        rho_interval(*arguments),
+        informative=found.n_models,
+        informative_instances=found.n_info,
+    )
+
+
+def _pairs(models: tuple[str, ...], matrices: Mapping[str, Float[np.ndarray, "m m"]]) -> pd.DataFrame:
+    a, b = np.triu_indices(len(models), 1)
+    names = np.array(models, dtype=object)
+    return pd.DataFrame({"model_a": names[a], "model_b": names[b], **{k: v[a, b] for k, v in matrices.items()}})

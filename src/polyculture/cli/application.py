@@ -1,0 +1,86 @@
+"""How does a command begin and end? The application, its exit codes, and one line for every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from polyculture import __version__
+from polyculture.errors import PolycultureError, TrainingError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="polyculture",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""The parent of all usage errors; it has no public name of its own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(given or ["--help"], prog_name="polyculture", standalone_mode=False)
+        sys.stdout.flush()
+    except PolycultureError as error:
+        return fail(str(error), 1 if isinstance(error, TrainingError) else 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except OSError as error:
+        # Spare Python's own complaint when it closes stdout; whoever closes a pipe has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1 if isinstance(error, BrokenPipeError) else fail(f"{error}.", 1)
+    except _UsageError as error:
+        said = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        command = getattr(getattr(error, "ctx", None), "command_path", "polyculture")
+        return fail(f"{said}; see {command} --help.", 2)
+    if code == INTERRUPTED:  # newer versions of typer make an exit of the interrupt
+        return fail("stopped; run the same command again to go on.", INTERRUPTED)
+    return code if isinstance(code, int) else 0
+
+
+def fail(message: str, code: int) -> int:
+    """Say on stderr, in one line, what went wrong; gives the exit code."""
+    print("polyculture:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"polyculture {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def polyculture(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """How alike is a set of models? They may be many and still fail like two.
+
+    Give it a table of what each model answered, or let it train a population of its own, and it tells how many
+    independent models they fail like, which of them err together, and which instances all of them get wrong. Every
+    command ends in one self-contained HTML page.
+
+    \b
+    Train 36 models on handwritten digits and audit them (about a minute):
+      polyculture run
+    \b
+    Audit a table of your own: one row per instance, a label column, one column per model:
+      polyculture audit predictions.csv
+    \b
+    Only some of its columns, a label of another name, what the models are made of beside it:
+      polyculture audit answers.parquet --label gold --models 'gpt-*' --models 'llama*' --factors models.csv
+    """

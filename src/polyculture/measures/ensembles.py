@@ -1,0 +1,102 @@
+"""What does putting models together gain, and by which disagreement? Exact identities, with the sign of diversity.
+
+Loss of the ensemble = mean loss of the members − diversity. For votes diversity has two parts, and one of them hurts:
+disagreement where the majority is right wastes nothing but the minority, where it is wrong it wastes the right votes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+BLOCK = 4096
+"""Instances taken together."""
+SMALLEST = 1e-12
+"""Probabilities are raised to this before their logarithm is taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """ensemble = mean − diversity, exactly.
+
+    Parameters
+    ----------
+    ensemble : loss of the ensemble.
+    mean : mean loss of its members.
+    diversity : what combining gains; negative where combining hurts, which only votes can do.
+    good, bad : for votes, diversity = good − bad: share of members outvoted where the majority is right, and where it
+        is wrong; nan else.
+    values : diversity of each instance.
+    """
+
+    ensemble: float
+    mean: float
+    diversity: float
+    good: float
+    bad: float
+    values: Float[np.ndarray, " n"]
+
+
+def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> Decomposition:
+    """Squared error (or, from probabilities and one-hot truth, the Brier score) of the members' mean.
+
+    Diversity is the variance between members and needs no labels. Source: Krogh and Vedelsby 1995.
+    """
+    m, n = predictions.shape[:2]
+    flat, target = predictions.reshape(m, n, -1), truth.reshape(n, -1)
+    mean, values = np.zeros((2, n))
+    for start in range(0, n, BLOCK):
+        here = slice(start, start + BLOCK)
+        members = flat[:, here].astype(float)
+        mean[here] = ((members - target[here]) ** 2).sum(axis=(0, 2)) / m
+        values[here] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
+    return _of_losses(mean, values)
+
+
+def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"]) -> Decomposition:
+    """Cross-entropy (nats) of the members' normalized geometric mean.
+
+    Diversity is −log of what normalizes it, the mean divergence of the ensemble from its members: at least 0 and
+    without labels. Source: Wood et al. 2023.
+    """
+    n = probabilities.shape[1]
+    mean, values = np.zeros((2, n))
+    for start in range(0, n, BLOCK):
+        here = slice(start, start + BLOCK)
+        logs = np.log(np.maximum(probabilities[:, here].astype(float), SMALLEST))
+        logs -= np.log(np.exp(logs).sum(axis=2, keepdims=True))
+        mean[here] = -logs[:, np.arange(logs.shape[1]), labels[here]].mean(axis=0)
+        values[here] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
+    return _of_losses(mean, values)
+
+
+def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> Decomposition:
+    return Decomposition(
+        float((mean - values).mean()), float(mean.mean()), float(values.mean()), math.nan, math.nan, values
+    )
+
+
+def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> Decomposition:
+    """Error rate of the majority vote.
+
+    Parameters
+    ----------
+    wrong : where a member is wrong.
+    majority_wrong : where the vote is; where at least half of the members are, if None (a tie is wrong).
+
+    Diversity depends on the labels and may be negative. Source: Brown and Kuncheva 2010.
+    """
+    share = wrong.mean(axis=0)
+    lost = share >= 0.5 if majority_wrong is None else majority_wrong
+    good, bad = np.where(lost, 0.0, share), np.where(lost, 1 - share, 0.0)
+    return Decomposition(
+        float(lost.mean()),
+        float(share.mean()),
+        float((good - bad).mean()),
+        float(good.mean()),
+        float(bad.mean()),
+        good - bad,
+    )

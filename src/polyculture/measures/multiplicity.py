@@ -1,0 +1,155 @@
+"""Does the answer an instance gets depend on which equally good model, or which run of one model, is asked?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+BLOCK = 4096
+"""Instances whose capacity is found at a time."""
+ITERATIONS = 2000
+TOLERANCE = 1e-3
+"""Bits by which a capacity may be too small."""
+
+
+@dataclass(frozen=True, eq=False)
+class Multiplicity:
+    """How much the answers of competing models differ from those of one baseline model.
+
+    Parameters
+    ----------
+    ambiguity : share of instances on which at least one competing model answers differently, in [0, 1].
+    discrepancy : share of instances on which the most different competing model does, in [0, ambiguity].
+    conflicts : for each model, the share of instances on which it answers differently from the baseline; nan for
+        models that do not compete and the baseline itself.
+    ambiguous : the instances of `ambiguity`.
+    """
+
+    ambiguity: float
+    discrepancy: float
+    conflicts: Float[np.ndarray, " m"]
+    ambiguous: Bool[np.ndarray, " n"]
+
+
+def competing(error_rates: Float[np.ndarray, " m"], baseline: int, tolerance: float = 0.01) -> Bool[np.ndarray, " m"]:
+    """Models whose error rate exceeds the baseline's by at most `tolerance`: the (empirical) Rashomon set."""
+    near: Bool[np.ndarray, " m"] = error_rates <= error_rates[baseline] + tolerance
+    return near
+
+
+def multiplicity(answers: Int[np.ndarray, "m n"], baseline: int, among: Bool[np.ndarray, " m"]) -> Multiplicity:
+    """Predictive multiplicity: how many instances get another answer from some model that is about as good.
+
+    Parameters
+    ----------
+    answers : answer codes; below 0 where there is none, which conflicts with nothing. Shares are of the instances that
+        the baseline answered (for a model: that both did).
+    baseline : position of the model to compare with, usually the most accurate.
+    among : which models compete (`competing`).
+
+    Without a competing model, or a baseline without answers: nan. Source: Marx, Calmon and Ustun 2020.
+    """
+    m, n = answers.shape
+    own = answers[baseline]
+    others = [a for a in np.flatnonzero(among) if a != baseline]
+    conflicts, ambiguous = np.full(m, np.nan), np.zeros(n, dtype=bool)
+    for a in others:
+        both = (answers[a] >= 0) & (own >= 0)
+        differs = both & (answers[a] != own)
+        ambiguous |= differs
+        if both.any():
+            conflicts[a] = differs.sum() / both.sum()
+    answered = int((own >= 0).sum())
+    if np.isnan(conflicts).all() or not answered:
+        return Multiplicity(np.nan, np.nan, conflicts, ambiguous)
+    return Multiplicity(float(ambiguous.sum() / answered), float(np.nanmax(conflicts)), conflicts, ambiguous)
+
+
+def self_consistency(answers: Int[np.ndarray, "m n"]) -> Float[np.ndarray, " n"]:
+    """Probability that two different runs give an instance the same answer, for each instance, in [0, 1].
+
+    Parameters
+    ----------
+    answers : of repeated runs (seeds, epochs) of one model; below 0 where there is none. Of any models, one minus the
+        mean is their mean disagreement.
+
+    nan on instances with fewer than two answers. Source: Cooper et al. 2024, for two classes 1 − 2 B₀B₁/(B(B − 1)).
+    """
+    ordered = np.sort(answers, axis=0)
+    m, n = ordered.shape
+    known = (ordered >= 0).sum(axis=0)
+    same, run = np.zeros((2, n), dtype=np.int64)
+    for k in range(1, m):
+        run = np.where((ordered[k] == ordered[k - 1]) & (ordered[k] >= 0), run + 1, 0)
+        same += run  # the k-th answer equals `run` earlier ones
+    pairs = known * (known - 1) / 2
+    share: Float[np.ndarray, " n"] = np.divide(same, pairs, out=np.full(n, np.nan), where=pairs > 0)
+    return share
+
+
+def rashomon_capacity(probabilities: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, " n"]:
+    """Effective number of conflicting answers that the models' probabilities give an instance, in [1, c].
+
+    2 to the capacity (in bits) of the channel from the choice of a model to an answer: 1 where all models give the same
+    probabilities, k where they are split among k different certain answers. By Blahut and Arimoto's iteration, all
+    instances at once; at most 0.001 bits too small.
+
+    Source: Hsu and Calmon 2022.
+    """
+    out = np.empty(probabilities.shape[1])
+    for start in range(0, len(out), BLOCK):
+        here = slice(start, start + BLOCK)
+        out[here] = _capacity(np.moveaxis(probabilities[:, here], 0, 1).astype(float))
+    return np.exp2(out)
+
+
+def _capacity(p: Float[np.ndarray, "n m c"]) -> Float[np.ndarray, " n"]:
+    """Capacities in bits. Instances that have converged are set aside."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        negative_entropy = np.where(p > 0, p * np.log2(p), 0.0).sum(axis=2)
+    capacity = np.zeros(len(p))
+    weights = np.full(p.shape[:2], 1 / p.shape[1])
+    active = np.arange(len(p))
+    for _ in range(ITERATIONS):
+        mixed = (weights[:, None] @ p)[:, 0]
+        logs = np.log2(np.maximum(mixed, 1e-300))
+        divergence = negative_entropy - (p @ logs[:, :, None])[:, :, 0]
+        lower = (weights * divergence).sum(axis=1)
+        capacity[active] = np.maximum(lower, 0)
+        open_ = divergence.max(axis=1) - lower > TOLERANCE
+        if not open_.any():
+            break
+        active, p, negative_entropy = active[open_], p[open_], negative_entropy[open_]
+        weights = weights[open_] * np.exp2(divergence[open_])
+        weights /= weights.sum(axis=1, keepdims=True)
+    return capacity
+
+
+def position(alike: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
+    """Where each pair lies between independence (0) and two runs of one and the same model (1).
+
+    Alikeness over its ceiling, the geometric mean of the two models' alikeness among their own runs (the mean over all
+    models' runs where a model has no second one). Above 1, two models are more alike than runs of one.
+
+    Parameters
+    ----------
+    alike : chance-adjusted pair measure such as kappa, 0 if independent.
+    runs : code of the model that each row is a run of.
+
+    nan everywhere without two runs of any model, or where the ceiling is not above 0.
+    """
+    same = (runs[:, None] == runs[None, :]) & ~np.eye(len(runs), dtype=bool) & ~np.isnan(alike)
+    if not same.any():
+        return np.full(alike.shape, np.nan)
+    own = np.full(len(runs), float(alike[same].mean()))
+    for code in np.unique(runs):
+        rows = runs == code
+        inside = same & rows[:, None]
+        if inside.any():
+            own[rows] = alike[inside].mean()
+    product = np.outer(np.maximum(own, 0), np.maximum(own, 0))
+    out = np.full(alike.shape, np.nan)
+    np.divide(alike, np.sqrt(product), out=out, where=product > 0)
+    return out

@@ -1,0 +1,161 @@
+"""What do ready models answer? Each is asked about every instance of a dataset; no library is imported for it.
+
+scikit-learn    predict_proba, or else predict
+PyTorch         a module (it has state_dict): eval mode, its device, softmax of what it returns
+ONNX            a session (it has run and get_inputs), such as onnxruntime.InferenceSession
+anything else   is called with the inputs and returns n answers, or n × c probabilities
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, Shaped
+
+from polyculture.dataset import Dataset
+from polyculture.errors import InputError
+from polyculture.predictions import MISSING, Predictions, smallest_integer
+
+BATCH = 1024
+_ONNX_TYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+}
+
+
+def ask(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
+    """Who answers what: every model asked about every instance of the dataset.
+
+    Parameters
+    ----------
+    models : by id: scikit-learn estimators, PyTorch modules, ONNX sessions, or callables from inputs to n answers
+        (codes or names of classes) or n × c probabilities, whose columns are in the order of the dataset's classes.
+        Rows of PyTorch and ONNX models that are no probabilities are taken for logits.
+    dataset : what they are asked, with the true classes.
+
+    Returns Predictions with probabilities if all models give some. Raises InputError if an answer is not of the
+    dataset's classes, or of another length, or not finite.
+    """
+    told = {str(name): _asked(str(name), model, dataset) for name, model in models.items()}
+    answers = [t.argmax(axis=1) if t.ndim == 2 else t for t in told.values()]
+    c = len(dataset.classes)
+    everyone = bool(told) and all(t.ndim == 2 for t in told.values())
+    return Predictions(
+        pd.DataFrame(index=pd.Index(list(told), name="model", dtype=object)),
+        dataset.instances,
+        np.array(answers, smallest_integer(c)).reshape(len(answers), len(dataset)),
+        dataset.labels,
+        classes=dataset.classes,
+        probabilities=np.stack(list(told.values())) if everyone else None,
+    )
+
+
+def _asked(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
+    """The probabilities that a model gives, or else the codes of its answers."""
+    inputs = dataset.inputs
+    columns: Sequence[Any] = dataset.classes
+    if hasattr(model, "state_dict"):
+        said = _probabilities(_from_torch(name, model, inputs))
+    elif hasattr(model, "run") and hasattr(model, "get_inputs"):
+        said = _probabilities(_from_onnx(name, model, inputs, len(columns)))
+    elif hasattr(model, "predict"):
+        flat = inputs.reshape(len(inputs), -1) if hasattr(model, "get_params") else inputs
+        said = np.asarray((model.predict_proba if hasattr(model, "predict_proba") else model.predict)(flat))
+        columns = list(getattr(model, "classes_", columns))
+    elif callable(model):
+        said = np.asarray(model(inputs))
+    else:
+        raise InputError(
+            f"the model {name!r} is a {type(model).__name__}",
+            "something that can be called, or a scikit-learn, PyTorch or ONNX model",
+        )
+    return _by_class(name, said, columns, dataset)
+
+
+def _by_class(
+    name: str, said: np.ndarray, columns: Sequence[Any], dataset: Dataset
+) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
+    """What was said, by the dataset's classes."""
+    n, c = len(dataset), len(dataset.classes)
+    if said.shape == (n,):
+        known, at = np.unique(said, return_inverse=True)
+        return np.asarray(_codes(name, known.tolist(), dataset.classes))[at]
+    if said.shape != (n, len(columns)) or said.dtype.kind not in "fiu" or not np.isfinite(said).all():
+        shown = f"the shape {said.shape}" if said.shape != (n, len(columns)) else "values that are no finite numbers"
+        raise InputError(f"the answers of {name!r} have {shown}", f"{n} answers, or {n} × {c} probabilities")
+    if not _are_probabilities(said):
+        raise InputError(
+            f"the rows of {name!r} are no probabilities", "numbers in 0 … 1 with the sum 1", "apply softmax"
+        )
+    places = range(c) if columns is dataset.classes else _codes(name, list(columns), dataset.classes)
+    chances = np.zeros((n, c), np.float32)
+    chances[:, list(places)] = said
+    return chances
+
+
+def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[int]:
+    """Codes of answers that are codes themselves (whole numbers from 0), or names of classes; MISSING stays."""
+    if all(isinstance(a, (int, float, np.number)) and a in range(MISSING, len(classes)) for a in answers):
+        return [int(a) for a in answers]
+    index = {text: code for code, text in enumerate(classes)}
+    strange = next((a for a in answers if str(a) not in index), None)
+    if strange is not None:
+        raise InputError(f"{name!r} answers {strange!r}", f"a class, or its number, 0 … {len(classes) - 1}")
+    return [index[str(a)] for a in answers]
+
+
+def _probabilities(said: np.ndarray) -> np.ndarray:
+    """Rows that are no probabilities as the softmax of themselves."""
+    if said.ndim != 2 or _are_probabilities(said):
+        return said
+    powers = np.exp(said - said.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _are_probabilities(said: np.ndarray) -> bool:
+    return bool(said.min(initial=0) >= 0 and np.allclose(said.sum(axis=1), 1, atol=1e-3))
+
+
+def _from_torch(name: str, model: Any, inputs: Shaped[np.ndarray, "n ..."]) -> np.ndarray:
+    """Outputs of a module, which is left in the mode it was in."""
+    weight = next(iter(model.parameters()), None)
+    if weight is None:
+        raise InputError(f"the module {name!r} has no parameters", "some", "wrap it in a function of arrays")
+    training = bool(model.training)
+    model.eval()
+    try:
+        parts = [model(weight.new_tensor(part)).detach().cpu().numpy() for part in _batches(inputs)]
+    finally:
+        model.train(training)
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _from_onnx(name: str, session: Any, inputs: Shaped[np.ndarray, "n ..."], classes: int) -> np.ndarray:
+    """The output of a session that has a column per class; with classifiers that is not the first one."""
+    first = session.get_inputs()[0]
+    kind = _ONNX_TYPES.get(first.type, np.float32)
+    parts = []
+    for part in _batches(inputs):
+        outputs = [np.asarray(output) for output in session.run(None, {first.name: part.astype(kind)})]
+        fitting = [output for output in outputs if output.shape == (len(part), classes) and output.dtype.kind == "f"]
+        if not fitting:
+            shapes = ", ".join(str(output.shape) for output in outputs)
+            raise InputError(
+                f"the outputs of {name!r} have the shapes {shapes}",
+                f"one of {len(part)} × {classes} numbers",
+                "export it without ZipMap",
+            )
+        parts.append(fitting[0])
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _batches(inputs: Shaped[np.ndarray, "n ..."]) -> Iterator[Shaped[np.ndarray, "k ..."]]:
+    for start in range(0, len(inputs), BATCH):
+        yield inputs[start : start + BATCH]

@@ -1,0 +1,94 @@
+"""What has one model answered so far? Codes by instance, in arrays that grow; a text is kept once."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from polyculture.predictions import MISSING
+
+UNSEEN = -2
+_LONGEST = 200
+
+
+class Vocabulary:
+    """Texts as codes, in order of appearance; of a long text its start and a hash are kept."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {}
+
+    def code(self, text: str | None) -> int:
+        """The code of a text; MISSING for none."""
+        if text is None:
+            return MISSING
+        if len(text) > _LONGEST:
+            digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+            text = f"{text[: _LONGEST - 20]}… {digest}"
+        return self.codes.setdefault(text, len(self.codes))
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts in the order of their codes."""
+        return list(self.codes)
+
+
+@dataclass(eq=False)
+class Column:
+    """The answers of one run of one model; `answers` and `outcomes` have a place per instance.
+
+    Parameters
+    ----------
+    model, repeat : whose run it is.
+    source : where its first answer stands.
+    counts : how many items are unparsed, refused, ….
+    """
+
+    model: str
+    repeat: int
+    source: str
+    answers: array[int] = field(default_factory=lambda: array("i"))
+    outcomes: array[int] = field(default_factory=lambda: array("b"))
+    chances: array[float] = field(default_factory=lambda: array("f"))
+    chances_at: array[int] = field(default_factory=lambda: array("i"))
+    counts: dict[str, int] = field(default_factory=dict)
+    last: int = -1
+
+    def seen(self, instance: int) -> bool:
+        """Whether it has an item for this instance."""
+        return instance < len(self.answers) and self.answers[instance] != UNSEEN
+
+    def put(self, instance: int, answer: int, outcome: int) -> None:
+        """Store one item."""
+        gap = instance + 1 - len(self.answers)
+        if gap > 0:
+            self.answers.extend([UNSEEN] * gap)
+            self.outcomes.extend([MISSING] * gap)
+        self.answers[instance] = answer
+        self.outcomes[instance] = outcome
+
+    def count(self, what: str) -> None:
+        """One more of these."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def dense(self, n: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+        """Answers (UNSEEN where there is no item) and outcomes of all n instances."""
+        answers = np.full(n, UNSEEN, np.int32)
+        outcomes = np.full(n, MISSING, np.int8)
+        answers[: len(self.answers)] = np.frombuffer(self.answers, np.int32) if self.answers else 0
+        outcomes[: len(self.outcomes)] = np.frombuffer(self.outcomes, np.int8) if self.outcomes else 0
+        return answers, outcomes
+
+    def spread(self, options: Int[np.ndarray, " n"], classes: int) -> Float[np.ndarray, "n c"]:
+        """Probabilities per instance and class, 0 beyond the instance's options; nan where there is no item."""
+        table = np.full((len(options), classes), np.nan, np.float32)
+        at = np.frombuffer(self.chances_at, np.int32)
+        sizes = options[at]
+        rows = np.repeat(at, sizes)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        table[at] = 0.0
+        table[rows, within] = np.frombuffer(self.chances, np.float32)
+        return table

@@ -1,0 +1,108 @@
+"""What stands in each line of a file of any size? One line is in memory at a time; every complaint names its place."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from polyculture.errors import FileError, InputError
+
+CURE = "mend the line, or leave such lines out with skip_bad=True (--skip-bad)"
+SHOWN = 100
+"""Bad lines whose place and reason are kept."""
+
+
+@dataclass
+class BadLines:
+    """Lines that cannot be read: the first ends the reading, unless they may be skipped, then they are counted.
+
+    Parameters
+    ----------
+    skip : whether they may be skipped.
+    count, shown : how many there were, and place and reason of the first hundred.
+    """
+
+    skip: bool = False
+    count: int = 0
+    shown: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, place: str, why: str, expected: str = "") -> None:
+        """Take note of a bad line, or raise InputError where they may not be skipped."""
+        if not self.skip:
+            self.refuse(place, why, expected)
+        self.count += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append((place, why))
+
+    def refuse(self, place: str, why: str, expected: str = "") -> NoReturn:
+        """Raise InputError about this line."""
+        raise InputError(f"{place} {why}", expected, CURE)
+
+
+def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file (also gzipped) with the numbers of their lines, from 1; no blank lines."""
+    with open_bytes(path) as file:
+        try:
+            for number, raw in enumerate(file, 1):
+                if raw.isspace():
+                    continue
+                try:
+                    value = json.loads(raw)
+                except (ValueError, RecursionError) as error:
+                    bad.add(f"line {number} of {path}", _why(raw, error))
+                    continue
+                if isinstance(value, dict):
+                    yield number, value
+                else:
+                    bad.add(f"line {number} of {path}", f"holds {_short(value)}", "a JSON object per line")
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileError(f"{path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
+
+
+def open_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
+    """The file, opened for reading and unpacked if it is gzipped."""
+    try:
+        file = path.open("rb")
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    if not packed:
+        return file
+    file.close()
+    return gzip.open(path, "rb")
+
+
+def first_object(path: Path) -> dict[str, Any]:
+    """The first readable object of a JSON Lines file; empty if there is none among the first lines."""
+    lines = json_lines(path, BadLines(skip=True))
+    return next((value for _, value in lines), {})
+
+
+def load_json(path: Path) -> Any:
+    """The value of a JSON file."""
+    try:
+        with open_bytes(path) as file:
+            return json.load(file)
+    except (ValueError, RecursionError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is not JSON: {error}", "a whole JSON file", "copy or write it again") from error
+
+
+def _why(raw: bytes, error: Exception) -> str:
+    if not raw.endswith(b"\n"):
+        return "is cut off: the file ends in the middle of it"
+    if isinstance(error, json.JSONDecodeError):
+        return f"is not JSON: {error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 text: it has the byte 0x{raw[error.start]:02x}"
+    return "is not JSON: it is nested too deeply"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,45 @@
+"""What is a model made of, and which models should be made? Recipes, and designs, which are lists of recipes.
+
+axes (Recipe) · files (TOML) · designs · arrays · optimal · describing (what a design can tell) · ingredients
+"""
+
+from .axes import AXES, Recipe
+from .describing import Design, describe
+from .designs import COUNTED, WHOLE, design, draw, fraction, grid, one_at_a_time, replicate, spread
+from .files import read_recipes, write_recipes
+from .ingredients import (
+    Ingredient,
+    held_fixed,
+    merged,
+    model_to_add,
+    warning_for,
+    why_left_out,
+    why_together,
+)
+from .optimal import optimal
+
+__all__ = [
+    "AXES",
+    "COUNTED",
+    "WHOLE",
+    "Design",
+    "Ingredient",
+    "Recipe",
+    "describe",
+    "design",
+    "draw",
+    "fraction",
+    "grid",
+    "held_fixed",
+    "merged",
+    "model_to_add",
+    "one_at_a_time",
+    "optimal",
+    "read_recipes",
+    "replicate",
+    "spread",
+    "warning_for",
+    "why_left_out",
+    "why_together",
+    "write_recipes",
+]

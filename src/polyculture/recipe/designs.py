@@ -1,0 +1,170 @@
+"""Which models should be made? Designs over the axes: lists of recipes from levels by axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from polyculture import rng
+from polyculture.errors import InputError, near
+
+from .arrays import ORDERS, orthogonal_array
+from .axes import Recipe
+from .levels import Levels
+from .optimal import optimal
+
+Axes = Mapping[str, Sequence[Any]]
+STARTS = 5
+
+
+def grid(axes: Axes, seeds: Iterable[int] = (0,)) -> list[Recipe]:
+    """Every combination of the given levels, once per seed (a full factorial design).
+
+    Parameters
+    ----------
+    axes : levels by axis of a recipe, or by single hyperparameter as ``"hyperparameters.width"``.
+    seeds : of each combination; not used where ``"seed"`` is an axis.
+    """
+    levels = Levels.of(axes)
+    made = levels.recipes(levels.all())
+    return made if "seed" in axes else replicate(made, seeds)
+
+
+def replicate(recipes: Iterable[Recipe], seeds: Iterable[int]) -> list[Recipe]:
+    """Every recipe once per seed: what differs between replicates is chance alone."""
+    several = tuple(seeds)
+    return [Recipe.from_dict(recipe.to_dict() | {"seed": seed}) for recipe in recipes for seed in several]
+
+
+def fraction(axes: Axes, resolution: int = 3) -> list[Recipe]:
+    """The fewest combinations that cross any two axes evenly (resolution 3), any three (4) or any four (5).
+
+    Regular fractions for axes of 2, 3, 4, 5 or 7 levels; axes with fewer use some levels more often. Where a fraction
+    would be no smaller, every combination. Levels that coincide for that reason get seeds of their own.
+
+    Raises InputError for another resolution, and for an axis of more than 7 levels.
+    """
+    if resolution not in (3, 4, 5):
+        raise InputError(f"resolution {resolution}", "3, 4 or 5")
+    levels = Levels.of(axes)
+    if max(levels.counts) > ORDERS[-1]:
+        widest = levels.names[int(np.argmax(levels.counts))]
+        raise InputError(
+            f"the axis {widest!r} has {max(levels.counts)} levels",
+            f"{ORDERS[-1]} levels at most",
+            "use the optimal design",
+        )
+    varied = [f for f, count in enumerate(levels.counts) if count > 1]
+    table = orthogonal_array([levels.counts[f] for f in varied], resolution) if varied else None
+    if table is None or len(table) >= levels.combinations:
+        return levels.recipes(levels.all())
+    rows = np.zeros((len(table), len(levels.names)), dtype=np.int64)
+    rows[:, varied] = table
+    return levels.recipes(rows)
+
+
+def one_at_a_time(axes: Axes) -> list[Recipe]:
+    """The first level of every axis, and each departure from it in one axis only; tells nothing of interactions."""
+    levels = Levels.of(axes)
+    rows = [[0] * len(levels.names)]
+    for f, count in enumerate(levels.counts):
+        rows += [[code if g == f else 0 for g in range(len(levels.names))] for code in range(1, count)]
+    return levels.recipes(np.array(rows, dtype=np.int64))
+
+
+def draw(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
+    """So many different combinations, drawn by chance."""
+    levels = _enough(axes, models)
+    generator = rng.stream(seed, "random design")
+    rows = levels.candidates(generator, max(models, 100_000))
+    return levels.recipes(rows[np.sort(generator.choice(len(rows), models, replace=False))])
+
+
+def spread(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
+    """So many combinations, as far from each other as can be (maximin): for axes whose levels are numbers.
+
+    Distance is Gower's: numbers by their difference over the range, names by whether they differ. The best of five
+    greedy starts.
+    """
+    levels = _enough(axes, models)
+    generator = rng.stream(seed, "space-filling design")
+    rows = levels.candidates(generator, max(models, 4000))
+    places, named = levels.positions(rows)
+    starts = generator.integers(0, len(rows), STARTS)
+    found = [_farthest(places, np.array(named), int(start), models) for start in starts]
+    best = max(found, key=lambda f: f[1:])
+    return levels.recipes(rows[np.sort(best[0])])
+
+
+def _farthest(
+    places: Float[np.ndarray, "k f"], named: np.ndarray, start: int, models: int
+) -> tuple[Int[np.ndarray, " m"], float, float]:
+    """Always the candidate farthest from all chosen; with the smallest and the mean distance that comes of it."""
+
+    def distances(at: int) -> Float[np.ndarray, " k"]:
+        apart = np.abs(places - places[at])
+        return np.asarray(np.where(named, apart > 0, apart).mean(axis=1))
+
+    chosen = [start]
+    nearest = distances(start)
+    total = nearest.copy()
+    smallest = np.inf
+    while len(chosen) < models:
+        free = nearest.copy()
+        free[chosen] = -1.0
+        ties = np.flatnonzero(free >= free.max() - 1e-12)
+        at = int(ties[np.argmax(total[ties])])
+        smallest = min(smallest, float(nearest[at]))
+        chosen.append(at)
+        away = distances(at)
+        nearest, total = np.minimum(nearest, away), total + away
+    return np.array(chosen), smallest, float(total[chosen].sum())
+
+
+def _enough(axes: Axes, models: int) -> Levels:
+    levels = Levels.of(axes)
+    if not 2 <= models <= levels.combinations:
+        raise InputError(f"{models} models", f"2 to {levels.combinations}, one per combination")
+    return levels
+
+
+WHOLE: MappingProxyType[str, Callable[[Axes], list[Recipe]]] = MappingProxyType(
+    {"full": grid, "fractional": fraction, "one-at-a-time": one_at_a_time}
+)
+"""Designs that say themselves how many models they take, by name."""
+COUNTED: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = MappingProxyType(
+    {
+        "optimal": lambda axes, models, seed: optimal(axes, models, seed=seed),
+        "random": draw,
+        "space-filling": spread,
+    }
+)
+"""Designs of so many models as one likes, by name: functions of axes, models and seed."""
+
+
+def design(kind: str, axes: Axes, models: int | None = None, seed: int = 0) -> list[Recipe]:
+    """The recipes of a design of that name.
+
+    Parameters
+    ----------
+    kind : key of `WHOLE` or `COUNTED`.
+    axes : levels by axis.
+    models : how many for optimal, random and space-filling; at most how many for the others, if given.
+    seed : of what is drawn by chance.
+
+    Raises InputError for an unknown name, and where the number of models is missing or does not suffice.
+    """
+    if kind in WHOLE:
+        recipes = WHOLE[kind](axes)
+        if models is not None and len(recipes) > models:
+            raise InputError(f"the {kind} design takes {len(recipes)} models", f"{models} at most", "try optimal")
+        return recipes
+    if kind not in COUNTED:
+        raise InputError(f"no design {kind!r}", "", near(kind, [*WHOLE, *COUNTED]))
+    if models is None:
+        raise InputError(f"the {kind} design without a number of models", "how many models it may have")
+    return COUNTED[kind](axes, models, seed)

@@ -1,0 +1,92 @@
+"""What is a number of a chapter called for a reader? A few words for each; a name not listed stands for itself."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from polyculture.reporting.tables import HEADINGS, Table, table
+from polyculture.results import Chapter
+from polyculture.stats import Interval
+
+NUMBERS = {
+    "n_eff": "n_eff, effective number of independent models",
+    "n_struct": "n_struct, distinct patterns of failing (descriptive)",
+    "n_sys": "n_sys, independent models that would fail together as often",
+    "ceiling": "highest accuracy that any choice among their answers can reach",
+    "common_shock_rate": "ν*, share of instances that would have to take every model down",
+    "systemic_index": "systemic index, 0 is independence and 1 the most that the error rates allow",
+    "multiplicity.ambiguity": "ambiguity, instances on which near-best models disagree",
+    "discrepancy": "discrepancy, most answers that switching to a near-best model changes",
+    "self_consistency": "self-consistency, two runs of one model agree",
+    "rashomon_capacity": "Rashomon capacity",
+    "pair_position": "where pairs stand, 0 is independence and 1 two runs of one model",
+    "agreement_line_r2": "R² of agreement on the line",
+    "disagreement_estimate": "error as told by disagreement",
+    "ece_vote": "calibration error of the mean of the probabilities",
+    "brier_vote": "Brier score of the mean of the probabilities",
+    "mean_error": "mean error of the models",
+    "majority_error": "error of the majority",
+    "good_diversity": "good diversity, disagreement where the majority is right",
+    "bad_diversity": "bad diversity, disagreement where the majority is wrong",
+    "net": "what the vote gains over the average model",
+    "mean_log_loss": "mean log loss of the models",
+    "ensemble_log_loss": "log loss of the mean of their probabilities",
+    "ensembles.ambiguity": "ambiguity, what averaging takes off the log loss",
+    "mean_brier": "mean Brier score of the models",
+    "brier_variance": "variance of the probabilities, what averaging takes off the Brier score",
+    "ensemble_brier": "Brier score of the mean of their probabilities",
+    "capa": "mean CAPA, chance-adjusted probability of the same answer",
+    "hellinger_squared": "mean squared Hellinger distance",
+    "rho": "ρ, mean error correlation",
+    "common": "share common to all models",
+    "rho_population": "ρ of the population that these models are drawn from",
+}
+"""Names of numbers; ``chapter.number`` where two chapters use the same name."""
+
+COLUMNS = {
+    key: HEADINGS[key] for key in ("model_a", "model_b", "n", "rho", "kappa", "all_wrong") if key in HEADINGS
+} | {"fpr": "false positive rate", "tpr": "true positive rate", "ece": "ECE", "cramers_v": "Cramér's V"}
+"""What the columns of the chapters' tables are called."""
+
+
+def number_name(chapter: str, name: str) -> str:
+    """The number in words."""
+    return NUMBERS.get(f"{chapter}.{name}", NUMBERS.get(name, name.replace("_", " ")))
+
+
+def number_table(chapter: Chapter) -> Table:
+    """One row per number: name, estimate with its interval, what it rests on, how it was made, what to beware of."""
+    rows = [
+        {
+            "number": number_name(chapter.name, name),
+            "estimate": f"{digits(i.estimate)} {_limits(i)}".strip(),
+            "n": i.n or None,
+            "method": i.method,
+            "remark": i.reason,
+        }
+        for name, i in chapter.numbers.items()
+    ]
+    told = [key for key in rows[0] if any(row[key] for row in rows)]
+    return table(pd.DataFrame(rows)[told], headings={})
+
+
+def _limits(i: Interval) -> str:
+    if math.isnan(i.low) or math.isnan(i.high):
+        return ""
+    level = "" if i.level == 0.95 else f" ({100 * i.level:g}\u00a0%)"
+    return f"[{digits(i.low)}, {digits(i.high)}]{level}"
+
+
+def digits(value: float) -> str:
+    """A number with three digits that say something, ∞ and – for what has none."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return f"{value:#.3g}".removesuffix(".")

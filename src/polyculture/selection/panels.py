@@ -1,0 +1,112 @@
+"""Which k judges fail together least? Panels that vote, chosen by how rarely many of them are wrong at once.
+
+The mean over instances of (share of the panel that is wrong)² is Q(S) = Σ_{a,b ∈ S} G_ab / k², with G = EEᵀ/n: the
+diagonal holds error rates, the rest co-failures. It is mean error less mean ambiguity, uses all of the failure counts
+instead of a threshold, and therefore over-fits less than counting the majority's errors.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from polyculture.errors import InputError
+
+MOST_ENUMERATED = 200_000
+"""Above this many sets of k models swapping takes over from enumeration."""
+BLOCK = 20_000
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A choice of models, and what it was chosen by.
+
+    Parameters
+    ----------
+    models : positions of the chosen models, ascending.
+    criterion : Q, the mean squared share of the panel that is wrong, on the instances it was chosen on. Report a
+        panel's quality on other instances only: what was minimised is too small.
+    exact : whether every set of that size was looked at.
+    """
+
+    models: tuple[int, ...]
+    criterion: float
+    exact: bool
+
+
+def co_failure(wrong: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
+    """Share of the instances that both models fail; error rates on the diagonal. Every model answered everywhere."""
+    errors = wrong.astype(np.float32)
+    shares: Float[np.ndarray, "m m"] = (errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1)
+    return shares
+
+
+def panel(together: Float[np.ndarray, "m m"], k: int) -> Panel:
+    """The k models that fail together least.
+
+    Exact where at most 200,000 sets have to be looked at, else the best of swapping members from each model as a start.
+
+    Parameters
+    ----------
+    together : from `co_failure`, on instances that are not those on which the panel will be reported.
+    k : size of the panel, 1 … m; three or more for a vote.
+    """
+    m = len(together)
+    if not 1 <= k <= m:
+        raise InputError(f"a panel of {k} out of {m} models", f"a size from 1 to {m}")
+    if math.comb(m, k) <= MOST_ENUMERATED:
+        chosen = _enumerated(together, k)
+        return Panel(tuple(int(i) for i in chosen), _criterion(together, chosen), True)
+    found = [_swapped(together, _greedy(together, k, first)) for first in range(m)]
+    best = min(found, key=lambda chosen: _criterion(together, chosen))
+    return Panel(tuple(sorted(int(i) for i in best)), _criterion(together, best), False)
+
+
+def _criterion(together: Float[np.ndarray, "m m"], chosen: Int[np.ndarray, " k"]) -> float:
+    return float(together[np.ix_(chosen, chosen)].sum()) / len(chosen) ** 2
+
+
+def _enumerated(together: Float[np.ndarray, "m m"], k: int) -> Int[np.ndarray, " k"]:
+    """The best of all sets; the first in lexicographic order where several are equally good."""
+    best, lowest = np.arange(k), math.inf
+    sets = itertools.combinations(range(len(together)), k)
+    while block := list(itertools.islice(sets, BLOCK)):
+        rows = np.array(block)
+        sums = together[rows[:, :, None], rows[:, None, :]].sum(axis=(1, 2))
+        at = int(sums.argmin())
+        if sums[at] < lowest:
+            best, lowest = rows[at], float(sums[at])
+    return best
+
+
+def _greedy(together: Float[np.ndarray, "m m"], k: int, first: int) -> Int[np.ndarray, " k"]:
+    """Start with one model and add, k − 1 times, the one that raises the sum least."""
+    cost = np.diag(together).copy()
+    chosen = [first]
+    while len(chosen) < k:
+        cost = cost + 2 * together[chosen[-1]]
+        cost[chosen] = np.inf
+        chosen.append(int(cost.argmin()))
+    return np.array(chosen)
+
+
+def _swapped(together: Float[np.ndarray, "m m"], start: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Exchange one member for one outsider as long as that lowers the criterion, the best exchange first."""
+    chosen = np.sort(start)
+    own = np.diag(together)
+    while True:
+        inside = np.zeros(len(together), dtype=bool)
+        inside[chosen] = True
+        shared = together[:, chosen].sum(axis=1)
+        out, into = chosen, np.flatnonzero(~inside)
+        leaving = own[out] - 2 * shared[out]
+        joining = own[into] + 2 * shared[into]
+        change = leaving[:, None] + joining[None, :] - 2 * together[np.ix_(out, into)]
+        if not change.size or change.min() >= -1e-12:
+            return chosen
+        i, j = np.unravel_index(int(change.argmin()), change.shape)
+        chosen = np.sort(np.append(np.delete(chosen, i), into[j]))

@@ -1,0 +1,53 @@
+"""How sure are we? Intervals, tests and corrections; every function takes arrays and gives an Interval or p-values.
+
+interval (what travels) · influence (from influence values) · shares · pairs · resampling · systemic · exact (tests)
+"""
+
+from .exact import benjamini_hochberg, co_failure, mcnemar
+from .influence import (
+    gap_difference,
+    independent_difference,
+    influence_interval,
+    n_eff_interval,
+    paired_difference,
+    rho_interval,
+    rho_population_interval,
+    standard_error,
+)
+from .interval import Interval
+from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
+from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
+from .shares import ceiling, design_effect, fail_at_k_interval, jeffreys, newcombe, upper_limit, wilson
+from .systemic import systemic_p, systemic_pmf
+
+__all__ = [
+    "Interval",
+    "Limits",
+    "benjamini_hochberg",
+    "block_of",
+    "capa_limits",
+    "ceiling",
+    "co_failure",
+    "design_effect",
+    "dirichlet_kappa",
+    "fail_at_k_interval",
+    "gap_difference",
+    "independent_difference",
+    "influence_interval",
+    "jackknife",
+    "jeffreys",
+    "kappa_limits",
+    "mcnemar",
+    "n_eff_bootstrap",
+    "n_eff_interval",
+    "newcombe",
+    "paired_difference",
+    "rho_bootstrap",
+    "rho_interval",
+    "rho_population_interval",
+    "standard_error",
+    "systemic_p",
+    "systemic_pmf",
+    "upper_limit",
+    "wilson",
+]

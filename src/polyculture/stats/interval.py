@@ -1,0 +1,50 @@
+"""How does an estimate travel? With its limits, what it rests on and how they were made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate that travels with how sure we are of it.
+
+    Parameters
+    ----------
+    estimate : the number; nan where undefined (then `reason` says why), inf where the statistic has no upper bound.
+    low, high : limits at `level`; nan where no interval can be given.
+    level : confidence level in (0, 1).
+    n : instances (or whatever was sampled) behind the estimate.
+    method : how the limits were made, in the field's words.
+    reason : why the estimate is undefined, or what to beware of; empty when all is well.
+    """
+
+    estimate: float
+    low: float = math.nan
+    high: float = math.nan
+    level: float = 0.95
+    n: int = 0
+    method: str = ""
+    reason: str = ""
+
+    @classmethod
+    def undefined(cls, reason: str, n: int = 0) -> Interval:
+        """An estimate that does not exist, and why."""
+        return cls(math.nan, n=n, reason=reason)
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is an estimate at all."""
+        return not math.isnan(self.estimate)
+
+    def format(self, spec: str = ".2f") -> str:
+        """As people read it: ``1.68 [1.67, 1.69]``, or the reason why there is none."""
+        if not self.defined:
+            return f"undefined ({self.reason})" if self.reason else "undefined"
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{self.estimate:{spec}}"
+        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def __str__(self) -> str:
+        return self.format()

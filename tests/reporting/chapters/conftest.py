@@ -1,0 +1,252 @@
+"""Chapters made by hand, with the columns that the rooms below give them, so that the report is tested alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polyculture.results import Audit, Chapter, Rung
+from polyculture.rng import stream
+from polyculture.stats import Interval
+
+
+def make_chapters(audit: Audit, classes: int = 10, groups: int = 12) -> tuple[Chapter, ...]:
+    """Every chapter of an audit of these models; only the shape of the tables matters here."""
+    names = list(audit.pairwise.models)
+    random = stream(0, "chapters", len(names))
+    told = (_beyond, _together, _groups, _queue, _multiplicity, _generalization, _calibration, _classes)
+    sizes = {"classes": classes, "groups": groups}
+    chapters = [make(names, random, sizes) for make in told]
+    return (*chapters, *_ensembles_attribution_scaling(random))
+
+
+def _some(estimate: float, half: float = 0.1, **more: Any) -> Interval:
+    return Interval(estimate, estimate - half, estimate + half, n=540, **({"method": "jackknife"} | more))
+
+
+def _pairs_of(names: list[str]) -> tuple[np.ndarray, np.ndarray, dict[str, list[str]]]:
+    a, b = np.triu_indices(len(names), 1)
+    return a, b, {"model_a": [names[k] for k in a], "model_b": [names[k] for k in b]}
+
+
+def _beyond(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    a, b, pairs = _pairs_of(names)
+    family = np.array([name.split("/")[0] for name in names])
+    z = random.normal(0, 1.2, len(a)) + np.where(family[a] == family[b], 6.0, -0.6)
+    q = np.clip(2 * np.exp(-np.maximum(z, 0)), 1e-8, 1)
+    table = pd.DataFrame(pairs | {"excess": z / 500, "z": 1.4 * z, "z_scaled": z, "p": q / 3, "q": q})
+    table = table.sort_values("p", kind="stable", ignore_index=True)
+    sentence = "32 of 630 pairs are more alike than shared difficulty explains."
+    numbers = {"n_struct": _some(11.2, 0.4, reason="descriptive: the interval is not reliable")}
+    return Chapter("beyond", "Which models are alike beyond shared difficulty?", sentence, numbers, {"pairs": table})
+
+
+def _together(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    k = np.arange(1, len(names) + 1)
+    rate = 0.16 * k**-1.1
+    kish = 500 * np.exp(-k / 5)
+    shown = (kish >= 20) | (k == len(names))
+    half = 0.1 + 0.02 * k
+    table = {
+        "k": k,
+        "observed": rate,
+        "low": np.where(shown, rate * np.exp(-half), np.nan),
+        "high": rate * np.exp(half),
+    }
+    table |= {"expected": 0.16 ** k.astype(float), "kish_n": kish, "shown": shown}
+    numbers = {
+        "n_sys": _some(2.9),
+        "ceiling": _some(0.985, 0.006),
+        "common_shock_rate": _some(0.021, 0.004),
+        "systemic_index": Interval.undefined("no instance is failed by every model"),
+    }
+    sentence = "ν* = 2.1 % [1.7, 2.5]: a label-error rate of that size would explain all of it."
+    title = "How many of them fail at once?"
+    return Chapter("together", title, sentence, numbers, {"fail_at_k": pd.DataFrame(table)})
+
+
+def _groups(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    count = sizes["groups"]
+    rate = random.beta(2, 30, count)
+    table = pd.DataFrame(
+        {"column": ["writer"] * (count - 2) + ["pen"] * 2, "group": [f"group {k}" for k in range(count)]}
+    )
+    table = table.assign(n=random.integers(30, 200, count), all_wrong=rate, low=rate * 0.6, high=rate * 1.6)
+    table = table.assign(difference=rate - rate.mean(), difference_low=-0.02, difference_high=0.05)
+    table = table.assign(p=random.uniform(0, 1, count), q=np.where(rate > 0.1, 0.01, 0.7), accuracy=1 - 3 * rate)
+    return Chapter("groups", "Whom do all of them fail?", "Two groups stand out.", {}, {"groups": table})
+
+
+def _queue(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    kinds = random.choice(["consensus", "format only", "no answer", "genuine"], 45, p=[0.3, 0.1, 0.15, 0.45])
+    table = pd.DataFrame({"instance": [f"i{k}" for k in range(45)], "label": "3", "answer": "5", "share": 0.9})
+    table = table.assign(wrong=len(names), models=len(names), kind=kinds, why="9 of 10 models say 5")
+    headline = pd.DataFrame({"when": ["as it is", "without suspect labels", "without any of them"]})
+    headline = headline.assign(n_eff=[2.25, 2.6, 3.1], low=[1.9, 2.2, 2.7], high=[2.7, 3.1, 3.6])
+    headline = headline.assign(all_wrong=[0.063, 0.044, 0.0], instances=[719, 705, 674])
+    sentence = "45 instances are failed by all; 14 of them look like wrong labels."
+    return Chapter("queue", "Whose fault are they?", sentence, {}, {"queue": table, "headline": headline})
+
+
+def _multiplicity(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    levels = np.linspace(0.5, 1, 11)
+    a, _, pairs = _pairs_of(names)
+    kappa = random.uniform(0.1, 0.9, len(a))
+    tables = {
+        "consistency": pd.DataFrame({"self_consistency": levels, "instances": (10 * np.exp(6 * levels)).astype(int)}),
+        "positions": pd.DataFrame(
+            pairs
+            | {
+                "group": np.where(a % 9 == 0, "runs of one model", "different models"),
+                "kappa": kappa,
+                "position": kappa * 1.2,
+            }
+        ),
+    }
+    numbers = {name: _some(0.2) for name in ("ambiguity", "discrepancy", "self_consistency", "rashomon_capacity")}
+    return Chapter("multiplicity", "Does it matter which one is picked?", "For one in five it does.", numbers, tables)
+
+
+def _generalization(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    splits = ["train", *(f"{kind} {s}" for kind in ("noise", "rotation", "occlusion") for s in (1, 3))]
+    rows = [
+        {
+            "model": name,
+            "split": split,
+            "n": 540,
+            "accuracy": 0.95 - gap,
+            "gap": gap,
+            "low": gap - 0.02,
+            "high": gap + 0.02,
+        }
+        for k, split in enumerate(splits)
+        for name in names
+        for gap in [0.06 * (k - 1) + random.normal(0, 0.02)]
+    ]
+    a, _, pairs = _pairs_of(names)
+    here = random.uniform(0.85, 0.99, len(a))
+    error = np.linspace(0.02, 0.4, len(splits))
+    estimates = {"split": splits, "labelled_error": error, "disagreement_error": error * 0.7, "corrected": error * 0.95}
+    tables = {
+        "gaps": pd.DataFrame(rows),
+        "line": pd.DataFrame(pairs | {"agreement_here": here, "agreement_there": here**3}),
+        "estimates": pd.DataFrame(estimates | {"aline_error": [math.nan, *(error[1:] * 1.05)]}),
+    }
+    numbers = {"agreement_line_r2": _some(0.97, 0.01), "disagreement_estimate": Interval(0.04, method="GDE")}
+    sentence = "The mean accuracy falls by up to 30 points."
+    return Chapter("generalization", "Does it hold on other data?", sentence, numbers, tables)
+
+
+def _calibration(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    everyone = ["(vote)", *names]
+    ece = random.uniform(0.01, 0.1, len(everyone))
+    models = pd.DataFrame({"model": everyone, "ece": ece, "low": ece * 0.8, "high": ece * 1.3, "brier": ece * 2})
+    models = models.assign(reliability=ece / 5, resolution=0.7, uncertainty=0.9, log_loss=0.1 + ece)
+    confidence = np.linspace(0.15, 0.98, 10)
+    curves = [
+        pd.DataFrame({"model": name, "confidence": confidence, "accuracy": np.clip(confidence**power, 0, 1), "n": 54})
+        for name, power in zip(everyone, [0.9, *random.uniform(0.6, 1.8, len(names))], strict=True)
+    ]
+    numbers = {"ece_vote": _some(0.031, 0.008), "brier_vote": _some(0.05, 0.01)}
+    tables = {"models": models, "reliability": pd.concat(curves, ignore_index=True)}
+    return Chapter(
+        "calibration", "Are they as sure as they are right?", "Their mean is underconfident.", numbers, tables
+    )
+
+
+def _classes(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Chapter:
+    k = sizes["classes"]
+    confusion, roc, auc = [], [], []
+    curve = np.linspace(0, 1, 101)
+    for name in ["(all)", *names]:
+        matrix = random.poisson(0.4, (k, k)) + 50 * np.eye(k, dtype=int)
+        confusion += [
+            {
+                "model": name,
+                "label": str(i),
+                "answer": str(j),
+                "n": int(matrix[i, j]),
+                "share": matrix[i, j] / matrix[i].sum(),
+            }
+            for i, j in zip(*np.nonzero(matrix), strict=True)
+        ]
+    for name in names:
+        for one in range(min(k, 10)):
+            power = random.uniform(0.02, 0.2)
+            roc.append(pd.DataFrame({"model": name, "class": str(one), "fpr": curve, "tpr": curve**power}))
+            auc.append({"model": name, "class": str(one), "auc": 1 / (1 + power), "low": 0.9, "high": 1.0})
+    tables = {"confusion": pd.DataFrame(confusion), "roc": pd.concat(roc, ignore_index=True), "auc": pd.DataFrame(auc)}
+    return Chapter("classes", "Which classes do they take for which?", "8 is most often read as 1.", {}, tables)
+
+
+def _ensembles_attribution_scaling(random: np.random.Generator) -> list[Chapter]:
+    estimates = {"mean_error": 0.062, "good_diversity": 0.041, "bad_diversity": 0.006, "majority_error": 0.027}
+    estimates |= {
+        "net": 0.035,
+        "mean_log_loss": 0.21,
+        "ambiguity": 0.08,
+        "ensemble_log_loss": 0.13,
+        "mean_brier": 0.1,
+        "brier_variance": 0.047,
+    }
+    estimates |= {"ensemble_brier": 0.053}
+    ensembles = Chapter(
+        "ensembles", "Does a vote help?", "It halves the error.", {k: _some(v, 0.004) for k, v in estimates.items()}
+    )
+    share = np.array([0.55, 0.31, 0.09, 0.03])
+    shares = pd.DataFrame({"factor": ["common to all models", "architecture", "data", "optimizer"], "share": share})
+    shares = shares.assign(kind=["common", "factor", "factor", "factor"], contribution=share * 0.4, low=share * 0.3)
+    shares = shares.assign(high=share * 0.5, share_low=share - 0.03, share_high=share + 0.03, note="")
+    confounding = pd.DataFrame(
+        {"first": ["architecture", "architecture", "data"], "second": ["data", "optimizer", "optimizer"]}
+    )
+    confounding = confounding.assign(cramers_v=[0.1, 0.62, 0.05], note="")
+    attribution = Chapter(
+        "attribution",
+        "Why are they alike?",
+        "31 % goes with sharing architecture.",
+        {"rho": _some(0.43, 0.03), "architecture": _some(0.31, 0.03)},
+        {"shares": shares, "confounding": confounding},
+    )
+    scale = np.array([1e6, 3e6, 1e7, 3e7, 1e8, 3e8])
+    metric = 0.2 + 0.1 * np.log10(scale / 1e6)
+    points = pd.DataFrame({"scale": scale, "metric": metric, "low": metric - 0.03, "high": metric + 0.03})
+    fine = np.geomspace(1e6, 3e8, 40)
+    fit = 0.2 + 0.1 * np.log10(fine / 1e6)
+    curve = pd.DataFrame({"scale": fine, "fit": fit, "low": fit - 0.02, "high": fit + 0.02, "family": "logarithmic"})
+    scaling = Chapter(
+        "scaling",
+        "Do they become more alike as they grow?",
+        "κ rises with scale.",
+        {"slope": _some(0.1, 0.02), "break": _some(2e7, 1e7)},
+        {"points": points, "curve": curve, "accuracy points": points.assign(metric=1 - metric)},
+    )
+    population = Chapter("population", "And other models of this kind?", "ρ = 0.41.", {"rho_population": _some(0.41)})
+    unknown = Chapter(
+        "later_idea",
+        "A question of tomorrow?",
+        "Yes.",
+        {"new_number": _some(1234.5)},
+        {"rows": pd.DataFrame({"a": [1]})},
+    )
+    idle = Chapter("recourse", "Can anybody appeal?", "", reason="the table names no people")
+    return [ensembles, attribution, scaling, population, unknown, idle]
+
+
+@pytest.fixture(scope="session")
+def whole(digits: Audit) -> Audit:
+    """36 models with every chapter, and a ladder of four rungs."""
+    external = Rung("N2", "the share of people who err on the instance", _some(5.1), _some(0.17), 9.0, 0.0)
+    pattern = Rung("N3", "any difficulty of the instances", _some(11.2), Interval.undefined("no level"))
+    return replace(digits, ladder=(*digits.ladder, external, pattern), chapters=make_chapters(digits))
+
+
+@pytest.fixture(scope="session")
+def large(crowd: Audit) -> Audit:
+    """130 models, 60 classes, 100 groups, every chapter: more than any figure can show."""
+    return replace(crowd, chapters=make_chapters(crowd, classes=60, groups=100))

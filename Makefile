@@ -29,7 +29,10 @@ check: $(VENV)/.dev ## formatting, lint, types, floors of the house
 
 bench: $(VENV)/.dev ## measure what benchmarks/README.md claims, side by side
 	$(BIN)/python benchmarks/counts.py
+	$(BIN)/python benchmarks/attribution.py
+	$(BIN)/python benchmarks/capa.py
 	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/audit.py
 
 nightly: $(VENV)/.dev ## long Monte-Carlo checks
 	$(BIN)/python -m pytest -n auto -m nightly

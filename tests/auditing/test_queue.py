@@ -177,3 +177,11 @@ def test_the_five_that_every_model_of_gsm8k_fails_are_queued_with_suspect_labels
         assert row.share == pytest.approx(votes / len(given))
         assert (row.kind == "consensus") == (votes > len(given) / 2)
     assert rows["kind"].tolist() == ["consensus"] * 4 + ["genuine"]
+
+
+def test_kinds_are_counted_over_all_instances_though_the_first_thousand_are_listed() -> None:
+    labels = [0, 1] * 600
+    answers = {name: [1 - label for label in labels] for name in "abc"}
+    chapter = pc.audit(Predictions.from_answers(answers, labels)).chapter("queue")
+    assert len(chapter.tables["queue"]) == 1000
+    assert chapter.tables["kinds"].to_dict("records") == [{"kind": "consensus", "instances": 1200}]

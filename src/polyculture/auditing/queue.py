@@ -52,7 +52,9 @@ def queue(evidence: Evidence) -> Chapter:
             f" If all suspects were struck out, n_eff would go from {first['n_eff']:.2f} to {last['n_eff']:.2f}: "
             "the most that they can explain."
         )
-    return Chapter(NAME, TITLE, sentence, tables={"queue": sorted_rows.head(MOST_LISTED), "headline": headline})
+    kinds = counts.rename_axis("kind").reset_index(name="instances")
+    tables = {"queue": sorted_rows.head(MOST_LISTED), "kinds": kinds, "headline": headline}
+    return Chapter(NAME, TITLE, sentence, tables=tables)
 
 
 def _kinds(p: Predictions, table: pd.DataFrame) -> pd.DataFrame:

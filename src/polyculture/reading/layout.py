@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from polyculture.errors import FileError, InputError
 
-from .tables import Table, _broken_parquet
+from .tables import Table, broken_parquet
 
 CELLS = 1 << 26
 """Answers in memory at a time, at most."""
@@ -110,7 +110,7 @@ def _row_groups(file: Path) -> list[int]:
     try:
         found = pq.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
-        raise _broken_parquet(file, error) from error
+        raise broken_parquet(file, error) from error
     return [found.row_group(k).num_rows for k in range(found.num_row_groups)]
 
 
@@ -149,4 +149,4 @@ def _pieces(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str]
             if size:
                 yield pa.Table.from_batches(kept)
     except (pa.ArrowException, OSError) as error:
-        raise _broken_parquet(file, error) from error
+        raise broken_parquet(file, error) from error

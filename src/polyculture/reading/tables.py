@@ -164,18 +164,18 @@ def _open_parquet(path: Path) -> Table:
         try:
             table = pq.ParquetFile(path).read(columns=list(names))
         except (pa.ArrowException, OSError) as error:
-            raise _broken_parquet(path, error) from error
+            raise broken_parquet(path, error) from error
         return {name: table.column(name) for name in names}
 
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
-        raise _broken_parquet(path, error) from error
+        raise broken_parquet(path, error) from error
     check_unique(str(path), schema.names)
     return Table(str(path), tuple(schema.names), load, dict(schema.metadata or {}), typed=True)
 
 
-def _broken_parquet(path: Path, error: Exception) -> FileError:
+def broken_parquet(path: Path, error: Exception) -> FileError:
     why = "it ends too early" if "magic bytes" in str(error) else re.split(r"[.:\n]", str(error))[0]
     return FileError(f"{path} is not a whole Parquet file: {why}", "", "copy or write it again")
 

@@ -163,6 +163,8 @@ def _kinds(chapter: Chapter) -> dict[str, Spec]:
     if not len(table):
         return {}
     counts = table["kind"].astype(str).value_counts()
+    if "kinds" in chapter.tables:  # of all of them; the queue lists the first only
+        counts = chapter.tables["kinds"].set_index("kind")["instances"]
     kinds = [kind for kind in KINDS if kind in counts] + [kind for kind in counts.index if kind not in KINDS]
     ends = np.cumsum([int(counts[kind]) for kind in kinds])
     rows = [

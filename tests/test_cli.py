@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -338,3 +339,20 @@ def test_run_ends_with_1_when_a_model_could_not_be_trained(polyculture, monkeypa
     assert code == 1
     assert out.splitlines()[-3].startswith("2 models; ")
     assert re.search(r"^polyculture: svm-\w+ could not be trained and is left out: .", err, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_training_is_one_line_and_keeps_what_is_finished(here):
+    command = [sys.executable, "-m", "polyculture.cli", "run", "digits", "--out", "r"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, **options) as process:
+        finished = []
+        while len(finished) < 2 and process.poll() is None:
+            time.sleep(0.1)
+            finished = [p for p in Path("r/models").glob("*") if not p.name.startswith(".")]
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "polyculture: stopped; run the same command again to go on."
+    assert all((p / "recipe.json").is_file() for p in finished)

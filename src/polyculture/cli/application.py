@@ -71,8 +71,8 @@ def polyculture(
     """How alike is a set of models? They may be many and still fail like two.
 
     Give it a table of what each model answered, or let it train a population of its own, and it tells how many
-    independent models they fail like, which of them err together, and which instances all of them get wrong. Every
-    command ends in one self-contained HTML page.
+    independent models they fail like, which of them err together, and which instances all of them get wrong. run and
+    audit end in one self-contained HTML page.
 
     \b
     Train 36 models on handwritten digits and audit them (about a minute):

@@ -47,6 +47,7 @@ def run(
     task = training.load_problem(problem, seed)
     chosen = _recipes(recipes) if recipes else training.default_design(problem, models=models, seed=seed)
     make_folder(out)
+    _hush_the_pool()
     with progress_bars() as step:
         population = training.train(chosen, task, out / MODELS, workers=workers, progress=step("training"))
         answers = _test(population, _test_sets(task.split), step("testing"))
@@ -102,6 +103,20 @@ def design(
         recipe.write_recipes(recipes, out)
         print(f"next  polyculture run digits --recipes {shlex.quote(str(out))}")
     return 0
+
+
+def _hush_the_pool() -> None:
+    """Ctrl-C empties the pool's queue under its manager thread, whose KeyError would hide the line that matters."""
+    import threading
+
+    other = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        manager = args.thread is not None and "ExecutorManager" in args.thread.name
+        if not (manager and issubclass(args.exc_type, KeyError)):
+            other(args)
+
+    threading.excepthook = hook
 
 
 def _recipes(path: Path) -> list[Recipe]:

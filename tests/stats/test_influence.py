@@ -14,6 +14,7 @@ from polyculture.stats import (
     gap_difference,
     independent_difference,
     influence_interval,
+    n_eff_interval,
     paired_difference,
     rho_interval,
     rho_population_interval,
@@ -121,3 +122,14 @@ def test_nine_models_do_not_speak_for_a_population() -> None:
     assert (found.estimate, found.reason) == (0.2, "9 models are too few to speak of a population; 10 are needed")
     assert rho_population_interval(nan, np.ones(5), np.ones(12)).reason == "no design effect"
     assert rho_population_interval(0.1, np.ones(1), np.ones(12)).reason == "fewer than two independent clusters"
+
+
+def test_an_interval_that_says_nothing_is_wide_and_does_not_overflow() -> None:
+    influence = np.array([1.0, -1.0])
+    for found in (
+        n_eff_interval(5, 1e-6, influence),
+        rho_interval(5, 1e-6, influence),
+        influence_interval(1e-6, influence, logarithmic=True),
+    ):
+        assert np.isfinite([found.low, found.high]).all()
+        assert found.high / max(found.low, 1e-300) > 1e100 or found.high - found.low > 1e100

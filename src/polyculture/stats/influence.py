@@ -15,6 +15,8 @@ from scipy.special import stdtrit
 
 from .interval import Interval
 
+WIDEST = 300.0
+"""Half-width of an interval on the log scale beyond which nothing is known anyway and numbers would overflow."""
 FEW_DRAWS = "fewer than two independent clusters"
 
 
@@ -73,6 +75,7 @@ def _log_scale(
         reason = "errors are perfectly complementary" if design_effect <= 0 else FEW_DRAWS
         return Interval(transform(design_effect), level=level, n=n, reason=reason)
     reach = _t(level, draws) * error / design_effect
+    reach = min(reach, WIDEST)
     ends = sorted(transform(design_effect * math.exp(side * reach)) for side in (-1, 1))
     return Interval(transform(design_effect), ends[0], ends[1], level, n, _method(", log scale", clusters, draws))
 
@@ -101,7 +104,7 @@ def influence_interval(
         return Interval(estimate, level=level, n=n, reason=reason)
     reach = _t(level, draws) * error
     if logarithmic:
-        factor = math.exp(reach / estimate)
+        factor = math.exp(min(reach / estimate, WIDEST))
         ends, scale = (estimate / factor, estimate * factor), ", log scale"
     else:
         ends, scale = (estimate - reach, estimate + reach), ""

@@ -33,6 +33,7 @@ bench: $(VENV)/.dev ## measure what benchmarks/README.md claims, side by side
 	$(BIN)/python benchmarks/capa.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/training.py
 
 nightly: $(VENV)/.dev ## long Monte-Carlo checks
 	$(BIN)/python -m pytest -n auto -m nightly

@@ -179,7 +179,7 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
             "report .",
             "cannot read audit.json: No such file or directory; expected the audit.json that run and audit write.",
         ),
-        ("run nodigits --out x", "no problem 'nodigits'; did you mean 'digits'?"),
+        ("run nodigits --out x", "no problem 'nodigits'; did you mean 'digits' or 'iris' or 'diabetes'?"),
         ("run --models 1 --out x", "1 models; expected 2 to 135."),
         (
             "run --out t.csv/x",

@@ -69,3 +69,26 @@ def test_parts_that_do_not_fit_together_are_refused(
     with pytest.raises(InputError) as caught:
         Dataset(np.zeros((inputs, 2)), np.array(labels), ("no", "yes"), **known)
     assert str(caught.value) == says
+
+
+def test_a_dataset_tells_what_is_asked_by_its_labels() -> None:
+    inputs = np.zeros((2, 3))
+    assert FIVE.task == "classification"
+    assert Dataset(inputs, np.array([0.5, 2.0]), ()).task == "regression"
+    assert Dataset(inputs, np.array([[0, 1, -1], [1, 1, 0]]), ("a", "b")).task == "tagging"
+
+
+def test_labels_of_tokens_may_end_and_others_may_not() -> None:
+    with pytest.raises(InputError) as caught:
+        Dataset(np.zeros((1, 2)), np.array([-1]), ("a",))
+    assert str(caught.value) == "labels run from -1 to -1 but there are 1 classes; expected codes in 0 … 0."
+    with pytest.raises(InputError) as caught:
+        Dataset(np.zeros((1, 2)), np.array([[0, 1]]), ("a",))
+    assert str(caught.value) == "labels run from 0 to 1 but there are 1 classes; expected codes in -1 … 0."
+
+
+@pytest.mark.parametrize(("label", "classes"), [(1.0, ("a",)), (np.nan, ()), (np.inf, ())])
+def test_labels_that_are_numbers_are_finite_and_have_no_classes(label: float, classes: tuple[str, ...]) -> None:
+    with pytest.raises(InputError) as caught:
+        Dataset(np.zeros((1, 2)), np.array([label]), classes)
+    assert str(caught.value) == "labels that are numbers; expected no classes, and finite numbers only."

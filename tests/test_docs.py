@@ -53,3 +53,21 @@ def test_every_make_verb_named_in_the_pages_exists() -> None:
     named = {verb for page in PAGES for verb in re.findall(r"\bmake ([a-z]+)`", page.read_text(encoding="utf-8"))}
     assert named
     assert all(re.search(rf"^{verb}:", makefile, re.MULTILINE) for verb in named)
+
+
+def test_the_guide_of_levels_names_every_level_of_every_axis_and_its_defaults() -> None:
+    pytest.importorskip("torch")
+    from dataclasses import fields
+
+    from polyculture.training import ARCHITECTURES, DATA, OBJECTIVES, OPTIMIZERS, PRETRAINING
+    from polyculture.training.architectures.architecture import options
+    from polyculture.training.schedule import Schedule
+
+    guide = (ROOT / "docs" / "levels.md").read_text(encoding="utf-8")
+    levels = [*ARCHITECTURES, *DATA, *OBJECTIVES, *OPTIMIZERS, *PRETRAINING, *(f.name for f in fields(Schedule))]
+    assert [level for level in levels if f"`{level}`" not in guide and f"`{level}:" not in guide] == []
+    for registry in (OBJECTIVES, OPTIMIZERS):
+        for name, build in registry.items():
+            rows = [line for line in guide.splitlines() if line.startswith(f"| `{name}` |")]
+            said = f"| {', '.join(f'{key} {value}' for key, value in options(build).items())} |"
+            assert any(row.endswith(said) for row in rows), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def test_recipes_survive_toml_and_json(tmp_path_factory: pytest.TempPathFactory,
 
 def test_the_id_is_the_architecture_and_a_hash_that_never_changes() -> None:
     assert Recipe("lenet", optimizer="adam", hyperparameters={"width": 8}, seed=3).id == "lenet-cbe20a2e"
+
+
+def test_an_id_can_be_the_name_of_a_folder() -> None:
+    assert re.fullmatch(r"hf-somebody-tiny-bert-v1\.0-[0-9a-f]{8}", Recipe("hf:somebody/tiny-bert@v1.0").id)
+    deep = Recipe("hf:/" + "/".join("abcdefgh" for _ in range(40)) + "/.model").id
+    assert "/" not in deep
+    assert len(deep) <= 57
 
 
 def test_any_difference_gives_another_id() -> None:

@@ -5,8 +5,10 @@
     audit = pc.audit(pc.read("predictions.csv"))
     print(audit.sentence)                      # 12 models; they fail like 2.31 [2.18, 2.45].
     pc.report(audit, "page.html")
+    print(pc.select(pc.read("predictions.csv"), k=3).sentence)
 
-Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Interval. Verbs: train, predict, read, audit, report.
+Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Interval. Verbs: train, predict, read, audit,
+select, combine, report.
 Everything is loaded on first use, so ``import polyculture`` is quick and never loads torch.
 """
 
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
     from polyculture.recipe import Recipe as Recipe
     from polyculture.reporting import report as report
     from polyculture.results import Audit as Audit
+    from polyculture.results import Portfolio as Portfolio
+    from polyculture.selection import DiverseEnsembleClassifier as DiverseEnsembleClassifier
+    from polyculture.selection import DiverseEnsembleRegressor as DiverseEnsembleRegressor
+    from polyculture.selection import Goal as Goal
+    from polyculture.selection import Terms as Terms
+    from polyculture.selection import combine as combine
+    from polyculture.selection import select as select
     from polyculture.stats import Interval as Interval
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
@@ -47,6 +56,7 @@ _HOMES = {
     "Population": "population",
     "Predictions": "predictions",
     "Audit": "results",
+    "Portfolio": "results",
     "Interval": "stats",
     "Options": "auditing",
     "audit": "auditing",
@@ -57,6 +67,12 @@ _HOMES = {
     "read": "reading",
     "read_shards": "reading",
     "report": "reporting",
+    "DiverseEnsembleClassifier": "selection",
+    "DiverseEnsembleRegressor": "selection",
+    "Goal": "selection",
+    "Terms": "selection",
+    "combine": "selection",
+    "select": "selection",
     "train": "training",
     "predict": "training",
     "load_problem": "training",
@@ -65,26 +81,33 @@ _HOMES = {
 __all__ = [
     "Audit",
     "Dataset",
+    "DiverseEnsembleClassifier",
+    "DiverseEnsembleRegressor",
     "FileError",
+    "Goal",
     "InputError",
     "Interval",
     "MissingExtraError",
     "Options",
     "PolycultureError",
     "Population",
+    "Portfolio",
     "Predictions",
     "Recipe",
     "Split",
+    "Terms",
     "TrainingError",
     "audit",
     "audit_shards",
     "audit_values",
+    "combine",
     "compare",
     "load_problem",
     "predict",
     "read",
     "read_shards",
     "report",
+    "select",
     "text_alikeness",
     "train",
 ]

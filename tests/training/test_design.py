@@ -8,9 +8,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from polyculture.dataset import Dataset, Split
 from polyculture.errors import InputError
 from polyculture.recipe import Recipe
-from polyculture.training import ARCHITECTURES, DATA, OPTIMIZERS, default_design
+from polyculture.training import ARCHITECTURES, Problem, default_design
+from polyculture.training.data import find_level
+from polyculture.training.design import DATA, DEPARTURES, LINEUPS, OPTIMIZERS
 
 AXES = ("architecture", "data", "optimizer", "hyperparameters", "seed")
 
@@ -32,8 +35,8 @@ def test_no_axis_of_the_default_design_is_an_alias_of_others(seed: int) -> None:
 def test_the_default_design_has_36_different_models_and_every_level_of_every_axis() -> None:
     design = default_design("digits")
     assert len(design) == len({recipe.id for recipe in design}) == 36
-    assert Counter(recipe.architecture for recipe in design) == dict.fromkeys(ARCHITECTURES, 4)
-    assert {recipe.data for recipe in design} == set(DATA)
+    assert Counter(recipe.architecture for recipe in design) == dict.fromkeys(LINEUPS["digits"], 4)
+    assert {recipe.data for recipe in design} == {*DATA, "augmented"}
     assert {recipe.optimizer for recipe in design} == {"own", *OPTIMIZERS}
     assert {recipe.seed for recipe in design} == {0, 1, 2, 3}
 
@@ -42,6 +45,33 @@ def test_classical_learners_bring_their_own_optimizer_and_all_recipes_can_be_tra
     for recipe in default_design("digits", 135):
         ARCHITECTURES[recipe.architecture].check(recipe)
         assert (recipe.optimizer == "own") == ("own" in ARCHITECTURES[recipe.architecture].optimizers)
+
+
+@pytest.mark.parametrize("name", ["table", "image", "volume", "series", "audio", "text", "tags", "numbers"])
+def test_every_modality_has_a_design_of_unlike_models_that_can_all_be_trained(
+    sets: dict[str, Dataset], name: str
+) -> None:
+    train = sets[name]
+    recipes = default_design(Problem("mine", Split(train, train, train)), models=18)
+    assert len({recipe.architecture for recipe in recipes}) == 9
+    for recipe in recipes:
+        architecture = ARCHITECTURES[recipe.architecture]
+        architecture.check(recipe)
+        architecture.suits(recipe, train)
+        level = find_level(recipe.data)
+        assert level.view is None or len(level.view(train, np.random.default_rng(0))[0]) == len(train)
+        assert len(level.take(train, 0)) > 0
+    for architecture_name in {recipe.architecture for recipe in recipes}:
+        for change in DEPARTURES[architecture_name]:
+            optimizer = ARCHITECTURES[architecture_name].optimizers[0]
+            recipe = Recipe(architecture_name, optimizer=optimizer, hyperparameters=change)
+            ARCHITECTURES[architecture_name].check(recipe)
+
+
+def test_learners_that_take_too_long_are_left_out_of_designs_for_many_instances(sets: dict[str, Dataset]) -> None:
+    many = sets["table"].take(np.arange(7000) % 90)
+    lineup = {recipe.architecture for recipe in default_design(Problem("mine", Split(many, many, many)))}
+    assert lineup == set(LINEUPS["table"]) - {"svm", "knn"}
 
 
 @pytest.mark.parametrize("models", [2, 9, 36, 100, 135])
@@ -64,5 +94,5 @@ def test_a_design_of_too_few_or_too_many_models_is_refused() -> None:
 
 def test_a_design_for_an_unknown_problem_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        default_design("mnist")
-    assert str(caught.value) == "no problem 'mnist'; known: digits."
+        default_design("digitz")
+    assert str(caught.value).startswith("no problem 'digitz'; did you mean 'digits'")

@@ -17,7 +17,15 @@ import pytest
 from polyculture.errors import FileError, InputError, MissingExtraError, TrainingError
 from polyculture.population import Population
 from polyculture.recipe import Recipe
-from polyculture.training import ARCHITECTURES, Problem, default_design, load_population, load_problem, predict, train
+from polyculture.training import (
+    ARCHITECTURES,
+    Problem,
+    default_design,
+    load_population,
+    load_problem,
+    predict,
+    train,
+)
 from polyculture.training.architectures import Classical
 
 NINE = [
@@ -37,7 +45,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from polyculture.training import load_problem, train
-from polyculture.training.architectures.nets import FittedNet
+from polyculture.training.architectures.net import FittedNet
 from test_fit import FOUR
 
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
@@ -217,11 +225,16 @@ def test_a_folder_that_vanishes_while_training_is_a_file_error(small: Problem, t
 @pytest.mark.parametrize(
     ("recipe", "says"),
     [
-        (Recipe("lenett"), "no architecture 'lenett'; did you mean 'lenet'?"),
+        (Recipe("lenett"), "no architecture 'lenett'; did you mean 'lenet' or 'lenet5' or 'alexnet'?"),
         (Recipe("knn", data="halfa"), "no data 'halfa'; did you mean 'half-a' or 'half-b' or 'all'?"),
-        (Recipe("knn", objective="focal"), "no objective 'focal'; known: cross-entropy"),
-        (Recipe("knn", pretraining="imagenet"), "no pretraining 'imagenet'; known: none"),
-        (Recipe("mlp"), "'mlp' cannot use the optimizer 'own'; expected 'sgd' or 'adam' or 'rmsprop'"),
+        (Recipe("knn", data="smote"), "the data level 'smote' does not fit image; expected table"),
+        (Recipe("mlp", optimizer="sgd", objective="focall"), "no objective 'focall'; did you mean 'focal'?"),
+        (Recipe("mlp", optimizer="sgd", pretraining="maskd"), "no pretraining 'maskd'; did you mean 'masked'?"),
+        (
+            Recipe("ridge", objective="squared"),
+            "'ridge' for classification; expected a learner that can; such as 'forest'",
+        ),
+        (Recipe("svm", optimizer="adam"), "'svm' cannot use the optimizer 'adam'; expected 'own'"),
         (Recipe("svm", hyperparameters={"c": 1}), "'svm' has no hyperparameter 'c'; known: C, kernel"),
     ],
 )
@@ -239,6 +252,8 @@ def test_an_unknown_name_is_refused_before_anything_is_trained(
     [
         ([], {}, "no recipe; expected one or more."),
         ([Recipe("knn")], {"workers": 0}, "0 workers; expected 1 or more."),
+        ([Recipe("knn")], {"seconds": 0.0}, "0.0 seconds; expected more than 0."),
+        ([Recipe("knn")], {"engine": "rai"}, "no engine 'rai'; expected one of auto, ray; did you mean 'ray'?"),
         (
             [Recipe("knn"), Recipe("knn")],
             {},

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.population import Population
-from polyculture.training import predict
+from polyculture.training import estimate, predict
 
 PIXELS = Dataset(np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 1]), ("low", "high"))
 
@@ -60,3 +61,35 @@ def test_predictions_keep_what_is_known_about_models_and_instances() -> None:
     named = replace(PIXELS, instances=PIXELS.instances.assign(group=["x", "x", "y"]))
     predictions = predict(Population({"a": rises, "b": falls}, ("low", "high")), named)
     assert list(predictions.instances["group"]) == ["x", "x", "y"]
+
+
+def test_every_token_of_a_sequence_is_an_instance_that_knows_its_sequence() -> None:
+    tokens = np.array([["a", "B", ""], ["B", "a", "a"]])
+    labels = np.array([[0, 1, -1], [1, 0, 0]])
+    known = pd.DataFrame({"genre": ["x", "y"]}, index=pd.Index(["s1", "s2"], name="instance"))
+    sentences = Dataset(tokens, labels, ("low", "high"), known, modality="tags")
+
+    def capitals(inputs: np.ndarray) -> np.ndarray:
+        high = np.char.isupper(inputs[inputs != ""]).astype(float)
+        return np.column_stack([1 - high, high])
+
+    predictions = predict(
+        Population({"right": capitals, "left": lambda i: capitals(i)[:, ::-1]}, ("low", "high")), sentences
+    )
+    assert list(predictions.instances.index) == ["s1:0", "s1:1", "s2:0", "s2:1", "s2:2"]
+    assert list(predictions.instances["sequence"]) == ["s1", "s1", "s2", "s2", "s2"]
+    assert list(predictions.instances["genre"]) == ["x", "x", "y", "y", "y"]
+    assert not predictions.wrong[0].any()
+    assert predictions.wrong[1].all()
+
+
+def test_regressors_are_asked_for_numbers() -> None:
+    numbers = Dataset(np.array([[1.0], [3.0]]), np.array([2.0, 6.0]), ())
+    population = Population({"twice": lambda inputs: 2 * inputs, "same": lambda inputs: inputs}, ())
+    np.testing.assert_array_equal(estimate(population, numbers), [[2, 6], [1, 3]])
+    with pytest.raises(InputError) as caught:
+        predict(population, numbers)
+    assert str(caught.value) == ("labels that are numbers; expected classes; ask regressors with training.estimate.")
+    with pytest.raises(InputError) as caught:
+        estimate(Population({"a": lambda inputs: inputs[:, 0]}, ()), numbers)
+    assert str(caught.value) == "the predictions of 'a' have shape (2,); expected 2 × 1 finite numbers."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ class Values:
     tolerance : an instance counts as failed where the error is larger; the median model's root mean squared error if
         None.
     noise : known variance of noise in the targets: an error that all models share and are not to blame for.
+    factors : one row per model, in the order of `models`: what each is made of; None if that is not known.
+    instances : one row per instance, indexed by instance id: groups, clusters; numbered 0 … n − 1 if None.
     """
 
     predicted: Float[np.ndarray, "m n"]
@@ -41,20 +44,25 @@ class Values:
     models: tuple[str, ...]
     tolerance: float | None = None
     noise: float = 0.0
+    factors: pd.DataFrame | None = None
+    instances: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        if self.predicted.shape != (len(self.models), len(self.targets)):
-            m, n = len(self.models), len(self.targets)
+        m, n = len(self.models), len(self.targets)
+        if self.predicted.shape != (m, n):
             raise InputError(
                 f"predicted values have shape {self.predicted.shape}", f"{(m, n)}, for {m} models and {n} targets"
             )
         if not np.isfinite(self.targets).all():
             raise InputError("a target that is not a finite number", "a true value for every instance")
+        for what, table, size in (("model", self.factors, m), ("instance", self.instances, n)):
+            if table is not None and len(table) != size:
+                raise InputError(f"a table of {len(table)} {what}s", f"one row for each of {size}")
         if self.noise < 0 or (self.tolerance is not None and self.tolerance <= 0):
             raise InputError(f"noise {self.noise} and tolerance {self.tolerance}", "a variance and an error above 0")
 
     @classmethod
-    def of(cls, predicted: Mapping[str, Iterable[float]], targets: Iterable[float], **more: float) -> Values:
+    def of(cls, predicted: Mapping[str, Iterable[float]], targets: Iterable[float], **more: Any) -> Values:
         """From each model's predictions by id."""
         rows = {name: np.asarray(list(row), dtype=np.float64) for name, row in predicted.items()}
         truth = np.asarray(list(targets), dtype=np.float64)
@@ -66,26 +74,36 @@ class Values:
         return cls(np.stack(list(rows.values())), truth, tuple(rows), **more)
 
 
-def audit_values(values: Values, *, source: str = "", options: Options | None = None) -> Audit:
+def audit_values(
+    values: Values,
+    *,
+    source: str = "",
+    options: Options | None = None,
+    shifted: Mapping[str, Values] | None = None,
+) -> Audit:
     """The audit of regressors: the headline comes from the residuals, the rest from errors beyond the tolerance.
 
     Rung R compares with independent residuals of the same size; the noise variance, if known, is taken off first. The
-    other rungs and chapters are about failing by more than `tolerance`.
+    other rungs and chapters are about failing by more than `tolerance`, on the shifted test sets by the same.
+
+    Parameters
+    ----------
+    values : what was predicted, and the truth.
+    source : what to call it in reports.
+    options : what else is known.
+    shifted : the same models on other test sets, by name as in `audit`.
     """
     from polyculture.auditing import audit
 
     options = options or Options()
-    seen = np.isfinite(values.predicted)
-    residuals = np.where(seen, values.predicted - values.targets, 0.0)
-    rmse = np.sqrt((residuals**2).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
-    tolerance = float(np.median(rmse)) if values.tolerance is None else values.tolerance
-    right = np.where(seen, np.abs(residuals) <= tolerance, -1).astype(np.int8)
-    models = pd.DataFrame({"rmse": rmse}, index=pd.Index(values.models, name="model"))
-    instances = pd.DataFrame(index=pd.RangeIndex(len(values.targets), name="instance"))
-    whole = audit(Predictions(models, instances, correct=right), source=source, options=options)
+    tolerance = float(np.median(_rmse(values))) if values.tolerance is None else values.tolerance
+    elsewhere = {name: _within(there, tolerance) for name, there in (shifted or {}).items()}
+    here = _within(values, tolerance)
+    whole = audit(here, source=source, options=options, shifted=elsewhere)
+    residuals, seen = _residuals(values), np.isfinite(values.predicted)
     observed = None if seen.all() else seen
     found = effective_residuals(residuals, observed, values.noise)
-    rung = _rung("R", "each model's mean squared residual", found, options)
+    rung = _rung("R", "each model's mean squared residual", found, options, Evidence.gather(here, options))
     chapter = _residual_chapter(values, residuals, rung, tolerance)
     first = next(checks.homogenization(rung, found.n_models))
     rest = tuple(f for f in whole.findings if f.code != "PC001")
@@ -97,6 +115,32 @@ def audit_values(values: Values, *, source: str = "", options: Options | None = 
         findings=(first, *rest),
         facts={**whole.facts, "tolerance": tolerance, "noise": values.noise},
     )
+
+
+def _residuals(values: Values) -> Float[np.ndarray, "m n"]:
+    """Predicted minus true; 0 where nothing was predicted."""
+    residuals: Float[np.ndarray, "m n"] = np.where(
+        np.isfinite(values.predicted), values.predicted - values.targets, 0.0
+    )
+    return residuals
+
+
+def _rmse(values: Values) -> Float[np.ndarray, " m"]:
+    seen = np.isfinite(values.predicted).sum(axis=1)
+    rmse: Float[np.ndarray, " m"] = np.sqrt((_residuals(values) ** 2).sum(axis=1) / np.maximum(seen, 1))
+    return rmse
+
+
+def _within(values: Values, tolerance: float) -> Predictions:
+    """Who is right to within the tolerance."""
+    right = np.where(np.isfinite(values.predicted), np.abs(_residuals(values)) <= tolerance, -1).astype(np.int8)
+    models = pd.DataFrame(index=pd.Index(values.models, name="model"))
+    if values.factors is not None:
+        models = values.factors.set_axis(models.index, axis="index")
+    instances = values.instances
+    if instances is None:
+        instances = pd.DataFrame(index=pd.RangeIndex(len(values.targets), name="instance"))
+    return Predictions(models.assign(rmse=_rmse(values)), instances, correct=right)
 
 
 def _residual_chapter(values: Values, residuals: Float[np.ndarray, "m n"], rung: Rung, tolerance: float) -> Chapter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,21 +11,50 @@ import typer
 from polyculture.errors import FileError, InputError
 
 from .application import app, fail
+from .judging import following, judge
+from .learning import (
+    Asked,
+    Fold,
+    Grouped,
+    HoldOut,
+    Horizon,
+    Ignore,
+    Kind,
+    Limit,
+    Positive,
+    Shifts,
+    Target,
+    TestOn,
+    Time,
+    Together,
+    What,
+    Window,
+)
 from .options import Json, Out, Seed
-from .showing import MODELS, PREDICTIONS, Progress, make_folder, progress_bars, show
+from .showing import MODELS, make_folder, progress_bars, show
 
 if TYPE_CHECKING:
-    from polyculture.dataset import Dataset, Split
-    from polyculture.population import Population
-    from polyculture.predictions import Predictions
     from polyculture.recipe import Recipe
-
-AS_THEY_ARE = "as they are"
 
 
 @app.command()
 def run(
-    problem: Annotated[str, typer.Argument(metavar="[PROBLEM]", help="What to learn.")] = "digits",
+    problem: What = None,
+    label: Target = "",
+    positive: Positive = "",
+    task: Asked = "",
+    kind: Kind = "",
+    ignore: Ignore = None,
+    group: Grouped = "",
+    hold_out: HoldOut = None,
+    cluster: Together = "",
+    time: Time = "",
+    fold: Fold = "",
+    test_on: TestOn = None,
+    limit: Limit = None,
+    shifts: Shifts = "all",
+    window: Window = 24,
+    horizon: Horizon = 1,
     out: Out = Path("polyculture-run"),
     models: Annotated[int, typer.Option(metavar="N", help="How many models to train.")] = 36,
     seed: Annotated[int, typer.Option(metavar="S", help="Seed of the split, the design and the models.")] = 0,
@@ -38,29 +66,48 @@ def run(
 ) -> int:
     """Train a population, audit how alike it is, write the page.
 
+    What is learned is a problem by name (digits, wine, breast-cancer, iris, diabetes; mnist, fashion-mnist, kmnist and
+    usps are downloaded) or what lies in files: tables (CSV, TSV, Parquet), images (.npz, IDX, a folder per class),
+    texts by line, tagged tokens, recordings, a time series.
+
+    \b
+      polyculture run heart_*.csv --positive '>0' --hold-out heart_va
+      polyculture run mnist.npz --test-on usps.npz --limit 4000
+      polyculture run recordings.zip --hold-out george
+
     The models differ in architecture, data, optimizer, hyperparameters and seed. They are tested on instances that
     none of them has seen, as they are and under graded shifts. Every finished model is kept: stop at any time, and the
     same command goes on from there.
     """
-    from polyculture import auditing, reading, training
+    from polyculture import training
 
-    task = training.load_problem(problem, seed)
-    chosen = _recipes(recipes) if recipes else training.default_design(problem, models=models, seed=seed)
-    make_folder(out)
-    _hush_the_pool()
-    with progress_bars() as step:
-        population = training.train(chosen, task, out / MODELS, workers=workers, progress=step("training"))
-        answers = _test(population, _test_sets(task.split), step("testing"))
-    predictions = answers.pop(AS_THEY_ARE)
-    reading.write(predictions, out / PREDICTIONS)
-    found = auditing.audit(
-        predictions,
-        source=f"{problem}: {len(population)} models trained here",
-        shifted=answers,
-        dataset=task.split.test,
-        options=auditing.Options(designed=True, seed=seed),
+    source = training.Source(
+        kind=kind,
+        label=label,
+        positive=positive,
+        task=task,
+        ignore=tuple(ignore or ()),
+        group=group,
+        hold_out=tuple(hold_out or ()),
+        cluster=cluster,
+        time=time,
+        fold=fold,
+        test_on=tuple(test_on or ()),
+        limit=limit,
+        shifts=named_shifts(shifts),
+        window=window,
+        horizon=horizon,
     )
-    show(found, out, json, f"polyculture audit {shlex.quote(str(out / PREDICTIONS))}{_commonest(population)}")
+    chosen = training.load_problem(problem or ["digits"], seed, source)
+    wanted = _recipes(recipes) if recipes else training.default_design(chosen, models=models, seed=seed)
+    make_folder(out)
+    hush_the_pool()
+    if not json:
+        print(f"read  {chosen.sentence}")
+    with progress_bars() as step:
+        population = training.train(wanted, chosen, out / MODELS, workers=workers, progress=step("training"))
+        found = judge(population, chosen, seed, out, step("testing"))
+    show(found, out, json, following(population, chosen, out))
     for model, reason in population.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
     return 1 if population.failed else 0
@@ -95,7 +142,7 @@ def design(
     if axes is None:
         recipes = training.default_design("digits", models=models or 36, seed=seed)
     else:
-        recipes = recipe.design(kind, _table(axes, "axes"), models, seed)
+        recipes = recipe.design(kind, table_of(axes, "axes"), models, seed)
     found = recipe.describe(recipes)
     print(found.sentence)
     print(found.frame().to_string(index=False, float_format="%.3g"))
@@ -105,7 +152,7 @@ def design(
     return 0
 
 
-def _hush_the_pool() -> None:
+def hush_the_pool() -> None:
     """Ctrl-C empties the pool's queue under its manager thread, whose KeyError would hide the line that matters."""
     import threading
 
@@ -125,10 +172,10 @@ def _recipes(path: Path) -> list[Recipe]:
 
     if "recipe" in _toml(path):
         return recipe.read_recipes(path)
-    return recipe.grid(_table(path, "axes"))
+    return recipe.grid(table_of(path, "axes"))
 
 
-def _table(path: Path, name: str) -> dict[str, list[Any]]:
+def table_of(path: Path, name: str) -> dict[str, list[Any]]:
     """A table of lists from a TOML file."""
     table = _toml(path).get(name)
     if not isinstance(table, dict) or not table or not all(isinstance(levels, list) for levels in table.values()):
@@ -148,24 +195,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise FileError(f"{path} is not TOML: {error}", expected) from error
 
 
-def _test_sets(split: Split) -> dict[str, Dataset]:
-    """Where the models are tested: the test set first, then the other parts of the split and the shifts."""
-    return {AS_THEY_ARE: split.test, "train": split.train, "selection": split.selection, **split.shifted}
-
-
-def _test(population: Population, tests: Mapping[str, Dataset], progress: Progress) -> dict[str, Predictions]:
-    from polyculture import training
-
-    answers = {}
-    for done, (name, dataset) in enumerate(tests.items()):
-        progress(done, len(tests), name)
-        answers[name] = training.predict(population, dataset)
-    progress(len(tests), len(tests), "")
-    return answers
-
-
-def _commonest(population: Population) -> str:
-    """The option that audits one architecture alone, the one with most models."""
-    architectures = population.factors["architecture"]
-    name = architectures.mode()[0]
-    return f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
+def named_shifts(shifts: str) -> tuple[str, ...] | None:
+    """Kinds of shift: None for all of them."""
+    if shifts == "all":
+        return None
+    return () if shifts == "none" else tuple(name.strip() for name in shifts.split(","))

@@ -64,8 +64,8 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def show_chapter(chapter: Chapter) -> None:
-    """One chapter in the terminal: the answer, its numbers and its tables."""
+def show_chapter(chapter: Chapter, *tables: str) -> None:
+    """One chapter in the terminal: the answer, its numbers and its tables, or those of these names."""
     from rich.console import Console
 
     console = Console()
@@ -74,6 +74,8 @@ def show_chapter(chapter: Chapter) -> None:
     for name, number in chapter.numbers.items():
         console.print(f"  {name:24} {number.format('.3f')}", markup=False, highlight=False)
     for name, table in chapter.tables.items():
+        if tables and name not in tables:
+            continue
         console.print(f"\n{name}", markup=False)
         console.print(table.head(MOST_ROWS).to_string(index=False, float_format="%.4g"), markup=False, highlight=False)
 

@@ -16,11 +16,13 @@ from .ingredients import (
     why_left_out,
     why_together,
 )
+from .levels import PREFIX
 from .optimal import optimal
 
 __all__ = [
     "AXES",
     "COUNTED",
+    "PREFIX",
     "WHOLE",
     "Design",
     "Ingredient",

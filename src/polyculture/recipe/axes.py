@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -54,9 +55,13 @@ class Recipe:
 
     @property
     def id(self) -> str:
-        """Name that is the same for the same recipe and different for different ones: architecture and a hash."""
+        """Name that is the same for the same recipe and different for different ones: architecture and a hash.
+
+        It can be the name of a folder: what could not (slashes and the like) is a dash, and 48 letters are kept.
+        """
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return f"{self.architecture}-{hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()}"
+        short = re.sub(r"[^\w.+-]+", "-", self.architecture)[-48:].strip("-.")
+        return f"{short}-{hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()}"
 
     def factors(self) -> dict[str, Any]:
         """One row of a model table: the level on each axis as text, and the seed."""

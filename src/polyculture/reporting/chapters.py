@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from polyculture.reporting.choosing import breeding, portfolio
 from polyculture.reporting.composing import ensembles, scaling
 from polyculture.reporting.confusing import classes
 from polyculture.reporting.drawing import Spec
 from polyculture.reporting.failing import groups, queue, together
 from polyculture.reporting.naming import COLUMNS, number_table
 from polyculture.reporting.performing import calibration, generalization
+from polyculture.reporting.pulling import levers
 from polyculture.reporting.resembling import attribution, beyond, multiplicity
 from polyculture.reporting.tables import Table, table
 from polyculture.results import Audit, Chapter
@@ -30,6 +32,9 @@ CHAPTERS: dict[str, Callable[[Chapter], dict[str, Spec]]] = {
     "ensembles": ensembles,
     "attribution": attribution,
     "scaling": scaling,
+    "portfolio": portfolio,
+    "breeding": breeding,
+    "levers": levers,
 }
 """Figures of a chapter, by its name; their captions are in ``usermeta.caption``."""
 

@@ -1,7 +1,59 @@
-"""Which few models should I keep? Predictions in, a choice of models out."""
+"""Which few models should I keep, how do I combine them, what is that worth, and when is it better not to answer?
+
+selecting (the verb) · choosing (floor, search, weights) · goals · search · weights · combining · blending (rules) ·
+certificate · contributions · fronts · telling (as a chapter) · breeding (train more) · panels and judges (votes) ·
+abstaining · splitting · exam · nearby · estimators (scikit-learn; loaded on first use)
+"""
 
 from __future__ import annotations
 
-from .panels import Panel, co_failure, panel
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Panel", "co_failure", "panel"]
+from .abstaining import Conformal, Referral, RiskCoverage, budget_threshold, conformal, refer, risk_coverage
+from .blending import COMBINE, Outcome
+from .choosing import SEARCH
+from .goals import QUANTITIES, Goal
+from .judges import panel_sizes
+from .panels import Panel, co_failure, panel
+from .selecting import Terms, combine, select
+from .telling import chapter
+from .weights import Mixture, mixture_weights
+
+if TYPE_CHECKING:
+    from .estimators import DiverseEnsembleClassifier as DiverseEnsembleClassifier
+    from .estimators import DiverseEnsembleRegressor as DiverseEnsembleRegressor
+
+__all__ = [
+    "COMBINE",
+    "QUANTITIES",
+    "SEARCH",
+    "Conformal",
+    "DiverseEnsembleClassifier",
+    "DiverseEnsembleRegressor",
+    "Goal",
+    "Mixture",
+    "Outcome",
+    "Panel",
+    "Referral",
+    "RiskCoverage",
+    "Terms",
+    "budget_threshold",
+    "chapter",
+    "co_failure",
+    "combine",
+    "conformal",
+    "mixture_weights",
+    "panel",
+    "panel_sizes",
+    "refer",
+    "risk_coverage",
+    "select",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("DiverseEnsembleClassifier", "DiverseEnsembleRegressor"):
+        from . import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

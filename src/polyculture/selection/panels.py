@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from polyculture.errors import InputError
 MOST_ENUMERATED = 200_000
 """Above this many sets of k models swapping takes over from enumeration."""
 BLOCK = 20_000
+FEWEST_COMMON = 30
+"""Common instances that a pair needs where verdicts are missing."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,50 @@ class Panel:
     exact: bool
 
 
-def co_failure(wrong: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
-    """Share of the instances that both models fail; error rates on the diagonal. Every model answered everywhere."""
-    errors = wrong.astype(np.float32)
-    shares: Float[np.ndarray, "m m"] = (errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1)
-    return shares
+def co_failure(
+    wrong: Bool[np.ndarray, "m n"],
+    observed: Bool[np.ndarray, "m n"] | None = None,
+    names: Sequence[str] = (),
+) -> Float[np.ndarray, "m m"]:
+    """Share of the instances that both models fail; error rates on the diagonal.
+
+    With missing verdicts every pair is counted where both were observed, which is unbiased if verdicts are missing at
+    random. Such a matrix need not be one of moments: negative eigenvalues, by which a panel could seem to fail less
+    than never, are set to 0 and the error rates restored.
+
+    Parameters
+    ----------
+    wrong : where a model is wrong; what stands in unobserved cells is ignored.
+    observed : where a verdict is known; everywhere where None. Pairs need 30 common instances or more.
+    names : of the models, for the error; their positions where none are given.
+    """
+    if observed is None:
+        errors = wrong.astype(np.float32)
+        shares: Float[np.ndarray, "m m"] = (errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1)
+        return shares
+    errors, known = (wrong & observed).astype(np.float32), observed.astype(np.float32)
+    common = (known @ known.T).astype(np.float64)
+    if common.min() < FEWEST_COMMON:
+        a, b = map(int, np.unravel_index(int(common.argmin()), common.shape))
+        first, second = (names[a], names[b]) if names else (str(a), str(b))
+        raise InputError(
+            f"the models {first!r} and {second!r} have verdicts on {common[a, b]:.0f} common instances",
+            f"{FEWEST_COMMON} or more for every pair",
+            "leave out models with few verdicts",
+        )
+    return _moments((errors @ errors.T).astype(np.float64) / common)
+
+
+def _moments(shares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+    """The same diagonal and no negative eigenvalue."""
+    values, vectors = np.linalg.eigh(shares)
+    if values[0] >= -1e-12:
+        return shares
+    repaired = (vectors * np.maximum(values, 0)) @ vectors.T
+    before, after = np.diag(shares), np.diag(repaired)
+    scale = np.sqrt(np.divide(before, after, out=np.ones(len(shares)), where=after > 0))
+    moments: Float[np.ndarray, "m m"] = repaired * np.outer(scale, scale)
+    return moments
 
 
 def panel(together: Float[np.ndarray, "m m"], k: int) -> Panel:

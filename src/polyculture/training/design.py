@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle, islice, product
 from typing import Any
 
@@ -10,30 +11,57 @@ import numpy as np
 
 from polyculture import rng
 from polyculture.errors import InputError, near
-from polyculture.recipe import Recipe
+from polyculture.recipe import PREFIX, Recipe
 
-from .architectures import ARCHITECTURES
-from .data import DATA
-from .problems import PROBLEMS
+from .architectures import find_architecture
+from .problems import PROBLEMS, Problem
+
+LINEUPS: dict[str, tuple[str, ...]] = {
+    "digits": ("logistic", "knn", "svm", "forest", "boosting", "mlp", "lenet", "lstm", "transformer"),
+    "image": ("logistic", "knn", "forest", "boosting", "mlp", "lenet", "resnet", "lstm", "transformer"),
+    "volume": ("logistic", "knn", "forest", "boosting", "mlp", "c3d", "lenet", "lstm", "transformer"),
+    "table": ("logistic", "naive-bayes", "knn", "svm", "forest", "extra-trees", "boosting", "mlp", "transformer"),
+    "series": ("logistic", "knn", "svm", "forest", "boosting", "mlp", "lenet", "gru", "transformer"),
+    "audio": ("logistic", "svm", "forest", "boosting", "mlp", "lenet", "resnet", "gru", "transformer"),
+    "text": ("logistic", "naive-bayes", "svm", "forest", "boosting", "mlp", "lenet", "lstm", "transformer"),
+    "tags": ("logistic", "forest", "boosting", "mlp", "rnn", "lstm", "gru", "transformer", "crf"),
+    "regression": ("ridge", "knn", "svm", "forest", "extra-trees", "boosting", "mlp", "lenet", "transformer"),
+}
+"""Unlike architectures by what they have to learn: a problem's name, else its task, else its modality."""
 
 DEPARTURES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "logistic": ({"C": 0.05}, {"C": 20.0}),
+    "ridge": ({"C": 0.05}, {"C": 0.005}),
+    "naive-bayes": ({"smoothing": 0.1}, {"smoothing": 1e-6}),
     "knn": ({"neighbours": 1}, {"neighbours": 9, "weights": "distance"}),
     "svm": ({"C": 0.3}, {"kernel": "linear"}),
     "forest": ({"depth": 6}, {"trees": 30}),
+    "extra-trees": ({"depth": 6}, {"trees": 30}),
     "boosting": ({"leaves": 4}, {"rounds": 15}),
     "mlp": ({"width": 24}, {"dropout": 0.3}),
     "lenet": ({"width": 6}, {"dropout": 0.3}),
+    "resnet": ({"width": 8}, {"weight_decay": 0.01}),
+    "c3d": ({"width": 6}, {"dropout": 0.3}),
+    "rnn": ({"width": 16}, {"dropout": 0.3}),
     "lstm": ({"width": 16}, {"dropout": 0.3}),
+    "gru": ({"width": 16}, {"dropout": 0.3}),
     "transformer": ({"width": 16}, {"dropout": 0.3}),
+    "crf": ({"width": 16}, {"dropout": 0.3}),
 }
 """Two departures from each architecture's default hyperparameters that change the model and do not spoil it."""
 
+DATA = ("all", "half-a", "half-b", "bootstrap")
+FIFTH = {"text": "drop", "tags": "drop", "audio": "noise", "series": "jitter"}
+"""The level of the data axis that shows more than there is, where it is not ``"augmented"``."""
+OPTIMIZERS = ("sgd", "adam", "rmsprop")
 SEEDS = 4
 """How many seeds a design uses; models that share one also share starting weights, resamples and order."""
+MANY = 6000
+SLOW_WITH_MANY = ("svm", "knn")
+"""Learners whose time grows with the square of the training set; left out above so many instances."""
 
 
-def default_design(problem_name: str, models: int = 36, seed: int = 0) -> list[Recipe]:
+def default_design(problem: str | Problem, models: int = 36, seed: int = 0) -> list[Recipe]:
     """Recipes in which architecture, data, optimizer, hyperparameters and seed can be told apart.
 
     Every architecture gets its share of the models to within one. The other axes are dealt at random and evenly, so
@@ -42,44 +70,95 @@ def default_design(problem_name: str, models: int = 36, seed: int = 0) -> list[R
 
     Parameters
     ----------
-    problem_name : as in `PROBLEMS`.
+    problem : what is to be learned, or the name of one of `PROBLEMS`, which is then taken to be of images.
     models : how many, at least 2.
     seed : of the deal, and the first of the seeds in the design.
 
     Raises InputError for an unknown problem, and for fewer models than 2 or more than there are combinations.
     """
-    if problem_name not in PROBLEMS:
-        raise InputError(f"no problem {problem_name!r}", "", near(problem_name, PROBLEMS))
-    most = len(DEPARTURES) * len(DATA) * 3
+    lineup, data, objective = _levels(problem)
+    most = len(lineup) * len(data) * 3
     if not 2 <= models <= most:
         raise InputError(f"{models} models", f"2 to {most}")
     generator = rng.stream(seed, "design")
-    architectures = sorted(islice(cycle(DEPARTURES), models), key=list(DEPARTURES).index)
-    variants = [variant for name in DEPARTURES for variant in _variants(name, architectures.count(name), generator)]
+    architectures = sorted(islice(cycle(lineup), models), key=lineup.index)
+    variants = [variant for name in lineup for variant in _variants(name, data, architectures.count(name), generator)]
     seeds = _dealt(range(seed, seed + SEEDS), models, generator)
-    optimizers = iter(_dealt(("sgd", "adam", "rmsprop"), models, generator))
+    optimizers = iter(_dealt(OPTIMIZERS, models, generator))
     return [
         Recipe(
             architecture=name,
-            data=data,
-            optimizer="own" if "own" in ARCHITECTURES[name].optimizers else next(optimizers),
+            data=level,
+            objective=objective,
+            optimizer="own" if "own" in find_architecture(name).optimizers else next(optimizers),
             hyperparameters=hyperparameters,
             seed=seed_of_model,
         )
-        for name, (data, hyperparameters), seed_of_model in zip(architectures, variants, seeds, strict=True)
+        for name, (level, hyperparameters), seed_of_model in zip(architectures, variants, seeds, strict=True)
     ]
 
 
-def _variants(architecture: str, count: int, generator: np.random.Generator) -> list[tuple[str, Mapping[str, Any]]]:
+def _levels(problem: str | Problem) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Architectures, levels of the data axis and the objective that suit a problem."""
+    if isinstance(problem, str):
+        if problem not in PROBLEMS:
+            raise InputError(f"no problem {problem!r}", "", near(problem, PROBLEMS))
+        return LINEUPS.get(problem, LINEUPS["image"]), (*DATA, "augmented"), "cross-entropy"
+    train = problem.split.train
+    kind = "regression" if train.task == "regression" else train.modality
+    lineup = LINEUPS.get(problem.name) or LINEUPS[kind]
+    if len(train) > MANY:
+        lineup = tuple(name for name in lineup if name not in SLOW_WITH_MANY)
+    objective = "squared" if train.task == "regression" else "cross-entropy"
+    return lineup, (*DATA, FIFTH.get(train.modality, "augmented")), objective
+
+
+def _variants(
+    architecture: str, data: Sequence[str], count: int, generator: np.random.Generator
+) -> list[tuple[str, Mapping[str, Any]]]:
     """So many different combinations of data and hyperparameters; half of them, rounded up, have the defaults."""
-    defaults = generator.permutation(list(DATA))
-    departures = [(data, change) for data, change in product(DATA, DEPARTURES[architecture])]
+    defaults = generator.permutation(list(data))
+    departures = [(level, change) for level, change in product(data, DEPARTURES[architecture])]
     shuffled = [departures[i] for i in generator.permutation(len(departures))]
     half = min((count + 1) // 2, len(defaults))
-    return [(str(data), {}) for data in defaults[:half]] + shuffled[: count - half]
+    return [(str(level), {}) for level in defaults[:half]] + shuffled[: count - half]
 
 
 def _dealt(levels: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:
     """Levels in turn, each turn shuffled, until there are so many."""
     turns = [generator.permutation(len(levels)) for _ in range(-(-count // len(levels)))]
     return [levels[i] for i in np.concatenate(turns)[:count]]
+
+
+def breeding_axes(problem: Problem) -> dict[str, list[Any]]:
+    """Levels of every axis among which models for this problem may be bred."""
+    lineup, data, objective = _levels(problem)
+    softer = [objective] if problem.task == "regression" else [objective, "label-smoothing", "focal"]
+    return {
+        "architecture": list(lineup),
+        "data": list(data),
+        "objective": softer,
+        "optimizer": list(OPTIMIZERS),
+        "hyperparameters.width": [16, 32, 64],
+        "hyperparameters.dropout": [0.0, 0.1, 0.3],
+        "hyperparameters.C": [0.05, 1.0, 20.0],
+        "seed": list(range(SEEDS)),
+    }
+
+
+def possible_recipe(levels: Mapping[str, Any]) -> Recipe:
+    """The recipe with these levels, without what its architecture cannot be told.
+
+    Parameters
+    ----------
+    levels : by axis, single hyperparameters as ``"hyperparameters.width"``. Learners without epochs keep their own
+        optimizer and objective and no pre-training.
+    """
+    axes = {axis: level for axis, level in levels.items() if not axis.startswith(PREFIX)}
+    architecture = find_architecture(axes["architecture"])
+    if "own" in architecture.optimizers:
+        axes = {axis: level for axis, level in axes.items() if axis in ("architecture", "data", "seed")}
+    plain = Recipe(**axes)
+    single = {axis.removeprefix(PREFIX): level for axis, level in levels.items() if axis.startswith(PREFIX)}
+    known = architecture.settable(plain)
+    return replace(plain, hyperparameters={name: level for name, level in single.items() if name in known})

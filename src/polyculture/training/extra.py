@@ -7,8 +7,8 @@ import importlib.util
 from polyculture.errors import MissingExtraError
 
 
-def need(*packages: str) -> None:
-    """Refuse to go on without these packages of the ``train`` extra; loads none of them."""
+def need(*packages: str, extra: str = "train") -> None:
+    """Refuse to go on without these packages of that extra; loads none of them."""
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "train")
+            raise MissingExtraError(package, extra)

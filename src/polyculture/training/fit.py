@@ -1,35 +1,29 @@
-"""How are many recipes trained? In a pool of processes, longest first, each model kept as soon as it is there."""
+"""How are many recipes trained? Grouped into jobs, longest first, each model kept as soon as it is there."""
 
 from __future__ import annotations
 
 import os
-import platform
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from polyculture.dataset import Dataset
-from polyculture.errors import InputError, PolycultureError, TrainingError, near
+from polyculture.errors import InputError, TrainingError
 from polyculture.population import Population
 from polyculture.recipe import Recipe
 
-from .architectures import ARCHITECTURES, Architecture
-from .data import DATA
+from .architectures import find_architecture
+from .data import find_level
+from .engines import check_engine, count_workers, done
 from .extra import need
-from .folder import load_population, open_folder, read_records, write_model
+from .folder import load_population, open_folder, read_records
+from .jobs import Workshop
+from .objectives import find_objective
+from .planning import plan
+from .pretraining import find_pretraining
 from .problems import Problem
-from .process import leave_with_parent
-
-OBJECTIVES = ("cross-entropy",)
-PRETRAINING = ("none",)
-
-SLOWEST_FIRST = ("lstm", "transformer", "lenet", "mlp", "boosting", "forest", "svm", "logistic", "knn")
-"""Architectures by how long one takes, so that no long job is left for the end; unlisted ones go before all."""
 
 Progress = Callable[[int, int, str], None]
 """Called with models done, models in all, and what was done last."""
@@ -41,11 +35,17 @@ def train(
     folder: Path | None = None,
     *,
     workers: int | None = None,
+    engine: str = "auto",
+    seconds: float | None = None,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Population:
     """The trained models, in the order of the recipes; those that could not be trained are in `Population.failed`.
 
-    Numbers depend on the recipes and the problem only, not on the number of workers nor on what was interrupted.
+    Numbers depend on the recipes and the problem only: not on the number of workers, on the engine, on what else is
+    trained nor on what was interrupted. On one kind of processor they are equal to the last bit. Small dense nets of
+    one shape are fitted many at once; by itself (`Architecture.fit`) such a net gets the same numbers to 1e-5 of its
+    largest weight, as tested after 50 steps. A GPU draws other random numbers, so there the models are others.
 
     Parameters
     ----------
@@ -54,103 +54,71 @@ def train(
     folder : where models are kept, one subfolder each. Those already there are not fitted again, so an interrupted
         run is resumed by the same call. None keeps nothing.
     workers : processes, each with one thread; None for one per core, 1 for none besides this one.
+    engine : ``"auto"`` for this machine; ``"ray"`` for the cluster that this process is connected to, whose machines
+        must all see the folder, or else for a Ray of two workers that is started here and stopped at the end.
+    seconds : how long one member may take; one that takes longer has failed. None for as long as it takes.
+    device : where nets learn, such as ``"cpu"`` or ``"cuda:1"``; None for the GPUs in turn, where there are any.
     progress : called when a model is done.
 
     Raises InputError for unknown names or a folder made for another problem, before anything is trained; FileError
     for a folder that cannot be written; TrainingError if no model could be trained or a worker died.
     """
-    _check(recipes, workers)
+    check_engine(engine, workers)
+    if seconds is not None and not seconds > 0:
+        raise InputError(f"{seconds} seconds", "more than 0")
+    check(recipes, problem.split.train)
     need("torch", "sklearn", "safetensors", "skops")
+    run = _Run(problem, engine, workers, seconds, device, progress)
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="polyculture-") as temporary:
-            return _train(recipes, problem, Path(temporary), workers, progress)
-    return _train(recipes, problem, folder, workers, progress)
+            return run(recipes, Path(temporary))
+    return run(recipes, folder)
 
 
-def _train(
-    recipes: Sequence[Recipe], problem: Problem, folder: Path, workers: int | None, progress: Progress | None
-) -> Population:
-    open_folder(folder)
-    records = read_records(folder, problem)
-    pending = [recipe for recipe in recipes if records.get(recipe.id, {"failed": "new"})["failed"]]
-    done = len(recipes) - len(pending)
-    if progress:
-        progress(done, len(recipes), f"{done} found in {folder}" if done else "starting")
-    reasons = []
-    for name, reason in _fit_all(pending, problem, folder, workers):
-        done += 1
-        reasons += [f"{name}: {reason}"] if reason else []
-        if progress:
-            progress(done, len(recipes), f"{name} failed: {reason}" if reason else name)
-    if len(reasons) == len(recipes):
-        raise TrainingError("no model could be trained", "one or more", f"the first failed so: {reasons[0]}")
-    return load_population(folder, problem, recipes)
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """Everything that a run is told besides its recipes and its folder."""
+
+    problem: Problem
+    engine: str
+    workers: int | None
+    seconds: float | None
+    device: str | None
+    progress: Progress | None
+
+    def __call__(self, recipes: Sequence[Recipe], folder: Path) -> Population:
+        """Fit what is missing and read the folder."""
+        open_folder(folder)
+        records = read_records(folder, self.problem)
+        pending = [recipe for recipe in recipes if records.get(recipe.id, {"failed": "new"})["failed"]]
+        finished = len(recipes) - len(pending)
+        self._tell(finished, len(recipes), f"{finished} found in {folder}" if finished else "starting")
+        reasons = []
+        for name, reason in self._fit(pending, folder):
+            finished += 1
+            reasons += [f"{name}: {reason}"] if reason else []
+            self._tell(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
+        if len(reasons) == len(recipes):
+            raise TrainingError("no model could be trained", "one or more", f"the first failed so: {reasons[0]}")
+        return load_population(folder, self.problem, recipes)
+
+    def _fit(self, pending: Sequence[Recipe], folder: Path) -> Iterator[tuple[str, str]]:
+        """Id of each recipe and the reason why it failed (empty if it did not), as they are done."""
+        if pending:
+            train = self.problem.split.train
+            made_for = {"name": self.problem.name, "fingerprint": self.problem.fingerprint}
+            workers = count_workers(self.engine, self.workers)
+            workshop = Workshop(train, made_for, folder, self.seconds, os.getpid())
+            jobs = plan(pending, train, workers, self.device)
+            yield from chain.from_iterable(done(jobs, workshop, self.engine, workers))
+
+    def _tell(self, finished: int, total: int, message: str) -> None:
+        if self.progress:
+            self.progress(finished, total, message)
 
 
-def _fit_all(
-    recipes: Sequence[Recipe], problem: Problem, folder: Path, workers: int | None
-) -> Iterator[tuple[str, str]]:
-    """Id of each recipe and the reason why it failed (empty if it did not), as they are done."""
-    from joblib import Parallel, cpu_count, delayed, parallel_config
-
-    made_for = {"name": problem.name, "fingerprint": problem.fingerprint}
-    jobs = [
-        _Job(recipe, ARCHITECTURES[recipe.architecture], problem.split.train, made_for, folder, os.getpid())
-        for recipe in sorted(recipes, key=_slowness)
-    ]
-    count = min(workers or cpu_count(), len(jobs))
-    if count <= 1:
-        yield from map(_fit, jobs)
-        return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = Parallel(n_jobs=count, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
-        try:
-            yield from pool(delayed(_fit)(job) for job in jobs)
-        except BrokenProcessPool as error:
-            raise TrainingError(
-                "a worker process died", "memory enough for all of them", "use fewer workers; what is done is kept"
-            ) from error
-
-
-@dataclass(frozen=True)
-class _Job:
-    """All that a worker needs to know."""
-
-    recipe: Recipe
-    architecture: Architecture
-    train: Dataset
-    made_for: Mapping[str, str]
-    folder: Path
-    started_by: int
-
-
-def _fit(job: _Job) -> tuple[str, str]:
-    """Fit one recipe and keep it; its id, and why it failed or an empty text."""
-    if job.started_by != os.getpid():
-        leave_with_parent(job.started_by)
-    record: dict[str, Any] = {"recipe": job.recipe.to_dict(), "problem": job.made_for, "failed": ""}
-    start = time.perf_counter()
-    fitted = None
-    try:
-        fitted = job.architecture.fit(job.recipe, DATA[job.recipe.data](job.train, job.recipe.seed))
-        record |= {"seconds": round(time.perf_counter() - start, 3)}
-        record |= {"parameters": fitted.parameters, "curve": list(fitted.curve)}
-    except Exception as error:  # one model that cannot be trained must not cost the others
-        record["failed"] = _one_line(error)
-    packages = ("polyculture", "numpy", *job.architecture.packages)
-    record["versions"] = {"python": platform.python_version()} | {name: version(name) for name in packages}
-    write_model(job.folder, job.recipe.id, record, fitted)
-    return job.recipe.id, record["failed"]
-
-
-def _one_line(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    return said if isinstance(error, PolycultureError) else f"{type(error).__name__}: {said}"
-
-
-def _check(recipes: Sequence[Recipe], workers: int | None) -> None:
-    if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers", "1 or more")
+def check(recipes: Sequence[Recipe], train: Dataset) -> None:
+    """Refuse recipes that cannot be trained on this, or that stand twice, before anything is trained."""
     if not recipes:
         raise InputError("no recipe", "one or more")
     seen: set[str] = set()
@@ -158,17 +126,9 @@ def _check(recipes: Sequence[Recipe], workers: int | None) -> None:
         if recipe.id in seen:
             raise InputError(f"the recipe {recipe.id} stands twice", "each recipe once", "give one another seed")
         seen.add(recipe.id)
-        _known("architecture", recipe.architecture, ARCHITECTURES)
-        _known("data", recipe.data, DATA)
-        _known("objective", recipe.objective, OBJECTIVES)
-        _known("pretraining", recipe.pretraining, PRETRAINING)
-        ARCHITECTURES[recipe.architecture].check(recipe)
-
-
-def _known(axis: str, level: str, levels: Iterable[str]) -> None:
-    if level not in levels:
-        raise InputError(f"no {axis} {level!r}", "", near(level, levels))
-
-
-def _slowness(recipe: Recipe) -> int:
-    return SLOWEST_FIRST.index(recipe.architecture) if recipe.architecture in SLOWEST_FIRST else -1
+        architecture = find_architecture(recipe.architecture)
+        find_level(recipe.data).check(recipe.data, train)
+        find_objective(recipe.objective)
+        find_pretraining(recipe.pretraining)
+        architecture.check(recipe)
+        architecture.suits(recipe, train)

@@ -1,12 +1,14 @@
 """How is a population kept on disk? One subfolder per model, written beside and then renamed, so it is whole or absent.
 
-folder/lenet-1a2b3c4d/recipe.json            recipe, problem, seconds, versions, training curve
+folder/lenet-1a2b3c4d/recipe.json            recipe, problem, versions, training curve: the same in every run
+folder/lenet-1a2b3c4d/cost.json              seconds, when and where: what differs between two runs
 folder/lenet-1a2b3c4d/weights.safetensors    or weights.skops; nothing is ever pickled
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,15 +17,15 @@ from typing import Any
 
 import pandas as pd
 
-from polyculture.errors import FileError, InputError, PolycultureError, near
+from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.population import Population
 from polyculture.recipe import Recipe
 
-from .architectures import ARCHITECTURES, Fitted
+from .architectures import Fitted, find_architecture
 from .extra import need
 from .problems import Problem
 
-RECORD = "recipe.json"
+RECORD, COST = "recipe.json", "cost.json"
 
 _REDO = "delete that subfolder and train again: only what is missing is fitted"
 
@@ -37,9 +39,9 @@ def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | 
     problem : that they were trained on.
     recipes : which models, in which order; None for all, in the order of their ids.
 
-    The table `factors` has the levels of each recipe, its seed, the seconds of its fit and how many numbers the fit
-    determined (parameters). Raises FileError for a folder, a model or a weights file that cannot be read or trusted,
-    and InputError for a folder made for another problem or split.
+    The table `factors` has the levels of each recipe, its seed, the seconds of its fit (nan if ``cost.json`` is not
+    there) and how many numbers the fit determined (parameters). Raises FileError for a folder, a model or a weights
+    file that cannot be read or trusted, and InputError for a folder made for another problem or split.
     """
     need("torch", "sklearn", "safetensors", "skops")
     records = read_records(folder, problem)
@@ -52,7 +54,7 @@ def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | 
     if not trained:
         raise FileError(f"{folder} holds no trained model", "one subfolder per model", "train some first")
     rows = [
-        recipe.factors() | {key: records[name][key] for key in ("seconds", "parameters")}
+        recipe.factors() | {"seconds": read_cost(folder / name), "parameters": records[name]["parameters"]}
         for name, recipe in trained.items()
     ]
     return Population(
@@ -68,22 +70,42 @@ def read_records(folder: Path, problem: Problem) -> dict[str, dict[str, Any]]:
 
     Raises FileError for a record that cannot be read, InputError for one of another problem or split.
     """
-    records = {}
-    for path in sorted(folder.glob(f"[!.]*/{RECORD}")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            made_for, fingerprint = record["problem"]["name"], record["problem"]["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise FileError(f"cannot read {path} ({reason})", "what training wrote there", _REDO) from error
+    records = all_records(folder)
+    for record in records.values():
+        made_for, fingerprint = record["problem"]["name"], record["problem"]["fingerprint"]
         if fingerprint != problem.fingerprint:
             raise InputError(
                 f"{folder} was made for another problem or split: {made_for} {fingerprint}",
                 f"{problem.name} {problem.fingerprint}",
                 "name another folder",
             )
-        records[path.parent.name] = record
     return records
+
+
+def all_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """The same, whatever they were made for; what is not a number (null in the file) is nan."""
+    return {path.parent.name: _read(path) for path in sorted(folder.glob(f"[!.]*/{RECORD}"))}
+
+
+def read_cost(folder: Path) -> float:
+    """Seconds that the fit of the model in this folder took; nan if that was not kept."""
+    path = folder / COST
+    return float(_read(path)["seconds"]) if path.is_file() else float("nan")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record or a cost with all that is needed in it; FileError if that cannot be had."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == COST:
+            float(record["seconds"])
+        else:
+            _ = record["problem"]["name"], record["problem"]["fingerprint"], record["failed"]
+            record["curve"] = [float("nan") if loss is None else loss for loss in record.get("curve", [])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise FileError(f"cannot read {path} ({reason})", "what training wrote there", _REDO) from error
+    return record
 
 
 def open_folder(folder: Path) -> None:
@@ -99,7 +121,9 @@ def open_folder(folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_model(folder: Path, name: str, record: Mapping[str, Any], fitted: Fitted | None) -> None:
+def write_model(
+    folder: Path, name: str, record: Mapping[str, Any], cost: Mapping[str, Any], fitted: Fitted | None
+) -> None:
     """Write one model, or with None the record of a failure, in one step.
 
     A model that another process wrote meanwhile stays; the record of a failure is replaced.
@@ -110,29 +134,42 @@ def write_model(folder: Path, name: str, record: Mapping[str, Any], fitted: Fitt
             half.chmod(0o755)
             if fitted is not None:
                 fitted.save(half)
-            (half / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            _write(half / RECORD, record)
+            _write(half / COST, cost)
             _put(half, folder / name)
         finally:
             shutil.rmtree(half, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except Exception as error:  # writers of weights have errors of their own for a full disk
+        known = isinstance(error, OSError) and error.strerror
+        reason = known or " ".join(str(error).split())
         raise FileError(f"cannot write {folder / name}: {reason}", "a folder with room to write in") from error
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(_plain(values), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for what is not a finite number, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _put(half: Path, whole: Path) -> None:
     if whole.is_dir():
-        if any(whole.glob("weights.*")):
+        if not _read(whole / RECORD)["failed"]:
             return
         shutil.rmtree(whole)
     half.rename(whole)
 
 
 def _load(folder: Path, recipe: Recipe, problem: Problem) -> Fitted:
-    if recipe.architecture not in ARCHITECTURES:
-        raise InputError(f"no architecture {recipe.architecture!r}", "", near(recipe.architecture, ARCHITECTURES))
-    train = problem.split.train
+    architecture = find_architecture(recipe.architecture)
     try:
-        return ARCHITECTURES[recipe.architecture].load(recipe, train.inputs.shape[1:], len(train.classes), folder)
+        return architecture.load(recipe, problem.split.train, folder)
     except PolycultureError:
         raise
     except Exception as error:  # whatever a reader of damaged bytes may raise

@@ -7,17 +7,50 @@ from typing import Any
 
 
 def sgd(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0) -> Any:
-    """Stochastic gradient descent with Nesterov momentum 0.9."""
+    """Stochastic gradient descent with Nesterov momentum 0.9 (Nesterov 1983, Sutskever et al. 2013)."""
     from torch.optim import SGD
 
     return SGD(parameters, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
 
 
+def plain_sgd(parameters: Iterable[Any], *, learning_rate: float = 0.5, weight_decay: float = 0.0) -> Any:
+    """Stochastic gradient descent without momentum (Robbins and Monro 1951)."""
+    from torch.optim import SGD
+
+    return SGD(parameters, lr=learning_rate, weight_decay=weight_decay)
+
+
+def momentum(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0) -> Any:
+    """Stochastic gradient descent with heavy-ball momentum 0.9 (Polyak 1964)."""
+    from torch.optim import SGD
+
+    return SGD(parameters, lr=learning_rate, momentum=0.9, weight_decay=weight_decay)
+
+
 def adam(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.0) -> Any:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """Adam (Kingma and Ba 2015); weight decay, where there is any, is decoupled as in AdamW."""
     from torch.optim import AdamW
 
     return AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+
+
+def adamw(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.05) -> Any:
+    """Adam with decoupled weight decay, and some of it by default (Loshchilov and Hutter 2019)."""
+    return adam(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+
+
+def nadam(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.0) -> Any:
+    """Adam with Nesterov momentum (Dozat 2016); weight decay is decoupled."""
+    from torch.optim import NAdam
+
+    return NAdam(parameters, lr=learning_rate, weight_decay=weight_decay, decoupled_weight_decay=True)
+
+
+def adagrad(parameters: Iterable[Any], *, learning_rate: float = 0.05, weight_decay: float = 0.0) -> Any:
+    """AdaGrad (Duchi, Hazan and Singer 2011)."""
+    from torch.optim import Adagrad
+
+    return Adagrad(parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def rmsprop(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> Any:
@@ -27,5 +60,46 @@ def rmsprop(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_d
     return RMSprop(parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
-OPTIMIZERS: dict[str, Callable[..., Any]] = {"sgd": sgd, "adam": adam, "rmsprop": rmsprop}
+def adafactor(parameters: Iterable[Any], *, learning_rate: float = 0.05, weight_decay: float = 0.0) -> Any:
+    """Adam without momentum and with row and column sums in place of its squares (Shazeer and Stern 2018)."""
+    from torch.optim import Adafactor
+
+    return Adafactor(parameters, lr=learning_rate, weight_decay=weight_decay)
+
+
+def lion(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> Any:
+    """Signs of a momentum (Chen et al. 2023); weight decay is decoupled."""
+    from .descents import Lion
+
+    return Lion(parameters, learning_rate, weight_decay)
+
+
+def muon(parameters: Iterable[Any], *, learning_rate: float = 0.02, weight_decay: float = 0.0) -> Any:
+    """Orthogonalized momentum for matrices (Jordan et al. 2024), Adam at a fifth of the rate for all other weights."""
+    from .descents import Muon
+
+    return Muon(parameters, learning_rate, weight_decay)
+
+
+def sam(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0, rho: float = 0.05) -> Any:
+    """Sharpness-aware minimization (Foret et al. 2021) over `sgd`: two gradients per step."""
+    from .descents import Sam
+
+    return Sam(parameters, rho, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "sgd": sgd,
+    "adam": adam,
+    "rmsprop": rmsprop,
+    "plain-sgd": plain_sgd,
+    "momentum": momentum,
+    "adagrad": adagrad,
+    "adamw": adamw,
+    "nadam": nadam,
+    "adafactor": adafactor,
+    "lion": lion,
+    "muon": muon,
+    "sam": sam,
+}
 """Level of the optimizer axis by name: a function from a net's parameters to a torch optimizer."""

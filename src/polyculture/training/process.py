@@ -1,14 +1,19 @@
-"""How do training's processes behave? Each keeps to one thread, and leaves with the one that started it."""
+"""How do training's processes behave? Each keeps to one thread and to its time, and leaves with who started it."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+
+from polyculture.errors import TrainingError
+
+TOO_LATE = ("a fit within the limit", "allow more seconds or train for fewer epochs")
 
 
 @contextmanager
@@ -21,14 +26,44 @@ def one_thread() -> Iterator[None]:
         if torch is None:
             yield
             return
-        threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        if gpu := torch.cuda.is_available():
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # so that cuBLAS has deterministic kernels
+        threads, deterministic = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+        fills = torch.utils.deterministic.fill_uninitialized_memory
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True)
+        # not torch.use_deterministic_algorithms, which loads torch's compiler: a second, even where no net learns
+        torch.set_deterministic_debug_mode("warn" if gpu else "error")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs a tenth of the time and changes no number
         try:
             yield
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic)
+            torch.set_deterministic_debug_mode(deterministic)
+            torch.utils.deterministic.fill_uninitialized_memory = fills
+
+
+@contextmanager
+def at_most(seconds: float | None) -> Iterator[None]:
+    """A TrainingError as soon as more seconds have passed inside than that; None for no limit.
+
+    It comes between two steps of Python: one long call into compiled code is waited for. Outside the main thread, and
+    where the system has no timers, there is no limit here, and nets alone keep theirs.
+    """
+    timers = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not timers:
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise TrainingError(f"not done after {seconds:g} seconds", *TOO_LATE)
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @cache

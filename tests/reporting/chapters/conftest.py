@@ -22,7 +22,7 @@ def make_chapters(audit: Audit, classes: int = 10, groups: int = 12) -> tuple[Ch
     told = (_beyond, _together, _groups, _queue, _multiplicity, _generalization, _calibration, _classes)
     sizes = {"classes": classes, "groups": groups}
     chapters = [make(names, random, sizes) for make in told]
-    return (*chapters, *_ensembles_attribution_scaling(random))
+    return (*chapters, *_ensembles_attribution_scaling(random), _portfolio(names), _breeding(), _levers())
 
 
 def _some(estimate: float, half: float = 0.1, **more: Any) -> Interval:
@@ -250,3 +250,46 @@ def whole(digits: Audit) -> Audit:
 def large(crowd: Audit) -> Audit:
     """130 models, 60 classes, 100 groups, every chapter: more than any figure can show."""
     return replace(crowd, chapters=make_chapters(crowd, classes=60, groups=100))
+
+
+def _portfolio(names: list[str]) -> Chapter:
+    """Three of the models kept."""
+    kept = names[:3]
+    members = pd.DataFrame({"member": kept, "weight": [0.5, 0.3, 0.2], "alone": [0.2, 0.25, 0.3]})
+    members = members.assign(leave_one_out=[0.05, 0.01, -0.01], low=[0.02, -0.01, -0.03], high=[0.08, 0.03, 0.01])
+    gains = pd.DataFrame({"loss": ["log_loss", "error"], "rival": ["best single model", "all of them"]})
+    gains = gains.assign(gain=[0.03, 0.01], low=[0.01, -0.01], high=[0.05, 0.03])
+    front = pd.DataFrame({"size": [1, 2, 3], "members": [" + ".join(kept[: k + 1]) for k in range(3)]})
+    front = front.assign(quality=[0.2, 0.15, 0.14], keeps_bounds=True, certified=[0.21, 0.16, 0.15])
+    front = front.assign(n_eff=[1.0, 1.6, 1.9], cost=[1.0, 2.0, 3.0], efficient=[True, False, True])
+    front = front.assign(chosen=[False, False, True])
+    candidates = pd.DataFrame({"model": names, "error": 0.1, "log_loss": 0.3, "weight": 0.0, "kept": False})
+    tables = {"members": members.assign(shapley=[0.4, 0.2, 0.1]), "gains": gains, "front": front}
+    numbers = {"error": _some(0.05, 0.01), "worst_group": Interval.undefined("no group was named")}
+    sentence = "Keep 3 of them."
+    title = "Which few should be kept, and what are they worth?"
+    return Chapter("portfolio", title, sentence, numbers, tables | {"candidates": candidates})
+
+
+def _breeding() -> Chapter:
+    """Three generations; the first has nothing to be compared with."""
+    history = pd.DataFrame({"generation": [0, 1, 2], "models": [16, 24, 32], "loss": [0.3, 0.25, 0.24]})
+    history = history.assign(gain=[math.nan, 0.05, 0.01], low=[math.nan, 0.02, -0.01], high=[math.nan, 0.08, 0.03])
+    elites = pd.DataFrame({"fails": [0, 1], "covers": [1, 0], "model": ["a", "b"], "loss": [0.3, 0.4]})
+    tables = {"history": history.assign(elites=[0, 4, 4], advised=[0, 4, 4]), "elites": elites}
+    return Chapter("breeding", "What did each generation gain?", "32 models were bred.", {}, tables)
+
+
+def _levers() -> Chapter:
+    """Two levers and three numbers, one of which could not be had for one lever; a cost has no test."""
+    rows = [
+        ("dropout", "accuracy", 0.01, 0.002, 0.018, 0.03),
+        ("sam", "accuracy", 0.02, -0.01, 0.05, 0.4),
+        ("dropout", "n_eff_pair", 1.2, 1.1, 1.3, 0.001),
+        ("sam", "n_eff_pair", math.nan, math.nan, math.nan, math.nan),
+        ("dropout", "operations", 1.0, 1.0, 1.0, math.nan),
+        ("sam", "operations", 2.0, 2.0, 2.0, math.nan),
+    ]
+    effects = pd.DataFrame(rows, columns=["lever", "measure", "change", "low", "high", "q"]).assign(way="a → b")
+    tables = {"effects": effects, "skipped": pd.DataFrame({"lever": ["huber"], "reason": ["does not fit"]})}
+    return Chapter("levers", "What does each lever change, and at what price?", "2 levers were pulled.", {}, tables)

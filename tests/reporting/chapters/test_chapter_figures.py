@@ -33,6 +33,9 @@ DRAWN = {
     "ensembles": ["vote", "log_loss", "brier"],
     "attribution": ["shares", "confounding"],
     "scaling": ["points", "accuracy"],
+    "portfolio": ["gains_log_loss", "gains_error", "front", "members"],
+    "breeding": ["gains"],
+    "levers": ["accuracy", "n_eff_pair", "operations"],
 }
 
 
@@ -306,3 +309,27 @@ def test_a_scale_over_powers_of_ten_is_logarithmic_and_its_break_is_marked(whole
     [plain] = of("scaling", points=near).values()
     assert plain["layer"][0]["encoding"]["x"]["scale"]["type"] == "linear"
     assert [layer["mark"]["type"] for layer in plain["layer"]] == ["rule", "point"]
+
+
+def test_the_chosen_set_is_drawn_over_the_others_and_members_that_are_missed_are_orange(whole: Audit) -> None:
+    drawn = chapter_figures(whole.chapter("portfolio"))
+    assert [row["kind"] for row in rows(drawn["portfolio_front"])] == ["efficient", "beaten", "chosen"]
+    assert [row["strong"] for row in rows(drawn["portfolio_members"])] == [True, False, False]
+    assert [row["rival"] for row in rows(drawn["portfolio_gains_log_loss"])] == ["best single model"]
+
+
+def test_a_generation_without_one_before_it_has_no_gain_to_draw(whole: Audit) -> None:
+    drawn = chapter_figures(whole.chapter("breeding"))["breeding_gains"]
+    assert [row["generation"] for row in rows(drawn)] == ["generation 1, 24 models", "generation 2, 32 models"]
+    assert [row["strong"] for row in rows(drawn)] == [True, False]
+
+
+def test_levers_stand_in_the_order_of_their_gain_and_only_a_test_makes_them_orange(whole: Audit) -> None:
+    drawn = chapter_figures(whole.chapter("levers"))
+    assert [row["lever"] for row in rows(drawn["levers_accuracy"])] == ["sam", "dropout"]
+    assert [row["strong"] for row in rows(drawn["levers_accuracy"])] == [False, True]
+    assert [row["lever"] for row in rows(drawn["levers_n_eff_pair"])] == ["dropout"]
+    price = drawn["levers_operations"]
+    assert [row["strong"] for row in rows(price)] == [False, False]
+    assert price["layer"][0]["encoding"]["x"]["datum"] == 1.0
+    assert "what was counted has no test" in price["usermeta"]["caption"]

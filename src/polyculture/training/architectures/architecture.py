@@ -15,23 +15,26 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError, near
 from polyculture.recipe import Recipe
 
-Shape = tuple[int, ...]
-"""Shape of one input."""
+from ..setting import Effort, Setting, View
 
 
 class Fitted(ABC):
     """A learner after learning: a model (inputs → probabilities) that can be written down.
 
     Attributes: `parameters`, how many numbers the fit determined; `curve`, the mean training loss of each epoch
-    (empty for learners without epochs).
+    (empty for learners without epochs); `effort`, what the fit took.
     """
 
     parameters: int
     curve: tuple[float, ...]
+    effort: Effort
 
     @abstractmethod
-    def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "n c"]:
-        """Class probabilities, float32."""
+    def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
+        """Class probabilities, float32: a row per input, or for tagging a row per token in reading order.
+
+        For regression one column, the predicted number.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -43,10 +46,9 @@ class Architecture(ABC):
 
     packages: ClassVar[tuple[str, ...]]
 
-    @property
     @abstractmethod
-    def hyperparameters(self) -> Mapping[str, Any]:
-        """What can be set, with its default; None stands for a number that the optimizer chooses."""
+    def settable(self, recipe: Recipe) -> Mapping[str, Any]:
+        """What this recipe can set, with its default; None stands for a number that is chosen when it is needed."""
 
     @property
     @abstractmethod
@@ -54,12 +56,12 @@ class Architecture(ABC):
         """Optimizers that it can be fitted with."""
 
     @abstractmethod
-    def fit(self, recipe: Recipe, train: Dataset) -> Fitted:
+    def fit(self, recipe: Recipe, train: Dataset, setting: Setting = Setting()) -> Fitted:
         """Learn; `train` is already what the recipe's data axis asks for."""
 
     @abstractmethod
-    def load(self, recipe: Recipe, shape: Shape, classes: int, folder: Path) -> Fitted:
-        """What `Fitted.save` wrote into this folder."""
+    def load(self, recipe: Recipe, train: Dataset, folder: Path) -> Fitted:
+        """What `Fitted.save` wrote into this folder; of `train` only the task, the modality and the classes matter."""
 
     def check(self, recipe: Recipe) -> None:
         """Refuse what this learner cannot be told, before anything is trained."""
@@ -68,20 +70,23 @@ class Architecture(ABC):
                 f"{recipe.architecture!r} cannot use the optimizer {recipe.optimizer!r}",
                 " or ".join(repr(o) for o in self.optimizers),
             )
+        known = self.settable(recipe)
         for name, value in recipe.hyperparameters.items():
-            if name not in self.hyperparameters:
-                raise InputError(
-                    f"{recipe.architecture!r} has no hyperparameter {name!r}", "", near(name, self.hyperparameters)
-                )
-            default = self.hyperparameters[name]
+            if name not in known:
+                raise InputError(f"{recipe.architecture!r} has no hyperparameter {name!r}", "", near(name, known))
+            default = known[name]
             if not _same_kind(value, default):
                 wanted = "a number" if default is None else f"something like {default!r}"
                 raise InputError(f"{name} of {recipe.architecture!r} is {value!r}", wanted)
 
+    def suits(self, recipe: Recipe, train: Dataset) -> None:  # noqa: B027
+        """Refuse a task or modality that this learner, made so, cannot learn; nothing is refused by itself."""
+
     def settings(self, recipe: Recipe) -> dict[str, Any]:
         """The recipe's hyperparameters; whole numbers where fractions are usual become floats again."""
+        known = self.settable(recipe)
         return {
-            name: value if isinstance(self.hyperparameters[name], (str, int)) else float(value)
+            name: value if isinstance(known[name], (str, int)) else float(value)
             for name, value in recipe.hyperparameters.items()
         }
 
@@ -96,3 +101,6 @@ def _same_kind(value: Any, default: Any) -> bool:
     if isinstance(value, bool) or isinstance(default, (str, bool)):
         return type(value) is type(default)
     return isinstance(value, int) if isinstance(default, int) else isinstance(value, (int, float))
+
+
+__all__ = ["Architecture", "Effort", "Fitted", "Setting", "View", "options"]

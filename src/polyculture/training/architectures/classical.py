@@ -1,4 +1,4 @@
-"""The classical learners: scikit-learn estimators over flattened inputs, kept in skops files and never pickled."""
+"""What is a learner of scikit-learn here? A builder of estimators over flat features; kept in skops, never pickled."""
 
 from __future__ import annotations
 
@@ -11,92 +11,86 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from polyculture import rng
-from polyculture.dataset import Dataset
-from polyculture.errors import FileError
+from polyculture.dataset import Dataset, Modality, Task
+from polyculture.errors import FileError, InputError
 from polyculture.recipe import Recipe
 
+from ..data import with_copy
+from ..encoding import Encoder
 from ..process import one_thread
-from .architecture import Architecture, Fitted, Shape, options
+from ..setting import Effort, Setting
+from .architecture import Architecture, Fitted, options
+from .features import features
 
 TRUSTED = (
+    "scipy.sparse._csr.csr_array",
+    "scipy.sparse._csr.csr_matrix",
+    "sklearn._loss.link.LogLink",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
 """Types that a weights file may hold besides those that skops trusts by itself."""
-
-
-def logistic(seed: int, *, C: float = 1.0) -> Any:
-    """Multinomial logistic regression; `C` is the inverse of the L2 penalty."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=C, max_iter=1000, random_state=seed)
-
-
-def knn(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
-    """Nearest neighbours in Euclidean distance; `weights` is ``"uniform"`` or ``"distance"``."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(neighbours, weights=weights)
-
-
-def svm(seed: int, *, C: float = 5.0, kernel: str = "rbf") -> Any:  # noqa: ARG001
-    """Support vector machine, its scores turned into probabilities by a temperature fitted over three folds."""
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.svm import SVC
-
-    machine = SVC(C=C, kernel=kernel, break_ties=True)  # so that its answer is the class of the highest score
-    return CalibratedClassifierCV(machine, method="temperature", cv=3, ensemble=False)
-
-
-def forest(seed: int, *, trees: int = 100, depth: int = 16) -> Any:
-    """Random forest (Breiman 2001)."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(trees, max_depth=depth, random_state=seed)
-
-
-def boosting(seed: int, *, rounds: int = 40, learning_rate: float = 0.2, leaves: int = 8) -> Any:
-    """Histogram gradient boosting; each split looks at a random 30 % of the features, so the seed matters."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(
-        max_iter=rounds,
-        learning_rate=learning_rate,
-        max_leaf_nodes=leaves,
-        min_samples_leaf=5,
-        max_features=0.3,
-        random_state=seed,
-    )
+WORD_FACTORS = 64
+"""Numbers that words are condensed into for learners that cannot read sparse counts."""
+OWN_OBJECTIVES = ("cross-entropy", "squared")
 
 
 @dataclass(frozen=True)
 class Classical(Architecture):
-    """A scikit-learn classifier: a function from a seed and hyperparameters to an unfitted estimator."""
+    """A scikit-learn learner: functions from a seed and hyperparameters to unfitted estimators.
 
-    build: Callable[..., Any]
+    Parameters
+    ----------
+    build : of the classifier; its keyword-only parameters are the hyperparameters. None for learners of numbers only.
+    regressor : the same for the learner of numbers; None for learners of classes only.
+    reads_counts : whether it can read sparse counts of words; if not they are condensed first.
+    """
+
+    build: Callable[..., Any] | None
+    regressor: Callable[..., Any] | None = None
+    reads_counts: bool = True
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
 
-    @property
-    def hyperparameters(self) -> Mapping[str, Any]:
+    def settable(self, recipe: Recipe) -> Mapping[str, Any]:  # noqa: ARG002
         """The builder's keyword-only parameters."""
-        return options(self.build)
+        return options(self.build or self.regressor)  # type: ignore[arg-type]
 
     @property
     def optimizers(self) -> tuple[str, ...]:
         """Its own only."""
         return ("own",)
 
-    def fit(self, recipe: Recipe, train: Dataset) -> Fitted:
-        """Learn from flattened inputs."""
-        seed = rng.derived_seed(recipe.seed, "fit") % 2**32
-        estimator = self.build(seed, **self.settings(recipe))
-        with one_thread():
-            estimator.fit(_flat(train.inputs), train.labels)
-        return FittedEstimator(estimator, len(train.classes))
+    def check(self, recipe: Recipe) -> None:
+        """Also refuse what only nets can be told."""
+        super().check(recipe)
+        if recipe.objective not in OWN_OBJECTIVES or recipe.pretraining != "none":
+            wrong = f"{recipe.architecture!r} with the objective {recipe.objective!r}"
+            raise InputError(f"{wrong} and the pre-training {recipe.pretraining!r}", "its own objective, 'none'")
 
-    def load(self, recipe: Recipe, shape: Shape, classes: int, folder: Path) -> Fitted:  # noqa: ARG002
+    def suits(self, recipe: Recipe, train: Dataset) -> None:
+        """Refuse numbers where it learns classes only, and the other way round."""
+        if self._builder(train.task) is None:
+            raise InputError(f"{recipe.architecture!r} for {train.task}", "a learner that can", "such as 'forest'")
+
+    def fit(self, recipe: Recipe, train: Dataset, setting: Setting = Setting()) -> Fitted:
+        """Learn from flat features; where the data axis has a view, from the training set and one copy so seen."""
+        self.suits(recipe, train)
+        if setting.view is not None:
+            train = with_copy(train, setting.view, rng.stream(recipe.seed, "view"))
+        encoder = Encoder.of(train)
+        build = self._builder(train.task)
+        assert build is not None
+        seed = rng.derived_seed(recipe.seed, "fit") % 2**32
+        rows = features(encoder, train.inputs)
+        estimator = self._reading(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
+        labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
+        with one_thread():
+            estimator.fit(rows, labels)
+        return FittedEstimator(estimator, encoder, len(train.classes))
+
+    def load(self, recipe: Recipe, train: Dataset, folder: Path) -> Fitted:  # noqa: ARG002
         """The estimator in ``weights.skops``; FileError if it holds a type that is not on the list of trusted ones."""
         import skops.io
 
@@ -106,21 +100,41 @@ class Classical(Architecture):
             raise FileError(
                 f"{path} holds the type {strange[0]}", "nothing but learners of scikit-learn", "do not use this file"
             )
-        return FittedEstimator(skops.io.load(path, trusted=list(TRUSTED)), classes)
+        return FittedEstimator(skops.io.load(path, trusted=list(TRUSTED)), Encoder.load(folder), len(train.classes))
+
+    def _builder(self, task: Task) -> Callable[..., Any] | None:
+        return self.regressor if task == "regression" else self.build
+
+    def _reading(self, modality: Modality, learner: Any, seed: int, columns: int) -> Any:
+        """The estimator; words are weighed by how rare they are, and condensed for learners that need few numbers."""
+        if modality not in ("text", "tags"):
+            return learner
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.pipeline import make_pipeline
+
+        weighed = [TfidfTransformer(sublinear_tf=True)] if modality == "text" else []
+        condensed = [] if self.reads_counts else [TruncatedSVD(min(WORD_FACTORS, columns - 1), random_state=seed)]
+        return make_pipeline(*weighed, *condensed, learner)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedEstimator(Fitted):
-    """A fitted scikit-learn classifier that answers for all classes, also those absent from its training set."""
+    """A fitted scikit-learn learner that answers for all classes, also those absent from its training set."""
 
     estimator: Any
+    encoder: Encoder
     classes: int
     curve: tuple[float, ...] = ()
+    effort: Effort = Effort()
 
-    def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "n c"]:
-        """Class probabilities; 0 for classes that it never saw."""
-        probabilities = np.zeros((len(inputs), self.classes), np.float32)
-        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(_flat(inputs))
+    def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
+        """Class probabilities, 0 for classes that it never saw; for regression the predicted numbers."""
+        rows = features(self.encoder, inputs)
+        if not self.classes:
+            return np.asarray(self.estimator.predict(rows), np.float32)[:, None]
+        probabilities = np.zeros((rows.shape[0], self.classes), np.float32)
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(rows)
         return probabilities
 
     @property
@@ -129,23 +143,39 @@ class FittedEstimator(Fitted):
         return _size(self.estimator)
 
     def save(self, folder: Path) -> None:
-        """Write ``weights.skops``."""
+        """Write ``weights.skops`` and ``encoder.json``."""
         import skops.io
 
         skops.io.dump(self.estimator, folder / "weights.skops")
-
-
-def _flat(inputs: np.ndarray) -> np.ndarray:
-    return inputs.reshape(len(inputs), -1)
+        self.encoder.save(folder)
 
 
 def _size(estimator: Any) -> int:
     """Numbers in a fitted estimator, found by the attributes that each family keeps them in."""
+    if hasattr(estimator, "steps"):
+        return sum(_size(step) for _, step in estimator.steps)
+    if hasattr(estimator, "regressor_"):
+        return _size(estimator.regressor_)
     if hasattr(estimator, "calibrated_classifiers_"):
         return sum(_size(c.estimator) + len(c.calibrators) for c in estimator.calibrated_classifiers_)
     if hasattr(estimator, "estimators_"):
         return sum(tree.tree_.node_count for tree in estimator.estimators_)
     if hasattr(estimator, "_predictors"):
         return sum(len(tree.nodes) for trees in estimator._predictors for tree in trees)
-    arrays = ("coef_", "intercept_") if "coef_" in vars(estimator) else ("support_vectors_", "dual_coef_", "_fit_X")
-    return sum(np.size(getattr(estimator, name)) for name in arrays if hasattr(estimator, name))
+    fitted = next(names for names in KEPT_IN if hasattr(estimator, names[0]))
+    return sum(_numbers(getattr(estimator, name)) for name in fitted if hasattr(estimator, name))
+
+
+KEPT_IN = (
+    ("support_vectors_", "dual_coef_", "intercept_"),
+    ("coef_", "intercept_"),
+    ("theta_", "var_"),
+    ("_fit_X",),
+    ("components_",),
+    ("idf_",),
+)
+"""Attributes that hold what a fit determined, by family of learners."""
+
+
+def _numbers(array: Any) -> int:
+    return int(array.nnz if hasattr(array, "nnz") else np.size(array))

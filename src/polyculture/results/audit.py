@@ -1,0 +1,276 @@
+"""What did the audit find? Frozen values that the report draws; every picture is also a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from polyculture.errors import InputError, near
+from polyculture.stats import Interval
+
+from .encoding import from_json, to_json
+
+FEWEST_INSTANCES = 10
+"""Fewer informative instances carry an interval, but no headline number."""
+
+Severity = Literal["note", "warning", "alert"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the audit has to say.
+
+    Parameters
+    ----------
+    code : stable, documented in docs/findings.md, such as ``"PC001"``.
+    title : a few words.
+    sentence : what was found, with its numbers.
+    severity : how much it should worry the reader.
+    reason : why the check does not apply here; empty when it does.
+    """
+
+    code: str
+    title: str
+    sentence: str
+    severity: Severity = "note"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder of nulls: how alike the models are beyond what this null explains.
+
+    Parameters
+    ----------
+    name : ``"N0"`` (raw), ``"N1"`` (given the true class), ….
+    given : what the null lets models share, in words.
+    n_eff : effective number of independent models, in [1, ∞]; see ``polyculture.measures.effective``.
+    rho : mean error covariance over mean error variance, at most 1; does not depend on the number of models.
+    z, p : one-sided test of n_eff = M (independence under this null).
+    informative : models with both right and wrong answers, M; the others carry no information and are left out.
+    informative_instances : instances that carry the variance of the failure count; below 10 only the interval is read.
+    """
+
+    name: str
+    given: str
+    n_eff: Interval
+    rho: Interval
+    z: float = math.nan
+    p: float = math.nan
+    informative: int = 0
+    informative_instances: float = math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Pairwise:
+    """Every pair of models, by every measure.
+
+    Parameters
+    ----------
+    models : ids, in the order of rows and columns.
+    values : m × m matrix per measure; nan where it is not estimable, with the reason in `reasons`.
+    counts : m × m matrices of common, both-right, …, both-wrong and same-wrong instances.
+    reasons : m × m, why ratios of a pair are nan; empty where they are not.
+    order : rows arranged so that alike models are neighbours (hierarchical clustering of κ).
+    """
+
+    models: tuple[str, ...]
+    values: Mapping[str, Float[np.ndarray, "m m"]]
+    counts: Mapping[str, Int[np.ndarray, "m m"]]
+    reasons: tuple[tuple[str, ...], ...]
+    order: tuple[int, ...]
+
+    def mean(self, measure: str) -> float:
+        """Mean over the pairs where the measure is defined; nan if there is none."""
+        upper = self.values[measure][np.triu_indices(len(self.models), 1)]
+        return float(np.nanmean(upper)) if np.isfinite(upper).any() else math.nan
+
+    def frame(self) -> pd.DataFrame:
+        """One row per pair: ids, counts, every measure, the reason of a nan."""
+        a, b = np.triu_indices(len(self.models), 1)
+        names = np.array(self.models, dtype=object)
+        columns: dict[str, Any] = {"model_a": names[a], "model_b": names[b]}
+        columns |= {name: matrix[a, b] for name, matrix in self.counts.items()}
+        columns |= {name: matrix[a, b] for name, matrix in self.values.items()}
+        columns["reason"] = [self.reasons[i][j] for i, j in zip(a, b, strict=True)]
+        return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Systemic:
+    """Whom do all models fail at once?
+
+    Parameters
+    ----------
+    observed : instances on which exactly k models are wrong, k = 0 … m.
+    expected : the same if models erred independently given the truth (Poisson-binomial), summing to n.
+    rate : systemic failure rate, the share of instances that every model fails.
+    expectation : that rate under the null (given the true class where there are classes).
+    ratio : rate / expectation; not comparable between sets of different size.
+    p : exact one-sided mid-P of that many or more all-wrong instances given each model's number of errors.
+    hardest : instances that (nearly) all models fail, worst first: instance, label, wrong, models, answer (the most
+        common one), share (of the wrong models that give it).
+    n : instances counted (those that every model answered).
+    expectation_raw : the expectation if models erred independently at their overall error rates (N0).
+    """
+
+    observed: Int[np.ndarray, " k"]
+    expected: Float[np.ndarray, " k"]
+    rate: Interval
+    expectation: float
+    ratio: float
+    p: float
+    hardest: pd.DataFrame
+    n: int
+    expectation_raw: float = math.nan
+
+    def frame(self) -> pd.DataFrame:
+        """One row per number of failing models: observed and expected instances."""
+        return pd.DataFrame(
+            {"models_wrong": np.arange(len(self.observed)), "observed": self.observed, "expected": self.expected}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """How well each model does, and which can be told apart at all.
+
+    Parameters
+    ----------
+    table : one row per model, best first: model, n, errors, accuracy, low, high, letters, then the model's factors.
+        Two models that share a letter cannot be told apart.
+    pairs_tested : number of paired tests (McNemar mid-P, Benjamini-Hochberg over pairs).
+    pairs_apart : how many of them tell the two models apart at the 5 % level.
+    """
+
+    table: pd.DataFrame
+    pairs_tested: int
+    pairs_apart: int
+
+    def frame(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
+
+
+@dataclass(frozen=True, eq=False)
+class Chapter:
+    """One question that the audit answers beyond the basic ones: numbers with intervals, and tables.
+
+    Parameters
+    ----------
+    name : stable key, such as ``"attribution"``; the report knows by it how to draw the tables.
+    title : the question, as a heading.
+    sentence : the answer in words, with its numbers.
+    numbers : by the field's name of each.
+    tables : by what they show; the pictures are drawn from them.
+    reason : why the chapter does not apply here; empty when it does.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    numbers: Mapping[str, Interval] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    reason: str = ""
+
+    def frame(self, table: str = "") -> pd.DataFrame:
+        """The table of that name; without a name all numbers, one row each."""
+        if table:
+            return self.tables[table]
+        rows = [{"number": name} | dataclasses.asdict(interval) for name, interval in self.numbers.items()]
+        return pd.DataFrame(rows, columns=["number", *(f.name for f in dataclasses.fields(Interval))])
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """Everything one audit found.
+
+    Parameters
+    ----------
+    source : what was audited, as the user named it.
+    n_models, n_instances : size of the table.
+    ladder : n_eff and rho against each null, weakest first.
+    headline : name of the rung that the first sentence speaks of.
+    standing, pairwise, systemic : the chapters.
+    shifts : one row per shifted test set: shift, severity, n, accuracy, best, n_eff, low, high, rho, all_wrong.
+    chapters : further questions, by name, in the order in which they are told.
+    findings : what it comes to, most severe first.
+    pictures : grey levels (0 … 255) of the hardest instances, by instance id, where the inputs are images.
+    facts : where the numbers come from: version, options, seconds, ….
+    """
+
+    source: str
+    n_models: int
+    n_instances: int
+    ladder: tuple[Rung, ...]
+    headline: str
+    standing: Standing
+    pairwise: Pairwise
+    systemic: Systemic
+    shifts: pd.DataFrame
+    chapters: tuple[Chapter, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    pictures: Mapping[str, Int[np.ndarray, "h w"]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_eff(self) -> Interval:
+        """Effective number of independent models on the headline rung."""
+        return self.rung(self.headline).n_eff
+
+    def chapter(self, name: str) -> Chapter:
+        """The chapter of that name."""
+        for chapter in self.chapters:
+            if chapter.name == name:
+                return chapter
+        raise InputError(f"no chapter {name!r}", "", near(name, [c.name for c in self.chapters]))
+
+    def rung(self, name: str) -> Rung:
+        """The rung of that name."""
+        for rung in self.ladder:
+            if rung.name == name:
+                return rung
+        raise InputError(f"no rung {name!r}", f"one of {', '.join(r.name for r in self.ladder)}")
+
+    @property
+    def sentence(self) -> str:
+        """The first sentence of every report: how many models, and how many they fail like."""
+        n = self.n_eff
+        if not n.defined:
+            return f"{self.n_models} models; how many they fail like is undefined ({n.reason})."
+        if math.isinf(n.estimate):
+            return f"{self.n_models} models; their errors never coincide (n_eff is unbounded)."
+        rung = self.rung(self.headline)
+        informative = rung.informative or self.n_models
+        if rung.informative_instances < FEWEST_INSTANCES:
+            few = f"only about {rung.informative_instances:.0f} instances tell"
+            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({few})."
+        if n.estimate > informative:
+            return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
+        return f"{self.n_models} models; they fail like {n.format('.2f')}."
+
+    def to_json(self) -> str:
+        """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
+
+        Tables of more than 200 models are packed: base64 of zlib of all first bytes, all second bytes, … of the cells
+        (of a symmetric table, of its upper half), in single precision.
+        """
+        return to_json(self, "audit")
+
+    @classmethod
+    def from_json(cls, text: str) -> Audit:
+        """The audit that `to_json` wrote."""
+        return typing.cast("Audit", from_json(cls, text, "audit"))
+
+
+def chapter_json(chapter: Chapter) -> str:
+    """One chapter as strict JSON, with the conventions of `Audit.to_json`."""
+    return to_json(chapter, "chapter")

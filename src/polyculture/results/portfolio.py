@@ -1,0 +1,171 @@
+"""Which few models were kept, by what rule are they combined, and what are they worth where they were not chosen?"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from polyculture.stats import Interval
+
+from .encoding import from_json, to_json
+
+FEWEST_NAMED = 6
+"""Sentences name so many members; of larger portfolios the first ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """What a portfolio is worth on instances that were never used to choose it.
+
+    Gains are losses of the other less losses of the portfolio, paired by instance: above 0 is better. All rivals were
+    fixed before these instances were looked at. Numbers that need what is not there (probabilities, groups, shifted
+    test sets) are nan with a reason.
+
+    Parameters
+    ----------
+    error : share of the instances on which the portfolio's answer is wrong, in [0, 1].
+    log_loss : mean −log of the probability that it gives to the truth, in nats.
+    calibration : expected calibration error, what chance adds to it taken off, in [0, 1].
+    error_gain_over_best, log_loss_gain_over_best : against the best single model, best on the selection instances.
+    error_gain_over_all, log_loss_gain_over_all : against all candidates with equal weights.
+    n_eff : effective number of independent models among the members, given the true class where there are classes.
+    all_wrong : share of the instances that every member fails.
+    ceiling : the accuracy that no rule which returns one member's answer can beat, 1 − all_wrong.
+    worst_group, worst_shift : largest error over groups, and over shifted test sets; limits hold for all at once.
+    best : the best single model's id.
+    groups : one row per group: column, group, n, error, low, high.
+    shifts : one row per test set: shift, n, error, low, high, log_loss, all_wrong.
+    n : instances certified on.
+    error_gain_over_top, log_loss_gain_over_top : against as many of the best single models as it has members, combined
+        by the same rule.
+    """
+
+    error: Interval
+    log_loss: Interval
+    calibration: Interval
+    error_gain_over_best: Interval
+    error_gain_over_all: Interval
+    log_loss_gain_over_best: Interval
+    log_loss_gain_over_all: Interval
+    n_eff: Interval
+    all_wrong: Interval
+    ceiling: Interval
+    worst_group: Interval
+    worst_shift: Interval
+    best: str
+    groups: pd.DataFrame
+    shifts: pd.DataFrame
+    n: int
+    error_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009 (an Interval is frozen)
+    log_loss_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009
+
+    def frame(self) -> pd.DataFrame:
+        """One row per number: estimate, limits, level, n, method, reason."""
+        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        rows = [{"number": k} | dataclasses.asdict(v) for k, v in numbers.items() if isinstance(v, Interval)]
+        return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Portfolio:
+    """A few models, how to combine them, and what that is worth on instances never used to choose them.
+
+    Parameters
+    ----------
+    members : ids of the kept models, heaviest first; where votes tie, the answer of the first of them counts.
+    weights : of the members, in their order; they sum to 1 unless the rule is ``"stacking"``.
+    rule : how members are combined, a name in `polyculture.selection.COMBINE`.
+    goal : what was asked for, in words.
+    method : how it was searched for.
+    exact : whether every set (or the global optimum of the weights) was looked at.
+    certificate : quality on the certification instances.
+    optimism : loss on the certification instances less loss on the selection instances; above 0 the portfolio looked
+        better where it was chosen than it is.
+    nested : the same within the selection instances: loss of each under the whole choice made without its fold, less
+        its loss under the choice made with it.
+    loss : which loss the two are about, ``"log_loss"`` or ``"error"``.
+    front : sets that were compared, one row each: size, members, quality (the goal's value where it was chosen; lower
+        is better), certified (the loss on the certification instances), n_eff, cost, efficient (no other set is
+        better in one of quality, n_eff and cost and as good in the others), chosen.
+    contributions : one row per member, on the certification instances: member, weight, alone (its own loss),
+        leave_one_out with low and high (how much worse the portfolio is without it), shapley (its part of what the
+        portfolio gains over knowing nothing).
+    candidates : one row per model: model, error, log_loss (both on the selection instances), weight, kept, reason.
+    chosen_on, certified_on : numbers of instances.
+    classes : what the columns of the combined probabilities stand for.
+    bias : of each class, for the rule ``"stacking"``; empty else.
+    temperature : by which the logarithms of the combined probabilities are divided.
+    facts : options, version, seconds, ….
+    """
+
+    members: tuple[str, ...]
+    weights: tuple[float, ...]
+    rule: str
+    goal: str
+    method: str
+    exact: bool
+    certificate: Certificate
+    optimism: Interval
+    nested: Interval
+    loss: str
+    front: pd.DataFrame
+    contributions: pd.DataFrame
+    candidates: pd.DataFrame
+    chosen_on: int
+    certified_on: int
+    classes: tuple[str, ...] = ()
+    bias: tuple[float, ...] = ()
+    temperature: float = 1.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def k(self) -> int:
+        """Members."""
+        return len(self.members)
+
+    @property
+    def sentence(self) -> str:
+        """Who is kept, what that is worth against the best single model, and how alike they still fail."""
+        c = self.certificate
+        gain = c.log_loss_gain_over_best if self.loss == "log_loss" else c.error_gain_over_best
+        certified = self.facts.get("certified", f"on {self.certified_on:,} others")
+        return (
+            f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}: error "
+            f"{c.error.format('.2%')}; {_compared(gain, c.best, self.loss)}. Its members fail like "
+            f"{c.n_eff.format('.2f')} independent models and all fail on {c.all_wrong.format('.2%')}. Chosen on "
+            f"{self.chosen_on:,} instances, certified {certified}."
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """One row per member: weight, loss alone, leave-one-out, Shapley value."""
+        return self.contributions
+
+    def to_json(self) -> str:
+        """Strict JSON, with the conventions of `Audit.to_json`."""
+        return to_json(self, "portfolio")
+
+    @classmethod
+    def from_json(cls, text: str) -> Portfolio:
+        """The portfolio that `to_json` wrote."""
+        return typing.cast("Portfolio", from_json(cls, text, "portfolio"))
+
+
+def _named(members: tuple[str, ...]) -> str:
+    more = len(members) - FEWEST_NAMED
+    return ", ".join(members[:FEWEST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _compared(gain: Interval, best: str, loss: str) -> str:
+    """The gain over the best single model in words; no verdict where the interval reaches 0."""
+    spec, what = (".2%", "error") if loss == "error" else (".4f", "log-loss")
+    if not gain.defined:
+        return f"its gain over the best single model ({best}) is undefined ({gain.reason})"
+    said = f"{what} gain over the best single model ({best}) {gain.format(spec)}"
+    if gain.low > 0:
+        return said
+    return f"{said}, which is {'a loss' if gain.high < 0 else 'not shown to be different from nothing'}"

@@ -1,0 +1,115 @@
+"""What does each member add? Leave-one-out with paired limits, and Shapley values of the portfolio's gain."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from polyculture.rng import stream
+from polyculture.stats import Interval
+
+from .blending import Blend
+from .certificate import mean
+from .exam import Exam
+from .nearby import evenly
+
+MOST_EXACT = 8
+"""Members up to which all orders are counted; of more, orders are drawn."""
+ORDERS = 100
+MOST_INSTANCES = 10_000
+"""Shapley values are taken over at most so many evenly spaced instances."""
+COLUMNS = ["member", "weight", "alone", "leave_one_out", "low", "high", "shapley"]
+
+
+def contributions(blend: Blend, exam: Exam, loss: str, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """One row per member: its own loss, how much worse the portfolio is without it, and its part of the gain.
+
+    Columns: member, weight, alone (loss of the member by itself), leave_one_out (loss without it less loss with it,
+    weights of the others scaled up) with low and high, shapley (mean over all orders of joining of what it adds; the
+    values add up to the gain over knowing only how frequent the classes are).
+
+    Parameters
+    ----------
+    loss : ``"log_loss"`` or ``"error"``.
+
+    Everything is before a temperature is applied. One member: leave_one_out is nan. Source: Rozemberczki and Sarkar
+    2021.
+    """
+    blend = replace(blend, temperature=1.0)
+    everyone = np.arange(len(blend.rows))
+    whole = losses(blend, exam, loss)
+    shapley = _shapley(blend, exam, loss, seed)
+    rows = []
+    for at in everyone:
+        single = Blend("mean" if loss == "log_loss" else "vote", blend.rows[[at]], np.ones(1))
+        alone = float(np.nanmean(losses(single, exam, loss)))
+        out = Interval.undefined("one member")
+        if len(everyone) > 1:
+            rest = losses(blend.without(np.delete(everyone, at)), exam, loss)
+            out = mean(rest - whole, exam, level)
+        model = exam.predictions.model_ids[int(blend.rows[at])]
+        weight = float(blend.weights[at])
+        rows.append((model, weight, alone, out.estimate, out.low, out.high, float(shapley[at])))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def losses(blend: Blend, exam: Exam, loss: str) -> Float[np.ndarray, " n"]:
+    """Loss of the blend on each instance."""
+    return blend.log_losses(exam) if loss == "log_loss" else blend.outcome(exam).wrong
+
+
+def _shapley(blend: Blend, exam: Exam, loss: str, seed: int) -> Float[np.ndarray, " k"]:
+    fewer = evenly(exam.n, MOST_INSTANCES)
+    here = exam if len(fewer) == exam.n else exam.take(fewer)
+    known: dict[tuple[int, ...], float] = {(): _ignorance(here, loss)}
+
+    def value(members: tuple[int, ...]) -> float:
+        ordered = tuple(sorted(members))
+        if ordered not in known:
+            known[ordered] = float(np.nanmean(losses(blend.without(np.array(ordered)), here, loss)))
+        return -known[ordered]
+
+    k = len(blend.rows)
+    return _by_sets(value, k) if k <= MOST_EXACT else _by_orders(value, k, stream(seed, "Shapley orders"))
+
+
+def _by_sets(value: Callable[[tuple[int, ...]], float], k: int) -> Float[np.ndarray, " k"]:
+    found = np.zeros(k)
+    for size in range(k):
+        share = 1 / (k * math.comb(k - 1, size))
+        for members in itertools.combinations(range(k), size):
+            before = value(members)
+            for joining in set(range(k)) - set(members):
+                found[joining] += share * (value((*members, joining)) - before)
+    return found
+
+
+def _by_orders(value: Callable[[tuple[int, ...]], float], k: int, rng: np.random.Generator) -> Float[np.ndarray, " k"]:
+    """Mean over random orders, each taken forwards and backwards."""
+    found = np.zeros(k)
+    for _ in range(ORDERS // 2):
+        order = rng.permutation(k).tolist()
+        for way in (order, order[::-1]):
+            before = value(())
+            for at in range(k):
+                after = value(tuple(way[: at + 1]))
+                found[way[at]] += (after - before) / ORDERS
+                before = after
+    return found
+
+
+def _ignorance(exam: Exam, loss: str) -> float:
+    """Loss of whoever knows only how frequent the classes are; without classes, of whoever is always wrong."""
+    if exam.predictions.labels is None or (loss == "error" and exam.strata is None):
+        return 1.0
+    frequency = np.bincount(exam.predictions.labels) / exam.n
+    if loss == "error":
+        return 1 - float(frequency.max())
+    seen = frequency[frequency > 0]
+    return -float(seen @ np.log(seen))

@@ -1,0 +1,191 @@
+"""Which learners cover for each other on this table? `fit` tries many that differ, weighs them and keeps a few.
+
+Every learner is cross-fitted, weighed by what it says of rows that it was not trained on, and predicts as the mean of
+its members of all folds.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, Num, Shaped
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.model_selection import check_cv
+from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
+
+from polyculture import rng
+from polyculture.errors import InputError
+
+from . import honesty
+from .crossfitting import Budget, Candidate, Table, crossfit, scores
+from .intake import Intake
+from .keeping import Keeper, folds_by_content
+from .learners import Learners, family
+from .pooling import Pool
+
+Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
+
+
+class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
+    """What the classifier and the regressor share: all but what an opinion is."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
+        return dict(self._get_params("learners", deep=deep))
+
+    def set_params(self: Estimator, **params: Any) -> Estimator:
+        """Set parameters, those of learners as ``learner__parameter``."""
+        self._set_params("learners", **params)
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Sparse matrices and missing values are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+    @abstractmethod
+    def _target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
+        """What to learn, and how many classes it is of; 0 for real values."""
+
+    @abstractmethod
+    def _weighed(
+        self, given: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    ) -> Pool:
+        """Weights of the candidates."""
+
+    @abstractmethod
+    def _default(self, sparse: bool) -> Learners:
+        """Learners where none are named."""
+
+    def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
+        """Try the learners, weigh them and keep those that earn a weight.
+
+        Parameters
+        ----------
+        X : n rows of numbers (nan where one is missing), dense or sparse, or a dataframe that may hold categories.
+        y : n targets.
+        sample_weight : how much each row counts, as if it were there so many times; learners that take no weights are
+            left out where the weights differ.
+        """
+        if y is None:
+            raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        self._check_options()
+        self._intake, given = Intake.of(self, X, self.prepare)
+        truth = column_or_1d(y, warn=True)
+        check_consistent_length(given, truth)
+        counts = np.ones(len(truth))
+        if sample_weight is not None:
+            counts = _check_sample_weight(sample_weight, given, dtype=np.float64, ensure_non_negative=True)
+        used = np.flatnonzero(counts > 0)
+        target, classes = self._target(truth[used])
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        splits = None if isinstance(self.cv, int | np.integer) else self._split(given, truth, classes)[used]
+        given = given.iloc[used] if hasattr(given, "iloc") else given[used]
+        if splits is None:
+            splits = folds_by_content(given, target if classes else np.zeros(len(used), np.int64), int(self.cv), seed)
+        tested, folds = np.unique(splits, return_inverse=True)
+        if len(tested) < 2:
+            raise InputError("rows that are all in one fold", "two folds or more")
+        counts, columns = counts[used], self._intake.columns(self.n_features_in_)
+        uneven = counts if np.ptp(counts) else None
+        return self._crossfit(Table(given, target, classes, uneven, folds, columns), counts, seed)
+
+    def _crossfit(self: Estimator, table: Table, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
+        """Members and weights from a checked table."""
+        X, y = table.X, table.y
+        keeper = None
+        if self.memory is not None:
+            keeper = Keeper(Path(self.memory), X, y, (counts, table.folds, table.classes, table.columns))
+        learners = self._seeded(seed, table.sparse)
+        budget = Budget(None if self.time_budget is None else float(self.time_budget))
+        found, self.left_out_ = crossfit(learners, table, budget, keeper, self.n_jobs)
+        names = tuple(c.name for c in found)
+        self._evidence = honesty.Evidence(names, np.stack([c.scores for c in found]), y, counts, table.folds)
+        self._pool = self._weighed(self._evidence.scores, y, counts)
+        kept = [found[m] for m in self._pool.kept]
+        self.members_ = {c.name: c.members for c in kept}
+        self.weights_ = {names[m]: float(self._pool.weights[m]) for m in self._pool.kept}
+        self.candidates_ = self._candidates(found, dict(learners))
+        return self
+
+    def _check_options(self) -> None:
+        """Refuse parameters that mean nothing."""
+        if self.size is not None and self.size < 1:
+            raise InputError(f"size is {self.size}", "one member or more, or None for as many as earn a weight")
+        if self.time_budget is not None and not self.time_budget > 0:
+            raise InputError(f"time_budget is {self.time_budget}", "seconds above 0, or None")
+        if isinstance(self.cv, int | np.integer) and self.cv < 2:
+            raise InputError(f"cv is {self.cv}", "two folds or more")
+        if self.learners is None:
+            return
+        self._check_learners(list(self.learners))
+
+    def _check_learners(self, learners: list[Any]) -> None:
+        """Refuse a list that is not one of named learners of the right kind."""
+        if not learners:
+            raise InputError("an empty list of learners", "one learner or more, or None for the default ones")
+        for pair in learners:
+            if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise InputError(f"{pair!r} in the list of learners", "pairs of a name and a learner")
+        names = [name for name, _ in learners]
+        fits, wanted = (is_regressor, "a regressor") if is_regressor(self) else (is_classifier, "a classifier")
+        for name, learner in learners:
+            if names.count(name) > 1 or "__" in name or name in self._get_param_names():
+                raise InputError(f"a learner of the name {name!r}", "names of their own, without two underscores")
+            if not fits(learner):
+                raise InputError(f"the learner {name!r} is a {type(learner).__name__}", wanted)
+
+    def _split(self, X: Any, y: Shaped[np.ndarray, " n"], classes: int) -> Int[np.ndarray, " n"]:
+        """Number of the fold that each row is tested in, by the splitter or splits in `cv`."""
+        numbers, times = np.zeros((2, len(y)), dtype=np.int64)
+        for fold, (_, test) in enumerate(check_cv(self.cv, y, classifier=classes > 0).split(X, y)):
+            numbers[test] = fold
+            times[test] += 1
+        if not (times == 1).all():
+            raise InputError(
+                f"the splits of cv test {int((times != 1).sum())} of {len(y)} rows never or more than once",
+                "every row tested exactly once, as by GroupKFold",
+            )
+        return numbers
+
+    def _seeded(self, seed: int, sparse: bool) -> Learners:
+        """Copies of the learners; where one has no random state of its own it gets one."""
+        ready = []
+        for name, learner in self._default(sparse) if self.learners is None else self.learners:
+            copy = clone(learner)
+            missing = {
+                key: rng.derived_seed(seed, "learner", name) % 2**32
+                for key, value in copy.get_params(deep=True).items()
+                if value is None and (key == "random_state" or key.endswith("__random_state"))
+            }
+            ready.append((name, copy.set_params(**missing)))
+        return ready
+
+    def _candidates(self, found: list[Candidate], learners: dict[str, Any]) -> pd.DataFrame:
+        """One row per fitted learner."""
+        columns = {
+            "family": [family(learners[c.name]) for c in found],
+            **self._losses(),
+            "weight": self._pool.weights,
+            "seconds": [c.seconds for c in found],
+        }
+        return pd.DataFrame(columns, index=pd.Index([c.name for c in found], name="learner"))
+
+    @abstractmethod
+    def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
+        """Columns of `candidates_` that say how good each one is."""
+
+    def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
+        """What every fold's member of every kept learner says."""
+        check_is_fitted(self)
+        given = self._intake.read(self, X)
+        classes = len(getattr(self, "classes_", ()))
+        return [[scores(member, given, classes) for member in members] for members in self.members_.values()]

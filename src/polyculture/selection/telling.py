@@ -1,0 +1,48 @@
+"""How is a portfolio told? As one chapter, so that it stands on the same page as the audit of its candidates."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pandas as pd
+
+from polyculture.results import Chapter, Portfolio
+from polyculture.stats import Interval
+
+
+def chapter(portfolio: Portfolio) -> Chapter:
+    """Who was kept and why, the sets it was chosen among, what each member adds, and the certificate.
+
+    Tables: members (see `Portfolio.contributions`), gains (one row per rival: loss, rival, gain, low, high; above 0 the
+    portfolio is better), front, candidates, and groups and shifts where there are any.
+    """
+    certificate = portfolio.certificate
+    named = {f.name: getattr(certificate, f.name) for f in fields(certificate)}
+    numbers = {name: value for name, value in named.items() if isinstance(value, Interval) and "_gain_" not in name}
+    tables = {
+        "members": portfolio.contributions,
+        "gains": _gains(portfolio),
+        "front": portfolio.front,
+        "candidates": portfolio.candidates,
+    }
+    tables |= {name: named[name] for name in ("groups", "shifts") if len(named[name])}
+    more = {"optimism": portfolio.optimism, "nested_optimism": portfolio.nested}
+    return Chapter(
+        "portfolio", "Which few should be kept, and what are they worth?", portfolio.sentence, numbers | more, tables
+    )
+
+
+def _gains(portfolio: Portfolio) -> pd.DataFrame:
+    certificate = portfolio.certificate
+    rivals = {
+        "best": f"best single model ({certificate.best})",
+        "top": f"the {portfolio.k} best single models together",
+        "all": f"all {len(portfolio.candidates)} with equal weights",
+    }
+    rows = []
+    for loss in ("log_loss", "error"):
+        for key, rival in rivals.items():
+            gain: Interval = getattr(certificate, f"{loss}_gain_over_{key}")
+            if gain.defined:
+                rows.append({"loss": loss, "rival": rival, "gain": gain.estimate, "low": gain.low, "high": gain.high})
+    return pd.DataFrame(rows, columns=["loss", "rival", "gain", "low", "high"])

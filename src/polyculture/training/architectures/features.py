@@ -1,0 +1,47 @@
+"""What does a learner without layers read? Every input as one row of numbers, sparse where words are counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from ..encoding import Encoder
+
+
+def features(encoder: Encoder, inputs: Shaped[np.ndarray, "n ..."]) -> Any:
+    """One row per input, or for tags per token: pixels as they are, standardized numbers, counts of words or of marks.
+
+    The marks of a token are its own and those of the token before and after it. Counts are a sparse matrix.
+    """
+    if encoder.modality in ("image", "volume"):
+        return np.asarray(inputs, np.float32).reshape(len(inputs), -1)
+    codes = encoder(inputs)
+    if encoder.modality == "text":
+        return _counts(codes, encoder.form.vocabulary[0])
+    if encoder.modality == "tags":
+        return _counts(*_neighbourhoods(codes, encoder.form.vocabulary))
+    return codes.reshape(len(codes), -1)
+
+
+def _neighbourhoods(codes: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Of each real token the 3 × marks codes of itself and its neighbours, every kind in a range of its own from 1 on.
+
+    Having no neighbour is a mark, too.
+    """
+    padded = np.pad(codes, ((0, 0), (1, 1), (0, 0)))
+    around = np.concatenate([padded[:, :-2], codes, padded[:, 2:]], axis=2)
+    starts = np.cumsum([1, *sizes * 3])
+    return (around + starts[:-1])[codes[..., 0] > 0], int(starts[-1])
+
+
+def _counts(codes: np.ndarray, size: int) -> Any:
+    """How often each code stands in each row; code 0, which means nothing, is not counted for words."""
+    from scipy.sparse import csr_array
+
+    there = codes > 0
+    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)  # trees read no wider integers
+    counts = csr_array((np.ones(int(ends[-1]), np.float32), codes[there].astype(np.int32), ends), (len(codes), size))
+    counts.sum_duplicates()
+    return counts

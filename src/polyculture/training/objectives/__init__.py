@@ -1,0 +1,66 @@
+"""What is a net asked to make small? One visible dict of objectives; keyword-only parameters are hyperparameters.
+
+objective (what one is) · pointwise · contrastive · groups · adversarial · distillation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from polyculture.dataset import Dataset
+from polyculture.errors import InputError, near
+
+from .adversarial import fgsm, free, pgd
+from .contrastive import contrastive
+from .distillation import distillation
+from .groups import adp, group_of, member_of, negative_correlation
+from .objective import Loss, Objective, average
+from .pointwise import binary, cross_entropy, focal, huber, label_smoothing, squared
+
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
+    "cross-entropy": cross_entropy,
+    "label-smoothing": label_smoothing,
+    "focal": focal,
+    "binary": binary,
+    "squared": squared,
+    "huber": huber,
+    "contrastive": contrastive,
+    "negative-correlation": negative_correlation,
+    "adp": adp,
+    "fgsm": fgsm,
+    "pgd": pgd,
+    "free": free,
+    "distillation": distillation,
+}
+"""Level of the objective axis by name; keyword-only parameters are hyperparameters."""
+
+
+def find_objective(name: str) -> Callable[..., Objective]:
+    """The builder of the objective of that name; InputError, with the near names, if there is none."""
+    if name not in OBJECTIVES:
+        raise InputError(f"no objective {name!r}", "", near(name, OBJECTIVES))
+    return OBJECTIVES[name]
+
+
+def suits(name: str, train: Dataset) -> None:
+    """Refuse an objective that does not fit the labels or cannot move the inputs of a training set."""
+    objective = find_objective(name)()
+    if train.task not in objective.tasks:
+        others = ", ".join(repr(other) for other, build in OBJECTIVES.items() if train.task in build().tasks)
+        raise InputError(
+            f"the objective {name!r} does not fit {train.task}", " or ".join(objective.tasks), f"use one of {others}"
+        )
+    if objective.numbers_only and train.modality in ("text", "tags"):
+        raise InputError(f"the objective {name!r} was given words", "inputs that are numbers and can be moved a little")
+
+
+__all__ = [
+    "OBJECTIVES",
+    "Loss",
+    "Objective",
+    "average",
+    "find_objective",
+    "group_of",
+    "member_of",
+    "suits",
+]

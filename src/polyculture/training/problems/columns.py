@@ -1,0 +1,86 @@
+"""How do raw columns become numbers? Numbers as they are, categories one-hot, gaps filled and flagged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float32
+
+from polyculture.errors import InputError, near
+
+MOST_LEVELS = 30
+"""Categories of one column that get a column of their own, the most frequent ones; the rest share none."""
+
+
+@dataclass(frozen=True)
+class Coder:
+    """What the training rows teach about a table.
+
+    Parameters
+    ----------
+    numeric : columns of numbers: name, median (which fills gaps), and whether training rows have gaps; where they do,
+        a column of its own tells so.
+    categories : other columns: name and levels, each of them a column of zeros and ones; a gap is a level where
+        training rows have some. Levels unknown in training are all zeros.
+    """
+
+    numeric: tuple[tuple[str, float, bool], ...]
+    categories: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, train: pd.DataFrame) -> Coder:
+        """The rules of these rows; columns that teach nothing are left out: one value only, or a text never seen twice.
+
+        Raises InputError if no column is left.
+        """
+        numeric, categories = [], []
+        for name in train.columns:
+            different = train[name].nunique(dropna=False)
+            numbers = _numbers(train[name])
+            if different < 2 or (numbers is None and different == len(train)):
+                continue
+            if numbers is None:
+                levels = _texts(train[name]).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+                categories.append((str(name), tuple(map(str, levels.index[:MOST_LEVELS]))))
+            else:
+                numeric.append((str(name), float(numbers.median()), bool(numbers.isna().any())))
+        if not numeric and not categories:
+            raise InputError("no column to learn from", "one or more that vary")
+        return cls(tuple(numeric), tuple(categories))
+
+    def __call__(self, frame: pd.DataFrame) -> Float32[np.ndarray, "n d"]:
+        """The rows as numbers; what is no number in a column of numbers counts as a gap."""
+        absent = [name for name, *_ in (*self.numeric, *self.categories) if name not in frame.columns]
+        if absent:
+            raise InputError(
+                f"no column {absent[0]!r}",
+                "every column that is learned from",
+                near(str(absent[0]), map(str, frame.columns)),
+            )
+        columns: list[np.ndarray] = []
+        for name, median, gaps in self.numeric:
+            numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+            unknown = ~np.isfinite(numbers)
+            columns += [np.where(unknown, median, numbers), *([unknown] if gaps else [])]
+        for name, levels in self.categories:
+            values = _texts(frame[name]).to_numpy()
+            columns += [values == level for level in levels]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each column of the result is."""
+        numbers = [label for name, _, gaps in self.numeric for label in ([name, f"{name} unknown"] if gaps else [name])]
+        return (*numbers, *(f"{name}={level}" for name, levels in self.categories for level in levels))
+
+
+def _numbers(column: pd.Series) -> pd.Series | None:
+    """The column as numbers with gaps, or None if a value is no number."""
+    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    return None if (numbers.isna() & column.notna()).any() or numbers.isna().all() else numbers.astype(np.float64)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), "(missing)").astype(str).str.strip()

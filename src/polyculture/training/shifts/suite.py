@@ -1,0 +1,47 @@
+"""What is a shift, and how are many test sets kept without the memory for all of them?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from polyculture.dataset import Dataset
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+Shift = Callable[[Dataset, int, np.random.Generator], Dataset]
+"""A test set, a severity of 1 to 5 and a generator → the test set shifted so far."""
+Change = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+"""The same for inputs alone."""
+
+
+class Lazy(Mapping[str, Dataset]):
+    """Test sets by name, each made anew when it is looked up, so that memory holds one at a time."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Dataset]]) -> None:
+        self.makers = dict(makers)
+
+    def __getitem__(self, name: str) -> Dataset:
+        return self.makers[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.makers)
+
+    def __len__(self) -> int:
+        return len(self.makers)
+
+
+def of_inputs(change: Change, bounds: tuple[float, float] | None = None) -> Shift:
+    """The shift that changes inputs only: float32, kept within bounds where there are some."""
+
+    def shift(test: Dataset, severity: int, generator: np.random.Generator) -> Dataset:
+        inputs = change(test.inputs, severity, generator)
+        if bounds is not None:
+            inputs = np.clip(inputs, *bounds)
+        return test.with_inputs(inputs.astype(np.float32))
+
+    return shift

@@ -1,0 +1,173 @@
+"""Certificates: each number is what a few lines of numpy give, and intervals cover."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polyculture.measures.effective import effective
+from polyculture.predictions import Predictions
+from polyculture.results import Certificate
+from polyculture.selection.blending import Blend, fit
+from polyculture.selection.certificate import Rivals, certify, share
+from polyculture.selection.contributions import contributions
+from polyculture.selection.exam import Exam
+
+World = Callable[..., Predictions]
+
+
+def certified(exam: Exam, rows: list[int] | None = None) -> Certificate:
+    m = exam.predictions.shape[0]
+    blends = [fit("mean", exam, np.array(r)) for r in (rows or [0, 1, 2], [0], list(range(m)))]
+    return certify(blends[0], Rivals(*blends[1:], blends[1]), exam)
+
+
+def test_every_number_is_what_it_says(world: World) -> None:
+    p = world(n=900)
+    found = certified(Exam(p))
+    at = np.arange(900)
+    mixed = {
+        k: p.probabilities[list(rows)].mean(axis=0)
+        for k, rows in (("mine", (0, 1, 2)), ("best", (0,)), ("all", range(9)))
+    }
+    wrong = {k: (q.argmax(axis=1) != p.labels).astype(float) for k, q in mixed.items()}
+    loss = {k: -np.log(q[at, p.labels]) for k, q in mixed.items()}
+    assert found.error.estimate == wrong["mine"].mean()
+    assert found.log_loss.estimate == pytest.approx(loss["mine"].mean())
+    assert found.error_gain_over_best.estimate == pytest.approx((wrong["best"] - wrong["mine"]).mean())
+    assert found.error_gain_over_all.estimate == pytest.approx((wrong["all"] - wrong["mine"]).mean())
+    gain = loss["best"] - loss["mine"]
+    assert found.log_loss_gain_over_best.estimate == pytest.approx(gain.mean())
+    half = 1.9626 * gain.std(ddof=1) / 30
+    assert found.log_loss_gain_over_best.low == pytest.approx(gain.mean() - half, rel=1e-3)
+    assert found.log_loss_gain_over_all.estimate == pytest.approx((loss["all"] - loss["mine"]).mean())
+    hit = p.wrong[:3].all(axis=0)
+    assert found.all_wrong.estimate == hit.mean()
+    assert found.ceiling.estimate == pytest.approx(1 - hit.mean())
+    assert found.n_eff.estimate == pytest.approx(effective(p.wrong[:3], p.labels).n_eff)
+    assert 0 <= found.calibration.low <= found.calibration.estimate <= found.calibration.high
+    assert found.best == "m0"
+    assert (found.worst_group.reason, found.worst_shift.reason) == (
+        "no group of 10 instances or more was named",
+        "no shifted test set was given",
+    )
+    assert len(found.frame()) == 14
+    assert found.error_gain_over_top == found.error_gain_over_best
+
+
+def test_no_rule_that_returns_a_members_answer_beats_the_ceiling(world: World) -> None:
+    found = certified(Exam(world()))
+    assert 1 - found.error.estimate <= found.ceiling.estimate
+
+
+def test_groups_and_shifts_have_limits_that_hold_together(world: World) -> None:
+    exam = Exam(world(n=400), {"noise": Exam(world(seed=3)), "blur": Exam(world(seed=4))}, groups=("group",))
+    found = certified(exam)
+    assert found.groups["group"].tolist() == ["few", "many"]
+    assert found.groups["n"].tolist() == [100, 300]
+    assert found.worst_group.estimate == found.groups["error"].max()
+    assert found.worst_group.low == found.groups["low"].max()
+    assert found.worst_group.high == found.groups["high"].max()
+    assert found.worst_group.method == "largest of 2, simultaneous Jeffreys limits (Bonferroni)"
+    plain = share(np.asarray(exam.predictions.wrong[0], dtype=float), exam)
+    row = found.shifts.iloc[0]
+    assert row["low"] < row["error"] < row["high"]
+    assert (found.shifts["log_loss"] > 0).all()
+    assert plain.n == 400
+
+
+def test_clusters_widen_every_interval() -> None:
+    rng = np.random.default_rng(0)
+    n, copies = 200, 5
+    labels = np.repeat(rng.integers(0, 2, n), copies)
+    answers = {f"m{i}": np.where(np.repeat(rng.random(n) < 0.4, copies), 1 - labels, labels) for i in range(3)}
+    instances = pd.DataFrame({"patient": np.repeat(np.arange(n), copies)})
+    p = Predictions.from_answers(answers, labels, instances=instances)
+
+    def widths(exam: Exam) -> dict[str, float]:
+        blends = [fit("vote", exam, np.array(r)) for r in ([0, 1, 2], [0], [0, 1, 2])]
+        table = certify(blends[0], Rivals(*blends[1:], blends[1]), exam).frame().set_index("number")
+        return dict(table["high"] - table["low"])
+
+    apart, together = widths(Exam(p)), widths(Exam(p, clusters="patient"))
+    for name in ("error", "error_gain_over_best", "n_eff", "all_wrong", "ceiling"):
+        assert together[name] == pytest.approx(math.sqrt(copies) * apart[name], rel=0.25), name
+
+
+def test_perfect_members_leave_the_effective_number_undefined() -> None:
+    p = Predictions.from_correct({"a": [1] * 30, "b": [1] * 30, "c": [0] + [1] * 29})
+    exam = Exam(p)
+    blends = [Blend("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1], [0], [0, 1, 2])]
+    found = certify(blends[0], Rivals(*blends[1:], blends[1]), exam)
+    assert found.n_eff.reason == "fewer than two models have both right and wrong answers"
+    assert found.error.estimate == 0.0
+    assert found.error.high > 0
+    assert (found.error_gain_over_all.low, found.error_gain_over_all.high) == (0.0, 0.0)
+
+
+def test_members_that_share_no_instance_leave_joint_failure_undefined() -> None:
+    p = Predictions.from_correct({"a": [1, 0, None, None] * 10, "b": [None, None, 1, 0] * 10})
+    exam = Exam(p)
+    blend = Blend("vote", np.array([0, 1]), np.full(2, 0.5))
+    found = certify(blend, Rivals(Blend("vote", np.array([0]), np.ones(1)), blend, blend), exam)
+    assert found.all_wrong.reason == found.ceiling.reason == "no instance was answered by every member"
+    assert found.error.estimate == 0.5
+    assert found.error.n == 40
+
+
+def test_contributions_add_up_to_the_gain_over_knowing_nothing(world: World) -> None:
+    p = world(n=700)
+    exam = Exam(p)
+    blend = fit("mixture", exam, np.array([0, 1, 2, 4]))
+    table = contributions(blend, exam, "log_loss")
+    frequency = np.bincount(p.labels) / 700
+    nothing = -(frequency * np.log(frequency)).sum()
+    assert table["shapley"].sum() == pytest.approx(nothing - blend.log_losses(exam).mean())
+    assert table["weight"].sum() == pytest.approx(1)
+    alone = -np.log(p.probabilities[blend.rows[0], np.arange(700), p.labels]).mean()
+    assert table["alone"].iloc[0] == pytest.approx(alone)
+    rest = np.array([1, 2, 3])
+    without = blend.without(rest).log_losses(exam).mean()
+    assert table["leave_one_out"].iloc[0] == pytest.approx(without - blend.log_losses(exam).mean())
+
+
+def test_drawn_orders_come_near_all_orders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polyculture.selection import contributions as module
+
+    exam = Exam(world(n=300))
+    blend = fit("vote", exam, np.array([0, 1, 2, 4, 5]))
+    exact = contributions(blend, exam, "error")["shapley"]
+    monkeypatch.setattr(module, "MOST_EXACT", 0)
+    drawn = contributions(blend, exam, "error")["shapley"]
+    assert drawn.sum() == pytest.approx(exact.sum())
+    assert drawn.to_numpy() == pytest.approx(exact.to_numpy(), abs=0.05)
+
+
+def test_copies_contribute_alike(world: World) -> None:
+    p = world(n=300)
+    p.probabilities[1] = p.probabilities[0]
+    exam = Exam(p)
+    table = contributions(fit("mean", exam, np.array([0, 1, 2])), exam, "log_loss").set_index("member")
+    assert table.loc["m0", "shapley"] == pytest.approx(table.loc["m1", "shapley"])
+    assert table.loc["m2", "leave_one_out"] > table.loc["m1", "leave_one_out"]
+
+
+@pytest.mark.slow
+def test_the_gain_over_the_best_covers_its_true_value() -> None:
+    """Three judges of a known world: how often the interval from 200 instances holds the gain on 200,000."""
+
+    def verdicts(n: int, seed: int) -> Exam:
+        rng = np.random.default_rng(seed)
+        hard = rng.random(n) < 0.3
+        wrong = rng.random((3, n)) < np.where(hard, 0.5, 0.1)
+        return Exam(Predictions.from_correct({f"j{i}": ~row for i, row in enumerate(wrong)}))
+
+    blends = [Blend("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1, 2], [0], [0, 1, 2])]
+    rivals = Rivals(blends[1], blends[2], blends[2])
+    truth = certify(blends[0], rivals, verdicts(200_000, 10_000)).error_gain_over_best.estimate
+    found = [certify(blends[0], rivals, verdicts(200, seed)).error_gain_over_best for seed in range(250)]
+    assert 0.92 <= np.mean([i.low <= truth <= i.high for i in found]) <= 0.98

@@ -1,0 +1,121 @@
+"""Votes and means do what their names say, ties included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from polyculture.selection import combining
+
+ANSWERS = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(1, 12)), elements=st.integers(-1, 3))
+
+
+def by_hand(answers: list[int], weights: list[float]) -> tuple[int, bool]:
+    """The winning answer (−1 for nobody) and whether it is tied; the first voter of a tied answer decides."""
+    support: dict[int, float] = {}
+    for answer, weight in zip(answers, weights, strict=True):
+        if answer >= 0:
+            support[answer] = support.get(answer, 0.0) + weight
+    if not support:
+        return -1, False
+    best = max(support.values())
+    return next(a for a in support if support[a] == best), sum(v == best for v in support.values()) > 1
+
+
+@given(ANSWERS, st.integers(0, 1000))
+def test_a_vote_is_what_counting_by_hand_gives(answers: np.ndarray, seed: int) -> None:
+    weights = np.random.default_rng(seed).integers(1, 4, len(answers)).astype(float)
+    vote = combining.plurality(answers, weights)
+    for i in range(answers.shape[1]):
+        winner, tied = by_hand(answers[:, i].tolist(), weights.tolist())
+        given_by = vote.leader[i]
+        assert (answers[given_by, i] if given_by >= 0 else -1) == winner
+        assert bool(vote.tied[i]) == tied
+        assert np.isnan(vote.share[i]) == (winner < 0)
+
+
+def test_of_tied_answers_the_first_model_decides() -> None:
+    vote = combining.plurality(np.array([[2], [0], [0], [2]]))
+    assert vote.leader.tolist() == [0]
+    assert vote.tied.tolist() == [True]
+    assert vote.share.tolist() == [0.5]
+
+
+def test_weights_may_differ_by_instance() -> None:
+    answers = np.array([[0, 0], [1, 1]])
+    vote = combining.plurality(answers, np.array([[2.0, 0.0], [1.0, 1.0]]))
+    assert vote.leader.tolist() == [0, 1]
+
+
+def test_half_of_the_weight_wrong_costs_a_coin_toss() -> None:
+    wrong = np.array([[True, True, False], [False, True, False]])
+    share = combining.wrong_share(wrong)
+    assert combining.majority_loss(share).tolist() == [0.5, 1.0, 0.0]
+
+
+def test_absent_models_do_not_vote_and_nobody_is_nan() -> None:
+    wrong = np.array([[True, False], [False, False]])
+    share = combining.wrong_share(wrong, observed=np.array([[True, False], [False, False]]))
+    assert combining.majority_loss(share)[0] == 1.0
+    assert np.isnan(combining.majority_loss(share)[1])
+
+
+def probabilities(m: int = 3, n: int = 40, c: int = 4, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).dirichlet(np.ones(c), (m, n))
+
+
+def test_means_of_probabilities_are_probabilities() -> None:
+    p = probabilities()
+    weights = np.array([0.5, 0.3, 0.2])
+    for mixed in (combining.arithmetic(p, weights), combining.geometric(p, weights), combining.geometric(p)):
+        assert mixed.sum(axis=1) == pytest.approx(np.ones(40))
+    assert combining.arithmetic(p, weights) == pytest.approx(np.tensordot(weights, p, 1))
+    product = np.prod(p, axis=0) ** (1 / 3)
+    assert combining.geometric(p) == pytest.approx(product / product.sum(axis=1, keepdims=True))
+
+
+def test_a_mean_of_copies_is_the_copy() -> None:
+    p = np.repeat(probabilities(1), 3, axis=0)
+    assert combining.arithmetic(p) == pytest.approx(p[0])
+    assert combining.geometric(p) == pytest.approx(p[0])
+
+
+def test_odds_of_a_guessing_model_are_nothing() -> None:
+    odds = combining.log_odds(np.array([0.1, 0.5, 0.7]))
+    assert odds == pytest.approx([np.log(9), 0.0, 0.0])
+    assert combining.log_odds(np.array([0.6, 0.6])).tolist() == [1.0, 1.0]
+    assert combining.log_odds(np.array([0.5]), classes=10) == pytest.approx([np.log(9)])
+
+
+def test_stacking_is_at_its_optimum() -> None:
+    """The gradient of the penalized likelihood vanishes, checked by differences of the loss."""
+    rng = np.random.default_rng(1)
+    p, labels = probabilities(3, 300, seed=2), rng.integers(0, 4, 300)
+    p[0, np.arange(300), labels] += 0.5
+    p /= p.sum(axis=2, keepdims=True)
+    weights, bias = combining.stack(p, labels, ridge=2.0)
+
+    def loss(w: np.ndarray, b: np.ndarray) -> float:
+        mixed = combining.geometric(p, w, b)
+        away = ((w - 1 / 3) ** 2).sum() + (b**2).sum()
+        return float(-np.log(mixed[np.arange(300), labels]).sum() + away)
+
+    here = loss(weights, bias)
+    for at in range(3):
+        for step in (-0.02, 0.02):
+            assert loss(weights + step * np.eye(3)[at], bias) > here
+    assert loss(weights, bias + np.array([0.02, 0, 0, 0])) > here
+    assert weights.argmax() == 0
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(3)
+    honest = rng.dirichlet(np.ones(3), 20_000)
+    labels = (rng.random(20_000)[:, None] > honest.cumsum(axis=1)).sum(axis=1)
+    sharp = combining.cooled(honest, 0.5)
+    found = combining.temperature(sharp, labels)
+    assert found == pytest.approx(2.0, abs=0.06)
+    assert combining.cooled(sharp, 2.0) == pytest.approx(honest, abs=1e-9)

@@ -13,6 +13,8 @@ from polyculture.errors import InputError, near
 from polyculture.measures.attribution import by_distance, by_level, by_overlap
 from polyculture.recipe import Ingredient, merged
 
+TAKEN = ("seconds", "parameters", "epochs", "steps", "flops")
+"""Columns that tell what a fit took: consequences of the ingredients, used only when they are named."""
 FEW_NUMBERS = 8
 """Whole numbers with at most so many values are levels (a seed, a number of layers); more are taken as a scale."""
 
@@ -21,8 +23,9 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
     """Factors from columns of a model table; by default from every column of names, truth values or few whole numbers.
 
     Text and true/false are levels. Text with ";" and lists are sets, alike by their overlap (Jaccard). Numbers with
-    more than 8 values are alike by their distance (Gower), and used only when they are named. What is unknown is
-    shared with nobody. Columns that split the models in the same way become one ingredient.
+    more than 8 values are alike by their distance (Gower). They, and what a fit took (`TAKEN`), are used only when they
+    are named. What is unknown is shared with nobody. Columns that split the models in the same way become one
+    ingredient.
 
     Raises InputError for a column that is not there or holds nothing.
     """
@@ -30,7 +33,7 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
     for column in columns or ():
         if column not in known:
             raise InputError(f"no model column {column!r}", "", near(column, known))
-    chosen = known if columns is None else list(columns)
+    chosen = [c for c in known if c not in TAKEN] if columns is None else list(columns)
     made = []
     for name in chosen:
         values = models.iloc[:, known.index(name)]

@@ -26,7 +26,8 @@ from .objectives import Objective
 from .schedule import Plateau, Schedule
 from .setting import Effort, Setting
 
-MOST_AT_ONCE = 4096
+MOST_AT_ONCE = 512
+"""Instances asked at once; convolutions over more leave the cache and take twice as long."""
 HELD_OUT = 0.1
 """Share of the training set that is not learned from where patience is asked for."""
 

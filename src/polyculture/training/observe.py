@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Int
@@ -11,6 +14,7 @@ from polyculture.errors import InputError
 from polyculture.population import Population
 from polyculture.predictions import Predictions, smallest_integer
 
+from .architectures import Fitted
 from .process import one_thread
 
 
@@ -57,9 +61,10 @@ def estimate(population: Population, dataset: Dataset) -> Float32[np.ndarray, "m
 def _asked(population: Population, dataset: Dataset, n: int, c: int) -> Float32[np.ndarray, "m n c"]:
     """Every model's answer to every instance."""
     answers = np.empty((len(population), n, c), np.float32)
-    with one_thread():
-        for row, model in zip(answers, population, strict=True):
-            answer = np.asarray(population[model](dataset.inputs))
+    trained_here = all(isinstance(model, Fitted) for model in population.models.values())  # others may not share time
+    with one_thread(), ThreadPoolExecutor(os.cpu_count() if trained_here else 1) as pool:
+        given = pool.map(lambda model: np.asarray(population[model](dataset.inputs)), population)
+        for row, model, answer in zip(answers, population, given, strict=True):
             if answer.shape != (n, c) or not np.isfinite(answer).all():
                 shown = f"shape {answer.shape}" if answer.shape != (n, c) else "nan or infinite values"
                 what = "predictions" if dataset.task == "regression" else "probabilities"

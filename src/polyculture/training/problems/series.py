@@ -14,7 +14,6 @@ from .material import Material, numbered
 from .source import Source, stem_of
 from .tables import USUAL_LABELS, read_frames
 
-
 BLOCK = "block"
 
 

@@ -54,6 +54,8 @@ DATA = ("all", "half-a", "half-b", "bootstrap")
 FIFTH = {"text": "drop", "tags": "drop", "audio": "gain", "series": "jitter"}
 """The level of the data axis that shows more than there is, where it is not ``"augmented"``."""
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
+OF_NUMBERS = ("adagrad", "adam", "rmsprop")
+"""Optimizers for regression, whose errors have no bound: none of them takes longer steps the larger the error."""
 SEEDS = 4
 """How many seeds a design uses; models that share one also share starting weights, resamples and order."""
 MANY = 6000
@@ -84,7 +86,7 @@ def default_design(problem: str | Problem, models: int = 36, seed: int = 0) -> l
     architectures = sorted(islice(cycle(lineup), models), key=lineup.index)
     variants = [variant for name in lineup for variant in _variants(name, data, architectures.count(name), generator)]
     seeds = _dealt(range(seed, seed + SEEDS), models, generator)
-    optimizers = iter(_dealt(OPTIMIZERS, models, generator))
+    optimizers = iter(_dealt(OF_NUMBERS if objective == "squared" else OPTIMIZERS, models, generator))
     return [
         Recipe(
             architecture=name,
@@ -138,7 +140,7 @@ def breeding_axes(problem: Problem) -> dict[str, list[Any]]:
         "architecture": list(lineup),
         "data": list(data),
         "objective": softer,
-        "optimizer": list(OPTIMIZERS),
+        "optimizer": list(OF_NUMBERS if problem.task == "regression" else OPTIMIZERS),
         "hyperparameters.width": [16, 32, 64],
         "hyperparameters.dropout": [0.0, 0.1, 0.3],
         "hyperparameters.C": [0.05, 1.0, 20.0],

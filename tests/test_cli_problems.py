@@ -151,3 +151,23 @@ def test_run_is_resumed_with_the_same_files_and_refuses_another_split(
     capfd.readouterr()
     assert main([*words, "--limit", "20"]) == 2
     assert "was made for another problem or split: site_a " in capfd.readouterr().err
+
+
+def test_a_model_that_takes_too_long_is_given_up_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipes = '[[recipe]]\narchitecture = "knn"\n[[recipe]]\narchitecture = "naive-bayes"\n'
+    long = '[[recipe]]\narchitecture = "mlp"\noptimizer = "adam"\nhyperparameters = {epochs = 100000}\n'
+    Path("three.toml").write_text(recipes + long)
+    words = ["run", "wine", "--recipes", "three.toml", "--seconds", "2", "--shifts", "none", "--workers", "1"]
+    assert main([*words, "--out", "out"]) == 1
+    out, err = capsys.readouterr()
+    assert "\n2 models; " in out
+    assert "could not be trained and is left out" in err
+
+
+def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "wine", "--engine", "rai", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "polyculture: no engine 'rai'; expected one of auto, ray; did you mean 'ray'?"

@@ -62,6 +62,12 @@ def run(
         Path | None, typer.Option(metavar="TOML", help="Train these: [[recipe]] tables, or all of [axes].")
     ] = None,
     workers: Annotated[int | None, typer.Option(metavar="W", help="Processes; one per core if left out.")] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="ENGINE", help="auto for this machine, or ray for a cluster.")
+    ] = "auto",
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="A model that takes longer is given up; the others go on.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Train a population, audit how alike it is, write the page.
@@ -105,7 +111,8 @@ def run(
     if not json:
         print(f"read  {chosen.sentence}")
     with progress_bars() as step:
-        population = training.train(wanted, chosen, out / MODELS, workers=workers, progress=step("training"))
+        limits: dict[str, Any] = {"workers": workers, "engine": engine, "seconds": seconds}
+        population = training.train(wanted, chosen, out / MODELS, progress=step("training"), **limits)
         found = judge(population, chosen, seed, out, step("testing"))
     show(found, out, json, following(population, chosen, out))
     for model, reason in population.failed.items():

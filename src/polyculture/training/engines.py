@@ -15,6 +15,9 @@ from polyculture.errors import InputError, MissingExtraError, TrainingError, nea
 from .jobs import Job, Workshop, do
 
 ENGINES = ("auto", "ray")
+WARM = 7 * 24 * 3600
+"""Seconds that idle workers stay. With loky's own 300 one may leave while new work comes, and both then wait for ever;
+workers end with this process anyway."""
 RAY_WORKERS = 2
 """Processes of a Ray that is started here, if nobody says how many."""
 
@@ -65,7 +68,7 @@ def _here(jobs: Sequence[Job], workshop: Workshop, workers: int) -> Iterator[Sai
         return
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=WARM):
         pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
         try:
             yield from pool(delayed(do)(job, workshop) for job in jobs)

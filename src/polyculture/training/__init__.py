@@ -5,6 +5,12 @@ load_problem → default_design → train → predict
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from polyculture.errors import MissingExtraError
+
 from .architectures import ARCHITECTURES
 from .data import DATA
 from .design import breeding_axes, default_design, possible_recipe
@@ -16,6 +22,10 @@ from .optimizers import OPTIMIZERS
 from .pretraining import PRETRAINING
 from .problems import PROBLEMS, Problem, Source, load_problem
 
+if TYPE_CHECKING:
+    from .estimators import RecipeClassifier as RecipeClassifier
+    from .estimators import RecipeRegressor as RecipeRegressor
+
 __all__ = [
     "ARCHITECTURES",
     "DATA",
@@ -24,6 +34,8 @@ __all__ = [
     "PRETRAINING",
     "PROBLEMS",
     "Problem",
+    "RecipeClassifier",
+    "RecipeRegressor",
     "Source",
     "breeding_axes",
     "default_design",
@@ -34,3 +46,11 @@ __all__ = [
     "predict",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("RecipeClassifier", "RecipeRegressor"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingExtraError("sklearn", "train")
+    return getattr(importlib.import_module(f"{__name__}.estimators"), name)

@@ -1,0 +1,210 @@
+"""How is a recipe used from scikit-learn? As an estimator that learns as `train` does, on tables, pictures or texts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d, validate_data
+
+from polyculture.dataset import Dataset
+from polyculture.errors import InputError
+from polyculture.recipe import Recipe
+
+from .architectures import Fitted, Setting, find_architecture
+from .data import find_level
+from .fit import check
+
+SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table": (1,)}
+"""How many dimensions one input may have, by modality."""
+
+
+class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both share: all but the target."""
+
+    architecture: Any
+    data: Any
+    objective: Any
+    optimizer: Any
+    hyperparameters: Any
+    pretraining: Any
+    modality: Any
+    shape: Any
+    random_state: Any
+
+    def _recipe(self) -> Recipe:
+        """The recipe; where no optimizer is named it is the learner's own, or of a net Adam."""
+        learner = find_architecture(self.architecture)
+        optimizer = self.optimizer or ("adam" if "adam" in learner.optimizers else learner.optimizers[0])
+        return Recipe(
+            self.architecture,
+            self.data,
+            self.objective,
+            optimizer,
+            dict(self.hyperparameters or {}),
+            self.pretraining,
+            0 if self.random_state is None else int(self.random_state),
+        )
+
+    def _fitted(self, inputs: np.ndarray, labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Fitted:
+        recipe = self._recipe()
+        whole = Dataset(inputs, labels, classes, modality=self.modality)
+        check([recipe], whole)
+        level = find_level(recipe.data)
+        train = level.take(whole, recipe.seed)
+        return find_architecture(recipe.architecture).fit(recipe, train, Setting(level.view, whole.inputs))
+
+    def _read(self, X: Any, reset: bool) -> np.ndarray:
+        """Inputs as the training room has them."""
+        if self.modality == "text":
+            return self._texts(X, reset)
+        if self.modality not in SHAPED:
+            raise InputError(f"the modality {self.modality!r}", f"'text', {', '.join(map(repr, SHAPED))}")
+        rows = validate_data(self, X, reset=reset, dtype=np.float32)
+        shape = (self.n_features_in_,) if self.shape is None else tuple(self.shape)
+        if math.prod(shape) != self.n_features_in_ or len(shape) not in SHAPED[self.modality]:
+            many = " or ".join(map(str, SHAPED[self.modality]))
+            raise InputError(
+                f"rows of {self.n_features_in_} numbers as {self.modality} of the shape {shape}",
+                f"a shape of {many} dimensions whose product is {self.n_features_in_}",
+            )
+        inputs: np.ndarray = rows.reshape(len(rows), *shape)
+        return inputs
+
+    def _texts(self, X: Any, reset: bool) -> np.ndarray:
+        texts = np.asarray(X, dtype=object)
+        if texts.ndim == 2 and texts.shape[1] == 1:
+            texts = texts[:, 0]
+        wrong = [text for text in texts.ravel() if not isinstance(text, str)] if texts.ndim == 1 else [texts.shape]
+        if wrong:
+            raise InputError(f"{wrong[0]!r} among the texts", "one string per row")
+        if reset:
+            self.n_features_in_ = 1
+        return texts
+
+    def __sklearn_tags__(self) -> Tags:
+        """Texts are strings; everything else is numbers without gaps."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = self.modality == "text"
+        tags.non_deterministic = False
+        return tags
+
+
+class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
+    """A classifier made by a recipe: any architecture, data level, objective, optimizer and pre-training there is.
+
+    Parameters
+    ----------
+    architecture, data, objective, optimizer, hyperparameters, pretraining : as in `Recipe`; optimizer None for the
+        learner's own, or Adam.
+    modality : what a row is: ``"table"``, ``"image"``, ``"volume"``, ``"series"``, ``"audio"`` or ``"text"``.
+    shape : of one input, such as ``(28, 28)`` for rows of 784 grey levels; None for the row as it is.
+    random_state : the recipe's seed, 0 where None.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted.
+    model_ : the fitted model, from inputs of the training room to class probabilities.
+    n_features_in_ : numbers in a row; 1 for texts.
+
+    Raises InputError for a recipe that there is none of, that does not fit the inputs, and for a shape that does not.
+    """
+
+    def __init__(
+        self,
+        architecture: Any = "mlp",
+        *,
+        data: Any = "all",
+        objective: Any = "cross-entropy",
+        optimizer: Any = None,
+        hyperparameters: Any = None,
+        pretraining: Any = "none",
+        modality: Any = "table",
+        shape: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.architecture = architecture
+        self.data = data
+        self.objective = objective
+        self.optimizer = optimizer
+        self.hyperparameters = hyperparameters
+        self.pretraining = pretraining
+        self.modality = modality
+        self.shape = shape
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> RecipeClassifier:
+        """Learn from n rows of numbers, or n texts (an array, a list or one column of a dataframe), and n labels."""
+        inputs, labels = self._read(X, reset=True), _targets(self, X, y)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y has only 1 class, {str(self.classes_[0])!r}", "two classes or more")
+        self.model_ = self._fitted(inputs, codes.astype(np.int64), tuple(map(str, self.classes_)))
+        return self
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n c"]:
+        """Class probabilities, columns in the order of `classes_`."""
+        check_is_fitted(self)
+        told = np.asarray(self.model_(self._read(X, reset=False)), dtype=np.float64)
+        whole: Float[np.ndarray, "n c"] = told / told.sum(axis=1, keepdims=True)
+        return whole
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
+        """The most probable class; the first in the order of `classes_` where two are equally probable."""
+        most = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[most])
+
+
+class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]
+    """A regressor made by a recipe; parameters and attributes as those of `RecipeClassifier`, without classes."""
+
+    def __init__(
+        self,
+        architecture: Any = "mlp",
+        *,
+        data: Any = "all",
+        objective: Any = "squared",
+        optimizer: Any = None,
+        hyperparameters: Any = None,
+        pretraining: Any = "none",
+        modality: Any = "table",
+        shape: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.architecture = architecture
+        self.data = data
+        self.objective = objective
+        self.optimizer = optimizer
+        self.hyperparameters = hyperparameters
+        self.pretraining = pretraining
+        self.modality = modality
+        self.shape = shape
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> RecipeRegressor:
+        """Learn from n rows of numbers, or n texts, and n numbers."""
+        inputs, values = self._read(X, reset=True), _targets(self, X, y).astype(np.float64)
+        self.model_ = self._fitted(inputs, values, ())
+        return self
+
+    def predict(self, X: Any) -> Float[np.ndarray, " n"]:
+        """The predicted numbers."""
+        check_is_fitted(self)
+        told: Float[np.ndarray, " n"] = np.asarray(self.model_(self._read(X, reset=False)), dtype=np.float64)[:, 0]
+        return told
+
+
+def _targets(estimator: Any, X: Any, y: Any) -> Shaped[np.ndarray, " n"]:
+    """One target per row, or an error as scikit-learn's own estimators have."""
+    if y is None:
+        raise InputError(f"{type(estimator).__name__} requires y to be passed, but the target y is None")
+    targets: Shaped[np.ndarray, " n"] = column_or_1d(y, warn=True)
+    check_consistent_length(X, targets)
+    assert_all_finite(targets, input_name="y")
+    return targets

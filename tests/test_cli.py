@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from polyculture import __version__, read, training
-from polyculture.cli import main
+from polyculture.cli import app, main
+from polyculture.cli.application import VERBS
 from polyculture.recipe import Recipe
 from polyculture.results import Audit
 
@@ -28,6 +30,7 @@ def here(tmp_path, monkeypatch):
     """An empty folder to work in, with one good table."""
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(WIDE)
+    Path("bad.toml").write_text('[[recipe]]\narchitecture = "knnn"\n')
     return tmp_path
 
 
@@ -48,18 +51,31 @@ def shell(*words, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
-def test_help_tells_what_it_is_for_and_shows_three_commands(polyculture):
+def test_help_tells_what_it_is_for_and_the_way_from_training_to_a_choice(polyculture):
     code, out, err = polyculture("--help")
     assert (code, err) == (0, "")
     assert "How alike is a set of models?" in out
-    assert len(re.findall(r"^ +polyculture (run|audit)\b", out, re.MULTILINE)) == 3
+    assert "run and audit end in one self-contained HTML page" in " ".join(out.split())
+    shown = re.findall(r"^ +polyculture (\w+)\b", out, re.MULTILINE)
+    assert shown == ["run", "audit", "select", "levers", "breed"]
+
+
+def test_help_lists_the_commands_in_the_order_of_use_each_in_one_whole_line(polyculture):
+    lines = polyculture("--help")[1].rpartition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(VERBS)
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line.endswith("...")]
+    known = get_command(app)
+    assert set(known.commands) == set(VERBS)
+    assert all(0 < len(one.short_help) <= 60 for one in known.commands.values())
+    assert all(line.endswith(known.commands[verb].short_help) for verb, line in zip(VERBS, lines, strict=True))
 
 
 def test_no_command_is_answered_with_the_help(polyculture):
     assert polyculture() == polyculture("--help")
 
 
-@pytest.mark.parametrize("verb", ["run", "audit", "report"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_command_has_help(verb, polyculture):
     code, out, err = polyculture(verb, "--help")
     assert (code, err) == (0, "")
@@ -185,6 +201,20 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
             "run --out t.csv/x",
             "cannot write to t.csv/x: Not a directory; expected a folder that can be written; name another with --out.",
         ),
+        ("run wine --seconds -1", "-1.0 seconds; expected more than 0."),
+        ("run wine --workers 0", "0 workers; expected 1 or more."),
+        ("run wine --engine spark", "no engine 'spark'; expected one of auto, ray; known: auto, ray."),
+        ("run wine --limit 0", "a limit of 0 instances; expected 1 or more."),
+        ("run wine --window 0", "a window of 0 and a horizon of 1 steps; expected 1 or more of each."),
+        ("run wine --recipes bad.toml", "no architecture 'knnn'; did you mean 'knn' or 'rnn'?"),
+        ("levers nodigits --workers 0", "0 workers; expected 1 or more."),
+        ("levers nodigits --replicates 2", "2 replicates; expected 3 or more; name more with --replicates."),
+        ("breed nodigits --workers 0", "0 workers; expected 1 or more."),
+        ("breed nodigits --budget 3", "16 first models and a budget of 3; expected 2 or more, within the budget."),
+        (
+            "breed nodigits --axes bad.toml",
+            'bad.toml has no [axes] table of lists; expected lines such as architecture = ["mlp", "lenet"].',
+        ),
         ("audit", "Missing argument 'PATH...'; see polyculture audit --help."),
         ("audit t.csv --models", "Option '--models' requires an argument; see polyculture --help."),
         ("frob", "No such command 'frob'; see polyculture --help."),
@@ -192,6 +222,20 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
 )
 def test_wrong_input_is_answered_in_one_line(words, line, polyculture):
     assert polyculture(*words.split()) == (2, "", f"polyculture: {line}\n")
+
+
+def test_breeding_without_optuna_says_what_to_install_before_anything_is_trained(polyculture, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    line = "polyculture: the package 'optuna' is not installed; pip install \"polyculture[search]\".\n"
+    assert polyculture("breed", "nodigits") == (2, "", line)
+
+
+@pytest.mark.parametrize("verb", ["run", "design", "levers", "breed", "audit t.csv", "scaling t.csv", "select t.csv"])
+def test_a_seed_below_nought_is_answered_in_one_line(verb, polyculture):
+    code, out, err = polyculture(*verb.split(), "--seed", "-1")
+    assert (code, out) == (2, "")
+    name = verb.split()[0]
+    assert re.fullmatch(rf"polyculture: Invalid value for '--seed': .*; see polyculture {name} --help\.\n", err)
 
 
 @pytest.mark.parametrize(

@@ -117,12 +117,12 @@ def test_run_keeps_clusters_together_and_tells_how_to_go_on(here: Path, capfd: p
 def test_run_predicts_numbers_and_keeps_them(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["walk.csv", "--kind", "series", "--window", "4", "--shifts", "drift", "--out", "w"]
     assert main(["run", *words, *recipes("knn", "ridge")]) == 0
-    assert capfd.readouterr().out.splitlines()[-1] == "next  polyculture report w --out page-to-share.html"
+    assert capfd.readouterr().out.splitlines()[-1] == "next  polyculture select w"
     audit = Audit.from_json(Path("w/audit.json").read_text())
-    values = pd.read_csv("w/values.csv", index_col="instance")
+    values = pd.read_csv("w/values/test.csv", index_col="instance")
     assert audit.headline == "R"
     assert len(audit.shifts) == 6
-    assert values.shape == (audit.n_instances, 3)
+    assert values.shape == (audit.n_instances, 4)
     error = values["target"] - values.filter(like="ridge").iloc[:, 0]
     assert np.sqrt((error**2).mean()) < 2 < values["target"].std()
 

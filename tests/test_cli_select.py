@@ -103,3 +103,92 @@ def test_breed_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str
     code, _, err = said(capsys, "breed", "diabetes", "--out", str(tmp_path))
     assert code == 2
     assert err == "polyculture: breeding for diabetes, whose labels are numbers; expected classes.\n"
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """left/values as run leaves it, and numbers.csv: six models of three families, of hours in blocks."""
+    from polyculture.reading import ValueSets, write_values
+    from polyculture.values import Values
+
+    def values(n: int, start: int, drift: float = 0.0) -> Values:
+        draw = np.random.default_rng(start)
+        truth, shared = draw.normal(size=n), draw.normal(size=(3, n))
+        predicted = np.stack([truth + drift * i + shared[i % 3] + 0.2 * draw.normal(size=n) for i in range(6)])
+        known = pd.DataFrame({"block": np.arange(start, start + n) // 5}, index=range(start, start + n))
+        factors = pd.DataFrame({"seconds": np.arange(1.0, 7)})
+        return Values(predicted, truth, tuple(f"m{i}" for i in range(6)), factors=factors, instances=known)
+
+    monkeypatch.chdir(tmp_path)
+    test = values(200, 1000)
+    shifted = {"drift@1": values(200, 1000, 0.5)}
+    write_values(ValueSets(test, values(300, 0), shifted, "block"), tmp_path / "left" / "values")
+    table = pd.DataFrame(dict(zip(test.models, test.predicted, strict=True))).assign(target=test.targets)
+    table.assign(site=np.arange(200) % 2).to_csv("numbers.csv", index=False)
+    return tmp_path
+
+
+def test_select_chooses_regressors_on_the_selection_part_and_certifies_on_the_test(
+    numbers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = said(capsys, "select", "left", "-k", "3", "--out", "kept")
+    assert code == 0
+    found = Portfolio.from_json((numbers / "kept" / "portfolio.json").read_text())
+    assert {int(member[1]) % 3 for member in found.members} == {0, 1, 2}
+    assert (found.loss, found.chosen_on, found.certified_on) == ("squared_error", 300, 200)
+    assert "40 clusters" in found.certificate.squared_error.method
+    assert found.certificate.shifts["shift"].tolist() == ["drift@1"]
+    assert found.sentence in out
+    assert out.endswith("next polyculture report kept --out page-to-share.html ".strip())
+    whole = Audit.from_json((numbers / "kept" / "audit.json").read_text())
+    assert whole.chapter("portfolio").sentence == found.sentence
+    assert (whole.headline, whole.n_instances) == ("R", 200)
+    assert "What it gains elsewhere" in (numbers / "kept" / "page.html").read_text()
+
+
+def test_select_by_shifted_tests_parts_the_test_in_two(numbers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "select", "left", "-k", "1", "--goal", "worst_shift", "--json")
+    found = json.loads(out)
+    assert (code, found["members"]) == (0, ["m0"])
+    assert (found["chosen_on"], found["certified_on"]) == (100, 100)
+
+
+def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--values", "--group", "site", "--rule", "mean", "-k", "2", "--json")
+    code, out, _ = said(capsys, "select", "numbers.csv", *words)
+    found = json.loads(out)
+    assert code == 0
+    assert (found["rule"], len(found["members"])) == ("mean", 2)
+    assert found["certificate"]["groups"]["group"] == ["0", "1"]
+    code, out, _ = said(capsys, "select", "left", "--models", "m[012]", "--json")
+    assert code == 0
+    assert set(json.loads(out)["members"]) == {"m0", "m1", "m2"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("left", "--goal", "accuracy"), "the goal 'accuracy' where the truth is a number; expected squared_error, "),
+        (("left", "--rule", "vote"), "no rule 'vote' where the truth is a number; known: average, mean."),
+        (("left", "--correct"), "--correct where the truth is a number; expected a table of numbers, as it is."),
+        (
+            ("left", "--normalize", "code"),
+            "--normalize where the truth is a number; expected a table of numbers, as it",
+        ),
+        (
+            ("left", "--certify-on", "numbers.csv"),
+            "--certify-on beside left; expected its own test instances to certify",
+        ),
+        (("left", "--label", "y"), "--label beside left; expected nothing, as the folder tells which column is what."),
+        (("left", "numbers.csv", "--values"), "2 paths of numbers; expected one table, or a folder that run left."),
+        ((".", "--values"), ". holds no values; expected a table of numbers, or a folder that run left."),
+        (("numbers.csv",), "model column 'm0' holds fractions such as"),
+    ],
+)
+def test_what_cannot_be_selected_among_numbers_is_one_line_and_exit_code_2(
+    numbers: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    code, out, err = said(capsys, "select", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"polyculture: {says}")
+    assert err.count("\n") == 1

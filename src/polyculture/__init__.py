@@ -41,11 +41,14 @@ if TYPE_CHECKING:
     from polyculture.selection import Goal as Goal
     from polyculture.selection import Terms as Terms
     from polyculture.selection import combine as combine
+    from polyculture.selection import combine_values as combine_values
     from polyculture.selection import select as select
+    from polyculture.selection import select_values as select_values
     from polyculture.stats import Interval as Interval
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
     from polyculture.training import train as train
+    from polyculture.values import Values as Values
 
 __version__ = "0.1.0"
 
@@ -55,6 +58,7 @@ _HOMES = {
     "Split": "dataset",
     "Population": "population",
     "Predictions": "predictions",
+    "Values": "values",
     "Audit": "results",
     "Portfolio": "results",
     "Interval": "stats",
@@ -72,7 +76,9 @@ _HOMES = {
     "Goal": "selection",
     "Terms": "selection",
     "combine": "selection",
+    "combine_values": "selection",
     "select": "selection",
+    "select_values": "selection",
     "train": "training",
     "predict": "training",
     "load_problem": "training",
@@ -97,10 +103,12 @@ __all__ = [
     "Split",
     "Terms",
     "TrainingError",
+    "Values",
     "audit",
     "audit_shards",
     "audit_values",
     "combine",
+    "combine_values",
     "compare",
     "load_problem",
     "predict",
@@ -108,6 +116,7 @@ __all__ = [
     "read_shards",
     "report",
     "select",
+    "select_values",
     "text_alikeness",
     "train",
 ]

@@ -25,7 +25,14 @@ def test_a_gap_that_is_surely_above_ten_points_is_a_warning(finding, outcomes, e
     low = change.mean() - 1.9647 * change.std(ddof=1) / np.sqrt(500)
     assert (low > 0.1) == (severity == "warning")
     assert found.severity == severity
-    assert found.sentence == (f"Mean error goes up by {(errors - 50) / 5:.1f} points on rain and by 2.0 on fog.")
+    up = f"goes up by {(errors - 50) / 5:.1f} points on rain"
+    assert found.sentence == f"Mean error {up} and goes up by 2.0 points on fog."
+
+
+def test_where_they_err_less_the_error_goes_down(finding, outcomes) -> None:
+    shifted = {"rain": outcomes(failing(150)), "train": outcomes(failing(10))}
+    sentence = finding(outcomes(failing(50)), "PC015", shifted=shifted).sentence
+    assert sentence == "Mean error goes up by 20.0 points on rain and goes down by 8.0 points on train."
 
 
 def test_disagreement_is_shown_to_miss_what_all_get_wrong(finding) -> None:

@@ -93,3 +93,11 @@ def test_calibrating_changes_no_answer(world: World) -> None:
     assert cooled.log_losses(exam).mean() < plain.log_losses(exam).mean()
     assert fit("vote", exam, rows, calibrated=True).temperature == 1
     assert combining.MISSING == -1
+
+
+def test_a_missing_verdict_is_no_evidence_of_skill() -> None:
+    """Both are wrong on a fifth of what they were asked; one was asked a quarter of it only."""
+    p = Predictions.from_correct({"whole": [0] * 8 + [1] * 32, "part": [0] * 2 + [1] * 8 + [None] * 30})
+    whole, part = (np.log((1 - e) / e) for e in (8.5 / 41, 2.5 / 11))
+    found = fit("weighted_vote", Exam(p), np.array([0, 1]))
+    assert found.weights == pytest.approx([whole / (whole + part), part / (whole + part)])

@@ -122,7 +122,8 @@ def test_progress_tells_how_far_breeding_is() -> None:
     calls: list[tuple[int, int, str]] = []
     terms = Breeding(budget=12, first=6, generation=6, worthwhile=-1.0)
     brood = breed(AXES, cook, examine, terms, progress=lambda *call: calls.append(call))
-    assert calls == [(12, 12, f"log-loss {brood.frame()['loss'].iloc[-1]:.4f}")]
+    first, last = brood.frame()["loss"]
+    assert calls == [(6, 12, f"log-loss {first:.4f}"), (12, 12, f"log-loss {last:.4f}")]
 
 
 def test_elites_pass_on_their_levels() -> None:
@@ -141,9 +142,10 @@ def test_elites_pass_on_their_levels() -> None:
         ({"first": 1}, "1 first models and a budget of 48; expected 2 or more, within the budget."),
         ({"first": 9, "budget": 8}, "9 first models and a budget of 8; expected 2 or more, within the budget."),
         ({"generation": 1}, "generations of 1, 6 groups; expected 2 or more of each."),
+        ({"worthwhile": float("nan")}, "worthwhile is nan; expected a finite gain in nats."),
     ],
 )
-def test_terms_that_make_no_sense_are_refused(terms: dict[str, int], says: str) -> None:
+def test_terms_that_make_no_sense_are_refused(terms: dict[str, float], says: str) -> None:
     with pytest.raises(InputError) as caught:
         Breeding(**terms)
     assert str(caught.value) == says

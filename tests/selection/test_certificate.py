@@ -55,7 +55,8 @@ def test_every_number_is_what_it_says(world: World) -> None:
         "no group of 10 instances or more was named",
         "no shifted test set was given",
     )
-    assert len(found.frame()) == 14
+    assert len(found.frame()) == 19
+    assert found.squared_error.reason == "the truth is no number"
     assert found.error_gain_over_top == found.error_gain_over_best
 
 
@@ -171,3 +172,43 @@ def test_the_gain_over_the_best_covers_its_true_value() -> None:
     truth = certify(blends[0], rivals, verdicts(200_000, 10_000)).error_gain_over_best.estimate
     found = [certify(blends[0], rivals, verdicts(200, seed)).error_gain_over_best for seed in range(250)]
     assert 0.92 <= np.mean([i.low <= truth <= i.high for i in found]) <= 0.98
+
+
+def test_limits_of_a_group_and_of_a_shift_are_stricter_the_more_of_them_there_are(world: World) -> None:
+    exam = Exam(world(n=400), {"noise": Exam(world(seed=3)), "blur": Exam(world(seed=4))}, groups=("group",))
+    found, blend = certified(exam), fit("mean", exam, np.array([0, 1, 2]))
+    for _, row in found.groups.iterrows():
+        here = np.asarray(exam.predictions.instances["group"] == row["group"])
+        alone = share(blend.outcome(exam).wrong, exam, 0.975, here)
+        assert (row["low"], row["high"]) == pytest.approx((alone.low, alone.high))
+    for _, row in found.shifts.iterrows():
+        there = exam.shifted[row["shift"]]
+        alone = share(blend.outcome(there).wrong, there, 0.975)
+        assert (row["low"], row["high"]) == pytest.approx((alone.low, alone.high))
+
+
+def test_a_group_of_ten_is_judged_and_one_of_nine_is_not() -> None:
+    instances = pd.DataFrame({"site": ["ten"] * 10 + ["nine"] * 9})
+    p = Predictions.from_correct({"a": [1, 0] * 9 + [1], "b": [0, 1] * 9 + [1]}, instances=instances)
+    assert list(Exam(p, groups=("site",)).members_of_groups) == [("site", "ten")]
+
+
+def test_the_ceiling_is_what_not_all_members_fail_and_its_upper_limit_is_one_sided(world: World) -> None:
+    found = certified(Exam(world(n=900)))
+    assert found.ceiling.low == pytest.approx(1 - found.all_wrong.high)
+    assert found.ceiling.low < found.ceiling.estimate < found.ceiling.high < 1 - found.all_wrong.low
+
+
+def test_a_portfolio_that_is_as_often_right_as_it_is_sure_has_no_calibration_error() -> None:
+    answers = np.tile(np.arange(50) % 5 == 0, (2, 1)).astype(int)  # wrong on a fifth, and 80 % sure
+    p = Predictions(
+        models=pd.DataFrame(index=["a", "b"]),
+        instances=pd.DataFrame(index=[f"i{k}" for k in range(50)]),
+        answers=answers,
+        labels=np.zeros(50, np.int64),
+        classes=("x", "y"),
+        probabilities=np.where(np.arange(2) == answers[..., None], 0.8, 0.2),
+    )
+    found = certified(Exam(p), [0, 1]).calibration
+    assert (found.estimate, found.low) == (pytest.approx(0, abs=0.01), 0)
+    assert found.high > 0

@@ -331,6 +331,29 @@ def test_nested_errors_say_what_the_regressor_gains() -> None:
     assert ((frame["line"] - frame["target"]) ** 2).mean() == pytest.approx(model.candidates_.loc["line"].iloc[1])
 
 
+def test_the_regressor_is_audited_and_certified_by_what_it_said_of_unseen_rows() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    model = small_regressor(LINE, STEPS, ("nearest", KNeighborsRegressor())).fit(X, y)
+    found, errors, said = model.portfolio_, model.errors_, model.crossfitted_
+    certificate = found.certificate
+    assert dict(zip(found.members, found.weights, strict=True)) == model.weights_
+    assert certificate.squared_error.estimate == pytest.approx(errors["mean squared error"].estimate)
+    for gain, rival in (
+        (certificate.squared_error_gain_over_best, "best"),
+        (certificate.squared_error_gain_over_all, "all"),
+    ):
+        expected = next(value for name, value in errors.items() if f"over {'the ' * (rival == 'best')}{rival}" in name)
+        assert (gain.estimate, gain.low, gain.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+    assert certificate.best == "chosen without each fold"
+    alone = ((said[list(found.members)].to_numpy().T - y) ** 2).mean(axis=1)
+    assert_allclose(found.contributions["alone"], alone)
+    assert "certified on the same by nested cross-fitting" in found.sentence
+    assert found.optimism.estimate > 0
+    audit = model.audit_
+    assert (audit.n_models, audit.n_instances, audit.headline) == (3, 442, "R")
+    assert set(model.values_.made_of.columns) == set(model.candidates_.columns)
+
+
 @pytest.mark.slow
 def test_the_default_learners_are_of_many_families_and_all_of_them_are_fitted() -> None:
     model = DiverseEnsembleClassifier(cv=3, random_state=0).fit(IRIS[::2], SPECIES[::2])

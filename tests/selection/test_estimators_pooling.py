@@ -53,16 +53,18 @@ def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
 def test_no_small_step_improves_the_geometric_weights() -> None:
     scores, labels = world()
     logs = np.log(np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True))
-    best = opinion_weights(logs, labels, np.ones(300))
+    best, bias = opinion_weights(logs, labels, np.ones(300))
     frequency = np.log(np.bincount(labels) / 300)
 
-    def height(weights: np.ndarray) -> float:
-        pooled = frequency + np.tensordot(weights, logs - frequency, axes=1)
+    def height(weights: np.ndarray, bias: np.ndarray) -> float:
+        pooled = frequency + bias + np.tensordot(weights, logs - frequency, axes=1)
         pooled -= np.log(np.exp(pooled).sum(axis=1, keepdims=True))
-        return -pooled[np.arange(300), labels].mean() + 10 / 300 * ((weights - 1 / 4) ** 2).sum()
+        return -pooled[np.arange(300), labels].mean() + 10 / 300 * (((weights - 1 / 4) ** 2).sum() + (bias**2).sum())
 
     for step in 0.01 * np.vstack([np.eye(4), -np.eye(4)]):
-        assert height(np.maximum(best + step, 0)) >= height(best)
+        assert height(np.maximum(best + step, 0), bias) >= height(best, bias)
+    for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
+        assert height(best, bias + step) >= height(best, bias)
 
 
 def test_equal_candidates_get_equal_weights() -> None:

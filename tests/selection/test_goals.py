@@ -169,3 +169,10 @@ def test_probabilities_that_are_not_numbers_are_refused(world: Callable[..., Pre
         "model 'm2' has probabilities that are not numbers; expected probabilities of every model on every instance; "
         "leave the model out, or leave the probabilities out and let the answers vote."
     )
+
+
+def test_a_model_is_hopeless_where_one_side_of_the_interval_says_so() -> None:
+    """Against a model without errors: 3 of 100 are 1.75 standard errors from none, 2 are 1.42; the limit is 1.66."""
+    wrong = {"never": 0, "thrice": 3, "twice": 2}
+    p = Predictions.from_correct({name: [0] * k + [1] * (100 - k) for name, k in wrong.items()})
+    assert above_floor(Goal.of("error"), Exam(p), False, 1).tolist() == [0, 2]

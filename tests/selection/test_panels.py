@@ -128,3 +128,14 @@ def test_larger_panels_than_there_are_judges_are_refused(verdicts: Predictions) 
     with pytest.raises(InputError) as caught:
         panel_sizes(verdicts, 10)
     assert str(caught.value) == "panels of up to 10 out of 9 models; expected a size from 1 to 9."
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_a_panel_grows_by_whoever_raises_the_criterion_least(first: int) -> None:
+    errors = np.random.default_rng(first).random((8, 60)) ** 3
+    together = errors @ errors.T / 60
+    grown = [first]
+    while len(grown) < 5:
+        sums = {r: together[np.ix_([*grown, r], [*grown, r])].sum() for r in range(8) if r not in grown}
+        grown.append(min(sums, key=sums.__getitem__))
+    assert module._greedy(together, 5, first).tolist() == grown

@@ -256,9 +256,13 @@ def refusals(world: World) -> list[tuple[Callable[[], object], str]]:
         (
             lambda: select(here, terms=Terms(share=0.001)),
             "60 instances, and a share of 0.001 of them to certify on; expected some to choose on and some to certify "
-            "on.",
+            "on; bring a longer table, another share, or other instances to certify on.",
         ),
-        (lambda: select(here, terms=Terms(folds=31)), "30 instances for 31 folds; expected 31 or more."),
+        (
+            lambda: select(here, terms=Terms(folds=31)),
+            "30 instances to choose on for 31 folds; expected 31 or more; bring a longer table (without another one to "
+            "certify on it is cut in two), or fewer folds: Terms(folds=…).",
+        ),
         (lambda: Terms(folds=1), "1 folds; expected two or more, or 0 for no nested estimate."),
         (lambda: Terms(level=1.0), "level is 1.0; expected a confidence level between 0 and 1, such as 0.95."),
         (
@@ -295,5 +299,15 @@ def test_clusters_that_cannot_be_parted_are_refused() -> None:
     with pytest.raises(InputError) as caught:
         select(p, terms=Terms(clusters="patient"))
     assert str(caught.value) == (
-        "1 clusters, and a share of 0.5 of them to certify on; expected some to choose on and some to certify on."
+        "1 cluster, and a share of 0.5 of them to certify on; expected some to choose on and some to certify on; "
+        "bring a longer table, another share, or other instances to certify on."
     )
+
+
+def test_where_weights_tie_the_more_accurate_member_stands_first(world: World) -> None:
+    p = world()
+    backwards = p.take_models(p.model_ids[::-1])  # models with a higher number have less skill
+    for method in ("co_failure", "greedy", "swap"):
+        found = select(backwards, 4, rule="vote", goal="co_failure", terms=Terms(method=method, folds=0))
+        errors = found.candidates.set_index("model")["error"]
+        assert errors[list(found.members)].is_monotonic_increasing

@@ -108,3 +108,8 @@ def test_what_cannot_be_weighed_is_refused(call: object, text: str) -> None:
     with pytest.raises(InputError) as caught:
         call()  # type: ignore[operator]
     assert str(caught.value) == text
+
+
+def test_a_model_that_nothing_speaks_for_has_no_weight_at_all() -> None:
+    found = mixture_weights(np.array([np.full(40, 0.9), np.full(40, 1e-12)]))
+    assert found.weights.tolist() == [1.0, 0.0]

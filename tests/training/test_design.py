@@ -13,7 +13,7 @@ from polyculture.errors import InputError
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, default_design
 from polyculture.training.data import find_level
-from polyculture.training.design import DATA, DEPARTURES, LINEUPS, OPTIMIZERS
+from polyculture.training.design import DATA, DEPARTURES, LINEUPS, OPTIMIZERS, possible_recipe
 
 AXES = ("architecture", "data", "optimizer", "hyperparameters", "seed")
 
@@ -96,3 +96,37 @@ def test_a_design_for_an_unknown_problem_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         default_design("digitz")
     assert str(caught.value).startswith("no problem 'digitz'; did you mean 'digits'")
+
+
+def test_learners_without_epochs_are_told_only_what_they_can_be_told() -> None:
+    levels = {"architecture": "knn", "data": "half-a", "objective": "focal", "optimizer": "sam", "seed": 3}
+    made = possible_recipe(levels | {"hyperparameters.neighbours": 3, "hyperparameters.width": 8})
+    assert made == Recipe("knn", "half-a", hyperparameters={"neighbours": 3}, seed=3)
+    made = possible_recipe(
+        levels | {"architecture": "mlp", "hyperparameters.neighbours": 3, "hyperparameters.width": 8}
+    )
+    assert made == Recipe("mlp", "half-a", "focal", "sam", {"width": 8}, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        ({"data": "all"}, "a recipe without an architecture; expected keys among architecture, data, "),
+        ({"architecture": "knn", "colour": "red"}, "a recipe has no 'colour'; known: architecture, data, "),
+        ({"architecture": "knnn"}, "no architecture 'knnn'; did you mean 'knn'"),
+        ({"architecture": "mlp"}, "'mlp' cannot use the optimizer 'own'; expected 'sgd' or "),
+        (
+            {"architecture": "mlp", "optimizer": "sgd", "objective": "fokal"},
+            "no objective 'fokal'; did you mean 'focal'",
+        ),
+        (
+            {"architecture": "mlp", "optimizer": "sgd", "pretraining": "nonne"},
+            "no pretraining 'nonne'; did you mean 'none'?",
+        ),
+    ],
+)
+def test_levels_that_make_no_recipe_are_refused_in_one_line(levels: dict[str, str], says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        possible_recipe(levels)
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)

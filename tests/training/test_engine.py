@@ -198,6 +198,13 @@ def test_a_member_of_a_stack_that_fails_is_recorded_and_the_others_are_kept(smal
     assert population.failed == {bad.id: "the loss became nan in epoch 1; expected a finite loss; lower learning_rate."}
 
 
+def test_a_net_that_cannot_be_built_has_failed_and_costs_no_other_model(small: Problem, tmp_path: Path) -> None:
+    leaky = net(1, dropout=2.0)
+    population = train([net(), leaky], small, tmp_path, workers=1)
+    assert list(population) == [net().id]
+    assert population.failed[leaky.id].startswith("ValueError: dropout probability has to be between 0 and 1")
+
+
 def test_a_net_that_takes_too_long_has_failed(small: Problem, tmp_path: Path) -> None:
     slow = net(0, "lstm", epochs=100_000)
     population = train([Recipe("knn"), slow], small, tmp_path, workers=1, seconds=0.2)

@@ -96,6 +96,17 @@ def test_two_workers_train_the_same_models_as_one(
     assert calls == [(done, 9) for done in range(10)]
 
 
+@pytest.mark.slow
+def test_workers_that_are_still_there_follow_into_another_current_folder(
+    digits: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        train([Recipe("knn"), Recipe("naive-bayes")], digits, Path("models"), workers=2)
+        assert len(list((tmp_path / name / "models").glob("*/recipe.json"))) == 2
+
+
 @pytest.mark.parametrize(
     ("moment", "workers"),
     [

@@ -381,3 +381,28 @@ def test_intervals_of_planted_changes_cover_as_often_as_they_say_or_more(r: int)
 def _measured(name: str, test: tuple[np.ndarray, np.ndarray], train: tuple[np.ndarray, np.ndarray]) -> Change:
     plain, lever = (made(here, train_wrong=there) for here, there in zip(test, train, strict=True))
     return MEASURES[name].of(plain, lever, asked(test[0].shape[1]))
+
+
+def test_instances_that_were_sampled_together_widen_the_interval_of_every_number() -> None:
+    together = np.repeat(np.arange(40), 10)
+    same = [made(np.tile(np.repeat(drawn(k, 0.3, 1, 40), 10, axis=1), (R, 1))) for k in (19, 20)]
+    other = [made(np.repeat(drawn(k, 0.3, R, 40), 10, axis=1)) for k in (22, 23)]
+
+    def width(pair: list[Replicates], measure: str, clusters: np.ndarray | None) -> float:
+        found = row(effects(pair[0], {"lever": pair[1]}, asked(clusters=clusters)), measure)
+        return math.log(found["high"] / found["low"]) if MEASURES[measure].ratio else found["high"] - found["low"]
+
+    for pair, measures in ((same, ("accuracy", "log_loss", "ece")), (other, ("n_eff", "n_eff_pair"))):
+        for measure in measures:
+            assert width(pair, measure, together) > 1.05 * width(pair, measure, None), measure
+    alone, clustered = (standings({"plain": other[0]}, asked(clusters=c)).iloc[0] for c in (None, together))
+    assert clustered["high"] - clustered["low"] > 1.5 * (alone["high"] - alone["low"])
+
+
+def test_a_truth_that_was_held_impossible_costs_as_much_as_one_in_a_million_million() -> None:
+    wrong, never = drawn(24, 0.2), np.zeros((R, N), bool)
+    certain = Replicates(
+        np.where(np.arange(2) == wrong[..., None], 1.0, 0.0), never, np.zeros((R, 0)), np.ones(R), np.ones(R)
+    )
+    found = row(effects(made(never), {"lever": certain}, asked()), "log_loss")
+    assert found["pulled"] == pytest.approx(-wrong.mean() * math.log(1e-12))

@@ -16,6 +16,7 @@ from polyculture.dataset import Dataset
 from polyculture.predictions import Predictions
 from polyculture.results import Audit
 from polyculture.stats import standard_error
+from polyculture.values import Values
 
 from .comparing import compare
 from .conclusions import findings
@@ -24,7 +25,7 @@ from .homogenization import along_scale
 from .ladder import headline, ladder
 from .material import Material
 from .options import Evidence, Options
-from .outputs import Values, audit_values, text_alikeness
+from .outputs import audit_values, text_alikeness
 from .pairs import Measure, pairwise
 from .sharded import audit_shards
 from .shifts import along_shifts

@@ -219,7 +219,8 @@ def _sentence(e: _Evidence, numbers: dict[str, Interval], tables: dict[str, pd.D
     if len(mixed):
         row = mixed.to_dict("records")[0]
         text += f" {row['first']} and {row['second']} go together over models (Cramér's V {row['cramers_v']:.2f}"
-        text += f"{f'; {len(mixed) - 1} more pairs do' if len(mixed) > 1 else ''}): to be surer, {row['note']}."
+        more = {1: "", 2: "; 1 more pair does"}.get(len(mixed), f"; {len(mixed) - 1} more pairs do")
+        text += f"{more}): to be surer, {row['note']}."
     refused = [str(f) for f in tables["shares"].query("kind == 'together'")["factor"]]
     if refused:
         text += f" What cannot be told apart here: {'; '.join(refused)}."

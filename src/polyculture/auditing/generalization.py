@@ -48,9 +48,15 @@ def generalization(evidence: Evidence, elsewhere: Mapping[str, Predictions]) -> 
     by_set = gaps.groupby("split", sort=False)["gap"].mean().dropna()
     if by_set.empty:
         return Chapter(NAME, TITLE, "", reason="no model has answers both here and elsewhere")
-    least = f" and by {100 * by_set.min():.1f} on {by_set.idxmin()}" if len(by_set) > 1 else ""
-    sentence = f"Mean error goes up by {100 * by_set.max():.1f} points on {by_set.idxmax()}{least}.{said}"
+    moves = [_moves(by_set.nlargest(1)), *([_moves(by_set.nsmallest(1))] if len(by_set) > 1 else [])]
+    sentence = f"Mean error {' and '.join(moves)}.{said}"
     return Chapter(NAME, TITLE, sentence, numbers, tables)
+
+
+def _moves(gap: pd.Series) -> str:
+    """Which way the error of one test set lies from the one here, in points."""
+    points = 100 * float(gap.iloc[0])
+    return f"goes {'up' if points >= 0 else 'down'} by {abs(points):.1f} points on {gap.index[0]}"
 
 
 def _gaps(evidence: Evidence, split: str, there: Predictions) -> list[dict[str, Any]]:

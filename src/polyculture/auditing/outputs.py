@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,57 +20,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Audit, Chapter, Rung
 from polyculture.rng import stream
 from polyculture.stats import Interval, n_eff_interval, rho_interval
-
-
-@dataclass(frozen=True, eq=False)
-class Values:
-    """What models predicted where the truth is a number.
-
-    Parameters
-    ----------
-    predicted : m × n; nan where there is none.
-    targets : n true values.
-    models : ids of the rows.
-    tolerance : an instance counts as failed where the error is larger; the median model's root mean squared error if
-        None.
-    noise : known variance of noise in the targets: an error that all models share and are not to blame for.
-    factors : one row per model, in the order of `models`: what each is made of; None if that is not known.
-    instances : one row per instance, indexed by instance id: groups, clusters; numbered 0 … n − 1 if None.
-    """
-
-    predicted: Float[np.ndarray, "m n"]
-    targets: Float[np.ndarray, " n"]
-    models: tuple[str, ...]
-    tolerance: float | None = None
-    noise: float = 0.0
-    factors: pd.DataFrame | None = None
-    instances: pd.DataFrame | None = None
-
-    def __post_init__(self) -> None:
-        m, n = len(self.models), len(self.targets)
-        if self.predicted.shape != (m, n):
-            raise InputError(
-                f"predicted values have shape {self.predicted.shape}", f"{(m, n)}, for {m} models and {n} targets"
-            )
-        if not np.isfinite(self.targets).all():
-            raise InputError("a target that is not a finite number", "a true value for every instance")
-        for what, table, size in (("model", self.factors, m), ("instance", self.instances, n)):
-            if table is not None and len(table) != size:
-                raise InputError(f"a table of {len(table)} {what}s", f"one row for each of {size}")
-        if self.noise < 0 or (self.tolerance is not None and self.tolerance <= 0):
-            raise InputError(f"noise {self.noise} and tolerance {self.tolerance}", "a variance and an error above 0")
-
-    @classmethod
-    def of(cls, predicted: Mapping[str, Iterable[float]], targets: Iterable[float], **more: Any) -> Values:
-        """From each model's predictions by id."""
-        rows = {name: np.asarray(list(row), dtype=np.float64) for name, row in predicted.items()}
-        truth = np.asarray(list(targets), dtype=np.float64)
-        for name, row in rows.items():
-            if len(row) != len(truth):
-                raise InputError(f"{name} has {len(row)} values but there are {len(truth)} targets", "one per instance")
-        if not rows:
-            raise InputError("no models", "two models or more")
-        return cls(np.stack(list(rows.values())), truth, tuple(rows), **more)
+from polyculture.values import Values
 
 
 def audit_values(

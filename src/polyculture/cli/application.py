@@ -5,17 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from polyculture import __version__
 from polyculture.errors import PolycultureError, TrainingError
 
 INTERRUPTED = 130
+VERBS = ("run", "design", "levers", "breed", "audit", "compare", "scaling", "read", "report", "select")
+"""The commands as the help lists them: what makes models, what is said of answers, what is kept of them."""
+
+
+class InOrder(TyperGroup):
+    """Commands in the order of `VERBS`, whichever module brings them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=VERBS.index)
+
 
 app = typer.Typer(
     name="polyculture",
+    cls=InOrder,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -72,15 +84,19 @@ def polyculture(
 
     Give it a table of what each model answered, or let it train a population of its own, and it tells how many
     independent models they fail like, which of them err together, and which instances all of them get wrong. run and
-    audit end in one self-contained HTML page.
+    audit end in one self-contained HTML page; so do levers, breed and select.
 
     \b
     Train 36 models on handwritten digits and audit them (about a minute):
-      polyculture run
+      polyculture run digits
     \b
-    Audit a table of your own: one row per instance, a label column, one column per model:
+    Or audit a table of your own: a row per instance, a column per model:
       polyculture audit predictions.csv
     \b
-    Only some of its columns, a label of another name, what the models are made of beside it:
-      polyculture audit answers.parquet --label gold --models 'gpt-*' --models 'llama*' --factors models.csv
+    Keep the few that cover for each other, certified on other instances:
+      polyculture select polyculture-run/predictions
+    \b
+    Models that are more apart: what one change does, and what to train next:
+      polyculture levers digits --levers dropout
+      polyculture breed digits
     """

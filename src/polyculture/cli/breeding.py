@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from polyculture.training import Problem
 
 
-@app.command()
+@app.command(short_help="Train what the models so far lack, while that still gains.")
 def breed(
     problem: What = None,
     label: Target = "",
@@ -60,7 +60,13 @@ def breed(
     """
     from polyculture import selection, training
     from polyculture.selection import breeding
+    from polyculture.training.engines import check_engine
+    from polyculture.training.extra import need
 
+    check_engine("auto", workers)
+    need("optuna", extra="search")
+    terms = breeding.Breeding(budget, first, generation, worthwhile=worthwhile, seed=seed)
+    named = table_of(axes, "axes") if axes else None
     chosen = training.load_problem(
         problem or ["digits"],
         seed,
@@ -74,8 +80,7 @@ def breed(
     )
     if chosen.task == "regression":
         raise InputError(f"breeding for {chosen.name}, whose labels are numbers", "classes")
-    terms = breeding.Breeding(budget, first, generation, worthwhile=worthwhile, seed=seed)
-    levels = table_of(axes, "axes") if axes else training.breeding_axes(chosen)
+    levels = named or training.breeding_axes(chosen)
     make_folder(out)
     hush_the_pool()
     with progress_bars() as step:

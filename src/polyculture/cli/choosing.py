@@ -29,6 +29,7 @@ from .options import (
     Unify,
 )
 from .showing import AUDIT, PAGE, make_folder, show_chapter
+from .valuing import Wanted, choose_values, holds_numbers, refuse
 
 if TYPE_CHECKING:
     from polyculture.results import Portfolio
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 PORTFOLIO = "portfolio.json"
 
 
-@app.command()
+@app.command(short_help="Keep the few models that cover for each other, certified.")
 def select(
     paths: Paths,
     members: Annotated[
@@ -64,6 +65,9 @@ def select(
     group: Group = None,
     factors: Factors = None,
     correct: Correct = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="Columns hold predicted numbers; of a folder that run left that is known.")
+    ] = False,
     metric: Metric = None,
     filter: Filter = None,
     normalize: Normalize = "exact",
@@ -81,9 +85,23 @@ def select(
     \b
     Weighted as it suits the log-loss, from the folder that run leaves:
       polyculture select polyculture-run/predictions
+    \b
+    Numbers, averaged with the weights of least squared error, from the folder that run leaves:
+      polyculture select polyculture-run
     """
     from polyculture import auditing, reading, selection
 
+    terms = selection.Terms(
+        method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
+    )
+    if values or holds_numbers(paths):
+        of_answers = {"--correct": correct, "--metric": metric, "--filter": filter, "--unify": unify}
+        refuse(of_answers | {"--normalize": normalize != "exact", "--skip-bad": skip_bad})
+        known = {"label": label, "instance": instance, "models": models, "factors": factors}
+        wanted = Wanted(members, goal, rule, certify_on)
+        make_folder(out)
+        _show(*choose_values(paths, wanted, known, terms), out, json, _again(out))
+        return 0
     rules = reading.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
     columns = list(dict.fromkeys([*([cluster] if cluster else []), *(group or [])]))
     named: dict[str, Any] = {"label": label, "instance": instance, "models": models, "groups": columns}
@@ -91,9 +109,6 @@ def select(
     aligned = reading.align(paths, **named)
     judges = reading.align([certify_on], **named).predictions if certify_on else None
     make_folder(out)
-    terms = selection.Terms(
-        method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
-    )
     found = selection.select(aligned.predictions, members, goal=goal, rule=rule, certify_on=judges, terms=terms)
     options = auditing.Options(clusters=cluster or "", groups=tuple(group or ()), seed=seed)
     whole = auditing.audit(aligned.predictions, source=", ".join(paths), options=options)
@@ -118,6 +133,10 @@ def _show(found: Portfolio, whole: Any, out: Path, json: bool, following: str) -
     else:
         show_chapter(chapter, "members", "gains")
     print(f"page  {out / PAGE}\nnext  {following}", file=sys.stderr if json else sys.stdout)
+
+
+def _again(out: Path) -> str:
+    return f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
 
 
 def _kept(paths: list[str], found: Portfolio) -> str:

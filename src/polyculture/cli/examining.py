@@ -40,7 +40,7 @@ from .options import (
 from .showing import AUDIT, PAGE, make_folder, read_audit, show, show_chapter
 
 
-@app.command()
+@app.command(short_help="Audit tables or logs of answers, and write the page.")
 def audit(
     paths: Paths,
     label: Label = None,
@@ -144,7 +144,7 @@ def _judgements(path: Path) -> dict[str, float]:
     return found
 
 
-@app.command()
+@app.command(short_help="Turn tables or logs into a Predictions folder.")
 def read(
     paths: Paths,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the predictions; audit and others take it.")],
@@ -177,7 +177,7 @@ def read(
     return 0
 
 
-@app.command()
+@app.command(short_help="Tell which of two sets of models is more alike.")
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="Table, log or folder.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The same instances, other models or a later date.")],
@@ -207,7 +207,7 @@ def compare(
     return 0
 
 
-@app.command()
+@app.command(short_help="Tell whether ability and alikeness change with scale.")
 def scaling(
     paths: Paths,
     scale: Annotated[
@@ -237,7 +237,7 @@ def scaling(
     return 0
 
 
-@app.command()
+@app.command(short_help="Write the page of a stored audit again.")
 def report(
     file: Annotated[Path, typer.Argument(metavar="AUDIT", help="An audit.json, or the folder it lies in.")],
     out: Annotated[

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 from .showing import PREDICTIONS, Progress
 
 if TYPE_CHECKING:
-    from polyculture.auditing import Values
     from polyculture.dataset import Dataset, Split
     from polyculture.population import Population
     from polyculture.predictions import Predictions
     from polyculture.results import Audit
     from polyculture.training import Problem
+    from polyculture.values import Values
 
 AS_THEY_ARE = "as they are"
-VALUES = "values.csv"
+VALUES = "values"
 
 
 def judge(population: Population, problem: Problem, seed: int, out: Path, progress: Progress) -> Audit:
     """The audit of these models on this problem.
 
-    Answers to the test set are kept in `out`: a Predictions folder; of regression ``values.csv``, one row per
-    instance with its target and every model's number.
+    Answers to the test set are kept in `out`: a Predictions folder. Of regression the numbers for the selection and
+    the test instances and for the shifted tests: a folder of values.
     """
     about = f"{problem.name}: {len(population)} models trained here"
     audit = _of_numbers if problem.task == "regression" else _of_answers
@@ -34,9 +34,9 @@ def judge(population: Population, problem: Problem, seed: int, out: Path, progre
 
 
 def following(population: Population, problem: Problem, out: Path) -> str:
-    """The command that goes on from what is kept: an audit of the architecture with most models, or the page again."""
+    """The command that goes on from what is kept: an audit of the architecture with most models, or a choice."""
     if problem.task == "regression":
-        return f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
+        return f"polyculture select {shlex.quote(str(out))}"
     architectures = population.factors["architecture"]
     name = architectures.mode()[0]
     models = f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
@@ -72,7 +72,7 @@ def _of_answers(
 def _of_numbers(
     population: Population, problem: Problem, seed: int, out: Path, progress: Progress, about: str
 ) -> Audit:
-    from polyculture import auditing, training
+    from polyculture import auditing, reading, training
 
     def asked(dataset: Dataset, elsewhere: bool) -> Values:  # noqa: ARG001
         predicted = training.estimate(population, dataset)
@@ -86,7 +86,9 @@ def _of_numbers(
 
     values = _on_all(problem.split, asked, progress)
     here = values.pop(AS_THEY_ARE)
-    _keep(here, problem.split.test, out / VALUES)
+    others = {name: there for name, there in values.items() if name not in ("train", "selection")}
+    kept = reading.ValueSets(here, values["selection"], others, problem.cluster, problem.groups)
+    reading.write_values(kept, out / VALUES)
     options = auditing.Options(clusters=problem.cluster, groups=problem.groups, designed=True, seed=seed)
     return auditing.audit_values(here, source=about, shifted=values, options=options)
 
@@ -104,10 +106,3 @@ def _on_all(split: Split, asked: Callable[[Dataset, bool], Any], progress: Progr
         answers[name] = asked(where[name], name != AS_THEY_ARE)
     progress(len(tests), len(tests), "")
     return answers
-
-
-def _keep(values: Values, test: Dataset, path: Path) -> None:
-    import pandas as pd
-
-    table = pd.DataFrame({"target": values.targets, **dict(zip(values.models, values.predicted, strict=True))})
-    table.set_axis(test.instances.index, axis="index").to_csv(path, index_label="instance")

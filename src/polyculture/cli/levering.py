@@ -45,7 +45,7 @@ SHOWN = {
 """Columns in the terminal; the page and the file have all."""
 
 
-@app.command()
+@app.command(short_help="Change one thing at a time: what it brings, what it costs.")
 def levers(
     problem: What = None,
     label: Target = "",
@@ -82,8 +82,12 @@ def levers(
     """
     from polyculture import training
     from polyculture.training import effects
+    from polyculture.training.engines import check_engine
     from polyculture.training.levers import PLAIN, REGULARIZERS, plain_recipe, pull
 
+    check_engine("auto", workers)
+    if replicates < effects.FEWEST:
+        raise InputError(f"{replicates} replicates", f"{effects.FEWEST} or more", "name more with --replicates")
     source = training.Source(
         label=label,
         positive=positive,
@@ -96,8 +100,6 @@ def levers(
     chosen = training.load_problem(problem or ["digits"], seed, source)
     if chosen.task == "regression":
         raise InputError(f"levers for {chosen.name}, whose labels are numbers", "classes")
-    if replicates < effects.FEWEST:
-        raise InputError(f"{replicates} replicates", f"{effects.FEWEST} or more", "name more with --replicates")
     train = chosen.split.train
     plan = pull(lever or REGULARIZERS, plain_recipe(architecture, train, optimizer, epochs), train)
     recipes = plan.replicates(replicates, seed)

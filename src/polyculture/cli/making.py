@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from polyculture.recipe import Recipe
 
 
-@app.command()
+@app.command(short_help="Train a population, audit it, and write the page.")
 def run(
     problem: What = None,
     label: Target = "",
@@ -57,7 +57,7 @@ def run(
     horizon: Horizon = 1,
     out: Out = Path("polyculture-run"),
     models: Annotated[int, typer.Option(metavar="N", help="How many models to train.")] = 36,
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the split, the design and the models.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of the split, the design and the models.")] = 0,
     recipes: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Train these: [[recipe]] tables, or all of [axes].")
     ] = None,
@@ -86,7 +86,11 @@ def run(
     same command goes on from there.
     """
     from polyculture import training
+    from polyculture.training.engines import check_engine
+    from polyculture.training.fit import check
 
+    check_engine(engine, workers, seconds)
+    named = _recipes(recipes) if recipes else None
     source = training.Source(
         kind=kind,
         label=label,
@@ -105,7 +109,8 @@ def run(
         horizon=horizon,
     )
     chosen = training.load_problem(problem or ["digits"], seed, source)
-    wanted = _recipes(recipes) if recipes else training.default_design(chosen, models=models, seed=seed)
+    wanted = named or training.default_design(chosen, models=models, seed=seed)
+    check(wanted, chosen.split.train)
     make_folder(out)
     hush_the_pool()
     if not json:
@@ -120,7 +125,7 @@ def run(
     return 1 if population.failed else 0
 
 
-@app.command()
+@app.command(short_help="Say what models can tell apart before training them.")
 def design(
     axes: Annotated[
         Path | None,

@@ -48,4 +48,4 @@ Stream = Annotated[
     bool, typer.Option("--stream", help="Larger than memory: one Parquet file or a folder of them, part by part.")
 ]
 Engine = Annotated[str, typer.Option(metavar="ENGINE", help="With --stream: local, or ray for a cluster.")]
-Seed = Annotated[int, typer.Option(metavar="S", help="Seed of whatever is drawn by chance.")]
+Seed = Annotated[int, typer.Option(metavar="S", min=0, help="Seed of whatever is drawn by chance.")]

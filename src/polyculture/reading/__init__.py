@@ -9,5 +9,22 @@ from .folder import write
 from .normalizing import NORMALIZERS
 from .rules import NAME_RULES, Rules
 from .shards import read_shards
+from .values import ValueSets, read_value_sets, read_values, values_folder, write_values
 
-__all__ = ["NAME_RULES", "NORMALIZERS", "Aligned", "Alignment", "Rules", "align", "ask", "read", "read_shards", "write"]
+__all__ = [
+    "NAME_RULES",
+    "NORMALIZERS",
+    "Aligned",
+    "Alignment",
+    "Rules",
+    "ValueSets",
+    "align",
+    "ask",
+    "read",
+    "read_shards",
+    "read_value_sets",
+    "read_values",
+    "values_folder",
+    "write",
+    "write_values",
+]

@@ -95,7 +95,7 @@ def write(predictions: Predictions, folder: str | Path) -> Path:
             raise FileError(
                 f"{folder} holds other files, such as {min(foreign)!r}", "a new folder, or Predictions to replace"
             )
-        with _replacing(folder) as fresh:
+        with replacing(folder) as fresh:
             pq.write_table(table, fresh / ANSWERS, compression="zstd")
             predictions.models.to_csv(fresh / MODELS, index_label="model")
             if predictions.probabilities is not None:
@@ -180,7 +180,7 @@ def _plain(column: pd.Series[Any]) -> pa.Array:
 
 
 @contextlib.contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` when all went well, and vanishes when it did not."""
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     old = fresh.with_suffix(".old")

@@ -6,14 +6,14 @@ A chapter that is not listed here is shown without figures, so a new one needs n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from polyculture.reporting.choosing import breeding, portfolio
 from polyculture.reporting.composing import ensembles, scaling
 from polyculture.reporting.confusing import classes
 from polyculture.reporting.drawing import Spec
 from polyculture.reporting.failing import groups, queue, together
-from polyculture.reporting.naming import COLUMNS, number_table
+from polyculture.reporting.naming import COLUMNS, TABLES, number_table, title_of
 from polyculture.reporting.performing import calibration, generalization
 from polyculture.reporting.pulling import levers
 from polyculture.reporting.resembling import attribution, beyond, multiplicity
@@ -40,6 +40,8 @@ CHAPTERS: dict[str, Callable[[Chapter], dict[str, Spec]]] = {
 
 MOST_ROWS = 40
 """Rows of a chapter's table on the page; the whole is in the JSON and in ``chapter.tables``."""
+MOST_EFFECTS = 400
+"""Rows of what levers change: all that the figures show, for 40 levers and more."""
 
 _SHARES = ("accuracy", "all_wrong", "share", "share_low", "share_high")
 
@@ -81,19 +83,22 @@ def left_out(audit: Audit) -> list[Chapter]:
 def _view(chapter: Chapter, drawn: dict[str, Spec]) -> View:
     return View(
         chapter,
-        chapter.name.replace("_", " ").capitalize(),
+        title_of(chapter.name),
         tuple(key for key in drawn if key.startswith(f"{chapter.name}_") and chapter.name in CHAPTERS),
         number_table(chapter) if chapter.numbers else None,
-        tuple((name.replace("_", " ").capitalize(), _shown(chapter, name)) for name in chapter.tables),
+        tuple((title_of(name), _shown(chapter, name)) for name in chapter.tables),
     )
 
 
 def _shown(chapter: Chapter, name: str) -> Table:
-    """A table as text: the first rows of a queue, the first and the last of any other."""
+    """A table as text: the first rows of a queue, all that levers change, the first and the last of any other."""
     frame = chapter.tables[name]
     whole = f"audit.chapter({chapter.name!r}).tables[{name!r}]"
     if chapter.name == "queue" and name == "queue" and len(frame) > 30:
         first = table(frame.head(30), shares=_SHARES, headings=COLUMNS)
         remark = f"The first 30 of {len(frame):,} rows; the whole is {whole}, or polyculture audit --json."
         return Table(first.headings, first.numeric, first.rows, remark)
-    return table(frame, whole, shares=_SHARES, headings=COLUMNS, most=MOST_ROWS)
+    most = MOST_EFFECTS if (chapter.name, name) == ("levers", "effects") else MOST_ROWS
+    shown = table(frame, whole, shares=_SHARES, headings=COLUMNS, most=most)
+    told = TABLES.get(f"{chapter.name}.{name}", "")
+    return replace(shown, remark=f"{told} {shown.remark}".strip())

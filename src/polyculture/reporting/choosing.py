@@ -9,14 +9,18 @@ from polyculture.reporting.drawing import Spec, figure, layer, numbers, records,
 from polyculture.reporting.look import BLUE, GREY, ORANGE
 from polyculture.results import Chapter
 
-LOSSES = {"log_loss": ("gain in log loss (nats)", ".4~f"), "error": ("gain in error", ".2~%")}
+LOSSES = {
+    "log_loss": ("gain in log loss (nats)", ".4~f"),
+    "error": ("gain in error", ".2~%"),
+    "squared_error": ("gain in mean squared error", ".3~g"),
+}
 MOST_MEMBERS = 40
 
 
 def portfolio(chapter: Chapter) -> dict[str, Spec]:
-    """Gains over the rivals, the sets that were compared, and what the portfolio would lose without each member."""
+    """Gains over the rivals, the sets that were compared, what it would lose without each member, gains elsewhere."""
     drawn = {f"gains_{loss}": _gains(chapter, loss) for loss in LOSSES}
-    drawn |= {"front": _front(chapter), "members": _members(chapter)}
+    drawn |= {"front": _front(chapter), "members": _members(chapter), "shifts": _shifts(chapter)}
     return {key: spec for key, spec in drawn.items() if spec}
 
 
@@ -50,7 +54,7 @@ def _front(chapter: Chapter) -> Spec:
         | {"kind": "chosen" if row["chosen"] else "efficient" if row["efficient"] else "beaten"}
         for row in records(table.sort_values("chosen", kind="stable"))
     ]
-    tip = tooltip(("members", "members", ""), ("size", "size", "d"), ("quality", "goal", ".4~f"))
+    tip = tooltip(("members", "members", ""), ("size", "size", "d"), ("quality", "goal", ".4~g"))
     tip += tooltip(("n_eff", "n_eff", ".2f"), ("kind", "", ""))
     colour: dict[str, Any] = {"field": "kind", "type": "nominal", "sort": ["chosen", "efficient", "beaten"]}
     colour |= {"scale": {"domain": ["chosen", "efficient", "beaten"], "range": [ORANGE, BLUE, GREY]}, "title": None}
@@ -79,12 +83,35 @@ def _members(chapter: Chapter) -> Spec:
         | {"strong": row["low"] > 0, "weight": row["weight"], "shapley": row["shapley"]}
         for place, row in enumerate(records(table))
     ]
-    tip = tooltip(("member", "member", ""), ("value", "loss without it", ".4~f"), ("low", "low", ".4~f"))
-    tip += tooltip(("high", "high", ".4~f"), ("weight", "weight", ".3f"), ("shapley", "Shapley value", ".4~f"))
+    tip = tooltip(("member", "member", ""), ("value", "rise of the loss", ".3~g"), ("low", "low", ".3~g"))
+    tip += tooltip(("high", "high", ".3~g"), ("weight", "weight", ".3f"), ("shapley", "Shapley value", ".3~g"))
     lines = Rows(list(table["member"]), step=24, limit=260)
-    x = axis("rise of the loss without it", ".3~f", zero=True)
+    x = axis("rise of the loss without it", ".3~g", zero=True)
     caption = "Paired on the certification instances. Bar: 95 % interval; orange: it is missed."
     return lines.figure("What each member adds", rows, [at_zero(x), *estimates(lines, x, tip)], caption=caption)
+
+
+def _shifts(chapter: Chapter) -> Spec:
+    """Gains over the best single model on shifted test sets, where they were compared (predicted numbers)."""
+    table = rows_of(chapter, "shifts", "shift", "gain_over_best", "gain_low", "gain_high")
+    table = numbers(table, "gain_over_best", "gain_low", "gain_high")
+    if not len(table):
+        return {}
+    title, form = LOSSES["squared_error"]
+    rows = [
+        {"place": place, "shift": row["shift"], "value": row["gain_over_best"], "strong": row["gain_low"] > 0}
+        | {"low": row["gain_low"], "high": row["gain_high"]}
+        for place, row in enumerate(records(table))
+    ]
+    tip = tooltip(("shift", "on", ""), ("value", title, form), ("low", "low", form), ("high", "high", form))
+    lines = Rows(list(table["shift"]), step=20, limit=260)
+    x = axis(title, form, zero=True)
+    caption = (
+        "Against the best single model, on shifted test sets that had no part in the choice. Bars: intervals that hold "
+        "together, at 95 %; orange: more than chance."
+    )
+    layers = [at_zero(x), *estimates(lines, x, tip)]
+    return lines.figure("What it gains elsewhere", rows, layers, caption=caption)
 
 
 def breeding(chapter: Chapter) -> dict[str, Spec]:
@@ -98,9 +125,12 @@ def breeding(chapter: Chapter) -> dict[str, Spec]:
         | {"strong": row["low"] > 0}
         for place, (name, row) in enumerate(zip(names, records(table), strict=True))
     ]
-    tip = tooltip(("generation", "", ""), ("value", "gain", ".4~f"), ("low", "low", ".4~f"), ("high", "high", ".4~f"))
+    tip = tooltip(("generation", "", ""), ("value", "gain", ".3~g"), ("low", "low", ".3~g"), ("high", "high", ".3~g"))
     lines = Rows(names, step=26, limit=260)
-    x = axis("fall of the log loss (nats)", ".3~f", zero=True)
-    caption = "On instances that had no part in the weights. Bar: 95 % interval; orange: more than chance."
+    x = axis("fall of the log loss (nats)", ".3~g", zero=True)
+    caption = (
+        "What each generation took off the log loss of the best mixture of all models so far, on instances that had no "
+        "part in its weights. Bar: 95 % interval; orange: more than chance."
+    )
     layers = [at_zero(x), *estimates(lines, x, tip)]
     return {"gains": lines.figure("What each generation gained", rows, layers, caption=caption)}

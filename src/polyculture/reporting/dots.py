@@ -55,7 +55,7 @@ class Rows:
 
 def axis(title: str, form: str, **scale: Any) -> Spec:
     """The axis of the estimates."""
-    given = {"zero": False, "nice": True} | scale
+    given = {"zero": False, "nice": True, "padding": 8} | scale  # so that no dot or end of a bar is cut at an edge
     return {"type": "quantitative", "scale": given, "axis": {"title": title, "format": form, "tickCount": 5}}
 
 

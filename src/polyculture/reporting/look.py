@@ -63,6 +63,7 @@ CONFIG: dict[str, Any] = {
         "titleFontWeight": "normal",
         "titlePadding": 8,
         "labelPadding": 4,
+        "labelSeparation": 4,
     },
     "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": 600, "titleColor": MUTED},
     "legend": {

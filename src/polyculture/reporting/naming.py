@@ -42,6 +42,8 @@ NUMBERS = {
     "portfolio.error": "error of the portfolio",
     "portfolio.log_loss": "log loss of the portfolio",
     "portfolio.calibration": "calibration error of the portfolio, without what chance adds",
+    "portfolio.squared_error": "mean squared error of the portfolio",
+    "r_squared": "R², share of the truth's variance that is predicted",
     "portfolio.n_eff": "n_eff of its members",
     "portfolio.all_wrong": "instances that all members fail",
     "worst_group": "largest error over groups",
@@ -58,6 +60,23 @@ COLUMNS = {
     key: HEADINGS[key] for key in ("model_a", "model_b", "n", "rho", "kappa", "all_wrong") if key in HEADINGS
 } | {"fpr": "false positive rate", "tpr": "true positive rate", "ece": "ECE", "cramers_v": "Cramér's V"}
 """What the columns of the chapters' tables are called."""
+
+TABLES = {
+    "levers.effects": "A row per lever and number. Plain and pulled: the number without and with the lever; change: "
+    "their difference, of n_eff and costs their ratio; q: p adjusted over levers, which costs do not have.",
+    "levers.standings": "The replicates of each recipe: mean accuracy, and as how many independent models they fail "
+    "(n_eff with its limits, ρ their mean error correlation).",
+    "breeding.history": "Loss: of the best mixture of all models so far; gain: what the generation took off it. "
+    "Elites: new models that are children of elites; advised: new models proposed by a model of past gains.",
+    "breeding.elites": "Instances that are failed alike form numbered groups. Fails: the group that a model fails most "
+    "beyond the others; covers: the one it fails least. Of all models with the same two, the elite has the least loss.",
+}
+"""How to read a table, by ``chapter.table``."""
+
+
+def title_of(name: str) -> str:
+    """The name of a chapter or table as a title."""
+    return name.upper() if name in ("roc", "auc") else name.replace("_", " ").capitalize()
 
 
 def number_name(chapter: str, name: str) -> str:

@@ -187,7 +187,7 @@ def _shares(chapter: Chapter) -> dict[str, Spec]:
         said=[_percent(*row) for row in zip(table["share"], low, high, strict=True)],
         short=[_percent(share, math.nan, math.nan) for share in table["share"]],
     )
-    lines = Rows([str(factor) for factor in table["factor"]], step=28)
+    lines = Rows([str(factor) for factor in table["factor"]], step=28, limit=260)
     far = float(np.nanmax(table[["to", "high"]].to_numpy(float)))
     x = axis("share of ρ, end to end", "~%", domain=[_lowest(table), 1.4 * far], nice=False)
     x["axis"] |= {"values": [tick for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= far + 0.1]}

@@ -16,6 +16,7 @@ from .encoding import from_json, to_json
 
 FEWEST_NAMED = 6
 """Sentences name so many members; of larger portfolios the first ones."""
+NO_NUMBER = "the truth is no number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,10 @@ class Certificate:
     n : instances certified on.
     error_gain_over_top, log_loss_gain_over_top : against as many of the best single models as it has members, combined
         by the same rule.
+    squared_error : mean squared error where the truth is a number; what speaks of right and wrong is then undefined,
+        n_eff is of the members' residuals, and groups and shifts tell squared errors.
+    r_squared : share of the truth's variance that is predicted; below 0 where the mean of the truth would be better.
+    squared_error_gain_over_best, squared_error_gain_over_all, squared_error_gain_over_top : against the same rivals.
     """
 
     error: Interval
@@ -63,6 +68,11 @@ class Certificate:
     n: int
     error_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009 (an Interval is frozen)
     log_loss_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009
+    squared_error: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
+    r_squared: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
+    squared_error_gain_over_best: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
+    squared_error_gain_over_all: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
+    squared_error_gain_over_top: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
 
     def frame(self) -> pd.DataFrame:
         """One row per number: estimate, limits, level, n, method, reason."""
@@ -79,7 +89,7 @@ class Portfolio:
     ----------
     members : ids of the kept models, heaviest first; where votes tie, the answer of the first of them counts.
     weights : of the members, in their order; they sum to 1 unless the rule is ``"stacking"``.
-    rule : how members are combined, a name in `polyculture.selection.COMBINE`.
+    rule : how members are combined, a name in `polyculture.selection.COMBINE`; of numbers ``"average"`` or ``"mean"``.
     goal : what was asked for, in words.
     method : how it was searched for.
     exact : whether every set (or the global optimum of the weights) was looked at.
@@ -88,14 +98,15 @@ class Portfolio:
         better where it was chosen than it is.
     nested : the same within the selection instances: loss of each under the whole choice made without its fold, less
         its loss under the choice made with it.
-    loss : which loss the two are about, ``"log_loss"`` or ``"error"``.
+    loss : which loss the two are about, ``"log_loss"`` or ``"error"``; ``"squared_error"`` where the truth is a number.
     front : sets that were compared, one row each: size, members, quality (the goal's value where it was chosen; lower
         is better), certified (the loss on the certification instances), n_eff, cost, efficient (no other set is
         better in one of quality, n_eff and cost and as good in the others), chosen.
     contributions : one row per member, on the certification instances: member, weight, alone (its own loss),
         leave_one_out with low and high (how much worse the portfolio is without it), shapley (its part of what the
         portfolio gains over knowing nothing).
-    candidates : one row per model: model, error, log_loss (both on the selection instances), weight, kept, reason.
+    candidates : one row per model: model, error, log_loss (both on the selection instances; squared_error where the
+        truth is a number), weight, kept, reason.
     chosen_on, certified_on : numbers of instances.
     classes : what the columns of the combined probabilities stand for.
     bias : of each class, for the rule ``"stacking"``; empty else.
@@ -132,13 +143,20 @@ class Portfolio:
     def sentence(self) -> str:
         """Who is kept, what that is worth against the best single model, and how alike they still fail."""
         c = self.certificate
-        gain = c.log_loss_gain_over_best if self.loss == "log_loss" else c.error_gain_over_best
+        gain: Interval = getattr(c, f"{self.loss}_gain_over_best")
         certified = self.facts.get("certified", f"on {self.certified_on:,} others")
+        who = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
+        if self.loss == "squared_error":
+            quality = f"mean squared error {c.squared_error.format('.4g')}, R² {c.r_squared.format('.3f')}"
+            alike = f" Residuals of its members vary like those of {c.n_eff.format('.2f')} independent models."
+            alike = alike if c.n_eff.defined else ""
+        else:
+            quality = f"error {c.error.format('.2%')}"
+            alike = f" Its members fail like {c.n_eff.format('.2f')} independent models and all fail on "
+            alike += f"{c.all_wrong.format('.2%')}."
         return (
-            f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}: error "
-            f"{c.error.format('.2%')}; {_compared(gain, c.best, self.loss)}. Its members fail like "
-            f"{c.n_eff.format('.2f')} independent models and all fail on {c.all_wrong.format('.2%')}. Chosen on "
-            f"{self.chosen_on:,} instances, certified {certified}."
+            f"{who}: {quality}; {_compared(gain, c.best, self.loss)}.{alike} Chosen on {self.chosen_on:,} instances, "
+            f"certified {certified}."
         )
 
     def frame(self) -> pd.DataFrame:
@@ -162,7 +180,7 @@ def _named(members: tuple[str, ...]) -> str:
 
 def _compared(gain: Interval, best: str, loss: str) -> str:
     """The gain over the best single model in words; no verdict where the interval reaches 0."""
-    spec, what = (".2%", "error") if loss == "error" else (".4f", "log-loss")
+    spec, what = {"error": (".2%", "error"), "log_loss": (".4f", "log-loss")}.get(loss, (".4g", "squared-error"))
     if not gain.defined:
         return f"its gain over the best single model ({best}) is undefined ({gain.reason})"
     said = f"{what} gain over the best single model ({best}) {gain.format(spec)}"

@@ -2,7 +2,7 @@
 
 selecting (the verb) · choosing (floor, search, weights) · goals · search · weights · combining · blending (rules) ·
 certificate · contributions · fronts · telling (as a chapter) · breeding (train more) · panels and judges (votes) ·
-abstaining · splitting · exam · nearby · estimators (scikit-learn; loaded on first use)
+abstaining · splitting · questions and exam · nearby · averaging · regression (numbers) · estimators (scikit-learn)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .choosing import SEARCH
 from .goals import QUANTITIES, Goal
 from .judges import panel_sizes
 from .panels import Panel, co_failure, panel
+from .regression import combine_values, select_values
 from .selecting import Terms, combine, select
 from .telling import chapter
 from .weights import Mixture, mixture_weights
@@ -41,6 +42,7 @@ __all__ = [
     "chapter",
     "co_failure",
     "combine",
+    "combine_values",
     "conformal",
     "mixture_weights",
     "panel",
@@ -48,6 +50,7 @@ __all__ = [
     "refer",
     "risk_coverage",
     "select",
+    "select_values",
 ]
 
 

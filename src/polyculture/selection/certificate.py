@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from polyculture.stats import (
     Interval,
     ceiling,
     design_effect,
+    independent_difference,
     influence_interval,
     jeffreys,
     n_eff_bootstrap,
@@ -24,11 +26,15 @@ from polyculture.stats import (
 )
 
 from .blending import Blend
-from .exam import SMALLEST_GROUP, Exam
+from .exam import Exam
 from .goals import Trial
+from .questions import SMALLEST_GROUP, Questions
+from .splitting import Sides
 
 NO_PROBABILITIES = "there are no probabilities"
 NO_COMPLETE_INSTANCE = "no instance was answered by every member"
+NO_GROUP = f"no group of {SMALLEST_GROUP} instances or more was named"
+NO_SHIFT = "no shifted test set was given"
 BOOTSTRAP_BELOW = 100
 """Informative instances below which the influence function gives intervals that are too narrow."""
 GROUPS = ["column", "group", "n", "error", "low", "high"]
@@ -61,8 +67,8 @@ def certify(blend: Blend, rivals: Rivals, exam: Exam, level: float = 0.95, seed:
     """
     trial = Trial(blend, exam)
     others = [Trial(rival, exam).outcome for rival in (rivals.best, rivals.everyone, rivals.top)]
-    in_error = [_difference(other.wrong, trial.outcome.wrong, exam, level) for other in others]
-    in_log_loss = [_difference(other.log_loss, trial.outcome.log_loss, exam, level) for other in others]
+    in_error = [paired(other.wrong, trial.outcome.wrong, exam, level) for other in others]
+    in_log_loss = [paired(other.log_loss, trial.outcome.log_loss, exam, level) for other in others]
     groups = pd.DataFrame(_groups(trial, level), columns=GROUPS)
     shifts = pd.DataFrame(_shifts(trial, level), columns=SHIFTS)
     hit: Bool[np.ndarray, " a"] = np.asarray(trial.wrong[:, trial.complete].all(axis=0))
@@ -77,8 +83,8 @@ def certify(blend: Blend, rivals: Rivals, exam: Exam, level: float = 0.95, seed:
         n_eff=_n_eff(trial, level, seed),
         all_wrong=_all_wrong(hit, trial, level),
         ceiling=_ceiling(hit, trial, level),
-        worst_group=_worst(groups, f"no group of {SMALLEST_GROUP} instances or more was named", level),
-        worst_shift=_worst(shifts, "no shifted test set was given", level),
+        worst_group=worst(groups, NO_GROUP, level),
+        worst_shift=worst(shifts, NO_SHIFT, level),
         best=exam.predictions.model_ids[int(rivals.best.rows[0])],
         groups=groups,
         shifts=shifts,
@@ -88,7 +94,7 @@ def certify(blend: Blend, rivals: Rivals, exam: Exam, level: float = 0.95, seed:
     )
 
 
-def mean(values: Float[np.ndarray, " n"] | None, exam: Exam, level: float = 0.95) -> Interval:
+def mean(values: Float[np.ndarray, " n"] | None, exam: Questions, level: float = 0.95) -> Interval:
     """Mean of a number per instance, with a cluster-aware t interval; nan values are left out."""
     if values is None:
         return Interval.undefined(NO_PROBABILITIES, exam.n)
@@ -120,8 +126,17 @@ def share(
     return Interval(float(values.mean()), low, high, level, len(values), found.method)
 
 
-def _difference(
-    theirs: Float[np.ndarray, " n"] | None, mine: Float[np.ndarray, " n"] | None, exam: Exam, level: float
+def more_than(
+    there: Float[np.ndarray, " n1"], here: Float[np.ndarray, " n2"], sides: Sides[Any], level: float = 0.95
+) -> Interval:
+    """Mean loss where a portfolio was certified less mean loss where it was chosen; nan values are left out."""
+    means = (float(np.nanmean(there)), float(np.nanmean(here)))
+    clusters = (sides.certified_on.cluster_codes, sides.chosen_on.cluster_codes)
+    return independent_difference(means, (there - means[0], here - means[1]), clusters, level)
+
+
+def paired(
+    theirs: Float[np.ndarray, " n"] | None, mine: Float[np.ndarray, " n"] | None, exam: Questions, level: float
 ) -> Interval:
     """Mean loss of a rival less mean loss of the portfolio, paired by instance: what hits both cancels."""
     if theirs is None or mine is None:
@@ -207,11 +222,11 @@ def _shifts(trial: Trial, level: float) -> list[dict[str, object]]:
     return rows
 
 
-def _worst(table: pd.DataFrame, none: str, level: float) -> Interval:
-    """The largest error of several, with limits for the largest: as all limits hold at once, so do their maxima."""
-    if table.empty or table["error"].isna().all():
+def worst(table: pd.DataFrame, none: str, level: float, loss: str = "error", limits: str = "Jeffreys") -> Interval:
+    """The largest loss of several, with limits for the largest: as all limits hold at once, so do their maxima."""
+    if table.empty or table[loss].isna().all():
         return Interval.undefined(none)
-    at = int(table["error"].to_numpy().argmax())
+    at = int(table[loss].to_numpy().argmax())
     low, high = float(table["low"].max()), float(table["high"].max())
-    method = f"largest of {len(table)}, simultaneous Jeffreys limits (Bonferroni)"
-    return Interval(float(table["error"].iloc[at]), low, high, level, int(table["n"].iloc[at]), method)
+    method = f"largest of {len(table)}, simultaneous {limits} limits (Bonferroni)"
+    return Interval(float(table[loss].iloc[at]), low, high, level, int(table["n"].iloc[at]), method)

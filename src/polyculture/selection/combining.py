@@ -17,8 +17,8 @@ from .weights import SMALLEST
 MISSING = -1
 BLOCK = 8192
 """Instances turned into logarithms at a time."""
-RIDGE = 1.0
-"""Strength of the stacking prior: a standard normal one around equal weights."""
+RIDGE = 10.0
+"""Strength of the stacking prior: so many standard normal ones around equal weights."""
 COLDEST, HOTTEST = 0.05, 20.0
 
 

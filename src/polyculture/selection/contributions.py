@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Generic
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from polyculture.rng import stream
 from polyculture.stats import Interval
@@ -18,6 +19,7 @@ from .blending import Blend
 from .certificate import mean
 from .exam import Exam
 from .nearby import evenly
+from .splitting import AnyExam
 
 MOST_EXACT = 8
 """Members up to which all orders are counted; of more, orders are drawn."""
@@ -42,20 +44,51 @@ def contributions(blend: Blend, exam: Exam, loss: str, level: float = 0.95, seed
     2021.
     """
     blend = replace(blend, temperature=1.0)
-    everyone = np.arange(len(blend.rows))
-    whole = losses(blend, exam, loss)
-    shapley = _shapley(blend, exam, loss, seed)
-    rows = []
-    for at in everyone:
+
+    def alone(at: int, here: Exam) -> Float[np.ndarray, " n"]:
         single = Blend("mean" if loss == "log_loss" else "vote", blend.rows[[at]], np.ones(1))
-        alone = float(np.nanmean(losses(single, exam, loss)))
+        return losses(single, here, loss)
+
+    def together(members: Int[np.ndarray, " j"], here: Exam) -> Float[np.ndarray, " n"]:
+        return losses(blend.without(members), here, loss)
+
+    names = tuple(exam.model_ids[row] for row in blend.rows)
+    game = Game(names, blend.weights, alone, together, lambda here: _ignorance(here, loss))
+    return parts(game, exam, level, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Game(Generic[AnyExam]):
+    """What members are worth alone and in any company.
+
+    Parameters
+    ----------
+    members, weights : their ids and weights.
+    alone : losses on an exam of the member at a position by itself.
+    together : losses of the members at some positions.
+    ignorance : loss on an exam of whoever knows nothing.
+    """
+
+    members: tuple[str, ...]
+    weights: Float[np.ndarray, " k"]
+    alone: Callable[[int, AnyExam], Float[np.ndarray, " n"]]
+    together: Callable[[Int[np.ndarray, " j"], AnyExam], Float[np.ndarray, " n"]]
+    ignorance: Callable[[AnyExam], float]
+
+
+def parts(game: Game[AnyExam], exam: AnyExam, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """The table of `contributions` from any way to combine members and any loss."""
+    everyone = np.arange(len(game.members))
+    whole = game.together(everyone, exam)
+    shapley = _shapley(game, exam, seed)
+    rows = []
+    for at in everyone.tolist():
         out = Interval.undefined("one member")
         if len(everyone) > 1:
-            rest = losses(blend.without(np.delete(everyone, at)), exam, loss)
-            out = mean(rest - whole, exam, level)
-        model = exam.predictions.model_ids[int(blend.rows[at])]
-        weight = float(blend.weights[at])
-        rows.append((model, weight, alone, out.estimate, out.low, out.high, float(shapley[at])))
+            out = mean(game.together(np.delete(everyone, at), exam) - whole, exam, level)
+        own = float(np.nanmean(game.alone(at, exam)))
+        weight = float(game.weights[at])
+        rows.append((game.members[at], weight, own, out.estimate, out.low, out.high, float(shapley[at])))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -64,18 +97,18 @@ def losses(blend: Blend, exam: Exam, loss: str) -> Float[np.ndarray, " n"]:
     return blend.log_losses(exam) if loss == "log_loss" else blend.outcome(exam).wrong
 
 
-def _shapley(blend: Blend, exam: Exam, loss: str, seed: int) -> Float[np.ndarray, " k"]:
+def _shapley(game: Game[AnyExam], exam: AnyExam, seed: int) -> Float[np.ndarray, " k"]:
     fewer = evenly(exam.n, MOST_INSTANCES)
     here = exam if len(fewer) == exam.n else exam.take(fewer)
-    known: dict[tuple[int, ...], float] = {(): _ignorance(here, loss)}
+    known: dict[tuple[int, ...], float] = {(): game.ignorance(here)}
 
     def value(members: tuple[int, ...]) -> float:
         ordered = tuple(sorted(members))
         if ordered not in known:
-            known[ordered] = float(np.nanmean(losses(blend.without(np.array(ordered)), here, loss)))
+            known[ordered] = float(np.nanmean(game.together(np.array(ordered), here)))
         return -known[ordered]
 
-    k = len(blend.rows)
+    k = len(game.members)
     return _by_sets(value, k) if k <= MOST_EXACT else _by_orders(value, k, stream(seed, "Shapley orders"))
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
-from polyculture.errors import InputError, near
+from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
+from .questions import Questions
 from .weights import SMALLEST
-
-SMALLEST_GROUP = 10
-"""Groups with fewer instances are not judged."""
 
 
 @dataclass(frozen=True, eq=False)
-class Exam:
+class Exam(Questions):
     """What models are examined on.
 
     Where there are probabilities and labels, the truth is the label and the combined answer the most probable class.
@@ -40,10 +38,7 @@ class Exam:
     clusters: str = ""
 
     def __post_init__(self) -> None:
-        columns = self.predictions.instances.columns
-        for name in (*self.groups, *([self.clusters] if self.clusters else [])):
-            if name not in columns:
-                raise InputError(f"no instance column {name!r}", cure=near(name, map(str, columns)))
+        self.check_columns()
         p = self.predictions
         if self.has_probabilities and not np.isfinite(self.truth).all():
             hit = int(np.flatnonzero(~np.isfinite(self.truth).all(axis=1))[0])
@@ -64,9 +59,14 @@ class Exam:
         return self.predictions.answers is not None
 
     @property
-    def n(self) -> int:
-        """Instances."""
-        return self.predictions.shape[1]
+    def instances(self) -> pd.DataFrame:
+        """What is known of each instance."""
+        return self.predictions.instances
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """What each candidate is made of."""
+        return self.predictions.models
 
     @cached_property
     def truth(self) -> Float[np.ndarray, "m n"]:
@@ -102,27 +102,10 @@ class Exam:
         """True class of each instance, where the task has fixed classes."""
         return self.predictions.labels if self.predictions.has_fixed_classes else None
 
-    @cached_property
-    def cluster_codes(self) -> Int[np.ndarray, " n"] | None:
-        """Cluster of each instance, where a column was named."""
-        if not self.clusters:
-            return None
-        names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.clusters].to_numpy().astype(str)
-        codes: Int[np.ndarray, " n"] = np.unique(names, return_inverse=True)[1].astype(np.int64)
-        return codes
-
-    @cached_property
-    def members_of_groups(self) -> Mapping[tuple[str, str], Bool[np.ndarray, " n"]]:
-        """Where the instances of each group are, by column and group; groups of fewer than 10 are left out."""
-        found: dict[tuple[str, str], Bool[np.ndarray, " n"]] = {}
-        for column in self.groups:
-            values: pd.Series[str] = self.predictions.instances[column].astype(str)
-            for group in sorted(values.unique()):
-                here = np.asarray(values == group)
-                if here.sum() >= SMALLEST_GROUP:
-                    found[column, group] = here
-        return found
-
     def take(self, rows: Int[np.ndarray, " k"]) -> Exam:
         """The exam on these instances only; shifted companions stay whole."""
-        return Exam(self.predictions.take_instances(rows), self.shifted, self.groups, self.clusters)
+        return replace(self, predictions=self.predictions.take_instances(rows))
+
+    def beside(self, shifted: Mapping[str, Exam]) -> Exam:
+        """The same exam with other shifted companions."""
+        return replace(self, shifted=shifted)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
@@ -19,7 +22,7 @@ LARGEST = 8
 COLUMNS = ["size", "members", "quality", "keeps_bounds", "certified", "n_eff", "cost", "efficient", "chosen"]
 
 
-def front(plan: Plan, choice: Choice, sides: Sides, loss: str, cost: str = "") -> pd.DataFrame:
+def front(plan: Plan, choice: Choice, sides: Sides[Exam], loss: str, cost: str = "") -> pd.DataFrame:
     """One row per set that greedy search, least co-failure and best-of-all give at each size, and the chosen one.
 
     Columns: size, members (joined by " + "), quality (the goal's value on the selection instances; lower is better),
@@ -46,12 +49,17 @@ def front(plan: Plan, choice: Choice, sides: Sides, loss: str, cost: str = "") -
                 "chosen": set(members.tolist()) == set(choice.blend.rows.tolist()),
             }
         )
+    return compared(rows)
+
+
+def compared(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of `front` from its rows: which of the sets are efficient, in the order of size and quality."""
     table = pd.DataFrame(rows)
     table["efficient"] = search.efficient(list(zip(table["quality"], -table["n_eff"], table["cost"], strict=True)))
     return table.sort_values(["size", "quality"], kind="stable", ignore_index=True)[COLUMNS]
 
 
-def _sets(plan: Plan, choice: Choice, exam: Exam) -> list[Int[np.ndarray, " k"]]:
+def _sets(plan: Plan, choice: Choice, exam: Exam) -> list[Int[np.ndarray, " _"]]:
     """Positions of the members of every set, none twice; the chosen one first."""
     allowed = choice.allowed
     largest = min(len(allowed), max(LARGEST, plan.k or 0))
@@ -62,5 +70,10 @@ def _sets(plan: Plan, choice: Choice, exam: Exam) -> list[Int[np.ndarray, " k"]]
     if observed is None or (observed.astype(np.float32) @ observed.T).min() >= FEWEST_COMMON:
         together = co_failure(exam.wrong[allowed], observed)
         found += [allowed[list(panel(together, size).models)] for size in range(1, largest + 1)]
-    distinct = {frozenset(members.tolist()): members for members in reversed(found)}
-    return list(reversed(distinct.values()))
+    return distinct(found)
+
+
+def distinct(found: Sequence[Int[np.ndarray, " _"]]) -> list[Int[np.ndarray, " _"]]:
+    """Each set once, as it came first."""
+    by_members = {frozenset(members.tolist()): members for members in reversed(found)}
+    return list(reversed(by_members.values()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from polyculture.errors import InputError, near
 from polyculture.measures.calibration import reliability
@@ -18,6 +18,7 @@ from polyculture.stats import influence_interval
 
 from .blending import Blend, Outcome
 from .exam import Exam
+from .questions import Questions
 
 HOPELESS = 3.0
 """A model that errs so many times as often as the best is better left out of an equal vote; see `Goal`."""
@@ -174,13 +175,17 @@ class Goal:
 
     def value(self, trial: Trial) -> tuple[float, float]:
         """By how much the bounds are missed, and the weighted sum; lower is better, the first before the second."""
+        return self.weigh(lambda name: quantity(name, trial))
+
+    def weigh(self, of: Callable[[str], float]) -> tuple[float, float]:
+        """The same from a function that gives each quantity by its name."""
         missed = 0.0
         for name, (sign, bound) in self.subject_to.items():
-            found = quantity(name, trial)
+            found = of(name)
             missed += max(0.0, found - bound if sign == "<=" else bound - found)
         total = 0.0
         for name, weight in self.minimize.items():
-            total += weight * quantity(name, trial) * (-1 if name in LARGER_IS_BETTER else 1)
+            total += weight * of(name) * (-1 if name in LARGER_IS_BETTER else 1)
         return missed, total
 
 
@@ -191,15 +196,15 @@ def quantity(name: str, trial: Trial) -> float:
     return float(costs(name, trial.exam)[trial.blend.rows].sum())
 
 
-def costs(name: str, exam: Exam) -> Float[np.ndarray, " m"]:
-    """A numeric column of the model table."""
-    models = exam.predictions.models
+def costs(name: str, exam: Questions, quantities: Iterable[str] = QUANTITIES) -> Float[np.ndarray, " m"]:
+    """A numeric column of the model table; where there is none of this name the error tells the quantities, too."""
+    models = exam.models
     numeric = [str(c) for c in models.columns if pd.api.types.is_numeric_dtype(models[c])]
     if name not in numeric:
-        raise InputError(f"no quantity or numeric model column {name!r}", cure=near(name, [*QUANTITIES, *numeric]))
+        raise InputError(f"no quantity or numeric model column {name!r}", cure=near(name, [*quantities, *numeric]))
     column: Float[np.ndarray, " m"] = models[name].to_numpy(dtype=np.float64)
     if np.isnan(column).any():
-        missing = exam.predictions.model_ids[int(np.flatnonzero(np.isnan(column))[0])]
+        missing = exam.model_ids[int(np.flatnonzero(np.isnan(column))[0])]
         raise InputError(f"model {missing!r} has no {name!r}", "a number for every model")
     return column
 
@@ -248,7 +253,12 @@ def above_floor(goal: Goal, exam: Exam, fitted_weights: bool, k: int) -> Int[np.
 def _hopeless(exam: Exam, row: int, best: int) -> bool:
     """Whether a model is shown to err more than three times as often as the best, on the instances of both."""
     shared = np.ones(exam.n, dtype=bool) if exam.observed is None else exam.observed[row] & exam.observed[best]
-    more = exam.wrong[row, shared] - HOPELESS * exam.wrong[best, shared]
+    return shown_hopeless(exam.wrong[row, shared], exam.wrong[best, shared])
+
+
+def shown_hopeless(losses: Shaped[np.ndarray, " n"], best: Shaped[np.ndarray, " n"]) -> bool:
+    """Whether a model's mean loss is shown (one-sided, 95 %) to be more than three times the best one's, paired."""
+    more: Float[np.ndarray, " n"] = losses - HOPELESS * best
     if len(more) < 2 or more.mean() <= 0:
         return False
     return influence_interval(float(more.mean()), more - more.mean(), level=2 * LEVEL - 1).low > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,17 +14,17 @@ from jaxtyping import Float
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.results import Portfolio
-from polyculture.stats import Interval, independent_difference
+from polyculture.stats import Interval
 
 from .blending import COMBINE, Blend, Outcome, fit
-from .certificate import Rivals, certify, mean
+from .certificate import Rivals, certify, mean, more_than
 from .choosing import Choice, Plan, choose
 from .contributions import contributions, losses
 from .exam import Exam
 from .fronts import front
 from .goals import Goal
 from .nearby import Neighbourhood
-from .splitting import Sides, apart, companions, folds, halves, without
+from .splitting import Sides, apart, companions, halves, outside
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,8 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
     predictions : outputs of the members (and of any others), with the portfolio's classes in the same order.
     reference : outputs on the instances that the portfolio was chosen on; for the rule ``"dynamic"`` only.
     """
+    if portfolio.loss == "squared_error":
+        raise InputError("a portfolio that was chosen for squared_error", "one of classes", "use combine_values")
     if predictions.probabilities is not None and predictions.classes != portfolio.classes:
         raise InputError(
             f"classes {', '.join(predictions.classes[:5]) or 'unknown'}",
@@ -149,7 +151,7 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
 
 def part(
     predictions: Predictions, certify_on: Predictions | None, shifted: Mapping[str, Predictions], terms: Terms
-) -> Sides:
+) -> Sides[Exam]:
     """The exams to choose and to certify on, without a common instance."""
     ids = predictions.model_ids
     whole = Exam(predictions, {}, terms.groups, terms.clusters)
@@ -186,24 +188,22 @@ def _rivals(plan: Plan, exam: Exam, loss: str, k: int) -> Rivals:
     return Rivals(best, everyone, plan.blend(exam, order[:k]))
 
 
-def _optimism(blend: Blend, sides: Sides, loss: str, level: float) -> Interval:
+def _optimism(blend: Blend, sides: Sides[Exam], loss: str, level: float) -> Interval:
     values = [losses(blend, exam, loss) for exam in (sides.certified_on, sides.chosen_on)]
-    means = [float(np.nanmean(v)) for v in values]
-    influences = tuple(v - m for v, m in zip(values, means, strict=True))
-    clusters = (sides.certified_on.cluster_codes, sides.chosen_on.cluster_codes)
-    return independent_difference((means[0], means[1]), (influences[0], influences[1]), clusters, level)
+    return more_than(values[0], values[1], sides, level)
 
 
 def _nested(plan: Plan, choice: Choice, exam: Exam, loss: str, terms: Terms) -> Interval:
     """Loss of every instance under the choice made without its fold, less its loss under the choice made with it."""
     if not terms.folds:
         return Interval.undefined("not asked for")
-    fold = folds(exam, terms.folds, terms.seed, "selection", "nested")
-    outside: Float[np.ndarray, " n"] = np.full(exam.n, np.nan)
-    for part in range(terms.folds):
-        here = np.flatnonzero(fold == part)
-        outside[here] = losses(choose(plan, without(exam, here)).blend, exam.take(here), loss)
-    return mean(outside - losses(choice.blend, exam, loss), exam, terms.level)
+
+    def chosen(rest: Exam) -> Callable[[Exam], Float[np.ndarray, " r"]]:
+        blend = choose(plan, rest).blend
+        return lambda held_out: losses(blend, held_out, loss)
+
+    outer = outside(exam, terms.folds, terms.seed, chosen)
+    return mean(outer - losses(choice.blend, exam, loss), exam, terms.level)
 
 
 def _candidates(choice: Choice, exam: Exam) -> pd.DataFrame:

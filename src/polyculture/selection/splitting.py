@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError
 from polyculture.rng import stream
 
-from .exam import Exam
+from .questions import Questions
+
+AnyExam = TypeVar("AnyExam", bound=Questions)
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
+class Sides(Generic[AnyExam]):
     """The exam to choose on and the exam to certify on, without a common instance."""
 
-    chosen_on: Exam
-    certified_on: Exam
+    chosen_on: AnyExam
+    certified_on: AnyExam
 
 
-def folds(exam: Exam, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
+def folds(exam: Questions, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
     """Fold 0 … k − 1 of each instance: at random, whole clusters together, each class spread evenly over the folds.
 
     The models' outcomes play no part: folds that are made alike in them hide how much a choice depends on chance.
     """
     ranks = _ranks(exam, seed, *names)
     if ranks.max() + 1 < k:
-        what = "instances" if exam.cluster_codes is None else "clusters"
-        raise InputError(f"{ranks.max() + 1} {what} for {k} folds", f"{k} or more")
+        raise InputError(
+            f"{_counted(exam, ranks)} to choose on for {k} folds",
+            f"{k} or more",
+            "bring a longer table (without another one to certify on it is cut in two), or fewer folds: Terms(folds=…)",
+        )
     return ranks % k
 
 
-def halves(exam: Exam, share: float, seed: int) -> Bool[np.ndarray, " n"]:
+def halves(exam: Questions, share: float, seed: int) -> Bool[np.ndarray, " n"]:
     """Which instances judge: about this share of each class, or of the clusters."""
     if not 0 < share < 1:
         raise InputError(f"a share of {share} to certify on", "a number between 0 and 1, such as 0.5")
     ranks = _ranks(exam, seed, "selection", "certification")
     judges: Bool[np.ndarray, " n"] = np.floor((ranks + 1) * share) > np.floor(ranks * share)
     if judges.all() or not judges.any():
-        what = "instances" if exam.cluster_codes is None else "clusters"
         raise InputError(
-            f"{ranks.max() + 1} {what}, and a share of {share} of them to certify on",
+            f"{_counted(exam, ranks)}, and a share of {share} of them to certify on",
             "some to choose on and some to certify on",
+            "bring a longer table, another share, or other instances to certify on",
         )
     return judges
 
 
-def _ranks(exam: Exam, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
+def _counted(exam: Questions, ranks: Int[np.ndarray, " n"]) -> str:
+    what, count = "instance" if exam.cluster_codes is None else "cluster", int(ranks.max()) + 1
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _ranks(exam: Questions, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
     """Place of each instance in a random order sorted by class, or of its cluster in a random order of clusters."""
     rng, codes = stream(seed, *names), exam.cluster_codes
     if codes is not None:
@@ -77,8 +88,8 @@ def apart(chosen_on: pd.Index, certified_on: pd.Index) -> None:
 
 
 def companions(
-    shifted: Mapping[str, Exam], sides: tuple[pd.Index, pd.Index], seed: int
-) -> tuple[Mapping[str, Exam], Mapping[str, Exam]]:
+    shifted: Mapping[str, AnyExam], sides: tuple[pd.Index, pd.Index], seed: int
+) -> tuple[Mapping[str, AnyExam], Mapping[str, AnyExam]]:
     """Shifted test sets parted like the table they belong to: companions of an instance go where it went.
 
     Parameters
@@ -86,10 +97,10 @@ def companions(
     sides : ids of the instances to choose on and to certify on. Instances of neither side (or, as rows are numbered
         alike, of both) are parted at random, half and half.
     """
-    first: dict[str, Exam] = {}
-    second: dict[str, Exam] = {}
+    first: dict[str, AnyExam] = {}
+    second: dict[str, AnyExam] = {}
     for name, exam in shifted.items():
-        ids = exam.predictions.instances.index
+        ids = exam.instances.index
         here, there = (ids.isin(side) for side in sides)
         judges = _ranks(exam, seed, "selection", "shift", name) % 2 == 1
         judges = np.where(here != there, there, judges)
@@ -99,13 +110,31 @@ def companions(
     return first, second
 
 
-def without(exam: Exam, held_out: Int[np.ndarray, " k"]) -> Exam:
+def without(exam: AnyExam, held_out: Int[np.ndarray, " k"]) -> AnyExam:
     """The exam without some of its instances, and its shifted test sets without their companions."""
     rest = np.setdiff1d(np.arange(exam.n), held_out)
-    gone = exam.predictions.instances.index[held_out]
-    shifted = {}
+    gone = exam.instances.index[held_out]
+    shifted: dict[str, Any] = {}
     for name, there in exam.shifted.items():
-        kept = np.flatnonzero(~there.predictions.instances.index.isin(gone))
+        kept = np.flatnonzero(~there.instances.index.isin(gone))
         if len(kept):
             shifted[name] = there.take(kept)
-    return replace(exam.take(rest), shifted=shifted)
+    return exam.take(rest).beside(shifted)
+
+
+def outside(
+    exam: AnyExam, k: int, seed: int, chosen: Callable[[AnyExam], Callable[[AnyExam], Float[np.ndarray, " r"]]]
+) -> Float[np.ndarray, " n"]:
+    """Loss of every instance under what is chosen without its fold.
+
+    Parameters
+    ----------
+    k : folds.
+    chosen : makes the whole choice on one exam, and gives the losses of what was chosen on another.
+    """
+    fold = folds(exam, k, seed, "selection", "nested")
+    found: Float[np.ndarray, " n"] = np.full(exam.n, np.nan)
+    for part in range(k):
+        here = np.flatnonzero(fold == part)
+        found[here] = chosen(without(exam, here))(exam.take(here))
+    return found

@@ -9,6 +9,10 @@ import pandas as pd
 from polyculture.results import Chapter, Portfolio
 from polyculture.stats import Interval
 
+OF_CLASSES = ("error", "log_loss", "calibration", "all_wrong", "ceiling")
+OF_NUMBERS = ("squared_error", "r_squared")
+"""Numbers of a certificate that mean something only where the truth is a class, or a number."""
+
 
 def chapter(portfolio: Portfolio) -> Chapter:
     """Who was kept and why, the sets it was chosen among, what each member adds, and the certificate.
@@ -18,7 +22,10 @@ def chapter(portfolio: Portfolio) -> Chapter:
     """
     certificate = portfolio.certificate
     named = {f.name: getattr(certificate, f.name) for f in fields(certificate)}
-    numbers = {name: value for name, value in named.items() if isinstance(value, Interval) and "_gain_" not in name}
+    known = {name: value for name, value in named.items() if isinstance(value, Interval) and "_gain_" not in name}
+    without = OF_CLASSES if portfolio.loss == "squared_error" else OF_NUMBERS
+    first = OF_NUMBERS if portfolio.loss == "squared_error" else ()
+    numbers = {name: known[name] for name in (*first, *known) if name not in without}
     tables = {
         "members": portfolio.contributions,
         "gains": _gains(portfolio),
@@ -40,7 +47,7 @@ def _gains(portfolio: Portfolio) -> pd.DataFrame:
         "all": f"all {len(portfolio.candidates)} with equal weights",
     }
     rows = []
-    for loss in ("log_loss", "error"):
+    for loss in ("log_loss", "error", "squared_error"):
         for key, rival in rivals.items():
             gain: Interval = getattr(certificate, f"{loss}_gain_over_{key}")
             if gain.defined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -45,14 +46,16 @@ class Costs:
         return schedule.epochs * math.ceil(len(self.train) / schedule.batch_size) * step
 
     def sketch(self, recipe: Recipe, learner: Net) -> Any:
-        """A net of the recipe's shape, with any weights; None where it takes more than a look at two instances."""
+        """A net of the recipe's shape, with any weights; None where it takes more than two instances to build one, or
+        where it cannot be built."""
         from . import loop
 
         key = _key(recipe, learner)
         if key not in self.sketches:
             self.sketches[key] = None
             if learner.reader is Encoder:
-                with loop.seeded(0):
+                # What cannot be built fails when it is fitted, and costs no other model.
+                with loop.seeded(0), suppress(Exception):
                     self.sketches[key] = learner.module(recipe, Encoder.of(self.few), self.train)
         return self.sketches[key]
 

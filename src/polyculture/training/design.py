@@ -14,6 +14,8 @@ from polyculture.errors import InputError, near
 from polyculture.recipe import PREFIX, Recipe
 
 from .architectures import find_architecture
+from .objectives import find_objective
+from .pretraining import find_pretraining
 from .problems import PROBLEMS, Problem
 
 LINEUPS: dict[str, tuple[str, ...]] = {
@@ -155,12 +157,16 @@ def possible_recipe(levels: Mapping[str, Any]) -> Recipe:
     ----------
     levels : by axis, single hyperparameters as ``"hyperparameters.width"``. Learners without epochs keep their own
         optimizer and objective and no pre-training.
+
+    Raises InputError for an axis or a name that there is not, and where the levels do not fit together.
     """
-    axes = {axis: level for axis, level in levels.items() if not axis.startswith(PREFIX)}
-    architecture = find_architecture(axes["architecture"])
+    plain = Recipe.from_dict({axis: level for axis, level in levels.items() if not axis.startswith(PREFIX)})
+    architecture = find_architecture(plain.architecture)
     if "own" in architecture.optimizers:
-        axes = {axis: level for axis, level in axes.items() if axis in ("architecture", "data", "seed")}
-    plain = Recipe(**axes)
+        plain = Recipe(plain.architecture, plain.data, seed=plain.seed)
+    find_objective(plain.objective)
+    find_pretraining(plain.pretraining)
+    architecture.check(plain)
     single = {axis.removeprefix(PREFIX): level for axis, level in levels.items() if axis.startswith(PREFIX)}
     known = architecture.settable(plain)
     return replace(plain, hyperparameters={name: level for name, level in single.items() if name in known})

@@ -25,12 +25,14 @@ Said = list[tuple[str, str]]
 """Id of each model of a job, and the reason why it failed (empty if it did not)."""
 
 
-def check_engine(engine: str, workers: int | None) -> None:
-    """Refuse an unknown engine, one that is not installed, and fewer workers than one."""
+def check_engine(engine: str, workers: int | None, seconds: float | None = None) -> None:
+    """Refuse an unknown engine, one that is not installed, fewer workers than one, and no time for a model."""
     if engine not in ENGINES:
         raise InputError(f"no engine {engine!r}", f"one of {', '.join(ENGINES)}", near(engine, ENGINES))
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers", "1 or more")
+    if seconds is not None and not seconds > 0:
+        raise InputError(f"{seconds} seconds", "more than 0")
     if engine == "ray":
         try:
             import ray  # noqa: F401

@@ -63,9 +63,7 @@ def train(
     Raises InputError for unknown names or a folder made for another problem, before anything is trained; FileError
     for a folder that cannot be written; TrainingError if no model could be trained or a worker died.
     """
-    check_engine(engine, workers)
-    if seconds is not None and not seconds > 0:
-        raise InputError(f"{seconds} seconds", "more than 0")
+    check_engine(engine, workers, seconds)
     check(recipes, problem.split.train)
     need("torch", "sklearn", "safetensors", "skops")
     run = _Run(problem, engine, workers, seconds, device, progress)
@@ -108,7 +106,8 @@ class _Run:
             train = self.problem.split.train
             made_for = {"name": self.problem.name, "fingerprint": self.problem.fingerprint}
             workers = count_workers(self.engine, self.workers)
-            workshop = Workshop(train, made_for, folder, self.seconds, os.getpid())
+            # Workers may have been started where another folder was the current one.
+            workshop = Workshop(train, made_for, folder.absolute(), self.seconds, os.getpid())
             jobs = plan(pending, train, workers, self.device)
             yield from chain.from_iterable(done(jobs, workshop, self.engine, workers))
 

@@ -281,8 +281,12 @@ def _breeding() -> Chapter:
 
 
 def _levers() -> Chapter:
-    """Two levers and three numbers, one of which could not be had for one lever; a cost has no test."""
+    """Two levers and seven numbers, some of which could not be had for one lever; a cost has no test."""
     rows = [
+        ("dropout", "shifted_accuracy", 1e-5, -1e-5, 3e-5, 0.5),
+        ("dropout", "gap", -0.02, -0.04, -0.01, 0.01),
+        ("dropout", "log_loss", 2e-5, -1e-5, 4e-5, 0.7),
+        ("dropout", "ece", 0.0, -0.01, 0.01, 0.9),
         ("dropout", "accuracy", 0.01, 0.002, 0.018, 0.03),
         ("sam", "accuracy", 0.02, -0.01, 0.05, 0.4),
         ("dropout", "n_eff_pair", 1.2, 1.1, 1.3, 0.001),
@@ -291,5 +295,10 @@ def _levers() -> Chapter:
         ("sam", "operations", 2.0, 2.0, 2.0, math.nan),
     ]
     effects = pd.DataFrame(rows, columns=["lever", "measure", "change", "low", "high", "q"]).assign(way="a → b")
-    tables = {"effects": effects, "skipped": pd.DataFrame({"lever": ["huber"], "reason": ["does not fit"]})}
+    standings = pd.DataFrame({"lever": ["plain", "dropout"], "accuracy": [0.9, 0.91], "n_eff": [1.5, 1.6]})
+    tables = {
+        "effects": effects,
+        "standings": standings,
+        "skipped": pd.DataFrame({"lever": ["huber"], "reason": ["does not fit"]}),
+    }
     return Chapter("levers", "What does each lever change, and at what price?", "2 levers were pulled.", {}, tables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ DRAWN = {
     "scaling": ["points", "accuracy"],
     "portfolio": ["gains_log_loss", "gains_error", "front", "members"],
     "breeding": ["gains"],
-    "levers": ["accuracy", "n_eff_pair", "operations"],
+    "levers": ["accuracy", "shifted_accuracy", "gap", "log_loss", "ece", "n_eff_pair", "operations"],
 }
 
 
@@ -318,6 +319,21 @@ def test_the_chosen_set_is_drawn_over_the_others_and_members_that_are_missed_are
     assert [row["rival"] for row in rows(drawn["portfolio_gains_log_loss"])] == ["best single model"]
 
 
+def test_a_portfolio_of_numbers_is_drawn_with_what_it_gains_elsewhere() -> None:
+    gains = pd.DataFrame({"loss": "squared_error", "rival": ["best", "all"], "gain": [0.2, -0.1]})
+    shifts = pd.DataFrame({"shift": ["drift@1", "drift@2"], "n": 9, "squared_error": 1.0, "gain_over_best": [0.3, 0.1]})
+    drawn = of(
+        "portfolio",
+        gains=gains.assign(low=[0.1, -0.2], high=[0.3, 0.1]),
+        shifts=shifts.assign(gain_low=[0.1, -0.1], gain_high=[0.5, 0.3]),
+    )
+    assert list(drawn) == ["gains_squared_error", "shifts"]
+    assert [row["strong"] for row in rows(drawn["gains_squared_error"])] == [True, False]
+    assert [(row["shift"], row["strong"]) for row in rows(drawn["shifts"])] == [("drift@1", True), ("drift@2", False)]
+    of_answers = pd.DataFrame({"shift": ["drift@1"], "error": [0.1], "low": [0.0], "high": [0.2]})
+    assert of("portfolio", shifts=of_answers) == {}
+
+
 def test_a_generation_without_one_before_it_has_no_gain_to_draw(whole: Audit) -> None:
     drawn = chapter_figures(whole.chapter("breeding"))["breeding_gains"]
     assert [row["generation"] for row in rows(drawn)] == ["generation 1, 24 models", "generation 2, 32 models"]
@@ -333,3 +349,28 @@ def test_levers_stand_in_the_order_of_their_gain_and_only_a_test_makes_them_oran
     assert [row["strong"] for row in rows(price)] == [False, False]
     assert price["layer"][0]["encoding"]["x"]["datum"] == 1.0
     assert "what was counted has no test" in price["usermeta"]["caption"]
+
+
+def ticks(drawn: dict[str, Any], path: Path) -> list[str]:
+    """Labels of the ticks, as they are drawn."""
+    svg = save_figure(drawn, path).read_text(encoding="utf-8")
+    groups = re.findall(r'<g class="mark-text role-axis-label".*?</g>', svg, re.DOTALL)
+    return [re.sub(r"<.*?>", "", text) for text in re.findall(r"<text.*?</text>", "".join(groups), re.DOTALL)]
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-4, 0.03, 2.0])
+def test_changes_of_any_size_have_ticks_that_differ(whole: Audit, tmp_path: Path, size: float) -> None:
+    bred, pulled = whole.chapter("breeding"), whole.chapter("levers")
+    history = bred.tables["history"].assign(gain=[math.nan, size, size / 2], low=[math.nan, 0.0, 0.0], high=size)
+    effects = pulled.tables["effects"].assign(change=size, low=0.0, high=2 * size)
+    drawn = of("breeding", history=history) | of("levers", effects=effects)
+    assert len(drawn) == 8
+    for key, spec in drawn.items():
+        told = ticks(spec, tmp_path / f"{key}.svg")
+        assert len(told) > 3
+        assert len(set(told)) == len(told)
+
+
+def test_no_estimate_touches_the_edge_of_its_figure(whole: Audit) -> None:
+    for key, spec in chapter_figures(whole.chapter("levers")).items():
+        assert all(layer["encoding"]["x"]["scale"]["padding"] >= 5 for layer in spec["layer"]), key

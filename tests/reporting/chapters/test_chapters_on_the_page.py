@@ -8,13 +8,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from polyculture.reporting import report, terminal, words
 from polyculture.reporting.bundle import bundle
+from polyculture.reporting.naming import TABLES, number_table
 from polyculture.reporting.naming import digits as in_digits
-from polyculture.reporting.naming import number_table
 from polyculture.reporting.page import html
 from polyculture.results import Audit, Chapter
 from polyculture.stats import Interval
@@ -155,3 +156,26 @@ def test_names_that_look_like_markup_stay_text_in_every_chapter(hostile: Audit) 
         r"<(b|u|i)>",
         re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).split("pictures")[0].split('<p class="dots"')[0],
     )
+
+
+def test_tables_of_levers_and_of_breeding_say_how_to_read_them(whole: Audit) -> None:
+    page = page_of(whole)
+    assert {"levers.effects", "levers.standings", "breeding.history", "breeding.elites"} <= set(TABLES)
+    assert [name for name, told in TABLES.items() if told not in page] == []
+
+
+def test_all_that_levers_change_is_in_the_table_under_the_figures(whole: Audit) -> None:
+    chapter = whole.chapter("levers")
+    one = chapter.tables["effects"].query("lever == 'dropout'")
+    many = pd.concat([one.assign(lever=f"lever-{k}") for k in range(30)], ignore_index=True)
+    page = page_of(replace(whole, chapters=(replace(chapter, tables={"effects": many}),)))
+    section = page[page.index('id="chapter-levers"') :]
+    assert f">{len(many)} rows<" in section
+    assert all(f"<td>lever-{k}</td>" in section for k in range(30))
+
+
+def test_abbreviations_keep_their_capitals(whole: Audit) -> None:
+    page = page_of(whole)
+    assert "ROC as a table" in page
+    assert "AUC as a table" in page
+    assert "Fail at k as a table" in page

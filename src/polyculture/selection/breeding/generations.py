@@ -52,6 +52,8 @@ class Breeding:
     def __post_init__(self) -> None:
         if not 2 <= self.first <= self.budget:
             raise InputError(f"{self.first} first models and a budget of {self.budget}", "2 or more, within the budget")
+        if not np.isfinite(self.worthwhile):
+            raise InputError(f"worthwhile is {self.worthwhile}", "a finite gain in nats")
         if self.generation < 2 or self.groups < 2:
             raise InputError(f"generations of {self.generation}, {self.groups} groups", "2 or more of each")
 
@@ -108,6 +110,7 @@ def breed(
     groups = alike(herd.wrong, terms.groups, stream(terms.seed, "groups"))
     judges = stream(terms.seed, "judges").permutation(herd.truth.shape[1]) % 2 == 0
     rows = [_row(0, herd, None, judges, terms.level)]
+    _tell(progress, len(recipes), terms, rows)
     reason = "the budget is spent"
     while len(recipes) < terms.budget:
         archive = herd.archive(groups)
@@ -118,12 +121,16 @@ def breed(
         recipes = [*recipes, *offspring[0], *offspring[1]]
         before, herd = herd, _herd(recipes, examine)
         rows.append(_row(len(rows), herd, before, judges, terms.level, [len(part) for part in offspring]))
-        if progress:
-            progress(len(recipes), terms.budget, f"log-loss {rows[-1]['loss']:.4f}")
+        _tell(progress, len(recipes), terms, rows)
         if rows[-1]["high"] < terms.worthwhile:
             reason = f"another generation gains less than {terms.worthwhile:g}"
             break
     return Brood(tuple(herd.recipes), herd.predictions, herd.archive(groups), pd.DataFrame(rows), reason)
+
+
+def _tell(progress: Progress | None, trained: int, terms: Breeding, rows: list[dict[str, Any]]) -> None:
+    if progress:
+        progress(trained, terms.budget, f"log-loss {rows[-1]['loss']:.4f}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,13 +17,20 @@ from jaxtyping import Float, Int, Num
 from polyculture.predictions import Predictions
 from polyculture.results import Certificate, Portfolio
 from polyculture.stats import Interval, influence_interval
+from polyculture.values import Values
 
 from ..blending import Blend
 from ..certificate import Rivals, certify
 from ..contributions import contributions
 from ..exam import Exam
+from ..regression import certificate as regression
+from ..regression.averages import Average
+from ..regression.exam import Measured
+from ..regression.selecting import contributions as value_contributions
 from .pooling import SMALLEST, Pool
 
+WITHOUT = "chosen without each fold"
+"""Stands for the best single learner where every fold has its own."""
 Fit = Callable[[Float[np.ndarray, "m n1 c"], Num[np.ndarray, " n1"], Float[np.ndarray, " n1"]], Pool]
 
 
@@ -107,6 +114,45 @@ def squared_errors(evidence: Evidence, fit: Fit) -> dict[str, Interval]:
     }
 
 
+def value_portfolio(evidence: Evidence, fit: Fit, pool: Pool, values: Values) -> Portfolio:
+    """The regressor's members with a certificate from nested predictions; see `Portfolio`.
+
+    Sample weights count in choosing but not in the certificate. The best single learner is the best without the fold
+    that is judged, so it may be another one in every fold.
+    """
+    found, exam = nested(evidence, fit), Measured(values)
+    kept = Average("average", pool.kept, pool.weights[pool.kept])
+    mine, best, everyone = ((v[:, 0] - evidence.y) ** 2 for v in (found.ensemble, found.top, found.everyone))
+    nowhere = pd.DataFrame(columns=regression.SHIFTS)
+    optimism = _mean(mine - kept.losses(exam), replace(evidence, counts=np.ones(exam.n)))
+    return Portfolio(
+        members=tuple(evidence.names[m] for m in pool.kept),
+        weights=tuple(map(float, kept.weights)),
+        rule=kept.rule,
+        goal="squared_error",
+        method="weights of all learners, the lightest dropped",
+        exact=False,
+        certificate=regression.certificate(regression.Losses(mine, best, everyone), kept, exam, WITHOUT, nowhere),
+        optimism=optimism,
+        nested=optimism,
+        loss="squared_error",
+        front=pd.DataFrame(),
+        contributions=value_contributions(kept, exam),
+        candidates=pd.DataFrame(
+            {
+                "model": evidence.names,
+                "squared_error": exam.squared_errors,
+                "weight": pool.weights,
+                "kept": pool.weights > 0,
+                "reason": np.where(pool.weights > 0, "", "it earns no weight, or is below the floor"),
+            }
+        ),
+        chosen_on=exam.n,
+        certified_on=exam.n,
+        facts={"certified": "on the same by nested cross-fitting"},
+    )
+
+
 def portfolio(evidence: Evidence, fit: Fit, pool: Pool, predictions: Predictions) -> Portfolio:
     """The classifier's members with a certificate from nested predictions; see `Portfolio`.
 
@@ -118,7 +164,7 @@ def portfolio(evidence: Evidence, fit: Fit, pool: Pool, predictions: Predictions
     weights = pool.weights[pool.kept]
     blend = Blend("mixture", pool.kept, weights)
     if pool.rule == "geometric":
-        bias = (1 - weights.sum()) * np.log(np.maximum(pool.frequency, SMALLEST))
+        bias = pool.bias + (1 - weights.sum()) * np.log(np.maximum(pool.frequency, SMALLEST))
         blend = Blend("stacking", pool.kept, weights, bias)
     certificate = _certificate(found, blend, predictions)
     at = np.arange(len(labels))

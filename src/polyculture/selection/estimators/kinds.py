@@ -16,6 +16,7 @@ from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
 from polyculture.results import Portfolio
 from polyculture.stats import Interval
+from polyculture.values import Values
 
 from . import honesty
 from .ensemble import DiverseEnsemble
@@ -167,6 +168,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     Attributes
     ----------
     members_, weights_, left_out_ : as in `DiverseEnsembleClassifier`.
+    values_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of what was kept.
     candidates_ : one row per fitted learner: family, mean_squared_error (cross-fitted), weight, seconds.
     """
 
@@ -208,6 +210,29 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         check_is_fitted(self)
         columns = dict(zip(self._evidence.names, self._evidence.scores[:, :, 0], strict=True))
         return pd.DataFrame({"target": self._evidence.y, **columns})
+
+    @property
+    def values_(self) -> Values:
+        """The same as values to be audited; what each learner is made of stands in `candidates_`."""
+        check_is_fitted(self)
+        scores = self._evidence.scores[:, :, 0]
+        return Values(scores, self._evidence.y, self._evidence.names, factors=self.candidates_.rename_axis("model"))
+
+    @property
+    def audit_(self) -> Any:
+        """How alike the fitted learners err on rows that they were not trained on: the audit of `values_`.
+
+        Needs two learners or more.
+        """
+        import polyculture
+
+        return polyculture.audit_values(self.values_)
+
+    @property
+    def portfolio_(self) -> Portfolio:
+        """Who was kept, with what weight, and what that is worth; the certificate is made by nested cross-fitting."""
+        check_is_fitted(self)
+        return honesty.value_portfolio(self._evidence, self._weighed, self._pool, self.values_)
 
     @property
     def errors_(self) -> dict[str, Interval]:

@@ -1,8 +1,9 @@
 """How much is each member's opinion worth? Temperatures and weights for members whose predictions were cross-fitted.
 
-Class probabilities are pooled geometrically: p ∝ f Π (p_m / f)^w_m with the class frequencies f, so that an opinion
-counts by how far it moves from knowing nothing. The weights are at least 0, need not sum to one (members that tell
-the same are worth less together) and solve a convex problem, so there is one best answer. Real values are averaged by
+Class probabilities are pooled geometrically: p ∝ f b Π (p_m / f)^w_m with the class frequencies f, so that an opinion
+counts by how far it moves from knowing nothing, and a factor b per class, which corrects what members misjudge
+together. The weights are at least 0, need not sum to one (members that tell the same are worth less together) and
+solve, with the factors, a convex problem, so there is one best answer. Real values are averaged by
 weights on the simplex that minimise the squared error, a quadratic programme in the error covariance.
 """
 
@@ -13,22 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from scipy.linalg import solve_triangular
-from scipy.optimize import minimize, minimize_scalar, nnls
+from jaxtyping import Float, Int
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from ..averaging import PULL, average_weights, without_the_lightest
 from ..weights import mixture_weights
 
-PULL = 10.0
-"""Weights are drawn to equal ones as if by so many instances' worth: the penalty is PULL/n × squared distance."""
 COLDEST, HOTTEST = 1 / 50, 50.0
 """Temperatures are looked for in between."""
-LIGHTEST = 0.01
-"""A member with less than this share of the heaviest weight is dropped."""
 SMALLEST = 1e-6
 """Probabilities are raised to this before their logarithm is taken."""
 LOWEST = math.log(SMALLEST)
+Weighed = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " c"]]
+"""Weights of members, and biases of classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +40,14 @@ class Pool:
     weights : of each candidate; 0 for those that are left out.
     temperatures : by which each candidate's scores are divided before they become probabilities.
     frequency : of each class where the weights were fitted; empty for real values.
+    bias : of each class, added to the pooled logarithms; 0 but for the geometric rule, empty for real values.
     """
 
     rule: str
     weights: Float[np.ndarray, " m"]
     temperatures: Float[np.ndarray, " m"]
     frequency: Float[np.ndarray, " c"]
+    bias: Float[np.ndarray, " c"]
 
     @property
     def kept(self) -> Int[np.ndarray, " k"]:
@@ -68,7 +69,7 @@ class Pool:
             return mixed
         nothing = np.log(np.maximum(self.frequency, SMALLEST))
         moves = np.maximum(logs, LOWEST) - nothing
-        pooled: Float[np.ndarray, "n c"] = softmax(nothing + np.tensordot(weights, moves, axes=1), axis=1)
+        pooled: Float[np.ndarray, "n c"] = softmax(nothing + self.bias + np.tensordot(weights, moves, 1), axis=1)
         return pooled
 
 
@@ -112,8 +113,11 @@ def fit_pool(
         good = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
     else:
         good = (logs.argmax(axis=2) == labels) @ share >= wish.floor
-    weights = _chosen(lambda kept: RULES[wish.rule](logs[kept], labels, counts), good, losses, wish.size)
-    return Pool(wish.rule, weights, temperatures, frequency)
+    weights = without_the_lightest(
+        lambda kept: RULES[wish.rule](logs[kept], labels, counts)[0], good, losses, wish.size
+    )
+    _, bias = RULES[wish.rule](logs[weights > 0], labels, counts)
+    return Pool(wish.rule, weights, temperatures, frequency, bias)
 
 
 def fit_average(
@@ -128,8 +132,8 @@ def fit_average(
     losses = errors**2 @ share
     variance = float(share @ (targets - share @ targets) ** 2)
     good = losses < variance if wish.floor is None else losses <= (1 - wish.floor) * variance
-    weights = _chosen(lambda kept: average_weights(errors[kept], counts), good, losses, wish.size)
-    return Pool("average", weights, np.ones(len(predicted)), np.empty(0))
+    weights = without_the_lightest(lambda kept: average_weights(errors[kept], counts), good, losses, wish.size)
+    return Pool("average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0))
 
 
 def temperature(
@@ -147,75 +151,41 @@ def temperature(
 
 def opinion_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " m"]:
-    """Powers, at least 0, with which the normalized product of f and (p_m / f) has the lowest log-loss.
+) -> Weighed:
+    """Powers, at least 0, and class biases with which the product of f and (p_m / f) has the lowest log-loss.
 
-    Drawn to 1/m each by PULL/n × squared distance. Source: Genest and Zidek 1986 (the logarithmic opinion pool).
+    Drawn to powers of 1/m and biases of 0 by PULL/n × squared distance. Source: Genest and Zidek 1986 (the logarithmic
+    opinion pool).
     """
     m, n, c = logs.shape
     share, pull = counts / counts.sum(), PULL / counts.sum()
-    nothing = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
+    frequency = np.bincount(labels, weights=share, minlength=c)
+    nothing = np.log(np.maximum(frequency, SMALLEST))
     moves = np.maximum(logs, LOWEST) - nothing
     flat = moves.reshape(m, -1)
-    true = moves[:, np.arange(n), labels] @ share
+    true = np.append(moves[:, np.arange(n), labels] @ share, frequency)
+    start = np.append(np.full(m, 1 / m), np.zeros(c))
 
-    def loss(weights: Float[np.ndarray, " m"]) -> tuple[float, Float[np.ndarray, " m"]]:
-        pooled = log_softmax(nothing + (weights @ flat).reshape(n, c), axis=1)
-        slope = flat @ (np.exp(pooled) * share[:, None]).ravel() - true
+    def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        pooled = log_softmax(nothing + values[m:] + (values[:m] @ flat).reshape(n, c), axis=1)
+        spread = np.exp(pooled) * share[:, None]
+        slope = np.append(flat @ spread.ravel(), spread.sum(axis=0)) - true
+        away = values - start
         height = -float(share @ pooled[np.arange(n), labels])
-        away = weights - 1 / m
         return height + pull * float(away @ away), slope + 2 * pull * away
 
-    found = minimize(loss, np.full(m, 1 / m), jac=True, method="L-BFGS-B", bounds=[(0, None)] * m)
-    weights: Float[np.ndarray, " m"] = found.x
-    return weights
+    limits = [(0, None)] * m + [(None, None)] * c
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits).x
+    return found[:m], found[m:]
 
 
 def truth_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " m"]:
-    """Weights on the simplex with which the mean of the probabilities has the lowest log-loss."""
+) -> Weighed:
+    """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
     truth = np.exp(logs[:, np.arange(logs.shape[1]), labels])
-    return mixture_weights(truth, counts=counts).weights
+    return mixture_weights(truth, counts=counts).weights, np.zeros(logs.shape[2])
 
 
-def average_weights(errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
-    """Weights on the simplex with which the mean of the predictions has the lowest squared error, exactly.
-
-    min wᵀGw for the second moments G of the errors, drawn to equal weights by PULL/n of the mean squared error. With
-    G = LLᵀ and w = v/Σv this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0. Source: Breiman 1996 (stacked regressions); Krogh and
-    Vedelsby 1995 for why errors that do not go together earn weight.
-    """
-    m = len(errors)
-    moments = (errors * (counts / counts.sum())) @ errors.T
-    size = float(np.trace(moments)) / m
-    if size == 0:
-        return np.full(m, 1 / m)
-    moments[np.diag_indices(m)] += size * max(PULL / counts.sum(), 1e-9)
-    lower = np.linalg.cholesky(moments)
-    solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
-    weights: Float[np.ndarray, " m"] = solution / solution.sum()
-    return weights
-
-
-def _chosen(
-    fit: Callable[[Int[np.ndarray, " k"]], Float[np.ndarray, " k"]],
-    good: Bool[np.ndarray, " m"],
-    losses: Float[np.ndarray, " m"],
-    size: int | None,
-) -> Float[np.ndarray, " m"]:
-    """Weights of the good candidates; the lightest is dropped and the rest weighed again until all are worth it."""
-    kept = np.flatnonzero(good) if good.any() else np.array([int(losses.argmin())])
-    while True:
-        weights = fit(kept)
-        light = int(weights.argmin())
-        if len(kept) == 1 or (len(kept) <= (size or len(kept)) and weights[light] >= LIGHTEST * weights.max()):
-            break
-        kept = np.delete(kept, light)
-    whole = np.zeros(len(good))
-    whole[kept] = np.maximum(weights, np.finfo(float).tiny)
-    return whole
-
-
-RULES: dict[str, Callable[..., Float[np.ndarray, " m"]]] = {"geometric": opinion_weights, "mixture": truth_weights}
-"""How class probabilities are put together, by name: a function from log-probabilities, labels, counts to weights."""
+RULES: dict[str, Callable[..., Weighed]] = {"geometric": opinion_weights, "mixture": truth_weights}
+"""How class probabilities are put together, by name: a function from log-probabilities, labels, counts to both."""

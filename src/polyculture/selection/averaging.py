@@ -1,0 +1,63 @@
+"""With which weights does the mean of several numbers err least? A quadratic programme, solved exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import solve_triangular
+from scipy.optimize import nnls
+
+PULL = 10.0
+"""Weights are drawn to equal ones as if by so many instances' worth: the penalty is PULL/n × squared distance."""
+LIGHTEST = 0.01
+"""A member with less than this share of the heaviest weight is dropped."""
+
+
+def average_weights(errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    """Weights on the simplex with which the mean of the predictions has the lowest squared error, exactly.
+
+    Parameters
+    ----------
+    errors : predicted less true.
+    counts : how much each instance counts, at least 0.
+    """
+    return moment_weights((errors * (counts / counts.sum())) @ errors.T, float(counts.sum()))
+
+
+def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.ndarray, " m"]:
+    """The same from the second moments of the errors, Σ e_a e_b / n, of so many instances.
+
+    min wᵀGw for the moments G, drawn to equal weights by PULL/n of the mean squared error. With G = LLᵀ and w = v/Σv
+    this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0. Equal weights where nobody errs. Source: Breiman 1996 (stacked regressions);
+    Krogh and Vedelsby 1995 for why errors that do not go together earn weight.
+    """
+    m = len(moments)
+    size = float(np.trace(moments)) / m
+    if size == 0:
+        return np.full(m, 1 / m)
+    drawn = moments + size * max(PULL / count, 1e-9) * np.eye(m)
+    lower = np.linalg.cholesky(drawn)
+    solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
+    weights: Float[np.ndarray, " m"] = solution / solution.sum()
+    return weights
+
+
+def without_the_lightest(
+    fit: Callable[[Int[np.ndarray, " k"]], Float[np.ndarray, " k"]],
+    good: Bool[np.ndarray, " m"],
+    losses: Float[np.ndarray, " m"],
+    size: int | None,
+) -> Float[np.ndarray, " m"]:
+    """Weights of the good candidates; the lightest is dropped and the rest weighed again until all are worth it."""
+    kept = np.flatnonzero(good) if good.any() else np.array([int(losses.argmin())])
+    while True:
+        weights = fit(kept)
+        light = int(weights.argmin())
+        if len(kept) == 1 or (len(kept) <= (size or len(kept)) and weights[light] >= LIGHTEST * weights.max()):
+            break
+        kept = np.delete(kept, light)
+    whole = np.zeros(len(good))
+    whole[kept] = np.maximum(weights, np.finfo(float).tiny)
+    return whole

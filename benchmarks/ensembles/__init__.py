@@ -1,0 +1,1 @@
+"""What is choosing worth against the usual ways to spend the same CPU seconds?"""

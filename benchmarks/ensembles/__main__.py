@@ -1,0 +1,160 @@
+"""Does choosing beat what else the same CPU seconds buy? Ten sets, five seeds, eight methods.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.ensembles --data FOLDER --out RESULTS --autogluon PYTHON
+
+FOLDER has the public data in image/, tabular/, text/ and speech/; PYTHON is one with `autogluon.core`. One file
+is kept per set and seed, so that an interrupted run goes on, and several processes may share the work (`--only`).
+The table for benchmarks/README.md is printed from the files: `--table`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from polyculture.dataset import Dataset
+from polyculture.selection.estimators import DiverseEnsembleClassifier
+from polyculture.selection.estimators.crossfitting import Budget, Table, crossfit, scores
+
+from . import rivals
+from .rivals import Clock, Said
+from .sets import Cut, rows, sets
+from .telling import table
+from .tried import nets, tried
+
+SEEDS = (20, 21, 22, 23, 24)
+"""Never looked at while learners and the rule were chosen."""
+SMALLEST = 1e-6
+
+
+def judged(said: Said, tests: dict[str, Dataset], seconds: float) -> dict[str, Any]:
+    """Log-loss, accuracy, accuracy on the worst shifted test, share that all members fail, members, CPU seconds."""
+    accuracy = {}
+    for name, test in tests.items():
+        accuracy[name] = float((said[name][0].argmax(axis=1) == test.labels).mean())
+    probabilities, answers = said["test"]
+    labels = tests["test"].labels
+    truth = np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST)
+    return {
+        "log-loss": float(-np.log(truth).mean()),
+        "accuracy": accuracy.pop("test"),
+        "worst shift": min(accuracy.values()),
+        "all wrong": float((answers != labels).all(axis=0).mean()),
+        "members": len(answers),
+        "seconds": seconds,
+    }
+
+
+def caruana(python: Path, probabilities: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+    """Weights of AutoGluon's ensemble selection, and what they took."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder) / "asked.npz"
+        np.savez(asked, probabilities=probabilities, labels=labels, seed=seed)
+        command = [str(python), str(Path(__file__).parent / "caruana.py"), str(asked)]
+        said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return np.array(said["weights"]), said["seconds"]
+
+
+def best_net(cut: Cut, seed: int, known: dict[Any, float]) -> tuple[str, Any]:
+    """The net with the lowest cross-fitted log-loss; finding it is not charged to the deep ensemble."""
+    X, y = rows(cut.develop), cut.develop.labels.astype(np.int64)
+    found = nets(cut, seed)
+    new = [(name, net) for name, net in found if name not in known]
+    if new:
+        turns = np.arange(len(y)) % 5
+        table = Table(X, y, len(cut.develop.classes), None, turns, None)
+        candidates, _ = crossfit(new, table, Budget(), None, None)
+        for candidate in candidates:
+            truth = softmax(candidate.scores, axis=1)[np.arange(len(y)), y]
+            known[candidate.name] = float(-np.log(np.maximum(truth, SMALLEST)).mean())
+    return min(found, key=lambda pair: known.get(pair[0], np.inf))
+
+
+class Remembering(DiverseEnsembleClassifier):
+    """The estimator itself; it also keeps those who earned no weight, for others to choose from."""
+
+    def _candidates(self, found: Any, learners: Any) -> Any:
+        self.everybody_ = found
+        return super()._candidates(found, learners)
+
+
+def one(cut: Cut, seed: int, python: Path) -> dict[str, Any]:
+    """All methods on one set, cut by one seed; each gets as many CPU seconds as ours took."""
+    develop, tests = cut.develop, {"test": cut.test, **cut.shifted}
+    X, labels, classes = rows(develop), develop.labels.astype(np.int64), len(develop.classes)
+    learners = tried(cut, seed)
+    started = time.process_time()
+    ours = Remembering(learners, random_state=seed, prepare=False).fit(X, labels)
+    budget = time.process_time() - started
+    everybody = {
+        name: [np.stack([scores(fold, rows(test), classes) for fold in c.members]) for c in ours.everybody_]
+        for name, test in tests.items()
+    }
+    told = {"polyculture": judged({name: _said(ours, given) for name, given in everybody.items()}, tests, budget)}
+    warmth, wall = ours._pool.temperatures, ours.candidates_["seconds"]
+    weights, seconds = caruana(python, np.exp(ours._logs()), labels, seed)
+    told["Caruana (AutoGluon)"] = judged(rivals.weighted(everybody, warmth, weights), tests, budget + seconds)
+    told["uniform, all"] = judged(rivals.weighted(everybody, warmth, np.ones(len(warmth))), tests, budget)
+    costs = dict(wall / wall.sum() * budget)
+
+    name, net = best_net(cut, seed, dict(ours.candidates_["log_loss"]))
+    for method, how in {
+        "deep ensemble": lambda clock: rivals.deep_ensemble(net, develop, tests, clock, seed),
+        "random forest": lambda clock: rivals.random_forest(develop, tests, clock, seed),
+        "boosting": lambda clock: rivals.boosting(develop, tests, clock, seed),
+        "voting": lambda clock: rivals.voting(learners, develop, tests, clock),
+        "stacking": lambda clock: rivals.stacking(learners, costs, develop, tests, clock),
+    }.items():
+        clock = Clock(budget)
+        told[method] = judged(how(clock), tests, clock.spent)
+    told["deep ensemble"]["of"] = name
+    return told
+
+
+def _said(ours: Remembering, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the ensemble as `predict_proba` makes them, and the answer of each kept learner."""
+    pool = ours._pool
+    means = [softmax(given[m] / pool.temperatures[m], axis=2).mean(axis=0) for m in pool.kept]
+    each = np.log(np.maximum(means, np.finfo(float).tiny))
+    return pool.combined(each), each.argmax(axis=2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the public data")
+    parser.add_argument("--out", type=Path, required=True, help="folder of results, one file per set and seed")
+    parser.add_argument("--autogluon", type=Path, help="python of an environment with autogluon.core")
+    parser.add_argument("--only", nargs="+", help="names of sets")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--table", action="store_true", help="print the table of what is there")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.table:
+        print(table(arguments.out))
+        return
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    ready = sets(arguments.data)
+    for seed in arguments.seeds:
+        for name in arguments.only or ready:
+            path = arguments.out / f"{name} {seed}.json"
+            if path.exists():
+                continue
+            told = one(ready[name](seed), seed, arguments.autogluon)
+            half = path.with_suffix(".half")
+            half.write_text(json.dumps(told, indent=1))
+            half.replace(path)
+            shown = ", ".join(f"{k} {v['log-loss']:.4f} ({v['seconds']:.0f} s)" for k, v in told.items())
+            print(f"{name}, seed {seed}: {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

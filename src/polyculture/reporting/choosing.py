@@ -12,7 +12,7 @@ from polyculture.results import Chapter
 LOSSES = {
     "log_loss": ("gain in log loss (nats)", ".4~f"),
     "error": ("gain in error", ".2~%"),
-    "squared_error": ("gain in mean squared error", ".3~g"),
+    "squared_error": ("gain in mean squared error", ",.3~r"),
 }
 MOST_MEMBERS = 40
 
@@ -86,7 +86,7 @@ def _members(chapter: Chapter) -> Spec:
     tip = tooltip(("member", "member", ""), ("value", "rise of the loss", ".3~g"), ("low", "low", ".3~g"))
     tip += tooltip(("high", "high", ".3~g"), ("weight", "weight", ".3f"), ("shapley", "Shapley value", ".3~g"))
     lines = Rows(list(table["member"]), step=24, limit=260)
-    x = axis("rise of the loss without it", ".3~g", zero=True)
+    x = axis("rise of the loss without it", ",.3~r", zero=True)
     caption = "Paired on the certification instances. Bar: 95 % interval; orange: it is missed."
     return lines.figure("What each member adds", rows, [at_zero(x), *estimates(lines, x, tip)], caption=caption)
 

@@ -90,6 +90,16 @@ def test_odds_of_a_guessing_model_are_nothing() -> None:
     assert combining.log_odds(np.array([0.5]), classes=10) == pytest.approx([np.log(9)])
 
 
+def test_a_few_instances_hardly_move_stacked_weights_from_equal_ones() -> None:
+    draw = np.random.default_rng(0)
+    p = draw.dirichlet(np.ones(3), size=(4, 8))
+    labels = draw.integers(0, 3, 8)
+    weights, _ = combining.stack(p, labels)
+    assert np.abs(weights - 1 / 4).max() < 0.1
+    loose, _ = combining.stack(p, labels, ridge=0.01)
+    assert np.abs(loose - 1 / 4).max() > 0.2
+
+
 def test_stacking_is_at_its_optimum() -> None:
     """The gradient of the penalized likelihood vanishes, checked by differences of the loss."""
     rng = np.random.default_rng(1)

@@ -298,6 +298,9 @@ def test_the_portfolio_says_how_to_combine_the_members() -> None:
     nested = portfolio.certificate.log_loss.estimate
     assert portfolio.optimism.estimate == pytest.approx(nested - loss)
     assert (combined.argmax(axis=1) == SPECIES).mean() > 0.94
+    pool, logs = model._pool, np.log(given)
+    np.testing.assert_allclose(combined, pool.combined(logs[pool.kept]), atol=1e-4)
+    assert np.abs(pool.bias).max() > 1e-3
 
 
 def test_weights_of_a_mixture_sum_to_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,15 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
         assert height(np.maximum(best + step, 0), bias) >= height(best, bias)
     for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
         assert height(best, bias + step) >= height(best, bias)
+
+
+def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
+    scores, labels = world(n=60)
+    pool = fit_pool(scores, labels, np.ones(60), Wish())
+    logs = pool.logs(scores)[pool.kept]
+    leaning = replace(pool, bias=np.array([1.0, 0.0, -1.0]))
+    odds = pool.combined(logs) * np.exp(leaning.bias - pool.bias)
+    assert_allclose(leaning.combined(logs), odds / odds.sum(axis=1, keepdims=True))
 
 
 def test_equal_candidates_get_equal_weights() -> None:

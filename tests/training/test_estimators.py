@@ -61,12 +61,14 @@ def test_rows_of_pixels_are_pictures_to_a_net_of_convolutions() -> None:
 
 
 def test_levels_of_the_data_axis_show_more_than_there_is() -> None:
-    plain, more = (
+    plain, copied, moved = (
         RecipeClassifier("lenet", data=d, modality="image", shape=(8, 8), hyperparameters=SHORT)
-        for d in ("all", "augmented")
+        for d in ("all", "augmented", "shift")
     )
     X, y = PIXELS[SIXTEENTH], DIGITS[SIXTEENTH]
-    assert not np.allclose(plain.fit(X, y).predict_proba(X), more.fit(X, y).predict_proba(X))
+    usual = plain.fit(X, y).predict_proba(X)
+    for level in (copied, moved):
+        assert not np.allclose(usual, level.fit(X, y).predict_proba(X))
 
 
 TEXTS = ["good film", "a bad film", "good, so good", "bad and sad", "good fun", "sad, bad"] * 5

@@ -27,24 +27,37 @@ SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table
 class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
     """What both share: all but the target."""
 
-    architecture: Any
-    data: Any
-    objective: Any
-    optimizer: Any
-    hyperparameters: Any
-    pretraining: Any
-    modality: Any
-    shape: Any
-    random_state: Any
+    def __init__(
+        self,
+        architecture: Any = "mlp",
+        *,
+        data: Any = "all",
+        objective: Any = None,
+        optimizer: Any = None,
+        hyperparameters: Any = None,
+        pretraining: Any = "none",
+        modality: Any = "table",
+        shape: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.architecture = architecture
+        self.data = data
+        self.objective = objective
+        self.optimizer = optimizer
+        self.hyperparameters = hyperparameters
+        self.pretraining = pretraining
+        self.modality = modality
+        self.shape = shape
+        self.random_state = random_state
 
-    def _recipe(self) -> Recipe:
+    def _recipe(self, objective: str = "cross-entropy") -> Recipe:
         """The recipe; where no optimizer is named it is the learner's own, or of a net Adam."""
         learner = find_architecture(self.architecture)
         optimizer = self.optimizer or ("adam" if "adam" in learner.optimizers else learner.optimizers[0])
         return Recipe(
             self.architecture,
             self.data,
-            self.objective,
+            self.objective or objective,
             optimizer,
             dict(self.hyperparameters or {}),
             self.pretraining,
@@ -52,7 +65,7 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         )
 
     def _fitted(self, inputs: np.ndarray, labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Fitted:
-        recipe = self._recipe()
+        recipe = self._recipe("cross-entropy" if classes else "squared")
         whole = Dataset(inputs, labels, classes, modality=self.modality)
         check([recipe], whole)
         level = find_level(recipe.data)
@@ -91,7 +104,6 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         """Texts are strings; everything else is numbers without gaps."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = self.modality == "text"
-        tags.non_deterministic = False
         return tags
 
 
@@ -100,8 +112,8 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    architecture, data, objective, optimizer, hyperparameters, pretraining : as in `Recipe`; optimizer None for the
-        learner's own, or Adam.
+    architecture, data, objective, optimizer, hyperparameters, pretraining : as in `Recipe`; objective None for
+        cross-entropy, of numbers squared error; optimizer None for the learner's own, or Adam.
     modality : what a row is: ``"table"``, ``"image"``, ``"volume"``, ``"series"``, ``"audio"`` or ``"text"``.
     shape : of one input, such as ``(28, 28)`` for rows of 784 grey levels; None for the row as it is.
     random_state : the recipe's seed, 0 where None.
@@ -114,29 +126,6 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
 
     Raises InputError for a recipe that there is none of, that does not fit the inputs, and for a shape that does not.
     """
-
-    def __init__(
-        self,
-        architecture: Any = "mlp",
-        *,
-        data: Any = "all",
-        objective: Any = "cross-entropy",
-        optimizer: Any = None,
-        hyperparameters: Any = None,
-        pretraining: Any = "none",
-        modality: Any = "table",
-        shape: Any = None,
-        random_state: Any = None,
-    ) -> None:
-        self.architecture = architecture
-        self.data = data
-        self.objective = objective
-        self.optimizer = optimizer
-        self.hyperparameters = hyperparameters
-        self.pretraining = pretraining
-        self.modality = modality
-        self.shape = shape
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> RecipeClassifier:
         """Learn from n rows of numbers, or n texts (an array, a list or one column of a dataframe), and n labels."""
@@ -163,29 +152,6 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
 
 class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]
     """A regressor made by a recipe; parameters and attributes as those of `RecipeClassifier`, without classes."""
-
-    def __init__(
-        self,
-        architecture: Any = "mlp",
-        *,
-        data: Any = "all",
-        objective: Any = "squared",
-        optimizer: Any = None,
-        hyperparameters: Any = None,
-        pretraining: Any = "none",
-        modality: Any = "table",
-        shape: Any = None,
-        random_state: Any = None,
-    ) -> None:
-        self.architecture = architecture
-        self.data = data
-        self.objective = objective
-        self.optimizer = optimizer
-        self.hyperparameters = hyperparameters
-        self.pretraining = pretraining
-        self.modality = modality
-        self.shape = shape
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> RecipeRegressor:
         """Learn from n rows of numbers, or n texts, and n numbers."""

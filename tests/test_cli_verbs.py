@@ -176,6 +176,9 @@ def test_a_table_larger_than_memory_is_streamed(folder: Path, capsys: pytest.Cap
     code, _, err = said(capsys, "audit", "loose.parquet", "loose.csv", "--stream")
     assert code == 2
     assert err == "polyculture: 2 paths with --stream; expected one Parquet file, or one folder of them.\n"
+    code, _, err = said(capsys, "audit", "loose.parquet", "--engine", "ray")
+    assert code == 2
+    assert err.startswith("polyculture: --engine ray without --stream; expected --stream")
 
 
 @pytest.mark.slow

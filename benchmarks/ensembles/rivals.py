@@ -171,17 +171,11 @@ def voting(learners: list[tuple[str, Any]], develop: Dataset, tests: dict[str, D
     return _mean(members, tests, rows, len(develop.classes))
 
 
-def stacking(learners: list[tuple[str, Any]], costs: dict[str, float], develop: Dataset, tests: dict[str, Dataset],
-             clock: Clock) -> Said:  # fmt: skip
-    """Logistic regression on cross-fitted opinions, by scikit-learn; of the learners as many as there is time for.
-
-    Its five folds and the fit on all rows take about 6.25/5 times the five folds of the cost; the learner that took
-    longest is left out until the rest fit.
-    """
-    kept = list(learners)
-    while len(kept) > 2 and 1.25 * sum(costs[name] for name, _ in kept) > clock.seconds:
-        kept.remove(max(kept, key=lambda pair: costs[pair[0]]))
-    made = StackingClassifier(kept, LogisticRegression(max_iter=5000), cv=5)
+def stacking(
+    learners: list[tuple[str, Any]], folds: int, develop: Dataset, tests: dict[str, Dataset], clock: Clock
+) -> Said:
+    """Logistic regression on cross-fitted opinions, by scikit-learn, which fits everybody as often as ours does."""
+    made = StackingClassifier(learners, LogisticRegression(max_iter=5000), cv=folds)
     made.fit(rows(develop), develop.labels)
     clock.stop()
     said = {}
@@ -192,11 +186,14 @@ def stacking(learners: list[tuple[str, Any]], costs: dict[str, float], develop: 
     return said
 
 
-def weighted(scores: dict[str, list[np.ndarray]], temperatures: np.ndarray, weights: np.ndarray) -> Said:
-    """The weighted mean of calibrated probabilities; `scores` by test: of each candidate folds × n × c."""
+def weighted(
+    scores: dict[str, list[np.ndarray]], temperatures: np.ndarray, shares: np.ndarray, weights: np.ndarray
+) -> Said:
+    """The weighted mean of calibrated probabilities; `scores` by test: of each candidate members × n × c."""
     said, kept = {}, np.flatnonzero(weights > 0)
     for name, given in scores.items():
-        each = np.stack([np.exp(log_softmax(given[m] / temperatures[m], axis=2)).mean(axis=0) for m in kept])
+        spoken = (np.exp(log_softmax(given[m] / temperatures[m], axis=2)) for m in kept)
+        each = np.stack([np.tensordot(shares, members, axes=1) for members in spoken])
         said[name] = np.tensordot(weights[kept] / weights.sum(), each, axes=1), each.argmax(axis=2)
     return said
 

@@ -102,6 +102,12 @@ def test_models_can_be_chosen_and_factors_replaced(tmp_path):
     assert predictions.models["size"].to_dict() == {"b1": 5, "b2": 6}
 
 
+def test_the_folder_is_found_in_what_run_left(tmp_path):
+    write(example(), tmp_path / "run" / "predictions")
+    (tmp_path / "run" / "audit.json").write_text("{}")
+    assert read(tmp_path / "run").model_ids == ["a", "b.c"]
+
+
 def test_folder_that_others_laid_out(tmp_path):
     pd.DataFrame({"topic": ["u", "v"], "label": [1, 0], "a": [1, 1], "b": [0, 0]}).to_parquet(
         tmp_path / "answers.parquet"

@@ -133,6 +133,7 @@ def test_factors_of_the_models_come_from_a_file(tmp_path: Path) -> None:
             "id,model,answer,target\n7,a,1,1\n",
             r"t.csv has a row per answer; expected a row per instance and a column per",
         ),
+        ("id,target,m1\n7,1,1\n8,2\n", r"line 3 of .*t.csv has 2 cells but the header has 3; .*; mend the line\.$"),
     ],
 )
 def test_what_a_table_lacks_is_said(tmp_path: Path, text: str, says: str) -> None:

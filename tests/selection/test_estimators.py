@@ -29,6 +29,7 @@ from polyculture.errors import InputError, MissingExtraError, TrainingError
 from polyculture.selection import estimators
 from polyculture.selection.combining import geometric
 from polyculture.selection.estimators import DiverseEnsembleClassifier, DiverseEnsembleRegressor, intake
+from polyculture.selection.estimators.crossfitting import scores
 
 LOGISTIC = ("logistic", LogisticRegression())
 TREE = ("tree", DecisionTreeClassifier(max_depth=3, random_state=0))
@@ -243,7 +244,8 @@ def test_a_model_that_knows_nothing_predicts_the_class_frequencies() -> None:
 
 def test_the_same_seed_gives_the_same_model_whatever_the_order_of_the_rows() -> None:
     order = rng.stream(2, "order").permutation(150)
-    learners = (LOGISTIC, ("discriminant", LinearDiscriminantAnalysis()))
+    exact = LogisticRegression(tol=1e-8, max_iter=5000)
+    learners = (("logistic", exact), ("discriminant", LinearDiscriminantAnalysis()))
     there, here = small(*learners).fit(IRIS[order], SPECIES[order]), small(*learners).fit(IRIS, SPECIES)
     assert_allclose(there.predict_proba(IRIS), here.predict_proba(IRIS), atol=1e-4)
 
@@ -258,8 +260,42 @@ def test_parallel_fits_give_the_same_model() -> None:
 def test_groups_are_kept_whole_by_a_splitters_splits() -> None:
     groups = np.arange(150) % 10
     splits = list(GroupKFold(3).split(IRIS, SPECIES, groups))
-    model = clone(small()).set_params(cv=splits).fit(IRIS, SPECIES)
+    model = clone(small()).set_params(cv=splits, refit=False).fit(IRIS, SPECIES)
     assert len(model.members_["bayes"]) == 3
+
+
+def test_a_learner_is_also_fitted_on_all_rows_and_that_member_has_three_quarters_of_the_say() -> None:
+    model = small(BAYES, prepare=False).fit(IRIS, SPECIES)
+    *folds, whole = model.members_["bayes"]
+    assert len(folds) == 3
+    assert_array_equal(whole.predict_proba(IRIS), GaussianNB().fit(IRIS, SPECIES).predict_proba(IRIS))
+    steps = small_regressor(STEPS, prepare=False).fit(IRIS, SPECIES)
+    *folds, whole = steps.members_["steps"]
+    mean = np.mean([fold.predict(IRIS) for fold in folds], axis=0)
+    assert_allclose(steps.predict(IRIS), 0.25 * mean + 0.75 * whole.predict(IRIS))
+    alone = small_regressor(STEPS, prepare=False, refit=False).fit(IRIS, SPECIES)
+    assert_allclose(alone.predict(IRIS), mean)
+
+
+def test_the_opinion_of_a_learner_is_the_mean_of_its_members_in_their_shares() -> None:
+    model = small(BAYES, prepare=False).fit(IRIS, SPECIES)
+    cooled = [np.exp(scores(member, IRIS, 3) / model._pool.temperatures[0]) for member in model.members_["bayes"]]
+    means = [given / given.sum(axis=1, keepdims=True) for given in cooled]
+    opinion = np.log(np.tensordot([0.25 / 3, 0.25 / 3, 0.25 / 3, 0.75], means, axes=1))
+    assert_allclose(model.predict_proba(IRIS), model._pool.combined(opinion[None]), rtol=1e-6)
+
+
+def test_weights_by_class_say_where_a_learner_counts() -> None:
+    draw = rng.stream(0, "classes")
+    labels = np.arange(600) % 3
+    inputs = draw.normal(size=(600, 2))
+    inputs[:, 0] += 3 * (labels == 0)
+    inputs[:, 1] += 3 * (labels == 1)
+    first, second = (make_pipeline(ColumnTransformer([("see", "passthrough", [i])]), GaussianNB()) for i in (0, 1))
+    found = small(("first", first), ("second", second), prepare=False).fit(inputs, labels).weights_by_class_
+    assert found.loc["first", 0] > found.loc["first", 1]
+    assert found.loc["second", 1] > found.loc["second", 0]
+    assert small(rule="mixture").fit(IRIS, SPECIES).weights_by_class_.shape[1] == 0
 
 
 def test_what_learners_said_of_unseen_rows_can_be_audited() -> None:
@@ -293,7 +329,7 @@ def test_the_portfolio_says_how_to_combine_the_members() -> None:
     portfolio, given = model.portfolio_, model.predictions_.probabilities
     assert given is not None
     rows = [model.predictions_.model_ids.index(member) for member in portfolio.members]
-    combined = geometric(given[rows], np.array(portfolio.weights), np.array(portfolio.bias))
+    combined = geometric(given[rows], np.array(portfolio.weights_by_class), np.array(portfolio.bias))
     loss = -np.log(combined[np.arange(150), SPECIES]).mean()
     nested = portfolio.certificate.log_loss.estimate
     assert portfolio.optimism.estimate == pytest.approx(nested - loss)
@@ -301,6 +337,9 @@ def test_the_portfolio_says_how_to_combine_the_members() -> None:
     pool, logs = model._pool, np.log(given)
     np.testing.assert_allclose(combined, pool.combined(logs[pool.kept]), atol=1e-4)
     assert np.abs(pool.bias).max() > 1e-3
+    again = selection.combine(type(portfolio).from_json(portfolio.to_json()), model.predictions_)
+    assert again.probabilities is not None
+    assert_allclose(again.probabilities, combined)
 
 
 def test_weights_of_a_mixture_sum_to_one() -> None:

@@ -55,18 +55,24 @@ def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
 def test_no_small_step_improves_the_geometric_weights() -> None:
     scores, labels = world()
     logs = np.log(np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True))
-    best, bias = opinion_weights(logs, labels, np.ones(300))
+    best = opinion_weights(logs, labels, np.ones(300))
     frequency = np.log(np.bincount(labels) / 300)
+    deviations = best.by_class - best.weights[:, None]
 
-    def height(weights: np.ndarray, bias: np.ndarray) -> float:
-        pooled = frequency + bias + np.tensordot(weights, logs - frequency, axes=1)
+    def height(weights: np.ndarray, more: np.ndarray, bias: np.ndarray) -> float:
+        powers = weights[:, None] + more
+        pooled = frequency + bias + (powers[:, None, :] * (logs - frequency)).sum(axis=0)
         pooled -= np.log(np.exp(pooled).sum(axis=1, keepdims=True))
-        return -pooled[np.arange(300), labels].mean() + 10 / 300 * (((weights - 1 / 4) ** 2).sum() + (bias**2).sum())
+        pulled = 10 * ((weights - 1 / 4) ** 2).sum() + 30 * (more**2).sum() + 10 * (bias**2).sum()
+        return -pooled[np.arange(300), labels].mean() + pulled / 300
 
+    lowest = height(best.weights, deviations, best.bias)
     for step in 0.01 * np.vstack([np.eye(4), -np.eye(4)]):
-        assert height(np.maximum(best + step, 0), bias) >= height(best, bias)
+        assert height(np.maximum(best.weights + step, 0), deviations, best.bias) >= lowest
+    for step in 0.01 * np.vstack([np.eye(12), -np.eye(12)]):
+        assert height(best.weights, deviations + step.reshape(4, 3), best.bias) >= lowest
     for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
-        assert height(best, bias + step) >= height(best, bias)
+        assert height(best.weights, deviations, best.bias + step) >= lowest
 
 
 def test_class_biases_are_added_to_the_pooled_logarithms() -> None:

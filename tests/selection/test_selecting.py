@@ -260,8 +260,8 @@ def refusals(world: World) -> list[tuple[Callable[[], object], str]]:
         ),
         (
             lambda: select(here, terms=Terms(folds=31)),
-            "30 instances to choose on for 31 folds; expected 31 or more; bring a longer table (without another one to "
-            "certify on it is cut in two), or fewer folds: Terms(folds=…).",
+            "30 instances to choose on for 31 folds; expected 31 or more; bring a longer table (with none to certify "
+            "on it is cut in two); from Python also Terms(folds=…).",
         ),
         (lambda: Terms(folds=1), "1 folds; expected two or more, or 0 for no nested estimate."),
         (lambda: Terms(level=1.0), "level is 1.0; expected a confidence level between 0 and 1, such as 0.95."),

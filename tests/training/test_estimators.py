@@ -116,6 +116,17 @@ def test_seeds_are_what_models_differ_by() -> None:
     assert not np.allclose(one, other)
 
 
+def test_a_random_state_draws_the_recipes_seed() -> None:
+    one, same, other = (
+        RecipeClassifier(hyperparameters={"epochs": 1}, random_state=np.random.RandomState(s))
+        .fit(IRIS, SPECIES)
+        .predict_proba(IRIS)
+        for s in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
 def said(model: Any, X: Any = IRIS, y: Any = SPECIES) -> str:
     with pytest.raises(InputError) as caught:
         model.fit(X, y)

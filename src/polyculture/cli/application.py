@@ -94,7 +94,7 @@ def polyculture(
       polyculture audit predictions.csv
     \b
     Keep the few that cover for each other, certified on other instances:
-      polyculture select polyculture-run/predictions
+      polyculture select polyculture-run
     \b
     Models that are more apart: what one change does, and what to train next:
       polyculture levers digits --levers dropout

@@ -83,10 +83,7 @@ def select(
     Five models that vote, from a table of answers:
       polyculture select answers.parquet --members 5
     \b
-    Weighted as it suits the log-loss, from the folder that run leaves:
-      polyculture select polyculture-run/predictions
-    \b
-    Numbers, averaged with the weights of least squared error, from the folder that run leaves:
+    From the folder that run leaves, weighted as it suits the log-loss, or of numbers the squared error:
       polyculture select polyculture-run
     """
     from polyculture import auditing, reading, selection

@@ -97,6 +97,8 @@ def audit(
         "correct": correct,
     }
     source = ", ".join(paths)
+    if not stream and engine != "local":
+        raise InputError(f"--engine {engine} without --stream", "--stream, as only its parts are read by an engine")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")

@@ -56,7 +56,7 @@ class Delimited:
 
     def open(self, least: int) -> None:
         """Read the header, which must have so many names at least."""
-        with Lines(self.path, BadLines(self.bad.skip), BLOCK) as text:
+        with Lines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows = text.header, text.has_more()
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
@@ -74,7 +74,7 @@ class Delimited:
         """These columns; those that were not read before are read in one go."""
         wanted = [at for at in dict.fromkeys(positions) if at not in self.cells]
         if wanted:
-            bad = BadLines(self.bad.skip) if self.whole else self.bad  # what is bad counts once
+            bad = BadLines(self.bad.skip, self.bad.cure) if self.whole else self.bad  # what is bad counts once
             with Lines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, wanted, bad)
             self.cells |= dict(zip(wanted, columns, strict=True))

@@ -54,7 +54,7 @@ def read(
       n × c arrays are probabilities;
     - logs: lm-evaluation-harness (samples_*.jsonl), Inspect (.eval, .json), HELM run folders, MLflow
       (``mlflow:EXPERIMENT``, tables with columns and data), OpenAI's batch outputs; folders are searched;
-    - a Predictions folder (see `write`).
+    - a Predictions folder (see `write`), or the folder that `run` left one in.
 
     A table is wide (a row per instance: instance, label, one column per model) or long (a row per answer: instance,
     model, answer and/or correct, label); beside others a long one without a model column is of one model, called like

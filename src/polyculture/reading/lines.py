@@ -25,10 +25,12 @@ class BadLines:
     Parameters
     ----------
     skip : whether they may be skipped.
+    cure : what to do about one that ends the reading.
     count, shown : how many there were, and place and reason of the first hundred.
     """
 
     skip: bool = False
+    cure: str = CURE
     count: int = 0
     shown: list[tuple[str, str]] = field(default_factory=list)
 
@@ -42,7 +44,7 @@ class BadLines:
 
     def refuse(self, place: str, why: str, expected: str = "") -> NoReturn:
         """Raise InputError about this line."""
-        raise InputError(f"{place} {why}", expected, CURE)
+        raise InputError(f"{place} {why}", expected, self.cure)
 
 
 def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:

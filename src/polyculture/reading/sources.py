@@ -21,6 +21,8 @@ from .tables import Table, check_readable, open_table
 from .texts import KINDS
 
 Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines"]
+LEFT = "predictions"
+"""Where `run` leaves what its models answered, in its folder."""
 TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
 
 
@@ -126,6 +128,8 @@ def _kind_of_json(path: Path) -> Kind:
 
 
 def _in_folder(folder: Path, rules: Rules) -> list[Source]:
+    if (folder / LEFT / ANSWERS).is_file():
+        folder = folder / LEFT
     if (folder / ANSWERS).is_file():
         return [
             Source(

@@ -126,7 +126,7 @@ def read_values(
     path : of the table.
     label, instance, models, groups, factors : as in `read`.
     """
-    table = open_table(Path(path), bad=BadLines())
+    table = open_table(Path(path), bad=BadLines(cure="mend the line"))
     roles = find_roles(table, Options(label, instance, tuple(models), tuple(groups)))
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")

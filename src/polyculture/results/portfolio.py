@@ -110,6 +110,8 @@ class Portfolio:
     chosen_on, certified_on : numbers of instances.
     classes : what the columns of the combined probabilities stand for.
     bias : of each class, for the rule ``"stacking"``; empty else.
+    weights_by_class : of each member one per class, which count instead of `weights`; for the rule ``"stacking"`` of a
+        `DiverseEnsembleClassifier`, empty else.
     temperature : by which the logarithms of the combined probabilities are divided.
     facts : options, version, seconds, ….
     """
@@ -131,6 +133,7 @@ class Portfolio:
     certified_on: int
     classes: tuple[str, ...] = ()
     bias: tuple[float, ...] = ()
+    weights_by_class: tuple[tuple[float, ...], ...] = ()
     temperature: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
 

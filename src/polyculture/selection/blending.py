@@ -48,6 +48,7 @@ class Blend:
     bias : of the classes; for stacking.
     temperature : by which logarithms of the combined probabilities are divided.
     nearby : where the choice by instance looks up who was right.
+    by_class : weights of the members (rows) for each class, which count instead where there are any; for stacking.
     """
 
     rule: str
@@ -56,6 +57,7 @@ class Blend:
     bias: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
     temperature: float = 1.0
     nearby: Neighbourhood | None = None
+    by_class: Float[np.ndarray, "j w"] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def outcome(self, exam: Exam) -> Outcome:
         """What the blend does on each instance of the exam."""
@@ -83,7 +85,8 @@ class Blend:
         assert everything is not None
         given = everything[self.rows]
         if self.rule in ("geometric", "stacking"):
-            mixed = combining.geometric(given, self.weights, self.bias if len(self.bias) else None)
+            powers = self.by_class if self.by_class.size else self.weights
+            mixed = combining.geometric(given, powers, self.bias if len(self.bias) else None)
         else:
             mixed = combining.arithmetic(given, self._spread(exam))
         return mixed if self.temperature == 1 else combining.cooled(mixed, self.temperature)
@@ -96,7 +99,8 @@ class Blend:
         weights = self.weights[kept]
         if self.rule != "stacking":
             weights = weights / weights.sum() if weights.any() else np.full(len(kept), 1 / len(kept))
-        return replace(self, rows=self.rows[kept], weights=weights)
+        by_class = self.by_class[kept] if self.by_class.size else self.by_class
+        return replace(self, rows=self.rows[kept], weights=weights, by_class=by_class)
 
     def _spread(self, exam: Exam) -> Float[np.ndarray, "k ..."]:
         """Weights of the members, by instance where the rule chooses by instance."""

@@ -101,7 +101,7 @@ def arithmetic(
 
 def geometric(
     probabilities: Float[np.ndarray, "m n c"],
-    weights: Float[np.ndarray, " m"] | None = None,
+    weights: Float[np.ndarray, "m ..."] | None = None,
     bias: Float[np.ndarray, " c"] | None = None,
 ) -> Float[np.ndarray, "n c"]:
     """Normalized product of powers of the probabilities: a weighted mean of their logarithms, plus a bias per class.
@@ -109,13 +109,14 @@ def geometric(
     Parameters
     ----------
     probabilities : raised to 1e-12.
-    weights : the powers; 1/m each where None. They may be negative and need not sum to 1.
+    weights : the powers, one per model or one per model and class; 1/m each where None. They may be negative and need
+        not sum to 1.
     """
     m, n, c = probabilities.shape
     powers = np.full(m, 1 / m) if weights is None else weights
     mixed = np.zeros((n, c))
     for model, power in zip(probabilities, powers, strict=True):
-        if power:
+        if np.any(power):
             mixed += power * np.log(np.maximum(model, SMALLEST))
     pooled: Float[np.ndarray, "n c"] = softmax(mixed if bias is None else mixed + bias, axis=1)
     return pooled

@@ -146,7 +146,8 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
     rows = np.array([known[m] for m in portfolio.members])
     nearby = None if reference is None else Neighbourhood(Exam(reference.take_models(predictions.model_ids)), rows)
     weights, bias = np.array(portfolio.weights), np.array(portfolio.bias)
-    return Blend(portfolio.rule, rows, weights, bias, portfolio.temperature, nearby).outcome(exam)
+    by_class = np.array(portfolio.weights_by_class, dtype=float, ndmin=2)
+    return Blend(portfolio.rule, rows, weights, bias, portfolio.temperature, nearby, by_class).outcome(exam)
 
 
 def part(

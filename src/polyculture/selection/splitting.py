@@ -36,7 +36,7 @@ def folds(exam: Questions, k: int, seed: int, *names: str | int) -> Int[np.ndarr
         raise InputError(
             f"{_counted(exam, ranks)} to choose on for {k} folds",
             f"{k} or more",
-            "bring a longer table (without another one to certify on it is cut in two), or fewer folds: Terms(folds=…)",
+            "bring a longer table (with none to certify on it is cut in two); from Python also Terms(folds=…)",
         )
     return ranks % k
 

@@ -61,8 +61,13 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
             optimizer,
             dict(self.hyperparameters or {}),
             self.pretraining,
-            0 if self.random_state is None else int(self.random_state),
+            self._seed(),
         )
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, np.random.RandomState):
+            return int(self.random_state.randint(2**31 - 1))
+        return 0 if self.random_state is None else int(self.random_state)
 
     def _fitted(self, inputs: np.ndarray, labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Fitted:
         recipe = self._recipe("cross-entropy" if classes else "squared")
@@ -116,7 +121,7 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
         cross-entropy, of numbers squared error; optimizer None for the learner's own, or Adam.
     modality : what a row is: ``"table"``, ``"image"``, ``"volume"``, ``"series"``, ``"audio"`` or ``"text"``.
     shape : of one input, such as ``(28, 28)`` for rows of 784 grey levels; None for the row as it is.
-    random_state : the recipe's seed, 0 where None.
+    random_state : the recipe's seed, 0 where None; a RandomState draws one.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """What does each learner say of rows that it was not trained on? Folds, a time budget, and a folder to go on from.
 
-A candidate is one learner fitted once per fold. Its members together are what predicts later, so that temperatures and
-weights are fitted to exactly the models that are kept, and nothing has to be fitted again.
+A candidate is one learner fitted once per fold and, if wished, once on all rows. Its members together are what
+predicts later; those of the folds say what temperatures and weights are right.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from .learners import prepared, reads_sparse, weight_argument
 
 UNSEEN = 1e-6
 """Least probability that a member gives, also to a class that its fold did not contain."""
+WHOLE = 0.75
+"""Share of a candidate's opinion that the member has that learned from all rows; those of the folds have the rest."""
 FIRST_LOOK = 2_000
 """With more rows than this and a time budget, a learner is first timed on parts of them."""
 PARTS = (16, 4)
@@ -44,6 +46,7 @@ class Table:
     counts : sample weights; None where all are equal.
     folds : number of the fold that each row is tested in.
     columns : positions of the categorical and of the numeric columns; None where learners prepare their own input.
+    refit : whether every learner is also fitted on all rows.
     """
 
     X: Any
@@ -52,6 +55,7 @@ class Table:
     counts: Float[np.ndarray, " n"] | None
     folds: Int[np.ndarray, " n"]
     columns: tuple[tuple[int, ...], tuple[int, ...]] | None
+    refit: bool = False
 
     @property
     def n_folds(self) -> int:
@@ -70,15 +74,15 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A learner, fitted once per fold.
+    """A learner, fitted once per fold, and perhaps once more.
 
     Parameters
     ----------
     name : of the learner.
-    members : fitted learners, one per fold.
+    members : fitted learners, one per fold, and last the one that learned from all rows, if there is one.
     scores : logits or log-probabilities of each row (real values: one column, the prediction) by the member that was
         not trained on it.
-    seconds : that it took, of all folds; 0 where it came from the folder.
+    seconds : that it took, of all members; 0 where it came from the folder.
     """
 
     name: str
@@ -163,23 +167,30 @@ def scores(member: Any, X: Any, classes: int) -> Float[np.ndarray, "n c"]:
     return whole
 
 
+def shares(members: int, refit: bool) -> Float[np.ndarray, " k"]:
+    """How much each member of a candidate counts; they sum to one."""
+    if not refit:
+        return np.full(members, 1 / members)
+    return np.append(np.full(members - 1, (1 - WHOLE) / (members - 1)), WHOLE)
+
+
 def _fitted(name: str, learner: Any, table: Table, budget: Budget, n_jobs: int | None) -> Candidate:
     """The learner fitted on all folds, or GivenUpError."""
     started = budget.clock()
     ready = _ready(learner, table)
-    folds = range(table.n_folds)
+    folds = range(table.n_folds + table.refit)
     if budget.seconds is None:
         done = _folds(ready, table, folds, n_jobs)
     else:
         _look_first(ready, table, budget)
         before = budget.clock()
         done = _folds(ready, table, folds[:1], 1)
-        rounds = math.ceil((table.n_folds - 1) / effective_n_jobs(n_jobs))
+        rounds = math.ceil((len(folds) - 1) / effective_n_jobs(n_jobs))
         _go_on(budget, (budget.clock() - before) * rounds)
         done += _folds(ready, table, folds[1:], n_jobs)
     whole = np.empty((len(table.y), max(table.classes, 1)))
     for fold, (_, part) in zip(folds, done, strict=True):
-        whole[table.folds == fold] = part
+        whole[table.folds == fold] = part  # the last one, which learned from all rows, says nothing here
     if not np.isfinite(whole).all():
         raise GivenUpError("it predicts numbers that are not finite")
     return Candidate(name, tuple(member for member, _ in done), whole, budget.clock() - started)
@@ -200,7 +211,7 @@ def _look_first(ready: Any, table: Table, budget: Budget) -> None:
     for part in PARTS if len(table.y) > FIRST_LOOK else ():
         before = budget.clock()
         _fit(ready, table, rows[::part])
-        _go_on(budget, (budget.clock() - before) * part * table.n_folds)
+        _go_on(budget, (budget.clock() - before) * part * (table.n_folds + table.refit))
 
 
 def _go_on(budget: Budget, seconds: float) -> None:
@@ -209,7 +220,7 @@ def _go_on(budget: Budget, seconds: float) -> None:
 
 
 def _folds(ready: Any, table: Table, folds: range, n_jobs: int | None) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
-    """Per fold the member that was trained without it and what that says of it."""
+    """Per fold the member that was trained without it and what that says of it; no row is in a fold after the last."""
     done: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
         delayed(_one_fold)(ready, table, fold) for fold in folds
     )
@@ -217,8 +228,9 @@ def _folds(ready: Any, table: Table, folds: range, n_jobs: int | None) -> list[t
 
 
 def _one_fold(ready: Any, table: Table, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:
+    here = np.flatnonzero(table.folds == fold)
     member = _fit(ready, table, np.flatnonzero(table.folds != fold))
-    return member, scores(member, table.rows(np.flatnonzero(table.folds == fold)), table.classes)
+    return member, scores(member, table.rows(here), table.classes) if len(here) else np.empty((0, 1))
 
 
 def _fit(ready: Any, table: Table, rows: Int[np.ndarray, " k"]) -> Any:

@@ -1,7 +1,7 @@
 """Which learners cover for each other on this table? `fit` tries many that differ, weighs them and keeps a few.
 
 Every learner is cross-fitted, weighed by what it says of rows that it was not trained on, and predicts as the mean of
-its members of all folds.
+its members: one per fold, and one that learned from all rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from polyculture import rng
 from polyculture.errors import InputError
 
 from . import honesty
-from .crossfitting import Budget, Candidate, Table, crossfit, scores
+from .crossfitting import Budget, Candidate, Table, crossfit, scores, shares
 from .intake import Intake
 from .keeping import Keeper, folds_by_content
 from .learners import Learners, family
@@ -96,20 +96,22 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             raise InputError("rows that are all in one fold", "two folds or more")
         counts, columns = counts[used], self._intake.columns(self.n_features_in_)
         uneven = counts if np.ptp(counts) else None
-        return self._crossfit(Table(given, target, classes, uneven, folds, columns), counts, seed)
+        return self._crossfit(Table(given, target, classes, uneven, folds, columns, bool(self.refit)), counts, seed)
 
     def _crossfit(self: Estimator, table: Table, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
         keeper = None
         if self.memory is not None:
-            keeper = Keeper(Path(self.memory), X, y, (counts, table.folds, table.classes, table.columns))
+            more = counts, table.folds, table.classes, table.columns, table.refit
+            keeper = Keeper(Path(self.memory), X, y, more)
         learners = self._seeded(seed, table.sparse)
         budget = Budget(None if self.time_budget is None else float(self.time_budget))
         found, self.left_out_ = crossfit(learners, table, budget, keeper, self.n_jobs)
         names = tuple(c.name for c in found)
         self._evidence = honesty.Evidence(names, np.stack([c.scores for c in found]), y, counts, table.folds)
         self._pool = self._weighed(self._evidence.scores, y, counts)
+        self._shares = shares(len(found[0].members), table.refit)
         kept = [found[m] for m in self._pool.kept]
         self.members_ = {c.name: c.members for c in kept}
         self.weights_ = {names[m]: float(self._pool.weights[m]) for m in self._pool.kept}
@@ -184,7 +186,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         """Columns of `candidates_` that say how good each one is."""
 
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
-        """What every fold's member of every kept learner says."""
+        """What every member of every kept learner says."""
         check_is_fitted(self)
         given = self._intake.read(self, X)
         classes = len(getattr(self, "classes_", ()))

@@ -2,7 +2,8 @@
 
 Members never saw the rows that they are judged on, and here weights and temperatures did not either. What is left is
 that members of the other folds were trained on the judged rows; only cross-validating the whole estimator leaves
-that out, too.
+that out, too. Members that learned from all rows cannot be judged at all: the certificate is that of members of
+single folds, which know less.
 """
 
 from __future__ import annotations
@@ -157,15 +158,16 @@ def portfolio(evidence: Evidence, fit: Fit, pool: Pool, predictions: Predictions
     """The classifier's members with a certificate from nested predictions; see `Portfolio`.
 
     Sample weights count in choosing but not in the certificate. The geometric rule is the stacking of `COMBINE` with
-    the bias that the class frequencies make.
+    weights by class, and with the bias that the class frequencies make.
     """
     found, labels = nested(evidence, fit), evidence.y.astype(np.int64)
     exam = Exam(predictions)
     weights = pool.weights[pool.kept]
     blend = Blend("mixture", pool.kept, weights)
     if pool.rule == "geometric":
-        bias = pool.bias + (1 - weights.sum()) * np.log(np.maximum(pool.frequency, SMALLEST))
-        blend = Blend("stacking", pool.kept, weights, bias)
+        by_class = pool.by_class[pool.kept]
+        bias = pool.bias + (1 - by_class.sum(axis=0)) * np.log(np.maximum(pool.frequency, SMALLEST))
+        blend = Blend("stacking", pool.kept, weights, bias, by_class=by_class)
     certificate = _certificate(found, blend, predictions)
     at = np.arange(len(labels))
     own = -np.log(np.maximum(found.ensemble[at, labels], 1e-12))
@@ -198,6 +200,7 @@ def portfolio(evidence: Evidence, fit: Fit, pool: Pool, predictions: Predictions
         certified_on=len(labels),
         classes=predictions.classes,
         bias=tuple(map(float, blend.bias)),
+        weights_by_class=tuple(tuple(map(float, row)) for row in blend.by_class),
         facts={"certified": "on the same by nested cross-fitting"},
     )
 

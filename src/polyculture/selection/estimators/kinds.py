@@ -38,6 +38,8 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         frequencies. Where none reaches it the best one is kept.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows.
+    refit : whether every learner is also fitted on all rows; that member then has three quarters of the learner's say,
+        and those of the folds, which know less but differ, share the rest. Takes as long as one more fold.
     time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is given up
         when what its first fold took says that the others would take too long. The first one is always fitted.
     prepare : whether missing values and the categories of dataframes are made readable for each learner; False hands
@@ -49,8 +51,9 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     Attributes
     ----------
     classes_ : labels, sorted.
-    members_ : by name of each kept learner, heaviest first, its fitted members, one per fold.
+    members_ : by name of each kept learner, heaviest first, its fitted members, one per fold, then one of all rows.
     weights_ : of the kept learners by name; with the geometric rule they need not sum to one.
+    weights_by_class_ : of the geometric rule, how much each kept learner counts where it speaks of each class.
     candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
     left_out_ : by name, why a learner was not fitted.
     """
@@ -63,6 +66,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         rule: Any = "geometric",
         floor: Any = None,
         cv: Any = 5,
+        refit: Any = True,
         time_budget: Any = None,
         prepare: Any = True,
         memory: Any = None,
@@ -74,6 +78,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         self.rule = rule
         self.floor = floor
         self.cv = cv
+        self.refit = refit
         self.time_budget = time_budget
         self.prepare = prepare
         self.memory = memory
@@ -84,13 +89,21 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         """Class probabilities, columns in the order of `classes_`."""
         given = self._scores(X)
         warmth = self._pool.temperatures[self._pool.kept]
-        means = [softmax(np.array(s) / t, axis=2).mean(axis=0) for s, t in zip(given, warmth, strict=True)]
+        spoken = (softmax(np.array(s) / t, axis=2) for s, t in zip(given, warmth, strict=True))
+        means = [np.tensordot(self._shares, each, axes=1) for each in spoken]
         return self._pool.combined(np.log(np.maximum(means, np.finfo(float).tiny)))
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable class; the first in the order of `classes_` where two are equally probable."""
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    @property
+    def weights_by_class_(self) -> pd.DataFrame:
+        """One row per kept learner, heaviest first, one column per class; without columns for the mixture."""
+        check_is_fitted(self)
+        by_class, names = self._pool.by_class[self._pool.kept], pd.Index(self.members_, name="learner")
+        return pd.DataFrame(by_class, index=names, columns=self.classes_ if by_class.size else None)
 
     @property
     def predictions_(self) -> Predictions:
@@ -163,7 +176,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     learners : (name, regressor) pairs, tried in this order; None for thirteen of seven families.
     floor : lowest cross-fitted R² of a learner that is kept; None for better than the mean. Where none reaches it the
         best one is kept.
-    size, cv, time_budget, prepare, memory, n_jobs, random_state : as in `DiverseEnsembleClassifier`.
+    size, cv, refit, time_budget, prepare, memory, n_jobs, random_state : as in `DiverseEnsembleClassifier`.
 
     Attributes
     ----------
@@ -179,6 +192,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         size: Any = None,
         floor: Any = None,
         cv: Any = 5,
+        refit: Any = True,
         time_budget: Any = None,
         prepare: Any = True,
         memory: Any = None,
@@ -189,6 +203,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         self.size = size
         self.floor = floor
         self.cv = cv
+        self.refit = refit
         self.time_budget = time_budget
         self.prepare = prepare
         self.memory = memory
@@ -197,7 +212,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
 
     def predict(self, X: Any) -> Float[np.ndarray, " n"]:
         """The weighted mean of what the members say."""
-        values = np.array([np.mean(folds, axis=0)[:, 0] for folds in self._scores(X)])
+        values = np.array([self._shares @ np.array(members)[:, :, 0] for members in self._scores(X)])
         predicted: Float[np.ndarray, " n"] = np.array(list(self.weights_.values())) @ values
         return predicted
 

@@ -1,9 +1,10 @@
 """How much is each member's opinion worth? Temperatures and weights for members whose predictions were cross-fitted.
 
-Class probabilities are pooled geometrically: p ∝ f b Π (p_m / f)^w_m with the class frequencies f, so that an opinion
+Class probabilities are pooled geometrically: p ∝ f b Π (p_m / f)^v_m with the class frequencies f, so that an opinion
 counts by how far it moves from knowing nothing, and a factor b per class, which corrects what members misjudge
-together. The weights are at least 0, need not sum to one (members that tell the same are worth less together) and
-solve, with the factors, a convex problem, so there is one best answer. Real values are averaged by
+together. A member's weight for a class, v, is its weight w plus a small deviation, as members may be worth more where
+they speak of some classes. The weights w are at least 0, need not sum to one (members that tell the same are worth
+less together) and solve, with the rest, a convex problem, so there is one best answer. Real values are averaged by
 weights on the simplex that minimise the squared error, a quadratic programme in the error covariance.
 """
 
@@ -26,8 +27,24 @@ COLDEST, HOTTEST = 1 / 50, 50.0
 SMALLEST = 1e-6
 """Probabilities are raised to this before their logarithm is taken."""
 LOWEST = math.log(SMALLEST)
-Weighed = tuple[Float[np.ndarray, " m"], Float[np.ndarray, " c"]]
-"""Weights of members, and biases of classes."""
+CLASS_PULL = 30.0
+"""Weights for a class are drawn to the member's weight as if by so many instances' worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """How much the members count.
+
+    Parameters
+    ----------
+    weights : of the members.
+    by_class : of the members for each class; without columns where a rule has none.
+    bias : of each class.
+    """
+
+    weights: Float[np.ndarray, " m"]
+    by_class: Float[np.ndarray, "m w"]
+    bias: Float[np.ndarray, " c"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +58,7 @@ class Pool:
     temperatures : by which each candidate's scores are divided before they become probabilities.
     frequency : of each class where the weights were fitted; empty for real values.
     bias : of each class, added to the pooled logarithms; 0 but for the geometric rule, empty for real values.
+    by_class : weights of each candidate for each class, by which the geometric rule pools; without columns else.
     """
 
     rule: str
@@ -48,6 +66,7 @@ class Pool:
     temperatures: Float[np.ndarray, " m"]
     frequency: Float[np.ndarray, " c"]
     bias: Float[np.ndarray, " c"]
+    by_class: Float[np.ndarray, "m w"]
 
     @property
     def kept(self) -> Int[np.ndarray, " k"]:
@@ -62,14 +81,14 @@ class Pool:
 
     def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
         """Class probabilities from the log-probabilities of the members in `kept`, in that order."""
-        weights = self.weights[self.kept]
         if self.rule == "mixture":
-            mixed: Float[np.ndarray, "n c"] = np.tensordot(weights, np.exp(logs), axes=1)
+            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.kept], np.exp(logs), axes=1)
             mixed /= mixed.sum(axis=1, keepdims=True)
             return mixed
         nothing = np.log(np.maximum(self.frequency, SMALLEST))
         moves = np.maximum(logs, LOWEST) - nothing
-        pooled: Float[np.ndarray, "n c"] = softmax(nothing + self.bias + np.tensordot(weights, moves, 1), axis=1)
+        said = np.einsum("knc,kc->nc", moves, self.by_class[self.kept])
+        pooled: Float[np.ndarray, "n c"] = softmax(nothing + self.bias + said, axis=1)
         return pooled
 
 
@@ -114,10 +133,12 @@ def fit_pool(
     else:
         good = (logs.argmax(axis=2) == labels) @ share >= wish.floor
     weights = without_the_lightest(
-        lambda kept: RULES[wish.rule](logs[kept], labels, counts)[0], good, losses, wish.size
+        lambda kept: RULES[wish.rule](logs[kept], labels, counts).weights, good, losses, wish.size
     )
-    _, bias = RULES[wish.rule](logs[weights > 0], labels, counts)
-    return Pool(wish.rule, weights, temperatures, frequency, bias)
+    last = RULES[wish.rule](logs[weights > 0], labels, counts)
+    by_class = np.zeros((len(weights), last.by_class.shape[1]))
+    by_class[weights > 0] = last.by_class
+    return Pool(wish.rule, weights, temperatures, frequency, last.bias, by_class)
 
 
 def fit_average(
@@ -133,7 +154,7 @@ def fit_average(
     variance = float(share @ (targets - share @ targets) ** 2)
     good = losses < variance if wish.floor is None else losses <= (1 - wish.floor) * variance
     weights = without_the_lightest(lambda kept: average_weights(errors[kept], counts), good, losses, wish.size)
-    return Pool("average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0))
+    return Pool("average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0), np.empty((len(predicted), 0)))
 
 
 def temperature(
@@ -152,40 +173,46 @@ def temperature(
 def opinion_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
 ) -> Weighed:
-    """Powers, at least 0, and class biases with which the product of f and (p_m / f) has the lowest log-loss.
+    """Powers and class biases with which the product of f and (p_m / f) has the lowest log-loss.
 
-    Drawn to powers of 1/m and biases of 0 by PULL/n × squared distance. Source: Genest and Zidek 1986 (the logarithmic
-    opinion pool).
+    A member's weight is at least 0; its weights by class may deviate. Penalties: PULL/n × squared distance of weights
+    from 1/m and of biases from 0, CLASS_PULL/n × squared distance of weights by class from the member's weight.
+    Source: Genest and Zidek 1986 (the logarithmic opinion pool).
     """
     m, n, c = logs.shape
-    share, pull = counts / counts.sum(), PULL / counts.sum()
-    frequency = np.bincount(labels, weights=share, minlength=c)
-    nothing = np.log(np.maximum(frequency, SMALLEST))
+    share = counts / counts.sum()
+    nothing = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
     moves = np.maximum(logs, LOWEST) - nothing
-    flat = moves.reshape(m, -1)
-    true = np.append(moves[:, np.arange(n), labels] @ share, frequency)
-    start = np.append(np.full(m, 1 / m), np.zeros(c))
+    truth = share[:, None] * (labels[:, None] == np.arange(c))
+    start = np.concatenate([np.full(m, 1 / m), np.zeros(m * c + c)])
+    pull = np.concatenate([np.full(m, PULL), np.full(m * c, CLASS_PULL), np.full(c, PULL)]) / counts.sum()
+
+    def parts(values: Float[np.ndarray, " p"]) -> Weighed:
+        weights, bias = values[:m], values[m + m * c :]
+        return Weighed(weights, weights[:, None] + values[m : m + m * c].reshape(m, c), bias)
 
     def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
-        pooled = log_softmax(nothing + values[m:] + (values[:m] @ flat).reshape(n, c), axis=1)
-        spread = np.exp(pooled) * share[:, None]
-        slope = np.append(flat @ spread.ravel(), spread.sum(axis=0)) - true
-        away = values - start
+        now, away = parts(values), values - start
+        pooled = log_softmax(nothing + now.bias + np.einsum("mnc,mc->nc", moves, now.by_class), axis=1)
+        surplus = np.exp(pooled) * share[:, None] - truth
+        slope = np.einsum("mnc,nc->mc", moves, surplus)
         height = -float(share @ pooled[np.arange(n), labels])
-        return height + pull * float(away @ away), slope + 2 * pull * away
+        slopes = np.concatenate([slope.sum(axis=1), slope.ravel(), surplus.sum(axis=0)])
+        return height + float(pull @ away**2), slopes + 2 * pull * away
 
-    limits = [(0, None)] * m + [(None, None)] * c
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits).x
-    return found[:m], found[m:]
+    limits = [(0, None)] * m + [(None, None)] * (m * c + c)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-12, "gtol": 1e-7})
+    return parts(found.x)
 
 
 def truth_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
 ) -> Weighed:
     """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
-    truth = np.exp(logs[:, np.arange(logs.shape[1]), labels])
-    return mixture_weights(truth, counts=counts).weights, np.zeros(logs.shape[2])
+    m, n, c = logs.shape
+    truth = np.exp(logs[:, np.arange(n), labels])
+    return Weighed(mixture_weights(truth, counts=counts).weights, np.zeros((m, 0)), np.zeros(c))
 
 
 RULES: dict[str, Callable[..., Weighed]] = {"geometric": opinion_weights, "mixture": truth_weights}
-"""How class probabilities are put together, by name: a function from log-probabilities, labels, counts to both."""
+"""How class probabilities are put together, by name: a function from log-probabilities, labels and counts."""

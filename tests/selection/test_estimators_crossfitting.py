@@ -99,12 +99,14 @@ class Patient(ClassifierMixin, BaseEstimator):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
 
-def fitted(budget: float | None, n: int = 100, **learners: Patient) -> tuple[list[str], dict[str, str], float]:
+def fitted(
+    budget: float | None, n: int = 100, refit: bool = False, **learners: Patient
+) -> tuple[list[str], dict[str, str], float]:
     """Who was fitted, who was not and how long it took."""
     Clock.now = 0.0
     inputs = np.arange(2.0 * n).reshape(n, 2)
     labels = np.arange(n) % 2
-    table = Table(inputs, labels, 2, None, np.arange(n) % 5, None)
+    table = Table(inputs, labels, 2, None, np.arange(n) % 5, None, refit)
     found, left_out = crossfit(learners.items(), table, Budget(budget, lambda: Clock.now), None, None)
     return [c.name for c in found], left_out, Clock.now
 
@@ -121,6 +123,16 @@ def test_on_many_rows_a_slow_learner_is_given_up_on_a_part_of_them() -> None:
     names, _, spent = fitted(100.0, n=4000, first=Patient(1e-4), slow=Patient(1), steep=Patient(1e-6, 3))
     assert names == ["first"]
     assert spent < 4000
+
+
+def test_the_fit_on_all_rows_is_reckoned_with() -> None:
+    learners = {"first": Patient(0.01), "slow": Patient(0.1)}  # five folds of 80 rows each, and 100 rows
+    assert fitted(49.0, refit=True, **learners)[0] == ["first"]
+    assert fitted(49.0, **learners)[0] == ["first", "slow"]
+    assert fitted(60.0, refit=True, **learners)[2] == pytest.approx(5 + 50)
+    names, _, spent = fitted(180.0, n=4000, refit=True, first=Patient(1e-4), slow=Patient(0.01))
+    assert names == ["first"]
+    assert spent == pytest.approx(2 + 2)  # one look at a sixteenth of the rows was enough
 
 
 def test_the_first_learner_is_fitted_whatever_it_takes() -> None:
@@ -181,9 +193,10 @@ def test_other_data_parameters_seeds_and_folds_are_other_entries(tmp_path: Path)
     model.set_params(bayes__var_smoothing=1e-3).fit(IRIS, SPECIES)
     model.set_params(cv=4).fit(IRIS, SPECIES)
     model.set_params(random_state=1).fit(IRIS, SPECIES)
-    assert len(list(tmp_path.iterdir())) == 7
+    model.set_params(refit=False).fit(IRIS, SPECIES)
+    assert len(list(tmp_path.iterdir())) == 8
     model.fit(IRIS, SPECIES)
-    assert len(list(tmp_path.iterdir())) == 7
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_members_with_types_that_are_not_trusted_are_not_kept(tmp_path: Path) -> None:

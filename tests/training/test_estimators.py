@@ -51,8 +51,8 @@ def test_it_is_the_model_of_the_recipe() -> None:
 
 
 def test_without_a_word_a_net_descends_with_adam_and_others_with_their_own() -> None:
-    assert RecipeClassifier("mlp")._recipe().optimizer == "adam"
-    assert RecipeClassifier("forest")._recipe().optimizer == "own"
+    assert RecipeClassifier("mlp")._recipe("cross-entropy").optimizer == "adam"
+    assert RecipeClassifier("forest")._recipe("cross-entropy").optimizer == "own"
 
 
 def test_rows_of_pixels_are_pictures_to_a_net_of_convolutions() -> None:

@@ -50,8 +50,8 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         self.shape = shape
         self.random_state = random_state
 
-    def _recipe(self, objective: str = "cross-entropy") -> Recipe:
-        """The recipe; where no optimizer is named it is the learner's own, or of a net Adam."""
+    def _recipe(self, objective: str) -> Recipe:
+        """The recipe, with this objective and the learner's own optimizer, or of a net Adam, where none is named."""
         learner = find_architecture(self.architecture)
         optimizer = self.optimizer or ("adam" if "adam" in learner.optimizers else learner.optimizers[0])
         return Recipe(

@@ -132,10 +132,13 @@ def fit_pool(
         good = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
     else:
         good = (logs.argmax(axis=2) == labels) @ share >= wish.floor
-    weights = without_the_lightest(
-        lambda kept: RULES[wish.rule](logs[kept], labels, counts).weights, good, losses, wish.size
-    )
-    last = RULES[wish.rule](logs[weights > 0], labels, counts)
+    weighed = []
+
+    def weigh(kept: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        weighed.append(RULES[wish.rule](logs[kept], labels, counts))
+        return weighed[-1].weights
+
+    weights, last = without_the_lightest(weigh, good, losses, wish.size), weighed[-1]
     by_class = np.zeros((len(weights), last.by_class.shape[1]))
     by_class[weights > 0] = last.by_class
     return Pool(wish.rule, weights, temperatures, frequency, last.bias, by_class)

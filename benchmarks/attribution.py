@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from polyculture.auditing.attribution import attribute
-from polyculture.measures.attribution import accuracy_controls, by_level
-from polyculture.measures.attribution_tests import Pairs
+from polyculture.auditing.sections.attribution import attribute
+from polyculture.measures.attribution.covariance_split import accuracy_controls, by_level
+from polyculture.measures.attribution.hypothesis_tests import Pairs
 from polyculture.predictions import Predictions
 
 MODELS, INSTANCES, PERMUTATIONS = 100, 100_000, 2_000

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import polyculture as pc
-from polyculture.auditing.sharded import audit_shards
-from polyculture.reading.shards import read_shards
+from polyculture.auditing.streaming.sharded import audit_shards
+from polyculture.formats.tables.shards import read_shards
 from polyculture.results import Audit
 
 CLASSES, FAMILIES, FILES = 10, 10, 16

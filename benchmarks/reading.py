@@ -96,7 +96,7 @@ def write_csv(folder: Path, size: int, long: bool) -> int:
 
 
 def read(folder: Path) -> str:
-    from polyculture.reading import align
+    from polyculture.formats import align
 
     return align(folder).report.sentence
 

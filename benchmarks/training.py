@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_problem, train
-from polyculture.training.encoding import Encoder
 
 MEMBERS, EPOCHS, BATCH, RATE = 32, 20, 32, 0.004
 MIXED = {"lenet": 16, "mlp": 8, "selu-mlp": 4, "lstm": 4}

@@ -131,7 +131,7 @@ def test_audit_takes_every_option(polyculture, here):
     assert (code, err) == (0, "")
     stored = Audit.from_json(Path("deep/er/audit.json").read_text())
     assert (stored.n_models, stored.n_instances) == (3, 3)
-    assert stored.standing.table.set_index("model")["family"].to_dict() == {"m1": "x", "m2": "x", "m3": "y"}
+    assert stored.leaderboard.table.set_index("model")["family"].to_dict() == {"m1": "x", "m2": "x", "m3": "y"}
 
 
 def test_models_without_an_error_are_no_error(polyculture):
@@ -348,7 +348,7 @@ def test_a_full_disk_is_answered_in_one_line(here):
 
 
 def test_an_unexpected_exception_keeps_its_traceback(here, polyculture, monkeypatch):
-    monkeypatch.setattr("polyculture.reading.align", None)
+    monkeypatch.setattr("polyculture.formats.align", None)
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         polyculture("audit", "t.csv")
 

@@ -39,9 +39,9 @@ def test_levers_are_trained_tested_and_told_on_a_page_and_in_a_table(
     first = table.iloc[0]
     assert (first["axis"], first["way"]) == ("hyperparameters", "dropout 0 → 0.3")
     assert first["pulled"] - first["plain"] == pytest.approx(first["change"])
-    chapter = Audit.from_json(Path("d/audit.json").read_text()).chapter("levers")
-    assert chapter.sentence.startswith("2 levers were pulled, one at a time, on a plain recipe with ")
-    assert list(chapter.tables["skipped"]["lever"]) == ["specaugment"]
+    section = Audit.from_json(Path("d/audit.json").read_text()).section("levers")
+    assert section.sentence.startswith("2 levers were pulled, one at a time, on a plain recipe with ")
+    assert list(section.tables["skipped"]["lever"]) == ["specaugment"]
     assert "What does each lever change" in Path("d/page.html").read_text()
     answers = read("d/predictions")
     assert answers.model_ids == [

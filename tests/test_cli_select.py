@@ -44,7 +44,7 @@ def test_select_keeps_one_model_of_each_kind_and_stores_what_it_found(
     assert found.sentence in out
     assert f"next polyculture audit answers.csv --models {found.members[0]}" in out
     whole = Audit.from_json((table / "kept" / "audit.json").read_text())
-    assert whole.chapter("portfolio").sentence == found.sentence
+    assert whole.section("portfolio").sentence == found.sentence
     assert "Which few should be kept" in (table / "kept" / "page.html").read_text()
 
 
@@ -92,9 +92,9 @@ def test_breed_trains_generations_and_ends_in_a_page_with_a_certificate(
     assert code == 0
     assert len(list((tmp_path / "bred" / "models").glob("[!.]*/recipe.json"))) == 8
     found = Audit.from_json((tmp_path / "bred" / "audit.json").read_text())
-    assert "8 models were bred, 1 generation after the first" in found.chapter("breeding").sentence
+    assert "8 models were bred, 1 generation after the first" in found.section("breeding").sentence
     kept = Portfolio.from_json((tmp_path / "bred" / "portfolio.json").read_text())
-    assert found.chapter("portfolio").sentence == kept.sentence
+    assert found.section("portfolio").sentence == kept.sentence
     assert "page bred/page.html" in out
 
 
@@ -108,7 +108,7 @@ def test_breed_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.fixture
 def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """left/values as run leaves it, and numbers.csv: six models of three families, of hours in blocks."""
-    from polyculture.reading import ValueSets, write_values
+    from polyculture.formats import ValueSets, write_values
     from polyculture.values import Values
 
     def values(n: int, start: int, drift: float = 0.0) -> Values:
@@ -141,7 +141,7 @@ def test_select_chooses_regressors_on_the_selection_part_and_certifies_on_the_te
     assert found.sentence in out
     assert out.endswith("next polyculture report kept --out page-to-share.html ".strip())
     whole = Audit.from_json((numbers / "kept" / "audit.json").read_text())
-    assert whole.chapter("portfolio").sentence == found.sentence
+    assert whole.section("portfolio").sentence == found.sentence
     assert (whole.headline, whole.n_instances) == ("R", 200)
     assert "What it gains elsewhere" in (numbers / "kept" / "page.html").read_text()
 

@@ -78,4 +78,4 @@ def test_breeding_goes_on_where_ctrl_c_stopped_it_and_breeds_the_same(
     assert set(whole) == set(finished(Path("undisturbed/models")))
     told = [Audit.from_json(Path(f"{folder}/audit.json").read_text()) for folder in ("bred", "undisturbed")]
     assert told[0].sentence == told[1].sentence
-    assert told[0].chapter("breeding").sentence == told[1].chapter("breeding").sentence
+    assert told[0].section("breeding").sentence == told[1].section("breeding").sentence

@@ -60,8 +60,8 @@ def test_groups_and_outside_difficulty_come_from_columns(folder: Path, capsys: p
     )
     audit = Audit.from_json((folder / "a" / "audit.json").read_text())
     assert code == 0
-    assert audit.rung("N2").n_eff.estimate > 1.5 * audit.rung("N1").n_eff.estimate
-    north = audit.chapter("groups").tables["groups"].set_index("group").loc["north"]
+    assert audit.null_model("N2").n_eff.estimate > 1.5 * audit.null_model("N1").n_eff.estimate
+    north = audit.section("groups").tables["groups"].set_index("group").loc["north"]
     assert north["all_wrong"] == 1
     assert north["q"] < 0.001
 
@@ -71,7 +71,7 @@ def test_outside_models_tell_difficulty_and_are_not_audited(folder: Path, capsys
     audit = Audit.from_json((folder / "a" / "audit.json").read_text())
     assert code == 0
     assert audit.n_models == 3
-    assert audit.rung("N2").n_eff.estimate > audit.rung("N1").n_eff.estimate
+    assert audit.null_model("N2").n_eff.estimate > audit.null_model("N1").n_eff.estimate
 
 
 def test_verdicts_take_instances_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,5 +207,5 @@ def test_audit_follows_a_scale_on_its_page(folder: Path, capsys: pytest.CaptureF
     )
     words = ["audit", "loose.csv", "--models", "loose*", "--factors", "m.csv", "--scale", "parameters", "--out", "a"]
     assert said(capsys, *words)[0] == 0
-    told = [c.name for c in Audit.from_json((folder / "a" / "audit.json").read_text()).chapters]
+    told = [c.name for c in Audit.from_json((folder / "a" / "audit.json").read_text()).sections]
     assert {"scaling", "homogenization"} <= set(told)

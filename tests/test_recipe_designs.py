@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
-from polyculture.measures.attribution import by_level, inflation
+from polyculture.measures.attribution.covariance_split import by_level, inflation
 from polyculture.recipe import (
     COUNTED,
     WHOLE,

@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 
 from polyculture import rng
 from polyculture.dataset import Dataset
+from polyculture.models.encoder import Encoder
 from polyculture.training.architectures.features import features
-from polyculture.training.encoding import Encoder
 
 from .sets import rows
 

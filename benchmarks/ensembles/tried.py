@@ -12,7 +12,7 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from polyculture.selection.estimators.learners import classifiers, prepared
+from polyculture.selection.estimators.default_learners import classifiers, prepared
 from polyculture.training.estimators import RecipeClassifier
 
 from .sets import Cut

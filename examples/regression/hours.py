@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.model_selection import KFold
 
 from polyculture.selection import DiverseEnsembleRegressor
-from polyculture.selection.estimators.learners import regressors
+from polyculture.selection.estimators.default_learners import regressors
 from polyculture.stats import Interval, influence_interval
 
 WINDOW, LEARNED, TESTED, LATER = 12, 1_000, 3_000, 0.4

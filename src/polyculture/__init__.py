@@ -18,9 +18,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import FileError, InputError, MissingExtraError, PolycultureError, TrainingError
+from polyculture.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from polyculture.auditing import Options as Options
+    from polyculture.auditing import AuditOptions as AuditOptions
     from polyculture.auditing import audit as audit
     from polyculture.auditing import audit_shards as audit_shards
     from polyculture.auditing import audit_values as audit_values
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
+    from polyculture.formats import read as read
+    from polyculture.formats import read_shards as read_shards
     from polyculture.population import Population as Population
     from polyculture.predictions import Predictions as Predictions
-    from polyculture.reading import read as read
-    from polyculture.reading import read_shards as read_shards
     from polyculture.recipe import Recipe as Recipe
     from polyculture.reporting import report as report
     from polyculture.results import Audit as Audit
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from polyculture.selection import DiverseEnsembleClassifier as DiverseEnsembleClassifier
     from polyculture.selection import DiverseEnsembleRegressor as DiverseEnsembleRegressor
     from polyculture.selection import Goal as Goal
-    from polyculture.selection import Terms as Terms
+    from polyculture.selection import SelectionOptions as SelectionOptions
     from polyculture.selection import combine as combine
     from polyculture.selection import combine_values as combine_values
     from polyculture.selection import select as select
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from polyculture.training import predict as predict
     from polyculture.training import train as train
     from polyculture.values import Values as Values
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Recipe": "recipe",
@@ -62,19 +61,19 @@ _HOMES = {
     "Audit": "results",
     "Portfolio": "results",
     "Interval": "stats",
-    "Options": "auditing",
+    "AuditOptions": "auditing",
     "audit": "auditing",
     "audit_shards": "auditing",
     "audit_values": "auditing",
     "compare": "auditing",
     "text_alikeness": "auditing",
-    "read": "reading",
-    "read_shards": "reading",
+    "read": "formats",
+    "read_shards": "formats",
     "report": "reporting",
     "DiverseEnsembleClassifier": "selection",
     "DiverseEnsembleRegressor": "selection",
     "Goal": "selection",
-    "Terms": "selection",
+    "SelectionOptions": "selection",
     "combine": "selection",
     "combine_values": "selection",
     "select": "selection",
@@ -86,6 +85,7 @@ _HOMES = {
 
 __all__ = [
     "Audit",
+    "AuditOptions",
     "Dataset",
     "DiverseEnsembleClassifier",
     "DiverseEnsembleRegressor",
@@ -94,14 +94,13 @@ __all__ = [
     "InputError",
     "Interval",
     "MissingExtraError",
-    "Options",
     "PolycultureError",
     "Population",
     "Portfolio",
     "Predictions",
     "Recipe",
+    "SelectionOptions",
     "Split",
-    "Terms",
     "TrainingError",
     "Values",
     "audit",

@@ -15,6 +15,8 @@ from polyculture.errors import InputError
 Modality = Literal["table", "image", "volume", "series", "audio", "text", "tags"]
 """What an input is: d features; h × w or h × w × channels grey levels in [0, 1]; depth × h × w; steps × features;
 samples of a waveform in [−1, 1] at 8 kHz; one string; or one string per token, empty where the sequence has ended."""
+SAMPLE_RATE = 8000
+"""Samples per second of a waveform."""
 Task = Literal["classification", "regression", "tagging"]
 Labels = Int[np.ndarray, " n"] | Int[np.ndarray, "n l"] | Float[np.ndarray, " n"]
 

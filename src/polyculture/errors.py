@@ -12,6 +12,7 @@ Every error says three things in one line: what was wrong (with the value), what
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -49,6 +50,13 @@ class MissingExtraError(PolycultureError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"the package {package!r} is not installed", "", f'pip install "polyculture[{extra}]"')
+
+
+def need(*packages: str, extra: str = "train") -> None:
+    """Refuse to go on without these packages of that extra; loads none of them."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, extra)
 
 
 def near(name: str, known: Iterable[str]) -> str:

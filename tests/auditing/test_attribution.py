@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.attribution import attribute
 from polyculture.auditing.factors import codes_of, ingredients
+from polyculture.auditing.sections.attribution import attribute
 from polyculture.errors import InputError
+from polyculture.formats import read
+from polyculture.formats.model_factors import factors_of
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
-from polyculture.reading import read
-from polyculture.reading.factors import factors_of
-from polyculture.results import Chapter
+from polyculture.results import Section
 from polyculture.rng import stream
 
 GRID = pd.DataFrame(
@@ -47,16 +47,16 @@ def planted(
 
 
 @pytest.fixture(scope="module")
-def found() -> Chapter:
+def found() -> Section:
     return attribute(planted(GRID, {"data": 0.3, "arch": 0.1}), permutations=499)
 
 
-def row(chapter: Chapter, factor: str, table: str = "shares") -> dict[str, Any]:
-    rows = chapter.frame(table)
+def row(section: Section, factor: str, table: str = "shares") -> dict[str, Any]:
+    rows = section.frame(table)
     return dict(rows[rows["factor"] == factor].iloc[0])
 
 
-def test_planted_causes_are_found_and_the_null_is_not_claimed(found: Chapter) -> None:
+def test_planted_causes_are_found_and_the_null_is_not_claimed(found: Section) -> None:
     tests = found.frame("tests").set_index("factor")
     assert (tests["method"] == "conditional permutation").all()
     assert tests.loc[["data", "arch"], "q"].max() < 0.05
@@ -64,7 +64,7 @@ def test_planted_causes_are_found_and_the_null_is_not_claimed(found: Chapter) ->
     assert 2 < row(found, "data")["coefficient"] / row(found, "arch")["coefficient"] < 5
 
 
-def test_shares_sum_to_one_and_contributions_to_rho(found: Chapter) -> None:
+def test_shares_sum_to_one_and_contributions_to_rho(found: Section) -> None:
     shares = found.frame("shares")
     assert shares["share"].sum() == pytest.approx(1, abs=1e-9)
     assert shares["contribution"].sum() == pytest.approx(found.numbers["rho"].estimate, abs=1e-12)
@@ -74,14 +74,14 @@ def test_shares_sum_to_one_and_contributions_to_rho(found: Chapter) -> None:
     assert found.numbers["rho"].estimate == pytest.approx(effective(wrong).rho, abs=1e-12)
 
 
-def test_without_a_factor_the_models_would_be_more(found: Chapter) -> None:
+def test_without_a_factor_the_models_would_be_more(found: Section) -> None:
     rho, data = found.numbers["rho"].estimate, row(found, "data")
     assert data["n_eff_without"] == pytest.approx(32 / (1 + 31 * (rho - data["contribution"])))
     assert data["n_eff_low"] < data["n_eff_without"] < data["n_eff_high"]
     assert np.isnan(row(found, "common to all models")["n_eff_without"])
 
 
-def test_levels_sum_to_their_factor(found: Chapter) -> None:
+def test_levels_sum_to_their_factor(found: Section) -> None:
     levels = found.frame("levels")
     for factor in ("data", "arch", "opt"):
         mine = levels[levels["factor"] == factor]
@@ -89,7 +89,7 @@ def test_levels_sum_to_their_factor(found: Chapter) -> None:
     assert list(levels.loc[levels["factor"] == "data", "models"]) == [8, 8, 8, 8]
 
 
-def test_carriers_are_the_instances_on_which_a_level_stands_out(found: Chapter) -> None:
+def test_carriers_are_the_instances_on_which_a_level_stands_out(found: Section) -> None:
     carriers = found.frame("carriers")
     data = carriers[carriers["factor"] == "data"]
     assert len(data) == 10
@@ -100,7 +100,7 @@ def test_carriers_are_the_instances_on_which_a_level_stands_out(found: Chapter) 
     assert "label" not in carriers.columns
 
 
-def test_interactions_of_a_crossed_design_are_tested_beside_the_single_factors(found: Chapter) -> None:
+def test_interactions_of_a_crossed_design_are_tested_beside_the_single_factors(found: Section) -> None:
     pairs = found.frame("interactions")
     assert [(a, b) for a, b in zip(pairs["first"], pairs["second"], strict=True)] == [
         ("data", "arch"),
@@ -111,7 +111,7 @@ def test_interactions_of_a_crossed_design_are_tested_beside_the_single_factors(f
     assert (pairs["reason"] == "").all()
 
 
-def test_the_sentence_says_association_unless_the_models_were_designed(found: Chapter) -> None:
+def test_the_sentence_says_association_unless_the_models_were_designed(found: Section) -> None:
     assert "goes with sharing data (p = 0.002)" in found.sentence
     assert "No association was found for opt." in found.sentence
     assert "This is association, not effect" in found.sentence
@@ -121,7 +121,7 @@ def test_the_sentence_says_association_unless_the_models_were_designed(found: Ch
     assert "assigned by design" in designed.sentence
 
 
-def test_the_same_seed_gives_the_same_chapter(found: Chapter) -> None:
+def test_the_same_seed_gives_the_same_chapter(found: Section) -> None:
     again = attribute(planted(GRID, {"data": 0.3, "arch": 0.1}), permutations=499)
     for name, table in found.tables.items():
         pd.testing.assert_frame_equal(table, again.tables[name])
@@ -139,43 +139,43 @@ def test_given_the_true_class_and_clusters_the_intervals_change() -> None:
 
 def test_columns_that_split_the_models_alike_are_one_factor() -> None:
     factors = GRID.assign(provider=GRID["data"].map({"d0": "x", "d1": "y", "d2": "z", "d3": "w"}))
-    chapter = attribute(planted(factors, {"data": 0.3}), permutations=199)
-    merged = row(chapter, "data = provider")
+    section = attribute(planted(factors, {"data": 0.3}), permutations=199)
+    merged = row(section, "data = provider")
     assert merged["kind"] == "factor"
     assert merged["note"] == "data and provider split the models in the same way; only both together can be told"
-    assert row(chapter, "data = provider", "levels")["level"] == "d0 = x"
+    assert row(section, "data = provider", "levels")["level"] == "d0 = x"
 
 
 def test_factors_that_cannot_be_told_apart_are_refused_with_the_model_to_add() -> None:
     nearly = GRID["data"].to_numpy().copy()
     nearly[0] = "d1"
-    chapter = attribute(planted(GRID.assign(provider=nearly), {"data": 0.3}), permutations=199)
-    refused = row(chapter, "provider")
+    section = attribute(planted(GRID.assign(provider=nearly), {"data": 0.3}), permutations=199)
+    refused = row(section, "provider")
     assert refused["kind"] == "refused"
     assert np.isnan(refused["contribution"])
     assert refused["note"] == (
         "cannot be told apart from data (variance inflation 6.1, above 5); add a model with provider d1 and data d2"
     )
-    together = row(chapter, "data + provider")
+    together = row(section, "data + provider")
     assert together["kind"] == "together"
     assert together["share"] > 0.2
-    assert chapter.frame("shares")["share"].sum() == pytest.approx(1, abs=1e-9)
-    assert set(chapter.frame("tests")["factor"]) == {"arch", "opt"}
-    assert "What cannot be told apart here: data + provider." in chapter.sentence
-    told = chapter.frame("confounding").set_index(["first", "second"])["told_apart"]
+    assert section.frame("shares")["share"].sum() == pytest.approx(1, abs=1e-9)
+    assert set(section.frame("tests")["factor"]) == {"arch", "opt"}
+    assert "What cannot be told apart here: data + provider." in section.sentence
+    told = section.frame("confounding").set_index(["first", "second"])["told_apart"]
     assert not told["data", "provider"]
     assert told["arch", "opt"]
 
 
 def test_factors_that_say_nothing_are_left_out_with_what_would_help() -> None:
     factors = GRID.assign(lab="ours", name=[f"n{i}" for i in range(32)], rare=["x", "y", *["z"] * 30])
-    chapter = attribute(planted(factors, {"data": 0.3}), permutations=19)
-    assert row(chapter, "lab")["note"] == "all models have lab ours; add models with another lab"
-    assert row(chapter, "name")["note"] == (
+    section = attribute(planted(factors, {"data": 0.3}), permutations=19)
+    assert row(section, "lab")["note"] == "all models have lab ours; add models with another lab"
+    assert row(section, "name")["note"] == (
         "no two models have the same name; add one with name n0 and one with name n1"
     )
-    assert row(chapter, "rare")["note"] == "only one level of rare has two models; add a second model with rare x"
-    assert chapter.frame("shares")["share"].sum() == pytest.approx(1, abs=1e-9)
+    assert row(section, "rare")["note"] == "only one level of rare has two models; add a second model with rare x"
+    assert section.frame("shares")["share"].sum() == pytest.approx(1, abs=1e-9)
 
 
 def test_few_arrangements_fall_back_on_the_jackknife() -> None:
@@ -191,14 +191,14 @@ def test_few_arrangements_fall_back_on_the_jackknife() -> None:
 
 
 def test_fewer_than_12_informative_models_are_refused() -> None:
-    chapter = attribute(planted(GRID.head(11), {"data": 0.3}))
-    assert chapter.reason == "11 models with both right and wrong answers; attribution needs 12 or more"
-    assert chapter.sentence == ""
+    section = attribute(planted(GRID.head(11), {"data": 0.3}))
+    assert section.reason == "11 models with both right and wrong answers; attribution needs 12 or more"
+    assert section.sentence == ""
 
 
 def test_a_table_without_factors_is_refused() -> None:
-    chapter = attribute(planted(GRID, {}), factors=[])
-    assert chapter.reason == "the model table does not say what the models are made of"
+    section = attribute(planted(GRID, {}), factors=[])
+    assert section.reason == "the model table does not say what the models are made of"
 
 
 def test_models_without_information_are_left_out() -> None:
@@ -207,8 +207,8 @@ def test_models_without_information_are_left_out() -> None:
     assert correct is not None
     perfect = correct.copy()
     perfect[0] = 1
-    chapter = attribute(Predictions(predictions.models, predictions.instances, correct=perfect), permutations=19)
-    assert chapter.frame("levels").set_index("level").loc["d0", "models"] == 7
+    section = attribute(Predictions(predictions.models, predictions.instances, correct=perfect), permutations=19)
+    assert section.frame("levels").set_index("level").loc["d0", "models"] == 7
 
 
 def test_missing_cells_do_not_break_the_sum() -> None:
@@ -216,19 +216,19 @@ def test_missing_cells_do_not_break_the_sum() -> None:
     correct = predictions.correct
     assert correct is not None
     holes = np.where(stream(9, "holes").random(correct.shape) < 0.2, np.int8(-1), correct)
-    chapter = attribute(Predictions(predictions.models, predictions.instances, correct=holes), permutations=199)
-    assert chapter.frame("shares")["contribution"].sum() == pytest.approx(chapter.numbers["rho"].estimate, abs=1e-12)
+    section = attribute(Predictions(predictions.models, predictions.instances, correct=holes), permutations=199)
+    assert section.frame("shares")["contribution"].sum() == pytest.approx(section.numbers["rho"].estimate, abs=1e-12)
     full = attribute(predictions, permutations=199)
-    assert chapter.numbers["data"].estimate == pytest.approx(full.numbers["data"].estimate, abs=0.05)
-    assert chapter.numbers["data"].low < full.numbers["data"].estimate < chapter.numbers["data"].high
+    assert section.numbers["data"].estimate == pytest.approx(full.numbers["data"].estimate, abs=0.05)
+    assert section.numbers["data"].low < full.numbers["data"].estimate < section.numbers["data"].high
 
 
 def test_complementary_models_have_nothing_to_attribute() -> None:
     correct = 1 - np.eye(32, dtype=np.int8)[:, np.arange(400) % 32]
     models = GRID.set_axis(pd.Index([f"m{i}" for i in range(32)], dtype=object))
-    chapter = attribute(Predictions(models, pd.DataFrame(index=pd.RangeIndex(400)), correct=correct), permutations=19)
-    assert "not more alike than chance, so there is nothing to attribute" in chapter.sentence
-    assert chapter.numbers["data"].reason == "ρ may be 0, and nothing has no shares"
+    section = attribute(Predictions(models, pd.DataFrame(index=pd.RangeIndex(400)), correct=correct), permutations=19)
+    assert "not more alike than chance, so there is nothing to attribute" in section.sentence
+    assert section.numbers["data"].reason == "ρ may be 0, and nothing has no shares"
 
 
 def test_unknown_columns_are_named_with_the_near_ones() -> None:
@@ -285,10 +285,10 @@ def test_a_scale_and_sets_are_tested_too() -> None:
     models = pd.DataFrame({"width": width, "sources": ["a;b", "b;c", "c;d", "d;a"] * 6})
     models.index = pd.Index([f"m{i}" for i in range(24)], dtype=object)
     predictions = Predictions(models, pd.DataFrame(index=pd.RangeIndex(2000)), correct=(~wrong).astype(np.int8))
-    chapter = attribute(predictions, ["width", "sources"], permutations=199)
-    tests = chapter.frame("tests").set_index("factor")
+    section = attribute(predictions, ["width", "sources"], permutations=199)
+    tests = section.frame("tests").set_index("factor")
     assert tests.loc["width", "q"] < 0.05 < tests.loc["sources", "q"]
-    assert chapter.frame("levels").empty
+    assert section.frame("levels").empty
 
 
 @pytest.mark.slow
@@ -298,10 +298,10 @@ def test_imagenet_models_share_with_family_and_toolkit(shared_data: Path) -> Non
     tagged = Predictions(
         factors, predictions.instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
-    chapter = attribute(tagged)
-    assert chapter.numbers["rho"].estimate == pytest.approx(0.538, abs=0.001)
-    assert chapter.numbers["common"].estimate == pytest.approx(0.947, abs=0.001)
-    assert chapter.numbers["family"].estimate == pytest.approx(0.016, abs=0.001)
-    assert chapter.numbers["toolkit"].estimate == pytest.approx(0.037, abs=0.001)
-    assert chapter.frame("tests")["p"].max() == 1 / 2000
-    assert "family and toolkit go together over models (Cramér's V 0.82)" in chapter.sentence
+    section = attribute(tagged)
+    assert section.numbers["rho"].estimate == pytest.approx(0.538, abs=0.001)
+    assert section.numbers["common"].estimate == pytest.approx(0.947, abs=0.001)
+    assert section.numbers["family"].estimate == pytest.approx(0.016, abs=0.001)
+    assert section.numbers["toolkit"].estimate == pytest.approx(0.037, abs=0.001)
+    assert section.frame("tests")["p"].max() == 1 / 2000
+    assert "family and toolkit go together over models (Cramér's V 0.82)" in section.sentence

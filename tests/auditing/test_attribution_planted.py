@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.attribution import attribute
+from polyculture.auditing.sections.attribution import attribute
 from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe, grid
 from polyculture.rng import stream

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyculture as pc
-from polyculture.auditing import Options
+from polyculture.auditing import AuditOptions
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.testing import tiny_predictions
@@ -31,15 +31,15 @@ def test_the_first_sentence_names_models_and_effective_models() -> None:
 
 def test_the_rungs_stand_together_and_the_truth_given_one_is_the_headline() -> None:
     audit = pc.audit(tiny_predictions())
-    assert [rung.name for rung in audit.ladder] == ["N0", "N1", "N3"]
+    assert [null_model.name for null_model in audit.null_models] == ["N0", "N1", "N3"]
     assert audit.headline == "N1"
-    assert audit.n_eff == audit.rung("N1").n_eff
+    assert audit.n_eff == audit.null_model("N1").n_eff
 
 
 def test_without_classes_there_is_only_the_raw_rung() -> None:
     correct = {"a": [1, 0, 1, 1], "b": [1, 0, 0, 1], "c": [0, 1, 1, 1]}
     audit = pc.audit(Predictions.from_correct(correct))
-    assert [rung.name for rung in audit.ladder] == ["N0", "N3"]
+    assert [null_model.name for null_model in audit.null_models] == ["N0", "N3"]
     assert "agreement" not in audit.pairwise.values
 
 
@@ -49,9 +49,9 @@ def test_class_difficulty_is_removed_by_the_headline_only() -> None:
     labels = np.repeat([0, 1], 4000)
     wrong = rng.random((5, 8000)) < np.where(labels == 0, 0.5, 0.05)
     audit = pc.audit(Predictions.from_answers({f"m{i}": labels ^ w for i, w in enumerate(wrong)}, labels))
-    assert audit.rung("N0").n_eff.high < 3
-    assert audit.rung("N1").n_eff.low < 5 < audit.rung("N1").n_eff.high
-    assert audit.rung("N1").p > 0.01 > audit.rung("N0").p
+    assert audit.null_model("N0").n_eff.high < 3
+    assert audit.null_model("N1").n_eff.low < 5 < audit.null_model("N1").n_eff.high
+    assert audit.null_model("N1").p > 0.01 > audit.null_model("N0").p
 
 
 def test_an_audit_survives_json_with_nan_and_infinity() -> None:
@@ -63,7 +63,7 @@ def test_an_audit_survives_json_with_nan_and_infinity() -> None:
     assert again.to_json() == text
     assert math.isinf(audit.n_eff.estimate)
     assert again.n_eff.estimate == audit.n_eff.estimate
-    pd.testing.assert_frame_equal(again.standing.table, audit.standing.table, check_dtype=False)
+    pd.testing.assert_frame_equal(again.leaderboard.table, audit.leaderboard.table, check_dtype=False)
 
 
 def test_more_effective_models_than_models_is_no_homogenization() -> None:
@@ -92,7 +92,7 @@ def test_clusters_widen_the_interval() -> None:
     assert one.answers is not None
     assert one.labels is not None
     many = Predictions(one.models, instances, one.answers[:, tenfold], one.labels[tenfold], classes=one.classes)
-    aware, naive = pc.audit(many, options=Options(clusters="patient")).n_eff, pc.audit(many).n_eff
+    aware, naive = pc.audit(many, options=AuditOptions(clusters="patient")).n_eff, pc.audit(many).n_eff
     single = pc.audit(one).n_eff
     assert aware.high - aware.low == pytest.approx(single.high - single.low, rel=0.02)
     assert naive.high - naive.low < 0.4 * (aware.high - aware.low)
@@ -102,13 +102,13 @@ def test_an_unknown_cluster_column_is_answered_with_the_near_ones() -> None:
     instances = pd.DataFrame({"patient": [1, 2, 3, 4]})
     predictions = Predictions.from_answers({"a": [0, 1, 1, 0], "b": [0, 0, 1, 1]}, [0, 1, 1, 1], instances=instances)
     with pytest.raises(InputError) as caught:
-        pc.audit(predictions, options=Options(clusters="patients"))
+        pc.audit(predictions, options=AuditOptions(clusters="patients"))
     assert str(caught.value) == "no instance column 'patients'; did you mean 'patient'?"
 
 
 def test_a_level_outside_zero_and_one_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        Options(level=1.5)
+        AuditOptions(level=1.5)
     assert str(caught.value) == "level is 1.5; expected a confidence level between 0 and 1, such as 0.95."
 
 
@@ -158,7 +158,7 @@ def test_few_clusters_and_few_informative_instances_are_said() -> None:
     few = Predictions(
         predictions.models, instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
-    said = codes(pc.audit(few, options=Options(clusters="g")))
+    said = codes(pc.audit(few, options=AuditOptions(clusters="g")))
     assert said["PC006"].startswith("The instances fall into 5 clusters; below 40")
     assert "PC005" in said
 
@@ -178,7 +178,7 @@ def test_the_order_of_models_and_instances_changes_nothing(seed: int) -> None:
     assert one.systemic.frame().equals(two.systemic.frame()) or np.allclose(
         one.systemic.expected, two.systemic.expected
     )
-    assert one.standing.pairs_apart == two.standing.pairs_apart
+    assert one.leaderboard.pairs_apart == two.leaderboard.pairs_apart
 
 
 def test_real_tables_give_the_published_sentences(shared_data: Path) -> None:

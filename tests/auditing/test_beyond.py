@@ -11,17 +11,17 @@ from scipy.optimize import minimize
 from scipy.stats import false_discovery_control, norm, rankdata
 
 import polyculture as pc
-from polyculture.auditing import Options
-from polyculture.auditing.beyond import beyond
-from polyculture.auditing.ladder import structural_rung
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.null_models import structural_null_model
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.pair_excess import beyond
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 
 
-def chapter(predictions: Predictions) -> Chapter:
-    evidence = Evidence.gather(predictions, Options())
-    return beyond(evidence, structural_rung(evidence))
+def section(predictions: Predictions) -> Section:
+    evidence = AuditContext.gather(predictions, AuditOptions())
+    return beyond(evidence, structural_null_model(evidence))
 
 
 def rasch(models: int = 4, n: int = 400, seed: int = 0) -> Predictions:
@@ -54,7 +54,7 @@ def test_the_excess_is_that_of_the_enumerated_model() -> None:
     predictions = rasch()
     wrong = predictions.wrong
     expected = expected_joint(wrong)
-    table = chapter(predictions).tables["pairs"]
+    table = section(predictions).tables["pairs"]
     for row in table.itertuples():
         a, b = int(row.model_a[1:]), int(row.model_b[1:])
         assert row.excess == pytest.approx(((wrong[a] & wrong[b]).sum() - expected[a, b]) / 400, abs=1e-5)
@@ -64,12 +64,12 @@ def test_the_excess_of_all_pairs_sums_to_zero_even_of_copies() -> None:
     wrong = np.tile(np.random.default_rng(1).random(500) < 0.3, (5, 1)) ^ (
         np.random.default_rng(2).random((5, 500)) < 0.05
     )
-    table = chapter(Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)})).tables["pairs"]
+    table = section(Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)})).tables["pairs"]
     assert table["excess"].sum() == pytest.approx(0, abs=1e-9)
 
 
 def test_p_and_q_follow_from_the_scaled_z_and_the_most_alike_come_first() -> None:
-    table = chapter(rasch(7)).tables["pairs"]
+    table = section(rasch(7)).tables["pairs"]
     assert len(table) == 21
     assert table["z_scaled"].is_monotonic_decreasing
     np.testing.assert_allclose(table["p"], norm.sf(table["z_scaled"]))
@@ -81,14 +81,14 @@ def test_only_instances_that_all_answered_count() -> None:
     correct = np.where(whole.wrong, 0, 1).astype(np.int8)
     correct[2, 400:] = -1
     holes = Predictions(whole.models, whole.instances, correct=correct)
-    some = chapter(whole.take_instances(np.arange(400))).tables["pairs"]
-    np.testing.assert_allclose(chapter(holes).tables["pairs"]["z"], some["z"])
+    some = section(whole.take_instances(np.arange(400))).tables["pairs"]
+    np.testing.assert_allclose(section(holes).tables["pairs"]["z"], some["z"])
 
 
 def test_n_struct_stands_beside_it() -> None:
     rng = np.random.default_rng(0)
     wrong = np.repeat(rng.random((3, 2000)) < 0.3, 3, axis=0)
-    found = chapter(Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)}))
+    found = section(Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)}))
     assert found.numbers["n_struct"].estimate == pytest.approx(3, abs=0.1)
 
 
@@ -103,6 +103,6 @@ def same_family_area(predictions: Predictions, table, factor: str = "family") ->
 def test_families_of_imagenet_models_stand_out(shared_data: Path) -> None:
     folder = shared_data / "predictions"
     predictions = pc.read(folder / "imagenet_val.parquet", factors=folder / "imagenet_models.csv")
-    found = chapter(predictions)
+    found = section(predictions)
     area = same_family_area(predictions, found.tables["pairs"])
     assert area == pytest.approx(0.829, abs=5e-4)

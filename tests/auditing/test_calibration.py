@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from polyculture.auditing import Options
-from polyculture.auditing.calibration import calibration, classes
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.calibration import calibration, classes
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 
 
 def drawn(temperature: float, models: int = 3, n: int = 6000, seed: int = 0) -> Predictions:
@@ -26,8 +26,8 @@ def drawn(temperature: float, models: int = 3, n: int = 6000, seed: int = 0) -> 
     return Predictions.from_answers(answers, labels, probabilities=said)
 
 
-def told(predictions: Predictions, **options: object) -> tuple[Chapter, Chapter]:
-    evidence = Evidence.gather(predictions, Options(**options))
+def told(predictions: Predictions, **options: object) -> tuple[Section, Section]:
+    evidence = AuditContext.gather(predictions, AuditOptions(**options))
     return calibration(evidence), classes(evidence)
 
 
@@ -123,6 +123,6 @@ def test_clusters_widen_the_limits_of_calibration_and_areas() -> None:
     instances = pd.DataFrame({"patient": at})
     four = Predictions(p.models, instances, p.answers[:, at], p.labels[at], None, p.classes, p.probabilities[:, at])
     aware, naive, single = told(four, clusters="patient"), told(four), told(p)
-    for chapter, table, column in ((0, "models", "ece"), (1, "auc", "auc")):
-        widths = [(t[chapter].tables[table]["high"] - t[chapter].tables[table][column]) for t in (aware, naive, single)]
+    for section, table, column in ((0, "models", "ece"), (1, "auc", "auc")):
+        widths = [(t[section].tables[table]["high"] - t[section].tables[table][column]) for t in (aware, naive, single)]
         assert (widths[1] < 0.7 * widths[0]).mean() > 0.9, table

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
-from polyculture.auditing import Options, compare
+from polyculture.auditing import AuditOptions, compare
 from polyculture.errors import InputError
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
@@ -115,7 +115,7 @@ def test_verdicts_weigh_both_sets() -> None:
     weights = np.ones(200)
     weights[:3] = 0.0, 0.5, 0.7
     verdicts = {f"i{k}": float(w) for k, w in enumerate(weights[:3])}
-    found = compare(table(wrong), table(wrong), Options(verdicts=verdicts))
+    found = compare(table(wrong), table(wrong), AuditOptions(verdicts=verdicts))
     expected = effective(wrong[:, 1:], None, None, weights[1:]).rho
     assert found.numbers["rho_second"].estimate == pytest.approx(expected, rel=1e-12)
 
@@ -141,4 +141,4 @@ def test_a_comparison_is_a_chapter_that_survives_a_frame() -> None:
     frame = compare(table(copying(0, 4, 0)), table(copying(0.3, 4, 1))).frame()
     assert frame["number"].tolist() == ["rho_first", "rho_second", "rho_change", "all_wrong_change"]
     assert (frame["low"] <= frame["estimate"]).all()
-    assert pc.audit(table(copying(0, 4, 0))).rung("N0").rho.estimate == pytest.approx(frame["estimate"][0])
+    assert pc.audit(table(copying(0, 4, 0))).null_model("N0").rho.estimate == pytest.approx(frame["estimate"][0])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
-from polyculture.auditing.convergence import true_spread
+from polyculture.auditing.sections.convergence import true_spread
 from polyculture.predictions import Predictions
 
 
@@ -26,10 +26,10 @@ def test_equally_good_models_have_no_spread_but_their_sample_has() -> None:
 
 def test_the_true_spread_is_recovered() -> None:
     error = np.random.default_rng(1).normal(0.3, 0.05, 60)
-    chapter = pc.audit(models_with(error, 800)).chapter("convergence")
-    spread = chapter.numbers["accuracy_spread"]
+    section = pc.audit(models_with(error, 800)).section("convergence")
+    spread = section.numbers["accuracy_spread"]
     assert spread.low < error.std(ddof=1) < spread.high
-    assert chapter.sentence.endswith("No column says in which order the models came.")
+    assert section.sentence.endswith("No column says in which order the models came.")
 
 
 def test_models_that_come_closer_in_time_are_seen_to() -> None:
@@ -38,15 +38,15 @@ def test_models_that_come_closer_in_time_are_seen_to() -> None:
         0.02, 0.9
     )
     dates = [f"20{y:02d}-01-01" for y in range(1, 25)]
-    chapter = pc.audit(models_with(error, 3000, dates)).chapter("convergence")
-    along = chapter.tables["along"]
+    section = pc.audit(models_with(error, 3000, dates)).section("convergence")
+    along = section.tables["along"]
     assert along["spread"].is_monotonic_decreasing
     assert along["told_apart"].iloc[0] > along["told_apart"].iloc[-1]
-    assert "Along date they came closer together" in chapter.sentence
+    assert "Along date they came closer together" in section.sentence
     assert along[["from", "to"]].iloc[0].tolist() == ["2001-01-01", "2008-01-01"]
 
 
 def test_two_models_are_too_few() -> None:
-    assert pc.audit(models_with(np.array([0.2, 0.3]), 100)).chapter("convergence").reason == (
+    assert pc.audit(models_with(np.array([0.2, 0.3]), 100)).section("convergence").reason == (
         "fewer than three models were tested"
     )

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.auditing import Options
-from polyculture.auditing.ensembles import ensembles, population
-from polyculture.auditing.ladder import headline_rung
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.null_models import headline_null_model
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.ensembles import ensembles, population
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 from polyculture.testing import tiny_predictions
 
 
-def chapter(predictions: Predictions, **options: object) -> Chapter:
-    return ensembles(Evidence.gather(predictions, Options(**options)))
+def section(predictions: Predictions, **options: object) -> Section:
+    return ensembles(AuditContext.gather(predictions, AuditOptions(**options)))
 
 
 def soft(models: int, seed: int, n: int = 60) -> Predictions:
@@ -36,7 +36,7 @@ def soft(models: int, seed: int, n: int = 60) -> Predictions:
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_the_loss_of_the_ensemble_is_the_mean_loss_less_diversity(models: int, seed: int) -> None:
     p = soft(models, seed)
-    found = {name: number.estimate for name, number in chapter(p).numbers.items()}
+    found = {name: number.estimate for name, number in section(p).numbers.items()}
     q, onehot, at = p.probabilities, np.eye(3)[p.labels], np.arange(60)
     geometric = np.exp(np.log(q).mean(axis=0))
     geometric /= geometric.sum(axis=1, keepdims=True)
@@ -53,14 +53,14 @@ def test_the_loss_of_the_ensemble_is_the_mean_loss_less_diversity(models: int, s
 
 
 def test_copies_gain_nothing() -> None:
-    found = chapter(tiny_predictions((5,), instances=300)).numbers
+    found = section(tiny_predictions((5,), instances=300)).numbers
     assert found["net"].estimate == 0
     assert found["majority_error"].estimate == found["mean_error"].estimate
 
 
 def test_only_instances_that_all_answered_are_voted_on() -> None:
     columns = {"a": [1, 0, 0, None], "b": [1, 1, 0, 0], "c": [1, 1, 0, 0]}
-    found = chapter(Predictions.from_correct(columns)).numbers
+    found = section(Predictions.from_correct(columns)).numbers
     assert found["majority_error"].estimate == pytest.approx(1 / 3)
     assert found["mean_error"].estimate == pytest.approx((1 / 3 + 1) / 3)
     assert found["net"].n == 3
@@ -70,16 +70,16 @@ def test_repeated_instances_in_clusters_prove_no_more() -> None:
     p = tiny_predictions((1, 1, 1), instances=300)
     at = np.repeat(np.arange(300), 4)
     four = Predictions(p.models, pd.DataFrame({"c": at}), p.answers[:, at], p.labels[at], classes=p.classes)
-    aware, single = chapter(four, clusters="c").numbers["net"], chapter(p).numbers["net"]
+    aware, single = section(four, clusters="c").numbers["net"], section(p).numbers["net"]
     assert (aware.low, aware.high) == pytest.approx((single.low, single.high))
 
 
-def asked(predictions: Predictions) -> Chapter:
-    return population(Evidence.gather(predictions, Options(population=True)))
+def asked(predictions: Predictions) -> Section:
+    return population(AuditContext.gather(predictions, AuditOptions(population=True)))
 
 
 def test_a_population_is_spoken_of_only_if_asked_for() -> None:
-    found = population(Evidence.gather(tiny_predictions((12,), copying=0.3), Options()))
+    found = population(AuditContext.gather(tiny_predictions((12,), copying=0.3), AuditOptions()))
     assert found.reason == "not asked for: the numbers speak of these models, not of others like them"
 
 
@@ -106,8 +106,8 @@ def test_models_that_vary_in_no_class_are_no_sample() -> None:
 def test_models_as_a_sample_are_less_certain_than_these_models() -> None:
     """Some are copies and some are not: which ones were drawn matters."""
     p = tiny_predictions((4, 4, 1, 1, 1, 1), instances=1500)
-    evidence = Evidence.gather(p, Options(population=True))
+    evidence = AuditContext.gather(p, AuditOptions(population=True))
     wide = population(evidence).numbers["rho_population"]
-    narrow = headline_rung(evidence).rho
+    narrow = headline_null_model(evidence).rho
     assert wide.estimate == pytest.approx(narrow.estimate)
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)

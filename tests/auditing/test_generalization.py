@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing import Options
-from polyculture.auditing.generalization import generalization
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.generalization import generalization
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 from polyculture.stats import newcombe
 
 
-def chapter(here: Predictions, elsewhere: dict[str, Predictions], **options: object) -> Chapter:
-    return generalization(Evidence.gather(here, Options(**options)), elsewhere)
+def section(here: Predictions, elsewhere: dict[str, Predictions], **options: object) -> Section:
+    return generalization(AuditContext.gather(here, AuditOptions(**options)), elsewhere)
 
 
 def outcomes(wrong: np.ndarray, names: str = "i") -> Predictions:
@@ -32,8 +32,8 @@ THERE = HERE | (RNG.random((3, 800)) < 0.1)
 
 
 def test_paired_gaps_are_narrower_than_those_of_other_instances() -> None:
-    paired = chapter(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
-    unpaired = chapter(outcomes(HERE), {"rain": outcomes(THERE, "j")}).tables["gaps"]
+    paired = section(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
+    unpaired = section(outcomes(HERE), {"rain": outcomes(THERE, "j")}).tables["gaps"]
     assert paired["paired"].all()
     assert not unpaired["paired"].any()
     np.testing.assert_allclose(paired["gap"], unpaired["gap"])
@@ -41,7 +41,7 @@ def test_paired_gaps_are_narrower_than_those_of_other_instances() -> None:
 
 
 def test_gaps_are_error_there_less_error_here() -> None:
-    gaps = chapter(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
+    gaps = section(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
     np.testing.assert_allclose(gaps["gap"], THERE.mean(axis=1) - HERE.mean(axis=1))
     np.testing.assert_allclose(gaps["accuracy"], 1 - THERE.mean(axis=1))
     change = THERE[0].astype(float) - HERE[0]
@@ -51,7 +51,7 @@ def test_gaps_are_error_there_less_error_here() -> None:
 
 def test_gaps_between_other_instances_are_newcombes() -> None:
     there = outcomes(THERE[:, :300], "j")
-    gaps = chapter(outcomes(HERE), {"rain": there}).tables["gaps"]
+    gaps = section(outcomes(HERE), {"rain": there}).tables["gaps"]
     expected = newcombe(int(THERE[1, :300].sum()), 300, int(HERE[1].sum()), 800)
     assert gaps.loc[1, ["gap", "low", "high"]].tolist() == pytest.approx(
         [expected.estimate, expected.low, expected.high]
@@ -60,7 +60,7 @@ def test_gaps_between_other_instances_are_newcombes() -> None:
 
 def test_models_are_matched_by_name() -> None:
     there = outcomes(THERE).take_models(["m2", "m0", "m1"])
-    gaps = chapter(outcomes(HERE), {"rain": there}).tables["gaps"]
+    gaps = section(outcomes(HERE), {"rain": there}).tables["gaps"]
     assert gaps["model"].tolist() == ["m0", "m1", "m2"]
     np.testing.assert_allclose(gaps["gap"], THERE.mean(axis=1) - HERE.mean(axis=1))
 
@@ -74,7 +74,7 @@ LABELS = np.tile([0, 1, 2, 3], 200)
 
 
 def test_disagreement_stands_beside_the_labelled_error() -> None:
-    found = chapter(answered(HERE, LABELS), {"rain": answered(THERE, LABELS)})
+    found = section(answered(HERE, LABELS), {"rain": answered(THERE, LABELS)})
     row = found.tables["estimates"].iloc[0]
     pairs = [(0, 1), (0, 2), (1, 2)]
 
@@ -90,7 +90,7 @@ def test_disagreement_stands_beside_the_labelled_error() -> None:
 
 def test_the_line_is_drawn_for_the_set_with_the_largest_error() -> None:
     elsewhere = {"fog": answered(HERE, LABELS), "rain": answered(THERE, LABELS)}
-    line = chapter(answered(HERE, LABELS), elsewhere).tables["line"]
+    line = section(answered(HERE, LABELS), elsewhere).tables["line"]
     assert line["split"].unique().tolist() == ["rain"]
     assert len(line) == 3
     assert line["agreement_there"][0] == pytest.approx((THERE[0] == THERE[1]).mean())
@@ -105,14 +105,14 @@ def test_missing_answers_are_neither_right_nor_wrong() -> None:
         answers[:, 400:] = -1
         holes.append(Predictions(p.models, p.instances, answers, p.labels, classes=p.classes))
     half = [p.take_instances(np.arange(400)) for p in whole]
-    found, expected = (chapter(p[0], {"rain": p[1]}).tables for p in (holes, half))
+    found, expected = (section(p[0], {"rain": p[1]}).tables for p in (holes, half))
     np.testing.assert_allclose(found["gaps"]["gap"], expected["gaps"]["gap"])
     numbers = ["labelled_error", "disagreement_error", "corrected", "aline_error", "line_r2"]
     np.testing.assert_allclose(found["estimates"][numbers], expected["estimates"][numbers])
 
 
 def test_outcomes_elsewhere_allow_gaps_but_no_estimates() -> None:
-    found = chapter(answered(HERE, LABELS), {"rain": outcomes(THERE)})
+    found = section(answered(HERE, LABELS), {"rain": outcomes(THERE)})
     assert set(found.tables) == {"gaps"}
     assert found.numbers == {}
 
@@ -121,6 +121,6 @@ def test_clusters_widen_paired_gaps() -> None:
     four = [outcomes(np.repeat(w, 4, axis=1)) for w in (HERE, THERE)]
     instances = four[0].instances.assign(patient=np.repeat(np.arange(800), 4))
     here = Predictions(four[0].models, instances, correct=four[0].correct)
-    aware = chapter(here, {"rain": four[1]}, clusters="patient").tables["gaps"]
-    single = chapter(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
+    aware = section(here, {"rain": four[1]}, clusters="patient").tables["gaps"]
+    single = section(outcomes(HERE), {"rain": outcomes(THERE)}).tables["gaps"]
     np.testing.assert_allclose(aware[["low", "high"]], single[["low", "high"]])

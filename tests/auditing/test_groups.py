@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control, fisher_exact, hypergeom
 
-from polyculture.auditing import Options
-from polyculture.auditing.groups import groups
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.groups import groups
 from polyculture.predictions import Predictions
 
 
@@ -19,8 +19,8 @@ def table(failed: np.ndarray, columns: dict[str, np.ndarray], clusters: np.ndarr
     wrong[0, ::7] = True
     instances = pd.DataFrame(columns | ({} if clusters is None else {"patient": clusters}))
     predictions = Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)}, instances=instances)
-    options = Options(groups=tuple(columns), clusters="" if clusters is None else "patient")
-    return groups(Evidence.gather(predictions, options)).tables["groups"]
+    options = AuditOptions(groups=tuple(columns), clusters="" if clusters is None else "patient")
+    return groups(AuditContext.gather(predictions, options)).tables["groups"]
 
 
 RNG = np.random.default_rng(5)

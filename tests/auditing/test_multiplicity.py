@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing import Options
-from polyculture.auditing.multiplicity import multiplicity_chapter, repeated_runs
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.multiplicity import multiplicity_section, repeated_runs
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 
 
-def chapter(answers: dict, labels: list, models: pd.DataFrame | None = None, **more: object) -> Chapter:
+def section(answers: dict, labels: list, models: pd.DataFrame | None = None, **more: object) -> Section:
     p = Predictions.from_answers(answers, labels, models=models, **more)
-    return multiplicity_chapter(Evidence.gather(p, Options()))
+    return multiplicity_section(AuditContext.gather(p, AuditOptions()))
 
 
 def test_three_models_by_hand() -> None:
@@ -25,7 +25,7 @@ def test_three_models_by_hand() -> None:
         "b": [0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
         "c": [0, 0, 0, 0, 0, 1, 1, 1, 1, 1],
     }
-    found = chapter(answers, [0] * 10)
+    found = section(answers, [0] * 10)
     assert found.numbers["ambiguity"].estimate == 0.2
     assert found.numbers["discrepancy"].estimate == 0.2
     assert found.numbers["ambiguity"].method == "Wilson"
@@ -39,14 +39,14 @@ def test_ambiguity_adds_up_over_models_and_discrepancy_takes_the_worst() -> None
         "b": [2, 2, 1, 1, 0, 0, 0, 0, 0, 0],
         "c": [1, 2, 2, 2, 0, 0, 0, 0, 0, 0],
     }
-    found = chapter(answers, [0] * 10)
+    found = section(answers, [0] * 10)
     assert found.numbers["ambiguity"].estimate == 0.4
     assert found.numbers["discrepancy"].estimate == 0.3
 
 
 def test_no_answer_conflicts_with_nothing() -> None:
     answers = {"a": [0, 0, 0, 0], "b": [None, 0, 0, 0]}
-    assert chapter(answers, [0, 0, 0, 0]).numbers["ambiguity"].estimate == 0
+    assert section(answers, [0, 0, 0, 0]).numbers["ambiguity"].estimate == 0
 
 
 def test_runs_are_models_that_differ_in_the_seed_only() -> None:
@@ -73,7 +73,7 @@ def runs(seeds: float, seed: int = 0, n: int = 4000) -> tuple[dict, np.ndarray, 
 
 def test_self_consistency_is_how_often_two_runs_of_one_model_agree() -> None:
     answers, labels, table = runs(0.2)
-    found = chapter(answers, labels, table)
+    found = section(answers, labels, table)
     agree = [(answers[m + "0"] == answers[m + "1"]) for m in "ab"]
     assert found.numbers["self_consistency"].estimate == pytest.approx(np.mean(agree))
     assert found.numbers["self_consistency"].low < np.mean(agree) < found.numbers["self_consistency"].high
@@ -84,7 +84,7 @@ def test_self_consistency_is_how_often_two_runs_of_one_model_agree() -> None:
 
 
 def test_pairs_stand_between_independence_and_two_runs_of_one_model() -> None:
-    found = chapter(*runs(0.2))
+    found = section(*runs(0.2))
     positions = found.tables["positions"]
     assert positions["group"].value_counts().to_dict() == {"different models": 4, "runs of one model": 2}
     mean = positions.groupby("group")["position"].mean()
@@ -95,7 +95,7 @@ def test_pairs_stand_between_independence_and_two_runs_of_one_model() -> None:
 
 def test_without_runs_that_is_undefined() -> None:
     answers, labels, _ = runs(0.2)
-    found = chapter(answers, labels)
+    found = section(answers, labels)
     for name in ("self_consistency", "pair_position"):
         assert found.numbers[name].reason == "no two models are runs of one"
     assert found.numbers["rashomon_capacity"].reason == "no probabilities"
@@ -108,5 +108,5 @@ def test_capacity_counts_the_conflicting_certain_answers() -> None:
     certain = np.eye(2)
     a, b = [0, 0, 1, 0], [0, 0, 0, 1]
     q = np.stack([certain[a], certain[b]])
-    found = chapter({"a": a, "b": b}, labels, probabilities=q)
+    found = section({"a": a, "b": b}, labels, probabilities=q)
     assert found.numbers["rashomon_capacity"].estimate == pytest.approx((1 + 1 + 2 + 2) / 4, abs=1e-5)

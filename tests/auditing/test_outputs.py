@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polyculture as pc
-from polyculture.auditing import Options, Values, audit_values, text_alikeness
+from polyculture.auditing import AuditOptions, Values, audit_values, text_alikeness
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
@@ -36,8 +36,8 @@ def test_regressors_fail_beyond_the_tolerance() -> None:
     predicted, targets = regressors(noise_sd=0.0)
     audit = audit_values(Values.of(predicted, targets, tolerance=1.0))
     assert audit.facts["tolerance"] == 1.0
-    assert audit.standing.table["accuracy"].mean() == pytest.approx(0.683, abs=0.01)
-    assert audit.chapter("values").tables["pairs"]["residual_correlation"].mean() == pytest.approx(0, abs=0.02)
+    assert audit.leaderboard.table["accuracy"].mean() == pytest.approx(0.683, abs=0.01)
+    assert audit.section("values").tables["pairs"]["residual_correlation"].mean() == pytest.approx(0, abs=0.02)
     assert pc.Audit.from_json(audit.to_json()).n_eff == audit.n_eff
 
 
@@ -72,11 +72,11 @@ def test_texts_of_one_distribution_reach_their_ceiling() -> None:
     texts = prompts + 0.7 * rng.normal(size=(3, 2, 300, 16))
     texts[2] = rng.normal(size=(2, 300, 16))
     texts /= np.linalg.norm(texts, axis=-1, keepdims=True)
-    chapter = text_alikeness(texts, ("a", "b", "stranger"))
-    corrected = chapter.tables["pairs"]["ceiling_corrected"]
+    section = text_alikeness(texts, ("a", "b", "stranger"))
+    corrected = section.tables["pairs"]["ceiling_corrected"]
     assert corrected[0] == pytest.approx(1, abs=0.05)
     assert abs(corrected[1]) < 0.2
-    assert 1.3 < chapter.numbers["n_eff"].estimate < 2.2
+    assert 1.3 < section.numbers["n_eff"].estimate < 2.2
 
 
 def test_texts_by_a_similarity_of_ones_own() -> None:
@@ -85,9 +85,9 @@ def test_texts_by_a_similarity_of_ones_own() -> None:
     def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.array([float(x == y) for x, y in zip(a, b, strict=True)])
 
-    chapter = text_alikeness(words, ("a", "b", "c"), same)
-    assert chapter.numbers["n_eff"].estimate == pytest.approx(9 / 5, rel=0.02)
-    assert chapter.sentence.startswith("The texts of 3 models vary like those of 1.8")
+    section = text_alikeness(words, ("a", "b", "c"), same)
+    assert section.numbers["n_eff"].estimate == pytest.approx(9 / 5, rel=0.02)
+    assert section.sentence.startswith("The texts of 3 models vary like those of 1.8")
 
 
 def test_embeddings_must_be_unit_vectors() -> None:
@@ -116,7 +116,7 @@ def test_probabilities_have_their_own_chapter() -> None:
     full = Predictions(
         predictions.models, predictions.instances, predictions.answers, predictions.labels, None, predictions.classes, q
     )
-    chapter = pc.audit(full, options=Options(seed=3)).chapter("probabilities")
-    assert chapter.tables["pairs"]["hellinger_squared"][0] == pytest.approx(0, abs=1e-6)
-    assert chapter.tables["pairs"]["capa"][0] > 0.2 > chapter.tables["pairs"]["capa"][1]
-    assert 1.7 < chapter.numbers["n_eff"].estimate < 1.9
+    section = pc.audit(full, options=AuditOptions(seed=3)).section("probabilities")
+    assert section.tables["pairs"]["hellinger_squared"][0] == pytest.approx(0, abs=1e-6)
+    assert section.tables["pairs"]["capa"][0] > 0.2 > section.tables["pairs"]["capa"][1]
+    assert 1.7 < section.numbers["n_eff"].estimate < 1.9

@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import polyculture as pc
-from polyculture.auditing import Options
-from polyculture.auditing.options import Evidence
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
 from polyculture.measures.counts import count
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
@@ -40,30 +40,33 @@ def table(seed: int, models: int = 5, n: int = 240, missing: float = 0.0, classe
     return Predictions(index, instances, answers.astype(np.int8), labels.astype(np.int8), classes=names)
 
 
-OPTIONS = Options(groups=("group",), strata=("score",), clusters="site")
+OPTIONS = AuditOptions(groups=("group",), strata=("score",), clusters="site")
 
 
 def numbers(audit: pc.Audit) -> dict[str, float]:
     """Every number of the audit by name; of models, pairs and instances by their ids."""
     found: dict[str, float] = {}
-    for rung in audit.ladder:
-        for what, interval in (("n_eff", rung.n_eff), ("rho", rung.rho)):
-            found |= {f"{rung.name} {what} {end}": getattr(interval, end) for end in ("estimate", "low", "high")}
-        found |= {f"{rung.name} z": rung.z, f"{rung.name} informative": rung.informative_instances}
-    for chapter in audit.chapters:
-        for name, interval in chapter.numbers.items():
-            found |= {f"{chapter.name} {name} {end}": getattr(interval, end) for end in ("estimate", "low", "high")}
+    for null_model in audit.null_models:
+        for what, interval in (("n_eff", null_model.n_eff), ("rho", null_model.rho)):
+            found |= {f"{null_model.name} {what} {end}": getattr(interval, end) for end in ("estimate", "low", "high")}
+        found |= {
+            f"{null_model.name} z": null_model.z,
+            f"{null_model.name} informative": null_model.informative_instances,
+        }
+    for section in audit.sections:
+        for name, interval in section.numbers.items():
+            found |= {f"{section.name} {name} {end}": getattr(interval, end) for end in ("estimate", "low", "high")}
     for row in audit.pairwise.frame().to_dict("records"):
         a, b = sorted([str(row.pop("model_a")), str(row.pop("model_b"))])
         symmetric = ("n", "both_right", "both_wrong", "same_wrong", *audit.pairwise.values)
         found |= {f"{a} {b} {name}": row[name] for name in symmetric if name in row}
-    for row in audit.standing.table.to_dict("records"):
+    for row in audit.leaderboard.table.to_dict("records"):
         found |= {f"{row['model']} {name}": row[name] for name in ("n", "errors", "accuracy", "low", "high")}
     found |= {f"{k} fail": v for k, v in enumerate(audit.systemic.observed)}
     found |= {f"{k} fail expected": v for k, v in enumerate(audit.systemic.expected)}
-    found |= {"systemic p": audit.systemic.p, "told apart": audit.standing.pairs_apart}
-    if not audit.chapter("groups").reason:
-        for row in audit.chapter("groups").tables["groups"].to_dict("records"):
+    found |= {"systemic p": audit.systemic.p, "told apart": audit.leaderboard.pairs_apart}
+    if not audit.section("groups").reason:
+        for row in audit.section("groups").tables["groups"].to_dict("records"):
             found |= {f"{row['group']} {k}": v for k, v in row.items() if isinstance(v, float)}
     return found
 
@@ -72,7 +75,7 @@ def assert_same(one: pc.Audit, two: pc.Audit, skip: tuple[str, ...] = ()) -> Non
     """All numbers alike; resampled limits see instances in their order and are only about alike."""
     first, second = numbers(one), numbers(two)
     assert first.keys() == second.keys()
-    resampled = {r.name for r in one.ladder if "bootstrap" in r.n_eff.method}
+    resampled = {r.name for r in one.null_models if "bootstrap" in r.n_eff.method}
     for name, value in first.items():
         if name.startswith(skip) and skip:
             continue
@@ -163,14 +166,16 @@ def test_copying_every_model_changes_neither_n_eff_nor_joint_failures(seed: int)
         classes=p.classes,
     )  # fmt: skip
     one, two = pc.audit(p), pc.audit(twice)
-    for rung in ("N0", "N1"):
-        assert two.rung(rung).n_eff.estimate == pytest.approx(one.rung(rung).n_eff.estimate, rel=1e-9)
+    for null_model in ("N0", "N1"):
+        assert two.null_model(null_model).n_eff.estimate == pytest.approx(
+            one.null_model(null_model).n_eff.estimate, rel=1e-9
+        )
     design_effect = 5 / one.n_eff.estimate
-    assert two.rung("N1").rho.estimate == pytest.approx((2 * design_effect - 1) / 9, rel=1e-9)
+    assert two.null_model("N1").rho.estimate == pytest.approx((2 * design_effect - 1) / 9, rel=1e-9)
     assert two.systemic.rate == one.systemic.rate
     assert two.systemic.observed[::2].tolist() == one.systemic.observed.tolist()
-    assert two.chapter("together").numbers["ceiling"] == one.chapter("together").numbers["ceiling"]
-    vote_one, vote_two = (a.chapter("ensembles").numbers["majority_error"] for a in (one, two))
+    assert two.section("together").numbers["ceiling"] == one.section("together").numbers["ceiling"]
+    vote_one, vote_two = (a.section("ensembles").numbers["majority_error"] for a in (one, two))
     assert vote_two == vote_one
 
 
@@ -178,7 +183,7 @@ def test_copying_every_model_changes_neither_n_eff_nor_joint_failures(seed: int)
 @given(seeds, st.lists(st.integers(1, 239), min_size=1, max_size=4, unique=True))
 def test_chunks_of_instances_add_up_to_the_counts_of_the_audit(seed: int, cuts: list[int]) -> None:
     p = table(seed, missing=0.1)
-    whole = Evidence.gather(p, Options()).counts
+    whole = AuditContext.gather(p, AuditOptions()).counts
     edges = [0, *sorted(cuts), 240]
     parts = [count(p.answers[:, i:j], p.labels[i:j], None, 3) for i, j in pairwise(edges)]
     total = parts[-1]
@@ -198,8 +203,8 @@ def test_cells_lost_at_random_leave_everything_finite_and_n_eff_where_it_was(see
         classes=holes.classes,
     )  # fmt: skip
     one, two = pc.audit(whole, options=OPTIONS), pc.audit(holes, options=OPTIONS)
-    for rung in ("N0", "N1", "N2"):
-        before, after = one.rung(rung).n_eff, two.rung(rung).n_eff
+    for null_model in ("N0", "N1", "N2"):
+        before, after = one.null_model(null_model).n_eff, two.null_model(null_model).n_eff
         assert np.isfinite([after.low, after.high]).all()
         assert after.estimate == pytest.approx(before.estimate, rel=0.12)
     for name in ("kappa", "phi", "agreement", "covariance"):
@@ -216,13 +221,13 @@ def test_cells_lost_at_random_leave_everything_finite_and_n_eff_where_it_was(see
 @given(seeds)
 def test_a_column_that_says_nothing_changes_only_its_own_rung(seed: int) -> None:
     p = table(seed)
-    plain, cut = pc.audit(p), pc.audit(p, options=Options(strata=("group",)))
+    plain, cut = pc.audit(p), pc.audit(p, options=AuditOptions(strata=("group",)))
     skip = ("N2",)
     kept = {k: v for k, v in numbers(cut).items() if not k.startswith(skip)}
     assert kept.keys() == numbers(plain).keys()
     for name, value in numbers(plain).items():
         assert kept[name] == pytest.approx(value, nan_ok=True), name
-    assert cut.rung("N2").n_eff.estimate == pytest.approx(plain.rung("N1").n_eff.estimate, rel=0.1)
+    assert cut.null_model("N2").n_eff.estimate == pytest.approx(plain.null_model("N1").n_eff.estimate, rel=0.1)
 
 
 @settings(max_examples=25, deadline=None, phases=FOUND)
@@ -235,7 +240,7 @@ def test_any_small_table_is_audited_and_survives_json(data: st.DataObject) -> No
     labels = data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
     instances = pd.DataFrame({"g": np.arange(n) % 2, "d": np.arange(n) / n})
     p = Predictions.from_answers(answers, labels, instances=instances)
-    options = Options(
+    options = AuditOptions(
         groups=data.draw(st.sampled_from([(), ("g",)])),
         strata=data.draw(st.sampled_from([(), ("d",)])),
         clusters=data.draw(st.sampled_from(["", "g"])),

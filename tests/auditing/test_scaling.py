@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.homogenization import along_scale
-from polyculture.auditing.scaling import emergence, read_scale
+from polyculture.auditing.sections.scaling import emergence, read_scale
+from polyculture.auditing.sections.similarity_by_scale import along_scale
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.rng import stream
@@ -54,25 +54,25 @@ def with_column(predictions: Predictions, name: str, values: object) -> Predicti
 
 
 def test_a_smooth_curve_is_smooth_and_its_exponent_is_found() -> None:
-    chapter = emergence(growing())
-    assert chapter.name == "scaling"
-    assert chapter.sentence.startswith("Smooth: neither log-loss (p = ")
-    assert list(chapter.tables) == ["points", "curve", "accuracy points", "accuracy curve", "families", "breaks"]
-    points, curve = chapter.frame("points"), chapter.frame("curve")
+    section = emergence(growing())
+    assert section.name == "scaling"
+    assert section.sentence.startswith("Smooth: neither log-loss (p = ")
+    assert list(section.tables) == ["points", "curve", "accuracy points", "accuracy curve", "families", "breaks"]
+    points, curve = section.frame("points"), section.frame("curve")
     assert len(points) == 30
     assert (points["low"] < points["metric"]).all()
     assert (points["metric"] < points["high"]).all()
     assert (curve["low"] <= curve["high"]).all()
     assert len(curve) == 60
-    assert chapter.frame("families").groupby("metric").size().to_dict() == {"accuracy": 3, "log_loss": 3}
-    assert "break" not in chapter.numbers
+    assert section.frame("families").groupby("metric").size().to_dict() == {"accuracy": 3, "log_loss": 3}
+    assert "break" not in section.numbers
 
 
 def test_a_planted_jump_is_a_break_and_says_where() -> None:
-    chapter = emergence(growing(jump=0.7))
-    assert chapter.sentence.startswith("Break: the log-loss itself changes by -5")
-    assert 5e8 < chapter.numbers["break"].estimate < 2e9
-    assert chapter.numbers["log_loss jump"].high < 0
+    section = emergence(growing(jump=0.7))
+    assert section.sentence.startswith("Break: the log-loss itself changes by -5")
+    assert 5e8 < section.numbers["break"].estimate < 2e9
+    assert section.numbers["log_loss jump"].high < 0
 
 
 def test_a_break_of_accuracy_alone_is_the_metrics_own() -> None:
@@ -95,28 +95,28 @@ def test_a_sharp_metric_that_the_smooth_one_does_not_explain_is_undetermined() -
         classes=predictions.classes,
         probabilities=predictions.probabilities,
     )
-    chapter = emergence(odd)
-    assert chapter.frame("breaks").set_index("metric").loc["accuracy", "p"] < 0.05
-    assert chapter.sentence.startswith("Undetermined: accuracy breaks at parameters 1e+09 (p ")
-    assert "but the smooth log-loss does not reproduce the accuracies (p < 0.001)" in chapter.sentence
+    section = emergence(odd)
+    assert section.frame("breaks").set_index("metric").loc["accuracy", "p"] < 0.05
+    assert section.sentence.startswith("Undetermined: accuracy breaks at parameters 1e+09 (p ")
+    assert "but the smooth log-loss does not reproduce the accuracies (p < 0.001)" in section.sentence
 
 
 def test_models_that_are_never_right_are_below_resolution() -> None:
     p = growing()
     assert p.labels is not None
     never = np.tile((p.labels + 1) % 4, (30, 1))
-    chapter = emergence(
+    section = emergence(
         Predictions(p.models, p.instances, never, p.labels, classes=p.classes, probabilities=p.probabilities)
     )
-    assert chapter.sentence.startswith("Undetermined: no model is ever right: the accuracy is below resolution.")
+    assert section.sentence.startswith("Undetermined: no model is ever right: the accuracy is below resolution.")
 
 
 def test_log_losses_without_scatter_cannot_be_tested() -> None:
     p = growing()
     assert p.probabilities is not None
     same = np.broadcast_to(p.probabilities[:1], p.probabilities.shape)
-    chapter = emergence(Predictions(p.models, p.instances, p.answers, p.labels, classes=p.classes, probabilities=same))
-    assert chapter.sentence.startswith("Undetermined: the log-losses show no scatter to test against.")
+    section = emergence(Predictions(p.models, p.instances, p.answers, p.labels, classes=p.classes, probabilities=same))
+    assert section.sentence.startswith("Undetermined: the log-losses show no scatter to test against.")
 
 
 def test_few_scales_noise_and_missing_probabilities_are_undetermined() -> None:
@@ -127,9 +127,9 @@ def test_few_scales_noise_and_missing_probabilities_are_undetermined() -> None:
     assert noisy.sentence.startswith("Undetermined: seeds differ so much that not even a halving")
     p = growing()
     outcomes = Predictions(p.models, p.instances, p.answers, p.labels, classes=p.classes)
-    chapter = emergence(outcomes)
-    assert chapter.sentence.startswith("Undetermined: without probabilities there is no continuous metric")
-    assert list(chapter.tables) == ["points", "curve", "families", "breaks"]
+    section = emergence(outcomes)
+    assert section.sentence.startswith("Undetermined: without probabilities there is no continuous metric")
+    assert list(section.tables) == ["points", "curve", "families", "breaks"]
 
 
 def test_models_of_unknown_scale_are_left_out() -> None:
@@ -140,18 +140,18 @@ def test_models_of_unknown_scale_are_left_out() -> None:
 
 
 def test_fewer_than_three_scales_have_no_curve() -> None:
-    chapter = emergence(growing(scales=2))
-    assert chapter.reason == "2 different values of parameters; a curve needs 3 or more"
+    section = emergence(growing(scales=2))
+    assert section.reason == "2 different values of parameters; a curve needs 3 or more"
 
 
 def test_dates_are_a_scale_whose_places_are_years() -> None:
     p = growing(jump=0.9)
     months = np.repeat(np.arange(10), 3)
     dates = [f"20{15 + m // 2}-{1 + 6 * (m % 2):02d}-01" for m in months]
-    chapter = emergence(with_column(p, "released", dates), "released")
-    assert chapter.frame("points")["scale"].iloc[0] == pytest.approx(2015.0)
-    assert 2016.5 < chapter.numbers["break"].estimate < 2018
-    assert "at released 2017." in chapter.sentence
+    section = emergence(with_column(p, "released", dates), "released")
+    assert section.frame("points")["scale"].iloc[0] == pytest.approx(2015.0)
+    assert 2016.5 < section.numbers["break"].estimate < 2018
+    assert "at released 2017." in section.sentence
     scale = read_scale(with_column(p, "released", dates), "released")
     assert scale.word(math.e) == "2016.0"
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.homogenization import homogenization
+from polyculture.auditing.sections.similarity_by_scale import homogenization
 from polyculture.errors import InputError
+from polyculture.formats import read
 from polyculture.predictions import Predictions
-from polyculture.reading import read
 from polyculture.rng import stream
 
 ABILITY = np.linspace(-0.5, 3, 18)
@@ -42,11 +42,11 @@ def verdict(predictions: Predictions, scale: str | None = "parameters") -> str:
 
 
 def test_difficulty_alone_is_no_homogenization() -> None:
-    chapter = homogenization(world(), "parameters")
-    assert chapter.sentence.startswith("Not more alike: joint failures of the largest third by parameters exceed")
-    assert chapter.numbers["kappa slope"].high < 0
-    assert list(chapter.frame("nulls").columns) == ["compared", "null", "excess", "low", "high", "z"]
-    pairs = chapter.frame("pairs")
+    section = homogenization(world(), "parameters")
+    assert section.sentence.startswith("Not more alike: joint failures of the largest third by parameters exceed")
+    assert section.numbers["kappa slope"].high < 0
+    assert list(section.frame("nulls").columns) == ["compared", "null", "excess", "low", "high", "z"]
+    pairs = section.frame("pairs")
     assert len(pairs) == 153
     assert pairs["strong"].sum() == 15
 
@@ -65,14 +65,14 @@ def test_better_discrimination_is_never_called_homogenization() -> None:
 
 
 def test_an_audited_share_of_wrong_labels_is_tried_too() -> None:
-    chapter = homogenization(world(3), label_errors=0.058)
-    assert "excess, 5.8 % wrong labels" in chapter.numbers
-    assert chapter.sentence.startswith("Not more alike: joint failures of the most accurate third")
+    section = homogenization(world(3), label_errors=0.058)
+    assert "excess, 5.8 % wrong labels" in section.numbers
+    assert section.sentence.startswith("Not more alike: joint failures of the most accurate third")
 
 
 def test_a_model_that_errs_less_than_labels_do_leaves_that_null_undefined() -> None:
-    chapter = homogenization(world(4), label_errors=0.3)
-    assert chapter.numbers["excess, 30 % wrong labels"].reason == "a model errs less often than labels would be wrong"
+    section = homogenization(world(4), label_errors=0.3)
+    assert section.numbers["excess, 30 % wrong labels"].reason == "a model errs less often than labels would be wrong"
 
 
 def test_clusters_widen_the_intervals() -> None:
@@ -133,8 +133,8 @@ def test_a_share_of_wrong_labels_beyond_reason_is_an_error() -> None:
 
 @pytest.mark.slow
 def test_imagenet_cannot_say_that_better_models_are_more_alike(shared_data: Path) -> None:
-    chapter = homogenization(read(shared_data / "predictions" / "imagenet_val.parquet"), label_errors=0.058)
-    assert chapter.sentence.startswith("Undetermined: joint failures of the most accurate third exceed")
-    assert chapter.numbers["kappa slope"].low > 0
-    assert chapter.numbers["excess, 0 % wrong labels"].estimate == pytest.approx(0.085, abs=0.005)
-    assert chapter.numbers["placebo, 0 % wrong labels"].estimate == pytest.approx(0.066, abs=0.005)
+    section = homogenization(read(shared_data / "predictions" / "imagenet_val.parquet"), label_errors=0.058)
+    assert section.sentence.startswith("Undetermined: joint failures of the most accurate third exceed")
+    assert section.numbers["kappa slope"].low > 0
+    assert section.numbers["excess, 0 % wrong labels"].estimate == pytest.approx(0.085, abs=0.005)
+    assert section.numbers["placebo, 0 % wrong labels"].estimate == pytest.approx(0.066, abs=0.005)

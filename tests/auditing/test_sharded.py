@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyculture as pc
-from polyculture.auditing import Options, passes, sampling
-from polyculture.auditing.sharded import audit_shards
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.streaming import passes, sampling
+from polyculture.auditing.streaming.sharded import audit_shards
 from polyculture.errors import InputError, MissingExtraError
 from polyculture.predictions import Predictions
 from polyculture.testing import tiny_predictions
@@ -62,12 +63,12 @@ def in_clusters(predictions: Predictions) -> Predictions:
 
 TABLE = tiny_predictions((3, 2, 1), instances=900, copying=0.5, seed=4)
 TABLES = {
-    "answers": (TABLE, Options()),
-    "missing cells": (with_gaps(TABLE), Options()),
-    "outcomes alone": (outcomes(TABLE), Options(level=0.9)),
-    "options of their own": (many_options(TABLE), Options()),
-    "clusters": (in_clusters(TABLE), Options(clusters="patient")),
-    "clusters and missing cells": (in_clusters(with_gaps(TABLE, 0.4)), Options(clusters="patient")),
+    "answers": (TABLE, AuditOptions()),
+    "missing cells": (with_gaps(TABLE), AuditOptions()),
+    "outcomes alone": (outcomes(TABLE), AuditOptions(level=0.9)),
+    "options of their own": (many_options(TABLE), AuditOptions()),
+    "clusters": (in_clusters(TABLE), AuditOptions(clusters="patient")),
+    "clusters and missing cells": (in_clusters(with_gaps(TABLE, 0.4)), AuditOptions(clusters="patient")),
 }
 
 
@@ -80,7 +81,7 @@ def test_a_table_in_shards_has_the_numbers_of_one_piece(kind: str) -> None:
         assert one[exact] == other[exact], exact
     if not options.clusters:  # with clusters the limits of pairs rest on a design effect, which is rounded
         assert one["pairwise"] == other["pairwise"]
-    for a, b in zip(whole.ladder, parts.ladder, strict=True):
+    for a, b in zip(whole.null_models, parts.null_models, strict=True):
         assert (a.name, a.given, a.informative, a.n_eff.n) == (b.name, b.given, b.informative, b.n_eff.n)
         assert a.n_eff.method == b.n_eff.method
         for first, second in ((a.n_eff, b.n_eff), (a.rho, b.rho)):
@@ -148,7 +149,9 @@ def test_labels_that_are_no_classes_are_seen_as_such_in_all_shards_together() ->
     rng = np.random.default_rng(0)
     answers = {f"m{i}": [x if rng.random() < 0.7 else "?" for x in labels] for i in range(4)}
     table = Predictions.from_answers(answers, labels)
-    assert [r.name for r in audit_shards(cut(table, [20, 40])).ladder] == [r.name for r in pc.audit(table).ladder]
+    assert [r.name for r in audit_shards(cut(table, [20, 40])).null_models] == [
+        r.name for r in pc.audit(table).null_models
+    ]
     assert not table.has_fixed_classes
 
 
@@ -160,9 +163,9 @@ def test_a_sample_is_the_same_for_any_cut_and_is_told(monkeypatch: pytest.Monkey
     assert one.facts["sampled_instances"] == 250
     assert one.n_eff.n == 900
     told = " (From a random sample of 250 of the 900 instances.)"
-    assert one.ladder[-1].given.endswith(told)
-    assert one.chapter("together").sentence.endswith(told)
-    assert one.ladder[-1].n_eff.n == 250
+    assert one.null_models[-1].given.endswith(told)
+    assert one.section("together").sentence.endswith(told)
+    assert one.null_models[-1].n_eff.n == 250
 
 
 def test_clusters_stay_together_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +188,7 @@ def test_all_models_perfect_is_undefined_with_a_reason() -> None:
 
 def test_one_cluster_has_no_limits() -> None:
     table = replace(TABLE, instances=TABLE.instances.assign(patient="only"))
-    n_eff = audit_shards(cut(table, [100]), options=Options(clusters="patient")).n_eff
+    n_eff = audit_shards(cut(table, [100]), options=AuditOptions(clusters="patient")).n_eff
     assert n_eff.reason == "fewer than two independent clusters"
     assert np.isnan(n_eff.low)
 
@@ -193,7 +196,7 @@ def test_one_cluster_has_no_limits() -> None:
 def test_no_pairs_by_class_where_they_do_not_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "MOST_CELLS", 10)
     audit = audit_shards(cut(with_gaps(TABLE), [100]))
-    assert audit.rung("N0").n_eff.defined
+    assert audit.null_model("N0").n_eff.defined
     assert audit.n_eff.reason == "cells are missing, and the pairs of every class do not fit into memory"
 
 
@@ -216,7 +219,7 @@ def test_shards_that_differ_in_classes_are_refused() -> None:
 
 def test_what_needs_all_instances_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[TABLE]], options=Options(outside=("model-0",)))
+        audit_shards([[TABLE]], options=AuditOptions(outside=("model-0",)))
     assert str(caught.value) == (
         "outside is given for a table in shards; expected a table in one piece; leave outside out."
     )
@@ -230,7 +233,7 @@ def test_no_shards_are_refused() -> None:
 
 def test_an_unknown_cluster_column_is_answered_with_the_near_ones() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[in_clusters(TABLE)]], options=Options(clusters="patients"))
+        audit_shards([[in_clusters(TABLE)]], options=AuditOptions(clusters="patients"))
     assert str(caught.value) == "no instance column 'patients'; did you mean 'patient'?"
 
 

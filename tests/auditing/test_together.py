@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 import polyculture as pc
-from polyculture.auditing import Options
-from polyculture.auditing.options import Evidence
-from polyculture.auditing.together import together
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.options import AuditContext
+from polyculture.auditing.sections.joint_failures import together
 from polyculture.predictions import Predictions
-from polyculture.results import Chapter
+from polyculture.results import Section
 
 
-def chapter(wrong: np.ndarray, labels: np.ndarray | None = None, clusters: np.ndarray | None = None) -> Chapter:
+def section(wrong: np.ndarray, labels: np.ndarray | None = None, clusters: np.ndarray | None = None) -> Section:
     instances = None if clusters is None else pd.DataFrame({"c": clusters})
     wrong = np.asarray(wrong, bool)
     if labels is None:
         p = Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)}, instances=instances)
     else:
         p = Predictions.from_answers({f"m{i}": np.where(row, 9, labels) for i, row in enumerate(wrong)}, labels)
-    return together(Evidence.gather(p, Options(clusters="" if clusters is None else "c")))
+    return together(AuditContext.gather(p, AuditOptions(clusters="" if clusters is None else "c")))
 
 
 def by_enumeration(wrong: np.ndarray, k: int, labels: np.ndarray) -> tuple[float, float]:
@@ -46,7 +46,7 @@ def test_fail_at_k_is_the_mean_over_all_sets_of_k_models(seed: int, models: int)
     rng = np.random.default_rng(seed)
     labels = np.repeat([0, 1, 2], 10)
     wrong = rng.random((models, 30)) < rng.random((models, 1))
-    table = chapter(wrong, labels).tables["fail_at_k"] if models else None
+    table = section(wrong, labels).tables["fail_at_k"] if models else None
     for row in table.itertuples():
         observed, expected = by_enumeration(wrong, row.k, labels)
         assert row.observed == pytest.approx(observed, abs=1e-12)
@@ -60,7 +60,7 @@ def test_rows_that_few_instances_carry_have_only_an_upper_limit() -> None:
     for i in range(5):
         wrong[i, 8 + 100 * i : 108 + 100 * i] = True
     wrong[:3, 5:8] = True
-    table = chapter(wrong).tables["fail_at_k"].set_index("k")
+    table = section(wrong).tables["fail_at_k"].set_index("k")
     assert table["shown"].tolist() == [True, False, False, True, True]  # from k = 4 on it is a plain share
     assert table["kish_n"].tolist()[1:] == pytest.approx([5.9**2 / 5.27, 5.3**2 / 5.03, 5, 5])
     assert table.loc[[2, 3], "low"].isna().all()
@@ -72,7 +72,7 @@ def test_the_ceiling_is_what_an_oracle_reaches_and_its_upper_limit_is_one_sided(
     wrong = np.zeros((3, 400), bool)
     wrong[:, :40] = True
     wrong[0, 40:60] = True
-    ceiling = chapter(wrong).numbers["ceiling"]
+    ceiling = section(wrong).numbers["ceiling"]
     assert ceiling.estimate == 0.9
     assert ceiling.high == pytest.approx(1 - beta(40.5, 360.5).ppf(0.05))
     assert ceiling.low == pytest.approx(1 - beta(40.5, 360.5).ppf(0.975))
@@ -81,19 +81,19 @@ def test_the_ceiling_is_what_an_oracle_reaches_and_its_upper_limit_is_one_sided(
 def test_independent_models_have_as_many_systemic_models_as_there_are() -> None:
     """All 4³ combinations of errors at rate ¼: 1/64 are failed by all three, just as three independent models would."""
     grid = np.indices((4, 4, 4)).reshape(3, -1) == 0
-    numbers = chapter(np.tile(grid, 2)).numbers
+    numbers = section(np.tile(grid, 2)).numbers
     assert numbers["n_sys"].estimate == pytest.approx(3)
     assert numbers["systemic_index"].estimate == pytest.approx(0, abs=1e-12)
 
 
 def test_copies_have_one_systemic_model_and_the_largest_index() -> None:
-    numbers = chapter(np.tile(np.arange(50) < 10, (4, 1))).numbers
+    numbers = section(np.tile(np.arange(50) < 10, (4, 1))).numbers
     assert numbers["n_sys"].estimate == pytest.approx(1)
     assert numbers["systemic_index"].estimate == pytest.approx(1)
 
 
 def test_where_none_is_failed_by_all_the_systemic_number_is_a_lower_bound() -> None:
-    n_sys = chapter(np.eye(4, 100, dtype=bool).repeat(10, axis=0)[::10]).numbers["n_sys"]
+    n_sys = section(np.eye(4, 100, dtype=bool).repeat(10, axis=0)[::10]).numbers["n_sys"]
     assert (n_sys.estimate, n_sys.high) == (math.inf, math.inf)
     most = beta(0.5, 100.5).ppf(0.95)
     assert n_sys.low == pytest.approx(4 * math.log(most) / (4 * math.log(0.01)))
@@ -103,14 +103,14 @@ def test_where_none_is_failed_by_all_the_systemic_number_is_a_lower_bound() -> N
 def test_a_model_that_is_never_wrong_leaves_it_undefined() -> None:
     wrong = np.eye(3, 30, dtype=bool)
     wrong[2] = False
-    assert chapter(wrong).numbers["n_sys"].reason == "a model is never wrong"
+    assert section(wrong).numbers["n_sys"].reason == "a model is never wrong"
 
 
 @pytest.mark.parametrize("shock", [0.005, 0.02, 0.05])
 def test_a_planted_common_shock_is_recovered(shock: float) -> None:
     rng = np.random.default_rng(4)
     wrong = (rng.random((8, 16_000)) < 0.1) | (np.arange(16_000) < shock * 16_000)
-    tipping = chapter(wrong).numbers["common_shock_rate"]
+    tipping = section(wrong).numbers["common_shock_rate"]
     assert tipping.low < shock < tipping.high
     assert tipping.estimate == pytest.approx(shock, abs=0.002)
 
@@ -121,7 +121,7 @@ def test_the_tipping_point_is_told_only_where_there_is_something_to_explain() ->
     wrong[:, :12] = wrong[0, 12:24] = wrong[1, 24:36] = True
     expected = 24 * 24 / 400**2
     shock = (12 / 400 - expected) / (364 / 400)
-    told = chapter(wrong)
+    told = section(wrong)
     limits = told.numbers["common_shock_rate"].format(".2%")
     assert limits.startswith(f"{shock:.2%} [")
     assert told.sentence == (
@@ -131,20 +131,20 @@ def test_the_tipping_point_is_told_only_where_there_is_something_to_explain() ->
         "labels would explain all of it: that is no more than the 3.3% which is plausible, so it could be entirely "
         "label errors."
     )
-    assert "The alikeness" not in chapter(np.eye(2, 400, dtype=bool)).sentence
+    assert "The alikeness" not in section(np.eye(2, 400, dtype=bool)).sentence
 
 
 def test_three_commercial_services_have_class_strata_and_a_tipping_point(shared_data: Path) -> None:
     predictions = pc.read(shared_data / "predictions" / "frugalml_ferplus.csv.gz", models="api_*")
     audit = pc.audit(predictions)
-    assert [rung.name for rung in audit.ladder] == ["N0", "N1", "N3"]
-    assert audit.rung("N1").n_eff.low > audit.rung("N0").n_eff.high
+    assert [null_model.name for null_model in audit.null_models] == ["N0", "N1", "N3"]
+    assert audit.null_model("N1").n_eff.low > audit.null_model("N0").n_eff.high
     wrong, labels = predictions.wrong, predictions.labels
     upper = np.triu_indices(3, 1)
     shares = np.bincount(labels) / len(labels)
     covariances = [np.cov(wrong[:, labels == y], bias=True)[upper].sum() for y in range(len(shares))]
     right = (~wrong).astype(float) @ (~wrong).T / len(labels)
-    tipping = audit.chapter("together").numbers["common_shock_rate"]
+    tipping = audit.section("together").numbers["common_shock_rate"]
     assert tipping.estimate == pytest.approx(shares @ covariances / right[upper].sum())
     assert 0.05 < tipping.low < tipping.high < 0.065
 
@@ -152,10 +152,10 @@ def test_three_commercial_services_have_class_strata_and_a_tipping_point(shared_
 def test_clusters_widen_what_is_told() -> None:
     rng = np.random.default_rng(0)
     one = rng.random((4, 300)) < np.where(rng.random(300) < 0.3, 0.7, 0.1)
-    aware = chapter(np.repeat(one, 4, axis=1), clusters=np.repeat(np.arange(300), 4))
-    naive, single = chapter(np.repeat(one, 4, axis=1)), chapter(one)
+    aware = section(np.repeat(one, 4, axis=1), clusters=np.repeat(np.arange(300), 4))
+    naive, single = section(np.repeat(one, 4, axis=1)), section(one)
 
-    def width(told: Chapter) -> float:
+    def width(told: Section) -> float:
         tipping = told.numbers["common_shock_rate"]
         return tipping.high - tipping.low
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from polyculture import rng
-from polyculture.auditing import Options, Values, audit_values
+from polyculture.auditing import AuditOptions, Values, audit_values
 from polyculture.errors import InputError
 
 MODELS = tuple(f"m{k}" for k in range(6))
@@ -34,21 +34,23 @@ def test_other_test_sets_are_judged_by_the_same_tolerance() -> None:
         assert table.loc[name, "n"] == len(values.targets)
         assert table.loc[name, "all_wrong"] == pytest.approx(failed.all(axis=0).mean())
         assert table.loc[name, "accuracy"] == pytest.approx(1 - failed.mean())
-    gaps = audit.chapter("generalization").tables["gaps"].groupby("split")["paired"].first()
+    gaps = audit.section("generalization").tables["gaps"].groupby("split")["paired"].first()
     assert gaps.to_dict() == {"elsewhere": False, "same@2": True}
 
 
 def test_instances_that_belong_together_widen_the_interval() -> None:
     values = made(400, 1.5)
-    alone, together = (audit_values(values, options=Options(clusters=c)).rung("R").n_eff for c in ("", "pair"))
+    alone, together = (
+        audit_values(values, options=AuditOptions(clusters=c)).null_model("R").n_eff for c in ("", "pair")
+    )
     assert together.estimate == alone.estimate
     assert together.high - together.low > 1.1 * (alone.high - alone.low)
 
 
 def test_groups_and_families_are_told_apart() -> None:
-    audit = audit_values(made(200, 1.0), options=Options(groups=("side",)))
-    assert set(audit.chapter("groups").tables["groups"]["group"]) == {"0", "1"}
-    assert audit.standing.table["family"].tolist().count("a") == 3
+    audit = audit_values(made(200, 1.0), options=AuditOptions(groups=("side",)))
+    assert set(audit.section("groups").tables["groups"]["group"]) == {"0", "1"}
+    assert audit.leaderboard.table["family"].tolist().count("a") == 3
 
 
 @pytest.mark.parametrize(

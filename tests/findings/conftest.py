@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polyculture as pc
-from polyculture.auditing import Options
+from polyculture.auditing import AuditOptions
 from polyculture.results import Finding
 
 
@@ -24,7 +24,7 @@ def findings() -> Callable[..., list[Finding]]:
         shifted: Mapping[str, pc.Predictions] | None = None,
         **options: Any,
     ) -> list[Finding]:
-        audit = pc.audit(predictions, options=Options(**options), shifted=shifted)
+        audit = pc.audit(predictions, options=AuditOptions(**options), shifted=shifted)
         return [finding for finding in audit.findings if finding.code == code]
 
     return of

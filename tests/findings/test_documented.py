@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
-from polyculture.auditing import Options
+from polyculture.auditing import AuditOptions
 from polyculture.testing import tiny_predictions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def audit() -> pc.Audit:
     grouped = pc.Predictions(
         predictions.models, instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
-    options = Options(clusters="g", groups=("g",), strata=("g",))
+    options = AuditOptions(clusters="g", groups=("g",), strata=("g",))
     return pc.audit(grouped, options=options, shifted={"noise@1": grouped})
 
 

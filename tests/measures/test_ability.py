@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from polyculture.measures.ability import (
+from polyculture.measures.excess_by_ability import (
     Excess,
     excess_over_difficulty_and_labels,
     excess_over_rasch,
     tetrachoric,
 )
-from polyculture.measures.difficulty import pair_excess
+from polyculture.measures.pair_excess import pair_excess
 from polyculture.rng import stream
 
 STRONG = np.arange(12) >= 8

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.attribution import (
+from polyculture.measures.attribution.covariance_split import (
     Factor,
     accuracy_controls,
     both,
@@ -22,7 +22,7 @@ from polyculture.measures.attribution import (
     missing_cell,
     split,
 )
-from polyculture.measures.attribution_items import Errors, error_covariance, instance_parts
+from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
 from polyculture.measures.effective import effective
 from polyculture.rng import stream
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from polyculture.measures.attribution import accuracy_controls, by_distance, by_level
-from polyculture.measures.attribution_tests import (
+from polyculture.measures.attribution.covariance_split import accuracy_controls, by_distance, by_level
+from polyculture.measures.attribution.hypothesis_tests import (
     Pairs,
     arrangements,
     conditional_permutation,

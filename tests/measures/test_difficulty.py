@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.difficulty import (
+from polyculture.measures.pair_excess import (
     NOT_CONVERGED,
     TOO_FEW,
     fit,

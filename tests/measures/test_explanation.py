@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from polyculture.measures.explanation import Agreement, cosine, sign_agreement, spearman, top_k
+from polyculture.measures.alikeness.explanations import ExplanationAgreement, cosine, sign_agreement, spearman, top_k
 
 
 def explanations(shared: float, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -30,8 +30,8 @@ def test_a_shared_profile_is_no_agreement_about_instances(measure) -> None:
 
 def test_agreement_is_adjusted_by_different_instances() -> None:
     """T18."""
-    assert Agreement(0.689, 0.553).adjusted == pytest.approx(0.3042505592841163, abs=1e-12)
-    assert np.isnan(Agreement(1.0, 1.0).adjusted)
+    assert ExplanationAgreement(0.689, 0.553).adjusted == pytest.approx(0.3042505592841163, abs=1e-12)
+    assert np.isnan(ExplanationAgreement(1.0, 1.0).adjusted)
 
 
 def test_cosine_takes_all_pairs_of_different_instances() -> None:

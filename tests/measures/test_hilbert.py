@@ -7,10 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from polyculture.measures import hilbert as room
+from polyculture.measures import effective_vectors as room
+from polyculture.measures.alikeness.texts import effective_by_similarity, text_similarity
 from polyculture.measures.effective import NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, effective
-from polyculture.measures.hilbert import NOISE_EXPLAINS_ALL, covariances, effective_residuals, effective_vectors
-from polyculture.measures.text import effective_by_similarity, text_similarity
+from polyculture.measures.effective_vectors import (
+    NOISE_EXPLAINS_ALL,
+    covariances,
+    effective_residuals,
+    effective_vectors,
+)
 
 SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=3))).T
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyculture.measures.clusters import kappa_design_effect
+from polyculture.measures.cluster_design_effects import kappa_design_effect
 from polyculture.measures.counts import count
 from polyculture.measures.effective import effective
 from polyculture.measures.leave_one_out import rho_without_each

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.representation import (
+from polyculture.measures.alikeness.representations import (
     calibrate,
     cka,
     cka_matrix,

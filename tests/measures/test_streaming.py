@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as nps
 
 from polyculture.measures.counts import count
 from polyculture.measures.effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, effective
-from polyculture.measures.streaming import Chunk, Sums, exact, on_grid, tally
-from polyculture.measures.streaming_effective import Common, Estimate, from_complete, from_pairs
+from polyculture.measures.streaming.effective import Common, Estimate, from_complete, from_pairs
+from polyculture.measures.streaming.exact_sums import Chunk, Sums, exact, on_grid, tally
 from polyculture.measures.systemic import systemic
 from polyculture.stats import standard_error
 

@@ -20,7 +20,7 @@ def test_on_digits_shared_data_and_architecture_make_networks_alike(tmp_path: Pa
         [*command, "--recipes", str(ROOT / "examples/digits-axes/axes.toml")], check=True, capture_output=True
     )
     audit = pc.Audit.from_json((tmp_path / "audit.json").read_text())
-    shares = audit.chapter("attribution").tables["shares"]
+    shares = audit.section("attribution").tables["shares"]
     factors = shares[shares["kind"] == "factor"].set_index("factor")["share"]
     data, architecture = factors["data"], next(v for k, v in factors.items() if str(k).startswith("architecture"))
     others = factors.drop([k for k in factors.index if k == "data" or str(k).startswith("architecture")])

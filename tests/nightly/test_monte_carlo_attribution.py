@@ -7,9 +7,14 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
-from polyculture.measures.attribution import Factor, accuracy_controls, by_level, correlation, split
-from polyculture.measures.attribution_items import Errors, error_covariance, instance_parts
-from polyculture.measures.attribution_tests import Pairs, arrangements, conditional_permutation, node_jackknife
+from polyculture.measures.attribution.covariance_split import Factor, accuracy_controls, by_level, correlation, split
+from polyculture.measures.attribution.hypothesis_tests import (
+    Pairs,
+    arrangements,
+    conditional_permutation,
+    node_jackknife,
+)
+from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
 from polyculture.rng import stream
 
 pytestmark = pytest.mark.nightly

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from polyculture.measures.difficulty import pair_excess
+from polyculture.measures.pair_excess import pair_excess
 from polyculture.measures.structure import structural
 from polyculture.measures.systemic import fail_at_k_curve
 from polyculture.stats import co_failure, fail_at_k_interval, kappa_limits

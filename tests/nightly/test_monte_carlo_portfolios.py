@@ -14,10 +14,10 @@ import pytest
 from scipy import stats
 
 from polyculture.predictions import Predictions
-from polyculture.selection import Goal, Terms, mixture_weights, select
-from polyculture.selection.blending import Blend
-from polyculture.selection.choosing import Plan, choose
-from polyculture.selection.exam import Exam
+from polyculture.selection import Goal, SelectionOptions, mixture_weights, select
+from polyculture.selection.choice import Plan, choose
+from polyculture.selection.combination import Combination
+from polyculture.selection.evaluation import EvaluationSet
 
 pytestmark = pytest.mark.nightly
 
@@ -25,7 +25,9 @@ CLASSES, MODELS, FAMILIES = 5, 24, 6
 IDS = [f"m{i}" for i in range(MODELS)]
 
 
-def world(rng: np.random.Generator, n: int, family: np.ndarray, skill: np.ndarray, noise: tuple[float, float]) -> Exam:
+def world(
+    rng: np.random.Generator, n: int, family: np.ndarray, skill: np.ndarray, noise: tuple[float, float]
+) -> EvaluationSet:
     """Softmax models whose scores share noise with everybody, with their family, and with nobody."""
     labels = rng.integers(0, CLASSES, n)
     signal, everybody = np.eye(CLASSES)[labels], 0.5 * rng.normal(size=(n, CLASSES))
@@ -36,7 +38,7 @@ def world(rng: np.random.Generator, n: int, family: np.ndarray, skill: np.ndarra
         e = np.exp(1.5 * (scores - scores.max(axis=1, keepdims=True)))
         probabilities[m] = np.clip(e / e.sum(axis=1, keepdims=True), 1e-4, 1)
     probabilities /= probabilities.sum(axis=2, keepdims=True)
-    return Exam(
+    return EvaluationSet(
         Predictions(
             models=pd.DataFrame(index=IDS),
             instances=pd.DataFrame(index=range(n)),
@@ -48,26 +50,26 @@ def world(rng: np.random.Generator, n: int, family: np.ndarray, skill: np.ndarra
     )
 
 
-def planned(k: int | None, goal: str, method: str) -> Callable[[Exam], Blend]:
-    def made(exam: Exam) -> Blend:
+def planned(k: int | None, goal: str, method: str) -> Callable[[EvaluationSet], Combination]:
+    def made(exam: EvaluationSet) -> Combination:
         rule = "mixture" if method == "mixture" else "mean"
         return choose(Plan.settle(exam, k, Goal({goal: 1.0}, floor=None), rule, method, False), exam).blend
 
     return made
 
 
-def equal(rows: np.ndarray) -> Blend:
-    return Blend("mean", rows, np.full(len(rows), 1 / len(rows)))
+def equal(rows: np.ndarray) -> Combination:
+    return Combination("mean", rows, np.full(len(rows), 1 / len(rows)))
 
 
-METHODS: dict[str, Callable[[Exam], Blend]] = {
+METHODS: dict[str, Callable[[EvaluationSet], Combination]] = {
     "best single": lambda exam: equal(np.argsort(-np.log(exam.truth).mean(axis=1))[:1]),
     "top 5": lambda exam: equal(np.argsort(-np.log(exam.truth).mean(axis=1))[:5]),
     "uniform": lambda exam: equal(np.arange(MODELS)),
     "greedy 5": planned(5, "log_loss", "greedy"),
     "exact 3": planned(3, "log_loss", "exact"),
     "mixture": planned(None, "log_loss", "mixture"),
-    "prior 5": lambda exam: Blend("mixture", np.arange(MODELS), mixture_weights(exam.truth, prior=5.0).weights),
+    "prior 5": lambda exam: Combination("mixture", np.arange(MODELS), mixture_weights(exam.truth, prior=5.0).weights),
     "co-failure 5": planned(5, "co_failure", "co_failure"),
 }
 PORTFOLIOS = {
@@ -136,13 +138,13 @@ PANELS = {
 }
 
 
-def judges(rng: np.random.Generator, n: int, error: np.ndarray) -> Exam:
+def judges(rng: np.random.Generator, n: int, error: np.ndarray) -> EvaluationSet:
     """Judges that share .15 of the latent variance of a threshold model, and half within a family of three."""
     family = rng.standard_normal((5, n))[np.repeat(np.arange(5), 3)]
     latent = np.sqrt(0.5) * family + np.sqrt(0.15) * rng.standard_normal(n)
     latent = latent + np.sqrt(0.35) * rng.standard_normal((JUDGES, n))
     wrong = latent < stats.norm.ppf(error)[:, None]
-    return Exam(Predictions.from_correct({f"j{i}": ~row for i, row in enumerate(wrong)}))
+    return EvaluationSet(Predictions.from_correct({f"j{i}": ~row for i, row in enumerate(wrong)}))
 
 
 @pytest.mark.parametrize(("n", "k"), PANELS)
@@ -152,7 +154,7 @@ def test_majority_error_of_panels(n: int, k: int) -> None:
     for _ in range(60):
         error = np.clip(rng.normal(0.2, 0.04, JUDGES) - 0.03 * (np.arange(JUDGES) < 3), 0.05, 0.45)
         seen, unseen = judges(rng, n, error), judges(rng, 20_000, error)
-        top = Blend("vote", np.argsort(seen.errors)[:k], np.full(k, 1 / k))
+        top = Combination("vote", np.argsort(seen.errors)[:k], np.full(k, 1 / k))
         plans = [
             Plan.settle(seen, k, Goal({goal: 1.0}, floor=None), "vote", method, False)
             for goal, method in (("error", "exact"), ("co_failure", "co_failure"))
@@ -174,10 +176,10 @@ def test_the_certificate_covers_what_it_certifies() -> None:
     for seed in range(200):
         error = np.clip(rng.normal(0.2, 0.04, JUDGES), 0.05, 0.45)
         table, truth = judges(rng, 600, error).predictions, judges(rng, 40_000, error)
-        portfolio = select(table, 3, terms=Terms(folds=0, seed=seed))
+        portfolio = select(table, 3, terms=SelectionOptions(folds=0, seed=seed))
         rows = np.array([int(m[1:]) for m in portfolio.members])
         best = int(portfolio.certificate.best[1:])
-        vote = Blend("vote", rows, np.full(3, 1 / 3)).outcome(truth).wrong.mean()
+        vote = Combination("vote", rows, np.full(3, 1 / 3)).outcome(truth).wrong.mean()
         gain = portfolio.certificate.error_gain_over_best
         hits.append(gain.low <= truth.errors[best] - vote <= gain.high)
     print(f"coverage {np.mean(hits):.3f}")

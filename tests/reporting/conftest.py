@@ -15,7 +15,7 @@ import pytest
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from polyculture.reporting import report
-from polyculture.results import Audit, Finding, Pairwise, Rung, Standing, Systemic
+from polyculture.results import Audit, Finding, Leaderboard, NullModel, Pairwise, Systemic
 from polyculture.rng import stream
 from polyculture.stats import Interval
 
@@ -44,8 +44,8 @@ def make_audit(names: list[str], wrong: np.ndarray, **more: Any) -> Audit:
     names, wrong, errors = [names[k] for k in best_first], wrong[best_first], errors[best_first]
     k_wrong = wrong.sum(0)
     d = k_wrong.var() / (wrong.var(1).sum() or math.nan)
-    ladder = tuple(
-        Rung(name, given, _interval(m / (d * shrink), n), _interval((d * shrink - 1) / (m - 1), n), z=53.2, p=0.0)
+    null_models = tuple(
+        NullModel(name, given, _interval(m / (d * shrink), n), _interval((d * shrink - 1) / (m - 1), n), z=53.2, p=0.0)
         for name, given, shrink in (
             ("N0", "each model's overall error rate", 1.0),
             ("N1", "each model's error rate within the true class", 0.93),
@@ -58,9 +58,9 @@ def make_audit(names: list[str], wrong: np.ndarray, **more: Any) -> Audit:
         "source": "digits",
         "n_models": m,
         "n_instances": n,
-        "ladder": ladder,
+        "null_models": null_models,
         "headline": "N1",
-        "standing": _standing(names, wrong),
+        "leaderboard": _leaderboard(names, wrong),
         "pairwise": make_pairwise(names, wrong),
         "systemic": Systemic(
             observed=np.bincount(k_wrong, minlength=m + 1),
@@ -96,7 +96,7 @@ def _interval(estimate: float, n: int) -> Interval:
     return Interval(estimate, estimate * 0.94, estimate * 1.06, n=n, method="influence function on the log scale")
 
 
-def _standing(names: list[str], wrong: np.ndarray) -> Standing:
+def _leaderboard(names: list[str], wrong: np.ndarray) -> Leaderboard:
     m, n = wrong.shape
     accuracy = 1 - wrong.mean(1)
     half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / n) + 1 / n
@@ -119,7 +119,7 @@ def _standing(names: list[str], wrong: np.ndarray) -> Standing:
         }
         | {"letters": letters, "architecture": [name.split("/")[0] for name in names]}
     )
-    return Standing(table, m * (m - 1) // 2, int(apart[np.triu_indices(m, 1)].sum()))
+    return Leaderboard(table, m * (m - 1) // 2, int(apart[np.triu_indices(m, 1)].sum()))
 
 
 def _name(k: int) -> str:

@@ -29,14 +29,14 @@ def test_a_reader_finds_the_sentence_and_every_figure(visit: Open, digits: Audit
     assert page.locator("h1").text_content() == digits.sentence
     assert page.title() == digits.sentence
     assert page.locator("[data-figure] svg").count() == 6
-    assert marks(page, "ladder", "symbol") == 2
-    assert marks(page, "standing", "symbol") >= 36
+    assert marks(page, "null_models", "symbol") == 2
+    assert marks(page, "leaderboard", "symbol") >= 36
     assert marks(page, "pairwise", "rect") == 36 * 35
     assert marks(page, "systemic", "rect") == 37
     assert marks(page, "shift_n_eff", "area") == 5
     assert page.locator(".pictures img").first.evaluate("(one) => one.naturalWidth") == 8
-    names = page.locator("#figure-standing svg").text_content()
-    assert all(name in names for name in digits.standing.table["model"])
+    names = page.locator("#figure-leaderboard svg").text_content()
+    assert all(name in names for name in digits.leaderboard.table["model"])
 
 
 def test_a_cell_of_the_matrix_tells_its_pair(visit: Open, digits: Audit) -> None:
@@ -58,7 +58,7 @@ def ticks(page: Any, figure: str) -> list[str]:
     return sorted(page.locator(f"#figure-{figure} svg .role-axis-label text").all_text_contents())
 
 
-@pytest.mark.parametrize("name", ["standing", "pairwise"])
+@pytest.mark.parametrize("name", ["leaderboard", "pairwise"])
 def test_zooming_changes_the_axes_and_a_double_click_brings_them_back(name: str, visit: Open, digits: Audit) -> None:
     page = visit(digits)
     box = page.locator(f"#figure-{name} svg")
@@ -103,7 +103,7 @@ def test_tables_open_on_demand_and_hold_the_numbers(visit: Open, digits: Audit) 
     for summary in page.locator("summary").all():
         summary.click()
     assert page.locator("details[open] table:visible").count() == 7
-    assert page.locator("#standing tbody tr").count() == 36
+    assert page.locator("#leaderboard tbody tr").count() == 36
     assert page.locator("#pairs tbody tr").count() == 30
     assert overflow(page) <= 0
 
@@ -125,7 +125,7 @@ def test_figures_follow_the_width_of_the_window(visit: Open, digits: Audit) -> N
     page.set_viewport_size({"width": 500, "height": 900})
     narrow = re.compile(r"^[34]\d\d(\.\d+)?$")
     expect(page.locator("#figure-systemic svg")).to_have_attribute("width", narrow)
-    expect(page.locator("#figure-standing svg")).to_have_attribute("width", narrow)
+    expect(page.locator("#figure-leaderboard svg")).to_have_attribute("width", narrow)
     assert wide > 800
 
 
@@ -160,7 +160,7 @@ def test_without_javascript_the_tables_say_it_all(visit: Open, digits: Audit) ->
     assert page.locator("h1").text_content() == digits.sentence
     assert page.locator("table:visible").count() == 7
     assert page.locator(".chart:visible").count() == 0
-    assert page.locator("#standing tbody tr").count() == 36
+    assert page.locator("#leaderboard tbody tr").count() == 36
 
 
 @pytest.mark.parametrize("name", ["pair", "perfect", "hostile", "crowd"])
@@ -174,7 +174,7 @@ def test_odd_audits_are_drawn_without_complaint(name: str, visit: Open, request:
 
 def test_names_that_look_like_markup_are_shown_as_they_are(visit: Open, hostile: Audit) -> None:
     page = visit(hostile)
-    page.locator("#figure-standing svg .mark-symbol path").first.hover()
+    page.locator("#figure-leaderboard svg .mark-symbol path").first.hover()
     page.locator("#vg-tooltip-element.visible").wait_for()
-    assert hostile.standing.table["model"].iloc[0] in page.locator("#vg-tooltip-element").text_content()
+    assert hostile.leaderboard.table["model"].iloc[0] in page.locator("#vg-tooltip-element").text_content()
     assert page.locator("#vg-tooltip-element b, #vg-tooltip-element script").count() == 0

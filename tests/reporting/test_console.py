@@ -51,7 +51,7 @@ def test_the_terminal_shows_the_ladder_the_numbers_and_the_chapters(digits: Audi
 
 def test_only_the_best_and_the_worst_of_many_models_are_listed(digits: Audit) -> None:
     text = printed(digits)
-    names = list(digits.standing.table["model"])
+    names = list(digits.leaderboard.table["model"])
     assert names[0] in text
     assert names[-1] in text
     assert "26 more" in text

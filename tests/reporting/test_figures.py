@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from polyculture.errors import FileError, InputError
-from polyculture.reporting.figures import figures, save_figure
-from polyculture.reporting.look import DIVERGING, SEQUENTIAL, css_variables, themed
-from polyculture.reporting.matrix import MOST_CELLS, kappa_scale
-from polyculture.reporting.ranking import MOST_MODELS, alike_lines
-from polyculture.reporting.shifting import shift_rows
-from polyculture.results import Audit, Rung
+from polyculture.reporting.audit_figures import figures, save_figure
+from polyculture.reporting.figures.leaderboard import MOST_MODELS, alike_lines
+from polyculture.reporting.figures.pair_matrix import MOST_CELLS, kappa_scale
+from polyculture.reporting.figures.shifts import shift_rows
+from polyculture.reporting.theme import DIVERGING, SEQUENTIAL, css_variables, themed
+from polyculture.results import Audit, NullModel
 from polyculture.stats import Interval
 
 
@@ -32,12 +32,19 @@ def test_every_figure_of_every_audit_is_strict_json(name: str, request: pytest.F
 
 
 def test_an_audit_with_shifts_has_six_figures_and_one_without_has_four(digits: Audit, imagenet: Audit) -> None:
-    assert list(figures(digits)) == ["ladder", "standing", "pairwise", "systemic", "shift_n_eff", "shift_accuracy"]
-    assert list(figures(imagenet)) == ["ladder", "standing", "pairwise", "systemic"]
+    assert list(figures(digits)) == [
+        "null_models",
+        "leaderboard",
+        "pairwise",
+        "systemic",
+        "shift_n_eff",
+        "shift_accuracy",
+    ]
+    assert list(figures(imagenet)) == ["null_models", "leaderboard", "pairwise", "systemic"]
 
 
 def test_the_ladder_has_one_point_per_null_and_ends_at_the_number_of_models(digits: Audit) -> None:
-    spec = figures(digits)["ladder"]
+    spec = figures(digits)["null_models"]
     assert [row["rung"] for row in rows(spec)] == ["N0", "N1"]
     assert rows(spec)[1]["n_eff"] == pytest.approx(digits.n_eff.estimate, rel=1e-5)
     assert rows(spec)[1]["headline"]
@@ -47,20 +54,20 @@ def test_the_ladder_has_one_point_per_null_and_ends_at_the_number_of_models(digi
 
 
 def test_more_than_all_models_is_drawn_at_the_end_of_the_ladder(digits: Audit) -> None:
-    free = Rung("N0", "nothing", Interval(math.inf, 30.0, math.inf), Interval(-0.1))
-    [row] = rows(figures(replace(digits, ladder=(free,), headline="N0"))["ladder"])
+    free = NullModel("N0", "nothing", Interval(math.inf, 30.0, math.inf), Interval(-0.1))
+    [row] = rows(figures(replace(digits, null_models=(free,), headline="N0"))["null_models"])
     assert (row["n_eff"], row["low"], row["high"], row["beyond"]) == (36, 30, 36, True)
     assert row["value"] == "≥ 36: none detected"
 
 
 def test_an_undefined_rung_is_a_sentence_instead_of_a_point(perfect: Audit) -> None:
-    row = rows(figures(perfect)["ladder"])[0]
+    row = rows(figures(perfect)["null_models"])[0]
     assert row["n_eff"] is None
     assert row["value"] == "undefined (no model has both right and wrong answers)"
 
 
 def test_models_stand_best_first_with_their_interval(digits: Audit) -> None:
-    spec = figures(digits)["standing"]
+    spec = figures(digits)["leaderboard"]
     accuracies = [row["accuracy"] for row in rows(spec)]
     assert len(accuracies) == 36
     assert accuracies == sorted(accuracies, reverse=True)
@@ -69,8 +76,8 @@ def test_models_stand_best_first_with_their_interval(digits: Audit) -> None:
 
 
 def test_too_many_models_are_shown_by_the_best_and_the_worst(crowd: Audit) -> None:
-    shown = [row["model"] for row in rows(figures(crowd)["standing"])]
-    names = list(crowd.standing.table["model"])
+    shown = [row["model"] for row in rows(figures(crowd)["leaderboard"])]
+    names = list(crowd.leaderboard.table["model"])
     assert shown == names[: MOST_MODELS // 2] + names[-MOST_MODELS // 2 :]
 
 
@@ -162,10 +169,10 @@ def test_a_reader_zooms_with_a_key_held_and_never_by_scrolling_the_page(digits: 
         return param["select"]["encodings"]
 
     drawn = figures(digits)
-    assert zooms(drawn["standing"]) == ["x"]
+    assert zooms(drawn["leaderboard"]) == ["x"]
     assert zooms(drawn["pairwise"]) == ["x", "y"]
     assert zooms(figures(crowd)["systemic"]) == ["x"]
-    assert {name for name, spec in drawn.items() if spec.get("usermeta", {}).get("zoom")} == {"standing", "pairwise"}
+    assert {name for name, spec in drawn.items() if spec.get("usermeta", {}).get("zoom")} == {"leaderboard", "pairwise"}
 
 
 def test_the_unshifted_test_set_starts_every_shift(digits: Audit) -> None:
@@ -204,7 +211,7 @@ def test_light_and_dark_declare_the_same_variables() -> None:
 
 @pytest.mark.parametrize(("ending", "start"), [(".svg", b"<svg"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_a_figure_is_saved_for_a_paper(ending: str, start: bytes, pair: Audit, tmp_path: Path) -> None:
-    path = save_figure(figures(pair)["ladder"], tmp_path / f"ladder{ending}")
+    path = save_figure(figures(pair)["null_models"], tmp_path / f"ladder{ending}")
     assert path.read_bytes().startswith(start)
     assert [p.name for p in tmp_path.iterdir()] == [f"ladder{ending}"]
 
@@ -218,7 +225,7 @@ def test_every_figure_of_the_digits_can_be_drawn_statically(digits: Audit, tmp_p
 
 def test_a_figure_of_another_kind_is_refused(pair: Audit, tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        save_figure(figures(pair)["ladder"], tmp_path / "ladder.gif")
+        save_figure(figures(pair)["null_models"], tmp_path / "ladder.gif")
     assert str(error.value) == "a figure named 'ladder.gif'; expected a name that ends in .svg, .png or .pdf."
 
 
@@ -226,5 +233,5 @@ def test_a_figure_in_a_folder_that_cannot_be_is_refused(pair: Audit, tmp_path: P
     (tmp_path / "file").write_text("here")
     path = tmp_path / "file" / "ladder.svg"
     with pytest.raises(FileError) as error:
-        save_figure(figures(pair)["ladder"], path)
+        save_figure(figures(pair)["null_models"], path)
     assert str(error.value) == f"cannot write {path}: File exists; expected a folder that can be written."

@@ -19,11 +19,11 @@ import pytest
 
 import polyculture
 from polyculture.errors import FileError, InputError
-from polyculture.reporting import report, words
-from polyculture.reporting.bundle import bundle
+from polyculture.reporting import narrative, report
 from polyculture.reporting.page import commands, dots, html
-from polyculture.reporting.pictures import data_uri, png
+from polyculture.reporting.png import data_uri, png
 from polyculture.reporting.tables import MOST_ROWS, cell, facts, table
+from polyculture.reporting.vega_bundle import bundle
 from polyculture.results import Audit
 from polyculture.stats import Interval
 
@@ -90,16 +90,16 @@ def test_names_that_look_like_markup_stay_text(hostile: Audit) -> None:
 def test_names_that_look_like_markup_reach_the_figures_unharmed(hostile: Audit) -> None:
     page = html(hostile)
     [text] = re.findall(r'<script type="application/json" id="specs">(.*?)</script>', page, re.DOTALL)
-    shown = [row["model"] for row in json.loads(text)["standing"]["data"]["values"]]
-    assert shown == list(hostile.standing.table["model"])
+    shown = [row["model"] for row in json.loads(text)["leaderboard"]["data"]["values"]]
+    assert shown == list(hostile.leaderboard.table["model"])
 
 
 def test_every_figure_has_a_text_alternative_and_a_table(digits: Audit) -> None:
     page = without_bundle(html(digits))
     boxes = [attributes for tag, attributes in Reader(page).tags if tag == "div" and "data-figure" in attributes]
     assert [box["data-figure"] for box in boxes] == [
-        "ladder",
-        "standing",
+        "null_models",
+        "leaderboard",
         "pairwise",
         "systemic",
         "shift_n_eff",
@@ -282,11 +282,11 @@ def test_a_long_table_is_cut_and_says_where_the_whole_is() -> None:
     [(0.0, "0 %"), (1.0, "100 %"), (0.983, "98.3 %"), (0.00012, "0.012 %"), (1e-30, "< 0.0001 %")],
 )
 def test_a_small_share_keeps_digits_that_say_something(share: float, text: str) -> None:
-    assert words.percent(share).replace("\u00a0", " ") == text
+    assert narrative.percent(share).replace("\u00a0", " ") == text
 
 
 def test_an_undefined_share_says_so() -> None:
-    assert words.percent(math.nan) == "undefined"
+    assert narrative.percent(math.nan) == "undefined"
 
 
 def plain(sentence: str) -> str:
@@ -294,7 +294,7 @@ def plain(sentence: str) -> str:
 
 
 def test_the_meaning_names_the_vote_the_null_and_the_test(digits: Audit) -> None:
-    first, second, third = map(plain, words.meaning(digits))
+    first, second, third = map(plain, narrative.meaning(digits))
     assert first == (
         f"A vote among these 36 models varies as much as a vote of {digits.n_eff.estimate:.1f} independent models "
         "of the same accuracies."
@@ -307,33 +307,33 @@ def test_the_meaning_names_the_vote_the_null_and_the_test(digits: Audit) -> None
 
 
 def headline(audit: Audit, n_eff: Interval, p: float = math.nan) -> Audit:
-    rung = replace(audit.ladder[0], n_eff=n_eff, p=p, z=0.3)
-    return replace(audit, ladder=(rung,), headline="N0")
+    null_model = replace(audit.null_models[0], n_eff=n_eff, p=p, z=0.3)
+    return replace(audit, null_models=(null_model,), headline="N0")
 
 
 def test_more_than_all_models_means_no_homogenization(digits: Audit) -> None:
     free = headline(digits, Interval(40.0, 30.0, 50.0), p=0.7)
-    assert words.meaning(free)[0].startswith("A vote among these 36 models varies no more than a vote of 36")
-    assert "is not rejected (z = 0.3, p = 0.7)" in plain(words.meaning(free)[1])
-    assert words.ladder(free) == "Given each model's overall error rate, no homogenization is left."
+    assert narrative.meaning(free)[0].startswith("A vote among these 36 models varies no more than a vote of 36")
+    assert "is not rejected (z = 0.3, p = 0.7)" in plain(narrative.meaning(free)[1])
+    assert narrative.null_models(free) == "Given each model's overall error rate, no homogenization is left."
 
 
 def test_an_unbounded_number_means_that_others_make_up_for_a_failure(digits: Audit) -> None:
     free = headline(digits, Interval(math.inf))
-    assert words.meaning(free)[0].startswith("Whenever one of them fails another makes up for it")
-    assert words.meaning(free)[1].startswith("Independence here means independent errors, given")
+    assert narrative.meaning(free)[0].startswith("Whenever one of them fails another makes up for it")
+    assert narrative.meaning(free)[1].startswith("Independence here means independent errors, given")
 
 
 def test_the_sentences_of_a_pair_speak_of_one_pair(pair: Audit) -> None:
-    assert words.standing(pair) == "The pair cannot be told apart by accuracy."
-    assert plain(words.pairwise(pair)).startswith("Between one and other κ = -0.")
-    assert words.systemic(pair).startswith("Both models fail 0 of 12 instances")
+    assert narrative.leaderboard(pair) == "The pair cannot be told apart by accuracy."
+    assert plain(narrative.pairwise(pair)).startswith("Between one and other κ = -0.")
+    assert narrative.systemic(pair).startswith("Both models fail 0 of 12 instances")
 
 
 def test_the_sentences_of_perfect_models_say_that_nothing_is_defined(perfect: Audit) -> None:
-    assert words.pairwise(perfect) == "Error consistency is defined for no pair."
-    assert words.meaning(perfect)[1] == "The chapters below show what can be said without it."
-    assert [text for what, text, _ in words.tiles(perfect) if what == "mean κ"] == ["–"]
+    assert narrative.pairwise(perfect) == "Error consistency is defined for no pair."
+    assert narrative.meaning(perfect)[1] == "The chapters below show what can be said without it."
+    assert [text for what, text, _ in narrative.tiles(perfect) if what == "mean κ"] == ["–"]
 
 
 def test_both_nulls_of_the_systemic_rate_are_told_where_they_read_differently(pair: Audit) -> None:
@@ -343,8 +343,8 @@ def test_both_nulls_of_the_systemic_rate_are_told_where_they_read_differently(pa
         audit = replace(
             pair, systemic=replace(pair.systemic, expectation=given, expectation_raw=raw, expected=expected, p=0.2)
         )
-        [remark] = [remark for what, _, remark in words.tiles(audit) if what == "failed by all"]
-        return plain(words.systemic(audit)), plain(remark)
+        [remark] = [remark for what, _, remark in narrative.tiles(audit) if what == "failed by all"]
+        return plain(narrative.systemic(audit)), plain(remark)
 
     assert told(0.05, 0.02) == (
         "Both models fail 0 of 12 instances; if they erred independently within the true class, 0.6 would be expected, "
@@ -364,7 +364,7 @@ def test_the_hardest_instances_are_counted(digits: Audit) -> None:
         observed = digits.systemic.observed.copy()
         observed[-1] = by_all
         return plain(
-            words.hardest(replace(digits, systemic=replace(digits.systemic, hardest=listed, observed=observed)))
+            narrative.hardest(replace(digits, systemic=replace(digits.systemic, hardest=listed, observed=observed)))
         )
 
     assert (
@@ -378,5 +378,5 @@ def test_the_hardest_instances_are_counted(digits: Audit) -> None:
 
 def test_shifts_on_which_nothing_is_defined_say_so(digits: Audit) -> None:
     nothing = replace(digits, shifts=digits.shifts.assign(n_eff=math.nan))
-    assert words.shifts(nothing) == "The effective number of models is defined on none of the shifted test sets."
+    assert narrative.shifts(nothing) == "The effective number of models is defined on none of the shifted test sets."
     assert "The effective number of models is defined on none" in html(nothing)

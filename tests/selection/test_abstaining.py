@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
-from polyculture.selection import abstaining, budget_threshold, conformal, refer, risk_coverage
+from polyculture.selection import abstention, budget_threshold, conformal, refer, risk_coverage
 
 
 def test_the_curve_is_the_risk_of_the_surest() -> None:
@@ -143,7 +143,7 @@ def test_coverage_and_size_come_with_intervals() -> None:
     coverage, size = rule.coverage(p[500:], labels[500:])
     assert coverage.low < 0.8 < coverage.high
     assert 1 <= size.low < size.estimate < size.high <= 4
-    assert set(abstaining.SCORES) == {"lac", "aps"}
+    assert set(abstention.SCORES) == {"lac", "aps"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from polyculture import rng
-from polyculture.selection.averaging import PULL, average_weights, moment_weights, without_the_lightest
+from polyculture.selection.least_squares_weights import PULL, average_weights, moment_weights, without_the_lightest
 
 
 def errors(m: int = 3, n: int = 4000, seed: int = 0) -> np.ndarray:

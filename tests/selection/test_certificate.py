@@ -12,23 +12,23 @@ import pytest
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
 from polyculture.results import Certificate
-from polyculture.selection.blending import Blend, fit
-from polyculture.selection.certificate import Rivals, certify, share
+from polyculture.selection.certificate import Baselines, certify, share
+from polyculture.selection.combination import Combination, fit
 from polyculture.selection.contributions import contributions
-from polyculture.selection.exam import Exam
+from polyculture.selection.evaluation import EvaluationSet
 
 World = Callable[..., Predictions]
 
 
-def certified(exam: Exam, rows: list[int] | None = None) -> Certificate:
+def certified(exam: EvaluationSet, rows: list[int] | None = None) -> Certificate:
     m = exam.predictions.shape[0]
     blends = [fit("mean", exam, np.array(r)) for r in (rows or [0, 1, 2], [0], list(range(m)))]
-    return certify(blends[0], Rivals(*blends[1:], blends[1]), exam)
+    return certify(blends[0], Baselines(*blends[1:], blends[1]), exam)
 
 
 def test_every_number_is_what_it_says(world: World) -> None:
     p = world(n=900)
-    found = certified(Exam(p))
+    found = certified(EvaluationSet(p))
     at = np.arange(900)
     mixed = {
         k: p.probabilities[list(rows)].mean(axis=0)
@@ -61,12 +61,14 @@ def test_every_number_is_what_it_says(world: World) -> None:
 
 
 def test_no_rule_that_returns_a_members_answer_beats_the_ceiling(world: World) -> None:
-    found = certified(Exam(world()))
+    found = certified(EvaluationSet(world()))
     assert 1 - found.error.estimate <= found.ceiling.estimate
 
 
 def test_groups_and_shifts_have_limits_that_hold_together(world: World) -> None:
-    exam = Exam(world(n=400), {"noise": Exam(world(seed=3)), "blur": Exam(world(seed=4))}, groups=("group",))
+    exam = EvaluationSet(
+        world(n=400), {"noise": EvaluationSet(world(seed=3)), "blur": EvaluationSet(world(seed=4))}, groups=("group",)
+    )
     found = certified(exam)
     assert found.groups["group"].tolist() == ["few", "many"]
     assert found.groups["n"].tolist() == [100, 300]
@@ -89,21 +91,21 @@ def test_clusters_widen_every_interval() -> None:
     instances = pd.DataFrame({"patient": np.repeat(np.arange(n), copies)})
     p = Predictions.from_answers(answers, labels, instances=instances)
 
-    def widths(exam: Exam) -> dict[str, float]:
+    def widths(exam: EvaluationSet) -> dict[str, float]:
         blends = [fit("vote", exam, np.array(r)) for r in ([0, 1, 2], [0], [0, 1, 2])]
-        table = certify(blends[0], Rivals(*blends[1:], blends[1]), exam).frame().set_index("number")
+        table = certify(blends[0], Baselines(*blends[1:], blends[1]), exam).frame().set_index("number")
         return dict(table["high"] - table["low"])
 
-    apart, together = widths(Exam(p)), widths(Exam(p, clusters="patient"))
+    apart, together = widths(EvaluationSet(p)), widths(EvaluationSet(p, clusters="patient"))
     for name in ("error", "error_gain_over_best", "n_eff", "all_wrong", "ceiling"):
         assert together[name] == pytest.approx(math.sqrt(copies) * apart[name], rel=0.25), name
 
 
 def test_perfect_members_leave_the_effective_number_undefined() -> None:
     p = Predictions.from_correct({"a": [1] * 30, "b": [1] * 30, "c": [0] + [1] * 29})
-    exam = Exam(p)
-    blends = [Blend("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1], [0], [0, 1, 2])]
-    found = certify(blends[0], Rivals(*blends[1:], blends[1]), exam)
+    exam = EvaluationSet(p)
+    blends = [Combination("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1], [0], [0, 1, 2])]
+    found = certify(blends[0], Baselines(*blends[1:], blends[1]), exam)
     assert found.n_eff.reason == "fewer than two models have both right and wrong answers"
     assert found.error.estimate == 0.0
     assert found.error.high > 0
@@ -112,9 +114,9 @@ def test_perfect_members_leave_the_effective_number_undefined() -> None:
 
 def test_members_that_share_no_instance_leave_joint_failure_undefined() -> None:
     p = Predictions.from_correct({"a": [1, 0, None, None] * 10, "b": [None, None, 1, 0] * 10})
-    exam = Exam(p)
-    blend = Blend("vote", np.array([0, 1]), np.full(2, 0.5))
-    found = certify(blend, Rivals(Blend("vote", np.array([0]), np.ones(1)), blend, blend), exam)
+    exam = EvaluationSet(p)
+    blend = Combination("vote", np.array([0, 1]), np.full(2, 0.5))
+    found = certify(blend, Baselines(Combination("vote", np.array([0]), np.ones(1)), blend, blend), exam)
     assert found.all_wrong.reason == found.ceiling.reason == "no instance was answered by every member"
     assert found.error.estimate == 0.5
     assert found.error.n == 40
@@ -122,7 +124,7 @@ def test_members_that_share_no_instance_leave_joint_failure_undefined() -> None:
 
 def test_contributions_add_up_to_the_gain_over_knowing_nothing(world: World) -> None:
     p = world(n=700)
-    exam = Exam(p)
+    exam = EvaluationSet(p)
     blend = fit("mixture", exam, np.array([0, 1, 2, 4]))
     table = contributions(blend, exam, "log_loss")
     frequency = np.bincount(p.labels) / 700
@@ -139,7 +141,7 @@ def test_contributions_add_up_to_the_gain_over_knowing_nothing(world: World) -> 
 def test_drawn_orders_come_near_all_orders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from polyculture.selection import contributions as module
 
-    exam = Exam(world(n=300))
+    exam = EvaluationSet(world(n=300))
     blend = fit("vote", exam, np.array([0, 1, 2, 4, 5]))
     exact = contributions(blend, exam, "error")["shapley"]
     monkeypatch.setattr(module, "MOST_EXACT", 0)
@@ -151,7 +153,7 @@ def test_drawn_orders_come_near_all_orders(world: World, monkeypatch: pytest.Mon
 def test_copies_contribute_alike(world: World) -> None:
     p = world(n=300)
     p.probabilities[1] = p.probabilities[0]
-    exam = Exam(p)
+    exam = EvaluationSet(p)
     table = contributions(fit("mean", exam, np.array([0, 1, 2])), exam, "log_loss").set_index("member")
     assert table.loc["m0", "shapley"] == pytest.approx(table.loc["m1", "shapley"])
     assert table.loc["m2", "leave_one_out"] > table.loc["m1", "leave_one_out"]
@@ -161,21 +163,23 @@ def test_copies_contribute_alike(world: World) -> None:
 def test_the_gain_over_the_best_covers_its_true_value() -> None:
     """Three judges of a known world: how often the interval from 200 instances holds the gain on 200,000."""
 
-    def verdicts(n: int, seed: int) -> Exam:
+    def verdicts(n: int, seed: int) -> EvaluationSet:
         rng = np.random.default_rng(seed)
         hard = rng.random(n) < 0.3
         wrong = rng.random((3, n)) < np.where(hard, 0.5, 0.1)
-        return Exam(Predictions.from_correct({f"j{i}": ~row for i, row in enumerate(wrong)}))
+        return EvaluationSet(Predictions.from_correct({f"j{i}": ~row for i, row in enumerate(wrong)}))
 
-    blends = [Blend("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1, 2], [0], [0, 1, 2])]
-    rivals = Rivals(blends[1], blends[2], blends[2])
+    blends = [Combination("vote", np.array(r), np.full(len(r), 1 / len(r))) for r in ([0, 1, 2], [0], [0, 1, 2])]
+    rivals = Baselines(blends[1], blends[2], blends[2])
     truth = certify(blends[0], rivals, verdicts(200_000, 10_000)).error_gain_over_best.estimate
     found = [certify(blends[0], rivals, verdicts(200, seed)).error_gain_over_best for seed in range(250)]
     assert 0.92 <= np.mean([i.low <= truth <= i.high for i in found]) <= 0.98
 
 
 def test_limits_of_a_group_and_of_a_shift_are_stricter_the_more_of_them_there_are(world: World) -> None:
-    exam = Exam(world(n=400), {"noise": Exam(world(seed=3)), "blur": Exam(world(seed=4))}, groups=("group",))
+    exam = EvaluationSet(
+        world(n=400), {"noise": EvaluationSet(world(seed=3)), "blur": EvaluationSet(world(seed=4))}, groups=("group",)
+    )
     found, blend = certified(exam), fit("mean", exam, np.array([0, 1, 2]))
     for _, row in found.groups.iterrows():
         here = np.asarray(exam.predictions.instances["group"] == row["group"])
@@ -190,11 +194,11 @@ def test_limits_of_a_group_and_of_a_shift_are_stricter_the_more_of_them_there_ar
 def test_a_group_of_ten_is_judged_and_one_of_nine_is_not() -> None:
     instances = pd.DataFrame({"site": ["ten"] * 10 + ["nine"] * 9})
     p = Predictions.from_correct({"a": [1, 0] * 9 + [1], "b": [0, 1] * 9 + [1]}, instances=instances)
-    assert list(Exam(p, groups=("site",)).members_of_groups) == [("site", "ten")]
+    assert list(EvaluationSet(p, groups=("site",)).members_of_groups) == [("site", "ten")]
 
 
 def test_the_ceiling_is_what_not_all_members_fail_and_its_upper_limit_is_one_sided(world: World) -> None:
-    found = certified(Exam(world(n=900)))
+    found = certified(EvaluationSet(world(n=900)))
     assert found.ceiling.low == pytest.approx(1 - found.all_wrong.high)
     assert found.ceiling.low < found.ceiling.estimate < found.ceiling.high < 1 - found.all_wrong.low
 
@@ -209,6 +213,6 @@ def test_a_portfolio_that_is_as_often_right_as_it_is_sure_has_no_calibration_err
         classes=("x", "y"),
         probabilities=np.where(np.arange(2) == answers[..., None], 0.8, 0.2),
     )
-    found = certified(Exam(p), [0, 1]).calibration
+    found = certified(EvaluationSet(p), [0, 1]).calibration
     assert (found.estimate, found.low) == (pytest.approx(0, abs=0.01), 0)
     assert found.high > 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from polyculture.selection import combining
+from polyculture.selection import opinion_pool
 
 ANSWERS = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(1, 12)), elements=st.integers(-1, 3))
 
@@ -28,7 +28,7 @@ def by_hand(answers: list[int], weights: list[float]) -> tuple[int, bool]:
 @given(ANSWERS, st.integers(0, 1000))
 def test_a_vote_is_what_counting_by_hand_gives(answers: np.ndarray, seed: int) -> None:
     weights = np.random.default_rng(seed).integers(1, 4, len(answers)).astype(float)
-    vote = combining.plurality(answers, weights)
+    vote = opinion_pool.plurality(answers, weights)
     for i in range(answers.shape[1]):
         winner, tied = by_hand(answers[:, i].tolist(), weights.tolist())
         given_by = vote.leader[i]
@@ -38,7 +38,7 @@ def test_a_vote_is_what_counting_by_hand_gives(answers: np.ndarray, seed: int) -
 
 
 def test_of_tied_answers_the_first_model_decides() -> None:
-    vote = combining.plurality(np.array([[2], [0], [0], [2]]))
+    vote = opinion_pool.plurality(np.array([[2], [0], [0], [2]]))
     assert vote.leader.tolist() == [0]
     assert vote.tied.tolist() == [True]
     assert vote.share.tolist() == [0.5]
@@ -46,21 +46,21 @@ def test_of_tied_answers_the_first_model_decides() -> None:
 
 def test_weights_may_differ_by_instance() -> None:
     answers = np.array([[0, 0], [1, 1]])
-    vote = combining.plurality(answers, np.array([[2.0, 0.0], [1.0, 1.0]]))
+    vote = opinion_pool.plurality(answers, np.array([[2.0, 0.0], [1.0, 1.0]]))
     assert vote.leader.tolist() == [0, 1]
 
 
 def test_half_of_the_weight_wrong_costs_a_coin_toss() -> None:
     wrong = np.array([[True, True, False], [False, True, False]])
-    share = combining.wrong_share(wrong)
-    assert combining.majority_loss(share).tolist() == [0.5, 1.0, 0.0]
+    share = opinion_pool.wrong_share(wrong)
+    assert opinion_pool.majority_loss(share).tolist() == [0.5, 1.0, 0.0]
 
 
 def test_absent_models_do_not_vote_and_nobody_is_nan() -> None:
     wrong = np.array([[True, False], [False, False]])
-    share = combining.wrong_share(wrong, observed=np.array([[True, False], [False, False]]))
-    assert combining.majority_loss(share)[0] == 1.0
-    assert np.isnan(combining.majority_loss(share)[1])
+    share = opinion_pool.wrong_share(wrong, observed=np.array([[True, False], [False, False]]))
+    assert opinion_pool.majority_loss(share)[0] == 1.0
+    assert np.isnan(opinion_pool.majority_loss(share)[1])
 
 
 def probabilities(m: int = 3, n: int = 40, c: int = 4, seed: int = 0) -> np.ndarray:
@@ -70,33 +70,33 @@ def probabilities(m: int = 3, n: int = 40, c: int = 4, seed: int = 0) -> np.ndar
 def test_means_of_probabilities_are_probabilities() -> None:
     p = probabilities()
     weights = np.array([0.5, 0.3, 0.2])
-    for mixed in (combining.arithmetic(p, weights), combining.geometric(p, weights), combining.geometric(p)):
+    for mixed in (opinion_pool.arithmetic(p, weights), opinion_pool.geometric(p, weights), opinion_pool.geometric(p)):
         assert mixed.sum(axis=1) == pytest.approx(np.ones(40))
-    assert combining.arithmetic(p, weights) == pytest.approx(np.tensordot(weights, p, 1))
+    assert opinion_pool.arithmetic(p, weights) == pytest.approx(np.tensordot(weights, p, 1))
     product = np.prod(p, axis=0) ** (1 / 3)
-    assert combining.geometric(p) == pytest.approx(product / product.sum(axis=1, keepdims=True))
+    assert opinion_pool.geometric(p) == pytest.approx(product / product.sum(axis=1, keepdims=True))
 
 
 def test_a_mean_of_copies_is_the_copy() -> None:
     p = np.repeat(probabilities(1), 3, axis=0)
-    assert combining.arithmetic(p) == pytest.approx(p[0])
-    assert combining.geometric(p) == pytest.approx(p[0])
+    assert opinion_pool.arithmetic(p) == pytest.approx(p[0])
+    assert opinion_pool.geometric(p) == pytest.approx(p[0])
 
 
 def test_odds_of_a_guessing_model_are_nothing() -> None:
-    odds = combining.log_odds(np.array([0.1, 0.5, 0.7]))
+    odds = opinion_pool.log_odds(np.array([0.1, 0.5, 0.7]))
     assert odds == pytest.approx([np.log(9), 0.0, 0.0])
-    assert combining.log_odds(np.array([0.6, 0.6])).tolist() == [1.0, 1.0]
-    assert combining.log_odds(np.array([0.5]), classes=10) == pytest.approx([np.log(9)])
+    assert opinion_pool.log_odds(np.array([0.6, 0.6])).tolist() == [1.0, 1.0]
+    assert opinion_pool.log_odds(np.array([0.5]), classes=10) == pytest.approx([np.log(9)])
 
 
 def test_a_few_instances_hardly_move_stacked_weights_from_equal_ones() -> None:
     draw = np.random.default_rng(0)
     p = draw.dirichlet(np.ones(3), size=(4, 8))
     labels = draw.integers(0, 3, 8)
-    weights, _ = combining.stack(p, labels)
+    weights, _ = opinion_pool.stack(p, labels)
     assert np.abs(weights - 1 / 4).max() < 0.1
-    loose, _ = combining.stack(p, labels, ridge=0.01)
+    loose, _ = opinion_pool.stack(p, labels, ridge=0.01)
     assert np.abs(loose - 1 / 4).max() > 0.2
 
 
@@ -106,10 +106,10 @@ def test_stacking_is_at_its_optimum() -> None:
     p, labels = probabilities(3, 300, seed=2), rng.integers(0, 4, 300)
     p[0, np.arange(300), labels] += 0.5
     p /= p.sum(axis=2, keepdims=True)
-    weights, bias = combining.stack(p, labels, ridge=2.0)
+    weights, bias = opinion_pool.stack(p, labels, ridge=2.0)
 
     def loss(w: np.ndarray, b: np.ndarray) -> float:
-        mixed = combining.geometric(p, w, b)
+        mixed = opinion_pool.geometric(p, w, b)
         away = ((w - 1 / 3) ** 2).sum() + (b**2).sum()
         return float(-np.log(mixed[np.arange(300), labels]).sum() + away)
 
@@ -125,7 +125,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
     rng = np.random.default_rng(3)
     honest = rng.dirichlet(np.ones(3), 20_000)
     labels = (rng.random(20_000)[:, None] > honest.cumsum(axis=1)).sum(axis=1)
-    sharp = combining.cooled(honest, 0.5)
-    found = combining.temperature(sharp, labels)
+    sharp = opinion_pool.cooled(honest, 0.5)
+    found = opinion_pool.temperature(sharp, labels)
     assert found == pytest.approx(2.0, abs=0.06)
-    assert combining.cooled(sharp, 2.0) == pytest.approx(honest, abs=1e-9)
+    assert opinion_pool.cooled(sharp, 2.0) == pytest.approx(honest, abs=1e-9)

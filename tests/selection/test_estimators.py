@@ -27,9 +27,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from polyculture import rng, selection
 from polyculture.errors import InputError, MissingExtraError, TrainingError
 from polyculture.selection import estimators
-from polyculture.selection.combining import geometric
-from polyculture.selection.estimators import DiverseEnsembleClassifier, DiverseEnsembleRegressor, intake
+from polyculture.selection.estimators import DiverseEnsembleClassifier, DiverseEnsembleRegressor, preprocessing
 from polyculture.selection.estimators.crossfitting import scores
+from polyculture.selection.opinion_pool import geometric
 
 LOGISTIC = ("logistic", LogisticRegression())
 TREE = ("tree", DecisionTreeClassifier(max_depth=3, random_state=0))
@@ -162,14 +162,14 @@ def test_small_sparse_matrices_are_read_by_every_learner() -> None:
 
 
 def test_large_sparse_matrices_stay_sparse_and_leave_out_who_cannot_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "DENSE_CELLS", 100)
+    monkeypatch.setattr(preprocessing, "DENSE_CELLS", 100)
     model = small().fit(csr_matrix(IRIS), SPECIES)
     assert model.left_out_ == {"bayes": "it reads no sparse matrices"}
     assert_allclose(model.predict_proba(IRIS), model.predict_proba(csr_matrix(IRIS)))
 
 
 def test_the_default_learners_for_sparse_matrices_are_those_that_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "DENSE_CELLS", 100)
+    monkeypatch.setattr(preprocessing, "DENSE_CELLS", 100)
     model = DiverseEnsembleRegressor(cv=2, random_state=0, time_budget=1e-9).fit(csr_matrix(IRIS), SPECIES)
     assert model.score(csr_matrix(IRIS), SPECIES) > 0.9
     assert "splines" not in model.left_out_

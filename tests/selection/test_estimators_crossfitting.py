@@ -31,9 +31,9 @@ from sklearn.tree import DecisionTreeClassifier
 from polyculture import rng
 from polyculture.errors import FileError
 from polyculture.selection.estimators import DiverseEnsembleClassifier, crossfitting
-from polyculture.selection.estimators.crossfitting import Budget, Table, crossfit, scores
-from polyculture.selection.estimators.keeping import TRUSTED, Keeper, folds_by_content, row_keys
-from polyculture.selection.estimators.learners import classifiers, prepared, regressors, weight_argument
+from polyculture.selection.estimators.cache import TRUSTED, Keeper, folds_by_content, row_keys
+from polyculture.selection.estimators.crossfitting import Budget, TrainingTable, crossfit, scores
+from polyculture.selection.estimators.default_learners import classifiers, prepared, regressors, weight_argument
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 LEARNERS = [
@@ -106,7 +106,7 @@ def fitted(
     Clock.now = 0.0
     inputs = np.arange(2.0 * n).reshape(n, 2)
     labels = np.arange(n) % 2
-    table = Table(inputs, labels, 2, None, np.arange(n) % 5, None, refit)
+    table = TrainingTable(inputs, labels, 2, None, np.arange(n) % 5, None, refit)
     found, left_out = crossfit(learners.items(), table, Budget(budget, lambda: Clock.now), None, None)
     return [c.name for c in found], left_out, Clock.now
 
@@ -141,7 +141,7 @@ def test_the_first_learner_is_fitted_whatever_it_takes() -> None:
 
 def test_seconds_are_those_of_all_folds() -> None:
     Clock.now = 0.0
-    table = Table(np.arange(100.0)[:, None], np.arange(100) % 2, 2, None, np.arange(100) % 5, None)
+    table = TrainingTable(np.arange(100.0)[:, None], np.arange(100) % 2, 2, None, np.arange(100) % 5, None)
     found, _ = crossfit([("one", Patient(1))], table, Budget(None, lambda: Clock.now), None, None)
     assert found[0].seconds == 400
 

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
 from polyculture import rng
-from polyculture.selection.estimators.pooling import (
-    Wish,
+from polyculture.selection.estimators.member_weights import (
+    Constraints,
     average_weights,
     fit_average,
     fit_pool,
@@ -46,9 +46,9 @@ def test_temperature_finds_by_how_much_scores_were_blown_up() -> None:
 @pytest.mark.parametrize("rule", ["geometric", "mixture"])
 def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
     scores, labels = world()
-    pool = fit_pool(scores, labels, np.ones(300), Wish(rule=rule))
+    pool = fit_pool(scores, labels, np.ones(300), Constraints(rule=rule))
     together = log_loss(pool.combined(pool.logs(scores)[pool.kept]), labels)
-    alone = [fit_pool(scores[[m]], labels, np.ones(300), Wish(rule=rule)) for m in range(4)]
+    alone = [fit_pool(scores[[m]], labels, np.ones(300), Constraints(rule=rule)) for m in range(4)]
     assert together < min(log_loss(p.combined(p.logs(scores[[m]])), labels) for m, p in enumerate(alone))
 
 
@@ -77,7 +77,7 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
 
 def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
     scores, labels = world(n=60)
-    pool = fit_pool(scores, labels, np.ones(60), Wish())
+    pool = fit_pool(scores, labels, np.ones(60), Constraints())
     logs = pool.logs(scores)[pool.kept]
     leaning = replace(pool, bias=np.array([1.0, 0.0, -1.0]))
     odds = pool.combined(logs) * np.exp(leaning.bias - pool.bias)
@@ -86,15 +86,15 @@ def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
 
 def test_equal_candidates_get_equal_weights() -> None:
     scores, labels = world(m=1)
-    pool = fit_pool(np.repeat(scores, 3, axis=0), labels, np.ones(300), Wish())
+    pool = fit_pool(np.repeat(scores, 3, axis=0), labels, np.ones(300), Constraints())
     assert_allclose(pool.weights, pool.weights[0], rtol=1e-3)
 
 
 @given(st.permutations(range(4)))
 def test_weights_follow_the_candidates_when_these_are_reordered(order: list[int]) -> None:
     scores, labels = world()
-    plain = fit_pool(scores, labels, np.ones(300), Wish())
-    moved = fit_pool(scores[order], labels, np.ones(300), Wish())
+    plain = fit_pool(scores, labels, np.ones(300), Constraints())
+    moved = fit_pool(scores[order], labels, np.ones(300), Constraints())
     assert_allclose(moved.weights, plain.weights[order], atol=1e-3)
 
 
@@ -103,25 +103,25 @@ def test_counting_a_row_twice_is_having_it_twice() -> None:
     counts = 1.0 + (np.arange(60) % 2)
     twice = np.repeat(np.arange(60), counts.astype(int))
     for rule in ("geometric", "mixture"):
-        weighted = fit_pool(scores, labels, counts, Wish(rule=rule))
-        repeated = fit_pool(scores[:, twice], labels[twice], np.ones(len(twice)), Wish(rule=rule))
+        weighted = fit_pool(scores, labels, counts, Constraints(rule=rule))
+        repeated = fit_pool(scores[:, twice], labels[twice], np.ones(len(twice)), Constraints(rule=rule))
         assert_allclose(weighted.weights, repeated.weights, atol=1e-4)
 
 
 def test_size_drops_the_lightest_and_the_floor_those_that_are_too_often_wrong() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Wish(size=2)).kept) == 2
+    assert len(fit_pool(scores, labels, np.ones(300), Constraints(size=2)).kept) == 2
     accuracy = (scores.argmax(axis=2) == labels).mean(axis=1)
     floor = float(np.sort(accuracy)[-2])
-    kept = fit_pool(scores, labels, np.ones(300), Wish(floor=floor)).kept
+    kept = fit_pool(scores, labels, np.ones(300), Constraints(floor=floor)).kept
     assert (accuracy[kept] >= floor).all()
 
 
 def test_the_best_is_kept_where_nobody_reaches_the_floor() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Wish(floor=1.01)).kept) == 1
+    assert len(fit_pool(scores, labels, np.ones(300), Constraints(floor=1.01)).kept) == 1
     errors = rng.stream(0, "errors").normal(size=(3, 50)) * np.array([[3], [2], [4]])
-    pool = fit_average(errors, np.zeros(50), np.ones(50), Wish(floor=0.5))
+    pool = fit_average(errors, np.zeros(50), np.ones(50), Constraints(floor=0.5))
     assert pool.kept.tolist() == [1]
 
 

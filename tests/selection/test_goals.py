@@ -13,18 +13,20 @@ from polyculture.errors import InputError
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
 from polyculture.selection import QUANTITIES, Goal
-from polyculture.selection.blending import fit
-from polyculture.selection.exam import Exam
-from polyculture.selection.goals import Trial, above_floor, check, quantity
+from polyculture.selection.combination import fit
+from polyculture.selection.evaluation import EvaluationSet
+from polyculture.selection.objectives import ScoredSet, above_floor, check, quantity
 
 
 @pytest.fixture
-def trial(world: Callable[..., Predictions]) -> Trial:
-    exam = Exam(world(), {"noise": Exam(world(seed=1)), "blur": Exam(world(seed=2))}, groups=("group",))
-    return Trial(fit("mean", exam, np.array([0, 1, 5])), exam)
+def trial(world: Callable[..., Predictions]) -> ScoredSet:
+    exam = EvaluationSet(
+        world(), {"noise": EvaluationSet(world(seed=1)), "blur": EvaluationSet(world(seed=2))}, groups=("group",)
+    )
+    return ScoredSet(fit("mean", exam, np.array([0, 1, 5])), exam)
 
 
-def test_every_quantity_is_what_its_name_says(trial: Trial) -> None:
+def test_every_quantity_is_what_its_name_says(trial: ScoredSet) -> None:
     exam, rows = trial.exam, trial.blend.rows
     p = exam.predictions
     mixed = p.probabilities[rows].mean(axis=0)
@@ -53,11 +55,11 @@ def test_every_quantity_is_what_its_name_says(trial: Trial) -> None:
     assert set(QUANTITIES) - {"calibration", "worst_shift_log_loss"} <= set(expected)
 
 
-def test_the_effective_number_of_one_member_is_one(trial: Trial) -> None:
-    assert quantity("n_eff", Trial(fit("mean", trial.exam, np.array([2])), trial.exam)) == 1.0
+def test_the_effective_number_of_one_member_is_one(trial: ScoredSet) -> None:
+    assert quantity("n_eff", ScoredSet(fit("mean", trial.exam, np.array([2])), trial.exam)) == 1.0
 
 
-def test_bounds_come_before_the_sum(trial: Trial) -> None:
+def test_bounds_come_before_the_sum(trial: ScoredSet) -> None:
     kept = Goal({"log_loss": 1.0}, {"accuracy": (">=", 0.0)}).value(trial)
     missed = Goal({"log_loss": 1.0}, {"accuracy": (">=", 0.99), "seconds": ("<=", 1.0)}).value(trial)
     assert kept == (0.0, quantity("log_loss", trial))
@@ -65,7 +67,7 @@ def test_bounds_come_before_the_sum(trial: Trial) -> None:
     assert kept < missed
 
 
-def test_where_more_is_better_the_sign_turns(trial: Trial) -> None:
+def test_where_more_is_better_the_sign_turns(trial: ScoredSet) -> None:
     value = Goal({"n_eff": 2.0, "error": 1.0}).value(trial)[1]
     assert value == pytest.approx(quantity("error", trial) - 2 * quantity("n_eff", trial))
 
@@ -77,10 +79,10 @@ def test_a_goal_says_itself_in_words() -> None:
     assert Goal.of(goal) is goal
 
 
-def outcomes(*errors: float, n: int = 1000) -> Exam:
+def outcomes(*errors: float, n: int = 1000) -> EvaluationSet:
     """Models that fail the first so many instances."""
     right = {f"m{i}": np.arange(n) >= round(e * n) for i, e in enumerate(errors)}
-    return Exam(Predictions.from_correct(right))
+    return EvaluationSet(Predictions.from_correct(right))
 
 
 def test_a_model_far_worse_than_the_best_is_left_out_of_an_equal_vote() -> None:
@@ -134,7 +136,7 @@ def test_goals_that_make_no_sense_are_refused(make: Callable[[], Goal], text: st
 )
 def test_goals_that_the_table_cannot_serve_are_refused(goal: str, text: str) -> None:
     models = pd.DataFrame({"price": [1.0, np.nan]}, index=["m0", "m1"])
-    exam = Exam(Predictions.from_correct({"m0": [1, 0, 1], "m1": [0, 1, 1]}, models=models))
+    exam = EvaluationSet(Predictions.from_correct({"m0": [1, 0, 1], "m1": [0, 1, 1]}, models=models))
     with pytest.raises(InputError) as caught:
         check(Goal.of(goal), exam)
     assert str(caught.value) == text
@@ -142,7 +144,7 @@ def test_goals_that_the_table_cannot_serve_are_refused(goal: str, text: str) -> 
 
 def test_shifted_log_loss_needs_shifted_test_sets(world: Callable[..., Predictions]) -> None:
     with pytest.raises(InputError) as caught:
-        check(Goal.of("worst_shift_log_loss"), Exam(world()))
+        check(Goal.of("worst_shift_log_loss"), EvaluationSet(world()))
     assert str(caught.value) == (
         "the goal 'worst_shift_log_loss' without shifted test sets; expected shifted test sets."
     )
@@ -156,7 +158,7 @@ def test_a_floor_that_too_few_models_reach_is_refused() -> None:
 
 def test_an_exam_without_the_named_column_is_refused(world: Callable[..., Any]) -> None:
     with pytest.raises(InputError) as caught:
-        Exam(world(), groups=("grup",))
+        EvaluationSet(world(), groups=("grup",))
     assert str(caught.value) == "no instance column 'grup'; did you mean 'group'?"
 
 
@@ -164,7 +166,7 @@ def test_probabilities_that_are_not_numbers_are_refused(world: Callable[..., Pre
     p = world(n=40)
     p.probabilities[2, 5] = np.nan
     with pytest.raises(InputError) as caught:
-        Exam(p)
+        EvaluationSet(p)
     assert str(caught.value) == (
         "model 'm2' has probabilities that are not numbers; expected probabilities of every model on every instance; "
         "leave the model out, or leave the probabilities out and let the answers vote."
@@ -175,4 +177,4 @@ def test_a_model_is_hopeless_where_one_side_of_the_interval_says_so() -> None:
     """Against a model without errors: 3 of 100 are 1.75 standard errors from none, 2 are 1.42; the limit is 1.66."""
     wrong = {"never": 0, "thrice": 3, "twice": 2}
     p = Predictions.from_correct({name: [0] * k + [1] * (100 - k) for name, k in wrong.items()})
-    assert above_floor(Goal.of("error"), Exam(p), False, 1).tolist() == [0, 2]
+    assert above_floor(Goal.of("error"), EvaluationSet(p), False, 1).tolist() == [0, 2]

@@ -7,23 +7,23 @@ import pytest
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
-from polyculture.selection import nearby
-from polyculture.selection.blending import fit
-from polyculture.selection.exam import Exam
+from polyculture.selection import dynamic_selection
+from polyculture.selection.combination import fit
+from polyculture.selection.evaluation import EvaluationSet
 
 
 def test_neighbours_are_the_nearest_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     seen, places = rng.normal(size=(50, 3)), rng.normal(size=(20, 3))
     truth = np.argsort(((places[:, None] - seen[None]) ** 2).sum(axis=2), axis=1)[:, :7]
-    assert (nearby.nearest(seen, places, 7) == truth).all()
-    monkeypatch.setattr(nearby, "CELLS", 100)
-    assert (nearby.nearest(seen, places, 7) == truth).all()
+    assert (dynamic_selection.nearest(seen, places, 7) == truth).all()
+    monkeypatch.setattr(dynamic_selection, "CELLS", 100)
+    assert (dynamic_selection.nearest(seen, places, 7) == truth).all()
 
 
 def test_no_instance_is_its_own_neighbour() -> None:
     seen = np.random.default_rng(1).normal(size=(12, 2))
-    found = nearby.nearest(seen, seen, 20, own=np.arange(12))
+    found = dynamic_selection.nearest(seen, seen, 20, own=np.arange(12))
     assert found.shape == (12, 11)
     assert not (found == np.arange(12)[:, None]).any()
 
@@ -31,13 +31,13 @@ def test_no_instance_is_its_own_neighbour() -> None:
 def test_the_neighbourhood_shrinks_until_somebody_is_right_on_all_of_it() -> None:
     right = np.array([[True, True, False], [True, False, True], [False, True, True]])
     neighbours = np.array([[0, 1, 2], [2, 1, 0]])
-    assert nearby.competence(right, neighbours).T.tolist() == [[1, 0, 0], [0, 0, 1]]
-    assert nearby.competence(np.zeros((2, 3), bool), neighbours).tolist() == [[1, 1], [1, 1]]
+    assert dynamic_selection.competence(right, neighbours).T.tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert dynamic_selection.competence(np.zeros((2, 3), bool), neighbours).tolist() == [[1, 1], [1, 1]]
 
 
 def test_at_most_so_many_are_kept_evenly() -> None:
-    assert nearby.evenly(10).tolist() == list(range(10))
-    assert nearby.evenly(101, 3).tolist() == [0, 50, 100]
+    assert dynamic_selection.evenly(10).tolist() == list(range(10))
+    assert dynamic_selection.evenly(101, 3).tolist() == [0, 50, 100]
 
 
 def experts(n: int = 600) -> Predictions:
@@ -51,7 +51,7 @@ def experts(n: int = 600) -> Predictions:
 
 
 def test_where_nobody_is_best_everywhere_choosing_by_instance_wins() -> None:
-    exam = Exam(experts())
+    exam = EvaluationSet(experts())
     rows = np.arange(3)
     dynamic = fit("dynamic", exam, rows).outcome(exam).wrong.mean()
     assert dynamic <= fit("vote", exam, rows).outcome(exam).wrong.mean() + 0.02
@@ -59,7 +59,7 @@ def test_where_nobody_is_best_everywhere_choosing_by_instance_wins() -> None:
 
 
 def test_other_classes_than_those_seen_are_refused() -> None:
-    blend = fit("dynamic", Exam(experts()), np.arange(2))
+    blend = fit("dynamic", EvaluationSet(experts()), np.arange(2))
     with pytest.raises(InputError) as caught:
-        blend.outcome(Exam(Predictions.from_answers({"a": [2, 1], "b": [2, 1], "side": [1, 2]}, [1, 2])))
+        blend.outcome(EvaluationSet(Predictions.from_answers({"a": [2, 1], "b": [2, 1], "side": [1, 2]}, [1, 2])))
     assert str(caught.value) == "classes that are not those seen before; expected the same, in the same order."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
-from polyculture.selection import Terms, co_failure, panel, panel_sizes, select
+from polyculture.selection import SelectionOptions, co_failure, panel, panel_sizes, select
 from polyculture.selection import panels as module
 from polyculture.testing import copying_errors
 
@@ -90,13 +90,13 @@ def test_pairs_with_too_few_common_verdicts_are_refused() -> None:
 
 
 def test_every_further_judge_has_its_gain_on_other_instances(verdicts: Predictions) -> None:
-    table = panel_sizes(verdicts, 5, terms=Terms(folds=0))
+    table = panel_sizes(verdicts, 5, terms=SelectionOptions(folds=0))
     assert table["size"].tolist() == [1, 2, 3, 4, 5]
     assert (table["n"] == 600).all()
     assert table["gain"].to_numpy()[1:] == pytest.approx(-np.diff(table["error"]))
     assert np.isnan(table["gain"][0])
     assert table.loc[0, "gain_low":"gain_high"].isna().all()
-    three = select(verdicts, 3, terms=Terms(folds=0))
+    three = select(verdicts, 3, terms=SelectionOptions(folds=0))
     assert table["members"][2] == " + ".join(three.members)
     assert table["error"][2] == pytest.approx(three.certificate.error.estimate)
     assert table["error"][2] < table["error"][0]
@@ -104,20 +104,20 @@ def test_every_further_judge_has_its_gain_on_other_instances(verdicts: Predictio
 
 def test_a_second_judge_of_whom_only_right_and_wrong_is_known_buys_nothing(verdicts: Predictions) -> None:
     """Two that disagree are a tie, which costs ½: the panel errs as often as its two members on average."""
-    table = panel_sizes(verdicts, 2, terms=Terms(folds=0))
+    table = panel_sizes(verdicts, 2, terms=SelectionOptions(folds=0))
     assert abs(table["gain"][1]) < 0.05
 
 
 def test_absent_judges_do_not_vote() -> None:
     given = pd.DataFrame({"a": [1.0, None] * 80, "b": [1.0, 0.0] * 80, "c": [0.0, 1.0] * 80})
-    table = panel_sizes(Predictions.from_correct(given), 3, terms=Terms(folds=0))
+    table = panel_sizes(Predictions.from_correct(given), 3, terms=SelectionOptions(folds=0))
     assert table["n"].tolist()[-1] == 80
 
 
 def test_a_choice_among_judges_with_few_verdicts_names_them() -> None:
     given = pd.DataFrame({"a": [1.0] + [None] * 99, "b": [1.0, 0.0] * 50, "c": [0.0, 1.0] * 50})
     with pytest.raises(InputError) as caught:
-        select(Predictions.from_correct(given), 2, terms=Terms(folds=0, share=0.01))
+        select(Predictions.from_correct(given), 2, terms=SelectionOptions(folds=0, share=0.01))
     assert str(caught.value) == (
         "the models 'a' and 'a' have verdicts on 1 common instances; expected 30 or more for every pair; "
         "leave out models with few verdicts."

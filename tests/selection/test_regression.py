@@ -13,14 +13,14 @@ from scipy.stats import t as student
 
 from polyculture import rng
 from polyculture.errors import InputError
-from polyculture.measures.hilbert import effective_residuals
+from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.results import Portfolio
-from polyculture.selection import Goal, Terms, chapter, combine, combine_values, select_values
+from polyculture.selection import Goal, SelectionOptions, combine, combine_values, section, select_values
 from polyculture.selection.regression.averages import Average, average
-from polyculture.selection.regression.certificate import Rivals, certify
-from polyculture.selection.regression.choosing import Plan, choose
-from polyculture.selection.regression.exam import Measured
-from polyculture.selection.regression.quantities import above_floor
+from polyculture.selection.regression.certificate import Baselines, certify
+from polyculture.selection.regression.choice import Plan, choose
+from polyculture.selection.regression.evaluation import ValueEvaluationSet
+from polyculture.selection.regression.objectives import above_floor
 from polyculture.values import Values
 
 
@@ -44,12 +44,12 @@ def world(m: int = 6, n: int = 400, seed: int = 0, families: int = 3) -> Values:
 
 def test_every_number_of_the_certificate_is_what_it_says() -> None:
     values = world()
-    exam = Measured(values)
+    exam = ValueEvaluationSet(values)
     mine, best, everyone = (
         Average("average", np.array(r), np.array(w))
         for r, w in (([0, 1], [0.7, 0.3]), ([0], [1.0]), (range(6), [1 / 6] * 6))
     )
-    found = certify(mine, Rivals(best, everyone, mine), exam)
+    found = certify(mine, Baselines(best, everyone, mine), exam)
     truth, p = values.targets, values.predicted
     losses = [(prediction - truth) ** 2 for prediction in (0.7 * p[0] + 0.3 * p[1], p[0], p.mean(axis=0))]
     assert found.squared_error.estimate == pytest.approx(losses[0].mean())
@@ -68,8 +68,8 @@ def test_every_number_of_the_certificate_is_what_it_says() -> None:
 
 def test_the_interval_of_r_squared_is_that_of_the_bootstrap() -> None:
     values = world(n=2000)
-    exam, mine = Measured(values), Average("mean", np.arange(6), np.full(6, 1 / 6))
-    found = certify(mine, Rivals(mine, mine, mine), exam).r_squared
+    exam, mine = ValueEvaluationSet(values), Average("mean", np.arange(6), np.full(6, 1 / 6))
+    found = certify(mine, Baselines(mine, mine, mine), exam).r_squared
     losses, draw = mine.losses(exam), rng.stream(0, "bootstrap")
     drawn = (draw.integers(0, 2000, 2000) for _ in range(2000))
     repeated = [1 - losses[rows].mean() / values.targets[rows].var() for rows in drawn]
@@ -78,7 +78,7 @@ def test_the_interval_of_r_squared_is_that_of_the_bootstrap() -> None:
 
 
 def test_members_and_weights_are_the_exact_optimum_of_all_sets() -> None:
-    exam = Measured(world(m=7, n=150))
+    exam = ValueEvaluationSet(world(m=7, n=150))
     found = choose(Plan.settle(exam, 3, "", "", "exact"), exam).average
     values = exam.values
 
@@ -94,7 +94,7 @@ def test_members_and_weights_are_the_exact_optimum_of_all_sets() -> None:
 
 
 def test_greedy_and_swap_are_never_better_than_exact() -> None:
-    exam = Measured(world(m=9, n=120, seed=3))
+    exam = ValueEvaluationSet(world(m=9, n=120, seed=3))
     reached = {
         method: choose(Plan.settle(exam, 3, "", "mean", method), exam).average.squared_error(exam)
         for method in ("greedy", "swap", "exact")
@@ -125,7 +125,7 @@ def test_what_was_left_open_is_the_weights_of_all_and_their_optimum() -> None:
     assert found.front["quality"].min() == pytest.approx(
         float(found.front.loc[found.front["chosen"], "quality"].iloc[0])
     )
-    limited = select_values(world(n=2000), 2, terms=Terms(method="weights"))
+    limited = select_values(world(n=2000), 2, terms=SelectionOptions(method="weights"))
     assert limited.k == 2
     assert not limited.exact
 
@@ -138,7 +138,7 @@ def test_a_copy_of_a_model_adds_nothing() -> None:
         (*values.models, "copy"),
         instances=values.instances,
     )
-    terms = Terms(folds=0)
+    terms = SelectionOptions(folds=0)
     before, after = (select_values(v, terms=terms).certificate.squared_error.estimate for v in (values, doubled))
     assert after == pytest.approx(before, rel=1e-3)
 
@@ -179,7 +179,10 @@ def test_shifted_tests_and_groups_are_judged_one_by_one() -> None:
     values, other = world(n=300), world(n=400, seed=1)
     drifted = Values(other.predicted + 1, other.targets, other.models, instances=other.instances)
     found = select_values(
-        values, certify_on=other, shifted={"drift": drifted}, terms=Terms(groups=("site",), clusters="patient", folds=0)
+        values,
+        certify_on=other,
+        shifted={"drift": drifted},
+        terms=SelectionOptions(groups=("site",), clusters="patient", folds=0),
     )
     c = found.certificate
     mine = combine_values(found, drifted)
@@ -199,12 +202,18 @@ def test_a_goal_may_be_the_worst_shift_or_the_cost_or_have_bounds() -> None:
     drifted = Values(
         values.predicted + np.arange(6)[:, None], values.targets, values.models, instances=values.instances
     )
-    steady = select_values(values, 2, goal="worst_shift", shifted={"drift": drifted}, terms=Terms(folds=0))
+    steady = select_values(values, 2, goal="worst_shift", shifted={"drift": drifted}, terms=SelectionOptions(folds=0))
     assert set(steady.members) == {"m0", "m1"}
-    assert select_values(values, 2, goal="seconds", rule="mean", terms=Terms(folds=0)).members == ("m0", "m1")
+    assert select_values(values, 2, goal="seconds", rule="mean", terms=SelectionOptions(folds=0)).members == (
+        "m0",
+        "m1",
+    )
     bound = Goal({"squared_error": 1.0}, {"seconds": ("<=", 3.0)})
-    assert set(select_values(values, 2, goal=bound, terms=Terms(folds=0, cost="seconds")).members) == {"m0", "m1"}
-    varied = select_values(values, 3, goal="n_eff", rule="mean", terms=Terms(folds=0))
+    assert set(select_values(values, 2, goal=bound, terms=SelectionOptions(folds=0, cost="seconds")).members) == {
+        "m0",
+        "m1",
+    }
+    varied = select_values(values, 3, goal="n_eff", rule="mean", terms=SelectionOptions(folds=0))
     assert len({int(member[1]) % 3 for member in varied.members}) == 3
 
 
@@ -212,7 +221,7 @@ def test_a_floor_is_an_r_squared_and_the_hopeless_have_no_equal_say() -> None:
     values = world(n=500)
     predicted = values.predicted.copy()
     predicted[5] = values.targets.mean()
-    exam = Measured(Values(predicted, values.targets, values.models))
+    exam = ValueEvaluationSet(Values(predicted, values.targets, values.models))
     assert above_floor(Goal.of("squared_error"), exam, False, 1).tolist() == [0, 1, 2, 3, 4]
     assert above_floor(Goal.of("squared_error"), exam, True, 1).tolist() == [0, 1, 2, 3, 4, 5]
     share = 1 - exam.squared_errors / exam.variance
@@ -227,10 +236,10 @@ def test_a_floor_is_an_r_squared_and_the_hopeless_have_no_equal_say() -> None:
 
 
 def test_it_comes_back_from_json_and_is_told_as_a_chapter() -> None:
-    found = select_values(world(), 2, terms=Terms(groups=("site",)))
+    found = select_values(world(), 2, terms=SelectionOptions(groups=("site",)))
     again = Portfolio.from_json(found.to_json())
     assert again.to_json() == found.to_json()
-    told = chapter(again)
+    told = section(again)
     assert list(told.numbers)[:3] == ["squared_error", "r_squared", "n_eff"]
     assert not {"error", "log_loss", "calibration", "all_wrong", "ceiling"} & set(told.numbers)
     assert told.tables["gains"]["loss"].tolist() == ["squared_error"] * 3
@@ -239,7 +248,7 @@ def test_it_comes_back_from_json_and_is_told_as_a_chapter() -> None:
 
 def test_the_combined_prediction_is_the_weighted_mean() -> None:
     values = world()
-    found = select_values(values, 2, terms=Terms(folds=0))
+    found = select_values(values, 2, terms=SelectionOptions(folds=0))
     rows = [values.models.index(member) for member in found.members]
     assert_allclose(
         combine_values(found, values),
@@ -248,7 +257,7 @@ def test_the_combined_prediction_is_the_weighted_mean() -> None:
 
 
 def test_weights_follow_the_best_where_they_tie() -> None:
-    exam = Measured(world())
+    exam = ValueEvaluationSet(world())
     assert average("mean", exam, np.array([5, 2, 0])).rows.tolist() == [0, 2, 5]
 
 
@@ -273,15 +282,18 @@ def test_weights_follow_the_best_where_they_tie() -> None:
         ),
         ({"rule": "vote"}, r"^no rule 'vote' where the truth is a number; known: average, mean\.$"),
         (
-            {"terms": Terms(method="mixture")},
+            {"terms": SelectionOptions(method="mixture")},
             r"^no method 'mixture' where the truth is a number; known: exact, greedy, ",
         ),
-        ({"terms": Terms(method="swap")}, r"^the method 'swap' without a size; expected k, the number of members\.$"),
         (
-            {"terms": Terms(calibrated=True)},
+            {"terms": SelectionOptions(method="swap")},
+            r"^the method 'swap' without a size; expected k, the number of members\.$",
+        ),
+        (
+            {"terms": SelectionOptions(calibrated=True)},
             r"^calibrated numbers; expected probabilities, or terms without calibrated\.$",
         ),
-        ({"terms": Terms(groups=("sit",))}, r"^no instance column 'sit'; did you mean 'site'\?$"),
+        ({"terms": SelectionOptions(groups=("sit",))}, r"^no instance column 'sit'; did you mean 'site'\?$"),
         (
             {"certify_on": world(n=5)},
             r"^5 instances to choose on are also there to certify on, such as 'i0-0'; expected",
@@ -307,7 +319,7 @@ def test_gaps_are_refused_with_the_model_that_has_most() -> None:
 
 
 def test_portfolios_of_classes_and_of_numbers_are_not_mixed_up() -> None:
-    found = select_values(world(), 2, terms=Terms(folds=0))
+    found = select_values(world(), 2, terms=SelectionOptions(folds=0))
     classes = type(found)(**{**found.__dict__, "loss": "log_loss"})
     with pytest.raises(
         InputError, match=r"^a portfolio that was chosen for log_loss; expected one for squared_error; use combine\.$"

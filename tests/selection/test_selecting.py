@@ -12,10 +12,10 @@ import pytest
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.results import Portfolio
-from polyculture.selection import COMBINE, SEARCH, Goal, Terms, combine, mixture_weights, select
+from polyculture.selection import COMBINE, SEARCH, Goal, SelectionOptions, combine, mixture_weights, select
 
 World = Callable[..., Predictions]
-QUICK = Terms(folds=0)
+QUICK = SelectionOptions(folds=0)
 
 
 def with_labels_shuffled(p: Predictions) -> Predictions:
@@ -36,7 +36,7 @@ def test_what_certifies_plays_no_part_in_the_choice(world: World) -> None:
 
 def test_the_two_sides_share_no_instance_and_no_cluster(world: World) -> None:
     p = world(n=500)
-    portfolio = select(p, 3, terms=Terms(folds=0, clusters="patient"))
+    portfolio = select(p, 3, terms=SelectionOptions(folds=0, clusters="patient"))
     assert portfolio.chosen_on + portfolio.certified_on == 500
     assert portfolio.chosen_on % 2 == 0
     assert abs(portfolio.chosen_on - 250) <= 2
@@ -66,7 +66,7 @@ def test_one_of_each_family_is_kept(world: World) -> None:
 @pytest.mark.parametrize("rule", COMBINE)
 def test_every_rule_gives_a_portfolio_that_can_be_applied_again(world: World, rule: str) -> None:
     here, there = world(), world(seed=1)
-    portfolio = select(here, 3, rule=rule, certify_on=there, terms=Terms(folds=2, calibrated=True))
+    portfolio = select(here, 3, rule=rule, certify_on=there, terms=SelectionOptions(folds=2, calibrated=True))
     again = combine(portfolio, there, here if rule == "dynamic" else None)
     assert np.nanmean(again.wrong) == pytest.approx(portfolio.certificate.error.estimate)
     if portfolio.loss == "log_loss":
@@ -83,14 +83,14 @@ def test_every_rule_gives_a_portfolio_that_can_be_applied_again(world: World, ru
 @pytest.mark.parametrize("method", SEARCH)
 def test_every_method_finds_a_portfolio_near_the_best(world: World, method: str) -> None:
     p = world(n=1200)
-    best = select(p, 3, rule="mean", terms=Terms(method="exact", folds=0))
-    found = select(p, 3, rule="mean", terms=Terms(method=method, folds=0))
+    best = select(p, 3, rule="mean", terms=SelectionOptions(method="exact", folds=0))
+    found = select(p, 3, rule="mean", terms=SelectionOptions(method=method, folds=0))
     assert found.method == method
     assert found.certificate.log_loss.estimate < best.certificate.log_loss.estimate + 0.05
 
 
 def test_the_same_seed_gives_the_same_portfolio_and_another_one_another_split(world: World) -> None:
-    one, same, other = (select(world(), terms=Terms(folds=2, seed=s)) for s in (0, 0, 1))
+    one, same, other = (select(world(), terms=SelectionOptions(folds=2, seed=s)) for s in (0, 0, 1))
     assert one.certificate.frame().equals(same.certificate.frame())
     assert one.certificate.error.estimate != other.certificate.error.estimate
 
@@ -119,7 +119,7 @@ def test_choosing_the_largest_gain_by_chance_is_seen_by_the_nested_estimate() ->
     """Twenty models that guess: whoever looks best on 60 instances is not."""
     rng = np.random.default_rng(0)
     p = Predictions.from_correct({f"m{i}": rng.random(120) < 0.5 for i in range(20)})
-    portfolio = select(p, 5, goal=Goal({"error": 1.0}, floor=None), terms=Terms(folds=5))
+    portfolio = select(p, 5, goal=Goal({"error": 1.0}, floor=None), terms=SelectionOptions(folds=5))
     assert portfolio.nested.low > 0
     assert portfolio.optimism.estimate > 0.05
 
@@ -154,7 +154,7 @@ def test_answers_alone_vote_and_classes_need_not_be_the_same_on_both_sides() -> 
 
 def test_a_calibrated_portfolio_states_honest_probabilities(world: World) -> None:
     p = world(n=3000)
-    plain, cooled = (select(p, 3, rule="mean", terms=Terms(folds=0, calibrated=c)) for c in (False, True))
+    plain, cooled = (select(p, 3, rule="mean", terms=SelectionOptions(folds=0, calibrated=c)) for c in (False, True))
     assert cooled.certificate.log_loss.estimate < plain.certificate.log_loss.estimate
     assert cooled.certificate.calibration.estimate < plain.certificate.calibration.estimate
     assert cooled.certificate.error.estimate == plain.certificate.error.estimate
@@ -162,7 +162,7 @@ def test_a_calibrated_portfolio_states_honest_probabilities(world: World) -> Non
 
 
 def test_the_front_holds_the_choice_and_what_nothing_beats(world: World) -> None:
-    table = select(world(), 3, terms=Terms(folds=0, cost="seconds")).front
+    table = select(world(), 3, terms=SelectionOptions(folds=0, cost="seconds")).front
     assert table["chosen"].sum() == 1
     assert not table["members"].duplicated().any()
     values = list(zip(table["quality"], -table["n_eff"], table["cost"], strict=True))
@@ -210,7 +210,7 @@ def refusals(world: World) -> list[tuple[Callable[[], object], str]]:
     return [
         (lambda: select(here, 10), "10 members out of 9 models; expected a size from 1 to 9."),
         (lambda: select(here, rule="votes"), "no rule 'votes'; did you mean 'vote'?"),
-        (lambda: select(here, terms=Terms(method="greed")), "no method 'greed'; did you mean 'greedy'?"),
+        (lambda: select(here, terms=SelectionOptions(method="greed")), "no method 'greed'; did you mean 'greedy'?"),
         (
             lambda: select(votes, rule="mean"),
             "the rule 'mean' without probabilities and labels; expected probabilities of every model; take the rule "
@@ -225,11 +225,11 @@ def refusals(world: World) -> list[tuple[Callable[[], object], str]]:
             "the rule 'dynamic' with missing answers; expected an answer of every model on every instance.",
         ),
         (
-            lambda: select(votes, goal="error", terms=Terms(method="mixture")),
+            lambda: select(votes, goal="error", terms=SelectionOptions(method="mixture")),
             "the method 'mixture' without probabilities and labels; expected probabilities of every model.",
         ),
         (
-            lambda: select(here, terms=Terms(method="swap")),
+            lambda: select(here, terms=SelectionOptions(method="swap")),
             "the method 'swap' without a size; expected k, the number of members.",
         ),
         (
@@ -250,21 +250,24 @@ def refusals(world: World) -> list[tuple[Callable[[], object], str]]:
             "only 'certify_on' has probabilities; expected the same outputs in every table.",
         ),
         (
-            lambda: select(here, terms=Terms(share=1.0)),
+            lambda: select(here, terms=SelectionOptions(share=1.0)),
             "a share of 1.0 to certify on; expected a number between 0 and 1, such as 0.5.",
         ),
         (
-            lambda: select(here, terms=Terms(share=0.001)),
+            lambda: select(here, terms=SelectionOptions(share=0.001)),
             "60 instances, and a share of 0.001 of them to certify on; expected some to choose on and some to certify "
             "on; bring a longer table, another share, or other instances to certify on.",
         ),
         (
-            lambda: select(here, terms=Terms(folds=31)),
+            lambda: select(here, terms=SelectionOptions(folds=31)),
             "30 instances to choose on for 31 folds; expected 31 or more; bring a longer table (with none to certify "
             "on it is cut in two); from Python also Terms(folds=…).",
         ),
-        (lambda: Terms(folds=1), "1 folds; expected two or more, or 0 for no nested estimate."),
-        (lambda: Terms(level=1.0), "level is 1.0; expected a confidence level between 0 and 1, such as 0.95."),
+        (lambda: SelectionOptions(folds=1), "1 folds; expected two or more, or 0 for no nested estimate."),
+        (
+            lambda: SelectionOptions(level=1.0),
+            "level is 1.0; expected a confidence level between 0 and 1, such as 0.95.",
+        ),
         (
             lambda: combine(plain, renamed),
             "classes x, y, z; expected the portfolio's: a, b, c.",
@@ -297,7 +300,7 @@ def test_clusters_that_cannot_be_parted_are_refused() -> None:
     instances = pd.DataFrame({"patient": ["p"] * 20})
     p = Predictions.from_correct({"a": [1, 0] * 10, "b": [0, 1] * 10}, instances=instances)
     with pytest.raises(InputError) as caught:
-        select(p, terms=Terms(clusters="patient"))
+        select(p, terms=SelectionOptions(clusters="patient"))
     assert str(caught.value) == (
         "1 cluster, and a share of 0.5 of them to certify on; expected some to choose on and some to certify on; "
         "bring a longer table, another share, or other instances to certify on."
@@ -308,6 +311,6 @@ def test_where_weights_tie_the_more_accurate_member_stands_first(world: World) -
     p = world()
     backwards = p.take_models(p.model_ids[::-1])  # models with a higher number have less skill
     for method in ("co_failure", "greedy", "swap"):
-        found = select(backwards, 4, rule="vote", goal="co_failure", terms=Terms(method=method, folds=0))
+        found = select(backwards, 4, rule="vote", goal="co_failure", terms=SelectionOptions(method=method, folds=0))
         errors = found.candidates.set_index("model")["error"]
         assert errors[list(found.members)].is_monotonic_increasing

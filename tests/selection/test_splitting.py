@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.predictions import Predictions
-from polyculture.selection.exam import Exam
+from polyculture.selection.evaluation import EvaluationSet
 from polyculture.selection.splitting import companions, folds, halves, without
 
 World = Callable[..., Predictions]
 
 
-def exam_of(n: int, clusters: int = 0) -> Exam:
+def exam_of(n: int, clusters: int = 0) -> EvaluationSet:
     rng = np.random.default_rng(n)
     answers = rng.integers(0, 3, (2, n))
     instances = pd.DataFrame({"patient": rng.integers(0, max(clusters, 1), n)})
     p = Predictions.from_answers(dict(zip("ab", answers, strict=True)), rng.integers(0, 3, n), instances=instances)
-    return Exam(p, clusters="patient" if clusters else "")
+    return EvaluationSet(p, clusters="patient" if clusters else "")
 
 
 @given(st.integers(30, 200), st.integers(2, 7), st.integers(0, 50))
@@ -54,14 +54,14 @@ def test_clusters_stay_whole(n: int, clusters: int, seed: int) -> None:
 
 def test_the_outcomes_of_the_models_do_not_move_the_split() -> None:
     right = np.random.default_rng(0).random((2, 80)) < 0.7
-    one, other = (Exam(Predictions.from_correct(dict(zip("ab", r, strict=True)))) for r in (right, ~right))
+    one, other = (EvaluationSet(Predictions.from_correct(dict(zip("ab", r, strict=True)))) for r in (right, ~right))
     assert (halves(one, 0.5, 3) == halves(other, 0.5, 3)).all()
 
 
 def test_companions_go_where_their_instance_went(world: World) -> None:
     p = world(n=100)
     ids = p.instances.index
-    exam = Exam(p.take_instances(np.arange(50, 100)))
+    exam = EvaluationSet(p.take_instances(np.arange(50, 100)))
     first, second = companions({"noise": exam}, (ids[:75], ids[75:]), 0)
     assert list(first["noise"].predictions.instances.index) == list(ids[50:75])
     assert list(second["noise"].predictions.instances.index) == list(ids[75:])
@@ -69,19 +69,24 @@ def test_companions_go_where_their_instance_went(world: World) -> None:
 
 def test_strangers_are_parted_at_random_and_in_half(world: World) -> None:
     p = world(n=101, seed=9)
-    first, second = companions({"other": Exam(p)}, (pd.Index(["x"]), pd.Index(["y"])), 0)
+    first, second = companions({"other": EvaluationSet(p)}, (pd.Index(["x"]), pd.Index(["y"])), 0)
     assert {first["other"].n, second["other"].n} == {50, 51}
     assert not set(first["other"].predictions.instances.index) & set(second["other"].predictions.instances.index)
 
 
 def test_a_fold_that_is_held_out_takes_its_companions_along(world: World) -> None:
     p = world(n=60)
-    exam = Exam(p, {"noise": Exam(p), "other": Exam(world(n=20, seed=1))})
+    exam = EvaluationSet(p, {"noise": EvaluationSet(p), "other": EvaluationSet(world(n=20, seed=1))})
     rest = without(exam, np.arange(10))
     assert rest.n == 50
     assert rest.shifted["noise"].n == 50
     assert rest.shifted["other"].n == 20
-    assert "noise" not in without(Exam(p, {"noise": Exam(p.take_instances(np.arange(5)))}), np.arange(10)).shifted
+    assert (
+        "noise"
+        not in without(
+            EvaluationSet(p, {"noise": EvaluationSet(p.take_instances(np.arange(5)))}), np.arange(10)
+        ).shifted
+    )
 
 
 @pytest.mark.parametrize("named", [True, False])

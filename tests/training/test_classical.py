@@ -9,11 +9,11 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES
-from polyculture.training.architectures import Classical, Setting
+from polyculture.training.architectures import Classical, TrainingContext
 from polyculture.training.architectures.features import features
-from polyculture.training.encoding import Encoder
 
 LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, Classical)}
 OF_CLASSES = [name for name, learner in LEARNERS.items() if learner.build]
@@ -92,6 +92,6 @@ def test_what_only_nets_can_be_told_is_refused() -> None:
 
 def test_a_view_adds_one_copy_to_what_is_learned(sets: dict[str, Dataset]) -> None:
     table = sets["table"]
-    moved = Setting(view=lambda train, generator: (train.inputs + 100, None))
+    moved = TrainingContext(view=lambda train, generator: (train.inputs + 100, None))
     fitted = LEARNERS["knn"].fit(Recipe("knn"), table, moved)
     assert fitted.parameters == 2 * table.inputs.size

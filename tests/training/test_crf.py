@@ -14,10 +14,10 @@ from torch import Tensor
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.models.encoder import Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures.crf_modules import Chain, Tagger
-from polyculture.training.encoding import Form
 
 TAGS = Form("tags", (5, 2), (9, 4))
 

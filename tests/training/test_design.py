@@ -10,9 +10,9 @@ import pytest
 
 from polyculture.dataset import Dataset, Split
 from polyculture.errors import InputError
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, default_design
-from polyculture.training.data import find_level
 from polyculture.training.design import DATA, DEPARTURES, LINEUPS, OPTIMIZERS, possible_recipe
 
 AXES = ("architecture", "data", "optimizer", "hyperparameters", "seed")

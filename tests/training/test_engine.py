@@ -18,13 +18,13 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, MissingExtraError, TrainingError
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
 from polyculture.training.architectures import Classical
-from polyculture.training.data import find_level
-from polyculture.training.jobs import Job
-from polyculture.training.planning import plan
-from polyculture.training.process import at_most, one_thread
+from polyculture.training.engine.jobs import Job
+from polyculture.training.engine.planning import plan
+from polyculture.training.engine.process import at_most, one_thread
 
 
 def net(seed: int = 0, architecture: str = "mlp", data: str = "all", **told: object) -> Recipe:
@@ -82,7 +82,7 @@ def test_nets_with_another_number_of_instances_or_another_view_have_another_stac
 
 def test_a_stack_that_would_not_fit_into_memory_is_cut(monkeypatch: pytest.MonkeyPatch, digits: Problem) -> None:
     train = digits.split.train
-    monkeypatch.setattr("polyculture.training.planning.MOST_NUMBERS", 4 * train.inputs.size)
+    monkeypatch.setattr("polyculture.training.engine.planning.MOST_NUMBERS", 4 * train.inputs.size)
     assert how(plan([net(k) for k in range(9)], train, 1)) == [("stacked", 3)] * 3
 
 
@@ -256,7 +256,7 @@ def test_planning_and_one_thread_load_no_compiler() -> None:
         "import sys, numpy as np\n"
         "from polyculture.dataset import Dataset\n"
         "from polyculture.recipe import Recipe\n"
-        "from polyculture.training.planning import plan\n"
+        "from polyculture.training.engine.planning import plan\n"
         "train = Dataset(np.eye(4, dtype=np.float32), np.arange(4) % 2, ('a', 'b'))\n"
         "assert plan([Recipe('mlp', optimizer='adam')], train, 2)\n"
         "print({'torch._dynamo', 'torch._inductor', 'sympy'} & {*sys.modules})"

@@ -43,7 +43,7 @@ def test_it_is_the_model_of_the_recipe() -> None:
     made = RecipeClassifier(
         "mlp", data="bootstrap", objective="focal", optimizer="rmsprop", hyperparameters=SHORT, random_state=3
     ).fit(IRIS, SPECIES)
-    from polyculture.training.data import find_level
+    from polyculture.preparation.transforms import find_level
 
     train = Dataset(IRIS.astype(np.float32), SPECIES, ("0", "1", "2"))
     fitted = ARCHITECTURES["mlp"].fit(recipe, find_level("bootstrap").take(train, 3))

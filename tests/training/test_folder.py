@@ -16,7 +16,7 @@ from polyculture.errors import FileError, InputError
 from polyculture.population import Population
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
-from polyculture.training.folder import all_records, write_model
+from polyculture.training.store import all_records, write_model
 
 NO_DIGITS = ("ridge", "crf")
 """Learners of numbers only, and of tokens only."""

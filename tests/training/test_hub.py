@@ -27,9 +27,9 @@ from polyculture.errors import FileError, InputError, MissingExtraError
 from polyculture.recipe import Recipe
 from polyculture.training import Problem, load_population, predict, train
 from polyculture.training.architectures import find_architecture
-from polyculture.training.architectures.hub import Source
-from polyculture.training.architectures.hub_encoding import CheckpointEncoder
-from polyculture.training.architectures.hub_modules import finetuned
+from polyculture.training.architectures.hub import HubModel
+from polyculture.training.architectures.hub.encoding import CheckpointEncoder
+from polyculture.training.architectures.hub.modules import finetuned
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 WORDS = [*MARKS, "good", "bad", "film", "the", "was", "very", "play", "##s", "dog", "run"]
@@ -105,7 +105,7 @@ def recipe(folder: Path, **more: Any) -> Recipe:
 
 def untrained(folder: Path, dataset: Dataset) -> tuple[CheckpointEncoder, nn.Module]:
     """How the model in a folder reads, and the net before it learns."""
-    encoder = Source(str(folder)).of(dataset)
+    encoder = HubModel(str(folder)).of(dataset)
     torch.manual_seed(0)
     return encoder, finetuned(encoder.form, len(dataset.classes)).eval()
 
@@ -252,7 +252,7 @@ def test_what_was_fetched_before_is_taken_from_the_cache_without_a_network(langu
     for name in ("main", "v1"):
         (cached / "refs" / name).write_text(commit)
     for revision in ("", "v1", commit):
-        assert Source("somebody/tiny", revision).folder() == cached / "snapshots" / commit
+        assert HubModel("somebody/tiny", revision).folder() == cached / "snapshots" / commit
     fitted: Any = find_architecture("hf:somebody/tiny@v1").fit(
         Recipe("hf:somebody/tiny@v1", optimizer="adam", hyperparameters={"epochs": 1}), TEXTS
     )
@@ -262,7 +262,7 @@ def test_what_was_fetched_before_is_taken_from_the_cache_without_a_network(langu
 def test_what_cannot_be_fetched_is_one_clear_error() -> None:
     for name, reason in (("nobody/nothing", "LocalEntryNotFoundError"), ("no name at all", "HFValidationError")):
         with pytest.raises(FileError) as caught:
-            Source(name).folder()
+            HubModel(name).folder()
         said = str(caught.value)
         assert said.startswith(f"cannot fetch {name!r} from the hub ({reason}: ")
         assert said.endswith(
@@ -385,6 +385,6 @@ def test_transformers_talks_as_before(language: Path) -> None:
     level = transformers.utils.logging.get_verbosity()
     for bars in (True, False):
         (transformers.utils.logging.enable_progress_bar if bars else transformers.utils.logging.disable_progress_bar)()
-        Source(str(language)).of(TEXTS)
+        HubModel(str(language)).of(TEXTS)
         assert transformers.utils.logging.is_progress_bar_enabled() is bars
     assert transformers.utils.logging.get_verbosity() == level

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, MissingExtraError
+from polyculture.preparation.transforms import UpTo, find_level, with_copy
 from polyculture.recipe import Recipe
 from polyculture.training import DATA, Problem, train
-from polyculture.training.data import UpTo, find_level, with_copy
 
 FITS_ALL = ("all", "half-a", "half-b", "part", "part:2/3", "subset", "subset:0.1", "bootstrap")
 Counts = st.lists(st.integers(1, 30), min_size=2, max_size=4)

@@ -13,22 +13,22 @@ from torch import Tensor, nn
 from polyculture import rng
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError
+from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, flops, loop
-from polyculture.training.averaging import Average, Best, refresh
-from polyculture.training.encoding import Encoder
+from polyculture.training.context import TrainingContext
 from polyculture.training.objectives import OBJECTIVES
 from polyculture.training.optimizers import OPTIMIZERS
 from polyculture.training.schedule import Schedule
-from polyculture.training.setting import Setting
+from polyculture.training.weight_averaging import Best, WeightAverage, refresh
 
 
-def lesson(train: Dataset, schedule: Schedule, objective: str = "cross-entropy", **more: Any) -> loop.Lesson:
+def lesson(train: Dataset, schedule: Schedule, objective: str = "cross-entropy", **more: Any) -> loop.TrainingPlan:
     """A lesson in plain gradient descent."""
     optimizer = OPTIMIZERS[more.pop("optimizer", "plain-sgd")], {}
     seed, told = more.pop("seed", 0), more.pop("told", {})
-    return loop.Lesson(
-        train, Encoder.of(train), schedule, OBJECTIVES[objective](**told), optimizer, seed, Setting(**more)
+    return loop.TrainingPlan(
+        train, Encoder.of(train), schedule, OBJECTIVES[objective](**told), optimizer, seed, TrainingContext(**more)
     )
 
 
@@ -200,7 +200,7 @@ def test_best_keeps_the_weights_of_the_lowest_loss() -> None:
 
 
 def test_a_moving_average_is_its_formula() -> None:
-    net, average = Walk(), Average(Schedule(averaging="ema"))
+    net, average = Walk(), WeightAverage(Schedule(averaging="ema"))
     kept = 1.0
     for step in range(1, 2001):
         average.see(net.to_(math.sin(step) + 1.5), step, 2000)
@@ -215,7 +215,7 @@ def test_a_moving_average_is_its_formula() -> None:
     [("swa", [80, 90, 100]), ("snapshot", [75, 100]), ("none", [])],
 )
 def test_weights_are_averaged_at_the_ends_of_the_last_epochs_or_cycles(averaging: str, taken: list[int]) -> None:
-    net, average = Walk(), Average(Schedule(epochs=10, averaging=averaging))
+    net, average = Walk(), WeightAverage(Schedule(epochs=10, averaging=averaging))
     for step in range(1, 101):
         average.see(net.to_(step), step, 100)
     average.put(net, torch.zeros(1), 1)

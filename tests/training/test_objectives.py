@@ -18,10 +18,10 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
+from polyculture.training.context import TrainingContext
 from polyculture.training.objectives import OBJECTIVES, average, find_objective, group_of, member_of, suits
 from polyculture.training.objectives.adversarial import moved
 from polyculture.training.objectives.contrastive import attraction, penultimate
-from polyculture.training.setting import Setting
 
 DRAW = np.random.default_rng(0)
 SCORES = DRAW.normal(0, 2, (6, 4))
@@ -273,7 +273,7 @@ def test_every_objective_fits_some_task_and_says_whether_nets_can_be_stacked(nam
 
 def learned(recipe: Recipe, train: Dataset, **setting: Any) -> Any:
     """The fitted net."""
-    return ARCHITECTURES[recipe.architecture].fit(recipe, train, Setting(**setting))
+    return ARCHITECTURES[recipe.architecture].fit(recipe, train, TrainingContext(**setting))
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTIVES if "classification" in OBJECTIVES[name]().tasks])

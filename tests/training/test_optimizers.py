@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyculture.training.descents import Sam, orthogonal
+from polyculture.training.custom_optimizers import Sam, orthogonal
 from polyculture.training.optimizers import OPTIMIZERS
 
 CURVES = np.array([[1.0, 4.0, 0.5], [2.0, 0.25, 3.0]])

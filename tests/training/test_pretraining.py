@@ -14,15 +14,15 @@ from torch import nn
 from polyculture import rng
 from polyculture.dataset import Dataset, Split
 from polyculture.errors import InputError, TrainingError
+from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, PROBLEMS, Problem, load_population, train
 from polyculture.training.architectures import Net, find_architecture
-from polyculture.training.encoding import Encoder, Form
+from polyculture.training.context import TrainingContext
 from polyculture.training.pretraining import PRETRAINING, encoder_of, pretrained, settable
-from polyculture.training.pretraining.contrast import disagreement
-from polyculture.training.pretraining.spoiling import hidden_blocks, hidden_words, moved
-from polyculture.training.pretraining.tuning import last_layer, tuned
-from polyculture.training.setting import Setting
+from polyculture.training.pretraining.contrastive_learning import disagreement
+from polyculture.training.pretraining.corruption import hidden_blocks, hidden_words, moved
+from polyculture.training.pretraining.finetuning import last_layer, tuned
 
 ALONE = ("masked", "autoencoder", "contrastive")
 NETS = [name for name, architecture in ARCHITECTURES.items() if isinstance(architecture, Net)]
@@ -43,7 +43,7 @@ def begun(recipe: Recipe, train: Dataset, pool: np.ndarray | None = None) -> tup
     """The recipe's net after pre-training, and how that went."""
     architecture = find_architecture(recipe.architecture)
     assert isinstance(architecture, Net)
-    setting = Setting(pool=pool)
+    setting = TrainingContext(pool=pool)
     encoder = encoder_of(recipe, train, setting)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.derived_seed(recipe.seed, "weights"))
@@ -101,7 +101,9 @@ def test_it_reads_all_inputs_of_the_pool(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
     few = text.take(np.arange(4))
     pool = text.inputs
-    plain, more = (encoder_of(Recipe("mlp", pretraining=p), few, Setting(pool=pool)) for p in ("none", "masked"))
+    plain, more = (
+        encoder_of(Recipe("mlp", pretraining=p), few, TrainingContext(pool=pool)) for p in ("none", "masked")
+    )
     assert plain == Encoder.of(few)
     assert more == Encoder.of(text)
 
@@ -109,7 +111,7 @@ def test_it_reads_all_inputs_of_the_pool(sets: dict[str, Dataset]) -> None:
 def test_regression_keeps_its_own_target_and_tables_the_spread_of_the_pool(sets: dict[str, Dataset]) -> None:
     numbers = sets["numbers"]
     few = numbers.take(np.arange(10))
-    encoder = encoder_of(Recipe("mlp", pretraining="masked"), few, Setting(pool=numbers.inputs))
+    encoder = encoder_of(Recipe("mlp", pretraining="masked"), few, TrainingContext(pool=numbers.inputs))
     assert encoder.centre == Encoder.of(numbers).centre
     assert encoder.target == Encoder.of(few).target
 
@@ -136,7 +138,7 @@ def test_features_learned_without_labels_beat_those_drawn_at_random(digits: Prob
         recipe = recipe_for("lenet", pretraining, pretraining_epochs=epochs, tuning="head", epochs=40)
         hyperparameters = dict(recipe.hyperparameters) | ({"pretraining_rate": 1e-12} if epochs == 1 else {})
         model = find_architecture("lenet").fit(
-            replace(recipe, hyperparameters=hyperparameters), few, Setting(pool=whole.inputs)
+            replace(recipe, hyperparameters=hyperparameters), few, TrainingContext(pool=whole.inputs)
         )
         right[epochs] = (model(test.inputs).argmax(axis=1) == test.labels).mean()
     assert right[30] > right[1]
@@ -147,7 +149,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> None:
     problem = Problem("other", Split(dataset, dataset, dataset))
     monkeypatch.setitem(PROBLEMS, "other", PROBLEMS["digits"])
     monkeypatch.setattr(
-        "polyculture.training.pretraining.transferring.load_problem", lambda name: {"other": problem}[name]
+        "polyculture.training.pretraining.transfer_learning.load_problem", lambda name: {"other": problem}[name]
     )
 
 
@@ -222,7 +224,7 @@ def test_transfer_works_on_every_modality(sets: dict[str, Dataset], monkeypatch:
 def test_words_of_the_other_problem_are_known(sets: dict[str, Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     text = sets["text"]
     offer(monkeypatch, text.with_inputs(np.array([f"strange {words}" for words in text.inputs])))
-    encoder = encoder_of(Recipe("mlp", pretraining="transfer:other"), text, Setting())
+    encoder = encoder_of(Recipe("mlp", pretraining="transfer:other"), text, TrainingContext())
     assert "strange" in encoder.vocabulary[0]
 
 
@@ -389,7 +391,7 @@ def test_images_move_by_at_most_an_eighth_and_the_darkest_moves_in() -> None:
 def test_pretraining_that_cannot_go_on_says_so(small: Problem, seconds: float | None, rate: float, says: str) -> None:
     recipe = recipe_for("mlp", "autoencoder", pretraining_rate=rate)
     with pytest.raises(TrainingError) as caught:
-        find_architecture("mlp").fit(recipe, small.split.train, Setting(seconds=seconds))
+        find_architecture("mlp").fit(recipe, small.split.train, TrainingContext(seconds=seconds))
     assert str(caught.value) == says
 
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
 from polyculture.training.architectures.attention_modules import Attentive
-from polyculture.training.encoding import Encoder, Form
 
 EPOCHS = {
     "rnn": 30,

@@ -12,16 +12,16 @@ from torch import Tensor, nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import TrainingError
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
-from polyculture.training.costs import Costs
-from polyculture.training.data import find_level
+from polyculture.training.batched import BY_ELEMENT, BY_WEIGHT, fit_stacked, shape_of
+from polyculture.training.batched_layers import ALIGNED, Dropping
+from polyculture.training.context import TrainingContext
+from polyculture.training.engine.costs import Costs
+from polyculture.training.engine.process import one_thread
 from polyculture.training.optimizers import OPTIMIZERS
-from polyculture.training.process import one_thread
-from polyculture.training.setting import Setting
-from polyculture.training.stack import BY_ELEMENT, BY_WEIGHT, fit_stacked, shape_of
-from polyculture.training.stack_layers import ALIGNED, Dropping
 
 STACKABLE = [name for name, made in OPTIMIZERS.items() if made in BY_ELEMENT + BY_WEIGHT]
 
@@ -36,12 +36,12 @@ def stacked(recipes: Sequence[Recipe], train: Dataset) -> list[Any]:
     levels = [find_level(r.data) for r in recipes]
     trains = [level.take(train, r.seed) for level, r in zip(levels, recipes, strict=True)]
     with one_thread():
-        return fit_stacked(recipes, learners, trains, [Setting(level.view) for level in levels])
+        return fit_stacked(recipes, learners, trains, [TrainingContext(level.view) for level in levels])
 
 
 def alone(recipe: Recipe, train: Dataset) -> Any:
     level = find_level(recipe.data)
-    return ARCHITECTURES[recipe.architecture].fit(recipe, level.take(train, recipe.seed), Setting(level.view))
+    return ARCHITECTURES[recipe.architecture].fit(recipe, level.take(train, recipe.seed), TrainingContext(level.view))
 
 
 def weights(fitted: Any) -> Tensor:

@@ -16,9 +16,10 @@ from torch import nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
-from polyculture.training.architectures.concatenated import densenet, inception
+from polyculture.training.architectures.c3d import c3d
 from polyculture.training.architectures.convolution_modules import (
     Convolution,
     FeatureNorm,
@@ -28,11 +29,10 @@ from polyculture.training.architectures.convolution_modules import (
     VolumePool,
 )
 from polyculture.training.architectures.convolutional import alexnet, lenet, lenet5, vgg
-from polyculture.training.architectures.dense import mlp, selu_mlp
+from polyculture.training.architectures.inception import densenet, inception
+from polyculture.training.architectures.mlp import mlp, selu_mlp
 from polyculture.training.architectures.residual import mobilenet, resnet
 from polyculture.training.architectures.stems import as_volume
-from polyculture.training.architectures.volume import c3d
-from polyculture.training.encoding import Encoder, Form
 from polyculture.training.loop import seeded
 
 NARROW: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {

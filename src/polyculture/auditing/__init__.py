@@ -18,21 +18,30 @@ from polyculture.results import Audit
 from polyculture.stats import standard_error
 from polyculture.values import Values
 
-from .comparing import compare
-from .conclusions import findings
-from .failures import systemic_failures
-from .homogenization import along_scale
-from .ladder import headline, ladder
-from .material import Material
-from .options import Evidence, Options
+from .comparison import compare
+from .context import AuditParts
+from .findings import findings
+from .leaderboard import leaderboard
+from .null_models import fit_null_models, headline
+from .options import AuditContext, AuditOptions
 from .outputs import audit_values, text_alikeness
 from .pairs import Measure, pairwise
-from .sharded import audit_shards
+from .sections.order import tell
+from .sections.similarity_by_scale import along_scale
 from .shifts import along_shifts
-from .standing import standing
-from .telling import tell
+from .streaming.sharded import audit_shards
+from .systemic_failures import systemic_failures
 
-__all__ = ["Options", "Values", "along_scale", "audit", "audit_shards", "audit_values", "compare", "text_alikeness"]
+__all__ = [
+    "AuditOptions",
+    "Values",
+    "along_scale",
+    "audit",
+    "audit_shards",
+    "audit_values",
+    "compare",
+    "text_alikeness",
+]
 
 MOST_PICTURES = 48
 
@@ -41,7 +50,7 @@ def audit(
     predictions: Predictions,
     *,
     source: str = "",
-    options: Options | None = None,
+    options: AuditOptions | None = None,
     shifted: Mapping[str, Predictions] | None = None,
     dataset: Dataset | None = None,
     measures: Mapping[str, Measure] | None = None,
@@ -59,41 +68,41 @@ def audit(
     measures : further pair measures by name, functions of `polyculture.measures.counts.PairCounts`.
     """
     started = time.perf_counter()
-    options = options or Options()
-    evidence = Evidence.gather(predictions, options)
-    rungs, effectives = ladder(evidence)
+    options = options or AuditOptions()
+    evidence = AuditContext.gather(predictions, options)
+    nulls, effectives = fit_null_models(evidence)
     name = headline(evidence)
     inflation = _inflation(evidence, effectives[name].influence)
     p = evidence.predictions
-    material = Material(
+    material = AuditParts(
         evidence=evidence,
-        ladder=rungs,
-        rung=next(r for r in rungs if r.name == name),
+        null_models=nulls,
+        null_model=next(r for r in nulls if r.name == name),
         effective=effectives[name],
-        standing=standing(p, evidence.counts, options.level),
+        leaderboard=leaderboard(p, evidence.counts, options.level),
         pairwise=pairwise(p.model_ids, evidence.counts, measures, inflation, options.level),
         systemic=systemic_failures(evidence),
         shifts=along_shifts(evidence, shifted or {}),
-        chapters=tell(evidence, rungs, shifted or {}),
+        sections=tell(evidence, nulls, shifted or {}),
     )
     return Audit(
         source=source,
         n_models=p.shape[0],
         n_instances=p.shape[1],
-        ladder=rungs,
+        null_models=nulls,
         headline=name,
-        standing=material.standing,
+        leaderboard=material.leaderboard,
         pairwise=material.pairwise,
         systemic=material.systemic,
         shifts=material.shifts,
-        chapters=material.chapters,
+        sections=material.sections,
         findings=findings(material),
         pictures={} if dataset is None else _pictures(dataset, predictions, material),
         facts=_facts(material, time.perf_counter() - started),
     )
 
 
-def _inflation(evidence: Evidence, influence: Float[np.ndarray, " n"]) -> float:
+def _inflation(evidence: AuditContext, influence: Float[np.ndarray, " n"]) -> float:
     """Design effect of the clusters on the headline, taken for every pair as well; 1 without clusters."""
     if evidence.clusters is None:
         return 1.0
@@ -101,7 +110,7 @@ def _inflation(evidence: Evidence, influence: Float[np.ndarray, " n"]) -> float:
     return max(1.0, (together / alone) ** 2) if alone > 0 and together > 0 else 1.0
 
 
-def _facts(material: Material, seconds: float) -> dict[str, object]:
+def _facts(material: AuditParts, seconds: float) -> dict[str, object]:
     p, options = material.evidence.predictions, material.evidence.options
     said = {k: v for k, v in asdict(options).items() if k != "verdicts" and v not in ("", (), False)}
     return {
@@ -116,7 +125,7 @@ def _facts(material: Material, seconds: float) -> dict[str, object]:
     }
 
 
-def _pictures(dataset: Dataset, predictions: Predictions, material: Material) -> dict[str, Int[np.ndarray, "h w"]]:
+def _pictures(dataset: Dataset, predictions: Predictions, material: AuditParts) -> dict[str, Int[np.ndarray, "h w"]]:
     """Grey levels of the hardest instances, if the inputs are grey images."""
     if dataset.inputs.ndim != 3 or len(dataset) != predictions.shape[1]:
         return {}
@@ -128,6 +137,6 @@ def _pictures(dataset: Dataset, predictions: Predictions, material: Material) ->
 
 
 def _version() -> str:
-    from polyculture import __version__
+    from polyculture.version import __version__
 
     return __version__

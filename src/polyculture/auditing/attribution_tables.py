@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from polyculture import rng
-from polyculture.measures.attribution import (
+from polyculture.measures.attribution.covariance_split import (
     VIF_REFUSED,
+    CovarianceSplit,
     Identifiability,
-    Split,
     accuracy_controls,
     both,
     correlation,
@@ -22,8 +21,7 @@ from polyculture.measures.attribution import (
     inflation,
     split,
 )
-from polyculture.measures.attribution_items import Errors, instance_parts
-from polyculture.measures.attribution_tests import (
+from polyculture.measures.attribution.hypothesis_tests import (
     FEW_ARRANGEMENTS,
     Pairs,
     arrangements,
@@ -32,8 +30,10 @@ from polyculture.measures.attribution_tests import (
     node_jackknife,
     shapley,
 )
+from polyculture.measures.attribution.per_instance import Errors, instance_parts
 from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient, held_fixed, model_to_add
+from polyculture.rng import stream
 from polyculture.stats import Interval, benjamini_hochberg, influence_interval
 
 MOST_CARRIERS = 10
@@ -84,12 +84,12 @@ def tests(
         fixed = held_fixed([found[g] for g in np.flatnonzero(~gate.left_out) if g != f], len(mine.words))
         ways = arrangements(mine.factor.levels, fixed)
         if ways >= FEW_ARRANGEMENTS:
-            generator = rng.stream(seed, "conditional permutation", mine.name)
+            generator = stream(seed, "conditional permutation", mine.name)
             test = conditional_permutation(pairs, column, mine.factor, fixed, generator, permutations)
             method = "conditional permutation"
         else:
             test, method = node_jackknife(pairs, column), "node jackknife (fallback)"
-        companion = mrqap(pairs, column, rng.stream(seed, "mrqap", mine.name))
+        companion = mrqap(pairs, column, stream(seed, "mrqap", mine.name))
         rows.append((mine.name, test.t, test.p, method, ways, companion.p, float(parts[column - 1])))
     columns = ["factor", "t", "p", "method", "arrangements", "p_mrqap", "shapley_r2"]
     table = pd.DataFrame(rows, columns=columns)
@@ -111,7 +111,7 @@ def _error_rates(errors: Errors) -> Float[np.ndarray, " m"]:
     return rates
 
 
-def levels(parted: Split, found: list[Ingredient], live: list[int]) -> pd.DataFrame:
+def levels(parted: CovarianceSplit, found: list[Ingredient], live: list[int]) -> pd.DataFrame:
     """One row per level with two models: how much more alike they are than the other factors and the mean say.
 
     `contribution` is the level's part of ρ; over the levels of a factor it sums to the factor's contribution.

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from polyculture.errors import InputError, near
-from polyculture.measures.attribution import by_distance, by_level, by_overlap
+from polyculture.measures.attribution.covariance_split import by_distance, by_level, by_overlap
 from polyculture.recipe import Ingredient, merged
 
 TAKEN = ("seconds", "parameters", "epochs", "steps", "flops")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from polyculture.auditing.strata import crossed, group_codes
 from polyculture.errors import InputError, near
 from polyculture.measures.counts import PairCounts, count
-from polyculture.measures.systemic import Systemic, systemic
+from polyculture.measures.systemic import FailureCounts, systemic
 from polyculture.predictions import Predictions
 
 LABEL_ERRORS = 0.033
@@ -22,7 +22,7 @@ LABEL_ERRORS = 0.033
 
 
 @dataclass(frozen=True)
-class Options:
+class AuditOptions:
     """What the audit should know about the table, and how sure it should be.
 
     Parameters
@@ -67,7 +67,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class AuditContext:
     """The audited table with what is counted once and used by many questions.
 
     Parameters
@@ -79,12 +79,12 @@ class Evidence:
     """
 
     predictions: Predictions
-    options: Options
+    options: AuditOptions
     difficulty: Float[np.ndarray, " n"] | None = None
     weights: Float[np.ndarray, " n"] | None = None
 
     @classmethod
-    def gather(cls, predictions: Predictions, options: Options) -> Evidence:
+    def gather(cls, predictions: Predictions, options: AuditOptions) -> AuditContext:
         """Set outside models and invalid instances aside."""
         for name in (options.clusters, *options.strata, *options.groups):
             if name and name not in predictions.instances.columns:
@@ -130,7 +130,7 @@ class Evidence:
         return everywhere if observed is None else np.asarray(observed.all(axis=0))
 
     @cached_property
-    def systemic(self) -> Systemic:
+    def systemic(self) -> FailureCounts:
         """Failure counts against independence given the true class."""
         return systemic(self.predictions.wrong, self.classes, self.predictions.observed)
 

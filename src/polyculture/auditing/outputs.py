@@ -9,25 +9,26 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Shaped
 
-from polyculture.auditing import checks
-from polyculture.auditing.options import Evidence, Options
 from polyculture.errors import InputError
+from polyculture.measures.alikeness.probabilities import capa, hellinger_squared
+from polyculture.measures.alikeness.texts import Similarity, effective_by_similarity, text_similarity
 from polyculture.measures.effective import Effective
-from polyculture.measures.hilbert import covariances, effective_residuals, effective_vectors
-from polyculture.measures.probabilities import capa, hellinger_squared
-from polyculture.measures.text import Similarity, effective_by_similarity, text_similarity
+from polyculture.measures.effective_vectors import covariances, effective_residuals, effective_vectors
 from polyculture.predictions import Predictions
-from polyculture.results import Audit, Chapter, Rung
+from polyculture.results import Audit, NullModel, Section
 from polyculture.rng import stream
 from polyculture.stats import Interval, n_eff_interval, rho_interval
 from polyculture.values import Values
+
+from . import findings_basic
+from .options import AuditContext, AuditOptions
 
 
 def audit_values(
     values: Values,
     *,
     source: str = "",
-    options: Options | None = None,
+    options: AuditOptions | None = None,
     shifted: Mapping[str, Values] | None = None,
 ) -> Audit:
     """The audit of regressors: the headline comes from the residuals, the rest from errors beyond the tolerance.
@@ -42,9 +43,9 @@ def audit_values(
     options : what else is known.
     shifted : the same models on other test sets, by name as in `audit`.
     """
-    from polyculture.auditing import audit
+    from . import audit
 
-    options = options or Options()
+    options = options or AuditOptions()
     tolerance = float(np.median(_rmse(values))) if values.tolerance is None else values.tolerance
     elsewhere = {name: _within(there, tolerance) for name, there in (shifted or {}).items()}
     here = _within(values, tolerance)
@@ -52,15 +53,17 @@ def audit_values(
     residuals, seen = _residuals(values), np.isfinite(values.predicted)
     observed = None if seen.all() else seen
     found = effective_residuals(residuals, observed, values.noise)
-    rung = _rung("R", "each model's mean squared residual", found, options, Evidence.gather(here, options))
-    chapter = _residual_chapter(values, residuals, rung, tolerance)
-    first = next(checks.homogenization(rung, found.n_models))
+    null_model = _null_model(
+        "R", "each model's mean squared residual", found, options, AuditContext.gather(here, options)
+    )
+    section = _residual_section(values, residuals, null_model, tolerance)
+    first = next(findings_basic.homogenization(null_model, found.n_models))
     rest = tuple(f for f in whole.findings if f.code != "PC001")
     return replace(
         whole,
-        ladder=(rung, *whole.ladder),
+        null_models=(null_model, *whole.null_models),
         headline="R",
-        chapters=(chapter, *whole.chapters),
+        sections=(section, *whole.sections),
         findings=(first, *rest),
         facts={**whole.facts, "tolerance": tolerance, "noise": values.noise},
     )
@@ -92,7 +95,9 @@ def _within(values: Values, tolerance: float) -> Predictions:
     return Predictions(models.assign(rmse=_rmse(values)), instances, correct=right)
 
 
-def _residual_chapter(values: Values, residuals: Float[np.ndarray, "m n"], rung: Rung, tolerance: float) -> Chapter:
+def _residual_section(
+    values: Values, residuals: Float[np.ndarray, "m n"], null_model: NullModel, tolerance: float
+) -> Section:
     """Residual correlations of all pairs."""
     c = covariances(residuals[:, :, None]) - values.noise
     size = np.sqrt(np.maximum(np.diag(c), 0))
@@ -105,43 +110,47 @@ def _residual_chapter(values: Values, residuals: Float[np.ndarray, "m n"], rung:
         f"Residuals of two models correlate at {mean:.2f} on average{noise}. Elsewhere here an instance counts as "
         f"failed where the error is larger than {tolerance:.4g}."
     )
-    return Chapter(
-        "values", "Do their residuals go together?", sentence, {"n_eff": rung.n_eff, "rho": rung.rho}, {"pairs": table}
+    return Section(
+        "values",
+        "Do their residuals go together?",
+        sentence,
+        {"n_eff": null_model.n_eff, "rho": null_model.rho},
+        {"pairs": table},
     )
 
 
-def probabilities(evidence: Evidence) -> Chapter:
+def probabilities(evidence: AuditContext) -> Section:
     """Alikeness of the probabilities: CAPA, Hellinger distance, and n_eff of the Brier residuals."""
     name, title = "probabilities", "Are their probabilities alike?"
     p = evidence.predictions
     if p.probabilities is None or p.labels is None:
-        return Chapter(name, title, "", reason="no probabilities")
+        return Section(name, title, "", reason="no probabilities")
     labels = p.labels.astype(np.int64)
     found = effective_vectors(p.probabilities, labels, evidence.classes, p.observed)
-    rung = _rung("P", "", found, evidence.options, evidence)
+    null_model = _null_model("P", "", found, evidence.options, evidence)
     alike = capa(p.probabilities, labels, p.options, p.observed)
     table = _pairs(
         tuple(p.model_ids), {"capa": alike, "hellinger_squared": hellinger_squared(p.probabilities, p.observed)}
     )
     numbers = {
-        "n_eff": rung.n_eff,
-        "rho": rung.rho,
+        "n_eff": null_model.n_eff,
+        "rho": null_model.rho,
         "capa": Interval(float(table["capa"].mean()), n=len(table), method="mean over pairs"),
         "hellinger_squared": Interval(float(table["hellinger_squared"].mean()), n=len(table), method="mean over pairs"),
     }
     sentence = (
-        f"By their probabilities less the truth the models vary like {rung.n_eff.format()} independent ones; mean CAPA "
-        f"(chance-adjusted probability of the same answer) is {numbers['capa'].estimate:.2f}."
+        f"By their probabilities less the truth the models vary like {null_model.n_eff.format()} independent ones; mean "
+        f"CAPA (chance-adjusted probability of the same answer) is {numbers['capa'].estimate:.2f}."
     )
-    return Chapter(name, title, sentence, numbers, {"pairs": table})
+    return Section(name, title, sentence, numbers, {"pairs": table})
 
 
 def text_alikeness(
     outputs: Float[np.ndarray, "m s n d"] | Shaped[np.ndarray, "m n"],
     models: tuple[str, ...],
     similarity: Similarity | None = None,
-    options: Options | None = None,
-) -> Chapter:
+    options: AuditOptions | None = None,
+) -> Section:
     """How alike generated texts are, beyond what the prompts make alike.
 
     Parameters
@@ -154,36 +163,42 @@ def text_alikeness(
     What a prompt means plays the part of difficulty: similarity on the same prompt less that on different prompts. With
     two samples or more per prompt the ceiling is known: 1 means the same distribution of texts.
     """
-    options = options or Options()
+    options = options or AuditOptions()
     name, title = "texts", "Do they write alike?"
     if similarity is not None:
         found = effective_by_similarity(outputs, similarity, stream(options.seed, "rotations"))
-        rung = _rung("T", "", found, options)
-        return Chapter(name, title, _text_sentence(rung), {"n_eff": rung.n_eff, "rho": rung.rho})
+        null_model = _null_model("T", "", found, options)
+        return Section(name, title, _text_sentence(null_model), {"n_eff": null_model.n_eff, "rho": null_model.rho})
     embeddings = np.asarray(outputs, dtype=np.float64)
     lengths = np.linalg.norm(embeddings, axis=-1)
     if not np.allclose(lengths, 1, atol=1e-3):
         raise InputError(f"embeddings with lengths from {lengths.min():.3g} to {lengths.max():.3g}", "unit vectors")
     found = effective_vectors(embeddings.mean(axis=1))
-    rung = _rung("T", "", found, options)
+    null_model = _null_model("T", "", found, options)
     alike = text_similarity(embeddings)
     table = _pairs(
         models, {"matched": alike.matched, "mismatched": alike.mismatched, "ceiling_corrected": alike.corrected}
     )
-    return Chapter(name, title, _text_sentence(rung), {"n_eff": rung.n_eff, "rho": rung.rho}, {"pairs": table})
+    return Section(
+        name, title, _text_sentence(null_model), {"n_eff": null_model.n_eff, "rho": null_model.rho}, {"pairs": table}
+    )
 
 
-def _text_sentence(rung: Rung) -> str:
-    return f"The texts of {rung.informative} models vary like those of {rung.n_eff.format()} independent ones."
+def _text_sentence(null_model: NullModel) -> str:
+    return (
+        f"The texts of {null_model.informative} models vary like those of {null_model.n_eff.format()} independent ones."
+    )
 
 
-def _rung(name: str, given: str, found: Effective, options: Options, evidence: Evidence | None = None) -> Rung:
+def _null_model(
+    name: str, given: str, found: Effective, options: AuditOptions, evidence: AuditContext | None = None
+) -> NullModel:
     if np.isnan(found.design_effect):
         nothing = Interval.undefined(found.reason)
-        return Rung(name, given, nothing, nothing, informative=found.n_models)
+        return NullModel(name, given, nothing, nothing, informative=found.n_models)
     clusters = None if evidence is None else evidence.clusters
     arguments = (found.n_models, found.design_effect, found.influence, clusters, options.level)
-    return Rung(
+    return NullModel(
         name,
         given,
         n_eff_interval(*arguments),

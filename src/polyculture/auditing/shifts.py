@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polyculture.auditing.ladder import headline_rung
-from polyculture.auditing.options import Evidence, Options
+from polyculture.auditing.options import AuditContext, AuditOptions
 from polyculture.predictions import Predictions
+
+from .null_models import headline_null_model
 
 SPLITS = ("train", "selection")
 """Parts of the same data: a gap to them is generalization, not shift."""
 COLUMNS = ("shift", "severity", "n", "accuracy", "best", "n_eff", "low", "high", "rho", "all_wrong")
 
 
-def along_shifts(evidence: Evidence, shifted: Mapping[str, Predictions]) -> pd.DataFrame:
+def along_shifts(evidence: AuditContext, shifted: Mapping[str, Predictions]) -> pd.DataFrame:
     """One row per test set, the unshifted one first.
 
     Columns: shift, severity (0 for none), n, accuracy (mean over models), best (most accurate model), n_eff with
@@ -33,12 +34,12 @@ def along_shifts(evidence: Evidence, shifted: Mapping[str, Predictions]) -> pd.D
         return pd.DataFrame(columns=list(COLUMNS))
     shifted = {name: there for name, there in shifted.items() if name not in SPLITS}
     rows = [_row("none", 0.0, evidence)]
-    options = Options(clusters=evidence.options.clusters, level=evidence.options.level, seed=evidence.options.seed)
+    options = AuditOptions(clusters=evidence.options.clusters, level=evidence.options.level, seed=evidence.options.seed)
     models = evidence.predictions.model_ids
     for name, there in shifted.items():
         same = there if there.model_ids == models else there.take_models(models)
         kind, severity = parse(name)
-        rows.append(_row(kind, severity, Evidence.gather(same, options)))
+        rows.append(_row(kind, severity, AuditContext.gather(same, options)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -48,8 +49,8 @@ def parse(name: str) -> tuple[str, float]:
     return (match[1], float(match[2])) if match else (name, 1.0)
 
 
-def _row(kind: str, severity: float, evidence: Evidence) -> dict[str, Any]:
-    rung = headline_rung(evidence)
+def _row(kind: str, severity: float, evidence: AuditContext) -> dict[str, Any]:
+    null_model = headline_null_model(evidence)
     wrong, observed = evidence.predictions.wrong, evidence.predictions.observed
     answered = np.full(len(wrong), wrong.shape[1]) if observed is None else observed.sum(axis=1)
     accuracy = 1 - wrong.sum(axis=1) / np.maximum(answered, 1)
@@ -59,9 +60,9 @@ def _row(kind: str, severity: float, evidence: Evidence) -> dict[str, Any]:
         "n": wrong.shape[1],
         "accuracy": float(accuracy.mean()),
         "best": float(accuracy.max()),
-        "n_eff": rung.n_eff.estimate,
-        "low": rung.n_eff.low,
-        "high": rung.n_eff.high,
-        "rho": rung.rho.estimate,
+        "n_eff": null_model.n_eff.estimate,
+        "low": null_model.n_eff.low,
+        "high": null_model.n_eff.high,
+        "rho": null_model.rho.estimate,
         "all_wrong": evidence.systemic.rate,
     }

@@ -7,7 +7,7 @@ is one line without a traceback; any other exception is a bug and keeps its trac
 
 from __future__ import annotations
 
-from . import breeding, choosing, examining, levering, making
+from . import ablate, audit, evolve, select, train
 from .application import app, main
 
-__all__ = ["app", "breeding", "choosing", "examining", "levering", "main", "making"]
+__all__ = ["ablate", "app", "audit", "evolve", "main", "select", "train"]

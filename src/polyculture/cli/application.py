@@ -10,15 +10,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from polyculture import __version__
 from polyculture.errors import PolycultureError, TrainingError
+from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = ("run", "design", "levers", "breed", "audit", "compare", "scaling", "read", "report", "select")
 """The commands as the help lists them: what makes models, what is said of answers, what is kept of them."""
 
 
-class InOrder(TyperGroup):
+class OrderedCommands(TyperGroup):
     """Commands in the order of `VERBS`, whichever module brings them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -27,7 +27,7 @@ class InOrder(TyperGroup):
 
 app = typer.Typer(
     name="polyculture",
-    cls=InOrder,
+    cls=OrderedCommands,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -21,7 +21,7 @@ BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
-class Systemic:
+class FailureCounts:
     """Failure counts of a set of models against independence given the stratum.
 
     Parameters
@@ -109,7 +109,7 @@ def systemic(
     wrong: Bool[np.ndarray, "m n"],
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
-) -> Systemic:
+) -> FailureCounts:
     """How many models fail together, against independence within strata.
 
     Parameters
@@ -127,11 +127,11 @@ def systemic(
     m, n = wrong.shape
     if n == 0:
         zero, none = np.zeros(m + 1, np.int64), np.zeros((0, m), np.int64)
-        return Systemic(zero, zero.astype(float), none, none[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE)
+        return FailureCounts(zero, zero.astype(float), none, none[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE)
     _, code, sizes = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
     errors = np.stack([np.bincount(code[row], minlength=len(sizes)) for row in wrong], axis=1)
     rates, shares = errors / sizes[:, None], sizes / n
-    return Systemic(
+    return FailureCounts(
         np.bincount(failure_counts(wrong), minlength=m + 1),
         sizes @ poisson_binomial(rates),
         errors,

@@ -4,9 +4,9 @@ axes (Recipe) · files (TOML) · designs · arrays · optimal · describing (wha
 """
 
 from .axes import AXES, Recipe
-from .describing import Design, describe
 from .designs import COUNTED, WHOLE, design, draw, fraction, grid, one_at_a_time, replicate, spread
 from .files import read_recipes, write_recipes
+from .identifiability import Design, describe
 from .ingredients import (
     Ingredient,
     held_fixed,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from polyculture import rng
 from polyculture.errors import InputError, near
+from polyculture.rng import stream
 
 from .arrays import ORDERS, orthogonal_array
 from .axes import Recipe
@@ -79,7 +79,7 @@ def one_at_a_time(axes: Axes) -> list[Recipe]:
 def draw(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
     """So many different combinations, drawn by chance."""
     levels = _enough(axes, models)
-    generator = rng.stream(seed, "random design")
+    generator = stream(seed, "random design")
     rows = levels.candidates(generator, max(models, 100_000))
     return levels.recipes(rows[np.sort(generator.choice(len(rows), models, replace=False))])
 
@@ -91,7 +91,7 @@ def spread(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
     greedy starts.
     """
     levels = _enough(axes, models)
-    generator = rng.stream(seed, "space-filling design")
+    generator = stream(seed, "space-filling design")
     rows = levels.candidates(generator, max(models, 4000))
     places, named = levels.positions(rows)
     starts = generator.integers(0, len(rows), STARTS)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from polyculture.measures.attribution import FEW_DISCORDANT, VIF_REFUSED, Factor, Identifiability, missing_cell
+from polyculture.measures.attribution.covariance_split import (
+    FEW_DISCORDANT,
+    VIF_REFUSED,
+    Factor,
+    Identifiability,
+    missing_cell,
+)
 
 
 @dataclass(frozen=True, eq=False)

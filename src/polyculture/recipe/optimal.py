@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from polyculture import rng
 from polyculture.errors import InputError
+from polyculture.rng import stream
 
 from .axes import Recipe
 from .levels import Levels
@@ -42,7 +42,7 @@ def optimal(
     Raises InputError for a budget of fewer than two models, or more than there are combinations.
     """
     levels = Levels.of(axes)
-    rows = levels.candidates(rng.stream(seed, "optimal design"))
+    rows = levels.candidates(stream(seed, "optimal design"))
     cost = np.ones(len(rows))
     if seconds is not None:
         cost = np.array([float(seconds(levels.recipe(row))) for row in rows.tolist()])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polyculture.reporting.console import terminal
 from polyculture.reporting.page import report
+
+from .terminal_page import terminal
 
 __all__ = ["report", "terminal"]

@@ -9,17 +9,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import polyculture
 from polyculture.errors import FileError, InputError
-from polyculture.reporting import chapters, tables, words
-from polyculture.reporting.bundle import bundle
-from polyculture.reporting.drawing import records
-from polyculture.reporting.figures import figures
-from polyculture.reporting.look import css_variables, themed
-from polyculture.reporting.pictures import data_uri
-from polyculture.reporting.tables import Table
-from polyculture.reporting.writing import write_whole
 from polyculture.results import Audit
+from polyculture.version import __version__
+
+from . import narrative, sections, tables
+from .atomic_write import write_whole
+from .audit_figures import figures
+from .figures.vega import records
+from .png import data_uri
+from .tables import DisplayTable
+from .theme import css_variables, themed
+from .vega_bundle import bundle
 
 MOST_PAIRS = 15
 """Pairs in each of the two tables of pairs."""
@@ -75,25 +76,25 @@ def html(audit: Audit) -> str:
     )
     head, _, rest = audit.sentence.partition("; ")
     drawn = {name: _for_page(spec) for name, spec in figures(audit).items()}
-    standing = drawn["standing"]["usermeta"]
+    leaderboard = drawn["leaderboard"]["usermeta"]
     return environment.from_string(_file("page.html")).render(
         audit=audit,
-        words=words,
+        narrative=narrative,
         tables=tables,
         drawn=drawn,
-        chapters=chapters.views(audit, drawn),
-        left_out=chapters.left_out(audit),
+        sections=sections.views(audit, drawn),
+        left_out=sections.left_out(audit),
         head=head,
         rest=rest,
         dots=dots(audit),
         dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
-        standing_caption=words.standing_caption(standing["drawn"], standing["lines"], audit.n_models),
-        pairwise_caption=words.pairwise_caption(drawn["pairwise"]["usermeta"]["square"], audit.n_models),
+        leaderboard_caption=narrative.leaderboard_caption(leaderboard["drawn"], leaderboard["lines"], audit.n_models),
+        pairwise_caption=narrative.pairwise_caption(drawn["pairwise"]["usermeta"]["square"], audit.n_models),
         hard=_pictured(audit),
         pairs=tables.pairs(audit, MOST_PAIRS),
-        shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else Table((), (), ()),
+        shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
         commands=commands(audit),
-        version=polyculture.__version__,
+        version=__version__,
         style=_file("style.css"),
         light=css_variables("light"),
         dark=css_variables("dark"),

@@ -37,7 +37,7 @@ MOST_ROWS = 120
 
 
 @dataclass(frozen=True)
-class Table:
+class DisplayTable:
     """A table as text: headings, which columns are numbers, cells, and a remark where rows were left out."""
 
     headings: tuple[str, ...]
@@ -53,7 +53,7 @@ def table(
     shares: Sequence[str] = _SHARES,
     headings: Mapping[str, str] = HEADINGS,
     most: int = MOST_ROWS,
-) -> Table:
+) -> DisplayTable:
     """A frame as text.
 
     Parameters
@@ -72,7 +72,7 @@ def table(
     remark = ""
     if len(cut) < len(frame):
         remark = f"The first and the last {most // 2} of {len(frame):,} rows; {_whole(whole)}"
-    return Table(
+    return DisplayTable(
         headings=tuple(headings.get(str(c), str(c).replace("_", " ")) for c in frame.columns),
         numeric=numeric,
         rows=tuple(zip(*cells, strict=True)) if cells else (),
@@ -109,7 +109,7 @@ def _decimal(value: float, share: bool) -> str:
     return f"{value:,.3f}"
 
 
-def ladder(audit: Audit) -> Table:
+def null_models(audit: Audit) -> DisplayTable:
     """One row per null: n_eff and ρ with their limits, z and p."""
     rows = [
         {
@@ -121,17 +121,17 @@ def ladder(audit: Audit) -> Table:
         }
         | {"rho": r.rho.estimate, "ρ low": r.rho.low, "ρ high": r.rho.high, "z": r.z}
         | {"p": "–" if math.isnan(r.p) else "< 0.001" if r.p < 0.001 else f"{r.p:.3f}"}
-        for r in audit.ladder
+        for r in audit.null_models
     ]
     return table(pd.DataFrame(rows))
 
 
-def standing(audit: Audit) -> Table:
+def leaderboard(audit: Audit) -> DisplayTable:
     """One row per model, best first."""
-    return table(audit.standing.frame(), "audit.standing.frame()", shares=("accuracy", "low", "high"))
+    return table(audit.leaderboard.frame(), "audit.leaderboard.frame()", shares=("accuracy", "low", "high"))
 
 
-def pairs(audit: Audit, most: int) -> tuple[Table, Table]:
+def pairs(audit: Audit, most: int) -> tuple[DisplayTable, DisplayTable]:
     """The most alike and the least alike pairs by κ."""
     frame = audit.pairwise.frame()
     columns = [

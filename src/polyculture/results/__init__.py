@@ -8,14 +8,14 @@ from __future__ import annotations
 from .audit import (
     FEWEST_INSTANCES,
     Audit,
-    Chapter,
     Finding,
+    Leaderboard,
+    NullModel,
     Pairwise,
-    Rung,
+    Section,
     Severity,
-    Standing,
     Systemic,
-    chapter_json,
+    section_json,
 )
 from .portfolio import Certificate, Portfolio
 
@@ -23,13 +23,13 @@ __all__ = [
     "FEWEST_INSTANCES",
     "Audit",
     "Certificate",
-    "Chapter",
     "Finding",
+    "Leaderboard",
+    "NullModel",
     "Pairwise",
     "Portfolio",
-    "Rung",
+    "Section",
     "Severity",
-    "Standing",
     "Systemic",
-    "chapter_json",
+    "section_json",
 ]

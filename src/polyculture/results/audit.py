@@ -45,7 +45,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Rung:
+class NullModel:
     """One rung of the ladder of nulls: how alike the models are beyond what this null explains.
 
     Parameters
@@ -140,7 +140,7 @@ class Systemic:
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class Leaderboard:
     """How well each model does, and which can be told apart at all.
 
     Parameters
@@ -161,7 +161,7 @@ class Standing:
 
 
 @dataclass(frozen=True, eq=False)
-class Chapter:
+class Section:
     """One question that the audit answers beyond the basic ones: numbers with intervals, and tables.
 
     Parameters
@@ -210,13 +210,13 @@ class Audit:
     source: str
     n_models: int
     n_instances: int
-    ladder: tuple[Rung, ...]
+    null_models: tuple[NullModel, ...] = field(metadata={"stored": "ladder"})
     headline: str
-    standing: Standing
+    leaderboard: Leaderboard = field(metadata={"stored": "standing"})
     pairwise: Pairwise
     systemic: Systemic
     shifts: pd.DataFrame
-    chapters: tuple[Chapter, ...] = ()
+    sections: tuple[Section, ...] = field(default=(), metadata={"stored": "chapters"})
     findings: tuple[Finding, ...] = ()
     pictures: Mapping[str, Int[np.ndarray, "h w"]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -224,21 +224,21 @@ class Audit:
     @property
     def n_eff(self) -> Interval:
         """Effective number of independent models on the headline rung."""
-        return self.rung(self.headline).n_eff
+        return self.null_model(self.headline).n_eff
 
-    def chapter(self, name: str) -> Chapter:
+    def section(self, name: str) -> Section:
         """The chapter of that name."""
-        for chapter in self.chapters:
-            if chapter.name == name:
-                return chapter
-        raise InputError(f"no chapter {name!r}", "", near(name, [c.name for c in self.chapters]))
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise InputError(f"no chapter {name!r}", "", near(name, [c.name for c in self.sections]))
 
-    def rung(self, name: str) -> Rung:
+    def null_model(self, name: str) -> NullModel:
         """The rung of that name."""
-        for rung in self.ladder:
-            if rung.name == name:
-                return rung
-        raise InputError(f"no rung {name!r}", f"one of {', '.join(r.name for r in self.ladder)}")
+        for null_model in self.null_models:
+            if null_model.name == name:
+                return null_model
+        raise InputError(f"no rung {name!r}", f"one of {', '.join(r.name for r in self.null_models)}")
 
     @property
     def sentence(self) -> str:
@@ -248,10 +248,10 @@ class Audit:
             return f"{self.n_models} models; how many they fail like is undefined ({n.reason})."
         if math.isinf(n.estimate):
             return f"{self.n_models} models; their errors never coincide (n_eff is unbounded)."
-        rung = self.rung(self.headline)
-        informative = rung.informative or self.n_models
-        if rung.informative_instances < FEWEST_INSTANCES:
-            few = f"only about {rung.informative_instances:.0f} instances tell"
+        null_model = self.null_model(self.headline)
+        informative = null_model.informative or self.n_models
+        if null_model.informative_instances < FEWEST_INSTANCES:
+            few = f"only about {null_model.informative_instances:.0f} instances tell"
             return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({few})."
         if n.estimate > informative:
             return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
@@ -271,6 +271,6 @@ class Audit:
         return typing.cast("Audit", from_json(cls, text, "audit"))
 
 
-def chapter_json(chapter: Chapter) -> str:
+def section_json(section: Section) -> str:
     """One chapter as strict JSON, with the conventions of `Audit.to_json`."""
-    return to_json(chapter, "chapter")
+    return to_json(section, "chapter")

@@ -46,7 +46,7 @@ def from_json(result: type, text: str, kind: str) -> Any:
 def _encode(value: Any) -> Any:
     """Plain JSON values; shapes and types come back from the annotations of the dataclasses."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {_stored(f): _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, pd.DataFrame):
         return {str(c): [_encode(v) for v in value[c].tolist()] for c in value.columns}
     if isinstance(value, np.ndarray):
@@ -71,8 +71,9 @@ def _decode(kind: Any, value: Any) -> Any:
             return _unpacked(value).astype(np.float64 if floating else np.int64)
         return np.array(_numbers(value), dtype=np.float64 if floating else np.int64)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{name: _decode(hint, value[name]) for name, hint in hints.items() if name in value})
+        stored = {f.name: _stored(f) for f in dataclasses.fields(kind)}
+        hints = {name: hint for name, hint in _hints(kind).items() if stored[name] in value}
+        return kind(**{name: _decode(hint, value[stored[name]]) for name, hint in hints.items()})
     if kind is pd.DataFrame:
         return pd.DataFrame({c: _column(v) for c, v in value.items()})
     if kind is float:
@@ -88,6 +89,11 @@ def _decode(kind: Any, value: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _decode(args[0], value)
     return value
+
+
+def _stored(field: dataclasses.Field[Any]) -> str:
+    """The name of a field in JSON, which stays when the field is renamed."""
+    return str(field.metadata.get("stored", field.name))
 
 
 def _is_large(value: Any) -> bool:

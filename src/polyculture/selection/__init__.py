@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .abstaining import Conformal, Referral, RiskCoverage, budget_threshold, conformal, refer, risk_coverage
-from .blending import COMBINE, Outcome
-from .choosing import SEARCH
-from .goals import QUANTITIES, Goal
-from .judges import panel_sizes
+from .abstention import Conformal, Referral, RiskCoverage, budget_threshold, conformal, refer, risk_coverage
+from .choice import SEARCH
+from .combination import COMBINE, Outcome
+from .mixture_weights import Mixture, mixture_weights
+from .objectives import QUANTITIES, Goal
+from .panel_sizes import panel_sizes
 from .panels import Panel, co_failure, panel
+from .portfolio import SelectionOptions, combine, select
+from .portfolio_section import section
 from .regression import combine_values, select_values
-from .selecting import Terms, combine, select
-from .telling import chapter
-from .weights import Mixture, mixture_weights
 
 if TYPE_CHECKING:
     from .estimators import DiverseEnsembleClassifier as DiverseEnsembleClassifier
@@ -37,9 +37,8 @@ __all__ = [
     "Panel",
     "Referral",
     "RiskCoverage",
-    "Terms",
+    "SelectionOptions",
     "budget_threshold",
-    "chapter",
     "co_failure",
     "combine",
     "combine_values",
@@ -49,6 +48,7 @@ __all__ = [
     "panel_sizes",
     "refer",
     "risk_coverage",
+    "section",
     "select",
     "select_values",
 ]

@@ -25,11 +25,11 @@ from polyculture.stats import (
     n_eff_interval,
 )
 
-from .blending import Blend
-from .exam import Exam
-from .goals import Trial
+from .combination import Combination
+from .evaluation import EvaluationSet
+from .objectives import ScoredSet
 from .questions import SMALLEST_GROUP, Questions
-from .splitting import Sides
+from .splitting import SelectionSplit
 
 NO_PROBABILITIES = "there are no probabilities"
 NO_COMPLETE_INSTANCE = "no instance was answered by every member"
@@ -42,7 +42,7 @@ SHIFTS = ["shift", "n", "error", "low", "high", "log_loss", "all_wrong"]
 
 
 @dataclass(frozen=True, eq=False)
-class Rivals:
+class Baselines:
     """What a portfolio has to be better than, all of it fixed before the certification instances are looked at.
 
     Parameters
@@ -52,12 +52,14 @@ class Rivals:
     top : as many of the best single models as the portfolio has members, combined by its rule.
     """
 
-    best: Blend
-    everyone: Blend
-    top: Blend
+    best: Combination
+    everyone: Combination
+    top: Combination
 
 
-def certify(blend: Blend, rivals: Rivals, exam: Exam, level: float = 0.95, seed: int = 0) -> Certificate:
+def certify(
+    blend: Combination, rivals: Baselines, exam: EvaluationSet, level: float = 0.95, seed: int = 0
+) -> Certificate:
     """Quality of a portfolio on an exam that nothing in it was fitted on.
 
     Parameters
@@ -65,8 +67,8 @@ def certify(blend: Blend, rivals: Rivals, exam: Exam, level: float = 0.95, seed:
     blend : the portfolio.
     exam : the certification instances.
     """
-    trial = Trial(blend, exam)
-    others = [Trial(rival, exam).outcome for rival in (rivals.best, rivals.everyone, rivals.top)]
+    trial = ScoredSet(blend, exam)
+    others = [ScoredSet(rival, exam).outcome for rival in (rivals.best, rivals.everyone, rivals.top)]
     in_error = [paired(other.wrong, trial.outcome.wrong, exam, level) for other in others]
     in_log_loss = [paired(other.log_loss, trial.outcome.log_loss, exam, level) for other in others]
     groups = pd.DataFrame(_groups(trial, level), columns=GROUPS)
@@ -105,7 +107,7 @@ def mean(values: Float[np.ndarray, " n"] | None, exam: Questions, level: float =
 
 
 def share(
-    wrong: Float[np.ndarray, " n"], exam: Exam, level: float = 0.95, here: Bool[np.ndarray, " n"] | None = None
+    wrong: Float[np.ndarray, " n"], exam: EvaluationSet, level: float = 0.95, here: Bool[np.ndarray, " n"] | None = None
 ) -> Interval:
     """Mean of losses 0 and 1 with a Jeffreys interval, of counts divided by the design effect of the clusters.
 
@@ -127,7 +129,7 @@ def share(
 
 
 def more_than(
-    there: Float[np.ndarray, " n1"], here: Float[np.ndarray, " n2"], sides: Sides[Any], level: float = 0.95
+    there: Float[np.ndarray, " n1"], here: Float[np.ndarray, " n2"], sides: SelectionSplit[Any], level: float = 0.95
 ) -> Interval:
     """Mean loss where a portfolio was certified less mean loss where it was chosen; nan values are left out."""
     means = (float(np.nanmean(there)), float(np.nanmean(here)))
@@ -145,7 +147,7 @@ def paired(
     return Interval(found.estimate, found.low, found.high, level, found.n, f"paired {found.method}", found.reason)
 
 
-def _calibration(trial: Trial, level: float) -> Interval:
+def _calibration(trial: ScoredSet, level: float) -> Interval:
     """Expected calibration error of the answer given, at least 0."""
     if trial.outcome.probabilities is None:
         return Interval.undefined(NO_PROBABILITIES, trial.exam.n)
@@ -154,7 +156,7 @@ def _calibration(trial: Trial, level: float) -> Interval:
     return Interval(found.estimate, max(0.0, found.low), found.high, level, found.n, found.method, found.reason)
 
 
-def _n_eff(trial: Trial, level: float, seed: int) -> Interval:
+def _n_eff(trial: ScoredSet, level: float, seed: int) -> Interval:
     rows, exam = trial.blend.rows, trial.exam
     observed = None if exam.observed is None else exam.observed[rows]
     found = effective(trial.wrong, exam.strata, observed)
@@ -167,21 +169,21 @@ def _n_eff(trial: Trial, level: float, seed: int) -> Interval:
     return n_eff_interval(m, d, found.influence, clusters, level)
 
 
-def _all_wrong(hit: Bool[np.ndarray, " n"], trial: Trial, level: float) -> Interval:
+def _all_wrong(hit: Bool[np.ndarray, " n"], trial: ScoredSet, level: float) -> Interval:
     if not len(hit):
         return Interval.undefined(NO_COMPLETE_INSTANCE)
     found = jeffreys(*_shrunk(hit, trial), level)
     return Interval(float(hit.mean()), found.low, found.high, level, len(hit), found.method)
 
 
-def _ceiling(hit: Bool[np.ndarray, " n"], trial: Trial, level: float) -> Interval:
+def _ceiling(hit: Bool[np.ndarray, " n"], trial: ScoredSet, level: float) -> Interval:
     if not len(hit):
         return Interval.undefined(NO_COMPLETE_INSTANCE)
     found = ceiling(*_shrunk(hit, trial), level)
     return Interval(1 - float(hit.mean()), found.low, found.high, level, len(hit), found.method)
 
 
-def _shrunk(hit: Bool[np.ndarray, " n"], trial: Trial) -> tuple[int, int]:
+def _shrunk(hit: Bool[np.ndarray, " n"], trial: ScoredSet) -> tuple[int, int]:
     """Hits and instances, both divided by the design effect of the clusters."""
     codes = trial.exam.cluster_codes
     inflation = 1.0 if codes is None else design_effect(hit, codes[trial.complete])
@@ -189,7 +191,7 @@ def _shrunk(hit: Bool[np.ndarray, " n"], trial: Trial) -> tuple[int, int]:
     return min(n, round(float(hit.mean()) * n)), n
 
 
-def _groups(trial: Trial, level: float) -> list[dict[str, object]]:
+def _groups(trial: ScoredSet, level: float) -> list[dict[str, object]]:
     """Error in each group; limits that hold for all groups at once (Bonferroni)."""
     found = trial.exam.members_of_groups
     together = 1 - (1 - level) / max(len(found), 1)
@@ -201,7 +203,7 @@ def _groups(trial: Trial, level: float) -> list[dict[str, object]]:
     return rows
 
 
-def _shifts(trial: Trial, level: float) -> list[dict[str, object]]:
+def _shifts(trial: ScoredSet, level: float) -> list[dict[str, object]]:
     """Error on each shifted test set; limits that hold for all at once (Bonferroni)."""
     together = 1 - (1 - level) / max(len(trial.exam.shifted), 1)
     rows: list[dict[str, object]] = []

@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from polyculture.rng import stream
 from polyculture.stats import Interval
 
-from .blending import Blend
 from .certificate import mean
-from .exam import Exam
-from .nearby import evenly
+from .combination import Combination
+from .dynamic_selection import evenly
+from .evaluation import EvaluationSet
 from .splitting import AnyExam
 
 MOST_EXACT = 8
@@ -29,7 +29,9 @@ MOST_INSTANCES = 10_000
 COLUMNS = ["member", "weight", "alone", "leave_one_out", "low", "high", "shapley"]
 
 
-def contributions(blend: Blend, exam: Exam, loss: str, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def contributions(
+    blend: Combination, exam: EvaluationSet, loss: str, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
     """One row per member: its own loss, how much worse the portfolio is without it, and its part of the gain.
 
     Columns: member, weight, alone (loss of the member by itself), leave_one_out (loss without it less loss with it,
@@ -45,20 +47,20 @@ def contributions(blend: Blend, exam: Exam, loss: str, level: float = 0.95, seed
     """
     blend = replace(blend, temperature=1.0)
 
-    def alone(at: int, here: Exam) -> Float[np.ndarray, " n"]:
-        single = Blend("mean" if loss == "log_loss" else "vote", blend.rows[[at]], np.ones(1))
+    def alone(at: int, here: EvaluationSet) -> Float[np.ndarray, " n"]:
+        single = Combination("mean" if loss == "log_loss" else "vote", blend.rows[[at]], np.ones(1))
         return losses(single, here, loss)
 
-    def together(members: Int[np.ndarray, " j"], here: Exam) -> Float[np.ndarray, " n"]:
+    def together(members: Int[np.ndarray, " j"], here: EvaluationSet) -> Float[np.ndarray, " n"]:
         return losses(blend.without(members), here, loss)
 
     names = tuple(exam.model_ids[row] for row in blend.rows)
-    game = Game(names, blend.weights, alone, together, lambda here: _ignorance(here, loss))
+    game = ShapleyGame(names, blend.weights, alone, together, lambda here: _ignorance(here, loss))
     return parts(game, exam, level, seed)
 
 
 @dataclass(frozen=True, eq=False)
-class Game(Generic[AnyExam]):
+class ShapleyGame(Generic[AnyExam]):
     """What members are worth alone and in any company.
 
     Parameters
@@ -76,7 +78,7 @@ class Game(Generic[AnyExam]):
     ignorance: Callable[[AnyExam], float]
 
 
-def parts(game: Game[AnyExam], exam: AnyExam, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def parts(game: ShapleyGame[AnyExam], exam: AnyExam, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """The table of `contributions` from any way to combine members and any loss."""
     everyone = np.arange(len(game.members))
     whole = game.together(everyone, exam)
@@ -92,12 +94,12 @@ def parts(game: Game[AnyExam], exam: AnyExam, level: float = 0.95, seed: int = 0
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def losses(blend: Blend, exam: Exam, loss: str) -> Float[np.ndarray, " n"]:
+def losses(blend: Combination, exam: EvaluationSet, loss: str) -> Float[np.ndarray, " n"]:
     """Loss of the blend on each instance."""
     return blend.log_losses(exam) if loss == "log_loss" else blend.outcome(exam).wrong
 
 
-def _shapley(game: Game[AnyExam], exam: AnyExam, seed: int) -> Float[np.ndarray, " k"]:
+def _shapley(game: ShapleyGame[AnyExam], exam: AnyExam, seed: int) -> Float[np.ndarray, " k"]:
     fewer = evenly(exam.n, MOST_INSTANCES)
     here = exam if len(fewer) == exam.n else exam.take(fewer)
     known: dict[tuple[int, ...], float] = {(): game.ignorance(here)}
@@ -137,7 +139,7 @@ def _by_orders(value: Callable[[tuple[int, ...]], float], k: int, rng: np.random
     return found
 
 
-def _ignorance(exam: Exam, loss: str) -> float:
+def _ignorance(exam: EvaluationSet, loss: str) -> float:
     """Loss of whoever knows only how frequent the classes are; without classes, of whoever is always wrong."""
     if exam.predictions.labels is None or (loss == "error" and exam.strata is None):
         return 1.0

@@ -19,7 +19,7 @@ AnyExam = TypeVar("AnyExam", bound=Questions)
 
 
 @dataclass(frozen=True, eq=False)
-class Sides(Generic[AnyExam]):
+class SelectionSplit(Generic[AnyExam]):
     """The exam to choose on and the exam to certify on, without a common instance."""
 
     chosen_on: AnyExam

@@ -10,17 +10,17 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import MissingExtraError
+from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, load_problem
+from polyculture.preparation.transforms import DATA
 
 from .architectures import ARCHITECTURES
-from .data import DATA
 from .design import breeding_axes, default_design, possible_recipe
 from .fit import train
-from .folder import load_population
 from .objectives import OBJECTIVES
-from .observe import estimate, predict
 from .optimizers import OPTIMIZERS
+from .prediction import estimate, predict
 from .pretraining import PRETRAINING
-from .problems import PROBLEMS, Problem, Source, load_problem
+from .store import load_population
 
 if TYPE_CHECKING:
     from .estimators import RecipeClassifier as RecipeClassifier
@@ -33,10 +33,10 @@ __all__ = [
     "OPTIMIZERS",
     "PRETRAINING",
     "PROBLEMS",
+    "DataOptions",
     "Problem",
     "RecipeClassifier",
     "RecipeRegressor",
-    "Source",
     "breeding_axes",
     "default_design",
     "estimate",

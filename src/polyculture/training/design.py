@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from polyculture import rng
 from polyculture.errors import InputError, near
+from polyculture.preparation.problems import PROBLEMS, Problem
 from polyculture.recipe import PREFIX, Recipe
+from polyculture.rng import stream
 
 from .architectures import find_architecture
 from .objectives import find_objective
 from .pretraining import find_pretraining
-from .problems import PROBLEMS, Problem
 
 LINEUPS: dict[str, tuple[str, ...]] = {
     "digits": ("logistic", "knn", "svm", "forest", "boosting", "mlp", "lenet", "lstm", "transformer"),
@@ -84,7 +84,7 @@ def default_design(problem: str | Problem, models: int = 36, seed: int = 0) -> l
     most = len(lineup) * len(data) * 3
     if not 2 <= models <= most:
         raise InputError(f"{models} models", f"2 to {most}")
-    generator = rng.stream(seed, "design")
+    generator = stream(seed, "design")
     architectures = sorted(islice(cycle(lineup), models), key=lineup.index)
     variants = [variant for name in lineup for variant in _variants(name, data, architectures.count(name), generator)]
     seeds = _dealt(range(seed, seed + SEEDS), models, generator)

@@ -14,10 +14,10 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 
-from .architectures import Fitted, Setting, find_architecture
-from .data import find_level
+from .architectures import Fitted, TrainingContext, find_architecture
 from .fit import check
 
 SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table": (1,)}
@@ -75,7 +75,7 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         check([recipe], whole)
         level = find_level(recipe.data)
         train = level.take(whole, recipe.seed)
-        return find_architecture(recipe.architecture).fit(recipe, train, Setting(level.view, whole.inputs))
+        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, whole.inputs))
 
     def _read(self, X: Any, reset: bool) -> np.ndarray:
         """Inputs as the training room has them."""

@@ -10,20 +10,19 @@ from itertools import chain
 from pathlib import Path
 
 from polyculture.dataset import Dataset
-from polyculture.errors import InputError, TrainingError
+from polyculture.errors import InputError, TrainingError, need
 from polyculture.population import Population
+from polyculture.preparation.problems import Problem
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
-from .data import find_level
-from .engines import check_engine, count_workers, done
-from .extra import need
-from .folder import load_population, open_folder, read_records
-from .jobs import Workshop
+from .engine.executors import check_engine, count_workers, done
+from .engine.jobs import RunContext
+from .engine.planning import plan
 from .objectives import find_objective
-from .planning import plan
 from .pretraining import find_pretraining
-from .problems import Problem
+from .store import load_population, open_folder, read_records
 
 Progress = Callable[[int, int, str], None]
 """Called with models done, models in all, and what was done last."""
@@ -107,7 +106,7 @@ class _Run:
             made_for = {"name": self.problem.name, "fingerprint": self.problem.fingerprint}
             workers = count_workers(self.engine, self.workers)
             # Workers may have been started where another folder was the current one.
-            workshop = Workshop(train, made_for, folder.absolute(), self.seconds, os.getpid())
+            workshop = RunContext(train, made_for, folder.absolute(), self.seconds, os.getpid())
             jobs = plan(pending, train, workers, self.device)
             yield from chain.from_iterable(done(jobs, workshop, self.engine, workers))
 

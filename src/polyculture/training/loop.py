@@ -15,16 +15,16 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from polyculture import rng
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError
+from polyculture.models.encoder import Encoder
+from polyculture.rng import derived_seed, stream
 
 from . import flops
-from .averaging import Average, Best
-from .encoding import Encoder
+from .context import FitCost, TrainingContext
 from .objectives import Objective
 from .schedule import Plateau, Schedule
-from .setting import Effort, Setting
+from .weight_averaging import Best, WeightAverage
 
 MOST_AT_ONCE = 512
 """Instances asked at once; convolutions over more leave the cache and take twice as long."""
@@ -33,7 +33,7 @@ HELD_OUT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingPlan:
     """What a net learns from, and how.
 
     Parameters
@@ -53,18 +53,18 @@ class Lesson:
     objective: Objective
     optimizer: tuple[Callable[..., Any], dict[str, Any]]
     seed: int
-    setting: Setting
+    setting: TrainingContext
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainedNet:
     """How learning went: the mean training loss of each epoch, and what it took."""
 
     curve: list[float]
-    effort: Effort
+    effort: FitCost
 
 
-class Together(nn.Module):  # type: ignore[misc]
+class NetGroup(nn.Module):  # type: ignore[misc]
     """Nets that learn together: their scores, members × n × …; all of them are one net to the loop."""
 
     def __init__(self, nets: list[nn.Module]) -> None:
@@ -80,16 +80,16 @@ class Together(nn.Module):  # type: ignore[misc]
         return sum((net.extra_loss(inputs) for net in self.nets if hasattr(net, "extra_loss")), torch.zeros(()))
 
 
-def fit_all(nets: list[Any], lesson: Lesson) -> list[Learned]:
+def fit_all(nets: list[Any], lesson: TrainingPlan) -> list[TrainedNet]:
     """Fit nets that learn together, or a single one; how it went for each, with its part of what it took."""
     if len(nets) == 1:
         return [fit(nets[0], lesson)]
-    learned = fit(Together(nets), lesson)
+    learned = fit(NetGroup(nets), lesson)
     effort = replace(learned.effort, flops=learned.effort.flops / len(nets))
     return [replace(learned, effort=effort) for _ in nets]
 
 
-def fit(net: Any, lesson: Lesson) -> Learned:
+def fit(net: Any, lesson: TrainingPlan) -> TrainedNet:
     """Fit `net` in place and leave it on the CPU.
 
     A module may have `nll(inputs, targets)`, its own negative log-likelihood in place of the objective's, and
@@ -108,12 +108,12 @@ def fit(net: Any, lesson: Lesson) -> Learned:
     net.to(lesson.setting.device).train()
     optimizer = optimizer_of([weight for weight in net.parameters() if weight.requires_grad], lesson)
     highest = [group["lr"] for group in optimizer.param_groups]
-    average, best, plateau = Average(schedule), Best(schedule.patience), Plateau()
-    order = torch.Generator().manual_seed(rng.derived_seed(lesson.seed, "order"))
+    average, best, plateau = WeightAverage(schedule), Best(schedule.patience), Plateau()
+    order = torch.Generator().manual_seed(derived_seed(lesson.seed, "order"))
     step, curve = 0, []
     for epoch in range(1, epochs + 1):
         if lesson.setting.view is not None:
-            inputs, targets = read(train, *lesson.setting.view(train, rng.stream(lesson.seed, "view", epoch)))
+            inputs, targets = read(train, *lesson.setting.view(train, stream(lesson.seed, "view", epoch)))
         losses = []
         for rows in torch.randperm(len(train), generator=order).to(inputs.device).split(sizes):
             slope = partial(_slope, net, lesson, optimizer, inputs[rows], targets[rows])
@@ -138,16 +138,16 @@ def fit(net: Any, lesson: Lesson) -> Learned:
     net.to("cpu")
     each = flops.of_instance(net, partial(_loss, lesson), (inputs[:2], targets[:2]))
     total = each * len(train) * len(curve) * replays * getattr(optimizer, "passes", 1)
-    return Learned(curve, Effort(len(curve) * replays, step, total))
+    return TrainedNet(curve, FitCost(len(curve) * replays, step, total))
 
 
-def _check(net: Any, lesson: Lesson) -> None:
-    nets = net.nets if isinstance(net, Together) else [net]
+def _check(net: Any, lesson: TrainingPlan) -> None:
+    nets = net.nets if isinstance(net, NetGroup) else [net]
     if any(hasattr(one, "nll") for one in nets) and not lesson.objective.likelihood:
         raise InputError("a net that has its own likelihood was given another objective", "'cross-entropy'")
 
 
-def _parts(lesson: Lesson) -> tuple[Dataset, Dataset | None]:
+def _parts(lesson: TrainingPlan) -> tuple[Dataset, Dataset | None]:
     """What is learned from, and what tells when to stop, if anything does."""
     train = lesson.train
     if not lesson.schedule.patience:
@@ -155,11 +155,11 @@ def _parts(lesson: Lesson) -> tuple[Dataset, Dataset | None]:
     count = math.ceil(HELD_OUT * len(train))
     if count == len(train):
         raise InputError(f"{count} instance with patience {lesson.schedule.patience}", "2 or more to learn from")
-    rows = rng.stream(lesson.seed, "held out").permutation(len(train))
+    rows = stream(lesson.seed, "held out").permutation(len(train))
     return train.take(np.sort(rows[count:])), train.take(np.sort(rows[:count]))
 
 
-def reader(lesson: Lesson) -> Callable[..., tuple[Tensor, Tensor]]:
+def reader(lesson: TrainingPlan) -> Callable[..., tuple[Tensor, Tensor]]:
     """From a part of the training set, seen as it is or as given, to what the net is told: inputs and targets."""
     objective, device = lesson.objective, lesson.setting.device
     teacher = objective.teach(lesson.train, lesson.seed, lesson.setting) if objective.teach else None
@@ -198,7 +198,7 @@ def _advised(part: Dataset, targets: Tensor, advice: Tensor) -> Tensor:
     return torch.cat([shares(full, targets), full], -1)
 
 
-def optimizer_of(weights: list[Tensor], lesson: Lesson) -> Any:
+def optimizer_of(weights: list[Tensor], lesson: TrainingPlan) -> Any:
     """The lesson's optimizer of these weights."""
     optimize, told = lesson.optimizer
     chosen = {"learning_rate": lesson.schedule.learning_rate, "weight_decay": lesson.schedule.weight_decay}
@@ -206,7 +206,7 @@ def optimizer_of(weights: list[Tensor], lesson: Lesson) -> Any:
     return optimize(weights, **told | chosen)
 
 
-def _slope(net: Any, lesson: Lesson, optimizer: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+def _slope(net: Any, lesson: TrainingPlan, optimizer: Any, inputs: Tensor, targets: Tensor) -> Tensor:
     """Leave the gradient of a batch's loss in the weights; the loss."""
     schedule = lesson.schedule
     half = schedule.precision == "bfloat16"
@@ -221,12 +221,12 @@ def _slope(net: Any, lesson: Lesson, optimizer: Any, inputs: Tensor, targets: Te
     return loss.detach()
 
 
-def _loss(lesson: Lesson, net: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+def _loss(lesson: TrainingPlan, net: Any, inputs: Tensor, targets: Tensor) -> Tensor:
     loss = net.nll(inputs, targets) if hasattr(net, "nll") else lesson.objective(net, inputs, targets)
     return loss + net.extra_loss(inputs) if hasattr(net, "extra_loss") else loss
 
 
-def _judged(net: Any, lesson: Lesson, inputs: Tensor, targets: Tensor) -> float:
+def _judged(net: Any, lesson: TrainingPlan, inputs: Tensor, targets: Tensor) -> float:
     """Mean loss of inputs that are not learned from; of nets that learn together the sum."""
     net.eval()
     pieces = list(zip(inputs.split(MOST_AT_ONCE), targets.split(MOST_AT_ONCE), strict=True))
@@ -247,7 +247,7 @@ def _mean(losses: list[Tensor], sizes: Any) -> float:
     return total / int(sum(sizes))
 
 
-def _in_time(lesson: Lesson, began: float, place: str) -> None:
+def _in_time(lesson: TrainingPlan, began: float, place: str) -> None:
     seconds = lesson.setting.seconds
     if seconds is not None and time.monotonic() - began > seconds:
         raise TrainingError(f"not done after {seconds:g} s, in {place}", "a fit within that time", "lower epochs")

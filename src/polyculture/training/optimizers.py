@@ -69,21 +69,21 @@ def adafactor(parameters: Iterable[Any], *, learning_rate: float = 0.05, weight_
 
 def lion(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> Any:
     """Signs of a momentum (Chen et al. 2023); weight decay is decoupled."""
-    from .descents import Lion
+    from .custom_optimizers import Lion
 
     return Lion(parameters, learning_rate, weight_decay)
 
 
 def muon(parameters: Iterable[Any], *, learning_rate: float = 0.02, weight_decay: float = 0.0) -> Any:
     """Orthogonalized momentum for matrices (Jordan et al. 2024), Adam at a fifth of the rate for all other weights."""
-    from .descents import Muon
+    from .custom_optimizers import Muon
 
     return Muon(parameters, learning_rate, weight_decay)
 
 
 def sam(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0, rho: float = 0.05) -> Any:
     """Sharpness-aware minimization (Foret et al. 2021) over `sgd`: two gradients per step."""
-    from .descents import Sam
+    from .custom_optimizers import Sam
 
     return Sam(parameters, rho, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
 

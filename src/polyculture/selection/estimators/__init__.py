@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from polyculture.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from .kinds import DiverseEnsembleClassifier as DiverseEnsembleClassifier
-    from .kinds import DiverseEnsembleRegressor as DiverseEnsembleRegressor
+    from .classifier_regressor import DiverseEnsembleClassifier as DiverseEnsembleClassifier
+    from .classifier_regressor import DiverseEnsembleRegressor as DiverseEnsembleRegressor
 
 __all__ = ["DiverseEnsembleClassifier", "DiverseEnsembleRegressor"]
 
@@ -25,4 +25,4 @@ def __getattr__(name: str) -> Any:
     for package in ("sklearn", "skops"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "train")
-    return getattr(importlib.import_module(f"{__name__}.kinds"), name)
+    return getattr(importlib.import_module(f"{__name__}.classifier_regressor"), name)

@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from polyculture.errors import TrainingError
 
-from .keeping import Keeper
-from .learners import prepared, reads_sparse, weight_argument
+from .cache import Keeper
+from .default_learners import prepared, reads_sparse, weight_argument
 
 UNSEEN = 1e-6
 """Least probability that a member gives, also to a class that its fold did not contain."""
@@ -35,7 +35,7 @@ PARTS = (16, 4)
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class TrainingTable:
     """What there is to learn from.
 
     Parameters
@@ -118,7 +118,7 @@ class GivenUpError(Exception):
 
 
 def crossfit(
-    learners: Iterable[tuple[str, Any]], table: Table, budget: Budget, keeper: Keeper | None, n_jobs: int | None
+    learners: Iterable[tuple[str, Any]], table: TrainingTable, budget: Budget, keeper: Keeper | None, n_jobs: int | None
 ) -> tuple[list[Candidate], dict[str, str]]:
     """Candidates in the order of the learners, and by name why others are not among them.
 
@@ -174,7 +174,7 @@ def shares(members: int, refit: bool) -> Float[np.ndarray, " k"]:
     return np.append(np.full(members - 1, (1 - WHOLE) / (members - 1)), WHOLE)
 
 
-def _fitted(name: str, learner: Any, table: Table, budget: Budget, n_jobs: int | None) -> Candidate:
+def _fitted(name: str, learner: Any, table: TrainingTable, budget: Budget, n_jobs: int | None) -> Candidate:
     """The learner fitted on all folds, or GivenUpError."""
     started = budget.clock()
     ready = _ready(learner, table)
@@ -196,7 +196,7 @@ def _fitted(name: str, learner: Any, table: Table, budget: Budget, n_jobs: int |
     return Candidate(name, tuple(member for member, _ in done), whole, budget.clock() - started)
 
 
-def _ready(learner: Any, table: Table) -> Any:
+def _ready(learner: Any, table: TrainingTable) -> Any:
     """The learner with what it needs before it can read the table, or GivenUpError."""
     if table.sparse and not reads_sparse(learner):
         raise GivenUpError("it reads no sparse matrices")
@@ -205,7 +205,7 @@ def _ready(learner: Any, table: Table) -> Any:
     return clone(learner) if table.columns is None else prepared(learner, *table.columns)
 
 
-def _look_first(ready: Any, table: Table, budget: Budget) -> None:
+def _look_first(ready: Any, table: TrainingTable, budget: Budget) -> None:
     """Give up if parts of the rows take so long already that all folds would take too long."""
     rows = np.flatnonzero(table.folds != 0)
     for part in PARTS if len(table.y) > FIRST_LOOK else ():
@@ -219,7 +219,9 @@ def _go_on(budget: Budget, seconds: float) -> None:
         raise GivenUpError(f"the time budget of {budget.seconds:g} seconds leaves no room for it")
 
 
-def _folds(ready: Any, table: Table, folds: range, n_jobs: int | None) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
+def _folds(
+    ready: Any, table: TrainingTable, folds: range, n_jobs: int | None
+) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
     """Per fold the member that was trained without it and what that says of it; no row is in a fold after the last."""
     done: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
         delayed(_one_fold)(ready, table, fold) for fold in folds
@@ -227,13 +229,13 @@ def _folds(ready: Any, table: Table, folds: range, n_jobs: int | None) -> list[t
     return done
 
 
-def _one_fold(ready: Any, table: Table, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:
+def _one_fold(ready: Any, table: TrainingTable, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:
     here = np.flatnonzero(table.folds == fold)
     member = _fit(ready, table, np.flatnonzero(table.folds != fold))
     return member, scores(member, table.rows(here), table.classes) if len(here) else np.empty((0, 1))
 
 
-def _fit(ready: Any, table: Table, rows: Int[np.ndarray, " k"]) -> Any:
+def _fit(ready: Any, table: TrainingTable, rows: Int[np.ndarray, " k"]) -> Any:
     weights = {} if table.counts is None else {weight_argument(ready): table.counts[rows]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # its weight says whether it learned enough

@@ -19,15 +19,15 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
-from polyculture import rng
 from polyculture.errors import InputError
+from polyculture.rng import derived_seed
 
-from . import honesty
-from .crossfitting import Budget, Candidate, Table, crossfit, scores, shares
-from .intake import Intake
-from .keeping import Keeper, folds_by_content
-from .learners import Learners, family
-from .pooling import Pool
+from . import nested_validation
+from .cache import Keeper, folds_by_content
+from .crossfitting import Budget, Candidate, TrainingTable, crossfit, scores, shares
+from .default_learners import Learners, family
+from .member_weights import Pool
+from .preprocessing import Intake
 
 Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 
@@ -96,9 +96,11 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             raise InputError("rows that are all in one fold", "two folds or more")
         counts, columns = counts[used], self._intake.columns(self.n_features_in_)
         uneven = counts if np.ptp(counts) else None
-        return self._crossfit(Table(given, target, classes, uneven, folds, columns, bool(self.refit)), counts, seed)
+        return self._crossfit(
+            TrainingTable(given, target, classes, uneven, folds, columns, bool(self.refit)), counts, seed
+        )
 
-    def _crossfit(self: Estimator, table: Table, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
+    def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
         keeper = None
@@ -109,7 +111,9 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         budget = Budget(None if self.time_budget is None else float(self.time_budget))
         found, self.left_out_ = crossfit(learners, table, budget, keeper, self.n_jobs)
         names = tuple(c.name for c in found)
-        self._evidence = honesty.Evidence(names, np.stack([c.scores for c in found]), y, counts, table.folds)
+        self._evidence = nested_validation.NestedEvidence(
+            names, np.stack([c.scores for c in found]), y, counts, table.folds
+        )
         self._pool = self._weighed(self._evidence.scores, y, counts)
         self._shares = shares(len(found[0].members), table.refit)
         kept = [found[m] for m in self._pool.kept]
@@ -164,7 +168,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         for name, learner in self._default(sparse) if self.learners is None else self.learners:
             copy = clone(learner)
             missing = {
-                key: rng.derived_seed(seed, "learner", name) % 2**32
+                key: derived_seed(seed, "learner", name) % 2**32
                 for key, value in copy.get_params(deep=True).items()
                 if value is None and (key == "random_state" or key.endswith("__random_state"))
             }

@@ -7,8 +7,8 @@ certificate
 from __future__ import annotations
 
 from .averages import RULES
-from .choosing import SEARCH
-from .quantities import QUANTITIES
-from .selecting import combine_values, select_values
+from .choice import SEARCH
+from .objectives import QUANTITIES
+from .portfolio import combine_values, select_values
 
 __all__ = ["QUANTITIES", "RULES", "SEARCH", "combine_values", "select_values"]

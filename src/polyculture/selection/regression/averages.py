@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 
 from polyculture.errors import InputError, near
 
-from ..averaging import moment_weights
-from .exam import Measured
+from ..least_squares_weights import moment_weights
+from .evaluation import ValueEvaluationSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,11 @@ class Average:
     rows: Int[np.ndarray, " k"]
     weights: Float[np.ndarray, " k"]
 
-    def squared_error(self, exam: Measured) -> float:
+    def squared_error(self, exam: ValueEvaluationSet) -> float:
         """Mean squared error, from the second moments of the members' residuals."""
         return float(self.weights @ exam.moments[np.ix_(self.rows, self.rows)] @ self.weights)
 
-    def losses(self, exam: Measured) -> Float[np.ndarray, " n"]:
+    def losses(self, exam: ValueEvaluationSet) -> Float[np.ndarray, " n"]:
         """Squared error on each instance."""
         found: Float[np.ndarray, " n"] = (self.weights @ exam.residuals[self.rows]) ** 2
         return found
@@ -45,7 +45,7 @@ class Average:
         return replace(self, rows=self.rows[kept], weights=weights)
 
 
-def average(rule: str, exam: Measured, rows: Int[np.ndarray, " k"]) -> Average:
+def average(rule: str, exam: ValueEvaluationSet, rows: Int[np.ndarray, " k"]) -> Average:
     """Members averaged by a rule, its weights fitted on this exam.
 
     Parameters

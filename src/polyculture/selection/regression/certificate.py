@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from polyculture.measures.hilbert import effective_residuals
+from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.results import Certificate
 from polyculture.stats import Interval, influence_interval, n_eff_interval
 
 from ..certificate import NO_GROUP, NO_SHIFT, paired, worst
 from .averages import Average
-from .exam import Measured
+from .evaluation import ValueEvaluationSet
 
 NUMBERS = "the truth is a number"
 GROUPS = ["column", "group", "n", "squared_error", "low", "high"]
@@ -23,7 +23,7 @@ SHIFTS = ["shift", "n", "squared_error", "low", "high", "gain_over_best", "gain_
 
 
 @dataclass(frozen=True, eq=False)
-class Rivals:
+class Baselines:
     """What an average has to be better than, all of it fixed before the certification instances are looked at.
 
     Parameters
@@ -48,7 +48,7 @@ class Losses:
     top: Float[np.ndarray, " n"] | None = None
 
 
-def certify(average: Average, rivals: Rivals, exam: Measured, level: float = 0.95) -> Certificate:
+def certify(average: Average, rivals: Baselines, exam: ValueEvaluationSet, level: float = 0.95) -> Certificate:
     """Quality of an average on an exam that nothing in it was fitted on.
 
     Parameters
@@ -63,7 +63,7 @@ def certify(average: Average, rivals: Rivals, exam: Measured, level: float = 0.9
 
 
 def certificate(
-    losses: Losses, average: Average, exam: Measured, best: str, shifts: pd.DataFrame, level: float = 0.95
+    losses: Losses, average: Average, exam: ValueEvaluationSet, best: str, shifts: pd.DataFrame, level: float = 0.95
 ) -> Certificate:
     """The certificate that these squared errors make; n_eff is of the members' residuals.
 
@@ -96,13 +96,13 @@ def certificate(
     )
 
 
-def squared_error(losses: Float[np.ndarray, " n"], exam: Measured, level: float = 0.95) -> Interval:
+def squared_error(losses: Float[np.ndarray, " n"], exam: ValueEvaluationSet, level: float = 0.95) -> Interval:
     """Mean squared error, with limits that are symmetric in its logarithm unless it is 0."""
     centre = float(losses.mean())
     return influence_interval(centre, losses - centre, exam.cluster_codes, level, logarithmic=centre > 0)
 
 
-def _r_squared(losses: Float[np.ndarray, " n"], exam: Measured, level: float) -> Interval:
+def _r_squared(losses: Float[np.ndarray, " n"], exam: ValueEvaluationSet, level: float) -> Interval:
     """Share of the truth's variance that is predicted, 1 − Σ(y − ŷ)²/Σ(y − ȳ)²."""
     around = (exam.values.targets - exam.values.targets.mean()) ** 2
     spread, left = float(around.mean()), float(losses.mean())
@@ -112,7 +112,7 @@ def _r_squared(losses: Float[np.ndarray, " n"], exam: Measured, level: float) ->
     return influence_interval(1 - left / spread, influence, exam.cluster_codes, level)
 
 
-def _n_eff(average: Average, exam: Measured, level: float) -> Interval:
+def _n_eff(average: Average, exam: ValueEvaluationSet, level: float) -> Interval:
     if len(average.rows) == 1:
         return Interval.undefined("one member", exam.n)
     found = effective_residuals(exam.residuals[average.rows])
@@ -121,7 +121,7 @@ def _n_eff(average: Average, exam: Measured, level: float) -> Interval:
     return n_eff_interval(found.n_models, found.design_effect, found.influence, exam.cluster_codes, level)
 
 
-def _groups(losses: Float[np.ndarray, " n"], exam: Measured, level: float) -> list[dict[str, object]]:
+def _groups(losses: Float[np.ndarray, " n"], exam: ValueEvaluationSet, level: float) -> list[dict[str, object]]:
     """Mean squared error in each group; limits that hold for all groups at once (Bonferroni)."""
     together = 1 - (1 - level) / max(len(exam.members_of_groups), 1)
     rows: list[dict[str, object]] = []
@@ -131,7 +131,7 @@ def _groups(losses: Float[np.ndarray, " n"], exam: Measured, level: float) -> li
     return rows
 
 
-def _shifts(average: Average, best: Average, exam: Measured, level: float) -> list[dict[str, object]]:
+def _shifts(average: Average, best: Average, exam: ValueEvaluationSet, level: float) -> list[dict[str, object]]:
     """Mean squared error and gain over the best single model elsewhere; limits hold for all test sets at once."""
     together = 1 - (1 - level) / max(len(exam.shifted), 1)
     rows: list[dict[str, object]] = []

@@ -15,7 +15,7 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError, near
 from polyculture.recipe import Recipe
 
-from ..setting import Effort, Setting, View
+from ..context import FitCost, TrainingContext
 
 
 class Fitted(ABC):
@@ -27,7 +27,7 @@ class Fitted(ABC):
 
     parameters: int
     curve: tuple[float, ...]
-    effort: Effort
+    effort: FitCost
 
     @abstractmethod
     def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
@@ -56,7 +56,7 @@ class Architecture(ABC):
         """Optimizers that it can be fitted with."""
 
     @abstractmethod
-    def fit(self, recipe: Recipe, train: Dataset, setting: Setting = Setting()) -> Fitted:
+    def fit(self, recipe: Recipe, train: Dataset, setting: TrainingContext = TrainingContext()) -> Fitted:
         """Learn; `train` is already what the recipe's data axis asks for."""
 
     @abstractmethod
@@ -103,4 +103,4 @@ def _same_kind(value: Any, default: Any) -> bool:
     return isinstance(value, int) if isinstance(default, int) else isinstance(value, (int, float))
 
 
-__all__ = ["Architecture", "Effort", "Fitted", "Setting", "View", "options"]
+__all__ = ["Architecture", "FitCost", "Fitted", "TrainingContext", "options"]

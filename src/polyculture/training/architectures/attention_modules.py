@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.errors import InputError
+from polyculture.models.encoder import Form
 
-from ..encoding import Form
 from .recurrent_modules import Reader
 from .sequences import absent, average, last, present
 from .stems import as_sequence

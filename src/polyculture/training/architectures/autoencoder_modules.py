@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
+
 from .stems import as_vector
 
 

@@ -9,8 +9,7 @@ import math
 from typing import Any
 
 from polyculture.errors import InputError
-
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 VGG = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions in each stage, by depth (Simonyan and Zisserman 2015, table 1: A, B, D and E)."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polyculture.errors import InputError
-
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 DECODERS = ("marginal", "viterbi")
 

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
+
 from .recurrent_modules import Reader
 from .sequences import present
 

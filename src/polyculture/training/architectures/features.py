@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from ..encoding import Encoder
+from polyculture.models.encoder import Encoder
 
 
 def features(encoder: Encoder, inputs: Shaped[np.ndarray, "n ..."]) -> Any:

@@ -11,18 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from polyculture import rng
 from polyculture.dataset import Dataset
+from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
+from polyculture.rng import derived_seed
 
 from .. import objectives, pretraining
-from ..encoding import Encoder
+from ..engine.process import one_thread
 from ..objectives import OBJECTIVES, member_of
 from ..optimizers import OPTIMIZERS
 from ..pretraining import Started, encoder_of, pretrained
-from ..process import one_thread
 from ..schedule import Schedule
-from .architecture import Architecture, Effort, Fitted, Setting, options
+from .architecture import Architecture, FitCost, Fitted, TrainingContext, options
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Net(Architecture):
         """Refuse an objective that does not fit the labels or the inputs."""
         objectives.suits(recipe.objective, train)
 
-    def fit(self, recipe: Recipe, train: Dataset, setting: Setting = Setting()) -> Fitted:  # noqa: B008
+    def fit(self, recipe: Recipe, train: Dataset, setting: TrainingContext = TrainingContext()) -> Fitted:  # noqa: B008
         """Learn; starting weights and order of the instances depend on the recipe's seed only."""
         return self.fit_group(recipe, train, setting)[member_of(recipe)]
 
-    def fit_group(self, recipe: Recipe, train: Dataset, setting: Setting = Setting()) -> list[Fitted]:  # noqa: B008
+    def fit_group(self, recipe: Recipe, train: Dataset, setting: TrainingContext = TrainingContext()) -> list[Fitted]:  # noqa: B008
         """All nets that this recipe makes: those that learn together, or the only one."""
         from .. import loop
 
@@ -77,10 +77,10 @@ class Net(Architecture):
             before.append(stack.enter_context(pretrained(net, recipe, encoder, train, setting)))
             return net
 
-        with one_thread(), ExitStack() as stack, loop.seeded(rng.derived_seed(recipe.seed, "weights")):
+        with one_thread(), ExitStack() as stack, loop.seeded(derived_seed(recipe.seed, "weights")):
             nets = [made()]
             for member in range(1, lesson.objective.members):
-                with loop.seeded(rng.derived_seed(recipe.seed, "weights", member)):
+                with loop.seeded(derived_seed(recipe.seed, "weights", member)):
                     nets.append(made())
             learned = loop.fit_all(nets, lesson)
         return [
@@ -106,13 +106,13 @@ class Net(Architecture):
         chosen = {name: value for name, value in self.settings(recipe).items() if name in own}
         return self.build(encoder.form, max(1, len(train.classes)), **chosen)
 
-    def lesson(self, recipe: Recipe, train: Dataset, encoder: Encoder, setting: Setting) -> Any:
+    def lesson(self, recipe: Recipe, train: Dataset, encoder: Encoder, setting: TrainingContext) -> Any:
         """All that the loop needs to know."""
         from .. import loop
 
         chosen = self.settings(recipe)
         optimizer = {k: v for k, v in chosen.items() if k in options(OPTIMIZERS[recipe.optimizer])}
-        return loop.Lesson(
+        return loop.TrainingPlan(
             train,
             encoder,
             self.schedule_of(recipe),
@@ -141,7 +141,7 @@ class FittedNet(Fitted):
     net: Any
     encoder: Encoder
     curve: tuple[float, ...] = ()
-    effort: Effort = field(default_factory=Effort)
+    effort: FitCost = field(default_factory=FitCost)
 
     def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
         """Class probabilities of each input, or of each token; for regression the predicted numbers."""

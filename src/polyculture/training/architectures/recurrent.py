@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 
 def rnn(form: Form, outputs: int, *, width: int = 32, layers: int = 1, dropout: float = 0.1) -> Any:

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
+
 from .sequences import present
 from .stems import as_sequence
 

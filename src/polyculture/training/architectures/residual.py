@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import InputError
-
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 if TYPE_CHECKING:
     from .convolution_modules import Kit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 
 def present(form: Form, inputs: Tensor) -> Tensor | None:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.errors import InputError
-
-from ..encoding import Form
+from polyculture.models.encoder import Form
 
 EMBEDDING = 32
 """Numbers per word where the family does not say how many."""

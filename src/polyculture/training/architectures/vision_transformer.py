@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
+
 from .attention_modules import Blocks
 from .stems import as_image
 

@@ -13,7 +13,7 @@ from polyculture.errors import InputError, near
 from .adversarial import fgsm, free, pgd
 from .contrastive import contrastive
 from .distillation import distillation
-from .groups import adp, group_of, member_of, negative_correlation
+from .diversity import adp, group_of, member_of, negative_correlation
 from .objective import Loss, Objective, average
 from .pointwise import binary, cross_entropy, focal, huber, label_smoothing, squared
 

@@ -7,7 +7,7 @@ from typing import Any
 from polyculture.dataset import Dataset
 from polyculture.recipe import Recipe
 
-from ..setting import Setting
+from ..context import TrainingContext
 from .objective import Objective, Teacher
 from .pointwise import between, surprise
 
@@ -31,7 +31,7 @@ def distillation(*, teacher: str = "forest", temperature: float = 2.0, mix: floa
         divergence = (softened.exp() * (softened - said)).sum(-1)
         return (1 - mix) * surprise(scores, wanted) + mix * temperature**2 * divergence
 
-    def teach(train: Dataset, seed: int, setting: Setting) -> Teacher:
+    def teach(train: Dataset, seed: int, setting: TrainingContext) -> Teacher:
         recipe = Recipe(teacher, optimizer=architecture.optimizers[0], seed=seed)
         return architecture.fit(recipe, train, setting)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from polyculture.dataset import Dataset, Task
 
-from ..setting import Setting
+from ..context import TrainingContext
 
 Loss = Callable[[Any, Any], Any]
 """Scores (… × c) and targets → loss of each instance (…); leading axes of any number, so members can be stacked.
@@ -40,7 +40,7 @@ class Objective:
     of_scores: Loss
     tasks: tuple[Task, ...] = CLASSES
     of_batch: Callable[[Any, Any, Any], Any] | None = None
-    teach: Callable[[Dataset, int, Setting], Teacher] | None = None
+    teach: Callable[[Dataset, int, TrainingContext], Teacher] | None = None
     members: int = 1
     replays: int = 1
     numbers_only: bool = False

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from polyculture import rng
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, near
+from polyculture.models.encoder import Encoder
+from polyculture.preparation.problems import PROBLEMS
 from polyculture.recipe import Recipe
+from polyculture.rng import derived_seed
 
-from ..encoding import Encoder
-from ..problems import PROBLEMS
-from ..setting import Effort, Setting
-from .tuning import TUNINGS, tuned
+from ..context import FitCost, TrainingContext
+from .finetuning import TUNINGS, tuned
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Prior:
     pool: Shaped[np.ndarray, "p ..."]
     encoder: Encoder
     seed: int
-    setting: Setting
+    setting: TrainingContext
     source: str = ""
 
 
@@ -52,7 +52,7 @@ class Started:
     """How pre-training went: the mean loss of each epoch, and what it took."""
 
     curve: tuple[float, ...] = ()
-    effort: Effort = Effort(flops=0.0)
+    effort: FitCost = FitCost(flops=0.0)
 
 
 def none(net: Any, prior: Prior) -> Started:  # noqa: ARG001
@@ -109,7 +109,7 @@ def contrastive(
     Views are noised and have a fifth hidden, images are moved by up to an eighth; alike have to be projections of what
     the last layer reads. Where tokens are tagged it is the views of one token.
     """
-    from .contrast import learn
+    from .contrastive_learning import learn
 
     return learn(net, prior, (pretraining_epochs, pretraining_rate), pretraining_temperature)
 
@@ -119,7 +119,7 @@ def transfer(net: Any, prior: Prior, *, pretraining_epochs: int = 20, pretrainin
 
     Raises InputError where the inputs of the two problems cannot be brought together.
     """
-    from .transferring import learn
+    from .transfer_learning import learn
 
     return learn(net, prior, (pretraining_epochs, pretraining_rate))
 
@@ -167,7 +167,7 @@ def check(recipe: Recipe) -> None:
             raise InputError(f"{name} is {value:g}", "more than 0" + ", at most 1" * (most == 1))
 
 
-def encoder_of(recipe: Recipe, train: Dataset, setting: Setting, reader: Any = Encoder) -> Any:
+def encoder_of(recipe: Recipe, train: Dataset, setting: TrainingContext, reader: Any = Encoder) -> Any:
     """How a net reads: as its training set teaches, or all inputs that it will have seen where it is pre-trained.
 
     Parameters
@@ -177,7 +177,7 @@ def encoder_of(recipe: Recipe, train: Dataset, setting: Setting, reader: Any = E
     kind, _, problem = recipe.pretraining.partition(":")
     seen = setting.pool if kind not in ("none", "transfer") else None
     if kind == "transfer" and train.modality == "text":
-        from .transferring import source_of
+        from .transfer_learning import source_of
 
         seen = np.concatenate([train.inputs, source_of(problem, train).inputs])
     if seen is None or reader is not Encoder:
@@ -187,7 +187,9 @@ def encoder_of(recipe: Recipe, train: Dataset, setting: Setting, reader: Any = E
 
 
 @contextmanager
-def pretrained(net: Any, recipe: Recipe, encoder: Encoder, train: Dataset, setting: Setting) -> Iterator[Started]:
+def pretrained(
+    net: Any, recipe: Recipe, encoder: Encoder, train: Dataset, setting: TrainingContext
+) -> Iterator[Started]:
     """The net with its weights where the recipe wants them to start; inside, only those free that should learn on.
 
     Numbers depend on the recipe and its seed; torch's global stream is left where it was.
@@ -199,7 +201,7 @@ def pretrained(net: Any, recipe: Recipe, encoder: Encoder, train: Dataset, setti
     import torch
 
     pool = train.inputs if setting.pool is None else setting.pool
-    seed = rng.derived_seed(recipe.seed, "pretraining")
+    seed = derived_seed(recipe.seed, "pretraining")
     prior = Prior(train, pool, encoder, seed, setting, recipe.pretraining.partition(":")[2])
     told = _told(recipe)
     free = {name: told.pop(name) for name in _options(tuned) if name in told}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Change(nn.Module):  # type: ignore[misc]
+class LowRankUpdate(nn.Module):  # type: ignore[misc]
     """Adds up @ down to a weight; only `up` (out × rank) and `down` (rank × in) can learn. Source: Hu et al. 2022."""
 
     def __init__(self, weight: Tensor, rank: int) -> None:

@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..encoding import Form
+from polyculture.models.encoder import Form
+
 from ..objectives.contrastive import penultimate
 from . import Prior, Started
-from .descent import descend
-from .spoiling import hidden_blocks, hidden_words, noised, present
+from .corruption import hidden_blocks, hidden_words, noised, present
+from .loop import descend
 
 BATCH = 64
 ASKED = 0.3

@@ -1,0 +1,105 @@
+"""Has it changed? Two sets of models, or two dates, on the same instances: what hits both cancels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from polyculture.errors import InputError
+from polyculture.measures.effective import Effective, effective
+from polyculture.measures.systemic import systemic
+from polyculture.predictions import Predictions
+from polyculture.results import Section
+from polyculture.stats import Interval, influence_interval, paired_difference
+
+from .null_models import GIVEN, headline
+from .options import AuditContext, AuditOptions
+
+NAME, TITLE = "comparison", "Which of the two is more alike?"
+
+
+def compare(first: Predictions, second: Predictions, options: AuditOptions | None = None) -> Section:
+    """How much more alike the second set of models (or the same models at a second date) is than the first.
+
+    Compared by ρ, which does not depend on the number of models as n_eff does, with paired influence values on the
+    instances that both tables hold; and by the share of instances that every model fails.
+
+    Parameters
+    ----------
+    first, second : tables with some instance ids in common; the models may be others and more or fewer.
+    options : clusters and level.
+    """
+    options = options or AuditOptions()
+    common = first.instances.index.astype(str).intersection(second.instances.index.astype(str), sort=False)
+    if len(common) < 2:
+        raise InputError(
+            f"the two tables have {len(common)} instances in common",
+            "the same instances in both",
+            "name the column with the ids by --instance if they are in it",
+        )
+    here, there = (AuditContext.gather(_on(p, common), options) for p in (first, second))
+    name = "N1" if headline(here) == headline(there) == "N1" else "N0"
+    strata = [None if name == "N0" else e.classes for e in (here, there)]
+    found = [
+        effective(e.predictions.wrong, s, e.predictions.observed, e.weights)
+        for e, s in zip((here, there), strata, strict=True)
+    ]
+    reasons = [f.reason for f in found if np.isnan(f.design_effect)]
+    if reasons:
+        return Section(NAME, TITLE, "", reason=reasons[0])
+    # rho = (D - 1)/(M - 1), so its influence is that of D over M - 1
+    influences = tuple(f.influence / (f.n_models - 1) for f in found)
+    change = paired_difference(
+        (found[1].rho, found[0].rho), (influences[1], influences[0]), here.clusters, options.level
+    )
+    numbers = {
+        "rho_first": influence_interval(found[0].rho, influences[0], here.clusters, options.level),
+        "rho_second": influence_interval(found[1].rho, influences[1], here.clusters, options.level),
+        "rho_change": change,
+        "all_wrong_change": _all_wrong_change(here, there),
+    }
+    return Section(NAME, TITLE, _sentence(change, len(common), name), numbers, {"sets": _sets((here, there), found)})
+
+
+def _on(p: Predictions, common: pd.Index[str]) -> Predictions:
+    return p.take_instances(p.instances.index.astype(str).get_indexer(common).astype(np.int64))
+
+
+def _all_wrong_change(here: AuditContext, there: AuditContext) -> Interval:
+    """Second minus first share of instances that every model fails, paired."""
+    both = here.complete & there.complete
+    if not both.any():
+        return Interval.undefined("no instance was answered by every model")
+    shares = [e.predictions.wrong[:, both].all(axis=0).astype(float) for e in (here, there)]
+    difference = shares[1] - shares[0]
+    clusters = None if here.clusters is None else here.clusters[both]
+    mean = float(difference.mean())
+    return influence_interval(mean, difference - mean, clusters, here.options.level)
+
+
+def _sets(evidences: tuple[AuditContext, AuditContext], found: list[Effective]) -> pd.DataFrame:
+    rows = []
+    for which, e, f in zip(("first", "second"), evidences, found, strict=True):
+        failures = systemic(e.predictions.wrong, e.classes, e.predictions.observed)
+        rows.append(
+            {
+                "set": which,
+                "models": e.predictions.shape[0],
+                "instances": e.predictions.shape[1],
+                "n_eff": f.n_eff,
+                "rho": f.rho,
+                "all_wrong": failures.rate,
+                "expected": failures.expected_rate,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _sentence(change: Interval, n: int, null: str) -> str:
+    clear = change.low > 0 or change.high < 0
+    direction = ("more" if change.estimate > 0 else "less") if clear else "neither more nor less"
+    tail = "" if clear else " as far as these instances can tell"
+    return (
+        f"On {n:,} common instances the second set is {direction} alike in errors than the first{tail}: ρ changes by "
+        f"{change.estimate:+.3f} [{change.low:+.3f}, {change.high:+.3f}], given {GIVEN[null]}."
+    )

@@ -1,0 +1,1 @@
+"""Which further questions does an audit answer? One file per question."""

@@ -1,0 +1,1 @@
+"""How is a table audited that is larger than memory? Counts and exact sums, added over its chunks."""

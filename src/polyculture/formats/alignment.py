@@ -1,0 +1,96 @@
+"""How far does what was read belong together? Counted while reading, told before any number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from polyculture.predictions import Predictions
+from polyculture.results import Section
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """How far what was read belongs together: the first thing to look at, before any number.
+
+    Parameters
+    ----------
+    models : one row per model: model, source, items (with an answer or outcome), matched (items that all models have),
+        missing, duplicated (the same item with the same answer again), other_order, other_prompt, other_reference
+        (left out), unparsed, refused, failed (no outcome is known).
+    n_instances, n_matched : instances in all, and those that every model has.
+    matched_by : what makes two items the same, in words.
+    labels : answers that differ only by case, space or type: form, variant, cells, unified.
+    examples : how texts became answers: source, answer, rule.
+    skipped : one row per line that was left out because it cannot be read, the first hundred: place, why.
+    n_skipped : how many lines those are in all.
+    notes : what the reader chose where the source left a choice (filter, metric, names), one sentence each.
+    """
+
+    models: pd.DataFrame
+    n_instances: int
+    n_matched: int
+    matched_by: str
+    labels: pd.DataFrame
+    examples: pd.DataFrame
+    skipped: pd.DataFrame
+    n_skipped: int = 0
+    notes: tuple[str, ...] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """One row per model."""
+        return self.models
+
+    @property
+    def sentence(self) -> str:
+        """How many instances all models have, and everything that stands in the way."""
+        said = [
+            f"{len(self.models)} models, {self.n_instances:,} instances matched by {self.matched_by}; "
+            f"every model has {self.n_matched:,} of them"
+        ]
+        for column, words in _STANDS_IN_THE_WAY.items():
+            cells = self.models[column]
+            if cells.sum():
+                most = int(cells.to_numpy().argmax())
+                said.append(f"{words}: {cells.sum():,} (most: {self.models['model'].iloc[most]}, {cells.max():,})")
+        nothing = self.models["model"][self.models["silent"]].tolist()
+        if nothing:
+            verb = "answers" if len(nothing) == 1 else "answer"
+            said.append(f"{', '.join(nothing[:5])}{', …' if len(nothing) > 5 else ''} {verb} nothing")
+        if len(self.labels):
+            first = self.labels.iloc[0]
+            state = "taken for one answer" if first["unified"] else "kept apart"
+            said.append(
+                f"{len(self.labels):,} answers differ from another only by case, space or type, such as "
+                f"{first['variant']!r} and {first['form']!r}, and are {state}"
+            )
+        if self.n_skipped:
+            said.append(f"lines left out: {self.n_skipped:,} (first: {self.skipped['place'].iloc[0]})")
+        return "; ".join(said) + "."
+
+    def section(self) -> Section:
+        """The same as a chapter of an audit."""
+        notes = pd.DataFrame({"note": list(self.notes)}, dtype=object)
+        tables = {"models": self.models, "labels": self.labels, "examples": self.examples, "notes": notes}
+        return Section("alignment", "What was read", self.sentence, tables=tables | {"skipped": self.skipped})
+
+
+_STANDS_IN_THE_WAY = {
+    "missing": "cells missing",
+    "duplicated": "items given twice and counted once",
+    "other_order": "items in another order",
+    "other_prompt": "items asked with another prompt",
+    "other_reference": "items left out because judged by another reference",
+    "unparsed": "answers that cannot be parsed, no agreement",
+    "refused": "refusals, no agreement",
+    "failed": "requests that failed",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Predictions, and how far what they were made of belongs together."""
+
+    predictions: Predictions
+    report: Alignment

@@ -1,0 +1,112 @@
+"""What do arrays say? One per model, of answers or of probabilities per class; the true answers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polyculture.errors import FileError, InputError
+from polyculture.predictions import MISSING, Predictions
+
+from .tables.column_roles import LABEL_NAMES, ColumnOptions, matching
+
+SOURCE = "the arrays"
+
+
+def predictions_of_arrays(
+    arrays: Mapping[str, Any], label: Any, chosen: ColumnOptions, source: str = SOURCE, classes: Sequence[str] = ()
+) -> Predictions:
+    """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
+    given = {str(name): _plain(str(name), values) for name, values in arrays.items()}
+    given = {name: given[name] for name in matching(given, chosen.models, source)}
+    lengths = {name: len(values) for name, values in given.items()}
+    if len(set(lengths.values())) > 1:
+        (first, a), *rest = lengths.items()
+        second, b = next((name, n) for name, n in rest if n != a)
+        raise InputError(f"{first} has {a} instances but {second} has {b}", "the same instances, in the same order")
+    if chosen.correct:
+        return Predictions.from_correct({name: values.tolist() for name, values in given.items()})
+    if label is None:
+        raise InputError(f"{source} have no labels", "the true answer of each instance", "give them with label")
+    truth = _plain("label", label)
+    if truth.ndim == 1 and all(values.ndim == 2 for values in given.values()):
+        return _from_probabilities(given, truth, classes)
+    if any(values.ndim == 2 for values in given.values()):
+        answered = next(name for name, values in given.items() if values.ndim == 1)
+        raise InputError(f"{answered} holds answers but other models probabilities", "one or the other for every model")
+    return Predictions.from_answers({name: values.tolist() for name, values in given.items()}, truth.tolist())
+
+
+def read_npy_folder(folder: Path, label: Any, chosen: ColumnOptions) -> Predictions:
+    """Predictions from a folder with NAME.npy per model and one file called label, labels, y_true, ….npy."""
+    arrays = {path.stem: _load(path) for path in sorted(folder.glob("*.npy"))}
+    usual = next((name for name in LABEL_NAMES if name in arrays), None)
+    key = label if isinstance(label, str) else usual if label is None else None
+    if isinstance(label, str) and label not in arrays:
+        raise InputError(f"{folder} has no file {label + '.npy'!r}", "a file with the true answers")
+    truth = arrays.pop(key) if key else label
+    if truth is None and not chosen.correct:
+        raise InputError(
+            f"{folder} has no file with the true answers",
+            "one called " + ", ".join(f"{name}.npy" for name in LABEL_NAMES[:3]),
+            "name it with label (--label)",
+        )
+    return predictions_of_arrays(arrays, truth, chosen, str(folder))
+
+
+def by_row(array: np.ndarray) -> dict[str, np.ndarray]:
+    """The models of an array with one row per model, called model-0, model-1, …."""
+    return {f"model-{i}": row for i, row in enumerate(array)}
+
+
+def _from_probabilities(given: Mapping[str, np.ndarray], truth: np.ndarray, classes: Sequence[str]) -> Predictions:
+    sizes = {name: values.shape[1] for name, values in given.items()}
+    c = next(iter(sizes.values()))
+    odd = next((name for name, size in sizes.items() if size != c), None)
+    if odd is not None:
+        raise InputError(f"{odd} has {sizes[odd]} classes but {next(iter(sizes))} has {c}", "the same classes")
+    table = np.stack(list(given.values())).astype(np.float64)
+    names = tuple(classes) or tuple(str(k) for k in range(c))
+    known = np.isfinite(table).all(axis=2)
+    answers = np.where(known, np.nan_to_num(table).argmax(axis=2), MISSING)
+    index = {name: code for code, name in enumerate(names)}
+    texts = [str(int(v)) if isinstance(v, (float, bool)) else str(v) for v in truth.tolist()]
+    strange = next((text for text in texts if text not in index), None)
+    if strange is not None:
+        raise InputError(
+            f"the label {strange!r} is none of {c} classes", f"the number of the class, 0 … {c - 1}, as the label"
+        )
+    if len(texts) != table.shape[1]:
+        raise InputError(f"there are {len(texts)} labels but {table.shape[1]} instances", "a true answer for each")
+    return Predictions(
+        pd.DataFrame(index=pd.Index(list(given), name="model", dtype=object)),
+        pd.DataFrame(index=pd.RangeIndex(len(texts), name="instance")),
+        answers,
+        np.array([index[text] for text in texts]),
+        classes=names,
+        probabilities=table,
+    )
+
+
+def _plain(name: str, values: Any) -> np.ndarray:
+    array: np.ndarray = np.asarray(values)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.dtype.kind not in "fiu"):
+        raise InputError(
+            f"{name} is an array of the shape {array.shape} and type {array.dtype}",
+            "n answers, or n × c probabilities",
+        )
+    return array
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(
+            f"{path} is not a whole npy file", "n answers, or n × c probabilities", "write it again"
+        ) from error
+    return stored

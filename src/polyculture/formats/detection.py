@@ -1,0 +1,173 @@
+"""What is it that was handed in? Files, folders and URIs are recognised by what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from polyculture.errors import FileError, InputError
+
+from .json_lines import BadLines, first_object, load_json
+from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
+from .predictions_folder import ANSWERS, MODELS
+from .rules import Rules
+from .tables.column_roles import ANSWER_NAMES, MODEL_NAMES, OUTCOME_NAMES
+from .tables.dataframes import ARROW_SUFFIXES, is_lists, is_split_table, open_arrow, open_json_lines, open_lists
+from .tables.files import ColumnTable, check_readable, open_table
+from .text_lines import KINDS
+
+Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines"]
+LEFT = "predictions"
+"""Where `run` leaves what its models answered, in its folder."""
+TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """One thing to read.
+
+    Parameters
+    ----------
+    kind : what it is.
+    path : where it is; the URI for MLflow.
+    model : whose it is, if whoever handed it in said so.
+    """
+
+    kind: Kind
+    path: str
+    model: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return Path(self.path)
+
+    @property
+    def is_log(self) -> bool:
+        """Whether it is the log of a tool, rather than a table or arrays."""
+        return self.kind in ("lm-eval", "inspect", "helm", "mlflow", "split", "lines")
+
+
+def find_sources(path: str, rules: Rules, model: str | None = None) -> list[InputSource]:
+    """Everything that is to be read at this path, in the order of names."""
+    if path.startswith(mlflow_runs.SCHEME):
+        return [InputSource("mlflow", path, model)]
+    here = Path(path)
+    if here.is_dir():
+        return [replace(found, model=model) for found in _in_folder(here, rules)]
+    return [InputSource(_kind(here, rules), path, model)]
+
+
+def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
+    """The columns of a table, or of a data set that Hugging Face saved."""
+    path = source.file
+    if path.is_dir():
+        return replace(open_arrow(sorted(path.glob("*.arrow")), source.path), bad=bad)
+    check_readable(path)
+    if path.suffix == ".json":
+        return replace(open_lists(path), bad=bad)
+    if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
+        return open_json_lines(path, bad)
+    if ARROW_SUFFIXES & set(path.suffixes[-1:]):
+        return replace(open_arrow([path], source.path), bad=bad)
+    return replace(open_table(path, bad=bad), bad=bad)
+
+
+def of_one_model(table: ColumnTable, name: str) -> ColumnTable:
+    """The table with a column that names the model, where it is of a single one and does not say whose."""
+    lower = {column.lower() for column in table.names}
+    if lower & set(MODEL_NAMES) or not lower & {*ANSWER_NAMES, *OUTCOME_NAMES}:
+        return table
+    first = next(iter(table.load(table.names[:1]).values()))
+    names = pa.chunked_array([pa.array([name] * len(first))]).dictionary_encode()
+
+    def load(wanted: Iterable[str]) -> dict[str, pa.ChunkedArray]:
+        rest = table.load([column for column in wanted if column != "model"])
+        return {column: names if column == "model" else rest[column] for column in wanted}
+
+    return replace(table, names=(*table.names, "model"), load=load)
+
+
+def _kind(path: Path, rules: Rules) -> Kind:
+    check_readable(path)
+    if path.suffix == ".eval":
+        return "inspect"
+    if path.suffix == ".json":
+        return _kind_of_json(path)
+    if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
+        first = first_object(path)
+        if lm_eval.is_sample(first):
+            return "lm-eval"
+        return "lines" if mapped_json_lines.is_batch(first) or rules.fields else "table"
+    if path.suffix == ".npy":
+        raise InputError(
+            f"{path} is a single array",
+            "a folder with one such file per model and one with the labels",
+            f"read {path.parent}",
+        )
+    return "table"
+
+
+def _kind_of_json(path: Path) -> Kind:
+    value = load_json(path)
+    if inspect_logs.is_log(value):
+        return "inspect"
+    if is_split_table(value):
+        return "split"
+    if is_lists(value):
+        return "table"
+    raise InputError(
+        f"{path} is JSON of an unknown kind",
+        "a log of Inspect, a table with columns and data, or lists of predictions and references",
+        "export it as CSV",
+    )
+
+
+def _in_folder(folder: Path, rules: Rules) -> list[InputSource]:
+    if (folder / LEFT / ANSWERS).is_file():
+        folder = folder / LEFT
+    if (folder / ANSWERS).is_file():
+        return [
+            InputSource(
+                "folder" if (folder / MODELS).is_file() else "table",
+                str(folder if (folder / MODELS).is_file() else folder / ANSWERS),
+            )
+        ]
+    if (folder / "dataset_info.json").is_file() and any(folder.glob("*.arrow")):
+        return [InputSource("table", str(folder))]
+    if any(folder.glob("*.npy")):
+        return [InputSource("npy", str(folder))]
+    found = sorted(_logs(folder), key=lambda source: source.path)
+    if not found:
+        files = sorted({path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS})
+        found = [InputSource(_kind(path, rules), str(path)) for path in files]
+    if not found:
+        raise FileError(
+            f"{folder} is a folder without {ANSWERS}, logs or tables",
+            f"a Predictions folder, logs of an evaluation tool, npy files, or tables ({KINDS})",
+        )
+    return found
+
+
+def _logs(folder: Path) -> Iterator[InputSource]:
+    """The logs in a folder and below."""
+    for path in folder.rglob(helm.SPEC):
+        if helm.is_run(path.parent):
+            yield InputSource("helm", str(path.parent))
+    for path in folder.rglob("*.eval"):
+        yield InputSource("inspect", str(path))
+    for path in folder.rglob(lm_eval.SAMPLES):
+        if lm_eval.is_sample(first_object(path)):
+            yield InputSource("lm-eval", str(path))
+    for path in folder.glob("*.json"):
+        value = load_json(path) if not path.name.startswith("results_") else None
+        if inspect_logs.is_log(value):
+            yield InputSource("inspect", str(path))
+        elif is_split_table(value):
+            yield InputSource("split", str(path))
+        elif is_lists(value):
+            yield InputSource("table", str(path))

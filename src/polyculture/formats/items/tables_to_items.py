@@ -1,0 +1,74 @@
+"""How do several tables become one? Each is taken apart into items, which are lined up by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyculture.errors import InputError
+from polyculture.predictions import MISSING
+
+from ..tables.categorical import Coded
+from ..tables.column_roles import ColumnOptions, find_roles
+from ..tables.files import ColumnTable, open_table
+from ..tables.wide_long import parts_of
+from .builder import Collector
+from .item import Item
+
+
+def add_table(table: ColumnTable, chosen: ColumnOptions, into: Collector) -> str:
+    """Add all cells of a table; tells by what its rows are matched with those of other tables."""
+    # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
+    options = replace(chosen, models=(), label=None if into.given is not None else chosen.label)
+    roles, parts = find_roles(table, options), parts_of(table, options)
+    texts = None if parts.label is None else _texts(parts.label)
+    shown = [str(name) for name in parts.instances.index]
+    for m, model in enumerate(parts.models.index):
+        column = parts.answers[m] if parts.answers else None
+        answers = None if column is None else _texts(column)
+        for n, instance in enumerate(shown):
+            answer = None if answers is None else answers[n]
+            outcome = MISSING if parts.correct is None else int(parts.correct[m, n])
+            if answer is None and outcome == MISSING:
+                continue
+            into.add(
+                Item(
+                    str(model),
+                    instance=instance,
+                    shown=instance,
+                    place=f"instance {instance} of {table.source}",
+                    answer=answer,
+                    label=None if texts is None else texts[n],
+                    score=None if outcome == MISSING else outcome,
+                )
+            )
+    return "their ids" if roles.instance is not None else "the order of their rows"
+
+
+def _texts(column: Coded) -> list[str | None]:
+    """The cells as texts; None where they are empty."""
+    texts: list[str | None] = np.array([*column.values, None], dtype=object)[column.codes].tolist()
+    return texts
+
+
+def labels_by_id(label: Any) -> Mapping[str, str] | None:
+    """The true answers by instance: as a mapping, or from a file with the columns instance and label."""
+    if label is None:
+        return None
+    if isinstance(label, Mapping):
+        return {str(instance): str(answer) for instance, answer in label.items()}
+    if not isinstance(label, (str, Path)) or not Path(label).is_file():
+        raise InputError(f"label is {label!r}", "{instance: answer}, or a file with the columns instance and label")
+    table = open_table(Path(label))
+    roles = find_roles(table, ColumnOptions())
+    if roles.instance is None or roles.label is None:
+        raise InputError(
+            f"{label} does not tell labels by instance (its columns: {', '.join(table.names)})",
+            "the columns instance and label",
+        )
+    keys, answers = table.ids(roles.instance).astype(str), table.ids(roles.label).astype(str)
+    return dict(zip(keys, answers, strict=True))

@@ -1,0 +1,163 @@
+"""What did HELM write? One folder per run, with run_spec.json, scenario_state.json and per_instance_stats.json.
+
+The outcome is the statistic that HELM shows for the method, or the one named. Answers are those of
+display_predictions.json, mapped back to the text of the choice in multiple choice, or else the completions of
+scenario_state.json. Each train trial is a run of its own; a perturbed instance is an instance of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polyculture.errors import InputError, near
+
+from ..items.builder import Collector
+from ..items.item import Item, State
+from ..json_lines import load_json
+
+SPEC, STATE, STATS, SHOWN = (
+    "run_spec.json",
+    "scenario_state.json",
+    "per_instance_stats.json",
+    "display_predictions.json",
+)
+MATCHED_BY = "the ids of their instances"
+METRICS = (
+    "quasi_exact_match",
+    "exact_match",
+    "final_number_exact_match",
+    "math_equiv_chain_of_thought",
+    "quasi_prefix_exact_match",
+    "prefix_exact_match",
+)
+Key = tuple[str, str, int]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether this is the folder of one run."""
+    return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / SHOWN).is_file())
+
+
+def read_run(folder: Path, model: str | None, into: Collector) -> None:
+    """Add all items of one run."""
+    spec = load_json(folder / SPEC)
+    adapter = spec.get("adapter_spec") or {}
+    name = model or str(adapter.get("model") or adapter.get("model_deployment") or folder.name)
+    method = str(adapter.get("method", ""))
+    task = _task(str(spec.get("name", folder.name)))
+    stats = _stats(folder)
+    metric = _metric(stats, into, folder, joint=method.startswith("multiple_choice"))
+    into.note(f"Task {task}: {metric} says what is right.")
+    into.about(name, {"method": method or None})
+    several = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
+    references = _references(folder)
+    answers = _shown(folder) if (folder / SHOWN).is_file() else _completions(folder, stats, references)
+    for key, answer, state in answers:
+        instance, perturbation, trial = key
+        known = references.get((instance, perturbation)) or {}
+        right = [r["output"]["text"] for r in known.get("references", []) if "correct" in r.get("tags", [])]
+        shown = f"{instance}~{perturbation}" if perturbation else instance
+        into.add(
+            Item(
+                name,
+                instance=f"{task}\n{shown}",
+                shown=shown,
+                place=f"instance {shown} of {folder}",
+                answer=answer,
+                label=right[0] if len(right) == 1 else None,
+                score=stats.get(key, {}).get(metric),
+                state="failed" if key not in stats else state,
+                prompt=str(known.get("input", "")),
+                reference=json.dumps(right),
+                group=task,
+                repeat=trial + 1 if several else 0,
+                options=len(known.get("references", [])) if method.startswith("multiple_choice") else 0,
+                free=True,
+            )
+        )
+
+
+def _task(name: str) -> str:
+    """The name of a run without its model: mmlu:subject=anatomy."""
+    scenario, _, arguments = name.partition(":")
+    kept = [a for a in arguments.split(",") if a and not a.startswith(("model=", "model_deployment="))]
+    return f"{scenario}:{','.join(kept)}" if kept else scenario
+
+
+def _perturbation(value: Mapping[str, Any]) -> str:
+    perturbation = value.get("perturbation")
+    return "" if not perturbation else str(perturbation.get("name", perturbation))
+
+
+def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
+    """Statistics by instance, perturbation and trial."""
+    stats: dict[Key, dict[str, Any]] = {}
+    if (folder / STATS).is_file():
+        for row in load_json(folder / STATS):
+            key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
+            values = {s["name"]["name"]: s.get("mean", s.get("sum")) for s in row["stats"]}
+            stats.setdefault(key, {}).update(values)
+    elif (folder / SHOWN).is_file():
+        for row in load_json(folder / SHOWN):
+            stats[(str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))] = row["stats"]
+    return stats
+
+
+def _metric(stats: Mapping[Key, Mapping[str, Any]], into: Collector, folder: Path, joint: bool) -> str:
+    found = list(dict.fromkeys(name for values in stats.values() for name in values))
+    wanted = into.rules.metric
+    if wanted and wanted not in found:
+        raise InputError(f"{folder} has no statistic {wanted!r}", "", near(wanted, found))
+    usual = ("exact_match", *METRICS) if joint else METRICS
+    metric = wanted or next((name for name in usual if name in found), "")
+    if not metric:
+        shown = ", ".join(found[:6]) or "none"
+        raise InputError(
+            f"{folder} has no statistic that says right or wrong (its statistics: {shown})",
+            f"one such as {METRICS[0]}",
+            "name it with metric (--metric)",
+        )
+    return metric
+
+
+def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Input and references of every instance."""
+    if (folder / STATE).is_file():
+        instances = [state["instance"] for state in load_json(folder / STATE)["request_states"]]
+    elif (folder / "instances.json").is_file():
+        instances = load_json(folder / "instances.json")
+    else:
+        instances = []
+    return {(str(i["id"]), _perturbation(i)): i for i in instances}
+
+
+def _shown(folder: Path) -> Iterator[tuple[Key, str, State]]:
+    for row in load_json(folder / SHOWN):
+        key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
+        mapped, said = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
+        yield key, str(mapped if mapped is not None else said), "" if (mapped or said.strip()) else "unparsed"
+
+
+def _completions(
+    folder: Path, stats: Mapping[Key, Mapping[str, Any]], references: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Iterator[tuple[Key, str, State]]:
+    """The answers as they came; where every choice was a request of its own, the choice that the statistics name."""
+    for request in load_json(folder / STATE)["request_states"]:
+        instance = request["instance"]
+        key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index", 0)))
+        result, at = request.get("result") or {}, request.get("reference_index")
+        if request.get("request_mode") == "calibration":
+            continue
+        if at is not None:
+            if stats.get(key, {}).get("predicted_index") == at:
+                yield key, str(references[key[:2]]["references"][at]["output"]["text"]), ""
+            continue
+        texts = [c.get("text", "") for c in result.get("completions") or []]
+        said = texts[0] if texts else ""
+        mapping = request.get("output_mapping") or {}
+        answer = mapping.get(said.strip(), said)
+        state: State = "failed" if not result.get("success", bool(texts)) else "" if answer.strip() else "unparsed"
+        yield key, str(answer), state

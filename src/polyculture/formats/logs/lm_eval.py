@@ -1,0 +1,227 @@
+"""What did lm-evaluation-harness log? One line per document and filter in samples_TASK_DATE.jsonl (--log_samples).
+
+Documents are matched by their hashes, whatever their numbers. Where a task is multiple choice the answer is the choice
+of the highest log-likelihood, and the softmax of the log-likelihoods are its probabilities. Of several filters the
+first in the file counts unless another is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from polyculture.errors import InputError, near
+
+from ..items.builder import Collector
+from ..items.item import Item, Items, State
+from ..json_lines import json_lines, load_json
+from ..rules import Rules
+
+SAMPLES = "samples_*.jsonl*"
+MATCHED_BY = "the hashes of their documents"
+METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
+_NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
+_INVALID = "[invalid]"
+
+
+def is_sample(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a line of such a log."""
+    return "doc_id" in value and "filtered_resps" in value
+
+
+def read_samples(path: Path, model: str | None, into: Collector) -> None:
+    """Add all items of one file; the model has the name given, or the one in the results beside it."""
+    named = _NAME.fullmatch(path.name)
+    results = _results(path, named["date"] if named else None)
+    log = _Log(path, named["task"] if named else path.stem, model or _model_name(path, results), into.rules)
+    filtered = into.rules.filter == "*"
+    if not filtered:
+        into.about(log.model, _factors(results))
+    for item in log.items(into):
+        if filtered:
+            into.about(item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")})
+        into.add(item)
+    if len(log.filters) > 1 and not filtered:
+        others = ", ".join(name for name in log.filters if name != log.chosen)
+        into.note(f"Task {log.task}: answers of the filter {log.chosen!r} count; there is also {others}.")
+    if into.rules.filter not in (None, "*", *log.filters):
+        wrong = str(into.rules.filter)
+        raise InputError(
+            f"{path} has no filter {wrong!r}", f"one of {', '.join(log.filters)}", near(wrong, log.filters)
+        )
+
+
+@dataclass(eq=False)
+class _Log:
+    """One file, and what was seen in it so far: its filters, the metric that counts, how often each document came."""
+
+    path: Path
+    task: str
+    model: str
+    rules: Rules
+    filters: dict[str, None] = field(default_factory=dict)
+    chosen: str = ""
+    metric: str = ""
+    first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def items(self, into: Collector) -> Items:
+        for number, row in json_lines(self.path, into.bad):
+            place = f"line {number} of {self.path}"
+            if not is_sample(row):
+                into.bad.add(place, "is not a sample of lm-evaluation-harness", "doc_id, filtered_resps, a metric, …")
+                continue
+            name = str(row.get("filter", "none"))
+            self.filters[name] = None
+            wanted = self.rules.filter or next(iter(self.filters))
+            if wanted not in ("*", name):
+                continue
+            self.chosen = name
+            if not self.metric or self.metric not in row:
+                self.metric = self._metric(row, place)
+                into.note(f"Task {self.task}: {self.metric} says what is right.")
+            model = f"{self.model}:{name}" if wanted == "*" and name != "none" else self.model
+            yield self._item(row, model, place)
+
+    def _metric(self, row: Mapping[str, Any], place: str) -> str:
+        found = [str(name) for name in row.get("metrics", [name for name in METRICS if name in row])]
+        if self.rules.metric:
+            if self.rules.metric not in row:
+                raise InputError(
+                    f"{place} has no metric {self.rules.metric!r}",
+                    f"one of {', '.join(found)}",
+                    near(self.rules.metric, found),
+                )
+            return self.rules.metric
+        usual = [name for name in METRICS if name in found]
+        if not found:
+            raise InputError(f"{place} has no metric", f"one such as {METRICS[0]} or {METRICS[1]}")
+        return (usual or found)[0]
+
+    def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
+        document = str(row.get("doc_hash") or _hash(row.get("doc")))
+        requests = _requests(row.get("arguments"))
+        logs, shown = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
+        target = row.get("target")
+        common: dict[str, Any] = {
+            "model": model,
+            "instance": self._instance(model, document, row["doc_id"]),
+            "shown": shown,
+            "place": place,
+            "score": row[self.metric] if row[self.metric] is not None else "nothing",
+            "prompt": str(row.get("prompt_hash") or _hash(requests)),
+            "reference": str(row.get("target_hash") or _hash(target)),
+            "group": self.task,
+        }
+        if len(logs) > 1 and len(logs) == len(requests):
+            return Item(**common, **self._choice(logs, requests, target))
+        answer = "" if logs else _text(row["filtered_resps"])
+        if logs:
+            return Item(**common)
+        state: State = "unparsed" if answer.strip() in ("", _INVALID) else ""
+        label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
+        return Item(**common, answer=answer, label=label, state=state, free=True)
+
+    def _instance(self, model: str, document: str, number: Any) -> str:
+        """The hash of the document; one that stands several times in a file is told apart by how often it came."""
+        first = self.first_ids.setdefault((model, document), number)
+        return f"{self.task}\n{document}" if first == number else f"{self.task}\n{document}\n{number}"
+
+    def _choice(self, logs: Sequence[float], requests: Sequence[tuple[str, str]], target: Any) -> dict[str, Any]:
+        half = len(logs) // 2  # acc_mutual_info asks every choice again without the question
+        if len(logs) % 2 == 0 and all(not prompt for prompt, _ in requests[half:]) and requests[0][0]:
+            logs, requests = logs[:half], requests[:half]
+        choices = tuple(text.strip() for _, text in requests)
+        scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
+        best = max(range(len(scores)), key=scores.__getitem__)
+        label = _index(target, choices)
+        return {
+            "answer": str(best),
+            "label": None if label is None else str(label),
+            "options": len(choices),
+            "choices": choices,
+            "chances": softmax(logs),
+        }
+
+
+def softmax(logs: Sequence[float]) -> tuple[float, ...]:
+    """Probabilities proportional to exp(log-likelihood); equal ones where all are −∞."""
+    top = max(logs)
+    if math.isinf(top):
+        return tuple(1 / len(logs) for _ in logs)
+    weights = [math.exp(x - top) for x in logs]
+    total = math.fsum(weights)
+    return tuple(w / total for w in weights)
+
+
+def _log_likelihoods(answers: Any) -> list[float]:
+    """The log-likelihood of every request; empty if these are texts."""
+    if not isinstance(answers, list) or not all(isinstance(a, list) and len(a) == 2 for a in answers):
+        return []
+    try:
+        return [float(a[0]) for a in answers]
+    except (TypeError, ValueError):
+        return []
+
+
+def _text(answers: Any) -> str:
+    while isinstance(answers, list):
+        answers = answers[0] if answers else ""
+    return str(answers)
+
+
+def _requests(arguments: Any) -> list[tuple[str, str]]:
+    """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
+    given = list(arguments.values()) if isinstance(arguments, dict) else arguments or []
+    pairs = [list(a.values()) if isinstance(a, dict) else list(a) for a in given]
+    return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]
+
+
+def _index(target: Any, choices: Sequence[str]) -> int | None:
+    """The number of the true choice, which logs give as such or as its text."""
+    text = str(target).strip()
+    if text in choices and not text.isdecimal():
+        return choices.index(text)
+    if text.isdecimal() and int(text) < len(choices):
+        return int(text)
+    return choices.index(text) if text in choices else None
+
+
+def _hash(value: Any) -> str:
+    return hashlib.blake2b(json.dumps(value, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+
+
+def _results(path: Path, date: str | None) -> dict[str, Any]:
+    """The results file of the same run, if it lies beside the samples."""
+    beside = [path.with_name(f"results_{date}.json")] if date else sorted(path.parent.glob("results_*.json"))[-1:]
+    found = next((p for p in beside if p.is_file()), None)
+    results = load_json(found) if found else {}
+    return results if isinstance(results, dict) else {}
+
+
+def _model_name(path: Path, results: Mapping[str, Any]) -> str:
+    return str(results.get("model_name") or path.resolve().parent.name.replace("__", "/"))
+
+
+def _factors(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What the results file tells of the model."""
+    config = results.get("config")
+    config = config if isinstance(config, dict) else {}
+    arguments = config.get("model_args") or {}
+    if isinstance(arguments, str):
+        arguments = dict(pair.partition("=")[::2] for pair in arguments.split(","))
+    size, seconds = config.get("model_num_parameters"), results.get("date")
+    bits = next((b for b in ("4bit", "8bit") if str(arguments.get(f"load_in_{b}", "")).lower() == "true"), "")
+    return {
+        "size": float(f"{size / 1e9:.3g}") if isinstance(size, (int, float)) and size > 0 else None,
+        "quantization": bits,
+        "dtype": arguments.get("dtype") or config.get("model_dtype"),
+        "date": datetime.fromtimestamp(seconds, UTC).date().isoformat() if isinstance(seconds, (int, float)) else None,
+        "revision": arguments.get("revision"),
+    }

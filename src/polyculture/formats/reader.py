@@ -1,0 +1,237 @@
+"""How does anything that holds answers become Predictions? Find out what it is, line it up, and hand it to the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyculture.errors import InputError
+from polyculture.predictions import Predictions
+
+from .alignment import Aligned
+from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
+from .canonical_answers import unify, variants
+from .detection import InputSource, find_sources, of_one_model, open_source
+from .items.builder import Collector
+from .items.predictions_from_items import finish, report_on
+from .items.tables_to_items import add_table, labels_by_id
+from .json_lines import BadLines
+from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
+from .model_factors import factors_of
+from .predictions_folder import read_folder
+from .rules import NAME_RULES, Rules
+from .tables.column_roles import ColumnOptions, find_roles, matching
+from .tables.dataframes import is_frame, open_frame, open_split_table
+from .tables.files import ColumnTable, unknown_column
+from .tables.wide_long import predictions_from
+
+POSITION = "their position"
+
+
+def read(
+    source: Any,
+    *,
+    label: Any = None,
+    instance: str | None = None,
+    models: str | Sequence[str] | None = None,
+    groups: str | Sequence[str] = (),
+    factors: str | Path | None = None,
+    correct: bool = False,
+    rules: Rules | None = None,
+) -> Predictions:
+    """Predictions from whatever holds them: who answered what, and what would have been right.
+
+    Takes a path, several, or ``{model: path}``; what they are is seen from what is in them:
+
+    - tables: CSV and TSV (also gzipped; commas, semicolons or tabs), Parquet, JSON Lines, Arrow, Feather, a data set
+      that Hugging Face saved or loaded, JSON with lists of predictions and references as its `evaluate` takes them, any
+      dataframe (pandas, polars, …), ``{model: dataframe}``; several tables are matched by their instances;
+    - arrays: ``{model: array}`` with `label`, an array with a row per model, a folder with one npy file per model;
+      n × c arrays are probabilities;
+    - logs: lm-evaluation-harness (samples_*.jsonl), Inspect (.eval, .json), HELM run folders, MLflow
+      (``mlflow:EXPERIMENT``, tables with columns and data), OpenAI's batch outputs; folders are searched;
+    - a Predictions folder (see `write`), or the folder that `run` left one in.
+
+    A table is wide (a row per instance: instance, label, one column per model) or long (a row per answer: instance,
+    model, answer and/or correct, label); beside others a long one without a model column is of one model, called like
+    its file. Columns are found by their usual names, in any case:
+
+    - label: label, labels, target, truth, ground_truth, gold, y_true, y, true, reference,
+      references;
+    - instance: instance, instance_id, item, item_id, example, example_id, id, index, idx; an unnamed first column as
+      pandas writes it; else rows are counted from 0;
+    - long tables: model, model_id, model_name; answer, prediction, predicted, pred, output, response,
+      predictions; correct, is_correct, outcome;
+    - options: how many answers one could choose from, if that differs between instances.
+
+    All other columns of a wide table are models. Answers are integers, strings or booleans, compared as text without
+    blanks around it; ``3.0`` is 3; empty cells, NA and NaN are missing.
+
+    Parameters
+    ----------
+    source : what to read.
+    label, instance : the columns with the true answers and the ids, if they have other names. For arrays and logs,
+        label is the truth itself: an array, ``{instance: answer}``, or a file with the columns instance and label.
+    models : names or patterns such as ``"api_*"`` of the models to read; all if left out.
+    groups : columns that tell about the instance (group, cluster, source); they end up in the instance table.
+    factors : CSV file with one row per model (column model) that tells what it is made of.
+    correct : the cells of a wide table say right (1, true) or wrong (0, false) rather than what was answered.
+    rules : how answers are read where the source leaves a choice.
+
+    Raises FileError if it cannot be read, InputError if it holds no predictions.
+    """
+    chosen = ColumnOptions(label, instance, _several(models), _several(groups), correct)
+    return _align(source, chosen, factors, rules or Rules()).predictions
+
+
+def align(source: Any, *, rules: Rules | None = None, factors: str | Path | None = None, **columns: Any) -> Aligned:
+    """The same as `read`, with the report on how far what was read belongs together; takes what `read` takes."""
+    several: dict[str, Any] = {name: _several(columns.pop(name, None)) for name in ("models", "groups")}
+    return _align(source, ColumnOptions(**columns, **several), factors, rules or Rules())
+
+
+def _align(source: Any, chosen: ColumnOptions, factors: str | Path | None, rules: Rules) -> Aligned:
+    bad = BadLines(rules.skip_bad)
+    aligned = _aligned(source, chosen, rules, bad)
+    predictions, report = aligned.predictions, aligned.report
+    if predictions.answers is not None:
+        report = replace(report, labels=variants(predictions, rules.unify))
+        predictions = unify(predictions) if rules.unify else predictions
+    if factors is not None:
+        predictions = replace(predictions, models=factors_of(predictions.model_ids, Path(factors)))
+    return Aligned(predictions, report)
+
+
+def _aligned(source: Any, chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+    if isinstance(source, np.ndarray):
+        source = by_row(source)
+    if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
+        return _from_frames(source, chosen, rules, bad)
+    if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
+        predictions = predictions_of_arrays(source, chosen.label, chosen)
+        return Aligned(predictions, report_on(predictions, SOURCE, POSITION, bad))
+    if is_frame(source):
+        return _from_table(replace(open_frame(source), bad=bad), chosen, bad)
+    if isinstance(source, Mapping):
+        sources = [found for name, path in source.items() for found in find_sources(str(path), rules, str(name))]
+    else:
+        paths = [source] if isinstance(source, (str, Path)) else _paths(source)
+        sources = [found for path in paths for found in find_sources(str(path), rules)]
+    if not sources:
+        raise InputError("nothing to read", "a path, several, or {model: path}")
+    if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
+        return _from_one(sources[0], chosen, bad)
+    return _from_many(sources, chosen, rules, bad)
+
+
+def _from_one(source: InputSource, chosen: ColumnOptions, bad: BadLines) -> Aligned:
+    """The predictions of a single table, folder of arrays or Predictions folder."""
+    if source.kind == "folder":
+        predictions = _from_folder(source.file, chosen)
+        return Aligned(predictions, report_on(predictions, source.path, "their ids", bad))
+    if source.kind == "npy":
+        predictions = read_npy_folder(source.file, chosen.label, chosen)
+        return Aligned(predictions, report_on(predictions, source.path, POSITION, bad))
+    return _from_table(open_source(source, bad), chosen, bad)
+
+
+def _from_table(table: ColumnTable, chosen: ColumnOptions, bad: BadLines) -> Aligned:
+    if chosen.label is not None and not isinstance(chosen.label, str):
+        raise InputError(f"label is a {type(chosen.label).__name__}", f"the name of a column of {table.source}")
+    predictions = predictions_from(table, chosen)
+    matched_by = "their ids" if find_roles(table, chosen).instance is not None else "the order of their rows"
+    return Aligned(predictions, report_on(predictions, table.source, matched_by, bad))
+
+
+def _from_frames(frames: Mapping[str, Any], chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+    """The predictions of a dataframe per model."""
+    items = Collector(replace(rules, names=rules.names or {}), bad)
+    matched: dict[str, None] = {}
+    for name, frame in frames.items():
+        table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad)
+        matched[add_table(of_one_model(table, str(name)), chosen, items)] = None
+    return finish(items, " and ".join(matched), chosen.models, "the dataframes")
+
+
+def _from_many(sources: Sequence[InputSource], chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+    """The predictions of several sources, or of one log, item by item."""
+    logs = [source for source in sources if source.is_log]
+    _check_options(logs, chosen)
+    given = labels_by_id(chosen.label) if logs else None
+    usual = NAME_RULES if logs else {}  # files of tables are seldom called like what the model is made of
+    items = Collector(replace(rules, names=usual if rules.names is None else rules.names), bad, given)
+    matched: dict[str, None] = {}
+    for source in sources:
+        matched[_add(source, chosen, items)] = None
+    return finish(items, " and ".join(matched), chosen.models, ", ".join(s.path for s in sources[:3]))
+
+
+def _add(source: InputSource, chosen: ColumnOptions, items: Collector) -> str:
+    """Add all items of a source; tells by what they are matched."""
+    path, model = source.file, source.model
+    if source.kind == "lm-eval":
+        lm_eval.read_samples(path, model, items)
+        return lm_eval.MATCHED_BY
+    if source.kind == "inspect":
+        inspect_logs.read_log(path, model, items)
+        return inspect_logs.MATCHED_BY
+    if source.kind == "helm":
+        helm.read_run(path, model, items)
+        return helm.MATCHED_BY
+    if source.kind == "lines":
+        mapped_json_lines.read_lines(path, model, items)
+        return mapped_json_lines.MATCHED_BY
+    if source.kind == "mlflow":
+        mlflow_runs.read_runs(source.path, items)
+        return mlflow_runs.MATCHED_BY
+    if source.kind == "split":
+        mlflow_runs.read_table(open_split_table(path), model or path.stem, items)
+        return mlflow_runs.MATCHED_BY
+    if source.kind == "npy":
+        raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
+    if source.kind == "folder":
+        raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
+    table = of_one_model(open_source(source, items.bad), model or path.name.partition(".")[0])
+    return add_table(table, chosen, items)
+
+
+def _check_options(logs: Sequence[InputSource], chosen: ColumnOptions) -> None:
+    if not logs:
+        return
+    for option in ("instance", "groups", "correct"):
+        if getattr(chosen, option):
+            raise InputError(
+                f"{option} is given but {logs[0].path} is a log", "its own names for what it holds", "leave it out"
+            )
+
+
+def _paths(source: Any) -> list[str | Path]:
+    if not isinstance(source, Sequence) or not all(isinstance(path, (str, Path)) for path in source):
+        raise InputError(
+            f"a {type(source).__name__} cannot be read",
+            "a path, several, {model: path}, {model: array}, an array or a dataframe",
+        )
+    return list(source)
+
+
+def _from_folder(path: Path, chosen: ColumnOptions) -> Predictions:
+    for option in ("label", "instance", "correct"):
+        if getattr(chosen, option):
+            raise InputError(
+                f"{option} is given but {path} is a Predictions folder", "its own names for columns", "leave it out"
+            )
+    predictions = read_folder(path)
+    for name in chosen.groups:
+        if name not in predictions.instances.columns:
+            raise unknown_column(str(path), name, "group", list(predictions.instances.columns))
+    if not chosen.models:
+        return predictions  # taking models would bring the probabilities into memory
+    return predictions.take_models(matching(predictions.model_ids, chosen.models, str(path)))
+
+
+def _several(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return () if names is None else (names,) if isinstance(names, str) else tuple(names)

@@ -1,0 +1,1 @@
+"""Tables of answers: CSV, Parquet and dataframes, wide or long."""

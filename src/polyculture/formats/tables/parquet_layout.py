@@ -1,0 +1,152 @@
+"""How do the Parquet files of one table lie to each other, and where can it be cut?
+
+Files with the same columns hold different instances. Files in which every model has its column only once hold different
+models of the same instances.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyculture.errors import FileError, InputError
+
+from .files import ColumnTable, broken_parquet
+
+CELLS = 1 << 26
+"""Answers in memory at a time, at most."""
+WHOLE = 64 * 1016
+"""Instances that are counted fastest together."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where one part of a table is.
+
+    Parameters
+    ----------
+    files : one file, or several with different models of the same instances.
+    groups : the row groups, the same in every file.
+    first : position of the first instance in the whole table.
+    rows : instances to have in memory at a time.
+    """
+
+    files: tuple[Path, ...]
+    groups: tuple[int, ...]
+    first: int
+    rows: int
+
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """All columns (or these) of the instances, `rows` at a time; of several files side by side."""
+        parts = [_pieces(file, self.groups, self.rows, columns) for file in self.files]
+        for tables in zip(*parts, strict=True):
+            whole = tables[0]
+            for file, table in zip(self.files[1:], tables[1:], strict=True):
+                for name in table.column_names:
+                    if name not in whole.column_names:
+                        whole = whole.append_column(name, table.column(name))
+                    elif not whole.column(name).equals(table.column(name)):
+                        raise InputError(
+                            f"column {name!r} is not the same in {self.files[0]} and {file}",
+                            "the same instances in the same order in both",
+                        )
+            yield whole
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The file itself, or those of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".pq"))
+    if not files:
+        raise FileError(f"{path} holds no Parquet file", "a folder of files that end in .parquet")
+    return files
+
+
+def side_by_side(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
+    """Whether the files hold different models of the same instances, rather than different instances."""
+    if all(set(table.names) == set(tables[0].names) for table in tables):
+        return False
+    times = Counter(name for table in tables for name in table.names)
+    if all(times[model] == 1 for model in models):
+        return True
+    a, b, name = next((a, b, n) for a in tables for b in tables for n in a.names if n not in b.names)
+    raise InputError(
+        f"{b.source} has no column {name!r} but {a.source} has",
+        "the same columns in every file, or different models of the same instances in each",
+    )
+
+
+def cuts(files: Sequence[Path], models: int, together: bool) -> Iterator[Cut]:
+    """The parts of the table, each as large as fits well into memory; a row group is never cut in two parts."""
+    most = CELLS // max(models, 1)
+    most = most // WHOLE * WHOLE if most >= WHOLE else max(most // 64 * 64, 64)
+    layouts = [_row_groups(file) for file in files]
+    if not together:
+        first = 0
+        for file, sizes in zip(files, layouts, strict=True):
+            yield from _bundles((file,), sizes, first, most)
+            first += sum(sizes)
+        return
+    for file, sizes in zip(files, layouts, strict=True):
+        if sum(sizes) != sum(layouts[0]):
+            raise InputError(
+                f"{files[0]} has {sum(layouts[0]):,} rows but {file} has {sum(sizes):,}",
+                "the same instances in files with different models",
+            )
+    if all(sizes == layouts[0] for sizes in layouts):
+        yield from _bundles(tuple(files), layouts[0], 0, most)
+    else:  # row groups that do not match can only be read from the start
+        yield Cut(tuple(files), (), 0, _even(sum(layouts[0]), most))
+
+
+def _row_groups(file: Path) -> list[int]:
+    """Instances in each."""
+    try:
+        found = pq.read_metadata(file)
+    except (pa.ArrowException, OSError) as error:
+        raise broken_parquet(file, error) from error
+    return [found.row_group(k).num_rows for k in range(found.num_row_groups)]
+
+
+def _bundles(files: tuple[Path, ...], sizes: Sequence[int], first: int, most: int) -> Iterator[Cut]:
+    """As many row groups at a time as fit."""
+    start = 0
+    while start < len(sizes):
+        end = start + 1
+        while end < len(sizes) and sum(sizes[start : end + 1]) <= most:
+            end += 1
+        rows = sum(sizes[start:end])
+        if rows:
+            yield Cut(files, tuple(range(start, end)), first, _even(rows, most))
+        first, start = first + rows, end
+
+
+def _even(rows: int, most: int) -> int:
+    """Instances at a time so that no small rest is left; a little above `most` rather than two halves."""
+    times = max(1, round(rows / most))
+    return -(-rows // times)
+
+
+def _pieces(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    """A file's row groups (all if none are named), so many rows at a time."""
+    try:
+        with pq.ParquetFile(file) as opened:
+            wanted = [name for name in opened.schema_arrow.names if columns is None or name in columns]
+            kept, size = [], 0
+            for batch in opened.iter_batches(rows, list(groups) or None, wanted):
+                kept.append(batch)
+                size += len(batch)
+                while size >= rows:
+                    whole = pa.Table.from_batches(kept)
+                    yield whole.slice(0, rows)
+                    kept, size = whole.slice(rows).to_batches(), size - rows
+            if size:
+                yield pa.Table.from_batches(kept)
+    except (pa.ArrowException, OSError) as error:
+        raise broken_parquet(file, error) from error

@@ -1,0 +1,122 @@
+"""How is the truth of a table given? By labels, by right/wrong cells, or by both.
+
+Where both are there and disagree, the right/wrong cells count, because somebody judged those answers; the label still
+tells the class of the instance. A label that is not known for all instances stays with them as one of their columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from polyculture.errors import InputError
+from polyculture.predictions import MISSING, Predictions
+
+from .categorical import Coded, check_answers, merge
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a table holds, before it is settled how its truth is given; all in the order of models and instances.
+
+    Parameters
+    ----------
+    models, instances : ids, with what is known about each.
+    answers : one column per model; none if the table has no answers.
+    label : the true answers, if they are given.
+    correct : right (1), wrong (0) or MISSING, if that is given.
+    classes : the classes in their order, if whoever wrote the table noted them.
+    more : options, probabilities and fixed_classes, as in Predictions.
+    """
+
+    models: pd.DataFrame
+    instances: pd.DataFrame
+    answers: Sequence[Coded] = ()
+    label: Coded | None = None
+    correct: Int[np.ndarray, "m n"] | None = None
+    classes: Sequence[str] = ()
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def assemble(parts: Parts) -> Predictions:
+    """Predictions; with `labels` if every instance has one, with `correct` if those do not explain all outcomes."""
+    for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
+        check_answers(f"model column {model!r}", column)
+    if parts.label is not None and parts.correct is None:
+        _check_label(parts)
+        _check_verdicts(parts)
+    label = parts.label if parts.label is not None and _is_whole_column(parts.label) else None
+    merged = merge([*parts.answers, *([] if label is None else [label])], parts.classes)
+    m = len(parts.answers)
+    answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
+    correct = parts.correct
+    if correct is not None and answers is not None and labels is not None:
+        implied = np.where(answers == MISSING, MISSING, answers == labels)
+        correct = None if np.array_equal(implied, correct) else correct
+    instances = parts.instances if label is parts.label else _labelled(parts)
+    return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
+
+
+def _is_whole_column(label: Coded) -> bool:
+    """Whether the label of every instance is known and can be a class."""
+    return not label.fraction and bool((label.codes != MISSING).all())
+
+
+def _labelled(parts: Parts) -> pd.DataFrame:
+    """The instance table with the label as one more column."""
+    assert parts.label is not None
+    texts = np.array([*parts.label.values, None], dtype=object)[parts.label.codes]
+    return parts.instances.assign(label=texts)
+
+
+def _check_label(parts: Parts) -> None:
+    assert parts.label is not None
+    check_answers("the label column", parts.label)
+    missing = np.flatnonzero(parts.label.codes == MISSING)
+    if missing.size:
+        raise InputError(
+            f"the label is missing in {missing.size} row{'s' if missing.size > 1 else ''}, "
+            f"such as that of instance {parts.instances.index.tolist()[missing[0]]!r}",
+            "a true answer for every instance",
+            "fill it in or drop those rows",
+        )
+
+
+def _check_verdicts(parts: Parts) -> None:
+    """Refuse verdicts that would be taken for answers."""
+    assert parts.label is not None
+    said = {value for column in parts.answers for value in column.values}
+    if said and said <= {"", "True", "False"} and not set(parts.label.values) <= {"", "True", "False", "0", "1"}:
+        raise InputError(
+            f"the model columns hold only true and false but the labels are such as {parts.label.values[0]!r}",
+            "answers of the same kind as the labels",
+            "if true means right, say so with correct=True (--correct)",
+        )
+
+
+def check_guessed(parts: Parts) -> None:
+    """Refuse a column that was taken for a model but holds nothing but words where the labels are numbers."""
+    if parts.label is None or not all(map(_is_whole, parts.label.values)):
+        return
+    for model, column in zip(parts.models.index, parts.answers, strict=True):
+        words = [value for value in column.values if value and value not in ("True", "False")]
+        if words and not any(map(_is_whole, words)):
+            check_answers(f"model column {model!r}", column)
+            raise InputError(
+                f"column {model!r} holds text such as {_short(words[0])!r} but the labels are whole numbers",
+                "answers of the same kind as the labels",
+                "name the columns that are models with models (--models)",
+            )
+
+
+def _is_whole(value: str) -> bool:
+    return value.lstrip("+-").isdecimal()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 30 else text[:29] + "…"

@@ -1,0 +1,139 @@
+"""Which lines has a text file of any size? Whole lines, checked, a block at a time; broken ones refused or left out."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+from polyculture.errors import FileError, InputError
+
+from .json_lines import BadLines, open_bytes
+
+KINDS = ".csv, .csv.gz, .tsv, .parquet, .jsonl, .arrow or .feather"
+CUT_OFF = "is cut off: the file ends in the middle of it"
+_UTF8 = "text in UTF-8"
+
+
+class Lines(io.RawIOBase):
+    """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, whatever the file has.
+
+    Parameters
+    ----------
+    path : the file, gzipped or not.
+    bad : keeps count of lines that are not text.
+    block : bytes in memory at a time.
+    """
+
+    def __init__(self, path: Path, bad: BadLines, block: int) -> None:
+        super().__init__()
+        self.path, self.bad, self.block = path, bad, block
+        self.dropped: list[int] = []
+        self.tail = b""
+        self._file = open_bytes(path)
+        self._number, self._quotes = 1, 0
+        self._carry, self._ready, self._ended = b"", b"", False
+        self.header = self._header()
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes; fewer only at the end, because a short read would be taken for a whole block."""
+        while (size < 0 or len(self._ready) < size) and self._fill():
+            pass
+        size = len(self._ready) if size < 0 else size
+        found, self._ready = self._ready[:size], self._ready[size:]
+        return found
+
+    def has_more(self) -> bool:
+        """Whether anything but blanks is left."""
+        while not self._ready.strip():
+            if not self._fill():
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def _header(self) -> str:
+        """The first line that is not empty; nothing if there is none."""
+        if not self.has_more():
+            return ""
+        line, _, self._ready = self._ready.lstrip(b"\n").partition(b"\n")
+        return line.decode()
+
+    def _fill(self) -> bool:
+        """Make more lines ready; False at the end."""
+        if self._ended:
+            return False
+        try:
+            raw = self._file.read(self.block)
+        except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileError(f"{self.path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
+        self._ended = not raw
+        text = self._carry + raw
+        if self._number == 1:
+            text = text.removeprefix(b"\xef\xbb\xbf")
+        held = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
+        text = text.removesuffix(held)
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        end = text.rfind(b"\n") + 1 if raw else len(text)
+        self._carry = text[end:] + held
+        self._ready += self._whole(self._checked(text[:end]))
+        return True
+
+    def _checked(self, text: bytes) -> bytes:
+        """The lines without those that are not text."""
+        first = self._number
+        self._number += text.count(b"\n")
+        if b"\0" not in text and _not_text(text) is None:
+            return text
+        kept = []
+        for number, line in enumerate(text.splitlines(keepends=True), first):
+            if b"\0" in line and number == 1:
+                raise InputError(f"{self.path} holds binary data, not a table", f"{KINDS}, {_UTF8}")
+            byte = 0 if b"\0" in line else _not_text(line)
+            if byte is None:
+                kept.append(line)
+                continue
+            if number == 1 or not self.bad.skip:
+                raise InputError(
+                    f"{self.path} is not UTF-8 text (line {number} has the byte 0x{byte:02x})",
+                    _UTF8,
+                    f"convert it: iconv -f latin1 -t utf-8 {self.path.name}"
+                    if byte
+                    else "write it again, or leave such lines out with skip_bad=True (--skip-bad)",
+                )
+            self.bad.add(f"line {number} of {self.path}", f"is not UTF-8 text: it has the byte 0x{byte:02x}")
+            self.dropped.append(number)
+        return b"".join(kept)
+
+    def _whole(self, text: bytes) -> bytes:
+        """The lines without a last one that ends within quotes."""
+        self._quotes += text.count(b'"')
+        if not self._ended or text.endswith(b"\n"):
+            return text
+        start = text.rfind(b"\n") + 1
+        self.tail = text[start:]
+        if self._quotes % 2 and self.tail.count(b'"') % 2:
+            self.bad.add(f"line {self._number} of {self.path}", CUT_OFF)
+            self.dropped.append(self._number)
+            return text[:start]
+        return text
+
+
+def _not_text(line: bytes) -> int | None:
+    """The first byte that is not UTF-8."""
+    if line.isascii():
+        return None
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return line[error.start]
+    return None

@@ -1,0 +1,1 @@
+"""Which shared factor makes models alike? The covariance of errors, split and tested."""

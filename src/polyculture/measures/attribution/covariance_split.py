@@ -1,0 +1,312 @@
+"""Which shared ingredient goes with alikeness? The mean error covariance, split exactly among what models share.
+
+The covariance of two models' errors, in units of the mean variance, is regressed on what the two share: one column
+per factor, 1 where both have the same level (or a similarity in [0, 1]), and an intercept for what all have in
+common. Residuals sum to zero, so coefficient × share of pairs, summed, is ρ without remainder (Haseman and Elston
+1972, for pairs of relatives). Factors that the design cannot tell apart get no coefficient: `identifiability`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Num
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+VIF_REFUSED, VIF_FLAGGED = 5.0, 2.5
+"""Variance inflation above which a factor gets no number, and above which it gets one with a warning."""
+FEW_DISCORDANT = 10
+"""Pairs alike in one factor and not in the other that are needed to tell the two apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """What models may have in common.
+
+    Parameters
+    ----------
+    levels : code of what each model has; models with the same code are the same in this factor.
+    alike : how much each pair shares, in [0, 1]; 1 on the diagonal.
+    graded : whether there is anything between sharing and not sharing.
+    """
+
+    levels: Int[np.ndarray, " m"]
+    alike: Float[np.ndarray, "m m"]
+    graded: bool = False
+
+    def take(self, models: Bool[np.ndarray, " m"]) -> Factor:
+        """The factor of these models only."""
+        return Factor(self.levels[models], self.alike[np.ix_(models, models)], self.graded)
+
+
+def by_level(levels: Int[np.ndarray, " m"]) -> Factor:
+    """Models share this factor if they have the same level; a negative level is unknown and shared with nobody."""
+    codes = levels.astype(np.int64)
+    unknown = codes < 0
+    codes[unknown] = codes.max(initial=0) + 1 + np.arange(int(unknown.sum()))
+    return Factor(np.unique(codes, return_inverse=True)[1].astype(np.int64), _equal(codes))
+
+
+def by_overlap(members: Bool[np.ndarray, "m s"]) -> Factor:
+    """Models share as much as their sets overlap: Jaccard, common over all members; two empty sets share nothing."""
+    sets = members.astype(float)
+    common = sets @ sets.T
+    sizes = sets.sum(axis=1)
+    union = sizes[:, None] + sizes - common
+    alike = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    np.fill_diagonal(alike, 1.0)
+    return Factor(np.unique(members, axis=0, return_inverse=True)[1].ravel().astype(np.int64), alike, True)
+
+
+def by_distance(values: Float[np.ndarray, "m d"]) -> Factor:
+    """Models share as much as their numbers are close: 1 − Gower distance, the mean over columns of |x − x'| / range.
+
+    Columns without spread are left out; a nan is shared with nobody. Source: Gower 1971.
+    """
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    varied = values[:, high > low] / (high - low)[high > low]
+    alike = np.ones((len(values), len(values)))
+    if varied.shape[1]:
+        alike = 1 - np.abs(varied[:, None, :] - varied[None, :, :]).mean(axis=2)
+    alike = np.nan_to_num(alike, nan=0.0)
+    np.fill_diagonal(alike, 1.0)
+    return Factor(np.unique(values, axis=0, return_inverse=True)[1].ravel().astype(np.int64), alike, True)
+
+
+def both(first: Factor, second: Factor) -> Factor:
+    """The interaction of two factors: what models share that share both."""
+    levels = np.unique(np.stack([first.levels, second.levels]), axis=1, return_inverse=True)[1].ravel()
+    return Factor(levels.astype(np.int64), first.alike * second.alike, first.graded or second.graded)
+
+
+def _equal(codes: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
+    same: Float[np.ndarray, "m m"] = (codes[:, None] == codes[None, :]).astype(float)
+    return same
+
+
+@dataclass(frozen=True, eq=False)
+class Identifiability:
+    """Which factors the set of models can tell apart, before any error is looked at.
+
+    Parameters
+    ----------
+    constant : all pairs of models share the factor, or none does, or all to the same degree.
+    few_levels : fewer than two levels with two models.
+    vif : variance inflation of each factor's column given the others, ≥ 1; inf for aliases, nan for constant ones.
+    discordant : pairs alike in the row's factor and not in the column's.
+    aliases : groups of factors that are exact linear combinations of each other.
+    cramers_v : association of every two factors' levels over models, in [0, 1].
+    overlap : absolute correlation of every two factors' columns over pairs of models; 0 with constant ones.
+    """
+
+    constant: Bool[np.ndarray, " f"]
+    few_levels: Bool[np.ndarray, " f"]
+    vif: Float[np.ndarray, " f"]
+    discordant: Int[np.ndarray, "f f"]
+    aliases: tuple[tuple[int, ...], ...]
+    cramers_v: Float[np.ndarray, "f f"]
+    overlap: Float[np.ndarray, "f f"]
+
+    @property
+    def left_out(self) -> Bool[np.ndarray, " f"]:
+        """Factors that say nothing about any pair: constant ones and those with too few levels."""
+        out: Bool[np.ndarray, " f"] = self.constant | self.few_levels
+        return out
+
+    @property
+    def estimable(self) -> Bool[np.ndarray, " f"]:
+        """Factors that get a number of their own."""
+        out: Bool[np.ndarray, " f"] = ~self.left_out
+        out[[f for group in self.together for f in group]] = False
+        return out
+
+    @property
+    def flagged(self) -> Bool[np.ndarray, " f"]:
+        """Factors whose number is uncertain because others nearly tell it."""
+        flagged: Bool[np.ndarray, " f"] = self.estimable & (np.nan_to_num(self.vif, nan=1.0) > VIF_FLAGGED)
+        return flagged
+
+    @property
+    def together(self) -> tuple[tuple[int, ...], ...]:
+        """Groups of factors of which only the sum can be told.
+
+        Aliases; a factor with VIF above 5 and the factor it goes with most; two factors with fewer than 10 pairs alike
+        in the one and not in the other.
+        """
+        kept = np.flatnonzero(~self.left_out)
+        joined = np.zeros((len(self.vif), len(self.vif)), dtype=bool)
+        for group in self.aliases:
+            joined[np.ix_(group, group)] = True
+        for f in kept:
+            others = kept[kept != f]
+            joined[f, others] |= np.minimum(self.discordant[f, others], self.discordant[others, f]) < FEW_DISCORDANT
+            if self.vif[f] > VIF_REFUSED and len(others) and not joined[f, others].any():
+                joined[f, others[np.argmax(self.overlap[f, others])]] = True
+        return _groups(joined)
+
+
+def identifiability(factors: Sequence[Factor]) -> Identifiability:
+    """What can be told apart, from what the models share alone; the limits are read off simulated zoos."""
+    m = len(factors[0].levels)
+    a, b = np.triu_indices(m, 1)
+    X = np.column_stack([f.alike[a, b] for f in factors])
+    alike = X > 0.5
+    constant = np.ptp(X, axis=0) < 1e-12
+    few = np.array([not f.graded and (np.bincount(f.levels) >= 2).sum() < 2 for f in factors])
+    live = np.flatnonzero(~constant)
+    vif = np.full(len(factors), np.nan)
+    vif[live] = inflation(X[:, live])
+    return Identifiability(
+        constant,
+        few,
+        vif,
+        (alike.T.astype(np.int64) @ (~alike).astype(np.int64)),
+        tuple(tuple(int(live[f]) for f in group) for group in alias_groups(X[:, live])),
+        np.array([[cramers_v(f.levels, g.levels) for g in factors] for f in factors]),
+        _overlap(X),
+    )
+
+
+def _overlap(X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, "f f"]:
+    centred = X - X.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
+    overlap: Float[np.ndarray, "f f"] = np.abs(unit.T @ unit)
+    return overlap
+
+
+def inflation(X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:
+    """Variance inflation of each column given the others and an intercept: 1/(1 − R²), ≥ 1; inf where exact."""
+    centred = X - X.mean(axis=0)
+    out = np.full(X.shape[1], np.inf)
+    for f in range(X.shape[1]):
+        others = np.delete(centred, f, axis=1)
+        rest = centred[:, f] - others @ np.linalg.lstsq(others, centred[:, f])[0]
+        whole = float(centred[:, f] @ centred[:, f])
+        left = float(rest @ rest)
+        if left > 1e-10 * whole:
+            out[f] = whole / left
+    return out
+
+
+def alias_groups(X: Float[np.ndarray, "p f"]) -> tuple[tuple[int, ...], ...]:
+    """Columns that are linear combinations of each other and of an intercept, from the null space of the design."""
+    if not X.shape[1]:
+        return ()
+    Z = np.column_stack([np.ones(len(X)), X])
+    _, singular, V = np.linalg.svd(Z / np.linalg.norm(Z, axis=0), full_matrices=False)
+    null = V[singular < 1e-8 * singular[0]]
+    return _groups(np.abs(null.T @ null)[1:, 1:] > 1e-6)
+
+
+def independent(X: Float[np.ndarray, "p k"]) -> Bool[np.ndarray, " k"]:
+    """Columns that are no linear combination of those before them."""
+    length = np.linalg.norm(X, axis=0)
+    own = np.abs(np.diag(np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")))
+    kept: Bool[np.ndarray, " k"] = (length > 0) & (own > 1e-7)
+    return kept
+
+
+def _groups(joined: Bool[np.ndarray, "f f"]) -> tuple[tuple[int, ...], ...]:
+    """Connected groups of two or more."""
+    if not len(joined):
+        return ()
+    count, label = connected_components(csr_array(joined), directed=False)
+    groups = (tuple(int(f) for f in np.flatnonzero(label == g)) for g in range(count))
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def cramers_v(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> float:
+    """Association of two classifications, in [0, 1]: 0 if crossed evenly, 1 if one tells the other; nan if constant."""
+    table = crossed(first, second).astype(float)
+    smaller = min(table.shape) - 1
+    if smaller < 1:
+        return float("nan")
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    return float(np.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / smaller))
+
+
+def crossed(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> Int[np.ndarray, "r c"]:
+    """Models with each combination of two factors' levels, coded 0, 1, 2, …"""
+    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1), dtype=np.int64)
+    np.add.at(table, (first, second), 1)
+    return table
+
+
+def missing_cell(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> tuple[int, int]:
+    """The combination of levels whose absence confounds two factors most: rarest beside what even crossing would give.
+
+    A model made of it is the one to add so that the two can be told apart.
+    """
+    table = crossed(first, second).astype(float)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    row, column = np.unravel_index(np.argmax(np.where(table == 0, 1e9, 0) + expected - table), table.shape)
+    return int(row), int(column)
+
+
+@dataclass(frozen=True, eq=False)
+class CovarianceSplit:
+    """ρ, split among an intercept (common to all models) and the factors, in this order.
+
+    Parameters
+    ----------
+    rho : mean error covariance over mean error variance, over the pairs that share instances.
+    coefficients : what sharing a factor adds to a pair's covariance, in units of the mean variance.
+    pair_shares : share of pairs that have it in common (mean similarity where graded); 1 for the intercept.
+    weights : symmetric matrices H with coefficient = ½ Σ_ab H_ab C_ab, by which instances are told apart.
+    residual : what the factors leave unexplained of each pair, 0 on the diagonal and where there is no pair.
+    """
+
+    rho: float
+    coefficients: Float[np.ndarray, " k"]
+    pair_shares: Float[np.ndarray, " k"]
+    weights: Float[np.ndarray, "k m m"]
+    residual: Float[np.ndarray, "m m"]
+
+    @property
+    def contributions(self) -> Float[np.ndarray, " k"]:
+        """Coefficient × share of pairs; their sum is ρ."""
+        parts: Float[np.ndarray, " k"] = self.coefficients * self.pair_shares
+        return parts
+
+
+def split(covariance: Float[np.ndarray, "m m"], factors: Sequence[Factor]) -> CovarianceSplit:
+    """How much of the mean error covariance goes with each factor; exact, by least squares over pairs of models.
+
+    Parameters
+    ----------
+    covariance : of the models' errors; nan for pairs without common instances, which are left out.
+    factors : what models share. Of aliased ones only the sum of their contributions means something.
+    """
+    m = len(covariance)
+    a, b = np.triu_indices(m, 1)
+    defined = np.isfinite(covariance[a, b])
+    a, b = a[defined], b[defined]
+    variance = float(np.diag(covariance).mean())
+    y = covariance[a, b] / variance
+    X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors)])
+    inverse = np.linalg.pinv(X)
+    coefficients = inverse @ y
+    weights, residual = np.zeros((X.shape[1], m, m)), np.zeros((m, m))
+    weights[:, a, b] = inverse / variance
+    residual[a, b] = y - X @ coefficients
+    return CovarianceSplit(
+        float(y.mean()), coefficients, X.mean(axis=0), weights + weights.transpose(0, 2, 1), residual + residual.T
+    )
+
+
+def correlation(covariance: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+    """φ of every pair from covariances; nan where a model does not vary."""
+    spread = np.sqrt(np.diag(covariance))
+    scale = spread[:, None] * spread
+    phi: Float[np.ndarray, "m m"] = np.divide(covariance, scale, out=np.full_like(covariance, np.nan), where=scale > 0)
+    return phi
+
+
+def accuracy_controls(error_rates: Num[np.ndarray, " m"]) -> list[Float[np.ndarray, "m m"]]:
+    """Difference and mean of two models' error rates: without them, what only changes accuracy looks like a cause."""
+    e = error_rates.astype(float)
+    return [np.abs(e[:, None] - e), (e[:, None] + e) / 2]

@@ -1,0 +1,248 @@
+"""Could it be chance? Tests of what goes with alikeness, over pairs of models, which are never independent.
+
+The headline is the conditional permutation: a factor's levels are dealt anew among models that are the same in all
+other factors. It is exact where the factor does not matter, also where others overlap with it and do; textbook tests
+on pairs are not. Where there are too few ways to deal, the delete-one-model jackknife takes over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import gammaln, stdtr
+
+from .covariance_split import Factor, independent
+
+FEW_ARRANGEMENTS = 200
+"""Ways to deal the levels below which a permutation test has no power."""
+CELLS_PER_BATCH = 1 << 21
+MOST_SHAPLEY = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """A regression over pairs of models: the response and, beside an intercept, factors and then controls.
+
+    Parameters
+    ----------
+    a, b : first and second model of each pair.
+    y : the response, such as φ.
+    X : intercept, factors, controls.
+    models : how many.
+    """
+
+    a: Int[np.ndarray, " p"]
+    b: Int[np.ndarray, " p"]
+    y: Float[np.ndarray, " p"]
+    X: Float[np.ndarray, "p k"]
+    models: int
+
+    @classmethod
+    def of(
+        cls,
+        response: Float[np.ndarray, "m m"],
+        factors: Sequence[Factor],
+        controls: Sequence[Float[np.ndarray, "m m"]] = (),
+    ) -> Pairs:
+        """All pairs whose response is known; factors must be independent, controls that add nothing are left out."""
+        a, b = np.triu_indices(len(response), 1)
+        known = np.isfinite(response[a, b])
+        a, b = a[known].astype(np.int64), b[known].astype(np.int64)
+        X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors), *(c[a, b] for c in controls)])
+        kept = independent(X)
+        kept[: 1 + len(factors)] = True
+        return cls(a, b, response[a, b], X[:, kept], len(response))
+
+
+@dataclass(frozen=True)
+class Test:
+    """t of a coefficient over pairs and its one-sided p-value against a larger one; nan where it cannot be had."""
+
+    __test__ = False
+    t: float
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Residualised:
+    """The response and a basis of all other columns: every t of a new column x follows from x·(y, basis).
+
+    In single precision: ten million products per second and core matter more than the seventh digit of a t.
+    """
+
+    basis: Float[np.ndarray, "p k"]
+    square: float
+    df: int
+
+    @classmethod
+    def without(cls, pairs: Pairs, column: int) -> _Residualised:
+        others = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
+        y = pairs.y - others @ (others.T @ pairs.y)
+        return cls(np.column_stack([y, others]).astype(np.float32), float(y @ y), len(y) - pairs.X.shape[1])
+
+    def t(self, x: Float[np.ndarray, "r p"]) -> Float[np.ndarray, " r"]:
+        """t of each row as the last column of the regression (Frisch-Waugh); 0 where the others explain it."""
+        products = (x @ self.basis).astype(float)
+        square = np.einsum("rp,rp->r", x, x).astype(float)
+        own = square - (products[:, 1:] ** 2).sum(axis=1)
+        usable = own > 1e-5 * np.maximum(square, 1)
+        own = np.where(usable, own, 1.0)
+        slope = products[:, 0] / own
+        rest = np.maximum(self.square - slope**2 * own, 1e-300)
+        t: Float[np.ndarray, " r"] = np.where(usable, slope * np.sqrt(own * self.df / rest), 0.0)
+        return t
+
+
+def conditional_permutation(
+    pairs: Pairs,
+    column: int,
+    factor: Factor,
+    strata: Int[np.ndarray, " m"],
+    generator: np.random.Generator,
+    permutations: int = 1999,
+) -> Test:
+    """Test of one factor by dealing its levels anew among the models of a stratum (the same in all other factors).
+
+    The observed arrangement counts as one of them: p ≥ 1/(permutations + 1).
+
+    Parameters
+    ----------
+    column : of `pairs.X` that holds the factor.
+    strata : code of the combination of all other factors.
+    """
+    levels = factor.levels.astype(np.int16 if factor.levels.max() < 2**15 else np.int64)
+    alike = factor.alike.astype(np.float32)
+
+    def rows(deal: Int[np.ndarray, "r m"]) -> Float[np.ndarray, "r p"]:
+        if factor.graded:
+            return np.asarray(alike[deal[:, pairs.a], deal[:, pairs.b]])
+        dealt = levels[deal]
+        same = np.take(dealt, pairs.a, axis=1) == np.take(dealt, pairs.b, axis=1)
+        return np.asarray(same, dtype=np.float32)
+
+    return _permuted(pairs, column, rows, _deals(strata, permutations, len(pairs.y), generator))
+
+
+def mrqap(pairs: Pairs, column: int, generator: np.random.Generator, permutations: int = 499) -> Test:
+    """Double semi-partialling: the factor's residual is permuted over models. A companion, not the headline.
+
+    It rejects a true null .08 to .19 of the time at .05 where factors overlap and matter. Source: Dekker, Krackhardt
+    and Snijders 2007.
+    """
+    rest = pairs.X[:, column]
+    others = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
+    matrix = np.zeros((pairs.models, pairs.models))
+    matrix[pairs.a, pairs.b] = rest - others @ (others.T @ rest)
+    flat = (matrix + matrix.T).ravel().astype(np.float32)
+
+    def rows(deal: Int[np.ndarray, "r m"]) -> Float[np.ndarray, "r p"]:
+        at = np.take(deal, pairs.a, axis=1) * pairs.models + np.take(deal, pairs.b, axis=1)
+        return np.asarray(flat[at])
+
+    one = np.zeros(pairs.models, dtype=np.int64)
+    return _permuted(pairs, column, rows, _deals(one, permutations, len(pairs.y), generator))
+
+
+def _permuted(
+    pairs: Pairs,
+    column: int,
+    rows: Callable[[Int[np.ndarray, "r m"]], Float[np.ndarray, "r p"]],
+    deals: Iterator[Int[np.ndarray, "r m"]],
+) -> Test:
+    rest = _Residualised.without(pairs, column)
+    observed = float(rest.t(pairs.X[:, [column]].T.astype(np.float32))[0])
+    limit = observed - 1e-5 * max(1.0, abs(observed))
+    larger, total = 1, 1
+    for deal in deals:
+        larger += int((rest.t(rows(deal)) >= limit).sum())
+        total += len(deal)
+    return Test(observed, larger / total)
+
+
+def _deals(
+    strata: Int[np.ndarray, " m"], count: int, pairs: int, generator: np.random.Generator
+) -> Iterator[Int[np.ndarray, "r m"]]:
+    """Permutations of the models that keep every stratum to itself, in batches."""
+    home = np.argsort(strata, kind="stable")
+    batch = max(1, CELLS_PER_BATCH // max(pairs, 1))
+    for start in range(0, count, batch):
+        rows = min(batch, count - start)
+        shuffled = np.argsort(strata + generator.random((rows, len(strata))), axis=1)
+        deal = np.empty_like(shuffled)
+        deal[:, home] = shuffled
+        yield deal
+
+
+def arrangements(levels: Int[np.ndarray, " m"], strata: Int[np.ndarray, " m"]) -> float:
+    """Ways to deal the levels within the strata that can be told apart: a product of multinomials; may be inf."""
+    log = 0.0
+    for s in np.unique(strata):
+        counts = np.bincount(levels[strata == s])
+        log += float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum())
+    return float(round(math.exp(log))) if log < 30 else math.exp(log) if log < 700 else math.inf
+
+
+def node_jackknife(pairs: Pairs, column: int) -> Test:
+    """Test of one column by leaving out one model at a time, t with models − 1 degrees of freedom; conservative.
+
+    nan without scatter, and where leaving out some model makes the column a combination of the others.
+    """
+    m, k = pairs.models, pairs.X.shape[1]
+    Z = np.column_stack([pairs.X, pairs.y])
+    cube = np.zeros((m, m, k + 1))
+    cube[pairs.a, pairs.b] = Z
+    cube[pairs.b, pairs.a] = Z
+    own = cube.transpose(0, 2, 1) @ cube
+    gram = np.concatenate([[Z.T @ Z], Z.T @ Z - own])
+    scale = np.sqrt(np.maximum(np.einsum("ijj->ij", gram), 1e-300))
+    unit = gram / (scale[:, :, None] * scale[:, None, :])
+    if (np.linalg.eigvalsh(unit[:, :k, :k])[:, 0] < 1e-10).any():
+        return Test(math.nan, math.nan)
+    slopes = np.linalg.solve(unit[:, :k, :k], unit[:, :k, k:])[:, column, 0] * scale[:, k] / scale[:, column]
+    whole, without = float(slopes[0]), slopes[1:]
+    error = math.sqrt((m - 1) / m * float(((without - without.mean()) ** 2).sum()))
+    if error < 1e-12:
+        return Test(math.nan, math.nan)
+    return Test(whole / error, float(stdtr(m - 1, -whole / error)))
+
+
+def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:
+    """R² of the pairs' response, shared out among the columns by Shapley value; the sum is R². A description only.
+
+    It squares scales and gives a factor without any part in the response a share where factors overlap.
+
+    Parameters
+    ----------
+    X : factors, without an intercept; all nan with more than 12.
+
+    Source: Lindeman, Merenda and Gold 1980.
+    """
+    count = X.shape[1]
+    if count > MOST_SHAPLEY:
+        return np.full(count, np.nan)
+    centred = np.column_stack([X - X.mean(axis=0), y - y.mean()])
+    gram = centred.T @ centred
+
+    def r2(team: tuple[int, ...]) -> float:
+        members = list(team)
+        if not members or gram[-1, -1] == 0:
+            return 0.0
+        target = gram[members, -1]
+        explained = target @ np.linalg.pinv(gram[np.ix_(members, members)], hermitian=True) @ target
+        return float(explained / gram[-1, -1])
+
+    worth: dict[tuple[int, ...], float] = {}
+    for size in range(count + 1):
+        for team in combinations(range(count), size):
+            worth[team] = r2(team)
+    out = np.zeros(count)
+    for team, value in worth.items():
+        for player in set(range(count)) - set(team):
+            weight = math.factorial(len(team)) * math.factorial(count - len(team) - 1) / math.factorial(count)
+            out[player] += weight * (worth[tuple(sorted((*team, player)))] - value)
+    return out

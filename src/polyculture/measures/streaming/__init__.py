@@ -1,0 +1,1 @@
+"""What can be added up over chunks and machines without rounding."""

@@ -1,0 +1,322 @@
+"""What must be known of instances that never lie in memory together? Whole numbers, and sums that are exact.
+
+Whole numbers (a first pass) and exact sums of floats (a second one) add up to the same bits however the instances are
+cut, in whatever order the parts come and on whatever machine they were made. Memory: m × m, and the classes × m.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from ..counts import PairCounts, count
+from ..systemic import NO_COMPLETE_INSTANCE, FailureCounts, poisson_binomial
+
+BLOCK = 8192
+"""Instances turned into floats at a time."""
+
+Exact = tuple[float, ...]
+"""A few floats whose sum, taken without rounding, is the sum of all that were added."""
+
+
+def exact(values: Iterable[float]) -> Exact:
+    """The unrounded sum of finite numbers. Add two of them by giving the parts of both."""
+    rest, parts = list(values), []
+    while part := math.fsum(rest):
+        parts.append(part)
+        rest.append(-part)
+    return tuple(parts)
+
+
+def on_grid(*weights: Float[np.ndarray, "*any"]) -> list[np.ndarray]:
+    """The weights rounded so little (2⁻⁵² of their total) that no sum of any of them is ever rounded.
+
+    Products of such matrices with zeros and ones do not depend on the order in which the terms are added.
+    """
+    largest = sum(float(np.abs(w).sum()) for w in weights)
+    step = math.ldexp(1.0, math.frexp(largest)[1] - 52) if largest > 0 else 1.0
+    return [np.rint(w / step) * step for w in weights]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Whole numbers of one chunk or of all: what an audit needs before it looks at single instances.
+
+    Parameters
+    ----------
+    pairs : all-pairs counts by the number of answers that one could choose from.
+    joint : instances by how many models answered (rows) and how many of these were wrong (columns).
+    failures : by class, instances that every model answered by how many models are wrong.
+    errors : by class, each model's errors on those.
+    both_wrong : joint failures on those.
+    """
+
+    pairs: Mapping[int, PairCounts]
+    joint: Int[np.ndarray, "m1 m1"]
+    failures: Int[np.ndarray, "s m1"]
+    errors: Int[np.ndarray, "s m"]
+    both_wrong: Int[np.ndarray, "m m"]
+
+    def __add__(self, other: Tally) -> Tally:
+        """Of both sets of instances."""
+        pairs = dict(self.pairs)
+        for options, counts in other.pairs.items():
+            pairs[options] = pairs[options] + counts if options in pairs else counts
+        return Tally(
+            pairs,
+            self.joint + other.joint,
+            self.failures + other.failures,
+            self.errors + other.errors,
+            self.both_wrong + other.both_wrong,
+        )
+
+    @property
+    def n(self) -> int:
+        """Instances."""
+        return int(self.joint.sum())
+
+    @property
+    def missing(self) -> int:
+        """Cells without an outcome."""
+        m = len(self.joint) - 1
+        return int(self.joint.sum(axis=1) @ (m - np.arange(m + 1)))
+
+    @cached_property
+    def counts(self) -> PairCounts:
+        """All-pairs counts, as `counts.count` gives them of all instances at once."""
+        whole = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
+        total = whole[0]
+        for counts in whole[1:]:
+            total = total + counts
+        return total
+
+    def strata(self, by_class: bool) -> Strata:
+        """The instances that every model answered, by class or all in one."""
+        if by_class:
+            return Strata(self.failures, self.errors)
+        return Strata(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
+
+    def systemic(self) -> FailureCounts:
+        """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
+        seen = self.failures.sum(axis=1) > 0
+        strata = Strata(self.failures[seen], self.errors[seen])
+        n, histogram = int(strata.sizes.sum()), self.failures.sum(axis=0)
+        if n == 0:
+            nothing = np.zeros(len(histogram))
+            return FailureCounts(
+                histogram, nothing, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
+            )
+        shares, rates = strata.sizes / n, strata.rates
+        return FailureCounts(
+            histogram,
+            strata.sizes @ poisson_binomial(rates),
+            strata.errors,
+            strata.sizes,
+            float(shares @ rates.prod(axis=1)),
+            float(shares @ rates.min(axis=1)),
+        )
+
+
+def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
+    """The baseline anew from whole numbers: a sum of rounded quotients would depend on how they were cut."""
+    if counts.n00_open is None:
+        return counts
+    baseline = counts.n00_open / max(options - 1, 1)
+    return PairCounts(**vars(counts) | {"baseline": baseline})
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some instances, as the two passes see them.
+
+    Parameters
+    ----------
+    wrong : where a model is wrong; False where that is unknown.
+    observed : where it is known; None where it is known everywhere.
+    stratum : class of each instance, 0 … strata − 1; all 0 where there are no classes.
+    strata : how many classes there are in all.
+    """
+
+    wrong: Bool[np.ndarray, "m n"]
+    observed: Bool[np.ndarray, "m n"] | None
+    stratum: Int[np.ndarray, " n"]
+    strata: int
+
+    def complete(self) -> Chunk:
+        """The instances that every model answered."""
+        if self.observed is None:
+            return self
+        kept = self.observed.all(axis=0)
+        return Chunk(self.wrong[:, kept], None, self.stratum[kept], self.strata)
+
+    def blocks(self, by_class: bool = True) -> Iterator[tuple[int, Int[np.ndarray, " k"]]]:
+        """Instances of one class (of all, with code 0), a few thousand at a time."""
+        stratum = self.stratum if by_class else np.zeros_like(self.stratum)
+        order = np.argsort(stratum, kind="stable")
+        ends = np.cumsum(np.bincount(stratum, minlength=1))
+        for code, end in enumerate(ends):
+            for start in range(ends[code - 1] if code else 0, end, BLOCK):
+                yield code, order[start : min(start + BLOCK, end)]
+
+
+def tally(chunk: Chunk, pairs: Mapping[int, PairCounts]) -> Tally:
+    """The whole numbers of some instances; `pairs` by the number of options, as in `Tally`."""
+    m = len(chunk.wrong)
+    answered = np.full(chunk.wrong.shape[1], m) if chunk.observed is None else column_sums(chunk.observed)
+    joint = np.bincount(answered * (m + 1) + column_sums(chunk.wrong), minlength=(m + 1) ** 2)
+    complete = chunk.complete()
+    cells = complete.stratum.astype(np.int64) * (m + 1) + column_sums(complete.wrong)
+    failures = np.bincount(cells, minlength=chunk.strata * (m + 1))
+    errors = np.zeros((chunk.strata, m), np.int64)
+    for code, at in complete.blocks():
+        errors[code] += np.count_nonzero(np.take(complete.wrong, at, axis=1), axis=1)
+    if chunk.observed is None:
+        both_wrong = sum((c.n00 for c in pairs.values()), np.zeros((m, m), np.int64))
+    else:
+        both_wrong = count(None, None, (~complete.wrong).astype(np.int8), 2).n00
+    return Tally(pairs, joint.reshape(m + 1, m + 1), failures.reshape(-1, m + 1), errors, both_wrong)
+
+
+def column_sums(cells: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
+    """How many models, on each instance."""
+    sums: Int[np.ndarray, " n"] = np.add.reduce(cells.view(np.uint8), axis=0, dtype=np.int32).astype(np.int64)
+    return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Strata:
+    """Instances by class: how many models fail them, and how often each model does.
+
+    Parameters
+    ----------
+    failures : by class, instances on which exactly 0, 1, …, m models are wrong.
+    errors : by class, errors of each model.
+    """
+
+    failures: Int[np.ndarray, "s m1"]
+    errors: Int[np.ndarray, "s m"]
+
+    @cached_property
+    def sizes(self) -> Int[np.ndarray, " s"]:
+        """Instances in each class."""
+        sizes: Int[np.ndarray, " s"] = self.failures.sum(axis=1)
+        return sizes
+
+    @cached_property
+    def rates(self) -> Float[np.ndarray, "s m"]:
+        """Error rates; 0 in empty classes."""
+        rates: Float[np.ndarray, "s m"] = self.errors / np.maximum(self.sizes, 1)[:, None]
+        return rates
+
+    @cached_property
+    def unbiased(self) -> Float[np.ndarray, " s"]:
+        """n/(n − 1); 0 for classes with a single instance, which say nothing about variances."""
+        return np.where(self.sizes > 1, self.sizes / np.maximum(self.sizes - 1, 1), 0.0)
+
+    @cached_property
+    def mean(self) -> Float[np.ndarray, " s"]:
+        """Mean number of failing models."""
+        mean: Float[np.ndarray, " s"] = self.failures @ np.arange(self.failures.shape[1]) / np.maximum(self.sizes, 1)
+        return mean
+
+    def power(self, k: int) -> Float[np.ndarray, " s"]:
+        """Sum over the instances of a class of the k-th power of the centred failure count."""
+        centred = np.arange(self.failures.shape[1]) - self.mean[:, None]
+        sums: Float[np.ndarray, " s"] = (self.failures * centred**k).sum(axis=1)
+        return sums
+
+    @cached_property
+    def scatter(self) -> Float[np.ndarray, "s m"]:
+        """(n − 1) × variance of each model's errors in each class."""
+        scatter: Float[np.ndarray, "s m"] = self.errors * (1 - self.rates)
+        return scatter
+
+    def codes(self, chunk: Chunk) -> Int[np.ndarray, " n"]:
+        """Row of each instance of a chunk: its class, or 0 where all are in one."""
+        return chunk.stratum if len(self.sizes) > 1 else np.zeros_like(chunk.stratum)
+
+    def parts(self, chunk: Chunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Of each instance of a complete chunk: centred failure count, and squared deviations summed over models.
+
+        Σ_m (E − e)² = K − 2 Σ_m E e + Σ_m e². The errors of the models that fail are a whole number, so the product of
+        floats below gives it exactly, in any order.
+        """
+        failing, stratum = column_sums(chunk.wrong), self.codes(chunk)
+        errors = np.empty(len(failing))
+        for code, at in chunk.blocks(by_class=len(self.sizes) > 1):
+            errors[at] = self.errors[code].astype(float) @ np.take(chunk.wrong, at, axis=1).astype(float)
+        own = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
+        return failing - self.mean[stratum], own
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What an interval needs of the influence of every instance, to the last bit.
+
+    Parameters
+    ----------
+    n : instances used.
+    powers : unrounded sums of the influence values and of their squares.
+    centred : the same of the squares and fourth powers of the centred failure counts; empty where not asked for.
+    clusters : by cluster, the unrounded sum of its influence values; empty where every instance stands alone.
+    """
+
+    n: int
+    powers: tuple[Exact, Exact]
+    centred: tuple[Exact, Exact] = ((), ())
+    clusters: Mapping[str, Exact] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        influence: Float[np.ndarray, " n"],
+        clusters: Shaped[np.ndarray, " n"] | None = None,
+        centred: Float[np.ndarray, " n"] | None = None,
+    ) -> Sums:
+        """Of some instances; those with nan are not used."""
+        used = ~np.isnan(influence)
+        values = influence[used]
+        together: dict[str, Exact] = {}
+        if clusters is not None and len(values):
+            names, code = np.unique(clusters[used].astype(str), return_inverse=True)
+            order = np.argsort(code, kind="stable")
+            parts = np.split(values[order], np.cumsum(np.bincount(code))[:-1])
+            together = {str(name): exact(part.tolist()) for name, part in zip(names, parts, strict=True)}
+        of_counts = ((), ()) if centred is None else _powers(np.where(used, centred, 0.0) ** 2)
+        return cls(int(used.sum()), _powers(values), of_counts, together)
+
+    def __add__(self, other: Sums) -> Sums:
+        """Of both sets of instances."""
+        clusters = dict(self.clusters)
+        for name, parts in other.clusters.items():
+            clusters[name] = exact((*clusters.get(name, ()), *parts))
+        powers, centred = (
+            (exact((*a[0], *b[0])), exact((*a[1], *b[1])))
+            for a, b in ((self.powers, other.powers), (self.centred, other.centred))
+        )
+        return Sums(self.n + other.n, powers, centred, clusters)
+
+    @property
+    def n_info(self) -> float:
+        """Instances that carry the variance of the failure count, (Σk²)²/Σk⁴."""
+        squares, fourths = (math.fsum(part) for part in self.centred)
+        return squares**2 / fourths if fourths > 0 else 0.0
+
+    def standard_error(self) -> tuple[float, int]:
+        """As `stats.standard_error` of all influence values: the error, and the independent draws it rests on."""
+        total, squares, draws = math.fsum(self.powers[0]), math.fsum(self.powers[1]), self.n
+        if self.clusters:
+            values = [math.fsum(parts) for _, parts in sorted(self.clusters.items())]
+            squares, draws = math.fsum(v * v for v in values), len(values)
+        if draws < 2:
+            return math.nan, draws
+        return math.sqrt(max(draws * squares - total**2, 0.0) / (draws - 1)) / self.n, draws
+
+
+def _powers(values: Float[np.ndarray, " n"]) -> tuple[Exact, Exact]:
+    return exact(values.tolist()), exact((values**2).tolist())

@@ -1,0 +1,1 @@
+"""How is data made ready? Dataset in, Dataset out: loaders, transforms, shifts, splits."""

@@ -1,0 +1,1 @@
+"""How are files of each kind read? One reader per kind."""

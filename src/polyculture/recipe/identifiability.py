@@ -1,0 +1,139 @@
+"""What will a design be able to tell, and what not? Said before any model is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from polyculture.errors import InputError
+from polyculture.measures.attribution.covariance_split import by_level, identifiability
+from polyculture.measures.attribution.hypothesis_tests import FEW_ARRANGEMENTS, arrangements
+
+from .arrays import strength
+from .axes import Recipe
+from .ingredients import Ingredient, held_fixed, merged, warning_for, why_left_out, why_together
+
+FEW_MODELS = 12
+"""Models that attribution needs."""
+RESOLUTIONS = {
+    1: "axes are not crossed evenly, so they explain part of each other",
+    2: "any two axes are crossed evenly: each axis is told apart from every other, but not from interactions of two "
+    "(resolution 3)",
+    3: "any three axes are crossed evenly: axes are clear of interactions of two, which are mixed with each other "
+    "(resolution 4)",
+    4: "any four axes are crossed evenly: axes and interactions of two are clear of each other (resolution 5 or more)",
+}
+COLUMNS = ("axis", "levels", "fewest", "pairs", "vif", "discordant", "arrangements", "tested_by", "note")
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What a list of recipes can tell about its axes.
+
+    Parameters
+    ----------
+    recipes : the models to be made.
+    table : one row per axis that varies: levels, fewest (models at the rarest level), pairs (share that have the same
+        level), vif, discordant (fewest pairs that tell it from another axis), arrangements, tested_by, note.
+    fixed : axes with one level only.
+    resolution : largest r such that any r − 1 axes are crossed evenly, 2 if none are, 5 for 5 or more.
+    replicates : models that differ from another one in their seed only.
+    """
+
+    recipes: tuple[Recipe, ...]
+    table: pd.DataFrame
+    fixed: tuple[str, ...]
+    resolution: int
+    replicates: int
+    cannot: tuple[str, ...] = field(default=())
+
+    def frame(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
+
+    @property
+    def sentence(self) -> str:
+        """What the design can and cannot tell, in words."""
+        told = [str(axis) for axis in self.table.loc[self.table["tested_by"] != "", "axis"]]
+        m = len(self.recipes)
+        if m < FEW_MODELS:
+            return f"{m} models: too few to attribute anything; {FEW_MODELS} are needed."
+        text = f"{m} models; a share of alikeness can be told for {', '.join(told) or 'no axis'}. "
+        text += f"{RESOLUTIONS[self.resolution - 1].capitalize()}. "
+        text += "".join(f"{axis}: {why}. " for axis, why in zip(self._refused, self.cannot, strict=True))
+        weak = [str(axis) for axis in self.table.loc[self.table["tested_by"] == "jackknife", "axis"]]
+        if weak:
+            text += f"Only the conservative jackknife can test {', '.join(weak)}: too few ways to permute. "
+        if self.fixed:
+            text += f"Nothing can be told about {', '.join(self.fixed)}, which {_do(self.fixed)} not vary. "
+        replicates = f"{self.replicates} models have a replicate that differs in its seed only"
+        return text + (replicates if self.replicates else "No model has a replicate, so chance has no measure") + "."
+
+    @property
+    def _refused(self) -> list[str]:
+        return [str(axis) for axis in self.table.loc[self.table["tested_by"] == "", "axis"]]
+
+
+def _do(names: Sequence[str]) -> str:
+    return "do" if len(names) > 1 else "does"
+
+
+def describe(recipes: Sequence[Recipe]) -> Design:
+    """What the recipes can tell apart: aliases, variance inflation, pairs and ways to permute, for every axis.
+
+    Raises InputError for fewer than two recipes.
+    """
+    if len(recipes) < 2:
+        raise InputError(f"{len(recipes)} recipes", "two or more")
+    rows = pd.DataFrame([recipe.factors() for recipe in recipes])
+    found, fixed = [], []
+    for axis in rows.columns:
+        words = tuple(map(str, rows[axis]))
+        factor = by_level(np.unique(words, return_inverse=True)[1].astype(np.int64))
+        if len(set(words)) == 1:
+            fixed.append(str(axis))
+        else:
+            found.append(Ingredient(str(axis), factor, words, factor.levels))
+    found = merged(found)
+    table, cannot = _table(found, len(recipes)) if found else (pd.DataFrame(columns=list(COLUMNS)), ())
+    codes = np.column_stack([i.factor.levels for i in found]) if found else np.zeros((len(recipes), 1), dtype=np.int64)
+    made_of = Counter(tuple(v for k, v in r.factors().items() if k != "seed") for r in recipes)
+    return Design(
+        tuple(recipes),
+        table,
+        tuple(fixed),
+        strength(codes) + 1,
+        sum(count for count in made_of.values() if count > 1),
+        cannot,
+    )
+
+
+def _table(found: list[Ingredient], models: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row per axis, and for those without a number of their own, why."""
+    gate = identifiability([i.factor for i in found])
+    a, b = np.triu_indices(models, 1)
+    rows, cannot = [], []
+    for f, mine in enumerate(found):
+        others = [g for g in range(len(found)) if g != f and not gate.left_out[g]]
+        fixed = held_fixed([found[g] for g in others], models)
+        ways = arrangements(mine.factor.levels, fixed)
+        counts = np.bincount(mine.factor.levels)
+        told = np.minimum(gate.discordant[f], gate.discordant[:, f])[others]
+        row = {"axis": mine.name, "levels": len(counts), "fewest": int(counts.min())}
+        row |= {"pairs": float(mine.factor.alike[a, b].mean()), "vif": gate.vif[f]}
+        row |= {"discordant": int(told.min()) if len(told) else len(a), "arrangements": ways, "tested_by": ""}
+        if gate.left_out[f]:
+            row["note"] = why_left_out(mine)
+        elif not gate.estimable[f]:
+            row["note"] = why_together(f, found, gate)
+        else:
+            row["note"] = warning_for(f, found, gate)
+            row["tested_by"] = "permutation" if ways >= FEW_ARRANGEMENTS else "jackknife"
+        if not gate.estimable[f]:
+            cannot.append(str(row["note"]))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS)), tuple(cannot)

@@ -1,0 +1,301 @@
+"""What do the numbers come to, in plain sentences? Every sentence says what was counted and against what."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from polyculture.results import Audit, NullModel
+from polyculture.stats import Interval
+
+DOES_NOT_PROVE = (
+    (
+        "Similar is not wrong.",
+        "Models also fail alike because the same instances are hard, ambiguous or mislabelled. A shared failure is a "
+        "reason to look, not a verdict.",
+    ),
+    (
+        "Different is not better.",
+        "A set that errs in many different ways can still be worse than its best member: read diversity beside "
+        "accuracy.",
+    ),
+    (
+        "How much is due to difficulty cannot be told from these errors alone.",
+        "Models that copy each other and independent models that find the same instances hard leave the same "
+        "failure counts. The level of homogenization beyond instance difficulty needs outside information: "
+        "other systems, human answers, annotator disagreement.",
+    ),
+    (
+        "Association is not cause.",
+        "That models of one kind are more alike does not show that the kind makes them so; whatever else they share, "
+        "recorded or not, could.",
+    ),
+    (
+        "The intervals speak of instances.",
+        "They say how far the numbers would move with other instances from the same source. The models are taken as "
+        "they are: nothing here speaks of models outside this set.",
+    ),
+    (
+        "Labels are taken as true.",
+        "A wrong label makes every good model fail at once and so looks like homogenization.",
+    ),
+)
+"""What a reader must not conclude: a headline and why."""
+
+
+def count(n: int | float) -> str:
+    """A whole number with thin groups: 50,000."""
+    return f"{n:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share as people read it; small ones keep two digits that say something."""
+    if math.isnan(share):
+        return "undefined"
+    if share in (0, 1):
+        return f"{100 * share:.0f}\u00a0%"
+    if share < 1e-6:
+        return "<\u00a00.0001\u00a0%"
+    return f"{100 * share:.1f}\u00a0%" if share >= 0.001 else f"{100 * share:.2g}\u00a0%"
+
+
+def p_value(p: float) -> str:
+    """``p = 0.21`` or ``p < 0.001``; empty where undefined."""
+    return "" if math.isnan(p) else "p\u00a0<\u00a00.001" if p < 0.001 else f"p\u00a0=\u00a0{p:.2g}"
+
+
+def number(x: float, digits: int = 2) -> str:
+    """A number with that many decimals, ∞ and – for what has none."""
+    return "–" if math.isnan(x) else "∞" if math.isinf(x) else f"{x:.{digits}f}"
+
+
+PATTERN = "N3"
+"""The rung that tells only which models are more alike than others, never how alike all of them are."""
+
+NOT_IDENTIFIED = (
+    "No rung can take the difficulty of the instances away by means of these errors alone. Any null that keeps how "
+    "many models fail each instance has a mean excess of exactly zero over all pairs, whatever the models share: "
+    "only which pairs are more alike than others can be tested. Shared difficulty and shared causes leave the same "
+    "traces; to tell them apart takes outside information, such as other systems or human answers."
+)
+"""Why the ladder ends where it does (non-identifiability of the level)."""
+
+
+def null_model_label(null_model: NullModel) -> str:
+    """``N1 · given each model's error rate within the true class``"""
+    only = " · pattern only, descriptive" if null_model.name == PATTERN else ""
+    return f"{null_model.name}{only} · given {null_model.given}"
+
+
+def null_model_value(null_model: NullModel, models: int) -> str:
+    """n_eff as the ladder shows it: above the number of models it says only that."""
+    n = null_model.n_eff
+    if n.defined and n.estimate > models:
+        return f"≥ {models}: none detected"
+    return n.format(".2f")
+
+
+def meaning(audit: Audit) -> list[str]:
+    """Two or three sentences under the headline: what it means, against what, how sure."""
+    null_model, m = audit.null_model(audit.headline), audit.n_models
+    n = null_model.n_eff
+    if not n.defined:
+        return [
+            f"The effective number of independent models does not exist for these {m} models: "
+            f"{n.reason or 'undefined'}.",
+            "The chapters below show what can be said without it.",
+        ]
+    if math.isinf(n.estimate):
+        first = "Whenever one of them fails another makes up for it: the number of failing models never varies."
+    elif n.estimate > m:
+        first = (
+            f"A vote among these {m} models varies no more than a vote of {m} independent models as accurate as they."
+        )
+    else:
+        first = (
+            f"A vote among these {m} models varies as much as a vote of {n.estimate:.1f} independent models "
+            "of the same accuracies."
+        )
+    return [first, *_against(null_model)]
+
+
+def _against(null_model: NullModel) -> list[str]:
+    null = f"given {null_model.given} (null {null_model.name})"
+    verdict = "is rejected" if null_model.p < 0.05 else "is not rejected"
+    sentences = [f"Independence here means independent errors, {null}."]
+    if not math.isnan(null_model.p):
+        tested = f"(z\u00a0=\u00a0{null_model.z:.1f}, {p_value(null_model.p)})"
+        sentences = [f"That they err independently, {null}, {verdict} {tested}."]
+    if null_model.rho.defined:
+        sentences.append(
+            "To compare with a set of another size use the mean error correlation, "
+            f"ρ\u00a0=\u00a0{null_model.rho.format('.3f').replace(' ', chr(160))}."
+        )
+    return sentences
+
+
+def tiles(audit: Audit) -> list[tuple[str, str, str]]:
+    """Key numbers: (what, number, remark)."""
+    table, systemic, pairs = audit.leaderboard.table, audit.systemic, audit.n_models * (audit.n_models - 1) // 2
+    defined = int(np.isfinite(audit.pairwise.values["kappa"][np.triu_indices(audit.n_models, 1)]).sum())
+    best = (percent(float(table["accuracy"].iloc[0])), str(table["model"].iloc[0])) if len(table) else ("–", "")
+    everywhere = systemic.n == audit.n_instances
+    return [
+        ("models", count(audit.n_models), f"{count(pairs)} pair{'s' if pairs != 1 else ''}"),
+        (
+            "instances",
+            count(audit.n_instances),
+            f"{'all' if everywhere else count(systemic.n)} answered by every model",
+        ),
+        ("best accuracy", *best),
+        ("mean κ", number(audit.pairwise.mean("kappa")), _kappa_remark(defined, pairs)),
+        ("failed by all", percent(systemic.rate.estimate), _if_independent(audit)),
+    ]
+
+
+def _if_independent(audit: Audit) -> str:
+    """What independent models would all fail, given the truth and, where it reads otherwise, without it."""
+    given, raw = percent(audit.systemic.expectation), percent(audit.systemic.expectation_raw)
+    if raw in (given, percent(math.nan)):
+        return f"{given} if independent"
+    return f"if independent: {given} given the class, {raw} at overall error rates"
+
+
+def _kappa_remark(defined: int, pairs: int) -> str:
+    if defined == pairs:
+        return "error consistency; 0 is chance"
+    return f"defined for {count(defined)} of {count(pairs)} pairs" if defined else "not defined for any pair"
+
+
+def null_models(audit: Audit) -> str:
+    """What the ladder shows."""
+    levels = [null_model for null_model in audit.null_models if null_model.name != PATTERN] or list(audit.null_models)
+    first, last = levels[0], levels[-1]
+    if not (first.n_eff.defined and last.n_eff.defined):
+        return "How many independent models the set is worth, against each null."
+    if last.n_eff.estimate > audit.n_models:
+        return f"Given {last.given}, no homogenization is left."
+    if first is last:
+        return f"Given {first.given}, the set is worth {first.n_eff.estimate:.2f} independent models."
+    return (
+        f"Given {last.given}, the set is worth {last.n_eff.estimate:.2f} independent models; "
+        f"given only {first.given}, {number(first.n_eff.estimate)}."
+    )
+
+
+def leaderboard(audit: Audit) -> str:
+    """How many pairs can be told apart."""
+    s = audit.leaderboard
+    if not s.pairs_tested:
+        return "No pair of models could be tested."
+    if s.pairs_tested == 1:
+        return f"The pair {'can' if s.pairs_apart else 'cannot'} be told apart by accuracy."
+    return f"{count(s.pairs_apart)} of {count(s.pairs_tested)} pairs can be told apart by accuracy."
+
+
+def leaderboard_caption(drawn: int, lines: bool, models: int) -> str:
+    """How to read the figure of the models: how many of them are drawn, and whether with lines for the letters."""
+    some = "" if drawn == models else f"The best and the last {drawn // 2} of {count(models)} models. "
+    apart = (
+        "Dots on one line at the right: models that no test tells apart"
+        if lines
+        else ("Models that share a letter in the table cannot be told apart")
+    )
+    return f"{some}Dot: accuracy; pale bar: 95 % interval. {apart} (paired tests, corrected for testing all pairs)."
+
+
+def pairwise_caption(cells: int, models: int) -> str:
+    """How to read the matrix, which may be drawn in blocks of neighbours."""
+    size = -(-models // cells)
+    blocks = f"Each cell is the mean over {size} by {size} neighbours, named after the first. " if size > 1 else ""
+    return (
+        f"{blocks}κ is agreement in being right or wrong beyond what the two accuracies alone would give: 0 is chance, "
+        "1 is failing the very same instances. Rows and columns are in the same order, alike models side by side; "
+        "pale grey is undefined."
+    )
+
+
+def pairwise(audit: Audit) -> str:
+    """How alike the pairs are."""
+    frame = audit.pairwise.frame()
+    known = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
+    if not len(known):
+        return "Error consistency is defined for no pair."
+    a, b, kappa = (known[column].iloc[0] for column in ("model_a", "model_b", "kappa"))
+    if len(known) == 1:
+        return f"Between {a} and {b} κ\u00a0=\u00a0{kappa:.2f}."
+    mean = known["kappa"].mean()
+    return f"On average κ\u00a0=\u00a0{mean:.2f}; the most alike are {a} and {b} (κ\u00a0=\u00a0{kappa:.2f})."
+
+
+def systemic(audit: Audit) -> str:
+    """How often all fail at once, against the null."""
+    s = audit.systemic
+    if not s.rate.defined:
+        return "How often all models fail together is not defined here."
+    who = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
+    tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
+    given, raw = _few(float(s.expected[-1])), "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
+    if raw in ("", given):
+        expected = f"if they erred independently, {given} would be expected"
+    else:
+        expected = f"if they erred independently within the true class, {given} would be expected, and {raw} "
+        expected += "at their overall error rates"
+    return f"{who} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
+
+
+def _few(expected: float) -> str:
+    """An expected count, however small."""
+    if expected >= 10:
+        return count(expected)
+    return f"{expected:.2g}" if expected >= 1e-3 else "fewer than 0.001" if expected else "none"
+
+
+def hardest(audit: Audit) -> str:
+    """How many instances are listed and how hard they are."""
+    table = audit.systemic.hardest
+    if not len(table):
+        return "No instance is failed by nearly all models."
+    shown, by_all = len(table), int((table["wrong"] == table["models"]).sum())
+    least = math.floor(100 * float((table["wrong"] / table["models"]).min()))
+    everywhere = int(audit.systemic.observed[-1])
+    if everywhere > shown:
+        return f"{count(everywhere)} instances are failed by every model; {count(shown)} of them are listed."
+    if by_all == shown:
+        return f"{'This instance is' if shown == 1 else f'These {count(shown)} instances are'} failed by every model."
+    if shown == 1:
+        return f"One instance is failed by {least}\u00a0% of the models."
+    rest = "none" if not by_all else count(by_all)
+    return (
+        f"These {count(shown)} instances are failed by {least}\u00a0% of the models or more, "
+        f"{rest} of them by every model."
+    )
+
+
+def shifts(audit: Audit) -> str:
+    """What happens along the shifts."""
+    known = sorted(
+        (float(row["n_eff"]), f"{row['shift']}, severity {row['severity']:g}")
+        for row in audit.shifts.dropna(subset=["n_eff"]).to_dict("records")
+    )
+    if not known:
+        return "The effective number of models is defined on none of the shifted test sets."
+    (low, where_low), (high, where_high) = known[0], known[-1]
+    return (
+        f"Across the shifts the set is worth between {low:.2f} ({where_low}) and {high:.2f} ({where_high}) "
+        "independent models."
+    )
+
+
+def methods(audit: Audit) -> list[tuple[str, str]]:
+    """How the intervals were made: (numbers, method), one line per method."""
+    intervals: list[tuple[str, Interval]] = [(f"n_eff ({r.name})", r.n_eff) for r in audit.null_models]
+    intervals += [(f"ρ ({r.name})", r.rho) for r in audit.null_models] + [("failed by all", audit.systemic.rate)]
+    names_by_method: dict[str, list[str]] = {}
+    for name, i in intervals:
+        made = f"{i.method}, {100 * i.level:g} %, {count(i.n)} instances" if i.method else ""
+        method = "; ".join(part for part in (made, i.reason) if part)
+        if method:
+            names_by_method.setdefault(method, []).append(name)
+    return [(", ".join(names), method) for method, names in names_by_method.items()]

@@ -1,0 +1,152 @@
+"""What does somebody see who stays in the terminal? The same result in some forty lines."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from polyculture.results import Audit, Section
+
+from . import narrative
+from .figures.vega import records
+from .sections import applies
+
+_BAR = 24
+_FIRST = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+"""Where the first of several sentences ends."""
+
+
+def terminal(audit: Audit, console: Console) -> None:
+    """Print the audit: headline and what it means, ladder, key numbers, findings, models, pairs, hardest instances.
+
+    Fits 80 columns. Whether there is colour is the console's business: none where the output is not a terminal.
+    """
+    console.print()
+    console.print(Text(audit.sentence, style="bold"))
+    for sentence in narrative.meaning(audit):
+        console.print(_said(sentence))
+    for title, content in _sections(audit):
+        console.print()
+        console.print(_said(title, style="bold"))
+        console.print(Padding(content, (0, 0, 0, 2)))
+    console.print()
+
+
+def _further(told: list[Section]) -> Table:
+    """One entry per chapter of the audit: the question and the first sentence of its answer."""
+    grid = _grid("left")
+    for section in told:
+        grid.add_row(
+            _said(f"{section.title} ", style="bold") + _said(_FIRST.split(section.sentence, 1)[0], style="not bold")
+        )
+    return grid
+
+
+def _said(sentence: str, style: str = "") -> Text:
+    """A sentence that may break at any blank: a terminal does not wrap at those that the page holds together."""
+    return Text(sentence.replace("\u00a0", " "), style=style)
+
+
+def _sections(audit: Audit) -> list[tuple[str, RenderableType]]:
+    sections: list[tuple[str, RenderableType]] = [
+        ("How alike, against each null", _null_models(audit)),
+        ("In numbers", _tiles(audit)),
+    ]
+    if any(not finding.reason for finding in audit.findings):
+        sections.append(("What it comes to", _findings(audit)))
+    sections.append((narrative.leaderboard(audit), _leaderboard(audit)))
+    if math.isfinite(audit.pairwise.mean("kappa")):
+        sections.append(("The most alike pairs", _pairs(audit)))
+    if len(audit.systemic.hardest):
+        sections.append((narrative.hardest(audit), _hardest(audit)))
+    if len(audit.shifts):
+        sections.append(("Along the shifts", _said(narrative.shifts(audit))))
+    told = [section for section in audit.sections if applies(section)]
+    if told:
+        sections.append(("Further questions", _further(told)))
+    return sections
+
+
+def _grid(*justify: str) -> Table:
+    """A table without lines; ``"right"`` for numbers."""
+    grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for side in justify:
+        grid.add_column(justify="right" if side == "right" else "left", overflow="fold")
+    return grid
+
+
+def _null_models(audit: Audit) -> Table:
+    grid = _grid("left", "left", "left")
+    for null_model in audit.null_models:
+        n = null_model.n_eff
+        style = "cyan" if null_model.name == audit.headline else ""
+        share = math.log(min(max(n.estimate, 1), audit.n_models)) / math.log(audit.n_models) if n.defined else 0.0
+        filled = max(1, round(share * _BAR)) if n.defined else 0
+        bar = Text("━" * filled, style=style) + Text("─" * (_BAR - filled), style="dim")
+        value = Text(narrative.null_model_value(null_model, audit.n_models), style=style)
+        grid.add_row(Text(null_model.name, style=style), bar, value + Text(f"\ngiven {null_model.given}", style="dim"))
+    return grid
+
+
+def _tiles(audit: Audit) -> Table:
+    grid = _grid("left", "right", "left")
+    for what, number, remark in narrative.tiles(audit):
+        grid.add_row(Text(what), Text(number, style="bold"), _said(remark, style="dim"))
+    return grid
+
+
+def _findings(audit: Audit) -> Table:
+    styles = {"alert": "bold red", "warning": "yellow", "note": "dim"}
+    grid = _grid("left", "left")
+    for finding in audit.findings:
+        if not finding.reason:
+            said = Text(f"{finding.title[:1].upper()}{finding.title[1:]}. ", style="bold") + Text(
+                finding.sentence, style="not bold"
+            )
+            grid.add_row(Text(finding.severity, style=styles[finding.severity]), said)
+    return grid
+
+
+def _leaderboard(audit: Audit, most: int = 5) -> RenderableType:
+    table = audit.leaderboard.table
+    short = len(table) <= 2 * most
+    shown = [table] if short else [table.head(most), table.tail(most)]
+    grid = _grid("right", "left", "left", "left")
+    for k, part in enumerate(shown):
+        if k:
+            grid.add_row(Text("…"), Text(f"{len(table) - 2 * most} more", style="dim"), Text(""), Text(""))
+        for row in records(part):
+            limits = f"[{narrative.percent(row['low'])}, {narrative.percent(row['high'])}]"
+            letters = str(row["letters"]) if len(str(row["letters"])) <= 12 else str(row["letters"])[:11] + "…"
+            grid.add_row(
+                Text(narrative.percent(row["accuracy"])),
+                Text(limits, style="dim"),
+                Text(str(row["model"])),
+                Text(letters, style="dim"),
+            )
+    note = "Models that share a letter cannot be told apart."
+    return Group(grid, Text(note, style="dim")) if table["letters"].astype(bool).any() else grid
+
+
+def _pairs(audit: Audit, most: int = 5) -> Table:
+    frame = audit.pairwise.frame()
+    ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(most)
+    grid = _grid("left", "left", "left")
+    for row in records(ranked):
+        grid.add_row(Text(f"κ {row['kappa']:.2f}"), Text(str(row["model_a"])), Text(str(row["model_b"])))
+    return grid
+
+
+def _hardest(audit: Audit, most: int = 5) -> Table:
+    grid = _grid("left", "left", "left")
+    for row in records(audit.systemic.hardest.head(most)):
+        label = f" (label {row['label']})" if "label" in row else ""
+        said = f"{row['share']:.0%} of them say {row['answer']}" if row.get("answer") else ""
+        grid.add_row(Text(f"{row['instance']}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(said))
+    return grid

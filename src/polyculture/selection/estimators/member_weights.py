@@ -1,0 +1,221 @@
+"""How much is each member's opinion worth? Temperatures and weights for members whose predictions were cross-fitted.
+
+Class probabilities are pooled geometrically: p ∝ f b Π (p_m / f)^v_m with the class frequencies f, so that an opinion
+counts by how far it moves from knowing nothing, and a factor b per class, which corrects what members misjudge
+together. A member's weight for a class, v, is its weight w plus a small deviation, as members may be worth more where
+they speak of some classes. The weights w are at least 0, need not sum to one (members that tell the same are worth
+less together) and solve, with the rest, a convex problem, so there is one best answer. Real values are averaged by
+weights on the simplex that minimise the squared error, a quadratic programme in the error covariance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from ..least_squares_weights import PULL, average_weights, without_the_lightest
+from ..mixture_weights import mixture_weights
+
+COLDEST, HOTTEST = 1 / 50, 50.0
+"""Temperatures are looked for in between."""
+SMALLEST = 1e-6
+"""Probabilities are raised to this before their logarithm is taken."""
+LOWEST = math.log(SMALLEST)
+CLASS_PULL = 30.0
+"""Weights for a class are drawn to the member's weight as if by so many instances' worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoolWeights:
+    """How much the members count.
+
+    Parameters
+    ----------
+    weights : of the members.
+    by_class : of the members for each class; without columns where a rule has none.
+    bias : of each class.
+    """
+
+    weights: Float[np.ndarray, " m"]
+    by_class: Float[np.ndarray, "m w"]
+    bias: Float[np.ndarray, " c"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """How opinions are put together.
+
+    Parameters
+    ----------
+    rule : ``"geometric"`` or ``"mixture"``; ``"average"`` for real values.
+    weights : of each candidate; 0 for those that are left out.
+    temperatures : by which each candidate's scores are divided before they become probabilities.
+    frequency : of each class where the weights were fitted; empty for real values.
+    bias : of each class, added to the pooled logarithms; 0 but for the geometric rule, empty for real values.
+    by_class : weights of each candidate for each class, by which the geometric rule pools; without columns else.
+    """
+
+    rule: str
+    weights: Float[np.ndarray, " m"]
+    temperatures: Float[np.ndarray, " m"]
+    frequency: Float[np.ndarray, " c"]
+    bias: Float[np.ndarray, " c"]
+    by_class: Float[np.ndarray, "m w"]
+
+    @property
+    def kept(self) -> Int[np.ndarray, " k"]:
+        """Positions of the candidates that have a weight, heaviest first; ties in the order given."""
+        order = np.argsort(-self.weights, kind="stable")
+        return order[self.weights[order] > 0]
+
+    def logs(self, scores: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, "m n c"]:
+        """Log-probabilities of all candidates from their scores."""
+        logs: Float[np.ndarray, "m n c"] = log_softmax(scores / self.temperatures[:, None, None], axis=2)
+        return logs
+
+    def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
+        """Class probabilities from the log-probabilities of the members in `kept`, in that order."""
+        if self.rule == "mixture":
+            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.kept], np.exp(logs), axes=1)
+            mixed /= mixed.sum(axis=1, keepdims=True)
+            return mixed
+        nothing = np.log(np.maximum(self.frequency, SMALLEST))
+        moves = np.maximum(logs, LOWEST) - nothing
+        said = np.einsum("knc,kc->nc", moves, self.by_class[self.kept])
+        pooled: Float[np.ndarray, "n c"] = softmax(nothing + self.bias + said, axis=1)
+        return pooled
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a choice of members has to keep to.
+
+    Parameters
+    ----------
+    size : at most so many members; None for as many as earn a weight.
+    floor : lowest accuracy (real values: R²) of a member; None for better than knowing nothing but the class
+        frequencies (the mean). Where no candidate reaches it the best one is kept.
+    rule : a name in `RULES`; real values have only the average.
+    """
+
+    size: int | None = None
+    floor: float | None = None
+    rule: str = "geometric"
+
+
+def fit_pool(
+    scores: Float[np.ndarray, "m n c"],
+    labels: Int[np.ndarray, " n"],
+    counts: Float[np.ndarray, " n"],
+    wish: Constraints,
+) -> Pool:
+    """Temperatures, then weights, of candidates whose scores come from folds that they were not trained on.
+
+    Parameters
+    ----------
+    scores : logits or log-probabilities.
+    counts : how much each instance counts, at least 0.
+    """
+    _, n, c = scores.shape
+    share = counts / counts.sum()
+    temperatures = np.array([temperature(s, labels, share) for s in scores])
+    logs = np.stack([log_softmax(s / t, axis=1) for s, t in zip(scores, temperatures, strict=True)])
+    losses = -logs[:, np.arange(n), labels] @ share
+    frequency = np.bincount(labels, weights=share, minlength=c)
+    if wish.floor is None:
+        good = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
+    else:
+        good = (logs.argmax(axis=2) == labels) @ share >= wish.floor
+    weighed = []
+
+    def weigh(kept: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        weighed.append(RULES[wish.rule](logs[kept], labels, counts))
+        return weighed[-1].weights
+
+    weights, last = without_the_lightest(weigh, good, losses, wish.size), weighed[-1]
+    by_class = np.zeros((len(weights), last.by_class.shape[1]))
+    by_class[weights > 0] = last.by_class
+    return Pool(wish.rule, weights, temperatures, frequency, last.bias, by_class)
+
+
+def fit_average(
+    predicted: Float[np.ndarray, "m n"],
+    targets: Float[np.ndarray, " n"],
+    counts: Float[np.ndarray, " n"],
+    wish: Constraints,
+) -> Pool:
+    """Weights of candidates whose predictions come from folds that they were not trained on; they sum to one."""
+    share = counts / counts.sum()
+    errors = predicted - targets
+    losses = errors**2 @ share
+    variance = float(share @ (targets - share @ targets) ** 2)
+    good = losses < variance if wish.floor is None else losses <= (1 - wish.floor) * variance
+    weights = without_the_lightest(lambda kept: average_weights(errors[kept], counts), good, losses, wish.size)
+    return Pool("average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0), np.empty((len(predicted), 0)))
+
+
+def temperature(
+    scores: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], share: Float[np.ndarray, " n"]
+) -> float:
+    """What to divide scores by for the lowest log-loss, in [1/50, 50]. Source: Guo et al. 2017."""
+
+    def loss(log_temperature: float) -> float:
+        logs = log_softmax(scores * math.exp(-log_temperature), axis=1)
+        return -float(share @ logs[np.arange(len(labels)), labels])
+
+    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    return math.exp(float(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def opinion_weights(
+    logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+) -> PoolWeights:
+    """Powers and class biases with which the product of f and (p_m / f) has the lowest log-loss.
+
+    A member's weight is at least 0; its weights by class may deviate. Penalties: PULL/n × squared distance of weights
+    from 1/m and of biases from 0, CLASS_PULL/n × squared distance of weights by class from the member's weight.
+    Source: Genest and Zidek 1986 (the logarithmic opinion pool).
+    """
+    m, n, c = logs.shape
+    share = counts / counts.sum()
+    nothing = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
+    moves = np.maximum(logs, LOWEST) - nothing
+    truth = share[:, None] * (labels[:, None] == np.arange(c))
+    start = np.concatenate([np.full(m, 1 / m), np.zeros(m * c + c)])
+    pull = np.concatenate([np.full(m, PULL), np.full(m * c, CLASS_PULL), np.full(c, PULL)]) / counts.sum()
+
+    def parts(values: Float[np.ndarray, " p"]) -> PoolWeights:
+        weights, bias = values[:m], values[m + m * c :]
+        return PoolWeights(weights, weights[:, None] + values[m : m + m * c].reshape(m, c), bias)
+
+    def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        now, away = parts(values), values - start
+        pooled = log_softmax(nothing + now.bias + np.einsum("mnc,mc->nc", moves, now.by_class), axis=1)
+        surplus = np.exp(pooled) * share[:, None] - truth
+        slope = np.einsum("mnc,nc->mc", moves, surplus)
+        height = -float(share @ pooled[np.arange(n), labels])
+        slopes = np.concatenate([slope.sum(axis=1), slope.ravel(), surplus.sum(axis=0)])
+        return height + float(pull @ away**2), slopes + 2 * pull * away
+
+    limits = [(0, None)] * m + [(None, None)] * (m * c + c)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-12, "gtol": 1e-7})
+    return parts(found.x)
+
+
+def truth_weights(
+    logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+) -> PoolWeights:
+    """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
+    m, n, c = logs.shape
+    truth = np.exp(logs[:, np.arange(n), labels])
+    return PoolWeights(mixture_weights(truth, counts=counts).weights, np.zeros((m, 0)), np.zeros(c))
+
+
+RULES: dict[str, Callable[..., PoolWeights]] = {"geometric": opinion_weights, "mixture": truth_weights}
+"""How class probabilities are put together, by name: a function from log-probabilities, labels and counts."""

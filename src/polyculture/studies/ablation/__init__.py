@@ -1,0 +1,1 @@
+"""What does one change do? One factor at a time against a baseline recipe."""

@@ -1,0 +1,115 @@
+"""Which recipes are worth training next? Children of elites, and what a model of past gains advises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyculture.errors import MissingExtraError
+from polyculture.recipe import Recipe
+from polyculture.rng import derived_seed
+
+from .archive import Archive
+
+if TYPE_CHECKING:
+    from optuna.distributions import CategoricalDistribution
+
+Axes = Mapping[str, Sequence[Any]]
+Genes = dict[str, Any]
+"""A level of every axis."""
+RecipeBuilder = Callable[[Mapping[str, Any]], Recipe]
+"""From a level of every axis to a recipe that can be trained: what an architecture cannot be told is left out."""
+
+ATTEMPTS = 50
+"""Draws of one child before the axes count as exhausted."""
+
+
+@dataclass
+class Proposals:
+    """What may be bred, and what has been.
+
+    Parameters
+    ----------
+    axes : the levels of each axis.
+    cook : makes recipes of levels.
+    generator : of every draw.
+    genes : levels of each recipe so far.
+    """
+
+    axes: Axes
+    cook: RecipeBuilder
+    generator: np.random.Generator
+    genes: dict[Recipe, Genes] = field(default_factory=dict)
+
+    def at_random(self, count: int) -> list[Recipe]:
+        """So many new recipes, each level by chance; fewer where the axes are exhausted."""
+        return self._new(count, lambda: {axis: self._level(axis) for axis in self.axes})
+
+    def from_elites(self, archive: Archive, count: int) -> list[Recipe]:
+        """Children of two elites: each axis from one of them by chance, and one axis changed."""
+        parents = [self.genes[recipe] for recipe, _ in archive.elites.values()]
+
+        def child() -> Genes:
+            first, second = (parents[int(i)] for i in self.generator.integers(len(parents), size=2))
+            genes = {axis: (first, second)[int(self.generator.integers(2))][axis] for axis in self.axes}
+            changed = str(self.generator.choice(list(self.axes)))
+            return genes | {changed: self._level(changed)}
+
+        return self._new(count, child)
+
+    def from_model(self, gains: Mapping[Recipe, float], count: int) -> list[Recipe]:
+        """What a tree-structured Parzen estimator, told what each model would add to the rest, expects most of.
+
+        Source: Bergstra et al. 2011, by optuna.
+        """
+        study, distributions = _study(self.axes, derived_seed(int(self.generator.integers(2**31)), "proposals"))
+        for recipe, gain in gains.items():
+            study.add_trial(_trial(self._codes(self.genes[recipe]), distributions, gain))
+
+        def asked() -> Genes:
+            codes = study.ask(distributions).params
+            return {axis: self.axes[axis][code] for axis, code in codes.items()}
+
+        return self._new(count, asked)
+
+    def _new(self, count: int, draw: Callable[[], Genes]) -> list[Recipe]:
+        """Recipes that were not there before."""
+        made: list[Recipe] = []
+        attempts = ATTEMPTS * count
+        while len(made) < count and attempts:
+            attempts -= 1
+            genes = draw()
+            recipe = self.cook(genes)
+            if recipe not in self.genes:
+                self.genes[recipe] = genes
+                made.append(recipe)
+        return made
+
+    def _level(self, axis: str) -> Any:
+        levels = self.axes[axis]
+        return levels[int(self.generator.integers(len(levels)))]
+
+    def _codes(self, genes: Genes) -> dict[str, int]:
+        return {axis: list(self.axes[axis]).index(level) for axis, level in genes.items()}
+
+
+def _study(axes: Axes, seed: int) -> tuple[Any, dict[str, CategoricalDistribution]]:
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("optuna", "search") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=1)
+    distributions = {
+        axis: optuna.distributions.CategoricalDistribution(range(len(levels))) for axis, levels in axes.items()
+    }
+    return optuna.create_study(direction="maximize", sampler=sampler), distributions
+
+
+def _trial(codes: dict[str, int], distributions: dict[str, CategoricalDistribution], gain: float) -> Any:
+    import optuna
+
+    return optuna.trial.create_trial(params=codes, distributions=dict(distributions), value=gain)

@@ -1,0 +1,124 @@
+"""The pretrained models of the hub as nets: encoded inputs in, scores out."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from polyculture.errors import InputError
+from polyculture.models.encoder import Form
+
+from .encoding import Checkpoint, CheckpointForm, most_pieces, quiet
+
+AT_ONCE = 64
+"""Inputs that a large model answers at once, so that its memory is bounded."""
+
+
+def finetuned(form: Form, outputs: int) -> nn.Module:
+    """The pretrained model with an answering layer for these outputs, new where its own does not fit.
+
+    Raises InputError for a model that is made for something else.
+    """
+    import transformers
+
+    assert isinstance(form, CheckpointForm)
+    family, reader = {
+        "words": ("AutoModelForSequenceClassification", ReadsTexts),
+        "tags": ("AutoModelForTokenClassification", ReadsTokens),
+        "image": ("AutoModelForImageClassification", ReadsImages),
+    }[form.kind]
+    checkpoint, auto = form.checkpoint, getattr(transformers, family)
+    config = copy.deepcopy(checkpoint.config)
+    config.num_labels, config.dtype = outputs, torch.float32
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = 0  # models that answer from the last piece look for the padding
+    try:
+        with quiet():
+            return reader(checkpoint, _model(auto, config, checkpoint))
+    except ValueError as error:
+        raise InputError(
+            f"{checkpoint.origin} is a model of type {config.model_type!r}",
+            f"one that transformers loads with {family}",
+        ) from error
+
+
+def _model(auto: Any, config: Any, checkpoint: Checkpoint) -> nn.Module:
+    if checkpoint.weights is None:
+        return auto.from_config(config)
+    return auto.from_pretrained(
+        checkpoint.weights,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,
+    )
+
+
+class Finetuned(nn.Module):  # type: ignore[misc]
+    """A pretrained model that answers in parts."""
+
+    def __init__(self, checkpoint: Checkpoint, model: nn.Module) -> None:
+        super().__init__()
+        self.checkpoint, self.model = checkpoint, model
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
+        if self.training:
+            return self.scores(inputs)
+        return torch.cat([self.scores(part) for part in inputs.split(AT_ONCE)])
+
+    @abstractmethod
+    def scores(self, inputs: Tensor) -> Tensor:
+        """What `forward` says, at once."""
+
+    def read(self, codes: Tensor) -> Any:
+        """What the model says of codes without gaps (n × l), which are cut to the longest there is."""
+        codes = codes[:, : int((codes > 0).sum(dim=1).max())]
+        there, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(there, codes - 1, padding), attention_mask=there.long()).logits
+
+
+class ReadsTexts(Finetuned):
+    """Answers for a whole text."""
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """n × l → n × outputs."""
+        return self.read(inputs)
+
+
+class ReadsTokens(Finetuned):
+    """Answers for every token, from its first piece; for a token beyond what the model can read, from the last read."""
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """n × l × pieces → n × l × outputs."""
+        before, after = (
+            torch.tensor(codes, dtype=inputs.dtype, device=inputs.device) + 1 for codes in self.checkpoint.around
+        )
+        pieces = torch.cat([before.expand(len(inputs), -1), inputs.flatten(1), after.expand(len(inputs), -1)], dim=1)
+        there = pieces > 0
+        together = pieces.gather(1, (~there).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
+        states = self.read(together)
+        firsts = slice(len(before), len(before) + inputs[0].numel(), inputs.shape[2])
+        places = (there.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
+        return states.gather(1, places[..., None].expand(-1, -1, states.shape[2]))
+
+
+class ReadsImages(Finetuned):
+    """Answers for an image, brought to the size and the colours that the model knows."""
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """n × channels × h × w in [−1, 1] → n × outputs."""
+        pixels, looks = (inputs + 1) / 2, self.checkpoint.looks
+        channels = getattr(self.model.config, "num_channels", 3)
+        if pixels.shape[1] != channels:
+            pixels = pixels.mean(dim=1, keepdim=True).expand(-1, channels, -1, -1)
+        if looks.side[0] and looks.side != tuple(pixels.shape[2:]):
+            pixels = nn.functional.interpolate(pixels, size=looks.side, mode="bilinear", antialias=True)
+        centre, spread = (torch.tensor(of, device=inputs.device)[:, None, None] for of in (looks.centre, looks.spread))
+        return self.model(pixel_values=(pixels - centre) / spread).logits

@@ -1,0 +1,1 @@
+"""Where and in what order are recipes trained? Jobs, executors and processes."""

@@ -1,0 +1,92 @@
+"""Which weights go on learning after pre-training? All, or few: the last layer's, biases, changes of low rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from polyculture.errors import TrainingError
+
+TUNINGS = ("full", "head", "bias", "lora")
+
+
+@contextmanager
+def tuned(net: Any, inputs: Any, *, tuning: str = "full", rank: int = 4) -> Iterator[None]:
+    """Inside, only some weights of the net can learn; afterwards all can, and the net is as plain as it was before.
+
+    Parameters
+    ----------
+    net : the net.
+    inputs : a few encoded inputs; they tell which layer is the last.
+    tuning : ``"full"`` all weights; ``"head"`` the last linear layer; ``"bias"`` that layer and all biases (Ben Zaken
+        et al. 2022); ``"lora"`` that layer, and of each other linear layer a change of this rank (Hu et al. 2022, with
+        α = rank), which is added to its weights afterwards.
+    rank : of the changes.
+
+    Raises TrainingError for ``"lora"`` where no layer but the last is linear.
+    """
+    if tuning == "full":
+        yield
+        return
+    head = last_layer(net, inputs)
+    free = {id(weight) for weight in head.parameters()}
+    for name, weight in net.named_parameters():
+        is_bias = "bias" in name.rpartition(".")[2]
+        weight.requires_grad_(id(weight) in free or (tuning == "bias" and is_bias))
+    changed = _add_changes(net, head, rank) if tuning == "lora" else []
+    try:
+        yield
+    finally:
+        _merge(changed)
+        net.requires_grad_(True)
+
+
+def last_layer(net: Any, inputs: Any) -> Any:
+    """The linear layer that a net calls last; TrainingError where it calls none."""
+    import torch
+
+    called: list[Any] = []
+    hooks = [
+        layer.register_forward_hook(lambda layer, *_: called.append(layer))
+        for layer in net.modules()
+        if isinstance(layer, torch.nn.Linear)
+    ]
+    learning = net.training
+    try:
+        with torch.no_grad():
+            net.eval()(inputs)
+    finally:
+        net.train(learning)
+        for hook in hooks:
+            hook.remove()
+    if not called:
+        raise TrainingError("the net calls no linear layer", "one, whose inputs can be learned from", "use 'none'")
+    return called[-1]
+
+
+def _add_changes(net: Any, head: Any, rank: int) -> list[tuple[Any, str]]:
+    """A low-rank change added to every linear weight but those of the last layer; which ones they are."""
+    from torch import nn
+    from torch.nn.utils import parametrize
+
+    from .low_rank import LowRankUpdate
+
+    linear = [(layer, "weight") for layer in net.modules() if isinstance(layer, nn.Linear) and layer is not head]
+    mixing = [(m, "in_proj_weight") for m in net.modules() if isinstance(m, nn.MultiheadAttention)]
+    changed = [(m, name) for m, name in linear + mixing if getattr(m, name) is not None]
+    if not changed:
+        raise TrainingError(
+            "tuning is 'lora' but no layer but the last is linear", "one", "use the tuning 'bias' or 'full'"
+        )
+    for module, name in changed:
+        weight = getattr(module, name)
+        parametrize.register_parametrization(module, name, LowRankUpdate(weight, rank))
+    return changed
+
+
+def _merge(changed: list[tuple[Any, str]]) -> None:
+    from torch.nn.utils import parametrize
+
+    for module, name in changed:
+        parametrize.remove_parametrizations(module, name, leave_parametrized=True)

@@ -1,0 +1,178 @@
+"""How is a population kept on disk? One subfolder per model, written beside and then renamed, so it is whole or absent.
+
+folder/lenet-1a2b3c4d/recipe.json            recipe, problem, versions, training curve: the same in every run
+folder/lenet-1a2b3c4d/cost.json              seconds, when and where: what differs between two runs
+folder/lenet-1a2b3c4d/weights.safetensors    or weights.skops; nothing is ever pickled
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from polyculture.errors import FileError, InputError, PolycultureError, need
+from polyculture.population import Population
+from polyculture.preparation.problems import Problem
+from polyculture.recipe import Recipe
+
+from .architectures import Fitted, find_architecture
+
+RECORD, COST = "recipe.json", "cost.json"
+
+_REDO = "delete that subfolder and train again: only what is missing is fitted"
+
+
+def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | None = None) -> Population:
+    """The models in a folder that `train` wrote, with what each is made of and what it cost.
+
+    Parameters
+    ----------
+    folder : one subfolder per model.
+    problem : that they were trained on.
+    recipes : which models, in which order; None for all, in the order of their ids.
+
+    The table `factors` has the levels of each recipe, its seed, the seconds of its fit (nan if ``cost.json`` is not
+    there) and how many numbers the fit determined (parameters). Raises FileError for a folder, a model or a weights
+    file that cannot be read or trusted, and InputError for a folder made for another problem or split.
+    """
+    need("torch", "sklearn", "safetensors", "skops")
+    records = read_records(folder, problem)
+    for recipe in recipes or ():
+        if recipe.id not in records:
+            raise FileError(f"{folder} has no model {recipe.id!r}", "every recipe trained", "train it first")
+    wanted = list(records) if recipes is None else [recipe.id for recipe in recipes]
+    failed = {name: records[name]["failed"] for name in wanted if records[name]["failed"]}
+    trained = {name: Recipe.from_dict(records[name]["recipe"]) for name in wanted if name not in failed}
+    if not trained:
+        raise FileError(f"{folder} holds no trained model", "one subfolder per model", "train some first")
+    rows = [
+        recipe.factors() | {"seconds": read_cost(folder / name), "parameters": records[name]["parameters"]}
+        for name, recipe in trained.items()
+    ]
+    return Population(
+        models={name: _load(folder / name, recipe, problem) for name, recipe in trained.items()},
+        classes=problem.split.train.classes,
+        factors=pd.DataFrame(rows, index=pd.Index(list(trained), name="model")),
+        failed=failed,
+    )
+
+
+def read_records(folder: Path, problem: Problem) -> dict[str, dict[str, Any]]:
+    """What ``recipe.json`` says of each model in the folder, by model id, sorted; empty if there is no folder.
+
+    Raises FileError for a record that cannot be read, InputError for one of another problem or split.
+    """
+    records = all_records(folder)
+    for record in records.values():
+        made_for, fingerprint = record["problem"]["name"], record["problem"]["fingerprint"]
+        if fingerprint != problem.fingerprint:
+            raise InputError(
+                f"{folder} was made for another problem or split: {made_for} {fingerprint}",
+                f"{problem.name} {problem.fingerprint}",
+                "name another folder",
+            )
+    return records
+
+
+def all_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """The same, whatever they were made for; what is not a number (null in the file) is nan."""
+    return {path.parent.name: _read(path) for path in sorted(folder.glob(f"[!.]*/{RECORD}"))}
+
+
+def read_cost(folder: Path) -> float:
+    """Seconds that the fit of the model in this folder took; nan if that was not kept."""
+    path = folder / COST
+    return float(_read(path)["seconds"]) if path.is_file() else float("nan")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record or a cost with all that is needed in it; FileError if that cannot be had."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == COST:
+            float(record["seconds"])
+        else:
+            _ = record["problem"]["name"], record["problem"]["fingerprint"], record["failed"]
+            record["curve"] = [float("nan") if loss is None else loss for loss in record.get("curve", [])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise FileError(f"cannot read {path} ({reason})", "what training wrote there", _REDO) from error
+    return record
+
+
+def open_folder(folder: Path) -> None:
+    """Make the folder if there is none, make sure that it can be written, clear what a killed run left half-written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=".try-", dir=folder)).rmdir()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to {folder}: {error.strerror}", "a folder that can be written", "name another one"
+        ) from error
+    for leftover in folder.glob(".half-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_model(
+    folder: Path, name: str, record: Mapping[str, Any], cost: Mapping[str, Any], fitted: Fitted | None
+) -> None:
+    """Write one model, or with None the record of a failure, in one step.
+
+    A model that another process wrote meanwhile stays; the record of a failure is replaced.
+    """
+    try:
+        half = Path(tempfile.mkdtemp(prefix=f".half-{name}-", dir=folder))
+        try:
+            half.chmod(0o755)
+            if fitted is not None:
+                fitted.save(half)
+            _write(half / RECORD, record)
+            _write(half / COST, cost)
+            _put(half, folder / name)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+    except Exception as error:  # writers of weights have errors of their own for a full disk
+        known = isinstance(error, OSError) and error.strerror
+        reason = known or " ".join(str(error).split())
+        raise FileError(f"cannot write {folder / name}: {reason}", "a folder with room to write in") from error
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(_plain(values), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for what is not a finite number, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _put(half: Path, whole: Path) -> None:
+    if whole.is_dir():
+        if not _read(whole / RECORD)["failed"]:
+            return
+        shutil.rmtree(whole)
+    half.rename(whole)
+
+
+def _load(folder: Path, recipe: Recipe, problem: Problem) -> Fitted:
+    architecture = find_architecture(recipe.architecture)
+    try:
+        return architecture.load(recipe, problem.split.train, folder)
+    except PolycultureError:
+        raise
+    except Exception as error:  # whatever a reader of damaged bytes may raise
+        reason = " ".join(str(error).split())
+        raise FileError(
+            f"cannot read the weights in {folder} ({type(error).__name__}: {reason})", "those of that model", _REDO
+        ) from error

@@ -1,4 +1,4 @@
-"""What happens to a recording? Noise, another level, clipping, echo, another pace, a narrow line.
+"""How are recordings shifted? Noise, lower volume, clipping, echo, other speed, narrow bandwidth.
 
 Inputs are n × samples of waveforms in [−1, 1] at 8 kHz.
 """
@@ -11,7 +11,7 @@ from scipy import signal
 
 from polyculture.dataset import SAMPLE_RATE
 
-from .suite import Shift, of_inputs
+from .suite import Shift, input_shift
 
 Waves = Float32[np.ndarray, "n t"]
 
@@ -24,7 +24,7 @@ def noise(waves: Waves, severity: int, generator: np.random.Generator) -> np.nda
 
 
 def quieter(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
-    """Softer by 6 decibels per step of severity."""
+    """Volume lower by 6 decibels per step of severity."""
     return waves * 0.5**severity
 
 
@@ -36,39 +36,39 @@ def clipping(waves: Waves, severity: int, generator: np.random.Generator) -> np.
 
 
 def reverb(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
-    """A room whose echo has 40 % of the sound's energy per step of severity and dies away within 0.3 seconds."""
+    """A room whose echo has 40 % of the recording's energy per step of severity and decays within 0.3 seconds."""
     time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = generator.standard_normal((1, len(time))) * np.exp(-6.9 * time / 0.3)
     echo *= np.sqrt(0.4 * severity / (echo**2).sum())
     reverberant = waves + signal.fftconvolve(waves, echo, axes=1)[:, : waves.shape[1]]
-    heard: np.ndarray = reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True))
-    return heard
+    normalized: np.ndarray = reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True))
+    return normalized
 
 
 def speed(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
-    """Half of the recordings faster by 8 % per step of severity, half slower; pitch moves along."""
+    """Half of the recordings faster by 8 % per step of severity, half slower; pitch changes with speed."""
     faster = generator.permutation(len(waves)) % 2 == 0
     samples = np.arange(waves.shape[1])
-    told = [
+    resampled = [
         np.interp(samples * (1 + (1 if fast else -1) * 0.08 * severity), samples, wave, right=0.0)
         for wave, fast in zip(waves, faster, strict=True)
     ]
-    return np.array(told).reshape(waves.shape)
+    return np.array(resampled).reshape(waves.shape)
 
 
 def narrow(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
-    """Heard over a line that passes 100 + 100 to 3700 − 500 Hz, times the severity."""
+    """A band-pass filter from 100 + 100 × severity to 3700 − 500 × severity Hz."""
     band = (100 + 100 * severity, 3700 - 500 * severity)
-    sections = signal.butter(4, band, btype="bandpass", fs=SAMPLE_RATE, output="sos")
-    heard: np.ndarray = signal.sosfilt(sections, waves, axis=1)
-    return heard
+    filter_sections = signal.butter(4, band, btype="bandpass", fs=SAMPLE_RATE, output="sos")
+    filtered: np.ndarray = signal.sosfilt(filter_sections, waves, axis=1)
+    return filtered
 
 
 SUITE: dict[str, Shift] = {
-    "noise": of_inputs(noise, (-1.0, 1.0)),
-    "quieter": of_inputs(quieter, (-1.0, 1.0)),
-    "clipping": of_inputs(clipping, (-1.0, 1.0)),
-    "reverb": of_inputs(reverb, (-1.0, 1.0)),
-    "speed": of_inputs(speed, (-1.0, 1.0)),
-    "narrow": of_inputs(narrow, (-1.0, 1.0)),
+    "noise": input_shift(noise, (-1.0, 1.0)),
+    "quieter": input_shift(quieter, (-1.0, 1.0)),
+    "clipping": input_shift(clipping, (-1.0, 1.0)),
+    "reverb": input_shift(reverb, (-1.0, 1.0)),
+    "speed": input_shift(speed, (-1.0, 1.0)),
+    "narrow": input_shift(narrow, (-1.0, 1.0)),
 }

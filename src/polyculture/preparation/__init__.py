@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from .problems import KINDS, PROBLEMS, DataOptions, Problem, RawData, build_problem, load_problem
-from .shifts import SEVERITIES, SUITES, shifted
-from .transforms import TRANSFORMS, Transform, back_translation, find_transform, synonyms
+from .problems import PROBLEMS, DataOptions, Problem, load_problem
+from .shifts import shifted
+from .transforms import TRANSFORMS, Transform, find_transform
 
-__all__ = [
-    "KINDS",
-    "PROBLEMS",
-    "SEVERITIES",
-    "SUITES",
-    "TRANSFORMS",
-    "DataOptions",
-    "Problem",
-    "RawData",
-    "Transform",
-    "back_translation",
-    "build_problem",
-    "find_transform",
-    "load_problem",
-    "shifted",
-    "synonyms",
-]
+__all__ = ["PROBLEMS", "TRANSFORMS", "DataOptions", "Problem", "Transform", "find_transform", "load_problem", "shifted"]

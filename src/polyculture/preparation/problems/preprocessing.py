@@ -100,22 +100,19 @@ def resized_images(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndar
         )
     if images.shape[1:3] == tuple(size[:2]):
         return images
-    resized: np.ndarray = np.clip(_zoomed(images, size[:2]), 0, 1).astype(np.float32)
-    return resized
+    return np.asarray(np.clip(_zoomed(images, size[:2]), 0, 1).astype(np.float32))
 
 
 def _unit(images: np.ndarray) -> Float32[np.ndarray, "n ..."]:
     highest = float(images.max(initial=0))
     top = 1.0 if images.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
-    scaled: np.ndarray = (images / np.float32(top)).astype(np.float32)
-    return scaled
+    return (images / np.float32(top)).astype(np.float32)
 
 
 def _zoomed(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Area means where the image gets smaller, linear interpolation where it gets larger."""
     rows, columns = (_resampling(old, new) for old, new in zip(images.shape[1:3], size, strict=True))
-    zoomed: np.ndarray = np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True)
-    return zoomed
+    return np.asarray(np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True))
 
 
 def _resampling(old: int, new: int) -> Float[np.ndarray, "new old"]:
@@ -123,8 +120,7 @@ def _resampling(old: int, new: int) -> Float[np.ndarray, "new old"]:
     positions = (np.arange(new) + 0.5) * old / new - 0.5
     reach = max(1.0, old / new)
     weights = np.maximum(0, 1 - np.abs(np.clip(positions, 0, old - 1)[:, None] - np.arange(old)) / reach)
-    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _tokens(train: RawData, classes: tuple[str, ...]) -> Preprocessor:

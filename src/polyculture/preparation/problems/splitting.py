@@ -151,8 +151,7 @@ def _limited(raw: RawData, rows: np.ndarray, options: DataOptions, seed: int, pa
             order = rows[np.argsort(raw.instances[options.time].to_numpy(), kind="stable")]
         return np.sort(order[-options.limit :] if part == "train" else order[: options.limit])
     classes = () if raw.labels.dtype.kind == "f" else ("",)
-    limited: np.ndarray = rows[sampled(_strata(raw, classes), options.limit, stream(seed, raw.name, "limit", part))]
-    return limited
+    return np.asarray(rows[sampled(_strata(raw, classes), options.limit, stream(seed, raw.name, "limit", part))])
 
 
 def _natural_tests(

@@ -19,8 +19,7 @@ Waves = Float32[np.ndarray, "n t"]
 def noise(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
     """White noise with 8 % of the recording's own root mean square per step of severity."""
     level = np.sqrt((waves**2).mean(axis=1, keepdims=True))
-    noisy: np.ndarray = waves + 0.08 * severity * level * generator.standard_normal(waves.shape)
-    return noisy
+    return np.asarray(waves + 0.08 * severity * level * generator.standard_normal(waves.shape))
 
 
 def quieter(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -31,8 +30,7 @@ def quieter(waves: Waves, severity: int, generator: np.random.Generator) -> np.n
 def clipping(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Cut off above 1/2, 1/4, 1/8, 1/16 or 1/32 of the peak."""
     limit = np.abs(waves).max(axis=1, keepdims=True) * 0.5**severity
-    clipped: np.ndarray = np.clip(waves, -limit, limit)
-    return clipped
+    return np.asarray(np.clip(waves, -limit, limit))
 
 
 def reverb(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -41,8 +39,7 @@ def reverb(waves: Waves, severity: int, generator: np.random.Generator) -> np.nd
     echo = generator.standard_normal((1, len(time))) * np.exp(-6.9 * time / 0.3)
     echo *= np.sqrt(0.4 * severity / (echo**2).sum())
     reverberant = waves + signal.fftconvolve(waves, echo, axes=1)[:, : waves.shape[1]]
-    normalized: np.ndarray = reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True))
-    return normalized
+    return np.asarray(reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True)))
 
 
 def speed(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -60,8 +57,7 @@ def narrow(waves: Waves, severity: int, generator: np.random.Generator) -> np.nd
     """A band-pass filter from 100 + 100 × severity to 3700 − 500 × severity Hz."""
     band = (100 + 100 * severity, 3700 - 500 * severity)
     filter_sections = signal.butter(4, band, btype="bandpass", fs=SAMPLE_RATE, output="sos")
-    filtered: np.ndarray = signal.sosfilt(filter_sections, waves, axis=1)
-    return filtered
+    return signal.sosfilt(filter_sections, waves, axis=1)
 
 
 SUITE: dict[str, Shift] = {

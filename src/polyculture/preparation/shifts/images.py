@@ -41,8 +41,7 @@ def noise(images: np.ndarray, severity: int, generator: np.random.Generator) -> 
 def shot(images: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """Poisson noise of a low photon count: 60, 30, 16, 8 or 4 for a white pixel."""
     photons = (60, 30, 16, 8, 4)[severity - 1]
-    noisy: np.ndarray = generator.poisson(images * photons) / photons
-    return noisy
+    return generator.poisson(images * photons) / photons
 
 
 def impulse(images: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -54,8 +53,7 @@ def impulse(images: np.ndarray, severity: int, generator: np.random.Generator) -
 
 def blur(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Gaussian blur with a standard deviation of a 64th of the side per step of severity."""
-    blurred: np.ndarray = ndimage.gaussian_filter(images, _per_axis(images, severity * _side(images) / 64))
-    return blurred
+    return ndimage.gaussian_filter(images, _per_axis(images, severity * _side(images) / 64))
 
 
 def defocus(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -65,8 +63,7 @@ def defocus(images: Images, severity: int, generator: np.random.Generator) -> np
     fine = np.arange(-5 * reach - 2, 5 * reach + 3) / 5  # every pixel in 5 × 5 parts
     covered_parts = np.hypot(fine[:, None], fine) <= radius
     disc = covered_parts.reshape(2 * reach + 1, 5, 2 * reach + 1, 5).mean(axis=(1, 3))
-    spread: np.ndarray = ndimage.convolve(images, _kernel(images, disc / disc.sum()))
-    return spread
+    return ndimage.convolve(images, _kernel(images, disc / disc.sum()))
 
 
 def motion(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -84,8 +81,7 @@ def motion(images: Images, severity: int, generator: np.random.Generator) -> np.
 def contrast(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Grey levels moved towards the image's mean, by 15 % of the distance per step of severity."""
     mean = images.mean(axis=tuple(range(1, images.ndim)), keepdims=True)
-    flattened: np.ndarray = mean + (1 - 0.15 * severity) * (images - mean)
-    return flattened
+    return np.asarray(mean + (1 - 0.15 * severity) * (images - mean))
 
 
 def brightness(images: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -137,8 +133,7 @@ def pixelate(images: Images, severity: int, generator: np.random.Generator) -> n
     """As if taken with 14 % fewer pixels a side per step of severity."""
     ratio = 1 - 0.14 * severity
     rows, columns = (_averaging(length, round(length * ratio)).astype(images.dtype) for length in images.shape[1:3])
-    coarse: np.ndarray = np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True)
-    return coarse
+    return np.asarray(np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True))
 
 
 def jpeg(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
@@ -171,8 +166,7 @@ def elastic(images: Images, severity: int, generator: np.random.Generator) -> np
 
 
 def _side(images: np.ndarray) -> int:
-    side: int = min(images.shape[1:3])
-    return side
+    return int(min(images.shape[1:3]))
 
 
 def _per_axis(images: np.ndarray, rows: float, columns: float | None = None) -> tuple[float, ...]:
@@ -195,8 +189,7 @@ def _warped(images: Images, matrix: Float[np.ndarray, "2 2"]) -> np.ndarray:
     full_matrix = np.eye(images.ndim)
     full_matrix[1:3, 1:3] = matrix
     centre = (np.array(images.shape) - 1) / 2
-    mapped: np.ndarray = ndimage.affine_transform(images, full_matrix, centre - full_matrix @ centre, order=1)
-    return mapped
+    return ndimage.affine_transform(images, full_matrix, centre - full_matrix @ centre, order=1)
 
 
 def _averaging(length: int, pixels: int) -> Float[np.ndarray, "h h"]:
@@ -207,8 +200,7 @@ def _averaging(length: int, pixels: int) -> Float[np.ndarray, "h h"]:
     edges = np.linspace(0, length, max(1, pixels) + 1)
     starts, ends = np.maximum(edges[:-1, None], np.arange(length)), np.minimum(edges[1:, None], np.arange(length) + 1)
     shares = np.maximum(0, ends - starts)
-    coarse: np.ndarray = shares.T @ (shares / shares.sum(axis=1, keepdims=True))
-    return coarse
+    return np.asarray(shares.T @ (shares / shares.sum(axis=1, keepdims=True)))
 
 
 CHANGES: dict[str, Change] = {

@@ -9,16 +9,14 @@ from .suite import Shift, input_shift
 
 def noise(windows: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """Gaussian noise of a tenth of each feature's standard deviation per step of severity."""
-    noisy: np.ndarray = windows + 0.1 * severity * generator.standard_normal(windows.shape) * _spread(windows)
-    return noisy
+    return np.asarray(windows + 0.1 * severity * generator.standard_normal(windows.shape) * _spread(windows))
 
 
 def drift(windows: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """An offset that grows with every step, at the end by 0.15 standard deviations per severity, up or down."""
     sign = generator.choice([-1.0, 1.0], (len(windows), 1, windows.shape[2]))
     rising = np.linspace(0, 1, windows.shape[1])[:, None]
-    drifted: np.ndarray = windows + 0.15 * severity * sign * rising * _spread(windows)
-    return drifted
+    return np.asarray(windows + 0.15 * severity * sign * rising * _spread(windows))
 
 
 def missing(windows: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -32,13 +30,11 @@ def missing(windows: np.ndarray, severity: int, generator: np.random.Generator) 
 def scaling(windows: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """Instruments that read too high or too low, by 6 % of the value per step of severity."""
     sign = generator.choice([-1.0, 1.0], windows.shape[2])
-    scaled: np.ndarray = windows * (1 + 0.06 * severity * sign)
-    return scaled
+    return np.asarray(windows * (1 + 0.06 * severity * sign))
 
 
 def _spread(windows: np.ndarray) -> np.ndarray:
-    spread: np.ndarray = windows.std(axis=(0, 1))
-    return spread
+    return np.asarray(windows.std(axis=(0, 1)))
 
 
 SUITE: dict[str, Shift] = {

@@ -29,15 +29,13 @@ def missing(table: np.ndarray, severity: int, generator: np.random.Generator) ->
 def scaling(table: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """Instruments that read too high or too low, each by 4 % of the value per step of severity."""
     sign = generator.choice([-1.0, 1.0], table.shape[1])
-    scaled: np.ndarray = table * (1 + 0.04 * severity * sign * _measured(table))
-    return scaled
+    return np.asarray(table * (1 + 0.04 * severity * sign * _measured(table)))
 
 
 def drift(table: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:
     """Features offset by a fifth of their standard deviation per step of severity, each up or down."""
     sign = generator.choice([-1.0, 1.0], table.shape[1])
-    drifted: np.ndarray = table + 0.2 * severity * sign * table.std(axis=0) * _measured(table)
-    return drifted
+    return np.asarray(table + 0.2 * severity * sign * table.std(axis=0) * _measured(table))
 
 
 def mixup(table: np.ndarray, severity: int, generator: np.random.Generator) -> np.ndarray:

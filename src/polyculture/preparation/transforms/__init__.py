@@ -9,16 +9,7 @@ from .oversampling import with_augmented_copy
 from .texts import back_translation, synonyms
 from .transform import BoundedAmount, PartAmount, Transform, unchanged
 
-__all__ = [
-    "TRANSFORMS",
-    "BoundedAmount",
-    "PartAmount",
-    "Transform",
-    "back_translation",
-    "find_transform",
-    "synonyms",
-    "with_augmented_copy",
-]
+__all__ = ["TRANSFORMS", "Transform", "back_translation", "find_transform", "synonyms", "with_augmented_copy"]
 
 _SHARE = BoundedAmount(1.0)
 

@@ -48,5 +48,4 @@ def _jittered(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = (np.array(image.shape) - 1) / 2
     move = generator.uniform(-1, 1, 2) * np.array(image.shape) / 16
-    jittered: np.ndarray = ndimage.affine_transform(image, turn, centre - turn @ (centre + move), order=1)
-    return jittered
+    return ndimage.affine_transform(image, turn, centre - turn @ (centre + move), order=1)

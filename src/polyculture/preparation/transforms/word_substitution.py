@@ -53,5 +53,4 @@ def _vectors(counts: np.ndarray) -> np.ndarray:
     values, vectors = eigsh(csr_array(information), size, v0=np.ones(len(counts)), which="LM")
     scaled = vectors * np.sqrt(np.abs(values))
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    unit: np.ndarray = np.round(np.divide(scaled, lengths, out=np.zeros_like(scaled), where=lengths > 0), 6)
-    return unit
+    return np.asarray(np.round(np.divide(scaled, lengths, out=np.zeros_like(scaled), where=lengths > 0), 6))

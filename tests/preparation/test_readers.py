@@ -1,4 +1,4 @@
-"""Is what lies in files read as it was meant?"""
+"""Are files read as documented?"""
 
 from __future__ import annotations
 

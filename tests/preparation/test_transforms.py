@@ -1,4 +1,4 @@
-"""Is a training set that is seen anew what it was, only seen otherwise?"""
+"""Does an augmented training set keep its form, and is it drawn from its generator alone?"""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_bytes_with_another_checksum_are_thrown_away(served: tuple[Path, str]) -
     with pytest.raises(FileError) as caught:
         fetch(download)
     assert str(caught.value) == (
-        f"what {address}/a.gz sent has the SHA-256 {other}; expected {download.sha256}; "
+        f"the file from {address}/a.gz has the SHA-256 {other}; expected {download.sha256}; "
         f"try again later, or get the file elsewhere and put it at {cache_folder() / 'made' / 'a.gz'}."
     )
     assert not cache_folder().exists()
@@ -86,7 +86,7 @@ def test_another_file_in_the_cache_is_not_read(served: tuple[Path, str]) -> None
         fetch(download)
     assert str(caught.value) == (
         f"{path} has the SHA-256 {hashlib.sha256(b'').hexdigest()}; expected {download.sha256}; "
-        "delete it and run again: it is fetched anew."
+        "delete it and run again: it is downloaded again."
     )
 
 

@@ -339,8 +339,8 @@ def test_a_training_part_of_nothing_is_one_line() -> None:
         ({"task": "ranking"}, "the task is 'ranking'; expected 'classification' or 'regression'."),
         ({"limit": 0}, "a limit of 0 instances; expected 1 or more."),
         ({"window": 0}, "a window of 0 and a horizon of 1 steps; expected 1 or more of each."),
-        ({"cluster": "a", "time": "b"}, "both cluster and time; expected one way of cutting at a time."),
-        ({"time": "b", "fold": "1/2"}, "both time and fold; expected one way of cutting at a time."),
+        ({"cluster": "a", "time": "b"}, "both cluster and time; expected one way of splitting."),
+        ({"time": "b", "fold": "1/2"}, "both time and fold; expected one way of splitting."),
         ({"fold": "3/2"}, "the fold is '3/2'; expected which of how many, such as '2/5'."),
         ({"fold": "first"}, "the fold is 'first'; expected which of how many, such as '2/5'."),
     ],
@@ -360,7 +360,7 @@ def test_an_unknown_problem_is_answered_with_a_near_one() -> None:
 def test_what_is_for_files_is_refused_for_problems_by_name() -> None:
     with pytest.raises(InputError) as caught:
         load_problem("wine", options=DataOptions(label="alcohol"))
-    assert str(caught.value) == "label with the problem 'wine'; expected that for files only; leave it out."
+    assert str(caught.value) == "label with the problem 'wine'; expected it for files only; leave it out."
 
 
 def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

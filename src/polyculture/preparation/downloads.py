@@ -54,14 +54,14 @@ def fetch(download: Download) -> Path:
             raise FileError(
                 f"{path} has the SHA-256 {digest}",
                 download.sha256,
-                "delete it and run again: it is fetched anew",
+                "delete it and run again: it is downloaded again",
             )
         return path
     content = _downloaded(download, path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != download.sha256:
         raise FileError(
-            f"what {download.address} sent has the SHA-256 {digest}",
+            f"the file from {download.address} has the SHA-256 {digest}",
             download.sha256,
             f"try again later, or get the file elsewhere and put it at {path}",
         )

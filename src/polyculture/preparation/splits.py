@@ -77,8 +77,8 @@ def in_time(times: Shaped[np.ndarray, " n"], shares: tuple[float, ...], gap: int
     parts = [part[gap if number else 0 :] for number, part in enumerate(np.split(order, cuts))]
     if not all(len(part) for part in parts):
         raise InputError(
-            f"{len(order)} instances of {len(np.unique(times))} moments cannot be cut in {len(shares)} parts",
-            f"moments enough for each, and more than {gap} instances",
+            f"{len(order)} instances of {len(np.unique(times))} times cannot be split in {len(shares)} parts",
+            f"a distinct time for each part, and more than {gap} instances",
         )
     return [np.sort(part) for part in parts]
 

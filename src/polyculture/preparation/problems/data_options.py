@@ -63,7 +63,7 @@ class DataOptions:
         schemes = [name for name in ("cluster", "time") if getattr(self, name)]
         if len(schemes) > 1 or (self.time and self.fold):
             raise InputError(
-                f"both {' and '.join(schemes) if len(schemes) > 1 else 'time and fold'}", "one way of cutting at a time"
+                f"both {' and '.join(schemes) if len(schemes) > 1 else 'time and fold'}", "one way of splitting"
             )
         self.fold_and_count()
 

@@ -47,7 +47,7 @@ def _read(names: Sequence[str | Path], options: DataOptions) -> RawData:
     if len(names) == 1 and first in PROBLEMS:
         for option in ("kind", "label", "ignore"):
             if getattr(options, option):
-                raise InputError(f"{option} with the problem {first!r}", "that for files only", "leave it out")
+                raise InputError(f"{option} with the problem {first!r}", "it for files only", "leave it out")
         return PROBLEMS[first]()
     paths = [Path(name) for name in names]
     if len(paths) == 1 and not paths[0].exists() and len(paths[0].parts) == 1 and not paths[0].suffix:

@@ -78,7 +78,7 @@ def shifted(test: Dataset, seed: int, kinds: Sequence[str] | None = None) -> Laz
 
 def _shifted_version(test: Dataset, shift: Shift, kind: str, severity: int, seed: int) -> Dataset:
     version = shift(test, severity, stream(seed, test.name, "shift", kind))
-    return version.with_inputs(version.inputs, f"{test.name} {kind}@{severity}")
+    return version.with_inputs(version.array, f"{test.name} {kind}@{severity}")
 
 
 __all__ = ["MAX_INSTANCES", "SEVERITIES", "SUITES", "LazyDatasets", "Shift", "applicable_shifts", "shifted"]

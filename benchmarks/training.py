@@ -52,7 +52,7 @@ def plain(problem: Problem, counts: dict[str, int], epochs: dict[str, int]) -> N
     """One net after another in the loop that everybody writes, with as many threads as torch likes."""
     data = problem.split.train
     encoder = Encoder.of(data)
-    inputs, labels = torch.from_numpy(encoder(data.inputs)), torch.from_numpy(data.labels)
+    inputs, labels = torch.from_numpy(encoder(data.array)), torch.from_numpy(data.labels)
     for name, count in counts.items():
         for seed in range(count):
             torch.manual_seed(seed)
@@ -71,7 +71,7 @@ def scikit_learn(problem: Problem) -> None:
     """MLPClassifier with the same budget, one per core at a time."""
     from joblib import Parallel, delayed
 
-    inputs = problem.split.train.inputs.reshape(len(problem.split.train), -1)
+    inputs = problem.split.train.array.reshape(len(problem.split.train), -1)
     jobs = (delayed(_perceptron)(inputs, problem.split.train.labels, seed) for seed in range(MEMBERS))
     assert len(Parallel(n_jobs=-1)(jobs)) == MEMBERS
 
@@ -93,7 +93,7 @@ def ensemble_pytorch(problem: Problem) -> None:
 
     data = problem.split.train
     encoder = Encoder.of(data)
-    batches = TensorDataset(torch.from_numpy(encoder(data.inputs)), torch.from_numpy(data.labels))
+    batches = TensorDataset(torch.from_numpy(encoder(data.array)), torch.from_numpy(data.labels))
     ensemble = VotingClassifier(
         estimator=_mlp, n_estimators=MEMBERS, estimator_args={"form": encoder.form}, cuda=False, n_jobs=1
     )

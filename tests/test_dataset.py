@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import jaxtyping
 import numpy as np
 import pandas as pd
@@ -31,15 +34,15 @@ def test_instances_are_numbered_when_nothing_is_known_about_them() -> None:
 def test_taking_instances_takes_all_that_belongs_to_them(rows: list[int]) -> None:
     taken = FIVE.take(np.array(rows, dtype=int))
     assert list(taken.instances.index) == rows
-    np.testing.assert_array_equal(taken.inputs[:, 0], 2.0 * np.array(rows))
+    np.testing.assert_array_equal(taken.array[:, 0], 2.0 * np.array(rows))
     np.testing.assert_array_equal(taken.labels, FIVE.labels[rows] if rows else [])
     assert taken.name == "five"
 
 
 def test_other_inputs_keep_labels_and_instances() -> None:
-    seen = FIVE.with_inputs(FIVE.inputs + 1, "five, brighter")
+    seen = FIVE.with_inputs(FIVE.array + 1, "five, brighter")
     assert seen.name == "five, brighter"
-    assert FIVE.with_inputs(FIVE.inputs).name == "five"
+    assert FIVE.with_inputs(FIVE.array).name == "five"
     assert seen.labels is FIVE.labels
     assert seen.instances is FIVE.instances
 
@@ -92,3 +95,67 @@ def test_labels_that_are_numbers_are_finite_and_have_no_classes(label: float, cl
     with pytest.raises(InputError) as caught:
         Dataset(np.zeros((1, 2)), np.array([label]), classes)
     assert str(caught.value) == "labels that are numbers; expected no classes, and finite numbers only."
+
+
+BOTH = Dataset(
+    {"ct": np.arange(40.0).reshape(5, 2, 2, 2), "history": np.arange(10.0).reshape(5, 2)},
+    FIVE.labels,
+    FIVE.classes,
+    name="patients",
+    modality={"ct": "volume", "history": "table"},
+)
+
+
+def test_one_input_is_named_by_its_modality() -> None:
+    assert (dict(FIVE.inputs), dict(FIVE.modalities)) == ({"table": FIVE.array}, {"table": "table"})
+    images = Dataset(np.zeros((2, 3, 3)), np.array([0, 1]), ("no", "yes"), modality="image")
+    assert (images.modality, list(images.inputs)) == ("image", ["image"])
+    with pytest.raises(TypeError):
+        images.inputs["image"] = images.array  # type: ignore[index]
+
+
+@given(st.lists(st.integers(0, 4), max_size=12))
+def test_taking_instances_takes_every_input(rows: list[int]) -> None:
+    taken = BOTH.take(np.array(rows, dtype=int))
+    assert (len(taken), dict(taken.modalities)) == (len(rows), dict(BOTH.modalities))
+    for name in ("ct", "history"):
+        np.testing.assert_array_equal(taken.inputs[name], BOTH.inputs[name][rows] if rows else BOTH.inputs[name][:0])
+
+
+def test_several_inputs_can_be_replaced_and_pickled() -> None:
+    seen = pickle.loads(pickle.dumps(BOTH.with_inputs({name: -array for name, array in BOTH.inputs.items()}, "minus")))
+    assert (seen.name, list(seen.inputs), dict(seen.modalities)) == ("minus", ["ct", "history"], dict(BOTH.modalities))
+    np.testing.assert_array_equal(seen.inputs["ct"], -BOTH.inputs["ct"])
+    assert replace(BOTH, labels=BOTH.labels[::-1]).modalities == BOTH.modalities
+
+
+@pytest.mark.parametrize("attribute", ["array", "modality"])
+def test_several_inputs_are_not_read_as_one(attribute: str) -> None:
+    with pytest.raises(InputError) as caught:
+        getattr(BOTH, attribute)
+    assert str(caught.value) == (
+        "the dataset 'patients' has the inputs 'ct' and 'history'; expected one; choose a learner that reads several "
+        "inputs, or make a dataset of one of them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "modality", "says"),
+    [
+        ({"ct": np.zeros((5, 1))}, "table", "'ct' as inputs with the modalities of 'table'"),
+        (np.zeros((5, 1)), {"a": "table", "b": "table"}, "one array as inputs with the modalities of 'a' and 'b'"),
+        ({}, {}, "none as inputs with the modalities of none"),
+        (
+            {"a": np.zeros((5, 1)), "b": np.zeros((4, 1))},
+            {"a": "table", "b": "table"},
+            "4 inputs 'b' but 5 labels; expected as many labels as inputs.",
+        ),
+    ],
+)
+def test_inputs_without_a_modality_or_of_another_length_are_refused(
+    unchecked: None, inputs: object, modality: object, says: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        Dataset(inputs, FIVE.labels, FIVE.classes, modality=modality)
+    expected = says if "labels" in says else f"{says}; expected one modality for each input, under the same name."
+    assert str(caught.value) == expected

@@ -79,10 +79,10 @@ class Flat:
         if develop.modality != "text":
             return cls(encoder, None)
         steps = make_pipeline(TfidfTransformer(sublinear_tf=True), *[TruncatedSVD(100, random_state=0)] * dense)
-        return cls(encoder, steps.fit(features(encoder, develop.inputs)))
+        return cls(encoder, steps.fit(features(encoder, develop.array)))
 
     def __call__(self, dataset: Dataset) -> Any:
-        found = features(self.encoder, dataset.inputs)
+        found = features(self.encoder, dataset.array)
         return found if self.steps is None else self.steps.transform(found)
 
 

@@ -41,7 +41,7 @@ class Cut:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one input."""
-        return self.test.inputs.shape[1:]
+        return self.test.array.shape[1:]
 
 
 def rows(dataset: Dataset) -> Any:
@@ -49,14 +49,14 @@ def rows(dataset: Dataset) -> Any:
     if dataset.modality == "text":
         import pandas as pd
 
-        return pd.DataFrame({"text": dataset.inputs.astype(object)})
-    return dataset.inputs.reshape(len(dataset), -1).astype(np.float64)
+        return pd.DataFrame({"text": dataset.array.astype(object)})
+    return dataset.array.reshape(len(dataset), -1).astype(np.float64)
 
 
 def cut(problem: Problem, seed: int, most: int, tests: int) -> Cut:
     """The problem's training and selection parts in one, at most so many of them, and at most so many tests."""
     split = problem.split
-    inputs = np.concatenate([split.train.inputs, split.selection.inputs])
+    inputs = np.concatenate([split.train.array, split.selection.array])
     labels = np.concatenate([split.train.labels, split.selection.labels])
     order = rng.stream(seed, "ten sets").permutation(len(labels))[:most]
     develop = Dataset(inputs[order], labels[order], split.train.classes, modality=split.train.modality)

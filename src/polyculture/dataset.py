@@ -1,9 +1,10 @@
-"""What is learned from and tested on: inputs, labels, and what is known about each instance."""
+"""What do models learn from, and what are they tested on? Inputs, labels, and what is known about each instance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -18,39 +19,72 @@ samples of a waveform in [−1, 1] at 8 kHz; one string; or one string per token
 SAMPLE_RATE = 8000
 """Samples per second of a waveform."""
 Task = Literal["classification", "regression", "tagging"]
+Inputs = Shaped[np.ndarray, "n ..."]
 Labels = Int[np.ndarray, " n"] | Int[np.ndarray, "n l"] | Float[np.ndarray, " n"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Dataset:
     """Instances with labels.
 
     Parameters
     ----------
-    inputs : n × anything (images are n × height × width or n × height × width × channels, tables n × features).
+    inputs : n × anything (images are n × height × width or n × height × width × channels, tables n × features); or a
+        mapping of several such arrays by name, such as ``{"ct": volumes, "history": table}``.
     labels : class code of each instance, in 0 … len(classes) − 1; for sequences of tokens n × l codes, −1 where a
         sequence has ended; without classes the numbers to be predicted.
     classes : what each code stands for; empty where the labels are numbers (regression).
     instances : one row per instance, indexed by instance id; its columns are what is known about the instance
         (groups, clusters). Made up as 0 … n − 1 when left out.
     name : what to call it in reports.
-    modality : what an input is; learners read it accordingly.
+    modality : what an input is (default: a table), learners read it accordingly; for a mapping of inputs a mapping with
+        the same names.
+    modalities : the same as a mapping, whatever was given.
     """
 
-    inputs: Shaped[np.ndarray, "n ..."]
+    inputs: Mapping[str, Inputs]
     labels: Labels
     classes: tuple[str, ...]
-    instances: pd.DataFrame = field(default_factory=pd.DataFrame)
-    name: str = ""
-    modality: Modality = "table"
+    instances: pd.DataFrame
+    name: str
+    modalities: Mapping[str, Modality]
 
-    def __post_init__(self) -> None:
-        n = len(self.labels)
-        if len(self.inputs) != n:
-            raise InputError(f"{len(self.inputs)} inputs but {n} labels", "as many labels as inputs")
+    def __init__(
+        self,
+        inputs: Inputs | Mapping[str, Inputs],
+        labels: Labels,
+        classes: tuple[str, ...],
+        instances: pd.DataFrame | None = None,
+        name: str = "",
+        modality: Modality | Mapping[str, Modality] | None = None,
+        *,
+        modalities: Mapping[str, Modality] | None = None,
+    ) -> None:
+        if modality is not None or modalities is None:
+            modality = "table" if modality is None else modality
+            modalities = {modality: modality} if isinstance(modality, str) else modality
+        arrays = inputs if isinstance(inputs, Mapping) else dict.fromkeys(modalities, inputs)
+        if instances is None or (instances.empty and len(instances) != len(labels)):
+            instances = pd.DataFrame(index=pd.RangeIndex(len(labels), name="instance"))
+        fields = (_read_only(arrays), labels, classes, instances, name, _read_only(modalities))
+        for field_name, value in zip(self.__dataclass_fields__, fields, strict=True):
+            object.__setattr__(self, field_name, value)
+        self._check_inputs(inputs)
         self._check_labels()
-        if self.instances.empty and len(self.instances) != n:
-            object.__setattr__(self, "instances", pd.DataFrame(index=pd.RangeIndex(n, name="instance")))
+
+    def _check_inputs(self, inputs: Inputs | Mapping[str, Inputs]) -> None:
+        n = len(self.labels)
+        names = list(inputs if isinstance(inputs, Mapping) else self.modalities)
+        if not names or set(names) != set(self.modalities) or (len(names) > 1 and not isinstance(inputs, Mapping)):
+            raise InputError(
+                f"{_quoted(names) if isinstance(inputs, Mapping) else 'one array'} as inputs with the modalities of "
+                f"{_quoted(self.modalities)}",
+                "one modality for each input, under the same name",
+            )
+        for name, array in self.inputs.items():
+            if len(array) != n:
+                count = f"{len(array)} inputs{f' {name!r}' if len(self.inputs) > 1 else ''}"
+                raise InputError(f"{count} but {n} labels", "as many labels as inputs")
         if len(self.instances) != n:
             raise InputError(f"{len(self.instances)} instance rows but {n} labels", "one row per instance")
 
@@ -68,25 +102,59 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Read-only mappings cannot be pickled, dicts can."""
+        modalities = dict(self.modalities)
+        return Dataset, (dict(self.inputs), self.labels, self.classes, self.instances, self.name, modalities)
+
+    @property
+    def array(self) -> Inputs:
+        """The inputs where there is one array of them; InputError where there are several."""
+        return self.inputs[self._single()]
+
+    @property
+    def modality(self) -> Modality:
+        """What an input is, where there is one array of them; InputError where there are several."""
+        return self.modalities[self._single()]
+
+    def _single(self) -> str:
+        if len(self.inputs) > 1:
+            raise InputError(
+                f"the dataset {self.name!r} has the inputs {_quoted(self.inputs)}",
+                "one",
+                "choose a learner that reads several inputs, or make a dataset of one of them",
+            )
+        return next(iter(self.inputs))
+
     @property
     def task(self) -> Task:
-        """What is asked: a number of each instance, a class of each token, or a class of each instance."""
+        """What is predicted: a number for each instance, a class for each token, or a class for each instance."""
         if self.labels.dtype.kind == "f":
             return "regression"
         return "tagging" if self.labels.ndim == 2 else "classification"
 
     def take(self, rows: Int[np.ndarray, " k"]) -> Dataset:
         """The instances at these positions, in this order; positions may repeat."""
-        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], instances=self.instances.iloc[rows])
+        inputs = {name: array[rows] for name, array in self.inputs.items()}
+        return replace(self, inputs=inputs, labels=self.labels[rows], instances=self.instances.iloc[rows])
 
-    def with_inputs(self, inputs: np.ndarray, name: str | None = None) -> Dataset:
-        """The same instances seen differently (noisier, rotated, …)."""
-        return replace(self, inputs=inputs, name=self.name if name is None else name)
+    def with_inputs(self, inputs: Inputs | Mapping[str, Inputs], name: str | None = None) -> Dataset:
+        """The same instances with other inputs (noisier, rotated, …), of the same modalities."""
+        arrays = inputs if isinstance(inputs, Mapping) else {self._single(): inputs}
+        return replace(self, inputs=arrays, name=self.name if name is None else name)
+
+
+def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(mapping))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(map(repr, names)) or "none"
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A dataset cut in three, and test sets that differ from it on purpose.
+    """A dataset split in three, and test sets that differ from it on purpose.
 
     Parameters
     ----------

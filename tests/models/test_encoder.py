@@ -33,7 +33,7 @@ def test_every_modality_has_the_form_that_its_encoded_inputs_have(sets: dict[str
     dataset = sets[name]
     encoder = Encoder.of(dataset)
     assert (encoder.form.kind, encoder.form.shape) == FORMS[name]
-    assert encoder(dataset.inputs).shape[1:] == encoder.form.shape
+    assert encoder(dataset.array).shape[1:] == encoder.form.shape
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -43,13 +43,13 @@ def test_an_encoder_that_was_written_down_reads_the_same(sets: dict[str, Dataset
     encoder.save(tmp_path)
     again = Encoder.load(tmp_path)
     assert again == encoder
-    np.testing.assert_array_equal(again(dataset.inputs), encoder(dataset.inputs))
+    np.testing.assert_array_equal(again(dataset.array), encoder(dataset.array))
 
 
 def test_tables_are_standardized_by_the_training_set_and_constant_features_become_0() -> None:
     train = Dataset(np.array([[1.0, 5.0], [3.0, 5.0]], np.float32), np.array([0, 1]), ("a", "b"))
     encoder = Encoder.of(train)
-    np.testing.assert_allclose(encoder(train.inputs), [[-1, 0], [1, 0]])
+    np.testing.assert_allclose(encoder(train.array), [[-1, 0], [1, 0]])
     np.testing.assert_allclose(encoder(np.array([[5.0, 6.0]], np.float32)), [[3, 1]])
 
 
@@ -95,5 +95,5 @@ def test_a_damaged_encoder_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_what_the_test_set_holds_does_not_change_how_nets_read(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
     encoder = Encoder.of(text.take(np.arange(30)))
-    assert encoder == Encoder.of(replace(text, inputs=text.inputs).take(np.arange(30)))
+    assert encoder == Encoder.of(replace(text, inputs=text.array).take(np.arange(30)))
     assert encoder(np.array(["zebra"]))[0, 0] == 1

@@ -19,7 +19,7 @@ from polyculture.preparation import downloads
 from polyculture.preparation.downloads import Download, cache_folder, fetch
 from polyculture.preparation.problems import PROBLEMS, DataOptions, load_problem
 from polyculture.preparation.problems.downloaded import DIGITS, DOWNLOADS, FILES, idx_family, usps
-from polyculture.preparation.problems.splitting import cut
+from polyculture.preparation.problems.splitting import build_problem
 
 
 class _Silent(SimpleHTTPRequestHandler):
@@ -71,7 +71,7 @@ def test_bytes_with_another_checksum_are_thrown_away(served: tuple[Path, str]) -
     with pytest.raises(FileError) as caught:
         fetch(download)
     assert str(caught.value) == (
-        f"what {address}/a.gz sent has the SHA-256 {other}; expected {download.sha256}; "
+        f"the file from {address}/a.gz has the SHA-256 {other}; expected {download.sha256}; "
         f"try again later, or get the file elsewhere and put it at {cache_folder() / 'made' / 'a.gz'}."
     )
     assert not cache_folder().exists()
@@ -86,7 +86,7 @@ def test_another_file_in_the_cache_is_not_read(served: tuple[Path, str]) -> None
         fetch(download)
     assert str(caught.value) == (
         f"{path} has the SHA-256 {hashlib.sha256(b'').hexdigest()}; expected {download.sha256}; "
-        "delete it and run again: it is fetched anew."
+        "delete it and run again: it is downloaded again."
     )
 
 
@@ -143,9 +143,9 @@ def test_the_family_of_mnist_is_read_from_four_idx_files(served: tuple[Path, str
     arrays += (generator.integers(0, 256, (20, 28, 28)), np.arange(20) % 10)
     files = tuple(offered(*served, name, idx(array)) for name, array in zip(FILES, arrays, strict=True))
     material = idx_family("made", DIGITS, files)
-    split = cut(material, DataOptions(), 0).split
+    split = build_problem(material, DataOptions(), 0).split
     assert (len(split.train) + len(split.selection), len(split.test)) == (60, 20)
-    np.testing.assert_allclose(split.test.inputs, arrays[2] / 255, rtol=1e-6)
+    np.testing.assert_allclose(split.test.array, arrays[2] / 255, rtol=1e-6)
     np.testing.assert_array_equal(split.test.labels, arrays[3])
     assert split.train.classes == DIGITS
 

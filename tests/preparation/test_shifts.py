@@ -11,9 +11,9 @@ import pytest
 from polyculture import rng
 from polyculture.dataset import Dataset, Modality
 from polyculture.errors import InputError
-from polyculture.preparation.shifts import MOST_INSTANCES, SEVERITIES, SUITES, kinds_of, shifted
+from polyculture.preparation.shifts import MAX_INSTANCES, SEVERITIES, SUITES, applicable_shifts, shifted
 from polyculture.preparation.shifts.images import CHANGES, COARSE
-from polyculture.preparation.shifts.texts import slip
+from polyculture.preparation.shifts.texts import misspelled
 from polyculture.training import Problem, load_problem
 
 CLASSES = ("a", "b", "c")
@@ -25,7 +25,7 @@ def made(modality: Modality, n: int = 60) -> Dataset:
     generator = rng.stream(1, "made", modality)
     labels = np.arange(n) % 3
     if modality in ("image", "volume"):
-        digits = load_problem("digits").split.test.inputs[:n]
+        digits = load_problem("digits").split.test.array[:n]
         inputs = np.kron(digits, np.ones((3, 3))) if modality == "image" else np.repeat(digits[:, None], 6, axis=1)
     elif modality == "table":
         inputs = np.column_stack([generator.normal(5, 2, (n, 4)), generator.random((n, 2)) < 0.5])
@@ -46,9 +46,9 @@ def made(modality: Modality, n: int = 60) -> Dataset:
 def distance(one: Dataset, other: Dataset) -> float:
     """How far apart two versions of a test set are."""
     if one.modality in ("text", "tags"):
-        pairs = zip(one.inputs.ravel(), other.inputs.ravel(), strict=True)
+        pairs = zip(one.array.ravel(), other.array.ravel(), strict=True)
         return float(np.mean([a != b if one.modality == "tags" else changed(a, b) for a, b in pairs]))
-    return float(np.abs(one.inputs.astype(float) - other.inputs).mean())
+    return float(np.abs(one.array.astype(float) - other.array).mean())
 
 
 def changed(text: str, other: str) -> float:
@@ -86,26 +86,26 @@ def test_a_shift_keeps_instances_labels_bounds_and_types(modality: Modality, kin
     if kind not in ("prior", "drop") or modality == "text":
         np.testing.assert_array_equal(version.labels, test.labels)
         assert list(version.instances.index) == list(test.instances.index)
-        assert version.inputs.shape == test.inputs.shape
-    assert version.inputs.dtype.kind == test.inputs.dtype.kind
+        assert version.array.shape == test.array.shape
+    assert version.array.dtype.kind == test.array.dtype.kind
     if modality in ("image", "volume", "audio"):
-        assert version.inputs.dtype == np.float32
-        assert version.inputs.min() >= (-1 if modality == "audio" else 0)
-        assert version.inputs.max() <= 1
-    if version.inputs.dtype.kind == "f":
-        assert np.isfinite(version.inputs).all()
+        assert version.array.dtype == np.float32
+        assert version.array.min() >= (-1 if modality == "audio" else 0)
+        assert version.array.max() <= 1
+    if version.array.dtype.kind == "f":
+        assert np.isfinite(version.array).all()
 
 
 @pytest.mark.parametrize("modality", SUITES)
 def test_the_same_seed_gives_the_same_shifts_and_another_seed_others(modality: Modality) -> None:
     test = made(modality)
     once, again, other = (shifted(test, seed) for seed in (0, 0, 1))
-    assert list(once) == [f"{kind}@{severity}" for kind in kinds_of(test) for severity in SEVERITIES]
+    assert list(once) == [f"{kind}@{severity}" for kind in applicable_shifts(test) for severity in SEVERITIES]
     assert len(once) == len(list(once))
     for name in once:
-        np.testing.assert_array_equal(once[name].inputs, again[name].inputs)
+        np.testing.assert_array_equal(once[name].array, again[name].array)
     drawn = "drop@3" if modality in ("text", "tags") else "noise@3"
-    assert not np.array_equal(once[drawn].inputs, other[drawn].inputs)
+    assert not np.array_equal(once[drawn].array, other[drawn].array)
 
 
 def test_looking_whether_there_is_a_shift_makes_none(digits: Problem) -> None:
@@ -117,21 +117,21 @@ def test_looking_whether_there_is_a_shift_makes_none(digits: Problem) -> None:
 
 def test_images_have_sixteen_kinds_and_coarse_ones_the_first_five(digits: Problem) -> None:
     assert len(SUITES["image"]) == 16
-    assert kinds_of(made("image")) == list(SUITES["image"])
-    assert sorted(kinds_of(digits.split.test)) == sorted(COARSE)
+    assert applicable_shifts(made("image")) == list(SUITES["image"])
+    assert sorted(applicable_shifts(digits.split.test)) == sorted(COARSE)
 
 
 def test_classes_are_mixed_differently_only_where_there_are_classes() -> None:
     table = made("table")
-    numbers = Dataset(table.inputs, np.linspace(0, 1, 60), (), modality="table")
-    assert set(kinds_of(table)) - set(kinds_of(numbers)) == {"prior"}
+    numbers = Dataset(table.array, np.linspace(0, 1, 60), (), modality="table")
+    assert set(applicable_shifts(table)) - set(applicable_shifts(numbers)) == {"prior"}
 
 
 def test_a_large_test_set_is_shifted_in_a_stratified_sample() -> None:
-    n = 3 * MOST_INSTANCES
+    n = 3 * MAX_INSTANCES
     large = Dataset(rng.stream(0).random((n, 3)).astype(np.float32), np.arange(n) % 3, CLASSES, name="large")
     one, two = (shifted(large, 0)[name] for name in ("noise@1", "drift@5"))
-    assert len(one) == MOST_INSTANCES
+    assert len(one) == MAX_INSTANCES
     assert np.ptp(np.bincount(one.labels)) <= 1
     assert list(one.instances.index) == list(two.instances.index)
 
@@ -144,7 +144,7 @@ def test_an_unknown_kind_of_shift_is_answered_with_a_near_one() -> None:
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_colour_images_are_shifted_channel_by_channel_alike(kind: str) -> None:
-    grey = made("image", 12).inputs
+    grey = made("image", 12).array
     colour = np.repeat(grey[..., None], 3, axis=3)
     changed_colour = CHANGES[kind](colour, 3, rng.stream(0, kind))
     assert changed_colour.shape == colour.shape
@@ -155,7 +155,7 @@ def test_colour_images_are_shifted_channel_by_channel_alike(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_single_image_can_be_shifted(kind: str) -> None:
-    image = made("image", 1).inputs
+    image = made("image", 1).array
     assert CHANGES[kind](image, 5, rng.stream(0, kind)).shape == image.shape
 
 
@@ -181,24 +181,24 @@ def test_a_plain_grey_image_survives_compression() -> None:
 
 def test_lost_cells_are_read_as_the_mean_of_their_column() -> None:
     table = made("table")
-    lost = shifted(table, 0)["missing@5"].inputs
-    where = lost != table.inputs
+    lost = shifted(table, 0)["missing@5"].array
+    where = lost != table.array
     assert 0.3 < where[:, :4].mean() < 0.5
-    means = np.broadcast_to(table.inputs.mean(axis=0), lost.shape)
+    means = np.broadcast_to(table.array.mean(axis=0), lost.shape)
     np.testing.assert_allclose(lost[where], means[where], rtol=1e-6)
 
 
 def test_noise_spares_flags() -> None:
     table = made("table")
     for kind in ("noise", "scaling", "drift"):
-        np.testing.assert_array_equal(shifted(table, 0)[f"{kind}@5"].inputs[:, 4:], table.inputs[:, 4:])
+        np.testing.assert_array_equal(shifted(table, 0)[f"{kind}@5"].array[:, 4:], table.array[:, 4:])
 
 
 def test_columns_that_are_mixed_up_keep_their_values() -> None:
     table = made("table")
-    mixed = shifted(table, 0)["mix-up@5"].inputs
-    np.testing.assert_array_equal(np.sort(mixed, axis=0), np.sort(table.inputs, axis=0))
-    assert (mixed != table.inputs).any(axis=0).sum() == 4
+    mixed = shifted(table, 0)["mix-up@5"].array
+    np.testing.assert_array_equal(np.sort(mixed, axis=0), np.sort(table.array, axis=0))
+    assert (mixed != table.array).any(axis=0).sum() == 4
 
 
 def test_the_mix_of_classes_loses_the_most_frequent_one() -> None:
@@ -210,8 +210,8 @@ def test_the_mix_of_classes_loses_the_most_frequent_one() -> None:
 
 def test_missing_steps_repeat_the_last_value() -> None:
     series = made("series")
-    windows = shifted(series, 0)["missing@5"].inputs
-    gone = (windows != series.inputs).any(axis=2)
+    windows = shifted(series, 0)["missing@5"].array
+    gone = (windows != series.array).any(axis=2)
     rows, steps = np.nonzero(gone)
     np.testing.assert_array_equal(windows[rows, steps], windows[rows, steps - 1])
     assert not gone[:, 0].any()
@@ -221,7 +221,7 @@ def test_a_faster_or_slower_recording_has_its_pitch_moved_by_8_percent_a_step() 
     waves = np.tile(np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000), (10, 1)).astype(np.float32)
     recordings = Dataset(waves, np.zeros(10, np.int64), CLASSES, modality="audio")
     for severity in SEVERITIES:
-        told = SUITES["audio"]["speed"](recordings, severity, rng.stream(0)).inputs
+        told = SUITES["audio"]["speed"](recordings, severity, rng.stream(0)).array
         pitches = np.abs(np.fft.rfft(told[:, :4000], axis=1)).argmax(axis=1) * 2
         assert sorted(set(pitches)) == [1000 - 80 * severity, 1000 + 80 * severity]
 
@@ -229,14 +229,14 @@ def test_a_faster_or_slower_recording_has_its_pitch_moved_by_8_percent_a_step() 
 def test_a_narrower_line_lets_less_pass() -> None:
     waves = 0.1 * rng.stream(0).standard_normal((4, 4000)).astype(np.float32)
     recordings = Dataset(waves, np.zeros(4, np.int64), CLASSES, modality="audio")
-    power = [(SUITES["audio"]["narrow"](recordings, s, rng.stream(0)).inputs ** 2).mean() for s in SEVERITIES]
+    power = [(SUITES["audio"]["narrow"](recordings, s, rng.stream(0)).array ** 2).mean() for s in SEVERITIES]
     assert all(np.diff(power) < 0)
 
 
 def test_a_narrow_line_lets_the_middle_pass_and_stops_the_rest() -> None:
     time = np.arange(8000) / 8000
     waves = np.stack([np.sin(2 * np.pi * pitch * time) for pitch in (100, 900, 3500)]).astype(np.float32)
-    heard = SUITES["audio"]["narrow"](Dataset(waves, np.arange(3), CLASSES, modality="audio"), 5, rng.stream(0)).inputs
+    heard = SUITES["audio"]["narrow"](Dataset(waves, np.arange(3), CLASSES, modality="audio"), 5, rng.stream(0)).array
     power = (heard[:, 1000:] ** 2).mean(axis=1) / 0.5
     assert power[1] > 0.9
     assert max(power[0], power[2]) < 0.05
@@ -244,7 +244,7 @@ def test_a_narrow_line_lets_the_middle_pass_and_stops_the_rest() -> None:
 
 @pytest.mark.parametrize(("kind", "typed"), [(0.0, "hosue"), (0.3, "hose"), (0.6, "houuse"), (0.9, "hoase")])
 def test_a_slip_swaps_loses_doubles_or_mistakes_a_letter(kind: float, typed: str) -> None:
-    assert slip("house", np.array([0.6, kind, 0.0])) == typed
+    assert misspelled("house", np.array([0.6, kind, 0.0])) == typed
 
 
 def test_tokens_keep_their_tags_when_others_are_lost() -> None:
@@ -253,8 +253,8 @@ def test_tokens_keep_their_tags_when_others_are_lost() -> None:
     there = left.labels >= 0
     assert 0.6 < there.mean() < 0.8
     assert (there.sum(axis=1) >= 1).all()
-    assert ((left.inputs != "") == there).all()
-    np.testing.assert_array_equal([len(t) % 3 for t in left.inputs[there]], left.labels[there])
+    assert ((left.array != "") == there).all()
+    np.testing.assert_array_equal([len(t) % 3 for t in left.array[there]], left.labels[there])
     assert (np.diff(there.astype(int), axis=1) <= 0).all()
 
 
@@ -262,7 +262,7 @@ def test_every_text_keeps_a_word() -> None:
     short = np.array(["one", "", "two words"], dtype=object)
     test = Dataset(short, np.arange(3), CLASSES, name="short", modality="text")
     for name, version in ((name, shifted(test, 3)[name]) for name in shifted(test, 3)):
-        assert [bool(text) for text in version.inputs] == [True, False, True], name
+        assert [bool(text) for text in version.array] == [True, False, True], name
 
 
 def test_the_guide_names_every_kind_of_shift() -> None:

@@ -100,8 +100,8 @@ def test_moments_that_are_all_one_cannot_be_cut() -> None:
     with pytest.raises(InputError) as caught:
         in_time(np.zeros(5), (0.5, 0.5), gap=1)
     assert str(caught.value) == (
-        "5 instances of 1 moments cannot be cut in 2 parts; "
-        "expected moments enough for each, and more than 1 instances."
+        "5 instances of 1 times cannot be split in 2 parts; "
+        "expected a distinct time for each part, and more than 1 instances."
     )
 
 

@@ -28,7 +28,7 @@ def test_it_learns_64_digits_by_heart(small: Problem, name: str) -> None:
     more = {"epochs": 100} if name in NETS else {"C": 100} if name == "logistic" else {}
     train = small.split.train
     fitted = ARCHITECTURES[name].fit(recipe_for(name, **more), train)
-    probabilities = fitted(train.inputs)
+    probabilities = fitted(train.array)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), train.labels)
@@ -75,7 +75,7 @@ def test_a_class_absent_from_the_training_set_gets_probability_0(small: Problem)
     train = small.split.train
     without_nines = train.take(np.flatnonzero(train.labels != 9))
     for name in ("logistic", "svm", "forest"):
-        probabilities = ARCHITECTURES[name].fit(recipe_for(name), without_nines)(train.inputs)
+        probabilities = ARCHITECTURES[name].fit(recipe_for(name), without_nines)(train.array)
         assert probabilities.shape == (64, 10)
         assert (probabilities[:, 9] == 0).all()
 
@@ -94,7 +94,7 @@ def test_models_with_the_same_seed_start_from_the_same_weights(small: Problem) -
         ARCHITECTURES["mlp"].fit(replace(recipe_for("mlp", epochs=1, learning_rate=rate), seed=seed), train)
         for rate, seed in ((1e-9, 0), (2e-9, 0), (1e-9, 1))
     )
-    inputs = small.split.test.inputs
+    inputs = small.split.test.array
     np.testing.assert_allclose(first(inputs), same(inputs), atol=1e-6)
     assert np.abs(first(inputs) - other(inputs)).max() > 1e-3
 

@@ -27,45 +27,45 @@ def test_it_learns_every_modality_and_comes_back_from_disk(
 ) -> None:
     dataset = sets[modality]
     fitted = LEARNERS[name].fit(Recipe(name), dataset)
-    probabilities = fitted(dataset.inputs)
+    probabilities = fitted(dataset.array)
     labels = dataset.labels[dataset.labels >= 0]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.8
     assert fitted.parameters > 0
     fitted.save(tmp_path)
     again = LEARNERS[name].load(Recipe(name), dataset, tmp_path)
-    np.testing.assert_array_equal(again(dataset.inputs), probabilities)
+    np.testing.assert_array_equal(again(dataset.array), probabilities)
 
 
 @pytest.mark.parametrize("name", OF_NUMBERS)
 def test_it_learns_numbers_and_comes_back_from_disk(sets: dict[str, Dataset], name: str, tmp_path: Path) -> None:
     dataset = sets["numbers"]
     fitted = LEARNERS[name].fit(Recipe(name, objective="squared"), dataset)
-    predicted = fitted(dataset.inputs)
+    predicted = fitted(dataset.array)
     assert predicted.shape == (len(dataset), 1)
     assert np.corrcoef(predicted[:, 0], dataset.labels)[0, 1] > 0.8
     assert abs(predicted.mean() - 10) < 1
     fitted.save(tmp_path)
     again = LEARNERS[name].load(Recipe(name), dataset, tmp_path)
-    np.testing.assert_array_equal(again(dataset.inputs), predicted)
+    np.testing.assert_array_equal(again(dataset.array), predicted)
 
 
 def test_the_ridge_finds_the_line(sets: dict[str, Dataset]) -> None:
     dataset = sets["numbers"]
     fitted = LEARNERS["ridge"].fit(Recipe("ridge", hyperparameters={"C": 1e6}), dataset)
-    np.testing.assert_allclose(fitted(dataset.inputs)[:, 0], dataset.labels, atol=1e-3)
+    np.testing.assert_allclose(fitted(dataset.array)[:, 0], dataset.labels, atol=1e-3)
 
 
 def test_words_are_counted_and_the_end_is_not() -> None:
     train = Dataset(np.array(["good good film", "film bad bad"]), np.array([0, 1]), ("a", "b"), modality="text")
     encoder = Encoder.of(train)  # 2 bad, 3 film, 4 good
-    np.testing.assert_array_equal(features(encoder, train.inputs).toarray(), [[0, 0, 0, 1, 2], [0, 0, 2, 1, 0]])
+    np.testing.assert_array_equal(features(encoder, train.array).toarray(), [[0, 0, 0, 1, 2], [0, 0, 2, 1, 0]])
 
 
 def test_a_token_is_read_with_its_neighbours(sets: dict[str, Dataset]) -> None:
     tags = sets["tags"]
     encoder = Encoder.of(tags)
-    counts = features(encoder, tags.inputs)
+    counts = features(encoder, tags.array)
     assert counts.shape == ((tags.labels >= 0).sum(), 1 + 3 * sum(encoder.form.vocabulary))
     assert (counts.sum(axis=1) == 12).all()
     first, second = counts[[0]].indices.tolist(), counts[[1]].indices.tolist()
@@ -92,6 +92,6 @@ def test_what_only_nets_can_be_told_is_refused() -> None:
 
 def test_a_view_adds_one_copy_to_what_is_learned(sets: dict[str, Dataset]) -> None:
     table = sets["table"]
-    moved = TrainingContext(view=lambda train, generator: (train.inputs + 100, None))
+    moved = TrainingContext(view=lambda train, generator: (train.array + 100, None))
     fitted = LEARNERS["knn"].fit(Recipe("knn"), table, moved)
-    assert fitted.parameters == 2 * table.inputs.size
+    assert fitted.parameters == 2 * table.array.size

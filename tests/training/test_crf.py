@@ -135,7 +135,7 @@ def test_a_recipe_trains_it_and_its_answers_are_one_row_per_token(decode: str) -
     train = brackets(64)
     chosen = {"epochs": 10, "learning_rate": 0.02, "decode": decode}
     fitted: Any = ARCHITECTURES["crf"].fit(Recipe("crf", optimizer="adam", hyperparameters=chosen), train)
-    probabilities = fitted(train.inputs)
+    probabilities = fitted(train.array)
     labels = train.labels[train.labels >= 0]
     assert probabilities.shape == (len(labels), 2)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)

@@ -10,7 +10,7 @@ import pytest
 
 from polyculture.dataset import Dataset, Split
 from polyculture.errors import InputError
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, default_design
 from polyculture.training.design import DATA, DEPARTURES, LINEUPS, OPTIMIZERS, possible_recipe
@@ -58,7 +58,7 @@ def test_every_modality_has_a_design_of_unlike_models_that_can_all_be_trained(
         architecture = ARCHITECTURES[recipe.architecture]
         architecture.check(recipe)
         architecture.suits(recipe, train)
-        level = find_level(recipe.data)
+        level = find_transform(recipe.data)
         assert level.view is None or len(level.view(train, np.random.default_rng(0))[0]) == len(train)
         assert len(level.take(train, 0)) > 0
     for architecture_name in {recipe.architecture for recipe in recipes}:

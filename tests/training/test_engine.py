@@ -18,7 +18,7 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, MissingExtraError, TrainingError
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
 from polyculture.training.architectures import Classical
@@ -62,7 +62,7 @@ def test_every_recipe_is_in_one_job(digits: Problem) -> None:
     assert sorted(r.id for job in jobs for r in job.recipes) == sorted(r.id for r in recipes)
     for job in jobs:
         assert job.learners == tuple(ARCHITECTURES[r.architecture] for r in job.recipes)
-        assert job.levels == tuple(find_level(r.data) for r in job.recipes)
+        assert job.levels == tuple(find_transform(r.data) for r in job.recipes)
 
 
 def test_a_stack_is_cut_into_a_part_for_each_worker(digits: Problem) -> None:
@@ -82,7 +82,7 @@ def test_nets_with_another_number_of_instances_or_another_view_have_another_stac
 
 def test_a_stack_that_would_not_fit_into_memory_is_cut(monkeypatch: pytest.MonkeyPatch, digits: Problem) -> None:
     train = digits.split.train
-    monkeypatch.setattr("polyculture.training.engine.planning.MOST_NUMBERS", 4 * train.inputs.size)
+    monkeypatch.setattr("polyculture.training.engine.planning.MOST_NUMBERS", 4 * train.array.size)
     assert how(plan([net(k) for k in range(9)], train, 1)) == [("stacked", 3)] * 3
 
 

@@ -43,11 +43,11 @@ def test_it_is_the_model_of_the_recipe() -> None:
     made = RecipeClassifier(
         "mlp", data="bootstrap", objective="focal", optimizer="rmsprop", hyperparameters=SHORT, random_state=3
     ).fit(IRIS, SPECIES)
-    from polyculture.preparation.transforms import find_level
+    from polyculture.preparation.transforms import find_transform
 
     train = Dataset(IRIS.astype(np.float32), SPECIES, ("0", "1", "2"))
-    fitted = ARCHITECTURES["mlp"].fit(recipe, find_level("bootstrap").take(train, 3))
-    np.testing.assert_allclose(made.predict_proba(IRIS), fitted(train.inputs), atol=1e-6)
+    fitted = ARCHITECTURES["mlp"].fit(recipe, find_transform("bootstrap").take(train, 3))
+    np.testing.assert_allclose(made.predict_proba(IRIS), fitted(train.array), atol=1e-6)
 
 
 def test_without_a_word_a_net_descends_with_adam_and_others_with_their_own() -> None:

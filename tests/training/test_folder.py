@@ -58,7 +58,7 @@ def copied(kept: tuple[Population, Path], tmp_path: Path) -> Path:
 
 
 def test_models_answer_the_same_before_and_after_they_were_written(small: Problem, tmp_path: Path) -> None:
-    inputs = small.split.test.inputs
+    inputs = small.split.test.array
     for recipe in RECIPES:
         architecture = ARCHITECTURES[recipe.architecture]
         fitted = architecture.fit(recipe, small.split.train)

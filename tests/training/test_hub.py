@@ -118,7 +118,7 @@ def test_it_learns_by_heart_and_is_read_back_without_the_files_it_came_from(
     learner, wanted = find_architecture(f"hf:{source}"), recipe(source)
     learner.check(wanted)
     fitted = learner.fit(wanted, dataset)
-    probabilities = fitted(dataset.inputs)
+    probabilities = fitted(dataset.array)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), dataset.labels[dataset.labels >= 0])
     (tmp_path / "kept").mkdir()
     fitted.save(tmp_path / "kept")
@@ -131,7 +131,7 @@ def test_it_learns_by_heart_and_is_read_back_without_the_files_it_came_from(
     }
     assert {path.name for path in (tmp_path / "kept").iterdir()} == files
     again = learner.load(wanted, dataset, tmp_path / "kept")
-    np.testing.assert_array_equal(again(dataset.inputs), probabilities)
+    np.testing.assert_array_equal(again(dataset.array), probabilities)
 
 
 def test_texts_are_read_as_the_tokenizer_of_the_model_reads_them(language: Path) -> None:
@@ -152,11 +152,11 @@ def test_texts_are_read_as_the_tokenizer_of_the_model_reads_them(language: Path)
 def test_tokens_are_answered_from_their_first_pieces(language: Path) -> None:
     encoder, net = untrained(language, TOKENS)
     tokenizer = transformers.AutoTokenizer.from_pretrained(language)
-    codes = torch.from_numpy(encoder(TOKENS.inputs))
+    codes = torch.from_numpy(encoder(TOKENS.array))
     assert codes[0].tolist() == [[8, 0, 0, 0], [13, 12, 0, 0], [14, 12, 0, 0], [0, 0, 0, 0]]
     with torch.no_grad():
         scores = net(codes)
-        for row, tokens in enumerate(TOKENS.inputs):
+        for row, tokens in enumerate(TOKENS.array):
             known = [token for token in tokens if token]
             batch = tokenizer(known, is_split_into_words=True, return_tensors="pt")
             owners = batch.word_ids(0)
@@ -169,7 +169,7 @@ def test_tokens_beyond_what_a_model_can_read_get_the_answer_of_the_last_that_it_
     long = Dataset(np.array([["the", "good", "dog"] * 7]), np.zeros((1, 21), int), ("a", "b"), modality="tags")
     encoder, net = untrained(language, long)
     with torch.no_grad():
-        scores = net(torch.from_numpy(encoder(long.inputs)))[0]
+        scores = net(torch.from_numpy(encoder(long.array)))[0]
     assert scores.shape == (21, 2)
     torch.testing.assert_close(scores[11:], scores[10].expand(10, 2))  # 12 places, one of them for the beginning
     assert not torch.equal(scores[9], scores[10])
@@ -177,21 +177,21 @@ def test_tokens_beyond_what_a_model_can_read_get_the_answer_of_the_last_that_it_
 
 def test_images_get_the_size_and_the_colours_that_the_model_knows(vision: Path) -> None:
     encoder, net = untrained(vision, IMAGES)
-    pixels = torch.from_numpy(IMAGES.inputs)[:, None].expand(-1, 3, -1, -1)
+    pixels = torch.from_numpy(IMAGES.array)[:, None].expand(-1, 3, -1, -1)
     wanted = (pixels - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor([0.2, 0.3, 0.4])[:, None, None]
     with torch.no_grad():
         expected = net.model(pixel_values=wanted).logits
-        torch.testing.assert_close(net(torch.from_numpy(encoder(IMAGES.inputs))), expected)
-        larger = np.repeat(np.repeat(IMAGES.inputs, 2, axis=1), 2, axis=2)  # of one grey each, so that size is all
+        torch.testing.assert_close(net(torch.from_numpy(encoder(IMAGES.array))), expected)
+        larger = np.repeat(np.repeat(IMAGES.array, 2, axis=1), 2, axis=2)  # of one grey each, so that size is all
         torch.testing.assert_close(net(torch.from_numpy(encoder(larger))), expected)
-        coloured = np.stack([IMAGES.inputs] * 3, axis=3)
+        coloured = np.stack([IMAGES.array] * 3, axis=3)
         encoder, net = untrained(vision, IMAGES.with_inputs(coloured))
         torch.testing.assert_close(net(torch.from_numpy(encoder(coloured))), expected)
 
 
 def test_many_inputs_are_answered_in_parts_with_the_same_scores(language: Path) -> None:
     encoder, net = untrained(language, TEXTS)
-    codes = torch.from_numpy(encoder(np.tile(TEXTS.inputs, 12)))
+    codes = torch.from_numpy(encoder(np.tile(TEXTS.array, 12)))
     with torch.no_grad():
         torch.testing.assert_close(net(codes), net(codes[:12]).repeat(12, 1))
 
@@ -206,9 +206,9 @@ def test_a_checkpoint_of_half_precision_learns_in_full(language: Path, tmp_path:
 
 def test_the_new_answering_layer_depends_on_the_seed_and_on_nothing_else(language: Path) -> None:
     learner = find_architecture(f"hf:{language}")
-    three = Dataset(TEXTS.inputs, np.arange(12) % 3, ("a", "b", "c"), modality="text")
+    three = Dataset(TEXTS.array, np.arange(12) % 3, ("a", "b", "c"), modality="text")
     plain = recipe(language, epochs=1, learning_rate=1e-9).to_dict()
-    first, same, other = (learner.fit(Recipe.from_dict(plain | {"seed": k}), three)(TEXTS.inputs) for k in (0, 0, 1))
+    first, same, other = (learner.fit(Recipe.from_dict(plain | {"seed": k}), three)(TEXTS.array) for k in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
     assert np.abs(first - other).max() > 1e-3
 
@@ -227,9 +227,9 @@ def test_few_of_its_weights_can_be_tuned(language: Path, tuning: str) -> None:
 
 
 def test_numbers_can_be_predicted_from_texts(language: Path) -> None:
-    ratings = Dataset(TEXTS.inputs, np.repeat([100.0, 20.0], 6), (), modality="text")
+    ratings = Dataset(TEXTS.array, np.repeat([100.0, 20.0], 6), (), modality="text")
     wanted = Recipe.from_dict(recipe(language).to_dict() | {"objective": "squared"})
-    estimates = find_architecture(f"hf:{language}").fit(wanted, ratings)(TEXTS.inputs)
+    estimates = find_architecture(f"hf:{language}").fit(wanted, ratings)(TEXTS.array)
     np.testing.assert_allclose(estimates[:, 0], ratings.labels, atol=15)
 
 

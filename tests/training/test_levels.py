@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, MissingExtraError
-from polyculture.preparation.transforms import UpTo, find_level, with_copy
+from polyculture.preparation.transforms import BoundedAmount, find_transform, with_augmented_copy
 from polyculture.recipe import Recipe
 from polyculture.training import DATA, Problem, train
 
@@ -44,14 +44,14 @@ def test_the_halves_are_disjoint_cover_everything_and_keep_the_labels_in_proport
 
 @pytest.mark.parametrize("name", ["half-a", "part:1/3"])
 def test_disjoint_parts_are_the_same_for_every_seed(digits: Problem, name: str) -> None:
-    train, level = digits.split.train, find_level(name)
+    train, level = digits.split.train, find_transform(name)
     assert list(level.take(train, 0).instances.index) == list(level.take(train, 7).instances.index)
 
 
 @given(Counts, st.integers(1, 5))
 def test_parts_are_disjoint_cover_everything_and_keep_every_class_in_proportion(counts: list[int], parts: int) -> None:
     train = skewed(counts)
-    shares = [find_level(f"part:{k}/{parts}").take(train, 0) for k in range(1, parts + 1)]
+    shares = [find_transform(f"part:{k}/{parts}").take(train, 0) for k in range(1, parts + 1)]
     assert sum(map(len, shares)) == len(train) == len(set().union(*map(ids, shares)))
     for label, count in enumerate(counts):
         assert all(abs((part.labels == label).sum() - count / parts) < 1 for part in shares)
@@ -62,7 +62,7 @@ def test_a_subset_has_its_share_of_every_class_and_grows_with_it(
     counts: list[int], share: float, other: float, seed: int
 ) -> None:
     train = skewed(counts)
-    small, large = (find_level(f"subset:{each}").take(train, seed) for each in sorted((share, other)))
+    small, large = (find_transform(f"subset:{each}").take(train, seed) for each in sorted((share, other)))
     assert ids(small) <= ids(large)
     for label, count in enumerate(counts):
         assert (small.labels == label).sum() == max(1, round(min(share, other) * count))
@@ -73,15 +73,15 @@ def test_a_bootstrap_repeats_some_instances_and_depends_on_the_seed_only(digits:
     first, again, other = (DATA["bootstrap"].take(train, seed) for seed in (0, 0, 1))
     assert len(first) == len(train)
     assert 0.55 < first.instances.index.nunique() / len(train) < 0.70
-    np.testing.assert_array_equal(first.inputs, again.inputs)
-    assert not np.array_equal(first.inputs, other.inputs)
+    np.testing.assert_array_equal(first.array, again.array)
+    assert not np.array_equal(first.array, other.array)
 
 
 @pytest.mark.parametrize("name", FITS_ALL)
 def test_choosing_instances_fits_every_modality_and_task(sets: dict[str, Dataset], name: str) -> None:
     for whole in sets.values():
-        find_level(name).check(name, whole)
-        taken = find_level(name).take(whole, 0)
+        find_transform(name).check(name, whole)
+        taken = find_transform(name).take(whole, 0)
         assert 0 < len(taken) <= len(whole)
         assert ids(taken) <= ids(whole)
 
@@ -113,7 +113,7 @@ def test_undersampled_leaves_every_class_as_rare_as_the_rarest_and_repeats_nothi
 
 @given(Counts, st.floats(0.01, 1), st.integers(0, 3))
 def test_imbalance_makes_classes_rarer_in_their_order(counts: list[int], ratio: float, seed: int) -> None:
-    kept = np.bincount(find_level(f"imbalance:{ratio}").take(skewed(counts), seed).labels)
+    kept = np.bincount(find_transform(f"imbalance:{ratio}").take(skewed(counts), seed).labels)
     shares = [ratio ** (k / (len(counts) - 1)) for k in range(len(counts))]
     assert kept.tolist() == [max(1, round(share * count)) for share, count in zip(shares, counts, strict=True)]
 
@@ -123,20 +123,20 @@ def test_label_noise_spoils_its_share_of_the_labels_and_nothing_else(
     counts: list[int], share: float, seed: int
 ) -> None:
     train = skewed(counts)
-    noisy = find_level(f"label-noise:{share}").take(train, seed)
+    noisy = find_transform(f"label-noise:{share}").take(train, seed)
     assert (noisy.labels != train.labels).sum() == round(share * len(train))
-    np.testing.assert_array_equal(noisy.inputs, train.inputs)
+    np.testing.assert_array_equal(noisy.array, train.array)
     assert noisy.instances.equals(train.instances)
 
 
 def test_label_noise_takes_every_other_class_as_often() -> None:
-    noisy = find_level("label-noise:1").take(skewed([3000, 1, 1]), 0)
+    noisy = find_transform("label-noise:1").take(skewed([3000, 1, 1]), 0)
     assert (np.bincount(noisy.labels[:3000]) / 3000)[1:] == pytest.approx([0.5, 0.5], abs=0.03)
 
 
 def test_label_noise_of_tags_leaves_what_is_no_token(sets: dict[str, Dataset]) -> None:
     tags = sets["tags"]
-    noisy = find_level("label-noise:0.5").take(tags, 0)
+    noisy = find_transform("label-noise:0.5").take(tags, 0)
     np.testing.assert_array_equal(noisy.labels == -1, tags.labels == -1)
     assert (noisy.labels != tags.labels).sum() == round(0.5 * (tags.labels >= 0).sum())
 
@@ -153,17 +153,17 @@ def test_smote_fills_up_with_instances_between_those_of_the_class() -> None:
     inputs = np.concatenate([draw.normal(0, 1, (40, 2)), draw.normal(9, 1, (10, 2))]).astype(np.float32)
     known = pd.DataFrame({"site": ["x"] * 50}, index=[f"p{k}" for k in range(50)])
     train = Dataset(inputs, np.repeat([0, 1], [40, 10]), ("many", "few"), known)
-    more = find_level("smote:3").take(train, 0)
+    more = find_transform("smote:3").take(train, 0)
     assert np.bincount(more.labels).tolist() == [40, 40]
-    np.testing.assert_array_equal(more.inputs[:50], inputs)
-    new, few = more.inputs[50:], inputs[40:]
-    assert more.inputs.dtype == np.float32
+    np.testing.assert_array_equal(more.array[:50], inputs)
+    new, few = more.array[50:], inputs[40:]
+    assert more.array.dtype == np.float32
     assert (new >= few.min(axis=0)).all()
     assert (new <= few.max(axis=0)).all()
     assert list(more.instances.index[[0, 50, 79]]) == ["p0", "smote-0", "smote-29"]
     assert more.instances["site"].isna().sum() == 30
-    np.testing.assert_array_equal(more.inputs, find_level("smote:3").take(train, 0).inputs)
-    assert not np.array_equal(more.inputs, find_level("smote:3").take(train, 1).inputs)
+    np.testing.assert_array_equal(more.array, find_transform("smote:3").take(train, 0).array)
+    assert not np.array_equal(more.array, find_transform("smote:3").take(train, 1).array)
 
 
 def test_smote_of_too_small_a_class_says_what_would_do() -> None:
@@ -180,38 +180,38 @@ def test_augmented_adds_one_slightly_changed_copy_of_every_image(digits: Problem
     augmented = DATA["augmented"].take(train, 0)
     n = len(train)
     assert len(augmented) == 2 * n
-    np.testing.assert_array_equal(augmented.inputs[:n], train.inputs)
+    np.testing.assert_array_equal(augmented.array[:n], train.array)
     np.testing.assert_array_equal(augmented.labels[n:], train.labels)
-    changed = np.abs(augmented.inputs[n:] - train.inputs).mean(axis=(1, 2))
-    strangers = np.abs(train.inputs[1:] - train.inputs[:-1]).mean(axis=(1, 2))
+    changed = np.abs(augmented.array[n:] - train.array).mean(axis=(1, 2))
+    strangers = np.abs(train.array[1:] - train.array[:-1]).mean(axis=(1, 2))
     assert changed.min() > 0
     assert changed.mean() < 0.6 * strangers.mean()
-    assert augmented.inputs.dtype == np.float32
+    assert augmented.array.dtype == np.float32
 
 
 def test_augmented_tables_get_noise_in_proportion_to_each_feature() -> None:
     inputs = np.stack([np.arange(50.0), np.full(50, 3.0)], axis=1)
     table = Dataset(inputs, np.zeros(50, np.int64), ("only",))
-    added = DATA["augmented"].take(table, 0).inputs[50:] - inputs
+    added = DATA["augmented"].take(table, 0).array[50:] - inputs
     assert np.abs(added[:, 0]).max() > 0
     assert np.abs(added[:, 1]).max() == 0
 
 
 def test_learners_without_epochs_get_one_seen_copy_after_the_original(sets: dict[str, Dataset]) -> None:
     text, n = sets["text"], len(sets["text"])
-    twice = with_copy(text, find_level("drop:0.5").view, np.random.default_rng(0))
-    np.testing.assert_array_equal(twice.inputs[:n], text.inputs)
+    twice = with_augmented_copy(text, find_transform("drop:0.5").view, np.random.default_rng(0))
+    np.testing.assert_array_equal(twice.array[:n], text.array)
     np.testing.assert_array_equal(twice.labels, np.tile(text.labels, 2))
-    assert all(len(copy) < len(whole) for copy, whole in zip(twice.inputs[n:][:3], text.inputs[:3], strict=True))
+    assert all(len(copy) < len(whole) for copy, whole in zip(twice.array[n:][:3], text.array[:3], strict=True))
 
 
 def test_of_mixed_labels_a_copy_has_the_heavier(sets: dict[str, Dataset]) -> None:
     table, n = sets["table"], len(sets["table"])
-    twice = with_copy(table, find_level("mixup:0.01").view, np.random.default_rng(0))
-    copies = twice.inputs[n:].round(3).tolist()
+    twice = with_augmented_copy(table, find_transform("mixup:0.01").view, np.random.default_rng(0))
+    copies = twice.array[n:].round(3).tolist()
     assert twice.labels.dtype == table.labels.dtype
-    owners = [table.inputs.round(3).tolist().index(copy) for copy in copies if copy in table.inputs.round(3).tolist()]
-    kept = [k for k, copy in enumerate(copies) if copy in table.inputs.round(3).tolist()]
+    owners = [table.array.round(3).tolist().index(copy) for copy in copies if copy in table.array.round(3).tolist()]
+    kept = [k for k, copy in enumerate(copies) if copy in table.array.round(3).tolist()]
     assert len(kept) > n / 2
     np.testing.assert_array_equal(twice.labels[n:][kept], table.labels[owners])
 
@@ -241,7 +241,7 @@ def test_of_mixed_labels_a_copy_has_the_heavier(sets: dict[str, Dataset]) -> Non
 )
 def test_a_level_that_there_is_not_is_refused(name: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
-        find_level(name)
+        find_transform(name)
     assert str(caught.value) == says
 
 
@@ -261,7 +261,7 @@ def test_a_level_that_there_is_not_is_refused(name: str, says: str) -> None:
 )
 def test_a_level_that_does_not_fit_is_refused(sets: dict[str, Dataset], level: str, given: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
-        find_level(level).check(level, sets[given])
+        find_transform(level).check(level, sets[given])
     assert str(caught.value) == says
 
 
@@ -293,6 +293,6 @@ def test_the_guide_lists_every_level_with_its_usual_amount() -> None:
     guide = (Path(__file__).resolve().parents[2] / "docs" / "levels.md").read_text(encoding="utf-8")
     for name, level in DATA.items():
         row = next(line for line in guide.splitlines() if f"`{name}`" in line and line.startswith("|"))
-        if isinstance(level.amount, UpTo):
+        if isinstance(level.amount, BoundedAmount):
             usual = list(inspect.signature(level.view or level.take).parameters.values())[2].default
             assert row.split("|")[2].strip() == f"{usual:g}"

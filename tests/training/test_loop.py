@@ -58,7 +58,7 @@ class Walk(nn.Module):
 
 def test_the_loop_is_plain_gradient_descent_over_shuffled_batches(small: Problem) -> None:
     train, net = small.split.train, linear()
-    inputs = torch.from_numpy(train.inputs * 2 - 1).flatten(1).double()
+    inputs = torch.from_numpy(train.array * 2 - 1).flatten(1).double()
     hot = torch.eye(10, dtype=torch.float64)[torch.from_numpy(train.labels)]
     order = torch.Generator().manual_seed(rng.derived_seed(3, "order"))
     w, b = (part.detach().double().clone() for part in (net[1].weight, net[1].bias))
@@ -79,7 +79,7 @@ def test_a_view_is_drawn_anew_in_every_epoch_from_the_seed_of_the_recipe(small: 
 
     def view(train: Dataset, generator: np.random.Generator) -> tuple[np.ndarray, None]:
         seen.append(generator.random())
-        return train.inputs * np.float32(seen[-1]), None
+        return train.array * np.float32(seen[-1]), None
 
     curves = [
         loop.fit(linear(), lesson(small.split.train, Schedule(epochs=3), seed=seed, view=view)).curve
@@ -92,11 +92,11 @@ def test_a_view_is_drawn_anew_in_every_epoch_from_the_seed_of_the_recipe(small: 
 
 def test_shares_from_a_view_are_what_is_learned(small: Problem) -> None:
     def all_alike(train: Dataset, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return train.inputs, np.full((len(train), 10), 0.1)
+        return train.array, np.full((len(train), 10), 0.1)
 
     net = linear()
     loop.fit(net, lesson(small.split.train, Schedule(epochs=100, learning_rate=0.2), view=all_alike))
-    encoded = torch.from_numpy(small.split.train.inputs * 2 - 1)
+    encoded = torch.from_numpy(small.split.train.array * 2 - 1)
     assert net(encoded).softmax(1).sub(0.1).abs().max() < 0.05
 
 
@@ -104,7 +104,7 @@ def test_numbers_from_a_view_are_standardized_like_the_labels(sets: dict[str, Da
     train = sets["numbers"]
 
     def same(part: Dataset, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return part.inputs, part.labels[:, None]
+        return part.array, part.labels[:, None]
 
     schedule = Schedule(epochs=2, learning_rate=0.01)
     nets = [linear(5, 1) for _ in range(2)]
@@ -163,7 +163,7 @@ def test_a_clipped_gradient_is_no_longer_than_asked(small: Problem) -> None:
 def test_learning_stops_when_the_held_out_loss_does_and_the_best_weights_are_kept(small: Problem) -> None:
     train = small.split.train
     wrong = np.random.default_rng(0).integers(0, 10, len(train))  # nothing to be learned: the held-out loss must rise
-    hopeless = Dataset(train.inputs, wrong, train.classes, modality="image")
+    hopeless = Dataset(train.array, wrong, train.classes, modality="image")
     schedule = Schedule(epochs=50, patience=4, learning_rate=0.3, schedule="constant")
     learned = loop.fit(stopped := linear(), lesson(hopeless, schedule))
     best = len(learned.curve) - 4
@@ -179,7 +179,7 @@ def test_what_is_held_out_is_not_learned_from(small: Problem) -> None:
     held = rng.stream(0, "held out").permutation(64)[:7]
     schedule = Schedule(epochs=2, patience=5)
     whole = loop.fit(linear(), lesson(train, schedule)).curve
-    other = train.inputs.copy()
+    other = train.array.copy()
     other[held] = 0
     changed = train.with_inputs(other)
     assert loop.fit(linear(), lesson(changed, schedule)).curve == whole
@@ -241,7 +241,7 @@ def test_every_average_and_a_plateau_learn_64_digits(small: Problem, told: dict[
     train = small.split.train
     recipe = Recipe("mlp", optimizer="adam", hyperparameters=told | {"epochs": 60})
     fitted = ARCHITECTURES["mlp"].fit(recipe, train)
-    assert (fitted(train.inputs).argmax(1) == train.labels).all()
+    assert (fitted(train.array).argmax(1) == train.labels).all()
 
 
 def test_on_a_plateau_the_net_learns_more_slowly(small: Problem) -> None:

@@ -281,10 +281,10 @@ def test_every_objective_teaches_64_digits(small: Problem, name: str) -> None:
     recipe = Recipe("mlp", objective=name, optimizer="adam", hyperparameters={"epochs": 40, "learning_rate": 0.01})
     train = small.split.train
     fitted = learned(recipe, train)
-    assert (fitted(train.inputs).argmax(1) == train.labels).mean() > 0.95
+    assert (fitted(train.array).argmax(1) == train.labels).mean() > 0.95
     assert fitted.curve[-1] < fitted.curve[0]
     again = learned(recipe, train)
-    np.testing.assert_array_equal(fitted(train.inputs), again(train.inputs))
+    np.testing.assert_array_equal(fitted(train.array), again(train.array))
 
 
 @pytest.mark.parametrize("name", ["squared", "huber", "negative-correlation"])
@@ -292,14 +292,14 @@ def test_objectives_of_numbers_learn_numbers(sets: dict[str, Dataset], name: str
     train = sets["numbers"]
     recipe = Recipe("mlp", objective=name, optimizer="adam", hyperparameters={"epochs": 30})
     fitted = learned(recipe, train)
-    assert np.corrcoef(fitted(train.inputs)[:, 0], train.labels)[0, 1] > 0.9
+    assert np.corrcoef(fitted(train.array)[:, 0], train.labels)[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("name", ["focal", "squared", "negative-correlation", "distillation"])
 def test_objectives_of_classes_learn_tags(sets: dict[str, Dataset], name: str) -> None:
     train = sets["tags"]
     fitted = learned(Recipe("mlp", objective=name, optimizer="adam", hyperparameters={"epochs": 20}), train)
-    assert (fitted(train.inputs).argmax(1) == train.labels[train.labels >= 0]).mean() > 0.8
+    assert (fitted(train.array).argmax(1) == train.labels[train.labels >= 0]).mean() > 0.8
 
 
 def disagreement(train: Dataset, inputs: np.ndarray, strength: float) -> float:
@@ -311,7 +311,7 @@ def disagreement(train: Dataset, inputs: np.ndarray, strength: float) -> float:
 
 
 def test_negative_correlation_makes_nets_differ(digits: Problem) -> None:
-    train, inputs = digits.split.train.take(np.arange(300)), digits.split.test.inputs
+    train, inputs = digits.split.train.take(np.arange(300)), digits.split.test.array
     alone, together = (disagreement(train, inputs, strength) for strength in (0.0, 0.9))
     assert together > 1.5 * alone
 
@@ -321,10 +321,10 @@ def test_a_recipe_of_a_group_keeps_its_member(small: Problem) -> None:
     told = {"members": 3, "epochs": 3}
     recipes = [Recipe("mlp", objective="adp", optimizer="adam", hyperparameters=told | {"member": k}) for k in range(3)]
     group = net.fit_group(recipes[0], train)  # type: ignore[attr-defined]
-    answers = [one(train.inputs) for one in group]
+    answers = [one(train.array) for one in group]
     assert len({answer.tobytes() for answer in answers}) == 3
     for recipe, answer in zip(recipes, answers, strict=True):
-        np.testing.assert_array_equal(learned(recipe, train)(train.inputs), answer)
+        np.testing.assert_array_equal(learned(recipe, train)(train.array), answer)
     assert group[0].effort.steps == 3 * 2
 
 
@@ -334,13 +334,13 @@ def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> Non
     alone = learned(Recipe("mlp", objective="squared", optimizer="adam", hyperparameters=told), train)
     bond = told | {"strength": 0, "members": 2}
     first = learned(Recipe("mlp", objective="negative-correlation", optimizer="adam", hyperparameters=bond), train)
-    np.testing.assert_allclose(first(train.inputs), alone(train.inputs), atol=1e-6)
+    np.testing.assert_allclose(first(train.array), alone(train.array), atol=1e-6)
     assert first.effort.flops == pytest.approx(alone.effort.flops)
 
 
 def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:
     train, test = digits.split.train, digits.split.test
-    inputs, codes = torch.from_numpy(test.inputs[:, None] * 2 - 1), torch.from_numpy(test.labels)
+    inputs, codes = torch.from_numpy(test.array[:, None] * 2 - 1), torch.from_numpy(test.labels)
     kept = {}
     for name in ("cross-entropy", "pgd"):
         hard = {} if name == "cross-entropy" else {"radius": 0.25, "ascents": 2}
@@ -353,7 +353,7 @@ def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:
 
 
 def test_a_distilled_net_is_closer_to_its_teacher(small: Problem, digits: Problem) -> None:
-    train, inputs = small.split.train, digits.split.test.inputs
+    train, inputs = small.split.train, digits.split.test.array
     teacher = learned(Recipe("forest", seed=5), train)(inputs)
     apart = {}
     for mix in (0.0, 1.0):
@@ -368,11 +368,11 @@ def test_targets_that_a_view_mixes_reach_every_loss_that_can_use_them(small: Pro
     hot = np.eye(10, dtype=np.float32)[train.labels]
 
     def sharp(part: Dataset, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        return part.inputs, np.eye(10, dtype=np.float32)[part.labels]
+        return part.array, np.eye(10, dtype=np.float32)[part.labels]
 
     def mixed(part: Dataset, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
         other = generator.permutation(len(part))
-        return (part.inputs + part.inputs[other]) / 2, (hot + hot[other]) / 2
+        return (part.array + part.array[other]) / 2, (hot + hot[other]) / 2
 
     names = [name for name, build in OBJECTIVES.items() if "classification" in build().tasks and name != "distillation"]
     for name in names:  # a teacher would learn from the view, too

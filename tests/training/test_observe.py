@@ -32,7 +32,7 @@ def test_the_answer_is_the_most_probable_class_and_the_first_of_a_tie() -> None:
     np.testing.assert_array_equal(predictions.wrong, [[False, True, False], [True, True, True]])
     assert predictions.probabilities is not None
     assert predictions.probabilities.dtype == np.float32
-    np.testing.assert_array_equal(predictions.probabilities[0], rises(PIXELS.inputs))
+    np.testing.assert_array_equal(predictions.probabilities[0], rises(PIXELS.array))
     assert predictions.model_ids == ["rises", "falls"]
     assert predictions.instances is PIXELS.instances
 

@@ -74,7 +74,7 @@ def test_every_net_can_be_pretrained_and_fitted(sets: dict[str, Dataset], archit
     for pretraining in ALONE:
         recipe = recipe_for(architecture, pretraining, pretraining_epochs=1, epochs=1)
         fitted = find_architecture(architecture).fit(recipe, dataset)
-        assert np.isfinite(fitted(dataset.inputs)).all()
+        assert np.isfinite(fitted(dataset.array)).all()
 
 
 @pytest.mark.parametrize("pretraining", ALONE)
@@ -100,7 +100,7 @@ def test_without_pretraining_nothing_is_told_nothing_is_changed_and_nothing_is_d
 def test_it_reads_all_inputs_of_the_pool(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
     few = text.take(np.arange(4))
-    pool = text.inputs
+    pool = text.array
     plain, more = (
         encoder_of(Recipe("mlp", pretraining=p), few, TrainingContext(pool=pool)) for p in ("none", "masked")
     )
@@ -111,7 +111,7 @@ def test_it_reads_all_inputs_of_the_pool(sets: dict[str, Dataset]) -> None:
 def test_regression_keeps_its_own_target_and_tables_the_spread_of_the_pool(sets: dict[str, Dataset]) -> None:
     numbers = sets["numbers"]
     few = numbers.take(np.arange(10))
-    encoder = encoder_of(Recipe("mlp", pretraining="masked"), few, TrainingContext(pool=numbers.inputs))
+    encoder = encoder_of(Recipe("mlp", pretraining="masked"), few, TrainingContext(pool=numbers.array))
     assert encoder.centre == Encoder.of(numbers).centre
     assert encoder.target == Encoder.of(few).target
 
@@ -138,9 +138,9 @@ def test_features_learned_without_labels_beat_those_drawn_at_random(digits: Prob
         recipe = recipe_for("lenet", pretraining, pretraining_epochs=epochs, tuning="head", epochs=40)
         hyperparameters = dict(recipe.hyperparameters) | ({"pretraining_rate": 1e-12} if epochs == 1 else {})
         model = find_architecture("lenet").fit(
-            replace(recipe, hyperparameters=hyperparameters), few, TrainingContext(pool=whole.inputs)
+            replace(recipe, hyperparameters=hyperparameters), few, TrainingContext(pool=whole.array)
         )
-        right[epochs] = (model(test.inputs).argmax(axis=1) == test.labels).mean()
+        right[epochs] = (model(test.array).argmax(axis=1) == test.labels).mean()
     assert right[30] > right[1]
 
 
@@ -169,7 +169,7 @@ def early(digits: Problem) -> Dataset:
 
 def grown(dataset: Dataset) -> Dataset:
     """Images of twice the size in three colours."""
-    large = dataset.inputs.repeat(2, axis=1).repeat(2, axis=2)
+    large = dataset.array.repeat(2, axis=1).repeat(2, axis=2)
     return dataset.with_inputs(np.stack([large, large, large], axis=3))
 
 
@@ -212,7 +212,7 @@ def test_transfer_works_on_every_modality(sets: dict[str, Dataset], monkeypatch:
     source = sets[name]
     cut = {"series": 6, "audio": 1500, "tags": 4}.get(name)
     labels = source.labels[:, :cut] if name == "tags" else source.labels
-    given = replace(source, inputs=source.inputs[:, :cut] if cut else source.inputs, labels=labels)
+    given = replace(source, inputs=source.array[:, :cut] if cut else source.array, labels=labels)
     offer(monkeypatch, source)
     architecture = "lstm" if name == "tags" else "mlp"
     _, started = begun(recipe_for(architecture, "transfer:other", pretraining_epochs=15), given)
@@ -223,7 +223,7 @@ def test_transfer_works_on_every_modality(sets: dict[str, Dataset], monkeypatch:
 
 def test_words_of_the_other_problem_are_known(sets: dict[str, Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     text = sets["text"]
-    offer(monkeypatch, text.with_inputs(np.array([f"strange {words}" for words in text.inputs])))
+    offer(monkeypatch, text.with_inputs(np.array([f"strange {words}" for words in text.array])))
     encoder = encoder_of(Recipe("mlp", pretraining="transfer:other"), text, TrainingContext())
     assert "strange" in encoder.vocabulary[0]
 
@@ -259,7 +259,7 @@ def test_only_the_weights_that_should_learn_are_free_and_afterwards_all_are(
 ) -> None:
     encoder = Encoder.of(small.split.train)
     net = find_architecture(architecture).module(Recipe(architecture, optimizer="sgd"), encoder, small.split.train)  # type: ignore[attr-defined]
-    plain, inputs = net.state_dict().keys(), torch.from_numpy(encoder(small.split.train.inputs[:2]))
+    plain, inputs = net.state_dict().keys(), torch.from_numpy(encoder(small.split.train.array[:2]))
     said = net.eval()(inputs).detach()
     with tuned(net, inputs, tuning=tuning, rank=3):
         assert sum(weight.numel() for weight in net.parameters() if weight.requires_grad) == free
@@ -274,7 +274,7 @@ def test_a_tuned_model_learns_is_kept_and_loads_into_the_plain_net(small: Proble
     recipe = recipe_for("mlp", "masked", tuning=tuning, epochs=30)
     population = train([recipe], small, tmp_path, workers=1)
     model = population[recipe.id]
-    start, _ = begun(recipe, small.split.train, small.split.train.inputs)
+    start, _ = begun(recipe, small.split.train, small.split.train.array)
     before = {name: value.clone() for name, value in start.state_dict().items()}
     after = model.net.state_dict()  # type: ignore[attr-defined]
     moved_names = {name for name in after if not torch.allclose(after[name], before[name], atol=1e-6)}
@@ -282,7 +282,7 @@ def test_a_tuned_model_learns_is_kept_and_loads_into_the_plain_net(small: Proble
     wanted = {"head": always, "bias": always | {"1.bias", "4.bias"}, "lora": always | {"1.weight", "4.weight"}}[tuning]
     assert moved_names == wanted
     again = load_population(tmp_path, small)[recipe.id]
-    np.testing.assert_array_equal(model(small.split.test.inputs), again(small.split.test.inputs))
+    np.testing.assert_array_equal(model(small.split.test.array), again(small.split.test.array))
 
 
 def test_a_change_added_by_lora_has_its_rank(small: Problem) -> None:
@@ -309,7 +309,7 @@ def test_a_failed_fit_leaves_a_tuned_net_plain(small: Problem) -> None:
     keys = net.state_dict().keys()
     with (
         pytest.raises(ZeroDivisionError),
-        tuned(net, torch.from_numpy(encoder(small.split.train.inputs[:2])), tuning="lora"),
+        tuned(net, torch.from_numpy(encoder(small.split.train.array[:2])), tuning="lora"),
     ):
         raise ZeroDivisionError
     assert net.state_dict().keys() == keys

@@ -85,7 +85,7 @@ def by_heart(name: str, train: Dataset, **hyperparameters: Any) -> None:
     """Fit, and find every answer right."""
     chosen = hyperparameters | SMALLER.get(name, {})
     fitted = ARCHITECTURES[name].fit(Recipe(name, optimizer="adam", hyperparameters=chosen), train)
-    probabilities = fitted(train.inputs)
+    probabilities = fitted(train.array)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), train.labels[train.labels >= 0])
 
@@ -118,12 +118,12 @@ def test_it_reads_every_form_and_every_weight_takes_part(sets: dict[str, Dataset
             continue
         encoder = Encoder.of(dataset)
         net = built(name, encoder.form, max(1, len(dataset.classes)), width=8)
-        scores = net(torch.from_numpy(encoder(dataset.inputs[:7])))
+        scores = net(torch.from_numpy(encoder(dataset.array[:7])))
         expected = (7, *dataset.labels.shape[1:], max(1, len(dataset.classes)))
         assert scores.shape == expected, kind
         loss = scores.square().sum()
         if hasattr(net, "extra_loss"):
-            loss = loss + net.extra_loss(torch.from_numpy(encoder(dataset.inputs[:7])))
+            loss = loss + net.extra_loss(torch.from_numpy(encoder(dataset.array[:7])))
         loss.backward()
         idle = [weights for weights, value in net.named_parameters() if value.grad is None]
         assert idle == [], kind
@@ -236,7 +236,7 @@ def test_an_autoencoder_that_is_asked_to_redraws_better(small: Problem) -> None:
         fitted: Any = ARCHITECTURES["autoencoder"].fit(
             Recipe("autoencoder", optimizer="adam", hyperparameters=chosen), train
         )
-        seen = torch.from_numpy(fitted.encoder(train.inputs)).flatten(1)
+        seen = torch.from_numpy(fitted.encoder(train.array)).flatten(1)
         errors.append((fitted.net.decoder(fitted.net.encoder(seen)) - seen).square().mean().item())
     assert errors[1] < errors[0] / 2
 

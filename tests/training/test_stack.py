@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import TrainingError
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
@@ -33,14 +33,14 @@ def recipe(seed: int = 0, architecture: str = "mlp", optimizer: str = "adam", mo
 def stacked(recipes: Sequence[Recipe], train: Dataset) -> list[Any]:
     """The recipes' nets, fitted in one stack."""
     learners = [ARCHITECTURES[r.architecture] for r in recipes]
-    levels = [find_level(r.data) for r in recipes]
+    levels = [find_transform(r.data) for r in recipes]
     trains = [level.take(train, r.seed) for level, r in zip(levels, recipes, strict=True)]
     with one_thread():
         return fit_stacked(recipes, learners, trains, [TrainingContext(level.view) for level in levels])
 
 
 def alone(recipe: Recipe, train: Dataset) -> Any:
-    level = find_level(recipe.data)
+    level = find_transform(recipe.data)
     return ARCHITECTURES[recipe.architecture].fit(recipe, level.take(train, recipe.seed), TrainingContext(level.view))
 
 

@@ -344,7 +344,7 @@ def test_it_learns_64_digits_by_heart(small: Problem, name: str) -> None:
     train = small.split.train
     told = {**LEARNED_BY_HEART[name], "dropout": 0}
     fitted = ARCHITECTURES[name].fit(Recipe(name, optimizer="adam", hyperparameters=told), train)
-    probabilities = fitted(train.inputs)
+    probabilities = fitted(train.array)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), train.labels)
 
@@ -355,7 +355,7 @@ def test_it_learns_however_it_is_normalized(small: Problem, name: str, normaliza
     train = small.split.train
     told = {"epochs": 40, "dropout": 0, "normalization": normalization, **({"depth": 8} if name == "resnet" else {})}
     fitted = ARCHITECTURES[name].fit(Recipe(name, optimizer="adam", hyperparameters=told), train)
-    assert (fitted(train.inputs).argmax(axis=1) == train.labels).mean() > 0.95
+    assert (fitted(train.array).argmax(axis=1) == train.labels).mean() > 0.95
 
 
 @pytest.mark.parametrize("name", ["resnet", "mlp"])
@@ -363,12 +363,12 @@ def test_one_instance_left_over_does_not_break_batch_normalization(small: Proble
     train = small.split.train.take(np.arange(33))
     told = {"epochs": 1, "width": 4, "normalization": "batch"}
     fitted = ARCHITECTURES[name].fit(Recipe(name, optimizer="adam", hyperparameters=told), train)
-    assert np.isfinite(fitted(train.inputs)).all()
+    assert np.isfinite(fitted(train.array)).all()
 
 
 @pytest.mark.parametrize("name", ["inception", "densenet", "mobilenet", "c3d"])
 def test_what_is_written_down_answers_the_same(small: Problem, tmp_path: Path, name: str) -> None:
-    train, inputs = small.split.train, small.split.test.inputs
+    train, inputs = small.split.train, small.split.test.array
     recipe = Recipe(name, optimizer="adam", hyperparameters={"epochs": 1, "width": 4})
     fitted = ARCHITECTURES[name].fit(recipe, train)
     fitted.save(tmp_path)
@@ -380,7 +380,7 @@ def test_volumes_and_colours_are_learned(sets: dict[str, Dataset]) -> None:
     for name, kind in (("c3d", "volume"), ("lenet5", "colour"), ("alexnet", "colour"), ("resnet", "series")):
         recipe = Recipe(name, optimizer="adam", hyperparameters={"epochs": 15, "width": 4, "dropout": 0})
         fitted = ARCHITECTURES[name].fit(recipe, sets[kind])
-        assert (fitted(sets[kind].inputs).argmax(axis=1) == sets[kind].labels).mean() > 0.9, (name, kind)
+        assert (fitted(sets[kind].array).argmax(axis=1) == sets[kind].labels).mean() > 0.9, (name, kind)
 
 
 def test_numbers_are_predicted_by_nets_of_convolutions(sets: dict[str, Dataset]) -> None:
@@ -405,4 +405,4 @@ def test_mnist_is_learned_in_a_few_epochs(shared_data: Path, name: str, told: di
             for part in ("train", "test")
         )
     fitted = ARCHITECTURES[name].fit(Recipe(name, optimizer="adam", hyperparameters={"epochs": 2, **told}), train)
-    assert (fitted(test.inputs).argmax(axis=1) == test.labels).mean() >= least
+    assert (fitted(test.array).argmax(axis=1) == test.labels).mean() >= least

@@ -127,11 +127,11 @@ def _facts(material: AuditParts, seconds: float) -> dict[str, object]:
 
 def _pictures(dataset: Dataset, predictions: Predictions, material: AuditParts) -> dict[str, Int[np.ndarray, "h w"]]:
     """Grey levels of the hardest instances, if the inputs are grey images."""
-    if dataset.inputs.ndim != 3 or len(dataset) != predictions.shape[1]:
+    if dataset.array.ndim != 3 or len(dataset) != predictions.shape[1]:
         return {}
     rows = {str(instance): at for at, instance in enumerate(predictions.instances.index)}
     shown = material.systemic.hardest["instance"].head(MOST_PICTURES)
-    images = {name: dataset.inputs[rows[name]].astype(float) for name in shown}
+    images = {name: dataset.array[rows[name]].astype(float) for name in shown}
     top = max((float(image.max()) for image in images.values()), default=1.0) or 1.0
     return {name: np.clip(np.rint(255 * image / top), 0, 255).astype(np.int64) for name, image in images.items()}
 

@@ -59,7 +59,7 @@ def ask(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
 
 def _asked(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
     """The probabilities that a model gives, or else the codes of its answers."""
-    inputs = dataset.inputs
+    inputs = dataset.array
     columns: Sequence[Any] = dataset.classes
     if hasattr(model, "state_dict"):
         said = _probabilities(_from_torch(name, model, inputs))

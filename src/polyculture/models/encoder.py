@@ -64,18 +64,18 @@ class Encoder:
         """The rules that this training set teaches."""
         rules: dict[str, Any] = {}
         if train.modality in ("table", "series"):
-            features = train.inputs.reshape(-1, train.inputs.shape[-1]).astype(np.float64)
+            features = train.array.reshape(-1, train.array.shape[-1]).astype(np.float64)
             rules = {"centre": _plain(features.mean(axis=0)), "spread": _plain(_spread(features.std(axis=0)))}
         elif train.modality == "audio":
-            sound = log_mel(train.inputs).astype(np.float64)
+            sound = log_mel(train.array).astype(np.float64)
             rules = {"centre": (float(sound.mean()),), "spread": (float(sound.std()) or 1.0,)}
         elif train.modality == "text":
-            rules = {"vocabulary": (tokenizer.vocabulary(train.inputs),), "steps": tokenizer.usual_length(train.inputs)}
+            rules = {"vocabulary": (tokenizer.vocabulary(train.array),), "steps": tokenizer.usual_length(train.array)}
         elif train.modality == "tags":
-            rules = {"vocabulary": tokenizer.mark_vocabularies(train.inputs), "steps": int(train.inputs.shape[1])}
+            rules = {"vocabulary": tokenizer.mark_vocabularies(train.array), "steps": int(train.array.shape[1])}
         if train.task == "regression":
             rules["target"] = (float(train.labels.mean()), float(train.labels.std()) or 1.0)
-        return cls(train.modality, tuple(train.inputs.shape[1:]), **rules)
+        return cls(train.modality, tuple(train.array.shape[1:]), **rules)
 
     @cached_property
     def form(self) -> Form:

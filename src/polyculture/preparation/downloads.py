@@ -1,4 +1,4 @@
-"""How does public data get here? Fetched once, checked against its SHA-256 before it is read, kept in a cache."""
+"""How is public data downloaded? Once, checked against its SHA-256 before it is read, and stored in a cache."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.error import HTTPError
 from polyculture.errors import FileError
 
 CACHE = "POLYCULTURE_CACHE"
-PATIENCE = 60
-"""Seconds without an answer after which a server is given up."""
+TIMEOUT = 60
+"""Seconds to wait for a server."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Download:
 
     Parameters
     ----------
-    name : where it is kept, below the cache folder.
-    address : where it comes from.
+    name : its path in the cache folder.
+    address : its URL.
     sha256 : of its bytes, 64 hexadecimal digits.
     """
 
@@ -35,49 +35,48 @@ class Download:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``$POLYCULTURE_CACHE``, or else polyculture in the user's cache folder."""
-    chosen = os.environ.get(CACHE)
-    if chosen:
-        return Path(chosen)
+    """Folder of downloads: ``$POLYCULTURE_CACHE``, or else polyculture in the user's cache folder."""
+    if folder := os.environ.get(CACHE):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polyculture"
 
 
 def fetch(download: Download) -> Path:
-    """The file in the cache, fetched if it is not there; its checksum is right whenever this returns.
+    """The file in the cache, downloaded if it is not there; its checksum is correct whenever this returns.
 
-    Raises FileError if it cannot be fetched, if its bytes are not the expected ones (they are then thrown away), or
-    if what lies in the cache is another file.
+    Raises FileError if it cannot be downloaded, if its bytes are not the expected ones (they are then discarded), or
+    if another file lies in the cache under its name.
     """
     path = cache_folder() / download.name
     if path.is_file():
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != download.sha256:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != download.sha256:
             raise FileError(
-                f"{path} has the SHA-256 {found}",
+                f"{path} has the SHA-256 {digest}",
                 download.sha256,
-                "delete it and run again: it is fetched anew",
+                "delete it and run again: it is downloaded again",
             )
         return path
-    content = _fetched(download, path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != download.sha256:
+    content = _downloaded(download, path)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != download.sha256:
         raise FileError(
-            f"what {download.address} sent has the SHA-256 {found}",
+            f"the file from {download.address} has the SHA-256 {digest}",
             download.sha256,
             f"try again later, or get the file elsewhere and put it at {path}",
         )
-    _keep(content, path)
+    _store(content, path)
     return path
 
 
-def _fetched(download: Download, path: Path) -> bytes:
+def _downloaded(download: Download, path: Path) -> bytes:
     try:
-        with urllib.request.urlopen(download.address, timeout=PATIENCE) as response:
+        with urllib.request.urlopen(download.address, timeout=TIMEOUT) as response:
             content: bytes = response.read()
             return content
     except (OSError, HTTPException) as error:
         if isinstance(error, HTTPError):
-            error.close()  # it is the server's answer, too, and holds its socket
+            error.close()  # the error is the server's response, too, and holds its socket
         reason = getattr(error, "reason", "") or error
         raise FileError(
             f"cannot fetch {download.address} ({reason})",
@@ -86,19 +85,19 @@ def _fetched(download: Download, path: Path) -> bytes:
         ) from error
 
 
-def _keep(content: bytes, path: Path) -> None:
-    """Write beside, then rename: whoever looks sees the whole file or none."""
-    half = None
+def _store(content: bytes, path: Path) -> None:
+    """Write to a temporary file, then rename it: the cache never holds half a file."""
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".half-", dir=path.parent)
-        half = Path(name)
+        temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        half.replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if half is not None:
-            half.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         raise FileError(
             f"cannot write {path}: {error.strerror}", "a cache with room to write in", f"name another by {CACHE}"
         ) from error

@@ -1,4 +1,4 @@
-"""How is data cut without a leak? Parts and folds that share no instance, no group and no moment."""
+"""How is data split without a leak? Into parts and folds that share no instance, no group and no time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def stratified(
 ) -> list[Int[np.ndarray, " k"]]:
     """Disjoint parts of 0 … n − 1, sorted, each with its share of every label to within one instance.
 
-    The shares add up to one, and so do the parts: every instance is in exactly one.
+    The shares sum to one; every instance is in exactly one part.
     """
     parts: list[list[Int[np.ndarray, " k"]]] = [[] for _ in shares]
     for label in np.unique(labels):
         rows = generator.permutation(np.flatnonzero(labels == label))
         cuts = np.round(np.cumsum(shares)[:-1] * len(rows)).astype(int)
-        for part, chosen in zip(parts, np.split(rows, cuts), strict=True):
-            part.append(chosen)
+        for part, members in zip(parts, np.split(rows, cuts), strict=True):
+            part.append(members)
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
@@ -35,10 +35,10 @@ def sampled(labels: Int[np.ndarray, " n"], count: int, generator: np.random.Gene
 def grouped(
     groups: Shaped[np.ndarray, " n"], shares: tuple[float, ...], generator: np.random.Generator
 ) -> list[Int[np.ndarray, " k"]]:
-    """Disjoint parts of 0 … n − 1, sorted, that share no group and are none of them empty.
+    """Disjoint parts of 0 … n − 1, sorted, that share no group, none of them empty.
 
-    The largest groups are dealt first, each to the part that is furthest below its share, so no part gets more than
-    its share by a whole group of the largest size.
+    The largest groups are assigned first, each to the part that is furthest below its share, so no part exceeds its
+    share by more than the size of the largest group.
 
     Raises InputError if there are fewer groups than parts.
     """
@@ -51,34 +51,34 @@ def grouped(
         )
     order = generator.permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    wanting = np.array(shares) * len(groups)
+    deficits = np.array(shares) * len(groups)
     part_of = np.full(len(names), -1)
-    for left, group in zip(range(len(order), 0, -1), order, strict=True):
+    for unassigned, group in zip(range(len(order), 0, -1), order, strict=True):
         empty = [part for part in range(len(shares)) if not (part_of == part).any()]
-        open_to = empty if len(empty) == left else range(len(shares))
-        chosen = max(open_to, key=lambda part: wanting[part])
-        part_of[group] = chosen
-        wanting[chosen] -= sizes[group]
+        candidates = empty if len(empty) == unassigned else range(len(shares))
+        target = max(candidates, key=lambda part: deficits[part])
+        part_of[group] = target
+        deficits[target] -= sizes[group]
     return [np.flatnonzero(part_of[codes] == part) for part in range(len(shares))]
 
 
-def in_time(moments: Shaped[np.ndarray, " n"], shares: tuple[float, ...], gap: int = 0) -> list[Int[np.ndarray, " k"]]:
-    """Parts of 0 … n − 1 that follow each other in time: all of a part is later than all of the part before it.
+def in_time(times: Shaped[np.ndarray, " n"], shares: tuple[float, ...], gap: int = 0) -> list[Int[np.ndarray, " k"]]:
+    """Parts of 0 … n − 1 in the order of time: every instance of a part is later than those of the part before it.
 
-    Instances of one moment stay together, so a cut moves to where its moment begins. The first `gap` instances after
+    Instances of the same time stay in one part, so a cut moves to the first of them. The first `gap` instances after
     each cut are in no part: windows that still look into the part before.
 
     Raises InputError if a part would be empty.
     """
-    order = np.argsort(moments, kind="stable")
-    inside = moments[order]
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
     cuts = np.round(np.cumsum(shares)[:-1] * len(order)).astype(int)
-    cuts = np.searchsorted(inside, inside[np.minimum(cuts, len(order) - 1)], side="left")
-    parts = [part[gap if at else 0 :] for at, part in enumerate(np.split(order, cuts))]
+    cuts = np.searchsorted(ordered, ordered[np.minimum(cuts, len(order) - 1)], side="left")
+    parts = [part[gap if number else 0 :] for number, part in enumerate(np.split(order, cuts))]
     if not all(len(part) for part in parts):
         raise InputError(
-            f"{len(order)} instances of {len(np.unique(moments))} moments cannot be cut in {len(shares)} parts",
-            f"moments enough for each, and more than {gap} instances",
+            f"{len(order)} instances of {len(np.unique(times))} times cannot be split in {len(shares)} parts",
+            f"a distinct time for each part, and more than {gap} instances",
         )
     return [np.sort(part) for part in parts]
 
@@ -86,8 +86,8 @@ def in_time(moments: Shaped[np.ndarray, " n"], shares: tuple[float, ...], gap: i
 def folds(labels: Int[np.ndarray, " n"], count: int, generator: np.random.Generator) -> list[Int[np.ndarray, " k"]]:
     """`count` disjoint test sets, sorted, that together are 0 … n − 1.
 
-    Their sizes differ by at most one, and so do the numbers of every label in them. Folds that keep groups whole:
-    `grouped` with equal shares.
+    Their sizes differ by at most one, and so do the numbers of every label in them. For folds that do not
+    split groups: `grouped` with equal shares.
 
     Raises InputError for fewer folds than 2 or more than there are instances.
     """
@@ -98,6 +98,6 @@ def folds(labels: Int[np.ndarray, " n"], count: int, generator: np.random.Genera
 
 
 def _by_label(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:
-    """Positions in the order of their labels, in random order within one."""
+    """Positions in the order of their labels, in random order within each label."""
     shuffled = generator.permutation(len(labels))
     return shuffled[np.argsort(labels[shuffled], kind="stable")]

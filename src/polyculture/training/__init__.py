@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import MissingExtraError
 from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, load_problem
-from polyculture.preparation.transforms import DATA
+from polyculture.preparation.transforms import TRANSFORMS as DATA
 
 from .architectures import ARCHITECTURES
 from .design import breeding_axes, default_design, possible_recipe

@@ -166,7 +166,7 @@ class _Pool:
         keys: list[Hashable] = []
         for k, (lesson, read) in enumerate(zip(self.lessons, self.readers, strict=True)):
             view = lesson.setting.view
-            keys.append(id(lesson.train.inputs) if view is None else (k,))
+            keys.append(id(lesson.train.array) if view is None else (k,))
             if keys[-1] not in seen:
                 shown = () if view is None else view(lesson.train, stream(lesson.seed, "view", epoch))
                 seen[keys[-1]] = read(lesson.train, *shown)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import Fitted, TrainingContext, find_architecture
@@ -73,9 +73,9 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         recipe = self._recipe("cross-entropy" if classes else "squared")
         whole = Dataset(inputs, labels, classes, modality=self.modality)
         check([recipe], whole)
-        level = find_level(recipe.data)
+        level = find_transform(recipe.data)
         train = level.take(whole, recipe.seed)
-        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, whole.inputs))
+        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, whole.array))
 
     def _read(self, X: Any, reset: bool) -> np.ndarray:
         """Inputs as the training room has them."""

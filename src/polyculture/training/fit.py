@@ -13,7 +13,7 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError, need
 from polyculture.population import Population
 from polyculture.preparation.problems import Problem
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
@@ -125,7 +125,7 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
             raise InputError(f"the recipe {recipe.id} stands twice", "each recipe once", "give one another seed")
         seen.add(recipe.id)
         architecture = find_architecture(recipe.architecture)
-        find_level(recipe.data).check(recipe.data, train)
+        find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)
         find_pretraining(recipe.pretraining)
         architecture.check(recipe)

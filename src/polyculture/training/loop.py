@@ -165,7 +165,7 @@ def reader(lesson: TrainingPlan) -> Callable[..., tuple[Tensor, Tensor]]:
     teacher = objective.teach(lesson.train, lesson.seed, lesson.setting) if objective.teach else None
 
     def read(part: Dataset, inputs: np.ndarray | None = None, soft: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-        shown = part.inputs if inputs is None else inputs
+        shown = part.array if inputs is None else inputs
         targets = targets_of(part, lesson.encoder) if soft is None else _softened(part, lesson.encoder, soft)
         if teacher is not None:
             targets = _advised(part, targets, torch.from_numpy(np.asarray(teacher(shown), np.float32)))

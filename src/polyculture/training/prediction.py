@@ -63,7 +63,7 @@ def _asked(population: Population, dataset: Dataset, n: int, c: int) -> Float32[
     answers = np.empty((len(population), n, c), np.float32)
     trained_here = all(isinstance(model, Fitted) for model in population.models.values())  # others may not share time
     with one_thread(), ThreadPoolExecutor(os.cpu_count() if trained_here else 1) as pool:
-        given = pool.map(lambda model: np.asarray(population[model](dataset.inputs)), population)
+        given = pool.map(lambda model: np.asarray(population[model](dataset.array)), population)
         for row, model, answer in zip(answers, population, given, strict=True):
             if answer.shape != (n, c) or not np.isfinite(answer).all():
                 shown = f"shape {answer.shape}" if answer.shape != (n, c) else "nan or infinite values"

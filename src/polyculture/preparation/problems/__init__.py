@@ -1,15 +1,14 @@
-"""What is there to learn? Problems by name and from files, cut in three, with tests that are harder on purpose.
+"""Which problems can be loaded? Those with a name and those in files, split in three, with shifted test sets.
 
-readers → `RawData` → `cut` → `Problem`
+readers → `RawData` → `build_problem` → `Problem`
 """
 
 from __future__ import annotations
 
-from ..splits import stratified
 from .data_options import KINDS, DataOptions
 from .loading import PROBLEMS, load_problem
 from .problem import Problem
 from .raw_data import RawData
-from .splitting import cut
+from .splitting import build_problem
 
-__all__ = ["KINDS", "PROBLEMS", "DataOptions", "Problem", "RawData", "cut", "load_problem", "stratified"]
+__all__ = ["KINDS", "PROBLEMS", "DataOptions", "Problem", "RawData", "build_problem", "load_problem"]

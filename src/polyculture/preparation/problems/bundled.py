@@ -1,4 +1,4 @@
-"""Which problems need no download? Those whose data scikit-learn carries."""
+"""Which problems need no download? Those whose data scikit-learn bundles."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 
 from polyculture.errors import need
 
-from .raw_data import RawData, listed, numbered
+from .raw_data import RawData, instance_table, object_array
 
 
 def digits() -> RawData:
     """1797 handwritten digits of 8 × 8 pixels (Alpaydin and Kaynak 1998): 808 train, 270 selection, 719 test."""
     images, labels = _loaded("load_digits")
     inputs = (images.reshape(-1, 8, 8) / 16).astype(np.float32)
-    return RawData("digits", "image", inputs, listed([str(label) for label in labels]), numbered(len(labels)))
+    return RawData(
+        "digits", "image", inputs, object_array([str(label) for label in labels]), instance_table(len(labels))
+    )
 
 
 def wine() -> RawData:
@@ -36,16 +38,16 @@ def iris() -> RawData:
 
 
 def diabetes() -> RawData:
-    """How far the disease of 442 patients went in a year, a number, from 10 measurements (Efron et al. 2004)."""
+    """Disease progression of 442 patients after a year, a number, from 10 measurements (Efron et al. 2004)."""
     features, progress = _loaded("load_diabetes")
-    return RawData("diabetes", "table", features, np.asarray(progress, np.float64), numbered(len(progress)))
+    return RawData("diabetes", "table", features, np.asarray(progress, np.float64), instance_table(len(progress)))
 
 
 def _table(name: str) -> RawData:
     loader = f"load_{name.replace('-', '_')}"
     features, labels = _loaded(loader)
     classes = [str(c) for c in _loaded(loader, as_bunch=True).target_names]
-    return RawData(name, "table", features, listed([classes[k] for k in labels]), numbered(len(labels)))
+    return RawData(name, "table", features, object_array([classes[k] for k in labels]), instance_table(len(labels)))
 
 
 def _loaded(loader: str, as_bunch: bool = False) -> Any:
@@ -56,7 +58,7 @@ def _loaded(loader: str, as_bunch: bool = False) -> Any:
     return load()
 
 
-CARRIED: dict[str, Callable[[], RawData]] = {
+BUNDLED: dict[str, Callable[[], RawData]] = {
     "digits": digits,
     "wine": wine,
     "breast-cancer": breast_cancer,

@@ -10,18 +10,18 @@ from jaxtyping import Float32
 
 from polyculture.errors import InputError, near
 
-MOST_LEVELS = 30
-"""Categories of one column that get a column of their own, the most frequent ones; the rest share none."""
+MAX_LEVELS = 30
+"""Categories of one column that get a column of their own, the most frequent ones; the others get none."""
 
 
 @dataclass(frozen=True)
-class Coder:
-    """What the training rows teach about a table.
+class ColumnEncoder:
+    """How the columns of a table become numbers, learned from the training rows.
 
     Parameters
     ----------
     numeric : columns of numbers: name, median (which fills gaps), and whether training rows have gaps; where they do,
-        a column of its own tells so.
+        a further column flags them.
     categories : other columns: name and levels, each of them a column of zeros and ones; a gap is a level where
         training rows have some. Levels unknown in training are all zeros.
     """
@@ -30,20 +30,20 @@ class Coder:
     categories: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
-    def of(cls, train: pd.DataFrame) -> Coder:
-        """The rules of these rows; columns that teach nothing are left out: one value only, or a text never seen twice.
+    def of(cls, train: pd.DataFrame) -> ColumnEncoder:
+        """The rules of these rows, without uninformative columns: those of one value, and texts that never repeat.
 
         Raises InputError if no column is left.
         """
         numeric, categories = [], []
         for name in train.columns:
-            different = train[name].nunique(dropna=False)
+            distinct = train[name].nunique(dropna=False)
             numbers = _numbers(train[name])
-            if different < 2 or (numbers is None and different == len(train)):
+            if distinct < 2 or (numbers is None and distinct == len(train)):
                 continue
             if numbers is None:
                 levels = _texts(train[name]).value_counts().sort_index().sort_values(ascending=False, kind="stable")
-                categories.append((str(name), tuple(map(str, levels.index[:MOST_LEVELS]))))
+                categories.append((str(name), tuple(map(str, levels.index[:MAX_LEVELS]))))
             else:
                 numeric.append((str(name), float(numbers.median()), bool(numbers.isna().any())))
         if not numeric and not categories:
@@ -51,7 +51,7 @@ class Coder:
         return cls(tuple(numeric), tuple(categories))
 
     def __call__(self, frame: pd.DataFrame) -> Float32[np.ndarray, "n d"]:
-        """The rows as numbers; what is no number in a column of numbers counts as a gap."""
+        """The rows as numbers; in a column of numbers anything else counts as a gap."""
         absent = [name for name, *_ in (*self.numeric, *self.categories) if name not in frame.columns]
         if absent:
             raise InputError(
@@ -71,7 +71,7 @@ class Coder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each column of the result is."""
+        """Names of the result's columns."""
         numbers = [label for name, _, gaps in self.numeric for label in ([name, f"{name} unknown"] if gaps else [name])]
         return (*numbers, *(f"{name}={level}" for name, levels in self.categories for level in levels))
 

@@ -1,4 +1,4 @@
-"""How should files be read and cut? What the user says about them."""
+"""How should files be read and split? The options that a user sets."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ KINDS = ("table", "image", "text", "tags", "audio", "series")
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What is to be learned from files, and how they are cut; all of it can be left out.
+    """What is to be learned from files, and how they are split; every option has a default.
 
     Parameters
     ----------
-    kind : one of `KINDS`, where the files do not tell.
-    label : column with what is to be learned; the usual names, or else the last column.
-    positive : asks whether the label is this, instead of which it is: ``">0"``, ``"<=2"``, ``"=bad"``, ``"yes"``.
-    task : ``"classification"`` or ``"regression"``; labels that are numbers with fractions, or more than 20 different
-        ones, are otherwise taken for numbers to be predicted.
-    ignore : columns that are not learned from.
-    group : column of groups to compare; of several files ``"file"``, of recordings ``"speaker"``. Not learned from.
-    hold_out : values of that column that are never learned from; each is a test set of its own.
-    cluster : column that tells which instances belong together; the parts of the split share none of its values.
-    time : column of moments; what is tested on then comes after what is learned from.
-    fold : ``"2/5"`` tests on the second of five folds. With any of these three, parts that files tell are not used.
-    test_on : other files, or problems by name, to be tested on as well.
-    limit : instances in each part at most, a stratified sample; in time the latest to learn from, the first to test on.
-    shifts : kinds of graded shift to be tested under; None for all.
-    window, horizon : of a time series, how many steps are looked at, and how many steps ahead is predicted.
+    kind : one of `KINDS`; recognised from the files by default.
+    label : column with what is to be predicted; by default one with a common name, or else the last column.
+    positive : makes the label binary, whether it is this: ``">0"``, ``"<=2"``, ``"=bad"``, ``"yes"``.
+    task : ``"classification"`` or ``"regression"``; by default labels that are numbers with fractions, or more than
+        20 distinct ones, are numbers to be predicted.
+    ignore : columns that are no inputs.
+    group : column of groups to compare; of several files ``"file"``, of recordings ``"speaker"``. No input.
+    hold_out : values of that column that are kept out of the three parts; each is a separate test set.
+    cluster : column that identifies related instances; the parts of the split share none of its values.
+    time : column of times; the test set is then later than the training set.
+    fold : ``"2/5"`` tests on the second of five folds. With any of these three, parts that files define are not used.
+    test_on : other files, or problems by name, that become further test sets.
+    limit : instances in each part at most, a stratified sample; with time the latest for training, the first otherwise.
+    shifts : kinds of graded shift of the test set; None for all.
+    window, horizon : of a time series, how many steps are inputs, and how many steps ahead is predicted.
     """
 
     kind: str = ""
@@ -60,14 +60,14 @@ class DataOptions:
             raise InputError(f"a limit of {self.limit} instances", "1 or more")
         if self.window < 1 or self.horizon < 1:
             raise InputError(f"a window of {self.window} and a horizon of {self.horizon} steps", "1 or more of each")
-        chosen = [name for name in ("cluster", "time") if getattr(self, name)]
-        if len(chosen) > 1 or (self.time and self.fold):
+        schemes = [name for name in ("cluster", "time") if getattr(self, name)]
+        if len(schemes) > 1 or (self.time and self.fold):
             raise InputError(
-                f"both {' and '.join(chosen) if len(chosen) > 1 else 'time and fold'}", "one way of cutting at a time"
+                f"both {' and '.join(schemes) if len(schemes) > 1 else 'time and fold'}", "one way of splitting"
             )
-        self.which_fold()
+        self.fold_and_count()
 
-    def which_fold(self) -> tuple[int, int] | None:
+    def fold_and_count(self) -> tuple[int, int] | None:
         """Number of the fold, from 0, and how many there are."""
         if not self.fold:
             return None
@@ -77,9 +77,11 @@ class DataOptions:
         return int(match[1]) - 1, int(match[2])
 
 
-_PART = re.compile(r"(?:^|(?<=[._\-]))(train|training|dev|valid|val|validation|test|testing|t10k)(?=[._\-]|$)", re.I)
+_PART_WORD = re.compile(
+    r"(?:^|(?<=[._\-]))(train|training|dev|valid|val|validation|test|testing|t10k)(?=[._\-]|$)", re.I
+)
 _PARTS = {"tr": "train", "de": "selection", "va": "selection", "te": "test", "t1": "test"}
-_ENDINGS = {
+_FILE_ENDINGS = {
     ".gz",
     ".csv",
     ".tsv",
@@ -98,16 +100,16 @@ _ENDINGS = {
 
 def part_of(path: Path) -> str:
     """``"train"``, ``"selection"`` or ``"test"`` where the file's name says so (train, dev, test), or nothing."""
-    match = _PART.search(path.name)
+    match = _PART_WORD.search(path.name)
     return _PARTS[match[1].lower()[:2]] if match else ""
 
 
 def stem_of(path: Path) -> str:
-    """The file's name without endings and without the word that tells the part: ``email.train.tsv.gz`` is ``email``."""
+    """The file's name without endings and without the word for the part: ``email.train.tsv.gz`` is ``email``."""
     name = path.name
-    while Path(name).suffix.lower() in _ENDINGS:
+    while Path(name).suffix.lower() in _FILE_ENDINGS:
         name = Path(name).stem
-    return re.sub(r"[._\-]{2,}", ".", _PART.sub("", name)).strip("._-") or name
+    return re.sub(r"[._\-]{2,}", ".", _PART_WORD.sub("", name)).strip("._-") or name
 
 
 def name_of(paths: Sequence[Path]) -> str:

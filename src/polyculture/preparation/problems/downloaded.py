@@ -1,4 +1,4 @@
-"""Which problems are fetched? The family of MNIST, each file checked against the checksum that was published for it."""
+"""Which problems are downloaded? MNIST and its relatives, each file checked against its published checksum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from polyculture.errors import FileError
 
 from ..downloads import Download, fetch
-from .raw_data import RawData, listed, numbered
+from .raw_data import RawData, instance_table, object_array
 from .readers.arrays import read_idx
 
 DIGITS = tuple("0123456789")
@@ -69,11 +69,11 @@ DOWNLOADS: dict[str, tuple[Download, ...]] = {
         ),
     ),
 }
-"""What each problem is made of. Checksums as torchvision and TensorFlow Datasets publish them."""
+"""The files of each problem. Checksums as torchvision and TensorFlow Datasets publish them."""
 
 
 def idx_family(name: str, classes: tuple[str, ...], files: tuple[Download, ...] | None = None) -> RawData:
-    """60,000 images of 28 × 28 pixels to learn from and 10,000 to be tested on, fetched if need be.
+    """60,000 training and 10,000 test images of 28 × 28 pixels, downloaded if not in the cache.
 
     MNIST: handwritten digits (LeCun et al. 1998); Fashion-MNIST: clothes (Xiao, Rasul and Vollgraf 2017); KMNIST:
     cursive Japanese syllables (Clanuwat et al. 2018).
@@ -81,16 +81,20 @@ def idx_family(name: str, classes: tuple[str, ...], files: tuple[Download, ...] 
     arrays = [read_idx(fetch(file)) for file in files or DOWNLOADS[name]]
     images, labels = np.concatenate(arrays[::2]), np.concatenate(arrays[1::2])
     parts = np.repeat(["train", "test"], [len(arrays[0]), len(arrays[2])])
-    return RawData(name, "image", images, listed([classes[k] for k in labels]), numbered(len(labels)), parts)
+    return RawData(
+        name, "image", images, object_array([classes[k] for k in labels]), instance_table(len(labels)), parts
+    )
 
 
 def usps(files: tuple[Download, ...] | None = None) -> RawData:
     """7,291 and 2,007 digits of 16 × 16 pixels from envelopes of the US Postal Service (Hull 1994)."""
-    read = [_svmlight(fetch(file)) for file in files or DOWNLOADS["usps"]]
-    images = np.concatenate([images for images, _ in read])
-    labels = np.concatenate([labels for _, labels in read])
-    parts = np.repeat(["train", "test"], [len(labels) for _, labels in read])
-    return RawData("usps", "image", images, listed([DIGITS[k] for k in labels]), numbered(len(labels)), parts)
+    arrays = [_svmlight(fetch(file)) for file in files or DOWNLOADS["usps"]]
+    images = np.concatenate([images for images, _ in arrays])
+    labels = np.concatenate([labels for _, labels in arrays])
+    parts = np.repeat(["train", "test"], [len(labels) for _, labels in arrays])
+    return RawData(
+        "usps", "image", images, object_array([DIGITS[k] for k in labels]), instance_table(len(labels)), parts
+    )
 
 
 def _svmlight(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What is asked? Labels as they were written, as classes or as numbers."""
+"""How do labels as they were written become classes or numbers?"""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jaxtyping import Shaped
 from polyculture.errors import InputError
 
 from .data_options import DataOptions
-from .raw_data import RawData, listed
+from .raw_data import RawData, object_array
 
-MOST_NUMBERED_CLASSES = 20
-FEWEST = 5
+MAX_NUMBERED_CLASSES = 20
+MIN_CLASS_SIZE = 5
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -29,7 +29,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def plain(label: object) -> str:
+def label_text(label: object) -> str:
     """The label as text; whole numbers without a fraction, so that 1 and 1.0 are one class."""
     number = number_of(label)
     return str(int(number)) if number is not None and number.is_integer() else str(label).strip()
@@ -45,53 +45,53 @@ def number_of(label: object) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def asked(material: RawData, source: DataOptions) -> RawData:
-    """The material with labels that are what is asked for: classes as strings, or numbers as floats."""
-    if material.labels.dtype.kind == "f" or material.modality == "tags":
-        return material
-    if source.positive:
-        return replace(material, labels=_positive(material.labels, source.positive))
-    if task_of(material.labels, source) == "regression":
-        numbers = [number_of(label) for label in material.labels]
-        strange = next((label for label, number in zip(material.labels, numbers, strict=True) if number is None), None)
-        if strange is not None:
-            raise InputError(f"{material.name} has the label {strange!r}", "numbers", "name another column by label")
-        return replace(material, labels=np.array(numbers, np.float64))
-    return replace(material, labels=listed([plain(label) for label in material.labels]))
+def with_parsed_labels(raw: RawData, options: DataOptions) -> RawData:
+    """The raw data with classes as strings, or with numbers to predict as floats."""
+    if raw.labels.dtype.kind == "f" or raw.modality == "tags":
+        return raw
+    if options.positive:
+        return replace(raw, labels=_positive(raw.labels, options.positive))
+    if task_of(raw.labels, options) == "regression":
+        numbers = [number_of(label) for label in raw.labels]
+        invalid = next((label for label, number in zip(raw.labels, numbers, strict=True) if number is None), None)
+        if invalid is not None:
+            raise InputError(f"{raw.name} has the label {invalid!r}", "numbers", "name another column by label")
+        return replace(raw, labels=np.array(numbers, np.float64))
+    return replace(raw, labels=object_array([label_text(label) for label in raw.labels]))
 
 
-def task_of(labels: Shaped[np.ndarray, " n"], source: DataOptions) -> str:
-    """What these labels ask for, where the user does not say."""
-    if source.task:
-        return source.task
-    different = set(labels)
-    numbers = [number_of(label) for label in different]
+def task_of(labels: Shaped[np.ndarray, " n"], options: DataOptions) -> str:
+    """The task that the user names, or that these labels suggest."""
+    if options.task:
+        return options.task
+    distinct = set(labels)
+    numbers = [number_of(label) for label in distinct]
     if any(number is None for number in numbers):
         return "classification"
     fractions = any(number is not None and not number.is_integer() for number in numbers)
-    return "regression" if fractions or len(different) > MOST_NUMBERED_CLASSES else "classification"
+    return "regression" if fractions or len(distinct) > MAX_NUMBERED_CLASSES else "classification"
 
 
-def classes_of(material: RawData) -> tuple[str, ...]:
+def classes_of(raw: RawData) -> tuple[str, ...]:
     """The classes in order, numbers by size; none where numbers are predicted.
 
-    Raises InputError if there is but one, or if one has fewer instances than can be dealt to all parts.
+    Raises InputError for a single class, and for a class with too few instances for all parts.
     """
-    if material.labels.dtype.kind == "f":
+    if raw.labels.dtype.kind == "f":
         return ()
-    tags = material.modality == "tags"
-    counts = Counter(tag for row in material.labels for tag in row) if tags else Counter(material.labels.tolist())
+    tags = raw.modality == "tags"
+    counts = Counter(tag for row in raw.labels for tag in row) if tags else Counter(raw.labels.tolist())
     if len(counts) < 2:
         raise InputError(
-            f"all {len(material):,} instances of {material.name} are of the class {next(iter(counts), '')!r}",
+            f"all {len(raw):,} instances of {raw.name} are of the class {next(iter(counts), '')!r}",
             "two classes or more",
             "name another column by label",
         )
     rarest, fewest = min(counts.items(), key=lambda item: item[1])
-    if fewest < FEWEST and not tags:
+    if fewest < MIN_CLASS_SIZE and not tags:
         raise InputError(
-            f"the class {rarest!r} of {material.name} has {fewest} instance{'s' if fewest != 1 else ''}",
-            f"{FEWEST} or more of each",
+            f"the class {rarest!r} of {raw.name} has {fewest} instance{'s' if fewest != 1 else ''}",
+            f"{MIN_CLASS_SIZE} or more of each",
             "leave it out, or name another column by label",
         )
     return tuple(sorted(counts, key=lambda name: (number_of(name) is None, number_of(name) or 0.0, name)))
@@ -101,12 +101,12 @@ def _positive(labels: Shaped[np.ndarray, " n"], expression: str) -> Shaped[np.nd
     match = re.fullmatch(r"(>=|<=|!=|>|<|=)?\s*(.+)", expression)
     sign, value = (match[1] or "=", match[2]) if match else ("=", expression)
     if sign in ("=", "!="):
-        met = [_COMPARISONS[sign](plain(label), plain(value)) for label in labels]
+        positive = [_COMPARISONS[sign](label_text(label), label_text(value)) for label in labels]
     else:
         limit = number_of(value)
         numbers = [number_of(label) for label in labels]
         if limit is None or None in numbers:
-            strange = value if limit is None else labels[numbers.index(None)]
-            raise InputError(f"{expression!r} compares with {strange!r}", "numbers on both sides")
-        met = [_COMPARISONS[sign](number, limit) for number in numbers]
-    return listed([expression if yes else f"not {expression}" for yes in met])
+            invalid = value if limit is None else labels[numbers.index(None)]
+            raise InputError(f"{expression!r} compares with {invalid!r}", "numbers on both sides")
+        positive = [_COMPARISONS[sign](number, limit) for number in numbers]
+    return object_array([expression if match else f"not {expression}" for match in positive])

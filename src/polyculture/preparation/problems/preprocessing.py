@@ -1,4 +1,4 @@
-"""How does raw material become arrays? By rules that only the training part teaches: sizes, lengths, categories."""
+"""How does raw data become arrays? By rules learned from the training part only: sizes, lengths, categories."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from jaxtyping import Float, Float32, Int64
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, near
 
-from .column_encoding import Coder
-from .raw_data import Inputs, RawData, listed
+from .column_encoding import ColumnEncoder
+from .raw_data import Inputs, RawData, object_array
 
-Shape = Callable[[RawData], Dataset]
-MOST_TOKENS = 40
-"""Longer sequences of tokens are cut in pieces."""
-USUAL = 0.98
-"""Recordings are as long as this share of those learned from; longer ones lose their end."""
+Preprocessor = Callable[[RawData], Dataset]
+MAX_TOKENS = 40
+"""Longer sequences of tokens are split in pieces."""
+LENGTH_QUANTILE = 0.98
+"""Recordings get the length of this quantile of the training recordings; longer ones lose their end."""
 
 
-def shaped(train: RawData, classes: tuple[str, ...]) -> Shape:
-    """The function from material to a dataset that this training part teaches."""
+def fit_preprocessing(train: RawData, classes: tuple[str, ...]) -> Preprocessor:
+    """The function from raw data to a dataset, with rules learned from this training part."""
     if train.modality == "tags":
         return _tokens(train, classes)
-    read = _reader(train)
+    to_array = _array_maker(train)
 
-    def shape(material: RawData) -> Dataset:
-        labels = _codes(material, classes) if classes else material.labels
-        return Dataset(read(material.inputs), labels, classes, material.known, train.name, train.modality)
+    def preprocess(raw: RawData) -> Dataset:
+        labels = _codes(raw, classes) if classes else raw.labels
+        return Dataset(to_array(raw.inputs), labels, classes, raw.instances, train.name, train.modality)
 
-    return shape
+    return preprocess
 
 
-def _reader(train: RawData) -> Callable[[Inputs], np.ndarray]:
+def _array_maker(train: RawData) -> Callable[[Inputs], np.ndarray]:
     inputs = train.inputs
     if isinstance(inputs, pd.DataFrame):
-        coder = Coder.of(inputs)
-        return lambda frame: _coded(coder, frame)
+        encoder = ColumnEncoder.of(inputs)
+        return lambda frame: _encoded(encoder, frame)
     if train.modality == "audio":
-        length = int(np.ceil(np.quantile([len(wave) for wave in inputs], USUAL)))
+        length = int(np.ceil(np.quantile([len(wave) for wave in inputs], LENGTH_QUANTILE)))
         return lambda waves: _padded(np.asarray(waves), length)
     if train.modality == "image":
         size = tuple(inputs.shape[1:])
-        return lambda images: in_size(np.asarray(images), size)
+        return lambda images: resized_images(np.asarray(images), size)
     if train.modality == "text":
         return np.asarray
     return lambda numbers: _numbers(np.asarray(numbers), inputs.shape[1:], train.modality)
 
 
-def _coded(coder: Coder, inputs: Inputs) -> np.ndarray:
+def _encoded(encoder: ColumnEncoder, inputs: Inputs) -> np.ndarray:
     if not isinstance(inputs, pd.DataFrame):
         raise InputError("features without names", "columns by name, as those learned from")
-    return coder(inputs)
+    return encoder(inputs)
 
 
 def _numbers(inputs: np.ndarray, shape: tuple[int, ...], modality: str) -> Float32[np.ndarray, "n ..."]:
@@ -63,14 +63,14 @@ def _numbers(inputs: np.ndarray, shape: tuple[int, ...], modality: str) -> Float
     return _unit(inputs) if modality == "volume" else np.asarray(inputs, np.float32)
 
 
-def _codes(material: RawData, classes: tuple[str, ...]) -> Int64[np.ndarray, " n"]:
-    known = {name: code for code, name in enumerate(classes)}
-    for label in material.labels:
-        if label not in known:
+def _codes(raw: RawData, classes: tuple[str, ...]) -> Int64[np.ndarray, " n"]:
+    codes_by_class = {name: code for code, name in enumerate(classes)}
+    for label in raw.labels:
+        if label not in codes_by_class:
             raise InputError(
-                f"{material.name} has the class {label!r}", "only classes that are learned", near(str(label), classes)
+                f"{raw.name} has the class {label!r}", "only classes that are learned", near(str(label), classes)
             )
-    return np.array([known[label] for label in material.labels], np.int64)
+    return np.array([codes_by_class[label] for label in raw.labels], np.int64)
 
 
 def _padded(waves: np.ndarray, length: int) -> Float32[np.ndarray, "n t"]:
@@ -80,10 +80,10 @@ def _padded(waves: np.ndarray, length: int) -> Float32[np.ndarray, "n t"]:
     return table
 
 
-def in_size(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndarray, "n ..."]:
+def resized_images(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndarray, "n ..."]:
     """Images as float32 in [0, 1] with this height, width and number of channels (grey if there is none).
 
-    Whole numbers are parts of 255, or of 65535 where they are larger; a row of pixels is taken for a square image.
+    Whole numbers are parts of 255, or of 65535 where they are larger; a row of pixels is read as a square image.
     """
     images = _unit(images)
     side = int(np.sqrt(images.shape[-1]))
@@ -100,66 +100,62 @@ def in_size(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndarray, "n
         )
     if images.shape[1:3] == tuple(size[:2]):
         return images
-    resized: np.ndarray = np.clip(_zoomed(images, size[:2]), 0, 1).astype(np.float32)
-    return resized
+    return np.asarray(np.clip(_zoomed(images, size[:2]), 0, 1).astype(np.float32))
 
 
 def _unit(images: np.ndarray) -> Float32[np.ndarray, "n ..."]:
     highest = float(images.max(initial=0))
     top = 1.0 if images.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
-    scaled: np.ndarray = (images / np.float32(top)).astype(np.float32)
-    return scaled
+    return (images / np.float32(top)).astype(np.float32)
 
 
 def _zoomed(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Pixels as means of what they cover where the image gets smaller, linear between them where it gets larger."""
+    """Area means where the image gets smaller, linear interpolation where it gets larger."""
     rows, columns = (_resampling(old, new) for old, new in zip(images.shape[1:3], size, strict=True))
-    zoomed: np.ndarray = np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True)
-    return zoomed
+    return np.asarray(np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True))
 
 
 def _resampling(old: int, new: int) -> Float[np.ndarray, "new old"]:
-    """Triangles around the places of the new pixels, at least one old pixel wide; each row adds up to one."""
-    places = (np.arange(new) + 0.5) * old / new - 0.5
+    """Triangles around the positions of the new pixels, at least one old pixel wide; each row sums to one."""
+    positions = (np.arange(new) + 0.5) * old / new - 0.5
     reach = max(1.0, old / new)
-    weights = np.maximum(0, 1 - np.abs(np.clip(places, 0, old - 1)[:, None] - np.arange(old)) / reach)
-    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return shares
+    weights = np.maximum(0, 1 - np.abs(np.clip(positions, 0, old - 1)[:, None] - np.arange(old)) / reach)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _tokens(train: RawData, classes: tuple[str, ...]) -> Shape:
-    steps = min(MOST_TOKENS, max(map(len, np.asarray(train.inputs))))
-    known = {tag: code for code, tag in enumerate(classes)}
+def _tokens(train: RawData, classes: tuple[str, ...]) -> Preprocessor:
+    steps = min(MAX_TOKENS, max(map(len, np.asarray(train.inputs))))
+    codes_by_tag = {tag: code for code, tag in enumerate(classes)}
 
-    def shape(material: RawData) -> Dataset:
-        whole = _pieces(material, steps)
-        labels = np.full((len(whole), steps), -1, np.int64)
-        tokens = listed([""] * (len(whole) * steps)).reshape(len(whole), steps)
-        for k, (words, tags) in enumerate(zip(whole.inputs, whole.labels, strict=True)):
-            strange = next((tag for tag in tags if tag not in known), None)
-            if strange is not None:
+    def preprocess(raw: RawData) -> Dataset:
+        pieces = _pieces(raw, steps)
+        labels = np.full((len(pieces), steps), -1, np.int64)
+        tokens = object_array([""] * (len(pieces) * steps)).reshape(len(pieces), steps)
+        for k, (words, tags) in enumerate(zip(pieces.inputs, pieces.labels, strict=True)):
+            unknown = next((tag for tag in tags if tag not in codes_by_tag), None)
+            if unknown is not None:
                 raise InputError(
-                    f"{material.name} has the tag {strange!r}", "only tags that are learned", near(strange, classes)
+                    f"{raw.name} has the tag {unknown!r}", "only tags that are learned", near(unknown, classes)
                 )
             tokens[k, : len(words)] = words
-            labels[k, : len(tags)] = [known[tag] for tag in tags]
-        return Dataset(tokens.astype(str), labels, classes, whole.known, train.name, "tags")
+            labels[k, : len(tags)] = [codes_by_tag[tag] for tag in tags]
+        return Dataset(tokens.astype(str), labels, classes, pieces.instances, train.name, "tags")
 
-    return shape
+    return preprocess
 
 
-def _pieces(material: RawData, steps: int) -> RawData:
-    """Sequences of at most so many tokens; those longer are cut, and the pieces numbered in their ids."""
-    sequences, tags = np.asarray(material.inputs), material.labels
+def _pieces(raw: RawData, steps: int) -> RawData:
+    """Sequences of at most this many tokens; longer ones are split, the ids of their pieces end in the position."""
+    sequences, tags = np.asarray(raw.inputs), raw.labels
     cuts = [(k, start) for k, tokens in enumerate(sequences) for start in range(0, len(tokens), steps)]
-    if len(cuts) == len(material):
-        return material
+    if len(cuts) == len(raw):
+        return raw
     rows = np.array([k for k, _ in cuts])
-    names = [f"{material.known.index[k]}+{start}" if start else str(material.known.index[k]) for k, start in cuts]
-    whole = material.take(rows)
+    names = [f"{raw.instances.index[k]}+{start}" if start else str(raw.instances.index[k]) for k, start in cuts]
+    pieces = raw.take(rows)
     return replace(
-        whole,
-        inputs=listed([sequences[k][start : start + steps] for k, start in cuts]),
-        labels=listed([tags[k][start : start + steps] for k, start in cuts]),
-        known=whole.known.set_axis(pd.Index(names, name="instance"), axis="index"),
+        pieces,
+        inputs=object_array([sequences[k][start : start + steps] for k, start in cuts]),
+        labels=object_array([tags[k][start : start + steps] for k, start in cuts]),
+        instances=pieces.instances.set_axis(pd.Index(names, name="instance"), axis="index"),
     )

@@ -1,4 +1,4 @@
-"""What is a problem? Something to learn, cut in parts, and what it is judged by."""
+"""What is a problem? A dataset split in parts, with harder tests, and what models of it are compared by."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from polyculture.dataset import Modality, Split, Task
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Something to learn, and what it is judged by.
+    """A dataset split in parts, and what models of it are compared by.
 
     Parameters
     ----------
     name : as in `PROBLEMS`, or what its files are called.
-    split : what is learned from, chosen on and tested on.
-    groups : columns of the instances whose groups are worth comparing.
-    cluster : column that tells which instances were sampled together; empty where each stands for itself.
-    told : what was taken for what when files were read; empty for problems by name.
+    split : training, selection and test set, and shifted test sets.
+    groups : columns of the instances whose groups are compared.
+    cluster : column with what instances were sampled together; empty where each was sampled independently.
+    note : how files were read, such as which column is the label; empty for problems by name.
     """
 
     name: str
     split: Split
     groups: tuple[str, ...] = ()
     cluster: str = ""
-    told: str = ""
+    note: str = ""
 
     @property
     def modality(self) -> Modality:
@@ -37,29 +37,32 @@ class Problem:
 
     @property
     def task(self) -> Task:
-        """What is asked about it."""
+        """What is predicted of it."""
         return self.split.train.task
 
     @property
     def sentence(self) -> str:
-        """What there is to learn and how it is cut, in one sentence."""
+        """What is predicted and how many instances each part has, in one sentence."""
         split = self.split
-        asked = "a number" if self.task == "regression" else f"{len(split.train.classes)} classes"
+        target = "a number" if self.task == "regression" else f"{len(split.train.classes)} classes"
         natural = [name for name in split.shifted if "@" not in name]
-        elsewhere = f", and elsewhere: {', '.join(natural)}" if natural else ""
-        told = f"; {self.told}" if self.told else ""
+        external = f", and elsewhere: {', '.join(natural)}" if natural else ""
+        note = f"; {self.note}" if self.note else ""
         return (
-            f"{self.name}: {asked}, {len(split.train):,} instances to learn from, {len(split.selection):,} to choose "
-            f"on, {len(split.test):,} to be tested on{elsewhere}{told}."
+            f"{self.name}: {target}, {len(split.train):,} instances to learn from, {len(split.selection):,} to choose "
+            f"on, {len(split.test):,} to be tested on{external}{note}."
         )
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything that models learn from; equal for equal training sets, whatever the machine."""
         train = self.split.train
-        digest = hashlib.blake2b(repr((train.inputs.shape, train.classes)).encode(), digest_size=8)
-        texts = train.inputs.dtype.kind in "OU"
-        digest.update("\0".join(train.inputs.ravel()).encode() if texts else _bytes(train.inputs, "<f4"))
+        digest = hashlib.blake2b(digest_size=8)
+        for name, array in train.inputs.items():
+            header = (array.shape, train.classes) if len(train.inputs) == 1 else (name, array.shape, train.classes)
+            texts = array.dtype.kind in "OU"
+            digest.update(repr(header).encode())
+            digest.update("\0".join(array.ravel()).encode() if texts else _bytes(array, "<f4"))
         digest.update(_bytes(train.labels, "<f8" if train.task == "regression" else "<i8"))
         return digest.hexdigest()
 

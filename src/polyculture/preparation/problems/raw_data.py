@@ -1,4 +1,4 @@
-"""What has been read, before it is cut? Instances of one modality with labels as they were written."""
+"""What has been read from files, before it is split? Instances of one modality with labels as they were written."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class RawData:
     inputs : n rows: images, windows, numbers; a frame of raw columns; or an object array of texts, waves, or tuples
         of tokens.
     labels : n strings, n floats (numbers to be predicted), or n tuples of tags.
-    known : what else is known about each instance; its index are the ids.
-    part : n times ``"train"``, ``"selection"``, ``"test"`` or nothing; an empty array where the files do not tell.
-    told : what was taken for what, for the user to see.
+    instances : one row per instance with what else is known about it, indexed by instance id.
+    part : n times ``"train"``, ``"selection"``, ``"test"`` or nothing; an empty array where files cannot define parts.
+    note : how the files were read, for the user.
     """
 
     name: str
     modality: Modality
     inputs: Inputs
     labels: Shaped[np.ndarray, " n"]
-    known: pd.DataFrame
+    instances: pd.DataFrame
     part: Shaped[np.ndarray, " p"] = field(default_factory=lambda: np.array([], dtype=str))
-    told: str = ""
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,22 +46,22 @@ class RawData:
         """The instances at these positions, in this order."""
         inputs = self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
         part = self.part[rows] if len(self.part) else self.part
-        return replace(self, inputs=inputs, labels=self.labels[rows], known=self.known.iloc[rows], part=part)
+        return replace(self, inputs=inputs, labels=self.labels[rows], instances=self.instances.iloc[rows], part=part)
 
 
-def listed(things: Sequence[object]) -> Shaped[np.ndarray, " n"]:
-    """An object array of things of any kind, also where they are sequences of equal length."""
-    array = np.empty(len(things), object)
-    array[:] = list(things)
+def object_array(values: Sequence[object]) -> Shaped[np.ndarray, " n"]:
+    """An object array of values of any type, also where they are sequences of equal length."""
+    array = np.empty(len(values), object)
+    array[:] = list(values)
     return array
 
 
-def numbered(n: int, **columns: Sequence[object]) -> pd.DataFrame:
+def instance_table(n: int, **columns: Sequence[object]) -> pd.DataFrame:
     """An instance table with ids 0 … n − 1."""
     return pd.DataFrame(columns, index=pd.RangeIndex(n, name="instance"))
 
 
-def need_instances(count: int, where: str) -> None:
-    """Refuse what has no instance at all."""
+def require_instances(count: int, owner: str) -> None:
+    """Raise InputError if there is no instance."""
     if not count:
-        raise InputError(f"{where} holds no instance", "one or more")
+        raise InputError(f"{owner} holds no instance", "one or more")

@@ -1,4 +1,4 @@
-"""How does material become a problem? Held-out groups aside, the rest cut in three, harder tests beside it."""
+"""How does raw data become a problem? Groups held out, the rest split in three, and shifted test sets added."""
 
 from __future__ import annotations
 
@@ -14,176 +14,168 @@ from polyculture.dataset import Dataset, Split
 from polyculture.errors import InputError, near
 from polyculture.rng import stream
 
-from ..shifts import Lazy, shifted
+from ..shifts import LazyDatasets, shifted
 from ..splits import folds, grouped, in_time, sampled, stratified
 from .data_options import DataOptions
-from .labels import asked, classes_of
-from .preprocessing import Shape, shaped
+from .labels import classes_of, with_parsed_labels
+from .preprocessing import Preprocessor, fit_preprocessing
 from .problem import Problem
-from .raw_data import RawData, need_instances
+from .raw_data import RawData, require_instances
 from .readers.series import BLOCK
 
 SHARES = (0.45, 0.15, 0.40)
-"""Train, selection, test, where nobody has cut before: many to be tested on, for the audit is made on them."""
-CHOICE = 1 / 8
-"""What is taken from a given training part to choose on, at most `MOST_CHOICE` instances."""
-MOST_CHOICE = 5000
+"""Train, selection and test where the files define no parts: a large test set, for the audit is made on it."""
+SELECTION_SHARE = 1 / 8
+"""Share of a training part in files that becomes the selection set, at most `MAX_SELECTION` instances."""
+MAX_SELECTION = 5000
 
 Parts = list[Int[np.ndarray, " k"]]
 
 
-def cut(material: RawData, source: DataOptions, seed: int, elsewhere: Mapping[str, RawData] | None = None) -> Problem:
-    """The problem that this material poses: labels as classes or numbers, parts without a leak, shifted tests.
+def build_problem(
+    raw: RawData, options: DataOptions, seed: int, external_tests: Mapping[str, RawData] | None = None
+) -> Problem:
+    """The problem in this raw data: labels as classes or numbers, parts without a leak, shifted test sets.
 
-    Everything that is learned on the way (sizes, categories, what fills a gap) is learned from the training part.
+    Whatever preprocessing learns (sizes, categories, values for gaps), it learns from the training part.
 
     Parameters
     ----------
-    material : what was read.
-    source : how it is to be cut.
+    raw : what was read.
+    options : how it is split.
     seed : of the split, the samples and the shifts.
-    elsewhere : other material of the same kind to be tested on, by name.
+    external_tests : other raw data of the same kind to test on, by name.
 
-    Raises InputError for unknown columns and groups, for one class only, and for material that cannot be cut so.
+    Raises InputError for unknown columns and groups, for one class only, and for data that cannot be split so.
     """
-    need_instances(len(material), material.name)
-    material = asked(material, source)
-    for name in (source.group, source.cluster, source.time):
-        _need_column(material, name)
-    group = source.group or _only_group(material)
-    outside, inside = _held_out(material, source, group)
-    classes = classes_of(inside)
-    parts = _parts(inside, source, seed, classes)
+    require_instances(len(raw), raw.name)
+    raw = with_parsed_labels(raw, options)
+    for name in (options.group, options.cluster, options.time):
+        if name and name not in raw.instances.columns:
+            raise InputError(f"{raw.name} has no column {name!r}", "", near(name, map(str, raw.instances.columns)))
+    group = options.group or _default_group(raw)
+    group_tests, remainder = _hold_out(raw, options, group)
+    classes = classes_of(remainder)
+    parts = _parts(remainder, options, seed, classes)
     train, selection, test = (
-        inside.take(_limited(inside.take(rows), rows, source, seed, name))
+        remainder.take(_limited(remainder.take(rows), rows, options, seed, name))
         for name, rows in zip(("train", "selection", "test"), parts, strict=True)
     )
-    shape = shaped(train, classes)
-    others = {name: _alike(other, material, source, name) for name, other in (elsewhere or {}).items()}
-    natural = _natural({**outside, **others}, shape, source, seed, material.name)
-    tested = shape(test)
-    graded = shifted(tested, seed, source.shifts)
-    split = Split(shape(train), shape(selection), tested, Lazy({**natural, **graded.makers}))
-    groups = (group,) if group and tested.instances[group].nunique() > 1 else ()
-    cluster = source.cluster or (BLOCK if material.modality == "series" else "")
-    return Problem(material.name, split, groups, cluster, material.told)
+    preprocess = fit_preprocessing(train, classes)
+    file_tests = {name: _external_test(test, raw, options, name) for name, test in (external_tests or {}).items()}
+    natural = _natural_tests({**group_tests, **file_tests}, preprocess, options, seed, raw.name)
+    test_set = preprocess(test)
+    graded = shifted(test_set, seed, options.shifts)
+    split = Split(preprocess(train), preprocess(selection), test_set, LazyDatasets({**natural, **graded.makers}))
+    groups = (group,) if group and test_set.instances[group].nunique() > 1 else ()
+    cluster = options.cluster or (BLOCK if raw.modality == "series" else "")
+    return Problem(raw.name, split, groups, cluster, raw.note)
 
 
-def _need_column(material: RawData, name: str) -> None:
-    if name and name not in material.known.columns:
-        raise InputError(f"{material.name} has no column {name!r}", "", near(name, map(str, material.known.columns)))
+def _default_group(raw: RawData) -> str:
+    """The column of groups that the reader added (speaker, file), if it has several values."""
+    columns = [name for name in ("speaker", "file") if name in raw.instances.columns]
+    return next((name for name in columns if raw.instances[name].nunique() > 1), "")
 
 
-def _only_group(material: RawData) -> str:
-    """The column that reading found by itself (file, speaker), if it is one that splits the instances."""
-    found = [name for name in ("speaker", "file") if name in material.known.columns]
-    return next((name for name in found if material.known[name].nunique() > 1), "")
-
-
-def _held_out(material: RawData, source: DataOptions, group: str) -> tuple[dict[str, RawData], RawData]:
-    """Material of each held-out group by the name of its test, and the rest."""
-    if not source.hold_out:
-        return {}, material
+def _hold_out(raw: RawData, options: DataOptions, group: str) -> tuple[dict[str, RawData], RawData]:
+    """The raw data of each held-out group by the name of its test, and the remainder."""
+    if not options.hold_out:
+        return {}, raw
     if not group:
-        raise InputError(f"{material.name} has no groups to hold out", "a column of groups", "name one by group")
-    values = material.known[group].astype(str).to_numpy()
-    for value in source.hold_out:
+        raise InputError(f"{raw.name} has no groups to hold out", "a column of groups", "name one by group")
+    values = raw.instances[group].astype(str).to_numpy()
+    for value in options.hold_out:
         if value not in values:
             raise InputError(f"no instance with {group} {value!r}", "", near(value, set(values)))
-    outside = {f"{group}={value}": material.take(np.flatnonzero(values == value)) for value in source.hold_out}
-    inside = material.take(np.flatnonzero(~np.isin(values, source.hold_out)))
-    need_instances(len(inside), f"{material.name} without {', '.join(source.hold_out)}")
-    return outside, inside
+    tests = {f"{group}={value}": raw.take(np.flatnonzero(values == value)) for value in options.hold_out}
+    remainder = raw.take(np.flatnonzero(~np.isin(values, options.hold_out)))
+    require_instances(len(remainder), f"{raw.name} without {', '.join(options.hold_out)}")
+    return tests, remainder
 
 
-def _parts(inside: RawData, source: DataOptions, seed: int, classes: tuple[str, ...]) -> Parts:
-    """Rows to learn from, to choose on and to be tested on."""
-    codes = _strata(inside, classes)
-    which = source.which_fold()
-    clusters = inside.known[source.cluster].astype(str).to_numpy() if source.cluster else None
+def _parts(raw: RawData, options: DataOptions, seed: int, classes: tuple[str, ...]) -> Parts:
+    """Rows of the training, selection and test set."""
+    codes = _strata(raw, classes)
+    clusters = raw.instances[options.cluster].astype(str).to_numpy() if options.cluster else None
 
-    def apart(rows: np.ndarray, shares: tuple[float, ...], *what_for: str) -> Parts:
-        generator = stream(seed, inside.name, *what_for)
-        cut = (
-            stratified(codes[rows], shares, generator)
-            if clusters is None
-            else grouped(clusters[rows], shares, generator)
-        )
-        return [rows[part] for part in cut]
+    def split_rows(rows: np.ndarray, shares: tuple[float, ...], *purpose: str) -> Parts:
+        generator = stream(seed, raw.name, *purpose)
+        if clusters is None:
+            return [rows[part] for part in stratified(codes[rows], shares, generator)]
+        return [rows[part] for part in grouped(clusters[rows], shares, generator)]
 
-    everything = np.arange(len(inside))
-    if which is not None:
-        fold, count = which
-        generator = stream(seed, inside.name, "folds")
+    rows, fold_and_count = np.arange(len(raw)), options.fold_and_count()
+    if fold_and_count is not None:
+        fold, count = fold_and_count
+        generator = stream(seed, raw.name, "folds")
         tests = (
             folds(codes, count, generator) if clusters is None else grouped(clusters, (1 / count,) * count, generator)
         )
-        rest = np.setdiff1d(everything, tests[fold])
-        return [*apart(rest, (1 - CHOICE, CHOICE), "folds", "selection"), tests[fold]]
-    if source.time:
-        return in_time(inside.known[source.time].to_numpy(), SHARES)
-    if inside.modality == "series":
-        return in_time(everything, SHARES, gap=source.window + source.horizon - 1)
-    if clusters is None and "test" in inside.part:
-        return _given(inside, apart)
-    return apart(everything, SHARES, "split")
+        develop = np.setdiff1d(rows, tests[fold])
+        return [*split_rows(develop, (1 - SELECTION_SHARE, SELECTION_SHARE), "folds", "selection"), tests[fold]]
+    if options.time:
+        return in_time(raw.instances[options.time].to_numpy(), SHARES)
+    if raw.modality == "series":
+        return in_time(rows, SHARES, gap=options.window + options.horizon - 1)
+    if clusters is None and "test" in raw.part:
+        return _parts_from_files(raw, split_rows)
+    return split_rows(rows, SHARES, "split")
 
 
-def _given(inside: RawData, apart: Callable[..., Parts]) -> Parts:
-    """The parts that the files tell; what is chosen on comes from the training part if they do not tell it."""
-    train, test = np.flatnonzero(~np.isin(inside.part, ("selection", "test"))), np.flatnonzero(inside.part == "test")
-    selection = np.flatnonzero(inside.part == "selection")
-    need_instances(len(train), f"the training part of {inside.name}")
+def _parts_from_files(raw: RawData, split_rows: Callable[..., Parts]) -> Parts:
+    """The parts that the files define; the selection set comes from the training part if they do not define it."""
+    train, test = np.flatnonzero(~np.isin(raw.part, ("selection", "test"))), np.flatnonzero(raw.part == "test")
+    selection = np.flatnonzero(raw.part == "selection")
+    require_instances(len(train), f"the training part of {raw.name}")
     if not len(selection):
-        share = min(CHOICE, MOST_CHOICE / len(train))
-        train, selection = apart(train, (1 - share, share), "selection")
+        share = min(SELECTION_SHARE, MAX_SELECTION / len(train))
+        train, selection = split_rows(train, (1 - share, share), "selection")
     return [train, selection, test]
 
 
-def _strata(material: RawData, classes: tuple[str, ...]) -> Int[np.ndarray, " n"]:
-    """What parts have the same mix of: classes, where each instance has one."""
-    if not classes or material.modality == "tags":
-        return np.zeros(len(material), np.int64)
-    return np.unique(material.labels.astype(str), return_inverse=True)[1].astype(np.int64)
+def _strata(raw: RawData, classes: tuple[str, ...]) -> Int[np.ndarray, " n"]:
+    """What the parts are stratified by: classes, where each instance has one."""
+    if not classes or raw.modality == "tags":
+        return np.zeros(len(raw), np.int64)
+    return np.unique(raw.labels.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def _limited(material: RawData, rows: np.ndarray, source: DataOptions, seed: int, part: str) -> np.ndarray:
-    """Which of these rows are kept under the limit."""
-    if source.limit is None or len(rows) <= source.limit:
+def _limited(raw: RawData, rows: np.ndarray, options: DataOptions, seed: int, part: str) -> np.ndarray:
+    """As many of these rows as the limit allows."""
+    if options.limit is None or len(rows) <= options.limit:
         return rows
-    if source.time or material.modality == "series":
+    if options.time or raw.modality == "series":
         order = rows
-        if source.time:
-            order = rows[np.argsort(material.known[source.time].to_numpy(), kind="stable")]
-        return np.sort(order[-source.limit :] if part == "train" else order[: source.limit])
-    classes = () if material.labels.dtype.kind == "f" else ("",)
-    kept = sampled(_strata(material, classes), source.limit, stream(seed, material.name, "limit", part))
-    limited: np.ndarray = rows[kept]
-    return limited
+        if options.time:
+            order = rows[np.argsort(raw.instances[options.time].to_numpy(), kind="stable")]
+        return np.sort(order[-options.limit :] if part == "train" else order[: options.limit])
+    classes = () if raw.labels.dtype.kind == "f" else ("",)
+    return np.asarray(rows[sampled(_strata(raw, classes), options.limit, stream(seed, raw.name, "limit", part))])
 
 
-def _natural(
-    others: Mapping[str, RawData], shape: Shape, source: DataOptions, seed: int, name: str
+def _natural_tests(
+    raw_tests: Mapping[str, RawData], preprocess: Preprocessor, options: DataOptions, seed: int, problem: str
 ) -> dict[str, Callable[[], Dataset]]:
-    """Test sets of other groups and other files, by name; read in the same way, limited in the same way."""
-    found: dict[str, Callable[[], Dataset]] = {}
-    for where, material in others.items():
-        rows = _limited(material, np.arange(len(material)), source, seed, "test")
-        dataset = shape(material.take(rows))
-        found[where] = partial(dataset.with_inputs, dataset.inputs, f"{name} {where}")
-    return found
+    """Test sets of other groups and other files, by name; preprocessed and limited as the test set is."""
+    tests: dict[str, Callable[[], Dataset]] = {}
+    for name, raw in raw_tests.items():
+        rows = _limited(raw, np.arange(len(raw)), options, seed, "test")
+        dataset = preprocess(raw.take(rows))
+        tests[name] = partial(dataset.with_inputs, dataset.inputs, f"{problem} {name}")
+    return tests
 
 
-def _alike(other: RawData, main: RawData, source: DataOptions, name: str) -> RawData:
-    """The test part of other material, with labels asked in the same way and the same instance columns."""
-    flat = isinstance(other.inputs, np.ndarray) and (main.modality, other.modality) == ("image", "table")
-    if other.modality != main.modality and not flat:
-        raise InputError(f"{name} is of the kind {other.modality}", f"{main.modality}, as {main.name}")
-    task = "" if source.positive else "regression" if main.labels.dtype.kind == "f" else "classification"
-    other = asked(replace(other, name=name), replace(source, task=task))
-    if "test" in other.part:
-        other = other.take(np.flatnonzero(other.part == "test"))
-    need_instances(len(other), name)
-    known = other.known.reindex(columns=main.known.columns)
-    alone = pd.Series(known.index.astype(str), index=known.index)
-    return replace(other, known=known.apply(lambda column: column.astype(object).fillna(alone)))
+def _external_test(test: RawData, raw: RawData, options: DataOptions, name: str) -> RawData:
+    """The test part of other raw data, its labels parsed in the same way, with the same instance columns."""
+    flat = isinstance(test.inputs, np.ndarray) and (raw.modality, test.modality) == ("image", "table")
+    if test.modality != raw.modality and not flat:
+        raise InputError(f"{name} is of the kind {test.modality}", f"{raw.modality}, as {raw.name}")
+    task = "" if options.positive else "regression" if raw.labels.dtype.kind == "f" else "classification"
+    test = with_parsed_labels(replace(test, name=name), replace(options, task=task))
+    if "test" in test.part:
+        test = test.take(np.flatnonzero(test.part == "test"))
+    require_instances(len(test), name)
+    instances = test.instances.reindex(columns=raw.instances.columns)
+    ids = pd.Series(instances.index.astype(str), index=instances.index)
+    return replace(test, instances=instances.apply(lambda column: column.astype(object).fillna(ids)))

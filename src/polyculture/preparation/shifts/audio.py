@@ -1,4 +1,4 @@
-"""What happens to a recording? Noise, another level, clipping, echo, another pace, a narrow line.
+"""How are recordings shifted? Noise, lower volume, clipping, echo, other speed, narrow bandwidth.
 
 Inputs are n × samples of waveforms in [−1, 1] at 8 kHz.
 """
@@ -11,7 +11,7 @@ from scipy import signal
 
 from polyculture.dataset import SAMPLE_RATE
 
-from .suite import Shift, of_inputs
+from .suite import Shift, input_shift
 
 Waves = Float32[np.ndarray, "n t"]
 
@@ -19,56 +19,52 @@ Waves = Float32[np.ndarray, "n t"]
 def noise(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
     """White noise with 8 % of the recording's own root mean square per step of severity."""
     level = np.sqrt((waves**2).mean(axis=1, keepdims=True))
-    noisy: np.ndarray = waves + 0.08 * severity * level * generator.standard_normal(waves.shape)
-    return noisy
+    return np.asarray(waves + 0.08 * severity * level * generator.standard_normal(waves.shape))
 
 
 def quieter(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
-    """Softer by 6 decibels per step of severity."""
+    """Volume lower by 6 decibels per step of severity."""
     return waves * 0.5**severity
 
 
 def clipping(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     """Cut off above 1/2, 1/4, 1/8, 1/16 or 1/32 of the peak."""
     limit = np.abs(waves).max(axis=1, keepdims=True) * 0.5**severity
-    clipped: np.ndarray = np.clip(waves, -limit, limit)
-    return clipped
+    return np.asarray(np.clip(waves, -limit, limit))
 
 
 def reverb(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
-    """A room whose echo has 40 % of the sound's energy per step of severity and dies away within 0.3 seconds."""
+    """A room whose echo has 40 % of the recording's energy per step of severity and decays within 0.3 seconds."""
     time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = generator.standard_normal((1, len(time))) * np.exp(-6.9 * time / 0.3)
     echo *= np.sqrt(0.4 * severity / (echo**2).sum())
     reverberant = waves + signal.fftconvolve(waves, echo, axes=1)[:, : waves.shape[1]]
-    heard: np.ndarray = reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True))
-    return heard
+    return np.asarray(reverberant / np.maximum(1, np.abs(reverberant).max(axis=1, keepdims=True)))
 
 
 def speed(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:
-    """Half of the recordings faster by 8 % per step of severity, half slower; pitch moves along."""
+    """Half of the recordings faster by 8 % per step of severity, half slower; pitch changes with speed."""
     faster = generator.permutation(len(waves)) % 2 == 0
     samples = np.arange(waves.shape[1])
-    told = [
+    resampled = [
         np.interp(samples * (1 + (1 if fast else -1) * 0.08 * severity), samples, wave, right=0.0)
         for wave, fast in zip(waves, faster, strict=True)
     ]
-    return np.array(told).reshape(waves.shape)
+    return np.array(resampled).reshape(waves.shape)
 
 
 def narrow(waves: Waves, severity: int, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
-    """Heard over a line that passes 100 + 100 to 3700 − 500 Hz, times the severity."""
+    """A band-pass filter from 100 + 100 × severity to 3700 − 500 × severity Hz."""
     band = (100 + 100 * severity, 3700 - 500 * severity)
-    sections = signal.butter(4, band, btype="bandpass", fs=SAMPLE_RATE, output="sos")
-    heard: np.ndarray = signal.sosfilt(sections, waves, axis=1)
-    return heard
+    filter_sections = signal.butter(4, band, btype="bandpass", fs=SAMPLE_RATE, output="sos")
+    return signal.sosfilt(filter_sections, waves, axis=1)
 
 
 SUITE: dict[str, Shift] = {
-    "noise": of_inputs(noise, (-1.0, 1.0)),
-    "quieter": of_inputs(quieter, (-1.0, 1.0)),
-    "clipping": of_inputs(clipping, (-1.0, 1.0)),
-    "reverb": of_inputs(reverb, (-1.0, 1.0)),
-    "speed": of_inputs(speed, (-1.0, 1.0)),
-    "narrow": of_inputs(narrow, (-1.0, 1.0)),
+    "noise": input_shift(noise, (-1.0, 1.0)),
+    "quieter": input_shift(quieter, (-1.0, 1.0)),
+    "clipping": input_shift(clipping, (-1.0, 1.0)),
+    "reverb": input_shift(reverb, (-1.0, 1.0)),
+    "speed": input_shift(speed, (-1.0, 1.0)),
+    "narrow": input_shift(narrow, (-1.0, 1.0)),
 }

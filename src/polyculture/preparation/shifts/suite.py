@@ -1,4 +1,4 @@
-"""What is a shift, and how are many test sets kept without the memory for all of them?"""
+"""What is a shift, and how can there be many shifted test sets without the memory for all of them?"""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from polyculture.dataset import Dataset
 SEVERITIES = (1, 2, 3, 4, 5)
 
 Shift = Callable[[Dataset, int, np.random.Generator], Dataset]
-"""A test set, a severity of 1 to 5 and a generator → the test set shifted so far."""
+"""A test set, a severity of 1 to 5 and a generator → the shifted test set."""
 Change = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
-"""The same for inputs alone."""
+"""The same for the inputs array."""
 
 
-class Lazy(Mapping[str, Dataset]):
-    """Test sets by name, each made anew when it is looked up, so that memory holds one at a time."""
+class LazyDatasets(Mapping[str, Dataset]):
+    """Test sets by name, each created at every look-up, so that memory holds only those in use."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Dataset]]) -> None:
         self.makers = dict(makers)
@@ -35,11 +35,11 @@ class Lazy(Mapping[str, Dataset]):
         return len(self.makers)
 
 
-def of_inputs(change: Change, bounds: tuple[float, float] | None = None) -> Shift:
-    """The shift that changes inputs only: float32, kept within bounds where there are some."""
+def input_shift(change: Change, bounds: tuple[float, float] | None = None) -> Shift:
+    """The shift that changes inputs only: float32, clipped to the bounds if there are any."""
 
     def shift(test: Dataset, severity: int, generator: np.random.Generator) -> Dataset:
-        inputs = change(test.inputs, severity, generator)
+        inputs = change(test.array, severity, generator)
         if bounds is not None:
             inputs = np.clip(inputs, *bounds)
         return test.with_inputs(inputs.astype(np.float32))

@@ -1,4 +1,4 @@
-"""What happens to sequences of tokens? The same slips as in texts, each token keeping its tag.
+"""How are token sequences shifted? As texts are, each token with its tag.
 
 Inputs are n × l strings, empty after the end of a sequence; labels are n × l codes, −1 there.
 """
@@ -17,32 +17,30 @@ from .suite import Shift
 
 
 def drop(test: Dataset, severity: int, generator: np.random.Generator) -> Dataset:
-    """6 % of the tokens lost per step of severity, and their tags with them; of every sequence one is left."""
-    there = test.labels >= 0
-    luck = np.where(there, generator.random(there.shape), -1.0)
-    kept = there & ((luck >= 0.06 * severity) | (luck == luck.max(axis=1, keepdims=True)))
-    first = np.argsort(~kept, axis=1, kind="stable")  # kept tokens to the front, in their order
-    still = np.take_along_axis(kept, first, axis=1)
-    return replace(
-        test,
-        inputs=np.where(still, np.take_along_axis(test.inputs, first, axis=1), ""),
-        labels=np.where(still, np.take_along_axis(test.labels, first, axis=1), -1),
-    )
+    """6 % of the tokens dropped per step of severity, with their tags; of every sequence at least one remains."""
+    present = test.labels >= 0
+    draws = np.where(present, generator.random(present.shape), -1.0)
+    selected = present & ((draws >= 0.06 * severity) | (draws == draws.max(axis=1, keepdims=True)))
+    order = np.argsort(~selected, axis=1, kind="stable")  # remaining tokens first, in their order
+    remaining = np.take_along_axis(selected, order, axis=1)
+    tokens = np.where(remaining, np.take_along_axis(test.array, order, axis=1), "")
+    labels = np.where(remaining, np.take_along_axis(test.labels, order, axis=1), -1)
+    return replace(test.with_inputs(tokens), labels=labels)
 
 
 def lower(words: list[str], severity: int, generator: np.random.Generator) -> list[str]:
     """A fifth of the tokens without capitals per step of severity."""
-    soft = generator.random(len(words)) < 0.2 * severity
-    return [word.lower() if small else word for word, small in zip(words, soft, strict=True)]
+    mask = generator.random(len(words)) < 0.2 * severity
+    return [word.lower() if small else word for word, small in zip(words, mask, strict=True)]
 
 
 def _of_tokens(rewrite: Callable[[list[str], int, np.random.Generator], list[str]]) -> Shift:
-    """A shift that changes tokens one by one, as many as there were."""
+    """A shift that changes single tokens, not their number."""
 
     def shift(test: Dataset, severity: int, generator: np.random.Generator) -> Dataset:
-        there = test.labels >= 0
-        tokens = test.inputs.astype(object)
-        tokens[there] = rewrite([str(token) for token in tokens[there]], severity, generator)
+        present = test.labels >= 0
+        tokens = test.array.astype(object)
+        tokens[present] = rewrite([str(token) for token in tokens[present]], severity, generator)
         return test.with_inputs(tokens.astype(str))
 
     return shift

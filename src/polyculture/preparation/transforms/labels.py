@@ -1,4 +1,4 @@
-"""What if classes are rare, or labels wrong? Classes made equal or unequal, and labels spoiled on purpose."""
+"""How are class frequencies and labels changed? Classes balanced or made rare, and labels replaced by wrong ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from polyculture.rng import derived_seed, stream
 
 
 def balanced(train: Dataset, seed: int) -> Dataset:
-    """Every class as often as the most frequent one: all instances and, of the rarer classes, some drawn again."""
+    """Every class as often as the most frequent one: all instances, some of the rarer classes repeatedly."""
     generator = stream(seed, "balanced")
     groups = _rows_by_class(train)
-    most = max(map(len, groups))
-    more = [generator.choice(rows, most - len(rows)) for rows in groups]
-    return train.take(np.concatenate([np.arange(len(train)), *more]))
+    size = max(map(len, groups))
+    repeats = [generator.choice(rows, size - len(rows)) for rows in groups]
+    return train.take(np.concatenate([np.arange(len(train)), *repeats]))
 
 
 def undersampled(train: Dataset, seed: int) -> Dataset:
-    """Every class as often as the rarest one that there is: of the others some are drawn."""
+    """Every class as often as the rarest one, by a random subset of the others."""
     generator = stream(seed, "undersampled")
     groups = _rows_by_class(train)
     fewest = min(map(len, groups))
@@ -31,10 +31,10 @@ def undersampled(train: Dataset, seed: int) -> Dataset:
 
 
 def smote(train: Dataset, seed: int, neighbours: int = 5) -> Dataset:
-    """Every class as often as the most frequent one, by new instances between near ones of the class.
+    """Every class as often as the most frequent one, by new instances between neighbours of the class.
 
-    A new instance lies on the line from one of the class to one of its nearest neighbours in the class. Nothing else
-    is known about it. Source: Chawla et al. 2002. Raises InputError for a class too small to have so many neighbours.
+    A new instance lies on the line from one of the class to one of its nearest neighbours in the class. Its
+    instance columns are empty. Source: Chawla et al. 2002. Raises InputError for a class with too few neighbours.
     """
     from imblearn.over_sampling import SMOTE
 
@@ -48,43 +48,43 @@ def smote(train: Dataset, seed: int, neighbours: int = 5) -> Dataset:
             "take fewer neighbours, or 'balanced'",
         )
     state = derived_seed(seed, "smote") % 2**32
-    inputs, labels = SMOTE(k_neighbors=neighbours, random_state=state).fit_resample(train.inputs, train.labels)
+    inputs, labels = SMOTE(k_neighbors=neighbours, random_state=state).fit_resample(train.array, train.labels)
     new = [f"smote-{number}" for number in range(len(labels) - len(train))]
     index = pd.Index([*train.instances.index, *new], name=train.instances.index.name)
-    known = train.instances.reset_index(drop=True).reindex(range(len(labels))).set_axis(index, axis="index")
-    return replace(train, inputs=inputs, labels=labels.astype(train.labels.dtype), instances=known)
+    instances = train.instances.reset_index(drop=True).reindex(range(len(labels))).set_axis(index, axis="index")
+    return replace(train, inputs=inputs, labels=labels.astype(train.labels.dtype), instances=instances)
 
 
 def imbalance(train: Dataset, seed: int, ratio: float = 0.1) -> Dataset:
-    """Classes made rarer and rarer in the order of their codes: the last keeps this ratio of its instances.
+    """Classes increasingly rare in the order of their codes: the last keeps this ratio of its instances.
 
     The class of code k among c keeps ratio^(k / (c − 1)) of its instances, at least one. Source: Cui et al. 2019.
     """
     generator = stream(seed, "imbalance")
     steps = max(1, len(train.classes) - 1)
-    kept = []
+    selected = []
     for rows in _rows_by_class(train):
         share = ratio ** (int(train.labels[rows[0]]) / steps)
-        kept.append(generator.permutation(rows)[: max(1, round(share * len(rows)))])
-    return train.take(np.sort(np.concatenate(kept)))
+        selected.append(generator.permutation(rows)[: max(1, round(share * len(rows)))])
+    return train.take(np.sort(np.concatenate(selected)))
 
 
 def label_noise(train: Dataset, seed: int, share: float = 0.2) -> Dataset:
     """This share of the labels replaced by another class, each other class as likely; for tags, of the tokens' labels.
 
-    Which instances and which classes depends on the seed only: with the same seed a smaller share is part of a larger
+    The instances and the new classes depend on the seed only: with the same seed a smaller share is part of a larger
     one. Source: symmetric noise of Angluin and Laird 1988.
     """
     generator = stream(seed, "label noise")
     labels, c = train.labels.copy(), len(train.classes)
     if c < 2:
         raise InputError(f"label-noise was given {c} class", "2 or more")
-    there = np.argwhere(labels >= 0)
-    places = generator.permutation(len(there))
-    away = generator.integers(1, c, len(there))
-    wrong = places[: round(share * len(there))]
-    where = tuple(there[wrong].T)
-    labels[where] = (labels[where] + away[: len(wrong)]) % c
+    positions = np.argwhere(labels >= 0)
+    order = generator.permutation(len(positions))
+    offsets = generator.integers(1, c, len(positions))
+    wrong = order[: round(share * len(positions))]
+    cells = tuple(positions[wrong].T)
+    labels[cells] = (labels[cells] + offsets[: len(wrong)]) % c
     return replace(train, labels=labels)
 
 

@@ -1,4 +1,4 @@
-"""What can be learned from more than there is? The training set, and after it one changed copy of each instance."""
+"""How is a training set enlarged? By one augmented copy of each instance, after the originals."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ from polyculture.rng import stream
 from .transform import View
 
 
-def with_copy(train: Dataset, view: View, generator: np.random.Generator) -> Dataset:
-    """The training set and, after it, one copy of it seen anew: for learners without epochs.
+def with_augmented_copy(train: Dataset, view: View, generator: np.random.Generator) -> Dataset:
+    """The training set and, after it, one augmented copy of it: for learners without epochs.
 
-    Where the view mixes labels, each copy has the class that weighs most in it (the first if tied).
+    Where the view mixes labels, each copy has the class with the largest share (the first if tied).
     """
     copies, shares = view(train, generator)
-    twice = train.take(np.tile(np.arange(len(train)), 2)).with_inputs(np.concatenate([train.inputs, copies]))
+    doubled = train.take(np.tile(np.arange(len(train)), 2)).with_inputs(np.concatenate([train.array, copies]))
     if shares is None:
-        return twice
+        return doubled
     heaviest = shares.argmax(axis=1).astype(train.labels.dtype)
-    return replace(twice, labels=np.concatenate([train.labels, heaviest]))
+    return replace(doubled, labels=np.concatenate([train.labels, heaviest]))
 
 
 def augmented(train: Dataset, seed: int) -> Dataset:
-    """The training images and, after them, one copy of each: turned, moved and noised a little.
+    """The training images and, after them, one copy of each: rotated, translated and with noise.
 
     Inputs that are not grey images get noise only, of a twentieth of each feature's spread.
     """
     generator = stream(seed, "augmented")
-    inputs = train.inputs
+    inputs = train.array
     if train.modality == "image" and inputs.ndim == 3:
         copies = np.stack([_jittered(image, generator) for image in inputs])
         copies = np.clip(copies + generator.normal(0, 0.05, inputs.shape), 0, 1)
     else:
         copies = inputs + generator.normal(0, 0.05, inputs.shape) * inputs.std(axis=0)
-    twice = train.take(np.tile(np.arange(len(train)), 2))
-    return twice.with_inputs(np.concatenate([inputs, copies]).astype(inputs.dtype))
+    doubled = train.take(np.tile(np.arange(len(train)), 2))
+    return doubled.with_inputs(np.concatenate([inputs, copies]).astype(inputs.dtype))
 
 
 def _jittered(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Turned by at most 10° about its centre and moved by at most a sixteenth of its side."""
+    """Rotated by at most 10° about its centre and translated by at most a sixteenth of its side."""
     angle = np.deg2rad(generator.uniform(-10, 10))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = (np.array(image.shape) - 1) / 2
     move = generator.uniform(-1, 1, 2) * np.array(image.shape) / 16
-    jittered: np.ndarray = ndimage.affine_transform(image, turn, centre - turn @ (centre + move), order=1)
-    return jittered
+    return ndimage.affine_transform(image, turn, centre - turn @ (centre + move), order=1)

@@ -1,4 +1,4 @@
-"""Which instances does a model learn from? Disjoint parts that are the same for every seed, or its own draw."""
+"""Which instances does a model learn from? Disjoint parts, equal for every seed, or a random subset for its seed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jaxtyping import Int
 from polyculture.dataset import Dataset
 from polyculture.rng import stream
 
-from ..problems import stratified
+from ..splits import stratified
 
 
 def half_a(train: Dataset, seed: int) -> Dataset:  # noqa: ARG001
-    """Half of the training set, stratified by label; the same half for every seed, with nothing of ``half-b``."""
+    """Half of the training set, stratified by label; the same half for every seed, disjoint from ``half-b``."""
     return train.take(_halves(train)[0])
 
 
@@ -21,12 +21,12 @@ def half_b(train: Dataset, seed: int) -> Dataset:  # noqa: ARG001
     return train.take(_halves(train)[1])
 
 
-def part(train: Dataset, seed: int, which: tuple[int, int] = (1, 2)) -> Dataset:  # noqa: ARG001
-    """One of so many disjoint parts of equal size, stratified by label; the same parts for every seed.
+def part(train: Dataset, seed: int, number_of_parts: tuple[int, int] = (1, 2)) -> Dataset:  # noqa: ARG001
+    """A part of several disjoint parts of equal size, stratified by label; the same parts for every seed.
 
     ``part:2/3`` is the second of three. Parts of different counts overlap, and ``part:1/2`` is not ``half-a``.
     """
-    number, parts = which
+    number, parts = number_of_parts
     rows = stratified(strata(train), (1 / parts,) * parts, stream(0, "parts", parts))[number - 1]
     return train.take(rows)
 
@@ -38,20 +38,20 @@ def subset(train: Dataset, seed: int, share: float = 0.5) -> Dataset:
     """
     generator = stream(seed, "subset")
     groups = strata(train)
-    kept = []
+    selected = []
     for label in np.unique(groups):
         rows = generator.permutation(np.flatnonzero(groups == label))
-        kept.append(rows[: max(1, round(share * len(rows)))])
-    return train.take(np.sort(np.concatenate(kept)))
+        selected.append(rows[: max(1, round(share * len(rows)))])
+    return train.take(np.sort(np.concatenate(selected)))
 
 
 def bootstrap(train: Dataset, seed: int) -> Dataset:
-    """As many instances as there are, drawn with replacement (about 63 % of them at least once)."""
+    """Instances drawn with replacement, as many as the training set has (about 63 % of them at least once)."""
     return train.take(stream(seed, "bootstrap").integers(0, len(train), len(train)))
 
 
 def strata(train: Dataset) -> Int[np.ndarray, " n"]:
-    """What every part should have its share of: each class, or tenth of the numbers; token sequences are not sorted."""
+    """What parts are stratified by: classes, or tenths of the numbers; a single stratum for token sequences."""
     if train.task == "regression":
         tenths = np.quantile(train.labels, np.linspace(0.1, 0.9, 9))
         return np.searchsorted(tenths, train.labels).astype(np.int64)

@@ -1,4 +1,4 @@
-"""How are texts read anew? Words dropped, swapped, mistyped or replaced by near ones; tokens keep their places."""
+"""How are texts augmented? Words dropped, swapped, misspelled or replaced; tokens keep their positions."""
 
 from __future__ import annotations
 
@@ -14,127 +14,129 @@ from polyculture.dataset import Dataset
 
 from .numeric import Transformed
 from .transform import View
-from .word_substitution import near_words
+from .word_substitution import nearest_words
 
 BLANK = "\ufffd"
-"""What stands for a token that was dropped: no word, so it is read as unknown."""
+"""Replaces a dropped token: no word, so it is read as unknown."""
 _PIECES = re.compile(r"(\w+)")
 Translator = Callable[[Sequence[str]], Sequence[str]]
-"""Texts in one language → as many texts in another."""
+"""Texts in one language → the same texts in another."""
 
 
 def drop(train: Dataset, generator: np.random.Generator, share: float = 0.1) -> Transformed:
-    """This share of the words left out, one is always kept; tokens to tag are blanked, so that labels keep places.
+    """This share of the words dropped, never all of them; tokens are blanked, so that tags keep their positions.
 
     Source: random deletion of Wei and Zou 2019.
     """
     if train.modality == "tags":
-        blanked = (generator.random(train.inputs.shape) < share) & (train.inputs != "")
-        return np.where(blanked, BLANK, train.inputs), None
+        blanked = (generator.random(train.array.shape) < share) & (train.array != "")
+        return np.where(blanked, BLANK, train.array), None
 
     def fewer(words: list[str]) -> list[str]:
-        kept = generator.random(len(words)) >= share
-        return [word if keep else "" for word, keep in zip(words, kept, strict=True)] if kept.any() else words
+        selected = generator.random(len(words)) >= share
+        if not selected.any():
+            return words
+        return [word if select else "" for word, select in zip(words, selected, strict=True)]
 
-    return _each(train.inputs, fewer), None
+    return _rewritten(train.array, fewer), None
 
 
 def swap(train: Dataset, generator: np.random.Generator, share: float = 0.1) -> Transformed:
-    """This share of the words changed places with the next one (after the random swap of Wei and Zou 2019)."""
+    """This share of the words swapped with the next one (after the random swap of Wei and Zou 2019)."""
 
     def swapped(words: list[str]) -> list[str]:
-        for place in np.flatnonzero(generator.random(len(words) - 1) < share) if len(words) > 1 else ():
-            words[place], words[place + 1] = words[place + 1], words[place]
+        for position in np.flatnonzero(generator.random(len(words) - 1) < share) if len(words) > 1 else ():
+            words[position], words[position + 1] = words[position + 1], words[position]
         return words
 
-    return _each(train.inputs, swapped), None
+    return _rewritten(train.array, swapped), None
 
 
 def typo(train: Dataset, generator: np.random.Generator, share: float = 0.1) -> Transformed:
-    """This share of the words or tokens mistyped: a letter left out, doubled, replaced, or changed with the next."""
+    """This share of the words or tokens misspelled: a letter dropped, doubled, replaced, or swapped with the next."""
 
-    def mistyped(words: list[str]) -> list[str]:
-        for place in np.flatnonzero(generator.random(len(words)) < share):
-            words[place] = _mistyped(words[place], generator)
+    def misspelled(words: list[str]) -> list[str]:
+        for position in np.flatnonzero(generator.random(len(words)) < share):
+            words[position] = _misspelled(words[position], generator)
         return words
 
     if train.modality == "tags":
-        return _as([mistyped(row) for row in train.inputs.tolist()], train.inputs), None
-    return _each(train.inputs, mistyped), None
+        return _text_array([misspelled(row) for row in train.array.tolist()], train.array), None
+    return _rewritten(train.array, misspelled), None
 
 
 def synonym(train: Dataset, generator: np.random.Generator, share: float = 0.1) -> Transformed:
-    """This share of the words replaced by one that is near in these very texts (see `near_words`), where there is one.
+    """This share of the words replaced by a near one in these texts (see `nearest_words`), where there is one.
 
-    Near are words that keep the same company; that may be the opposite, too: good and bad.
+    Near words occur in the same contexts; they may be opposites, such as good and bad.
     """
-    return synonyms(near_words(tuple(train.inputs.tolist())), share)(train, generator)
+    return synonyms(nearest_words(tuple(train.array.tolist())), share)(train, generator)
 
 
 def synonyms(dictionary: Mapping[str, Sequence[str]], share: float = 0.1) -> View:
-    """A view that replaces this share of the words by one of those that the dictionary has for it, each as likely.
+    """A view that replaces this share of the words by one of their entries in the dictionary, drawn uniformly.
 
-    Words are looked up in lower case; those that the dictionary does not have stay.
+    Words are looked up in lower case; those without an entry stay.
     """
 
     def view(train: Dataset, generator: np.random.Generator) -> Transformed:
         def replaced(words: list[str]) -> list[str]:
-            for place in np.flatnonzero(generator.random(len(words)) < share):
-                choices = dictionary.get(words[place].lower(), ())
-                words[place] = choices[int(generator.integers(len(choices)))] if choices else words[place]
+            for position in np.flatnonzero(generator.random(len(words)) < share):
+                choices = dictionary.get(words[position].lower(), ())
+                words[position] = choices[int(generator.integers(len(choices)))] if choices else words[position]
             return words
 
-        return _each(train.inputs, replaced), None
+        return _rewritten(train.array, replaced), None
 
     return view
 
 
-def back_translation(there: Translator, back: Translator, share: float = 0.5) -> View:
-    """A view in which this share of the texts has been to another language and back (Sennrich et al. 2016).
+def back_translation(forward: Translator, backward: Translator, share: float = 0.5) -> View:
+    """A view in which this share of the texts is translated to another language and back (Sennrich et al. 2016).
 
-    Each text is translated once, when it is first wanted, however many epochs there are.
+    Each text is translated once, when it is first drawn, not once per epoch.
 
     Parameters
     ----------
-    there, back : any pair of translators, functions from texts to as many texts.
-    share : of the texts that are read in their translation, drawn anew in each epoch.
+    forward, backward : a pair of translators, functions from texts to the same number of texts.
+    share : of the texts that are replaced by their translation, drawn anew in each epoch.
     """
-    known: dict[str, str] = {}
+    translations: dict[str, str] = {}
 
     def view(train: Dataset, generator: np.random.Generator) -> Transformed:
-        texts = train.inputs.tolist()
-        chosen = generator.random(len(texts)) < share
-        wanted = {text: "" for text, take in zip(texts, chosen, strict=True) if take and text not in known}
-        if wanted:
-            known.update(zip(wanted, back(there(list(wanted))), strict=True))
-        read = [known[text] if take else text for text, take in zip(texts, chosen, strict=True)]
-        return _as(read, train.inputs), None
+        texts = train.array.tolist()
+        translated = generator.random(len(texts)) < share
+        new_texts = {
+            text: "" for text, take in zip(texts, translated, strict=True) if take and text not in translations
+        }
+        if new_texts:
+            translations.update(zip(new_texts, backward(forward(list(new_texts))), strict=True))
+        rewritten = [translations[text] if take else text for text, take in zip(texts, translated, strict=True)]
+        return _text_array(rewritten, train.array), None
 
     return view
 
 
-def _each(texts: Shaped[np.ndarray, " n"], change: Callable[[list[str]], list[str]]) -> Shaped[np.ndarray, " n"]:
-    """Every text with its words changed; what stands between words stays, runs of blanks become one."""
+def _rewritten(texts: Shaped[np.ndarray, " n"], change: Callable[[list[str]], list[str]]) -> Shaped[np.ndarray, " n"]:
+    """Every text with its words changed; punctuation stays, runs of blanks become one blank."""
     changed = []
     for text in texts.tolist():
         pieces = _PIECES.split(text)
         pieces[1::2] = change(pieces[1::2])
         changed.append(" ".join("".join(pieces).split()))
-    return _as(changed, texts)
+    return _text_array(changed, texts)
 
 
-def _as(texts: list[Any], like: np.ndarray) -> np.ndarray:
-    """An array of the same kind as `like`; its texts may be longer."""
-    return np.array(texts, dtype=object if like.dtype == object else str)
+def _text_array(texts: list[Any], original: np.ndarray) -> np.ndarray:
+    """An array of the same kind as the original; its texts may be longer."""
+    return np.array(texts, dtype=object if original.dtype == object else str)
 
 
-def _mistyped(word: str, generator: np.random.Generator) -> str:
+def _misspelled(word: str, generator: np.random.Generator) -> str:
     """The word with one mistake; a word of fewer than two letters stays."""
     if len(word) < 2:
         return word
-    kind, place = int(generator.integers(4)), int(generator.integers(len(word) - 1))
-    before, here, after = word[:place], word[place], word[place + 1 :]
-    other = string.ascii_lowercase[generator.integers(26)]
-    return (before + after, before + 2 * here + after, before + other + after, before + after[0] + here + after[1:])[
-        kind
-    ]
+    kind, position = int(generator.integers(4)), int(generator.integers(len(word) - 1))
+    prefix, letter, suffix = word[:position], word[position], word[position + 1 :]
+    replacement = string.ascii_lowercase[generator.integers(26)]
+    return prefix + (suffix, 2 * letter + suffix, replacement + suffix, suffix[0] + letter + suffix[1:])[kind]

@@ -8,7 +8,7 @@ from typing import Any
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, PolycultureError, near
-from polyculture.preparation.transforms import DATA
+from polyculture.preparation.transforms import TRANSFORMS as DATA
 from polyculture.recipe import AXES, Recipe, replicate
 from polyculture.training.architectures import find_architecture
 from polyculture.training.fit import check

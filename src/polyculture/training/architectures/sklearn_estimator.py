@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from polyculture.dataset import Dataset, Modality, Task
 from polyculture.errors import FileError, InputError
 from polyculture.models.encoder import Encoder
-from polyculture.preparation.transforms import with_copy
+from polyculture.preparation.transforms import with_augmented_copy
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed, stream
 
@@ -78,12 +78,12 @@ class Classical(Architecture):
         """Learn from flat features; where the data axis has a view, from the training set and one copy so seen."""
         self.suits(recipe, train)
         if setting.view is not None:
-            train = with_copy(train, setting.view, stream(recipe.seed, "view"))
+            train = with_augmented_copy(train, setting.view, stream(recipe.seed, "view"))
         encoder = Encoder.of(train)
         build = self._builder(train.task)
         assert build is not None
         seed = derived_seed(recipe.seed, "fit") % 2**32
-        rows = features(encoder, train.inputs)
+        rows = features(encoder, train.array)
         estimator = self._reading(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
         labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
         with one_thread():

@@ -37,7 +37,7 @@ class Costs:
     def __call__(self, recipe: Recipe, learner: Architecture) -> float:
         """Of this recipe."""
         if not isinstance(learner, Net):
-            return CLASSICAL.get(recipe.architecture, 0.0) * self.train.inputs.size
+            return CLASSICAL.get(recipe.architecture, 0.0) * self.train.array.size
         schedule, key = learner.schedule_of(recipe), _key(recipe, learner)
         if key not in self.counts:
             self.counts[key] = self._counted(self.sketch(recipe, learner))
@@ -67,7 +67,7 @@ class Costs:
 
         if net is None:
             return math.inf, 0.0
-        inputs = torch.from_numpy(Encoder.of(self.few)(self.few.inputs))
+        inputs = torch.from_numpy(Encoder.of(self.few)(self.few.array))
         numbers = inputs.double() if inputs.is_floating_point() else inputs
         with Counter() as counter:
             net.double().eval()(numbers)  # in double precision nothing is fused past counting

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from polyculture.dataset import Dataset
 from polyculture.errors import PolycultureError
-from polyculture.preparation.transforms import Level
+from polyculture.preparation.transforms import Transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Fitted, Net
@@ -64,7 +64,7 @@ class Job:
 
     recipes: tuple[Recipe, ...]
     learners: tuple[Any, ...]
-    levels: tuple[Level, ...]
+    levels: tuple[Transform, ...]
     how: How = "alone"
     device: str = "cpu"
     cost: float = 0.0
@@ -99,7 +99,7 @@ def do(job: Job, workshop: RunContext) -> list[tuple[str, str]]:
 def _fitted(job: Job, workshop: RunContext) -> Sequence[Fitted | Exception]:
     trains = [level.take(workshop.train, recipe.seed) for recipe, level in zip(job.recipes, job.levels, strict=True)]
     settings = [
-        TrainingContext(level.view, workshop.train.inputs, workshop.seconds, job.device) for level in job.levels
+        TrainingContext(level.view, workshop.train.array, workshop.seconds, job.device) for level in job.levels
     ]
     if job.how == "stacked":
         from ..batched import fit_stacked

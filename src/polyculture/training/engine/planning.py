@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 
 from polyculture.dataset import Dataset
-from polyculture.preparation.transforms import Level, find_level
+from polyculture.preparation.transforms import Transform, find_transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net, find_architecture
@@ -31,7 +31,7 @@ class _Made:
 
     recipe: Recipe
     learner: Architecture
-    level: Level
+    level: Transform
     beside: Hashable
     cost: float
 
@@ -46,7 +46,7 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     bundles: dict[Hashable, list[_Made]] = {}
     with one_thread():
         for recipe in recipes:
-            learner, level = find_architecture(recipe.architecture), find_level(recipe.data)
+            learner, level = find_architecture(recipe.architecture), find_transform(recipe.data)
             made = _Made(recipe, learner, level, _beside(recipe, learner, level, costs), costs(recipe, learner))
             bundles.setdefault((made.beside, recipe if made.beside is None else None), []).append(made)
     parts = [part for bundle in bundles.values() for part in _parts(bundle, workers, train)]
@@ -55,7 +55,7 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     return [replace(job, device=next(devices)) if isinstance(job.learners[0], Net) else job for job in jobs]
 
 
-def _beside(recipe: Recipe, learner: Architecture, level: Level, costs: Costs) -> Hashable:
+def _beside(recipe: Recipe, learner: Architecture, level: Transform, costs: Costs) -> Hashable:
     """What all recipes share that are fitted together with this one; None if it is fitted alone."""
     if not isinstance(learner, Net):
         return None
@@ -76,7 +76,7 @@ def _parts(bundle: list[_Made], workers: int, train: Dataset) -> Iterator[list[_
     if bundle[0].beside is None or isinstance(bundle[0].beside, Recipe):
         yield bundle
         return
-    most = max(FEWEST, MOST_NUMBERS // max(1, train.inputs.size))
+    most = max(FEWEST, MOST_NUMBERS // max(1, train.array.size))
     count = max(min(workers, len(bundle) // FEWEST), -(-len(bundle) // most), 1)
     yield from (bundle[k::count] for k in range(count))
 

@@ -179,7 +179,7 @@ def encoder_of(recipe: Recipe, train: Dataset, setting: TrainingContext, reader:
     if kind == "transfer" and train.modality == "text":
         from .transfer_learning import source_of
 
-        seen = np.concatenate([train.inputs, source_of(problem, train).inputs])
+        seen = np.concatenate([train.array, source_of(problem, train).array])
     if seen is None or reader is not Encoder:
         return reader.of(train)
     unlabelled = Dataset(seen, np.zeros(len(seen), np.int64), ("",), modality=train.modality)
@@ -200,7 +200,7 @@ def pretrained(
         return
     import torch
 
-    pool = train.inputs if setting.pool is None else setting.pool
+    pool = train.array if setting.pool is None else setting.pool
     seed = derived_seed(recipe.seed, "pretraining")
     prior = Prior(train, pool, encoder, seed, setting, recipe.pretraining.partition(":")[2])
     told = _told(recipe)
@@ -209,7 +209,7 @@ def pretrained(
         torch.manual_seed(seed)
         started = level(net, prior, **told)
     net.to("cpu")
-    with tuned(net, torch.from_numpy(encoder(train.inputs[:2])), **free):
+    with tuned(net, torch.from_numpy(encoder(train.array[:2])), **free):
         yield started
 
 

@@ -22,7 +22,7 @@ BATCH = 32
 def learn(net: nn.Module, prior: Prior, told: tuple[int, float]) -> Started:
     """Fit the net, in place, to the training set of another problem; its last layer comes out as it went in."""
     other = adapted(source_of(prior.source, prior.train), prior)
-    inputs, targets = torch.from_numpy(prior.encoder(other.inputs)), torch.from_numpy(_targets(other))
+    inputs, targets = torch.from_numpy(prior.encoder(other.array)), torch.from_numpy(_targets(other))
     own = last_layer(net, inputs[:2])
     head = nn.Linear(own.in_features, max(1, len(other.classes)))
     _exchange(net, own, head)
@@ -65,15 +65,15 @@ def adapted(other: Dataset, prior: Prior) -> Dataset:
     nothing. Raises InputError for tables and series with another number of features.
     """
     shape = prior.encoder.shape
-    if other.modality == "text" or other.inputs.shape[1:] == shape:
+    if other.modality == "text" or other.array.shape[1:] == shape:
         return other
     if other.modality in ("image", "volume"):
         return other.with_inputs(_resized(other, shape))
-    if other.modality == "table" or other.inputs.shape[2:] != shape[1:]:
+    if other.modality == "table" or other.array.shape[2:] != shape[1:]:
         raise InputError(
-            f"'transfer:{prior.source}' brings inputs of shape {other.inputs.shape[1:]}", f"the shape {shape}"
+            f"'transfer:{prior.source}' brings inputs of shape {other.array.shape[1:]}", f"the shape {shape}"
         )
-    fitting = other.with_inputs(_fitted(other.inputs, shape[0], "" if other.modality == "tags" else 0))
+    fitting = other.with_inputs(_fitted(other.array, shape[0], "" if other.modality == "tags" else 0))
     return replace(fitting, labels=_fitted(other.labels, shape[0], -1)) if other.modality == "tags" else fitting
 
 
@@ -87,7 +87,7 @@ def _exchange(net: nn.Module, old: nn.Module, new: nn.Module) -> None:
 def _resized(other: Dataset, shape: tuple[int, ...]) -> np.ndarray:
     """Images or volumes of another size; a net of grey images gets the mean of colours, one of colours grey ones."""
     flat = other.modality == "image"
-    numbers = np.asarray(other.inputs, np.float32)
+    numbers = np.asarray(other.array, np.float32)
     numbers = numbers if flat and numbers.ndim == 4 else numbers[..., None]
     sides, channels = (shape[:2], (*shape, 1)[2]) if flat else (shape, 1)
     given = torch.from_numpy(np.ascontiguousarray(np.moveaxis(numbers, -1, 1)))

@@ -1,1 +1,1 @@
-"""How are files of each kind read? One reader per kind."""
+"""How are files of each kind read? By one reader per kind."""

@@ -1,4 +1,4 @@
-"""How are recordings read? Folders or zip files of WAV, brought to 8 kHz; who says what is in their names."""
+"""How are recordings read? Folders or zip files of WAV, resampled to 8 kHz; class and speaker are in their names."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from polyculture.dataset import SAMPLE_RATE
 from polyculture.errors import FileError, InputError
 
 from ..data_options import DataOptions, stem_of
-from ..raw_data import RawData, listed, need_instances, numbered
+from ..raw_data import RawData, instance_table, object_array, require_instances
 
 
-def read_sounds(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa: ARG001
+def read_audio(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa: ARG001
     """The recordings of a folder or zip file.
 
-    Where they lie in several folders, the folder is the class and what stands before the first ``_`` of the file's
-    name the speaker. Where all lie in one, names are class, speaker and anything: ``7_george_12.wav``.
+    In several folders, the folder is the class and the file's name up to the first ``_`` the speaker. In a single
+    folder, names are class, speaker and anything: ``7_george_12.wav``.
 
-    Raises FileError for a recording that cannot be read, InputError for names that do not tell the class.
+    Raises FileError for a recording that cannot be read, InputError for names without the class.
     """
     path = paths[0]
     files = dict(_files(path))
-    need_instances(len(files), str(path))
+    require_instances(len(files), str(path))
     in_folders = len({name.parent for name in files}) > 1
-    said = [_said(name, in_folders, path) for name in files]
+    names = [_class_and_speaker(name, in_folders, path) for name in files]
     waves = [wave_of(content, f"{path}: {name}") for name, content in files.items()]
-    speakers = [speaker for _, speaker in said]
-    known = numbered(len(waves), **({"speaker": speakers} if any(speakers) else {}))
-    known.index = pd.Index([str(name) for name in files], name="instance")
-    return RawData(stem_of(path), "audio", listed(waves), listed([label for label, _ in said]), known)
+    speakers = [speaker for _, speaker in names]
+    instances = instance_table(len(waves), **({"speaker": speakers} if any(speakers) else {}))
+    instances.index = pd.Index([str(name) for name in files], name="instance")
+    return RawData(stem_of(path), "audio", object_array(waves), object_array([label for label, _ in names]), instances)
 
 
 def wave_of(content: bytes, name: str) -> Float32[np.ndarray, " t"]:
-    """A WAV file as one channel in [−1, 1] at 8 kHz; FileError if it is none."""
+    """A WAV file as one channel in [−1, 1] at 8 kHz; FileError for anything else."""
     from scipy.io import wavfile
     from scipy.signal import resample_poly
 
@@ -71,7 +71,7 @@ def _level(samples: np.ndarray) -> np.ndarray:
 
 
 def _files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Name below the folder or in the zip file, and content, in the order of the names."""
+    """Name in the folder or zip file, and content, in the order of the names."""
     try:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
@@ -86,7 +86,7 @@ def _files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise FileError(f"cannot read {path}: {error}", "a folder or zip file of WAV files") from error
 
 
-def _said(name: PurePosixPath, in_folders: bool, path: Path) -> tuple[str, str]:
+def _class_and_speaker(name: PurePosixPath, in_folders: bool, path: Path) -> tuple[str, str]:
     """Class and speaker of a recording."""
     words = name.stem.split("_")
     if in_folders:

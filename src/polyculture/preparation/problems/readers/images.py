@@ -1,4 +1,4 @@
-"""How is a folder of pictures read? One subfolder per class, pictures of any format that Pillow opens."""
+"""How is a folder of images read? One subfolder per class, images of any format that Pillow opens."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ import numpy as np
 from polyculture.errors import FileError, InputError, need
 
 from ..data_options import DataOptions
-from ..raw_data import RawData, listed, numbered
+from ..raw_data import RawData, instance_table, object_array
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-LARGEST = 64
-"""Pixels a side that a picture is read with at most; larger ones are made smaller."""
+MAX_SIDE = 64
+"""Maximum pixels a side of an image; larger ones are made smaller."""
 
 
-def read_pictures(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa: ARG001
-    """Pictures whose folder is their class; folders above that say train, test or val are parts.
+def read_images(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa: ARG001
+    """Images whose folder is their class; parent folders called train, test or val are parts.
 
-    All are brought to the commonest size among them, at most 64 pixels a side, grey if all of them are grey.
+    All are resized to their most common size, at most 64 pixels a side, and grey if all of them are grey.
 
-    Raises InputError for pictures in one folder only, FileError for one that cannot be read.
+    Raises InputError for images in the folder itself, FileError for an image that cannot be read.
     """
     folder = paths[0]
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-    below = [path.relative_to(folder) for path in files]
-    if any(len(path.parts) < 2 for path in below):
+    relative_paths = [path.relative_to(folder) for path in files]
+    if any(len(path.parts) < 2 for path in relative_paths):
         raise InputError(f"pictures in {folder} itself, such as {files[0].name}", "a subfolder for each class")
-    opened = [_opened(path) for path in files]
-    sizes = Counter(image.shape[:2] for image in opened)
+    originals = [_load_image(path) for path in files]
+    sizes = Counter(image.shape[:2] for image in originals)
     height, width = max(sizes, key=lambda size: (sizes[size], size))
-    shrink = min(1.0, LARGEST / max(height, width))
-    grey = all(_is_grey(image) for image in opened)
+    shrink = min(1.0, MAX_SIDE / max(height, width))
+    grey = all(_is_grey(image) for image in originals)
     size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-    pictures = np.stack([_resized(image[..., 0] if grey else image, size) for image in opened])
-    parts = np.array([_part(path) for path in below])
-    known = numbered(len(files)).set_axis([path.as_posix() for path in below], axis="index").rename_axis("instance")
+    images = np.stack([_resize(image[..., 0] if grey else image, size) for image in originals])
+    instances = (
+        instance_table(len(files))
+        .set_axis([path.as_posix() for path in relative_paths], axis="index")
+        .rename_axis("instance")
+    )
     return RawData(
         folder.name,
         "image",
-        pictures,
-        listed([path.parts[-2] for path in below]),
-        known,
-        parts if (parts != "").any() else np.array([], dtype=str),
-        f"{len(files):,} pictures of {' × '.join(map(str, pictures.shape[1:3]))} pixels",
+        images,
+        object_array([path.parts[-2] for path in relative_paths]),
+        instances,
+        np.array([_part_of_folder(path) for path in relative_paths]),
+        f"{len(files):,} pictures of {' × '.join(map(str, images.shape[1:3]))} pixels",
     )
 
 
-def _opened(path: Path) -> np.ndarray:
+def _load_image(path: Path) -> np.ndarray:
     need("PIL", extra="images")
     from PIL import Image
 
@@ -65,7 +68,7 @@ def _is_grey(image: np.ndarray) -> bool:
     return bool((image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all())
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
     if image.shape[:2] == size:
@@ -73,6 +76,6 @@ def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def _part(below: Path) -> str:
+def _part_of_folder(path: Path) -> str:
     parts = {"train": "train", "val": "selection", "valid": "selection", "dev": "selection", "test": "test"}
-    return next((parts[name.lower()] for name in below.parts[:-2] if name.lower() in parts), "")
+    return next((parts[name.lower()] for name in path.parts[:-2] if name.lower() in parts), "")

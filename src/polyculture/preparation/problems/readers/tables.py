@@ -18,49 +18,53 @@ from polyculture.errors import FileError, InputError, PolycultureError, near
 
 from ..data_options import DataOptions, name_of, part_of, stem_of
 from ..labels import number_of
-from ..raw_data import RawData, listed, numbered
+from ..raw_data import RawData, instance_table, object_array
 
-USUAL_LABELS = ("label", "labels", "target", "class", "y", "outcome", "diagnosis")
-USUAL_IDS = ("id", "index", "instance", "instance_id", "unnamed: 0")
-UNKNOWN = ("", "?", "NA", "N/A", "na", "nan", "NaN", "null", "NULL", "None")
+LABEL_NAMES = ("label", "labels", "target", "class", "y", "outcome", "diagnosis")
+ID_NAMES = ("id", "index", "instance", "instance_id", "unnamed: 0")
+MISSING_VALUES = ("", "?", "NA", "N/A", "na", "nan", "NaN", "null", "NULL", "None")
 
 
-def read_tables(paths: Sequence[Path], source: DataOptions) -> RawData:
-    """The rows of one table, or of several with the same columns; which file a row is from is known of it.
+def read_tables(paths: Sequence[Path], options: DataOptions) -> RawData:
+    """The rows of one table, or of several with the same columns; ``file`` is then the file of each row.
 
-    The label is the column that the user names, or one with a usual name, or the last. A column called id (or the
-    like) with a different value in every row is the instance's id; it, what the user ignores, and the columns of
-    groups, clusters and moments are not learned from.
+    The label is the column that the user names, or one with a common name, or the last. A column called id (or the
+    like) with a distinct value in every row is the instance's id; it, what the user ignores, and the columns of
+    groups, clusters and times are no inputs.
 
-    Raises FileError for what cannot be read, InputError for unknown columns and files that do not fit together.
+    Raises FileError for what cannot be read, InputError for unknown columns and for files with different columns.
     """
-    table, files, parts = read_frames(paths, source)
-    label = _label(table, source, paths[0])
-    for name in source.ignore:
-        _need(table, name, paths[0])
-    gone = table[label].isna().to_numpy()
-    table, files, parts = table[~gone], files[~gone], parts[~gone]
-    known, ids = _known(table, source, files)
-    aside = {label, *source.ignore, *known.columns, *ids}
-    told = f"the label is column {label!r}" + (f" ({int(gone.sum())} rows without are left out)" if gone.any() else "")
+    table, files, parts = read_frames(paths)
+    label = _require(table, options.label or default_label(table), paths[0])
+    for name in options.ignore:
+        _require(table, name, paths[0])
+    unlabelled = table[label].isna().to_numpy()
+    table, files, parts = table[~unlabelled], files[~unlabelled], parts[~unlabelled]
+    instances, ids = _instances(table, options, files)
+    excluded = {label, *options.ignore, *instances.columns, *ids}
+    note = f"the label is column {label!r}" + (
+        f" ({int(unlabelled.sum())} rows without are left out)" if unlabelled.any() else ""
+    )
     return RawData(
         name_of(paths),
         "table",
-        table.drop(columns=[name for name in table.columns if name in aside]),
-        listed(table[label].tolist()),
-        known,
-        parts if (parts != "").any() else np.array([], dtype=str),
-        told,
+        table.drop(columns=[name for name in table.columns if name in excluded]),
+        object_array(table[label].tolist()),
+        instances,
+        parts,
+        note,
     )
 
 
-def read_frames(paths: Sequence[Path], source: DataOptions) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:  # noqa: ARG001
-    """All rows, and for each the stem of its file and the part that the file's name tells."""
+def read_frames(paths: Sequence[Path]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """All rows, and for each the stem of its file and the part in the file's name."""
     frames = [_frame(path) for path in paths]
     for path, frame in zip(paths[1:], frames[1:], strict=True):
         if list(frame.columns) != list(frames[0].columns):
-            odd = next(iter(set(map(str, frame.columns)) ^ set(map(str, frames[0].columns))), "their order")
-            raise InputError(f"{path} has other columns than {paths[0]}: {odd}", "the same columns in every file")
+            difference = next(iter(set(map(str, frame.columns)) ^ set(map(str, frames[0].columns))), "their order")
+            raise InputError(
+                f"{path} has other columns than {paths[0]}: {difference}", "the same columns in every file"
+            )
     files = np.repeat([stem_of(path) for path in paths], [len(frame) for frame in frames])
     parts = np.repeat([part_of(path) for path in paths], [len(frame) for frame in frames])
     return pd.concat(frames, ignore_index=True), files, parts
@@ -83,7 +87,7 @@ def _frame(path: Path) -> pd.DataFrame:
             header=0 if headed else None,
             dtype=str,
             keep_default_na=False,
-            na_values=list(UNKNOWN),
+            na_values=list(MISSING_VALUES),
             skipinitialspace=True,
             skip_blank_lines=False,  # in a table of one column an empty line is a gap
         )
@@ -96,14 +100,14 @@ def _frame(path: Path) -> pd.DataFrame:
     return frame.set_axis(names, axis="columns")
 
 
-def text_lines(path: Path, most: int | None = None) -> list[str]:
-    """The first lines of a text file, plain or gzipped, without their ends.
+def text_lines(path: Path, limit: int | None = None) -> list[str]:
+    """The first lines of a text file, gzipped or not, without their line ends.
 
-    In UTF-8; a line that is not is read as Latin-1, as many old collections are. FileError for what holds no text.
+    Decoded as UTF-8, or as Latin-1, in which many old collections are written. FileError for binary files.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            lines = [_decoded(line).rstrip("\r\n") for line in islice(file, most)]
+            lines = [_decoded(line).rstrip("\r\n") for line in islice(file, limit)]
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileError(f"cannot read {path}: {reason}", "a file of text, plain or gzipped") from error
@@ -120,42 +124,44 @@ def _decoded(line: bytes) -> str:
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: it has no number, or a word above numbers only."""
-    first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    """Whether the first row names the columns: it has no number, or a word in a column of numbers."""
+    first, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     numbers = [number_of(cell) is not None for cell in first]
     if not any(numbers):
         return True
-    above = [k for k, number in enumerate(numbers) if not number and first[k].strip() not in UNKNOWN]
-    return any(rest and all(number_of(row[k]) is not None for row in rest) for k in above)
+    words = [k for k, number in enumerate(numbers) if not number and first[k].strip() not in MISSING_VALUES]
+    return any(body and all(number_of(row[k]) is not None for row in body) for k in words)
 
 
-def _label(table: pd.DataFrame, source: DataOptions, path: Path) -> str:
-    if source.label:
-        return _need(table, source.label, path)
-    usual = {str(name).lower(): str(name) for name in table.columns}
-    return next((usual[name] for name in USUAL_LABELS if name in usual), str(table.columns[-1]))
+def default_label(table: pd.DataFrame) -> str:
+    """The column with a common name of labels, or else the last; nothing if there are no columns."""
+    columns = [str(name) for name in table.columns]
+    by_lower_case = {name.lower(): name for name in columns}
+    return next((by_lower_case[name] for name in LABEL_NAMES if name in by_lower_case), "".join(columns[-1:]))
 
 
-def _need(table: pd.DataFrame, name: str, path: Path) -> str:
+def _require(table: pd.DataFrame, name: str, path: Path) -> str:
     if name not in table.columns:
         raise InputError(f"{path} has no column {name!r}", "", near(name, map(str, table.columns)))
     return name
 
 
-def _known(table: pd.DataFrame, source: DataOptions, files: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
+def _instances(table: pd.DataFrame, options: DataOptions, files: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
     """The instance table, and the column that became its index."""
-    named = [name for name in dict.fromkeys((source.group, source.cluster, source.time)) if name in table.columns]
-    known = numbered(len(table), **{name: _plain(table[name], name == source.time) for name in named})
-    if len(set(files)) > 1 and "file" not in known:
-        known["file"] = files
-    ids = [name for name in table.columns if name.lower() in USUAL_IDS and table[name].is_unique and name not in named]
+    columns = [name for name in dict.fromkeys((options.group, options.cluster, options.time)) if name in table.columns]
+    instances = instance_table(
+        len(table), **{name: _column_values(table[name], name == options.time) for name in columns}
+    )
+    if len(set(files)) > 1 and "file" not in instances:
+        instances["file"] = files
+    ids = [name for name in table.columns if name.lower() in ID_NAMES and table[name].is_unique and name not in columns]
     if ids:
-        known.index = pd.Index(table[ids[0]].astype(str), name="instance")
-    return known, ids[:1]
+        instances.index = pd.Index(table[ids[0]].astype(str), name="instance")
+    return instances, ids[:1]
 
 
-def _plain(column: pd.Series, moment: bool) -> list[Any]:
-    """Values as they are; moments as numbers where they are numbers, so that 9 comes before 10."""
-    numbers = pd.to_numeric(column, errors="coerce") if moment else column
-    whole = moment and not numbers.isna().any()
-    return (numbers if whole else column.astype(object).where(column.notna(), "(missing)").astype(str)).tolist()
+def _column_values(column: pd.Series, time: bool) -> list[Any]:
+    """Values as text; times as numbers if all of them are numbers, so that 9 comes before 10."""
+    if time and not (numbers := pd.to_numeric(column, errors="coerce")).isna().any():
+        return numbers.tolist()
+    return column.astype(object).where(column.notna(), "(missing)").astype(str).tolist()

@@ -1,4 +1,4 @@
-"""How are texts read? One per line with its label before it, or a table with a column of texts."""
+"""How are texts read? From lines of a label and a text, or from a table with a column of texts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pandas as pd
 from polyculture.errors import InputError
 
 from ..data_options import DataOptions, name_of, part_of, stem_of
-from ..raw_data import RawData, listed, numbered
+from ..raw_data import RawData, instance_table, object_array
 from .tables import read_tables, text_lines
 
-USUAL_TEXTS = ("text", "sentence", "content", "review", "message", "question", "tweet", "comment")
+TEXT_NAMES = ("text", "sentence", "content", "review", "message", "question", "tweet", "comment")
 _COARSE = re.compile(r"^([A-Z]+):\w+$")
 
 
-def read_lines(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa: ARG001
-    """A text per line: label, a tab or a blank, text. Of labels such as ``ABBR:exp`` what is before the colon counts.
+def read_lines(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa: ARG001
+    """A text per line: label, a tab or a blank, text. Labels such as ``ABBR:exp`` are cut at the colon.
 
     Raises InputError for a line without a text.
     """
@@ -39,35 +39,35 @@ def read_lines(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa: 
             parts.append(part_of(path))
     if labels and all(_COARSE.match(label) for label in labels):
         labels = [label.partition(":")[0] for label in labels]
-    known = numbered(len(texts), **({"file": files} if len(set(files)) > 1 else {}))
+    instances = instance_table(len(texts), **({"file": files} if len(set(files)) > 1 else {}))
     return RawData(
         name_of(paths),
         "text",
-        listed(texts),
-        listed(labels),
-        known,
-        np.array(parts if any(parts) else [], dtype=str),
+        object_array(texts),
+        object_array(labels),
+        instances,
+        np.array(parts, dtype=str),
     )
 
 
-def read_text_tables(paths: Sequence[Path], source: DataOptions) -> RawData:
-    """Tables with one column of texts: one with a usual name, or else the one with the longest cells.
+def read_text_tables(paths: Sequence[Path], options: DataOptions) -> RawData:
+    """Tables with one column of texts: the one with a common name whose cells have three words or more on average.
 
     Raises InputError if there is no column of texts.
     """
-    material = read_tables(paths, source)
-    assert isinstance(material.inputs, pd.DataFrame)
-    column = text_column(material.inputs)
+    raw = read_tables(paths, options)
+    assert isinstance(raw.inputs, pd.DataFrame)
+    column = text_column(raw.inputs)
     if not column:
-        raise InputError(f"{paths[0]} has no column of texts", f"one called {', '.join(USUAL_TEXTS)}")
-    texts = material.inputs[column].fillna("").astype(str).tolist()
-    return replace(material, modality="text", inputs=listed(texts), told=f"{material.told}, the text {column!r}")
+        raise InputError(f"{paths[0]} has no column of texts", f"one called {', '.join(TEXT_NAMES)}")
+    texts = raw.inputs[column].fillna("").astype(str).tolist()
+    return replace(raw, modality="text", inputs=object_array(texts), note=f"{raw.note}, the text {column!r}")
 
 
 def text_column(table: pd.DataFrame) -> str:
-    """The column of texts by its usual name, if its cells have three words or more on average; or nothing."""
+    """The column with a common name of texts whose cells have three words or more on average; or nothing."""
     for name in table.columns:
         words = table[name].dropna().astype(str).str.count(r"\S+")
-        if str(name).lower() in USUAL_TEXTS and len(words) and words.mean() >= 3:
+        if str(name).lower() in TEXT_NAMES and len(words) and words.mean() >= 3:
             return str(name)
     return ""

@@ -10,15 +10,15 @@ import numpy as np
 from polyculture.errors import InputError
 
 from ..data_options import DataOptions, part_of, stem_of
-from ..raw_data import RawData, listed, numbered
+from ..raw_data import RawData, instance_table, object_array
 from .tables import text_lines
 
 UNIVERSAL_COLUMNS = 10
 DOCUMENT = "-DOCSTART-"
 
 
-def read_tokens(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa: ARG001
-    """The sequences of one file or several; which file a sequence is from (its genre, say) is known of it.
+def read_tokens(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa: ARG001
+    """The sequences of one file or several; ``file`` is then the file of each sequence.
 
     The first column is the token and the last its tag; in CoNLL-U the second and the universal part of speech.
 
@@ -31,14 +31,14 @@ def read_tokens(paths: Sequence[Path], source: DataOptions) -> RawData:  # noqa:
             tags.append(tuple(tag for _, tag in sequence))
             files.append(stem_of(path))
             parts.append(part_of(path))
-    known = numbered(len(tokens), **({"file": files} if len(set(files)) > 1 else {}))
+    instances = instance_table(len(tokens), **({"file": files} if len(set(files)) > 1 else {}))
     return RawData(
         paths[0].parent.name if len(paths) > 1 else stem_of(paths[0]),
         "tags",
-        listed(tokens),
-        listed(tags),
-        known,
-        np.array(parts if any(parts) else [], dtype=str),
+        object_array(tokens),
+        object_array(tags),
+        instances,
+        np.array(parts, dtype=str),
     )
 
 
@@ -61,7 +61,7 @@ def _sequences(path: Path) -> Iterator[list[tuple[str, str]]]:
 
 
 def _pair(line: str) -> tuple[str, str] | None:
-    """Token and tag; nothing for lines that hold no token."""
+    """Token and tag; None for a line without a token."""
     cells = line.split("\t") if "\t" in line else line.split()
     if len(cells) == UNIVERSAL_COLUMNS:
         return (cells[1], cells[3]) if cells[0].isdigit() else None  # 1-2 and 1.1 are no tokens of the text

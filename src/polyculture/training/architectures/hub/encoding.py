@@ -80,14 +80,14 @@ class CheckpointEncoder(Encoder):
         else:
             tokenizer = _tokenizer(folder, words=train.modality == "tags")
             checkpoint = Checkpoint(config, str(folder), folder, tokenizer, _around(tokenizer))
-        steps = 0 if train.modality == "image" else int(train.inputs.shape[-1])
+        steps = 0 if train.modality == "image" else int(train.array.shape[-1])
         if train.modality == "text":
-            steps = _usual_length(checkpoint, train.inputs)
+            steps = _usual_length(checkpoint, train.array)
             checkpoint.tokenizer.enable_truncation(steps)
         target = (
             (float(train.labels.mean()), float(train.labels.std()) or 1.0) if train.task == "regression" else (0.0, 1.0)
         )
-        return cls(train.modality, tuple(train.inputs.shape[1:]), steps=steps, target=target, checkpoint=checkpoint)
+        return cls(train.modality, tuple(train.array.shape[1:]), steps=steps, target=target, checkpoint=checkpoint)
 
     @cached_property
     def form(self) -> Form:

@@ -1,4 +1,4 @@
-"""Is what lies in files read as it was meant?"""
+"""Are files read as documented?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from scipy.io import wavfile
 
 from polyculture.errors import FileError, InputError, MissingExtraError
-from polyculture.preparation.problems.column_encoding import Coder
+from polyculture.preparation.problems.column_encoding import ColumnEncoder
 from polyculture.preparation.problems.data_options import name_of, part_of, stem_of
-from polyculture.preparation.problems.preprocessing import in_size
+from polyculture.preparation.problems.preprocessing import resized_images
 from polyculture.preparation.problems.readers.arrays import read_idx
 from polyculture.preparation.problems.readers.audio import wave_of
 from polyculture.training import DataOptions, Problem, load_problem
@@ -84,13 +84,13 @@ def test_a_table_is_read_with_its_header_ids_gaps_and_categories() -> None:
     problem = load(write("t.csv", table()), group="site")
     train = problem.split.train
     assert (problem.name, problem.modality, train.classes) == ("t", "table", ("no", "yes"))
-    assert train.inputs.shape[1] == 4  # size, whether it is unknown, red, blue
-    assert set(np.unique(train.inputs[:, 1:])) == {0.0, 1.0}
+    assert train.array.shape[1] == 4  # size, whether it is unknown, red, blue
+    assert set(np.unique(train.array[:, 1:])) == {0.0, 1.0}
     assert problem.groups == ("site",)
     k = int(str(train.instances.index[3])[1:])
     assert train.instances["site"].iloc[3] == f"s{k % 4}"
     assert train.classes[train.labels[3]] == ("yes" if k % 2 else "no")
-    assert problem.told == "the label is column 'label'"
+    assert problem.note == "the label is column 'label'"
 
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.tsv", "t.parquet"])
@@ -101,18 +101,18 @@ def test_other_formats_of_tables_say_the_same(name: str) -> None:
     else:
         write(name, [row.replace(",", "\t") if ".tsv" in name else row for row in table()])
     other = load(name, group="site")
-    np.testing.assert_array_equal(other.split.test.inputs, same.split.test.inputs)
+    np.testing.assert_array_equal(other.split.test.array, same.split.test.array)
     np.testing.assert_array_equal(other.split.test.labels, same.split.test.labels)
 
 
 def test_a_table_without_a_header_has_numbered_columns_and_the_last_is_the_label() -> None:
     name = write("german.csv", [f"A{k % 3},{k},{k % 2 + 1}" for k in range(40)])
     problem = load(name)
-    assert problem.told == "the label is column '3'"
+    assert problem.note == "the label is column '3'"
     assert problem.split.train.classes == ("1", "2")
     other = load(name, label="1", ignore=("3",))
     assert other.split.train.classes == ("A0", "A1", "A2")
-    assert other.split.train.inputs.shape[1] == 1
+    assert other.split.train.array.shape[1] == 1
 
 
 def test_several_files_are_groups_that_can_be_held_out() -> None:
@@ -134,22 +134,22 @@ def test_parts_of_a_table_come_from_the_names_of_its_files() -> None:
 
 def test_what_fills_gaps_and_which_categories_there_are_is_learned_from_training_alone() -> None:
     train = pd.DataFrame({"size": ["1", None, "3", "5"], "colour": ["red", "blue", "red", "blue"], "same": ["x"] * 4})
-    coder = Coder.of(train)
-    assert coder.names == ("size", "size unknown", "colour=blue", "colour=red")
+    encoder = ColumnEncoder.of(train)
+    assert encoder.names == ("size", "size unknown", "colour=blue", "colour=red")
     other = pd.DataFrame({"size": ["large", "7"], "colour": ["green", None], "same": ["y", "z"]})
-    assert coder(other).tolist() == [[3, 1, 0, 0], [7, 0, 0, 0]]
+    assert encoder(other).tolist() == [[3, 1, 0, 0], [7, 0, 0, 0]]
 
 
 def test_only_the_most_frequent_categories_get_columns_and_texts_seen_once_none() -> None:
     train = pd.DataFrame({"code": [f"c{min(k, 99 - k)}" for k in range(100)], "note": [f"n{k}" for k in range(100)]})
-    assert len(Coder.of(train).names) == 30
+    assert len(ColumnEncoder.of(train).names) == 30
 
 
 def test_rows_without_a_label_are_left_out() -> None:
     rows = table()
     rows[5] = rows[5].rsplit(",", 1)[0] + ","
     problem = load(write("t.csv", rows))
-    assert problem.told == "the label is column 'label' (1 rows without are left out)"
+    assert problem.note == "the label is column 'label' (1 rows without are left out)"
     assert sum(len(part) for part in (problem.split.train, problem.split.selection, problem.split.test)) == 79
 
 
@@ -248,7 +248,7 @@ def test_an_archive_of_images_is_read_in_both_layouts(layout: tuple[str, ...]) -
         np.savez("i.npz", **dict(zip(layout, (images[:60], labels[:60], images[60:], labels[60:]), strict=True)))
     problem = load("i.npz")
     assert (problem.name, problem.modality) == ("i", "image")
-    np.testing.assert_allclose(problem.split.test.inputs, images[60:] / 255, rtol=1e-6)
+    np.testing.assert_allclose(problem.split.test.array, images[60:] / 255, rtol=1e-6)
     assert problem.split.test.labels.tolist() == [k % 2 for k in range(60, 80)]
     assert (len(problem.split.train), len(problem.split.selection)) == (52, 8)
 
@@ -258,14 +258,14 @@ def test_other_images_are_brought_to_the_size_of_those_learned_from() -> None:
     np.savez("flat.npz", x=GENERATOR.random((30, 16)), y=np.arange(30) % 2)
     problem = load("big.npz", test_on=("flat.npz",))
     flat = problem.split.shifted["flat"]
-    assert flat.inputs.shape == (30, 8, 8)
-    assert (flat.inputs.min() >= 0, flat.inputs.max() <= 1) == (True, True)
+    assert flat.array.shape == (30, 8, 8)
+    assert (flat.array.min() >= 0, flat.array.max() <= 1) == (True, True)
 
 
 def test_pixels_without_a_shape_are_a_table_unless_they_are_called_images() -> None:
     np.savez("flat.npz", x=GENERATOR.random((60, 16)), y=np.arange(60) % 2)
     assert load("flat.npz").modality == "table"
-    assert load("flat.npz", kind="image").split.train.inputs.shape[1:] == (4, 4)
+    assert load("flat.npz", kind="image").split.train.array.shape[1:] == (4, 4)
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,8 @@ def test_axes_tell_colours_from_depth(shape: tuple[int, ...], modality: str, rea
     np.savez("i.npz", x=GENERATOR.integers(0, 256, shape, dtype=np.uint8), y=np.arange(60) % 2)
     problem = load("i.npz")
     assert problem.modality == modality
-    assert problem.split.train.inputs.shape[1:] == read_shape
-    assert problem.split.train.inputs.max() <= 1
+    assert problem.split.train.array.shape[1:] == read_shape
+    assert problem.split.train.array.max() <= 1
     assert len(problem.split.shifted["noise@1"]) == len(problem.split.test)
 
 
@@ -285,17 +285,17 @@ def test_images_keep_their_mean_when_they_are_resized() -> None:
     images = np.zeros((1, 12, 12), np.float32)
     images[:, 3:9, 3:9] = 1
     for size in ((6, 6), (24, 24), (7, 9)):
-        resized = in_size(images, size)
+        resized = resized_images(images, size)
         assert resized.shape[1:] == size
         assert abs(resized.mean() - images.mean()) < 0.01
 
 
 def test_grey_and_colour_are_brought_together() -> None:
     colour = np.ones((2, 4, 4, 3)) * [0.0, 0.5, 1.0]
-    np.testing.assert_allclose(in_size(colour, (4, 4)), 0.5)
-    assert in_size(np.full((2, 4, 4), 65535, np.uint16), (4, 4, 3)).tolist() == np.ones((2, 4, 4, 3)).tolist()
+    np.testing.assert_allclose(resized_images(colour, (4, 4)), 0.5)
+    assert resized_images(np.full((2, 4, 4), 65535, np.uint16), (4, 4, 3)).tolist() == np.ones((2, 4, 4, 3)).tolist()
     with pytest.raises(InputError) as caught:
-        in_size(np.ones((2, 4, 4, 2)), (4, 4, 3))
+        resized_images(np.ones((2, 4, 4, 2)), (4, 4, 3))
     assert str(caught.value) == "images of the size 4 × 4 × 2; expected 4 × 4 × 3, or others with as many channels."
 
 
@@ -334,7 +334,7 @@ def test_idx_files_are_found_in_their_folder_or_by_name() -> None:
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(len(array)) % 3)))
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(len(array)) % 3))
     problem = load("scans")
-    np.testing.assert_allclose(problem.split.test.inputs, images["t10k"] / 255, rtol=1e-6)
+    np.testing.assert_allclose(problem.split.test.array, images["t10k"] / 255, rtol=1e-6)
     assert (problem.name, problem.split.train.classes) == ("scans", ("0", "1", "2"))
     np.testing.assert_array_equal(read_idx(folder / "t10k-labels-idx1-ubyte.gz"), np.arange(20) % 3)
     alone = folder / "train-images-idx3-ubyte"
@@ -369,12 +369,12 @@ def test_a_folder_of_pictures_has_a_subfolder_per_class() -> None:
         image.fromarray(np.full(size[::-1], k * 6, np.uint8)).save(path)
     problem = load("pets")
     test = problem.split.test
-    assert (problem.name, test.inputs.shape[1:], test.classes) == ("pets", (8, 10), ("cat", "dog"))
+    assert (problem.name, test.array.shape[1:], test.classes) == ("pets", (8, 10), ("cat", "dog"))
     name = str(test.instances.index[0])
     k = int(Path(name).stem)
     assert test.labels[0] == (0 if k % 2 else 1)
-    np.testing.assert_allclose(test.inputs[0], k * 6 / 255, atol=0.01)
-    assert problem.told == "40 pictures of 8 × 10 pixels"
+    np.testing.assert_allclose(test.array[0], k * 6 / 255, atol=0.01)
+    assert problem.note == "40 pictures of 8 × 10 pixels"
     Path("pets/cat/1.png").write_bytes(b"no picture")
     assert refused("pets").startswith("cannot read the picture pets/cat/1.png: ")
     image.fromarray(np.zeros((4, 4), np.uint8)).save("pets/x.png")
@@ -390,7 +390,7 @@ def test_pictures_in_colour_lie_in_folders_for_train_and_test() -> None:
         image.fromarray(GENERATOR.integers(0, 256, (100, 50, 3), dtype=np.uint8)).save(path)
     split = load("pets").split
     assert len(split.test) == 16
-    assert split.test.inputs.shape[1:] == (64, 32, 3)
+    assert split.test.array.shape[1:] == (64, 32, 3)
 
 
 def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,7 +410,7 @@ def test_texts_by_line_are_read_with_blank_or_tab() -> None:
     write("q.test.txt.gz", [f"{k % 2}\twhere is {k} ?\t\t" for k in range(20)])
     problem = load("q.train.txt", "q.test.txt.gz")
     assert (problem.name, problem.modality) == ("q", "text")
-    assert problem.split.test.inputs[3] == "where is 3 ?"
+    assert problem.split.test.array[3] == "where is 3 ?"
     assert problem.split.test.labels.tolist() == [k % 2 for k in range(20)]
     assert len(problem.split.shifted["typos@2"]) == 20
 
@@ -422,14 +422,14 @@ def test_of_labels_with_a_colon_what_is_before_it_counts() -> None:
 
 def test_lines_in_an_old_encoding_are_read() -> None:
     Path("q.txt").write_bytes(b"".join(f"{k % 2} caf\u00e9 {k}\n".encode("latin-1") for k in range(40)))
-    assert "caf\u00e9" in load("q.txt").split.train.inputs[0]
+    assert "caf\u00e9" in load("q.txt").split.train.array[0]
 
 
 def test_a_table_of_texts_is_texts() -> None:
     rows = [f'"this is text, number {k}",{"good" if k % 2 else "bad"}' for k in range(40)]
     problem = load(write("t.csv", ["review,label", *rows]))
     assert problem.modality == "text"
-    assert problem.split.train.inputs[0].startswith("this is text, number")
+    assert problem.split.train.array[0].startswith("this is text, number")
     assert load("t.csv", kind="text").fingerprint == problem.fingerprint
     write("n.csv", table())
     assert refused("n.csv", kind="text") == (
@@ -458,14 +458,14 @@ def test_tagged_tokens_are_sequences_between_blank_lines() -> None:
     assert [len(part) for part in (split.train, split.selection, split.test)] == [10, 10, 10]
     assert set(split.train.instances["file"]) == {"mail"}
     assert len(split.shifted["file=news"]) == 30
-    word, tag = split.train.inputs[0, 0], split.train.classes[split.train.labels[0, 0]]
+    word, tag = split.train.array[0, 0], split.train.classes[split.train.labels[0, 0]]
     assert tag == f"T{int(word[1:]) % 3}"
 
 
 def test_long_sequences_are_cut_in_pieces_and_no_token_is_lost() -> None:
     problem = load(write("t.conll", tokens(30, 50)), shifts=())
     split = problem.split
-    assert split.train.inputs.shape[1] == 40
+    assert split.train.array.shape[1] == 40
     parts = (split.train, split.selection, split.test)
     assert sum(int((part.labels >= 0).sum()) for part in parts) == 30 * 50
     names = [str(i) for part in parts for i in part.instances.index]
@@ -487,7 +487,7 @@ def test_columns_by_blanks_documents_and_universal_dependencies_are_read() -> No
     ]
     split = load(write("u.conllu", rows)).split
     assert split.train.classes == ("DET", "N0", "N1")
-    assert split.train.inputs[0].tolist() == ["a", "b"]
+    assert split.train.array[0].tolist() == ["a", "b"]
     spaced = ["-DOCSTART- -X- O O", "", *(row for k in range(30) for row in (f"w{k} NN B", "x NN O", ""))]
     split = load(write("c.txt", spaced)).split
     assert split.train.classes == ("B", "O")
@@ -519,12 +519,12 @@ def test_recordings_in_a_zip_file_tell_class_and_speaker_by_name() -> None:
     problem = load("spoken.zip", hold_out=("eve",))
     train = problem.split.train
     assert (problem.name, problem.modality, train.classes) == ("spoken", "audio", ("0", "1"))
-    assert train.inputs.shape[1] == 1120
+    assert train.array.shape[1] == 1120
     assert set(train.instances["speaker"]) == {"ann", "bob"}
     assert len(problem.split.shifted["speaker=eve"]) == 20
     label, speaker, _ = Path(str(train.instances.index[0])).stem.split("_")
     assert (train.classes[train.labels[0]], train.instances["speaker"].iloc[0]) == (label, speaker)
-    assert abs(float(np.abs(train.inputs).max()) - 0.5) < 0.01
+    assert abs(float(np.abs(train.array).max()) - 0.5) < 0.01
 
 
 def test_recordings_in_folders_have_the_folder_as_class() -> None:
@@ -580,11 +580,11 @@ def test_a_time_series_is_windows_and_the_number_after_them() -> None:
     rows = [f"2020-01-{k},{k},{k * 10}" for k in range(120)]
     problem = load(write("s.csv", ["date,a,b", *rows]), kind="series", window=4, horizon=2, shifts=("drift",))
     train, test = problem.split.train, problem.split.test
-    assert (problem.modality, problem.task, train.inputs.shape[1:]) == ("series", "regression", (4, 2))
-    np.testing.assert_array_equal(train.inputs[0], [[k, 10 * k] for k in range(4)])
+    assert (problem.modality, problem.task, train.array.shape[1:]) == ("series", "regression", (4, 2))
+    np.testing.assert_array_equal(train.array[0], [[k, 10 * k] for k in range(4)])
     assert train.labels[0] == 50
-    assert problem.told == "'b' 2 steps after 4 steps of 2 columns"
-    assert train.labels.max() < test.inputs[:, :, 1].min()
+    assert problem.note == "'b' 2 steps after 4 steps of 2 columns"
+    assert train.labels.max() < test.array[:, :, 1].min()
     assert list(problem.split.shifted) == [f"drift@{k}" for k in range(1, 6)]
     assert load("s.csv", kind="series", label="a", window=9).split.train.labels[0] == 9
 
@@ -598,7 +598,7 @@ def test_neighbours_in_a_series_count_as_one_draw() -> None:
 def test_gaps_in_a_series_are_filled_with_the_last_value() -> None:
     rows = [f"{'' if k % 10 == 3 else k}" for k in range(100)]
     split = load(write("s.csv", ["a", *rows]), kind="series", window=3).split
-    assert split.train.inputs[1].ravel().tolist() == [1, 2, 2]
+    assert split.train.array[1].ravel().tolist() == [1, 2, 2]
 
 
 def test_a_series_that_cannot_be_used_is_one_line() -> None:
@@ -617,7 +617,7 @@ def test_hearts_of_four_hospitals_are_read(shared_data: Path) -> None:
     hospitals = ("cleveland", "hungarian", "switzerland", "va")
     files = [str(shared_data / "tabular" / f"heart_{name}.csv") for name in hospitals]
     problem = load(*files, positive=">0", hold_out=("heart_va",))
-    assert problem.split.train.inputs.shape == (324, 13)
+    assert problem.split.train.array.shape == (324, 13)
     assert len(problem.split.shifted["file=heart_va"]) == 200
 
 
@@ -625,8 +625,8 @@ def test_hearts_of_four_hospitals_are_read(shared_data: Path) -> None:
 def test_usps_is_another_test_of_mnist(shared_data: Path) -> None:
     usps = str(shared_data / "image" / "usps.npz")
     problem = load(str(shared_data / "image" / "mnist.npz"), test_on=(usps,), limit=300)
-    assert problem.split.train.inputs.shape == (300, 28, 28)
-    assert problem.split.shifted["usps"].inputs.shape == (300, 28, 28)
+    assert problem.split.train.array.shape == (300, 28, 28)
+    assert problem.split.shifted["usps"].array.shape == (300, 28, 28)
     assert len(problem.split.shifted) == 81
 
 

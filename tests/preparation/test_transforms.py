@@ -1,4 +1,4 @@
-"""Is a training set that is seen anew what it was, only seen otherwise?"""
+"""Does an augmented training set keep its form, and is it drawn from its generator alone?"""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 from polyculture import rng
 from polyculture.dataset import Dataset
-from polyculture.preparation.transforms import back_translation, find_level, synonyms
+from polyculture.preparation.transforms import back_translation, find_transform, synonyms
 from polyculture.preparation.transforms.numeric import interpolated
 from polyculture.preparation.transforms.texts import BLANK
-from polyculture.preparation.transforms.word_substitution import near_words
+from polyculture.preparation.transforms.word_substitution import nearest_words
 from polyculture.training import DATA
 
 VIEWS = [name for name, level in DATA.items() if level.view is not None]
@@ -26,7 +26,7 @@ def seen(dataset: Dataset, name: str, seed: int = 0) -> tuple[np.ndarray, Any]:
     """The inputs and shares that a level shows in an epoch."""
     if DATA[name.partition(":")[0]].package:
         pytest.importorskip(DATA[name.partition(":")[0]].package)
-    view = find_level(name).view
+    view = find_transform(name).view
     assert view is not None
     return view(dataset, rng.stream(seed, "view", 1))
 
@@ -44,18 +44,18 @@ def test_a_view_has_the_same_form_and_is_drawn_from_its_generator_alone(
     sets: dict[str, Dataset], name: str, modality: str
 ) -> None:
     dataset = sets[modality]
-    before = dataset.inputs.copy()
+    before = dataset.array.copy()
     torch_before = torch.random.get_rng_state()
     inputs, shares = seen(dataset, name)
     torch.rand(3)
     again, same_shares = seen(dataset, name)
     other, _ = seen(dataset, name, seed=1)
-    assert inputs.shape == dataset.inputs.shape
-    assert inputs.dtype.kind == dataset.inputs.dtype.kind
+    assert inputs.shape == dataset.array.shape
+    assert inputs.dtype.kind == dataset.array.dtype.kind
     np.testing.assert_array_equal(inputs, again)
     assert not np.array_equal(inputs, other)
-    assert not np.array_equal(inputs, dataset.inputs)
-    np.testing.assert_array_equal(dataset.inputs, before)
+    assert not np.array_equal(inputs, dataset.array)
+    np.testing.assert_array_equal(dataset.array, before)
     assert (shares is not None) == (name in SOFT)
     if shares is not None:
         np.testing.assert_array_equal(shares, same_shares)
@@ -71,7 +71,7 @@ def test_views_of_images_leave_torch_as_it_was_and_take_colours(sets: dict[str, 
     before = torch.random.get_rng_state()
     inputs, _ = seen(sets["colour"], name)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert inputs.shape == sets["colour"].inputs.shape
+    assert inputs.shape == sets["colour"].array.shape
     if name not in ("noise",):
         np.testing.assert_allclose(inputs[..., 0], inputs[..., 1], atol=1e-5)
 
@@ -101,7 +101,7 @@ def test_cutmix_weighs_labels_by_area() -> None:
 
 
 def test_turning_keeps_the_middle_and_its_angle_is_bounded(squares: Dataset) -> None:
-    small, large = (np.abs(seen(squares, f"rotate:{angle}")[0] - squares.inputs).mean() for angle in (5, 45))
+    small, large = (np.abs(seen(squares, f"rotate:{angle}")[0] - squares.array).mean() for angle in (5, 45))
     assert 0 < small < large
     assert (seen(squares, "rotate:45")[0][:, 7:9, 7:9] > 0.99).all()
 
@@ -124,7 +124,7 @@ def test_scaling_images_changes_sizes_by_at_most_its_share(squares: Dataset) -> 
 
 
 def test_flips_mirror_their_share_of_the_images(sets: dict[str, Dataset]) -> None:
-    images = sets["image"].inputs
+    images = sets["image"].array
     np.testing.assert_allclose(seen(sets["image"], "flip:1")[0], images[:, :, ::-1], atol=1e-6)
     half = seen(sets["image"], "flip")[0]
     mirrored = np.isclose(half, images[:, :, ::-1]).all(axis=(1, 2))
@@ -156,28 +156,28 @@ def test_blurring_spreads_and_keeps_the_sum(squares: Dataset) -> None:
 
 
 def test_randaugment_does_unlike_things_to_unlike_images_and_more_at_more_magnitude(squares: Dataset) -> None:
-    changes = [np.abs(seen(squares, f"randaugment:{m}")[0] - squares.inputs).mean(axis=(1, 2)) for m in (3, 20)]
+    changes = [np.abs(seen(squares, f"randaugment:{m}")[0] - squares.array).mean(axis=(1, 2)) for m in (3, 20)]
     assert changes[0].mean() < changes[1].mean()
     assert len(np.unique(changes[1].round(6))) > 20
 
 
 @pytest.mark.parametrize("modality", ["image", "volume"])
 def test_noise_of_images_has_its_spread(sets: dict[str, Dataset], modality: str) -> None:
-    grey = sets[modality].with_inputs(np.full_like(sets[modality].inputs, 0.5))
+    grey = sets[modality].with_inputs(np.full_like(sets[modality].array, 0.5))
     assert seen(grey, "noise:0.05")[0].std() == pytest.approx(0.05, rel=0.05)
 
 
 def test_noise_of_sounds_is_as_loud_as_its_share_of_them(sets: dict[str, Dataset]) -> None:
-    quiet = sets["audio"].with_inputs(sets["audio"].inputs * np.linspace(0.01, 1, 90, dtype=np.float32)[:, None])
-    added = seen(quiet, "noise:0.1")[0] - quiet.inputs
-    ratio = np.sqrt((added**2).mean(axis=1) / (quiet.inputs**2).mean(axis=1))
+    quiet = sets["audio"].with_inputs(sets["audio"].array * np.linspace(0.01, 1, 90, dtype=np.float32)[:, None])
+    added = seen(quiet, "noise:0.1")[0] - quiet.array
+    ratio = np.sqrt((added**2).mean(axis=1) / (quiet.array**2).mean(axis=1))
     np.testing.assert_allclose(ratio, 0.1, rtol=0.1)
 
 
 def test_jitter_is_in_proportion_to_each_feature() -> None:
     table = Dataset(np.random.default_rng(0).normal(0, [1, 100, 0], (4000, 3)), np.zeros(4000, np.int64), ("only",))
-    added = seen(table, "jitter:0.2")[0] - table.inputs
-    np.testing.assert_allclose(added.std(axis=0) / table.inputs.std(axis=0).clip(1e-9), [0.2, 0.2, 0], atol=0.01)
+    added = seen(table, "jitter:0.2")[0] - table.array
+    np.testing.assert_allclose(added.std(axis=0) / table.array.std(axis=0).clip(1e-9), [0.2, 0.2, 0], atol=0.01)
 
 
 def test_a_masked_value_is_that_of_another_row() -> None:
@@ -190,7 +190,7 @@ def test_a_masked_value_is_that_of_another_row() -> None:
 
 def test_scaling_multiplies_every_feature_of_a_series_by_one_factor(sets: dict[str, Dataset]) -> None:
     series = sets["series"]
-    factors = seen(series, "scaling:0.2")[0] / series.inputs
+    factors = seen(series, "scaling:0.2")[0] / series.array
     np.testing.assert_allclose(factors, factors[:, :1].repeat(8, axis=1), rtol=1e-4)
     assert factors[:, 0].std() == pytest.approx(0.2, rel=0.2)
 
@@ -211,8 +211,8 @@ def test_interpolation_is_numpys_and_zero_outside() -> None:
 
 
 def test_gain_is_bounded_in_decibels(sets: dict[str, Dataset]) -> None:
-    soft = sets["audio"].with_inputs(sets["audio"].inputs * 0.1)
-    decibels = 20 * np.log10(np.abs(seen(soft, "gain:6")[0]).max(axis=1) / np.abs(soft.inputs).max(axis=1))
+    soft = sets["audio"].with_inputs(sets["audio"].array * 0.1)
+    decibels = 20 * np.log10(np.abs(seen(soft, "gain:6")[0]).max(axis=1) / np.abs(soft.array).max(axis=1))
     assert np.abs(decibels).max() <= 6 + 1e-4
     assert decibels.min() < -3 < 3 < decibels.max()
 
@@ -242,10 +242,10 @@ def test_masks_of_sounds_silence_one_stretch_or_one_band() -> None:
 
 def test_dropped_words_are_gone_and_one_is_always_left(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
-    for short, whole in zip(seen(text, "drop:1")[0], text.inputs, strict=True):
+    for short, whole in zip(seen(text, "drop:1")[0], text.array, strict=True):
         assert short == whole
     shorter = seen(text, "drop:0.3")[0]
-    counts = [(len(s.split()), len(w.split())) for s, w in zip(shorter, text.inputs, strict=True)]
+    counts = [(len(s.split()), len(w.split())) for s, w in zip(shorter, text.array, strict=True)]
     assert 0.5 < sum(c[0] for c in counts) / sum(c[1] for c in counts) < 0.85
     assert min(c[0] for c in counts) >= 1
 
@@ -254,21 +254,21 @@ def test_dropped_words_are_gone_and_one_is_always_left(sets: dict[str, Dataset])
 def test_tokens_keep_their_places(sets: dict[str, Dataset], name: str) -> None:
     tags = sets["tags"]
     tokens = seen(tags, name)[0]
-    np.testing.assert_array_equal(tokens == "", tags.inputs == "")
-    changed = (tokens != tags.inputs)[tags.inputs != ""].mean()
+    np.testing.assert_array_equal(tokens == "", tags.array == "")
+    changed = (tokens != tags.array)[tags.array != ""].mean()
     assert 0.15 < changed < 0.5
-    assert name != "drop:0.4" or set(tokens[tokens != tags.inputs]) == {BLANK}
+    assert name != "drop:0.4" or set(tokens[tokens != tags.array]) == {BLANK}
 
 
 def test_swapping_keeps_the_words(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
     swapped = seen(text, "swap:0.3")[0]
-    assert all(sorted(a.split()) == sorted(b.split()) for a, b in zip(swapped, text.inputs, strict=True))
+    assert all(sorted(a.split()) == sorted(b.split()) for a, b in zip(swapped, text.array, strict=True))
 
 
 def test_a_mistyped_word_has_one_mistake(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
-    pairs = zip(seen(text, "typo:1")[0], text.inputs, strict=True)
+    pairs = zip(seen(text, "typo:1")[0], text.array, strict=True)
     words = [(a, b) for typed, whole in pairs for a, b in zip(typed.split(), whole.split(), strict=True)]
     assert all(abs(len(a) - len(b)) <= 1 for a, b in words)
     assert all(a == b for a, b in words if len(b) == 1)
@@ -279,15 +279,15 @@ def test_near_words_keep_the_same_company() -> None:
     draw = np.random.default_rng(0)
     animals, verbs = ("cat", "dog", "horse", "cow", "sheep"), ("sees", "hears", "likes", "finds", "loses")
     texts = tuple(f"the {draw.choice(animals)} {draw.choice(verbs)} my {draw.choice(animals)}" for _ in range(400))
-    near = near_words(texts)
+    near = nearest_words(texts)
     assert all(set(near[animal]) <= set(animals) for animal in animals)
-    assert near_words(("too few",)) == {}
+    assert nearest_words(("too few",)) == {}
 
 
 def test_synonyms_come_from_the_dictionary_given(sets: dict[str, Dataset]) -> None:
     text = sets["text"]
     replaced, _ = synonyms({"film": ["movie"]}, share=1.0)(text, np.random.default_rng(0))
-    assert list(replaced) == [whole.replace("film", "movie") for whole in text.inputs]
+    assert list(replaced) == [whole.replace("film", "movie") for whole in text.array]
 
 
 def test_back_translation_asks_any_pair_of_translators_once_per_text(sets: dict[str, Dataset]) -> None:
@@ -303,14 +303,14 @@ def test_back_translation_asks_any_pair_of_translators_once_per_text(sets: dict[
     view = back_translation(there, back, share=0.5)
     text = sets["text"]
     epochs = [view(text, rng.stream(0, "view", epoch))[0] for epoch in range(8)]
-    assert len(asked) == len(set(asked)) <= len(set(text.inputs))
-    wanted = [back(there([whole]))[0] for whole in text.inputs]
+    assert len(asked) == len(set(asked)) <= len(set(text.array))
+    wanted = [back(there([whole]))[0] for whole in text.array]
     for epoch in epochs:
-        assert all(read in (whole, other) for read, whole, other in zip(epoch, text.inputs, wanted, strict=True))
-    changeable = [k for k, whole in enumerate(text.inputs) if "film" in whole]
+        assert all(read in (whole, other) for read, whole, other in zip(epoch, text.array, wanted, strict=True))
+    changeable = [k for k, whole in enumerate(text.array) if "film" in whole]
     assert 0.3 < np.mean([epochs[0][k] == wanted[k] for k in changeable]) < 0.7
 
 
 def test_texts_kept_as_objects_stay_so(sets: dict[str, Dataset]) -> None:
-    text = replace(sets["text"], inputs=sets["text"].inputs.astype(object))
+    text = replace(sets["text"], inputs=sets["text"].array.astype(object))
     assert seen(text, "typo")[0].dtype == object

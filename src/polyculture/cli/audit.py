@@ -106,7 +106,7 @@ def audit(
         make_folder(out)
         found = auditing.audit_shards(shards, source=source, options=options, engine=engine)
     else:
-        rules = formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
+        rules = formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
         aligned = formats.align(paths, factors=factors, rules=rules, **named)
         make_folder(out)
         if not json:
@@ -171,7 +171,7 @@ def read(
         models=models,
         factors=factors,
         correct=correct,
-        rules=formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
+        rules=formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
     )
     formats.write(aligned.predictions, out)
     print("\n".join([aligned.report.sentence, *aligned.report.notes]))

@@ -1,4 +1,4 @@
-"""What do arrays say? One per model, of answers or of probabilities per class; the true answers beside them."""
+"""How do arrays become Predictions? One array per model, of answers or class probabilities, and the true answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
+from polyculture.predictions.columns import check_lengths
 
 from .tables.column_roles import LABEL_NAMES, ColumnOptions, matching
 
@@ -27,11 +28,7 @@ def predictions_of_arrays(
     """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
     outputs = {str(name): _plain(str(name), values) for name, values in arrays.items()}
     outputs = {name: outputs[name] for name in matching(outputs, column_options.models, source)}
-    lengths = {name: len(values) for name, values in outputs.items()}
-    if len(set(lengths.values())) > 1:
-        (first, a), *rest = lengths.items()
-        second, b = next((name, n) for name, n in rest if n != a)
-        raise InputError(f"{first} has {a} instances but {second} has {b}", "the same instances, in the same order")
+    check_lengths({name: len(values) for name, values in outputs.items()})
     if column_options.correct:
         return Predictions.from_correct({name: values.tolist() for name, values in outputs.items()})
     if label is None:
@@ -113,6 +110,6 @@ def _load(path: Path) -> np.ndarray:
         stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise FileError(
-            f"{path} is not a whole npy file", "n answers, or n × c probabilities", "write it again"
+            f"{path} is not a complete npy file", "n answers, or n × c probabilities", "write it again"
         ) from error
     return stored

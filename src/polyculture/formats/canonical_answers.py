@@ -1,4 +1,4 @@
-"""Which answers differ only by case, space or type? They are named, and taken for one only on request."""
+"""Which answers differ only in case, spacing or type? They are reported, and unified only on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyculture.predictions import MISSING, Predictions
 
 
 def canonical(text: str) -> str:
-    """What the text is without regard to case, spacing and the way a number is written: 0.00 is 0.0, True is true."""
+    """The text without regard to case, spacing and number format: 0.00 is 0.0, True is true."""
     folded = " ".join(text.split()).casefold()
     try:
         number = Decimal(folded)
@@ -36,7 +36,7 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
 
 
 def unify(predictions: Predictions) -> Predictions:
-    """The same with such answers taken for one, called as the most frequent of them; probabilities are added up."""
+    """The predictions with such answers merged into the most frequent form; their probabilities are added up."""
     groups = _groups(predictions, _counts(predictions))
     if not groups:
         return predictions
@@ -61,7 +61,7 @@ def unify(predictions: Predictions) -> Predictions:
 
 
 def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
-    """How often each class is answered or is the truth."""
+    """How often each class is an answer or a label."""
     counts = np.zeros(len(predictions.classes), np.int64)
     for codes in (predictions.answers, predictions.labels):
         if codes is not None:
@@ -71,7 +71,7 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
 
 
 def _groups(predictions: Predictions, counts: Int[np.ndarray, " c"]) -> list[list[int]]:
-    """Classes that are the same but for their form, the most frequent first."""
+    """Classes that differ only in form, the most frequent first."""
     codes_by_form: dict[str, list[int]] = {}
     for code, text in enumerate(predictions.classes):
         codes_by_form.setdefault(canonical(text), []).append(code)

@@ -1,8 +1,8 @@
-"""Do these logs speak of the same instances? Items of any log, in any order, are lined up as they come.
+"""Which answers belong to the same instance? Items of any log, in any order, are matched as they come.
 
-Two items are of the same instance if their logs say so (hashes, ids). A cell is left out, and counted, where a model
-was judged by another reference than the one before it; it is kept, and counted, where the prompt was another.
-Memory grows with models × instances, never with the size of the files.
+Items are matched by the hashes or ids in their logs. A cell is left out, and counted, where a model was scored against
+another reference than the models before it; where only the prompt differs it is counted but not left out. Memory grows
+with models × instances, not with the size of the files.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _UNTOLD = MISSING
 
 
 class PredictionsBuilder:
-    """Takes items as they come.
+    """Collects items as they come.
 
     Parameters
     ----------
     rules : how answers are read.
-    bad : keeps count of lines that cannot be read.
-    labels : the true answers by the id of the instance, where the logs do not tell them.
+    bad : records lines that cannot be read.
+    labels : the true answers by the id of the instance, where the logs lack them.
     """
 
     def __init__(self, rules: ReadingRules, bad: BadLines, labels: Mapping[str, str] | None = None) -> None:
@@ -58,15 +58,15 @@ class PredictionsBuilder:
         self.fractions = 0
 
     def about(self, model: str, factors: Mapping[str, Any]) -> None:
-        """What a log tells of a model."""
+        """Record factors of a model."""
         self.factors.setdefault(model, {}).update({k: v for k, v in factors.items() if v not in (None, "")})
 
     def note(self, sentence: str) -> None:
-        """Something that the reader chose, once."""
+        """Record a choice for the report, once."""
         self.notes[sentence] = None
 
     def add(self, item: Item) -> None:
-        """Take one item; raises InputError where it contradicts an earlier one."""
+        """Add one item; raises InputError where it contradicts an earlier one."""
         outcome = self._outcome(item)
         if outcome is None:
             return
@@ -89,7 +89,9 @@ class PredictionsBuilder:
         if index is None:
             index = self._new(item, label, reference, prompt)
         else:
-            column.last = self._in_order(column, index)
+            if index < column.last:
+                column.count("other_order")
+            column.last = index
             if _differ(self.references[index], reference):
                 column.count("other_reference")
                 return
@@ -116,25 +118,19 @@ class PredictionsBuilder:
         self.groups.append(self.group_names.code(item.group))
         return index
 
-    @staticmethod
-    def _in_order(column: ModelRun, index: int) -> int:
-        if index < column.last:
-            column.count("other_order")
-        return index
-
     def _again(self, item: Item, column: ModelRun, index: int, answer: int, outcome: int) -> None:
         if (column.answers[index], column.outcomes[index]) == (answer, outcome):
             column.count("duplicated")
             return
         raise InputError(
-            f"model {item.model!r} answers the instance {item.shown!r} twice and not alike ({column.source} and "
+            f"model {item.model!r} has two different answers to the instance {item.shown!r} ({column.source} and "
             f"{item.place})",
             "one answer per model and instance",
-            'if these are two runs, name them apart: read({"run-1": path, "run-2": path})',
+            'if these are two runs, name them: read({"run-1": path, "run-2": path})',
         )
 
     def _outcome(self, item: Item) -> int | None:
-        """Right (1), wrong (0), MISSING where nothing is told; None where the cell is corrupt and skipped."""
+        """Right (1), wrong (0), MISSING where there is no score; None where the score is unreadable and skipped."""
         score = item.score
         if score is None:
             return MISSING
@@ -146,7 +142,7 @@ class PredictionsBuilder:
         return int(number >= self.rules.threshold)
 
     def _answer(self, item: Item) -> tuple[str | None, str]:
-        """The answer in its common form, and why it is none where it is none."""
+        """The normal form of the answer, and its state; None where there is no answer."""
         if item.state or item.answer is None:
             return None, item.state
         if not item.free:
@@ -178,21 +174,21 @@ class PredictionsBuilder:
         self.same_choices &= bool(item.choices) and item.choices == self.choices
 
     def all_columns(self, order: Sequence[str] = ()) -> list[ModelRun]:
-        """The runs, by the order of appearance of their models."""
+        """The runs of these models (all if empty), in order of appearance."""
         return [column for column in self.columns.values() if not order or column.model in order]
 
     def labels_array(self) -> np.ndarray:
-        """Codes of the true answers; MISSING where they are not told."""
+        """Codes of the true answers; MISSING where unknown."""
         return np.array(self.labels, np.int32)
 
 
 def _differ(first: int, second: int) -> bool:
-    """Whether both are told and not the same."""
+    """Whether both are known and different."""
     return first != second and _UNTOLD not in (first, second)
 
 
 def _number(score: object) -> float:
-    """The score as a number; nan if it is none."""
+    """The score as a number; nan if it is not one."""
     if isinstance(score, (bool, int, float)):
         return float(score)
     if isinstance(score, str):

@@ -1,4 +1,4 @@
-"""What has one model answered so far? Codes by instance, in arrays that grow; a text is kept once."""
+"""What has one model answered so far? Codes by instance, in growing arrays; each distinct text is stored once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 200
 
 
 class Vocabulary:
-    """Texts as codes, in order of appearance; of a long text its start and a hash are kept."""
+    """Texts as codes, in order of appearance; a long text is stored as its start and a hash."""
 
     def __init__(self) -> None:
         self.codes: dict[str, int] = {}
@@ -42,8 +42,8 @@ class ModelRun:
 
     Parameters
     ----------
-    model, repeat : whose run it is.
-    source : where its first answer stands.
+    model, repeat : the model, and the number of the run.
+    source : file of its first answer.
     counts : how many items are unparsed, refused, ….
     """
 
@@ -71,7 +71,7 @@ class ModelRun:
         self.outcomes[instance] = outcome
 
     def count(self, event: str) -> None:
-        """One more of these."""
+        """Count one event of this kind."""
         self.counts[event] = self.counts.get(event, 0) + 1
 
     def dense(self, n: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:

@@ -1,4 +1,4 @@
-"""What comes of all the items? One Predictions table, and the report on how what was read fits together."""
+"""How do collected items become Predictions, and the report on how well their sources match?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_CELLS = 2**31
 def assemble_items(
     items: PredictionsBuilder, matched_by: str, models: Sequence[str], source: str
 ) -> AlignedPredictions:
-    """The table and the report; `models` are names or patterns of the models wanted, all if empty."""
+    """The table and the report; `models` are names or patterns of the models to read, all if empty."""
     if not items.columns:
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
     names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
@@ -38,7 +38,7 @@ def assemble_items(
     dense = [column.dense(n) for column in columns]
     answers, outcomes = np.stack([a for a, _ in dense]), np.stack([o for _, o in dense])
     observed = answers != UNSEEN
-    instances = np.flatnonzero(observed.any(axis=0))  # a model that is not wanted may have brought instances
+    instances = np.flatnonzero(observed.any(axis=0))  # models that were not selected may have other instances
     table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
     predictions = table.predictions()
     notes = list(items.notes)
@@ -47,7 +47,7 @@ def assemble_items(
             f"{items.fractions:,} scores are neither 0 nor 1; {items.rules.threshold:g} or more counts as right."
         )
     models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
-    predictions = _with_models(predictions, models_table)
+    predictions = replace(predictions, models=models_table.set_axis(predictions.models.index))
     report = AlignmentReport(
         _models(columns, predictions.model_ids, observed[:, instances], answers[:, instances]),
         len(instances),
@@ -90,13 +90,13 @@ def no_labels() -> pd.DataFrame:
 
 
 def skipped_lines(bad: BadLines) -> pd.DataFrame:
-    """One row per line that was left out."""
+    """One row per line that was skipped."""
     return pd.DataFrame(bad.shown, columns=["place", "why"], dtype=object)
 
 
 @dataclass(frozen=True, eq=False)
 class _ItemArrays:
-    """What the items come to, in arrays: codes of the vocabulary, UNSEEN where there is no item."""
+    """The items as arrays: codes of the vocabulary, UNSEEN where there is no item."""
 
     items: PredictionsBuilder
     columns: list[ModelRun]
@@ -111,7 +111,7 @@ class _ItemArrays:
         labelled = labels != MISSING
         if not labelled.any() and not (self.outcomes != MISSING).any():
             raise InputError(
-                "the logs do not tell which answers are right",
+                "the logs hold neither scores nor labels",
                 "scores or references in the logs",
                 "give the true answers with label (--label): a file with the columns instance and label",
             )
@@ -188,7 +188,7 @@ def _ids(columns: list[ModelRun]) -> list[str]:
 
 
 def _distinct(texts: list[str]) -> list[str]:
-    """The texts, those that stand again with a number behind them."""
+    """The texts, repeated ones with a number appended."""
     times: Counter[str] = Counter()
     ids = []
     for text in texts:
@@ -202,12 +202,8 @@ def _are_letters(choices: Sequence[str] | None) -> bool:
     return bool(choices) and all(len(text.strip()) == 1 and text.strip().isalpha() for text in choices or ())
 
 
-def _with_models(predictions: Predictions, models: pd.DataFrame) -> Predictions:
-    return replace(predictions, models=models.set_axis(predictions.models.index))
-
-
 def _answers_none(column: ModelRun, observed: Bool[np.ndarray, " n"], answers: Int[np.ndarray, " n"]) -> bool:
-    """Whether a model answered nothing, as opposed to answers that the source does not tell."""
+    """Whether a model gave no answers, as opposed to a source without answers."""
     no_answers = sum(column.counts.get(state, 0) for state in ("unparsed", "refused", "failed"))
     return bool((answers < 0).all()) and no_answers >= int(observed.sum())
 

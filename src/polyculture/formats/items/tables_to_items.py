@@ -1,4 +1,4 @@
-"""How do several tables become one? Each is taken apart into items, which are lined up by their ids."""
+"""How do several tables become one? Each is split into items, which are matched by their ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .item import Item
 
 
 def add_table(table: ColumnTable, column_options: ColumnOptions, builder: PredictionsBuilder) -> str:
-    """Add all cells of a table; tells by what its rows are matched with those of other tables."""
+    """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
     options = replace(column_options, models=(), label=None if builder.given is not None else column_options.label)
     roles, parts = find_roles(table, options), contents_of(table, options)
@@ -67,7 +67,7 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
     roles = find_roles(table, ColumnOptions())
     if roles.instance is None or roles.label is None:
         raise InputError(
-            f"{label} does not tell labels by instance (its columns: {', '.join(table.names)})",
+            f"{label} has no labels by instance (its columns: {', '.join(table.names)})",
             "the columns instance and label",
         )
     keys, answers = table.ids(roles.instance).astype(str), table.ids(roles.label).astype(str)

@@ -1,8 +1,8 @@
-"""What did HELM write? One folder per run, with run_spec.json, scenario_state.json and per_instance_stats.json.
+"""What is in a run of HELM? A folder with run_spec.json, scenario_state.json and per_instance_stats.json.
 
 The outcome is the statistic that HELM shows for the method, or the one named. Answers are those of
 display_predictions.json, mapped back to the text of the choice in multiple choice, or else the completions of
-scenario_state.json. Each train trial is a run of its own; a perturbed instance is an instance of its own.
+scenario_state.json. Each train trial is a separate run; a perturbed instance is a separate instance.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
 def _completions(
     folder: Path, stats: Mapping[Key, Mapping[str, Any]], references: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[tuple[Key, str, State]]:
-    """The answers as they came; where every choice was a request of its own, the choice that the statistics name."""
+    """The completions; where every choice was a separate request, the choice that the statistics name."""
     for request in load_json(folder / STATE)["request_states"]:
         instance = request["instance"]
         key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index", 0)))

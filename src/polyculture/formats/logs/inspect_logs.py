@@ -1,7 +1,7 @@
-"""What did Inspect log? An .eval file (a zip of one JSON file per sample) or one JSON file; the samples count.
+"""What is in a log of Inspect? An .eval file (a zip of one JSON file per sample) or one JSON file.
 
-Every epoch is a run of its own of the same model. An answer is what the scorer took for it. A sample that ended in an
-error has no outcome; one that the provider filtered is a refusal.
+Every epoch is a separate run of the same model. The answer is the one that the scorer extracted. A sample that ended
+in an error has no outcome; one that the provider filtered is a refusal.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], 
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} is not a whole Inspect log: {error}", "", "copy or write it again") from error
+        raise FileError(f"{path} is not a complete Inspect log: {error}", "", "copy or write it again") from error
     names = set(archive.namelist())
     head_name = next((n for n in ("header.json", "_journal/start.json") if n in names), "")
     if not head_name:

@@ -1,4 +1,4 @@
-"""What is each model made of? A file with one row per model says it."""
+"""What is each model made of, according to a file with one row per model?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a table read that is larger than memory? A Parquet file or a folder of them, some row groups at a time."""
+"""How is a table read that is larger than memory? As parts of Parquet files, some row groups at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions, are_classes, smallest_integer
 
 from .categorical import CategoricalColumn, encode, merge
-from .column_roles import ColumnOptions, ColumnRoles, find_roles
+from .column_roles import ColumnOptions, ColumnRoles, find_roles, name_tuple
 from .dataframes import table_of
 from .files import open_table
 from .model_factors import factors_of
@@ -30,7 +30,7 @@ _AS_NUMBERS = {"True": "1", "False": "0"}
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Some instances of a table that stays on disk; going through it gives them as Predictions, chunk by chunk.
+    """Some instances of a table that stays on disk; iterating gives them as Predictions, chunk by chunk.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Shard:
             yield replace(predictions, **self._coded(predictions), **self.known)
 
     def _coded(self, predictions: Predictions) -> dict[str, Any]:
-        """Answers and labels by the classes of the whole table."""
+        """Answers and labels as codes of the table's classes."""
         classes = self.known.get("classes", predictions.classes)
         if classes == predictions.classes:
             return {}
@@ -79,7 +79,7 @@ def read_shards(
     factors: str | Path | None = None,
     correct: bool = False,
 ) -> tuple[Shard, ...]:
-    """The same as `read`, of a table that is larger than memory: its parts, which are read when they are gone through.
+    """As `read`, for a table that is larger than memory: its parts, which are read when iterated.
 
     Takes a Parquet file, or a folder of Parquet files, with a row per instance. Files with the same columns hold
     different instances and are read in the order of their names; files in which every model has its column only once
@@ -92,10 +92,7 @@ def read_shards(
 
     Raises FileError if a file cannot be read, InputError if it has a row per answer or the files do not fit together.
     """
-    model_patterns, group_names = (
-        (names,) if isinstance(names, str) else tuple(names or ()) for names in (models, groups)
-    )
-    column_options = ColumnOptions(label, instance, model_patterns, group_names, correct)
+    column_options = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     files = parquet_files(Path(path))
     tables = [open_table(file) for file in files]
     names = dict.fromkeys(name for table in tables for name in table.names)
@@ -111,10 +108,10 @@ def read_shards(
 
 
 def _known(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[str, Any]:
-    """The classes of all answers and labels, and whether labels are classes: from one look at the whole table."""
+    """The classes of all answers and labels, and whether labels are classes: from one pass over the table."""
     if roles.label is None:
         if not correct:
-            next(iter(shards[0]))  # complains as a table in one piece would
+            next(iter(shards[0]))  # raises the same error as `read`
         return {}
     files = list(dict.fromkeys(file for shard in shards for file in shard.cut.files))
     holders = [file for file in files if roles.label in pq.read_schema(file).names]
@@ -134,7 +131,7 @@ def _known(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[s
 
 @dataclass(frozen=True)
 class _LabelCounts:
-    """How many instances have each label, and whether every one has a label that can be a class."""
+    """How many instances have each label, and whether every instance has one that can be a class."""
 
     sizes: Mapping[str, int]
     usable: bool
@@ -154,7 +151,7 @@ def _labels(files: Sequence[Path], label: str) -> _LabelCounts:
 
 
 def _all_within(files: Sequence[Path], models: Sequence[str], labels: Mapping[str, int]) -> bool:
-    """Whether the files say that every answer is one of the labels; they only can where all are whole numbers."""
+    """Whether the statistics in the files prove that every answer is one of the labels; possible for integers only."""
     return all(
         str(value) in labels
         for low, high in _ranges(files, set(models))
@@ -163,7 +160,7 @@ def _all_within(files: Sequence[Path], models: Sequence[str], labels: Mapping[st
 
 
 def _ranges(files: Sequence[Path], models: set[str]) -> Iterator[tuple[Any, Any]]:
-    """Smallest and largest answer of each model in each row group; None where the file does not tell."""
+    """Smallest and largest answer of each model in each row group; None where the file has no statistics."""
     for file in files:
         metadata = pq.read_metadata(file)
         names = metadata.schema.to_arrow_schema().names

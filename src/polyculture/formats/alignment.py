@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
 from polyculture.predictions import Predictions
 from polyculture.results import Section
+
+FORMS = ["form", "variant", "cells", "unified"]
+EXAMPLES = ["source", "answer", "rule"]
+SKIPPED = ["place", "why"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +37,9 @@ class AlignmentReport:
     n_instances: int
     n_matched: int
     matched_by: str
-    labels: pd.DataFrame
-    examples: pd.DataFrame
-    skipped: pd.DataFrame
+    labels: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=FORMS, dtype=object))
+    examples: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=EXAMPLES, dtype=object))
+    skipped: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SKIPPED, dtype=object))
     n_skipped: int = 0
     notes: tuple[str, ...] = ()
 

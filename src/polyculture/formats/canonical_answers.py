@@ -11,6 +11,8 @@ from jaxtyping import Int
 
 from polyculture.predictions import MISSING, Predictions
 
+from .alignment import FORMS
+
 
 def canonical(text: str) -> str:
     """The text without regard to case, spacing and number format: 0.00 is 0.0, True is true."""
@@ -32,7 +34,7 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
         for main, *rarer in _groups(predictions, counts)
         for code in rarer
     ]
-    return pd.DataFrame(rows, columns=["form", "variant", "cells", "unified"], dtype=object)
+    return pd.DataFrame(rows, columns=FORMS, dtype=object)
 
 
 def unify(predictions: Predictions) -> Predictions:

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
 
+from .arrays import load_npy
 from .atomic_folder import replacing
 from .regression_folder import ValueSets, write_values
 from .tables.categorical import encode, outcomes
@@ -53,7 +54,7 @@ def read_folder(folder: Path) -> Predictions:
         fields["options"] = cells["options"].to_numpy()
         roles.add("options")
     if (folder / PROBABILITIES).is_file():
-        fields["probabilities"] = _probabilities(folder / PROBABILITIES)
+        fields["probabilities"] = load_npy(folder / PROBABILITIES, "m × n × c floats")
     verdicts = [outcomes(name, encode(name, cells[name])) for name in outcome_columns]
     return assemble(
         TableContents(
@@ -105,14 +106,6 @@ def _present(models: pd.Index[Any], ending: str, table: ColumnTable) -> list[str
             "the same models in both files",
         )
     return names
-
-
-def _probabilities(path: Path) -> Float[np.ndarray, "m n c"]:
-    try:
-        stored: np.ndarray = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise FileError(f"{path} is not a complete npy file", "m × n × c floats", "write it again") from error
-    return stored
 
 
 def _table(predictions: Predictions) -> pa.Table:

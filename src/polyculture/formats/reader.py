@@ -31,6 +31,13 @@ from .tables.model_factors import factors_of
 from .tables.wide_long import predictions_from
 
 POSITION = "their position"
+LOGS = {
+    "lm-eval": (lm_eval.read_samples, lm_eval.MATCHED_BY),
+    "inspect": (inspect_logs.read_log, inspect_logs.MATCHED_BY),
+    "helm": (helm.read_run, helm.MATCHED_BY),
+    "lines": (mapped_json_lines.read_lines, mapped_json_lines.MATCHED_BY),
+}
+"""How logs are read, and by what their items are matched."""
 
 
 def read(
@@ -168,8 +175,12 @@ def _from_many(
 ) -> AlignedPredictions:
     """Predictions from several sources, or from one log, item by item."""
     logs = [source for source in sources if source.is_log]
-    _check_options(logs, columns)
-    labels = labels_by_id(columns.label) if logs else None
+    labels = None
+    if logs:
+        _refuse(
+            ("instance", "groups", "correct"), columns, f"{logs[0].path} is a log", "its own names for what it holds"
+        )
+        labels = labels_by_id(columns.label)
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
@@ -181,18 +192,10 @@ def _from_many(
 def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all items of a source; returns by what they are matched."""
     path, model = source.file, source.model
-    if source.kind == "lm-eval":
-        lm_eval.read_samples(path, model, builder)
-        return lm_eval.MATCHED_BY
-    if source.kind == "inspect":
-        inspect_logs.read_log(path, model, builder)
-        return inspect_logs.MATCHED_BY
-    if source.kind == "helm":
-        helm.read_run(path, model, builder)
-        return helm.MATCHED_BY
-    if source.kind == "lines":
-        mapped_json_lines.read_lines(path, model, builder)
-        return mapped_json_lines.MATCHED_BY
+    if source.kind in LOGS:
+        read_log, matched_by = LOGS[source.kind]
+        read_log(path, model, builder)
+        return matched_by
     if source.kind == "mlflow":
         mlflow_runs.read_runs(source.path, builder)
         return mlflow_runs.MATCHED_BY
@@ -207,14 +210,10 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
     return add_table(table, columns, builder)
 
 
-def _check_options(logs: Sequence[InputSource], columns: ColumnOptions) -> None:
-    if not logs:
-        return
-    for option in ("instance", "groups", "correct"):
+def _refuse(options: Sequence[str], columns: ColumnOptions, source: str, expected: str) -> None:
+    for option in options:
         if getattr(columns, option):
-            raise InputError(
-                f"{option} is given but {logs[0].path} is a log", "its own names for what it holds", "leave it out"
-            )
+            raise InputError(f"{option} is given but {source}", expected, "leave it out")
 
 
 def _paths(source: Any) -> list[str | Path]:
@@ -227,13 +226,8 @@ def _paths(source: Any) -> list[str | Path]:
 
 
 def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
-    for option in ("label", "instance", "correct"):
-        if getattr(columns, option):
-            raise InputError(
-                f"{option} is given but {source.path} is a Predictions folder",
-                "its own names for columns",
-                "leave it out",
-            )
+    folder = f"{source.path} is a Predictions folder"
+    _refuse(("label", "instance", "correct"), columns, folder, "its own names for columns")
     predictions = (read_folder if source.kind == "folder" else read_values_file)(source.file)
     for name in columns.groups:
         if name not in predictions.instances.columns:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING
@@ -172,14 +170,6 @@ class PredictionsBuilder:
         if self.choices is None:
             self.choices = item.choices
         self.same_choices &= bool(item.choices) and item.choices == self.choices
-
-    def all_columns(self, order: Sequence[str] = ()) -> list[ModelRun]:
-        """The runs of these models (all if empty), in order of appearance."""
-        return [column for column in self.columns.values() if not order or column.model in order]
-
-    def labels_array(self) -> np.ndarray:
-        """Codes of the true answers; MISSING where unknown."""
-        return np.array(self.labels, np.int32)
 
 
 def _differ(first: int, second: int) -> bool:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions, smallest_integer
 
-from ..alignment import AlignedPredictions, AlignmentReport
+from ..alignment import EXAMPLES, SKIPPED, AlignedPredictions, AlignmentReport
 from ..json_lines import BadLines
 from ..tables.categorical import in_order
 from ..tables.column_roles import matching
@@ -33,7 +33,7 @@ def assemble_items(
     if not items.columns:
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
     names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
-    columns = items.all_columns(names)
+    columns = [column for column in items.columns.values() if column.model in names]
     n = len(items.shown)
     dense = [column.dense(n) for column in columns]
     answers, outcomes = np.stack([a for a, _ in dense]), np.stack([o for _, o in dense])
@@ -53,11 +53,9 @@ def assemble_items(
         len(instances),
         int(observed.all(axis=0).sum()),
         matched_by,
-        no_labels(),
-        pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=["source", "answer", "rule"], dtype=object),
-        skipped_lines(items.bad),
-        items.bad.count,
-        (*notes, *name_notes),
+        examples=pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=EXAMPLES, dtype=object),
+        notes=(*notes, *name_notes),
+        **_skipped(items.bad),
     )
     return AlignedPredictions(predictions, report)
 
@@ -77,21 +75,12 @@ def alignment_of_table(predictions: Predictions, source: str, matched_by: str, b
         predictions.shape[1],
         matched,
         matched_by,
-        no_labels(),
-        pd.DataFrame(columns=["source", "answer", "rule"], dtype=object),
-        skipped_lines(bad),
-        bad.count,
+        **_skipped(bad),
     )
 
 
-def no_labels() -> pd.DataFrame:
-    """The table of answers that differ only in form, empty."""
-    return pd.DataFrame(columns=["form", "variant", "cells", "unified"], dtype=object)
-
-
-def skipped_lines(bad: BadLines) -> pd.DataFrame:
-    """One row per line that was skipped."""
-    return pd.DataFrame(bad.shown, columns=["place", "why"], dtype=object)
+def _skipped(bad: BadLines) -> dict[str, Any]:
+    return {"skipped": pd.DataFrame(bad.shown, columns=SKIPPED, dtype=object), "n_skipped": bad.count}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +91,11 @@ class _ItemArrays:
     columns: list[ModelRun]
     answers: Int[np.ndarray, "m n"]
     outcomes: Int[np.ndarray, "m n"]
-    kept: Int[np.ndarray, " n"]
+    selected: Int[np.ndarray, " n"]
 
     def predictions(self) -> Predictions:
         """The answers, with labels where every instance has one, and outcomes where labels do not explain them all."""
-        labels = self.items.labels_array()[self.kept]
+        labels = np.array(self.items.labels, np.int32)[self.selected]
         codes = np.where(self.answers == UNSEEN, MISSING, self.answers)
         labelled = labels != MISSING
         if not labelled.any() and not (self.outcomes != MISSING).any():
@@ -121,7 +110,7 @@ class _ItemArrays:
         chances = self._probabilities(len(classes))
         fields: dict[str, Any] = {} if chances is None else {"probabilities": chances}
         if self.items.same_choices is False or _are_letters(self.items.choices):
-            options = np.array(self.items.options, np.int32)[self.kept]
+            options = np.array(self.items.options, np.int32)[self.selected]
             if (options > 0).all():
                 fields["options"] = options
         models = pd.DataFrame(index=pd.Index(_ids(self.columns), name="model", dtype=object))
@@ -164,13 +153,13 @@ class _ItemArrays:
         options = np.array(self.items.options, np.int32)
         if not self._has_chances or not len(options) or options.max() > classes:
             return None
-        if len(self.columns) * len(self.kept) * classes > _MOST_CELLS:
+        if len(self.columns) * len(self.selected) * classes > _MOST_CELLS:
             return None
-        return np.stack([column.spread(options, classes)[self.kept] for column in self.columns])
+        return np.stack([column.spread(options, classes)[self.selected] for column in self.columns])
 
     def _instances(self, labels: np.ndarray | None) -> pd.DataFrame:
-        ids = [self.items.shown[i] for i in self.kept]
-        groups = [self.items.groups[i] for i in self.kept]
+        ids = [self.items.shown[i] for i in self.selected]
+        groups = [self.items.groups[i] for i in self.selected]
         names = self.items.group_names.texts
         columns: dict[str, Any] = {}
         if len(set(groups)) > 1:

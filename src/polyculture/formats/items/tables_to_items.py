@@ -20,11 +20,11 @@ from .builder import PredictionsBuilder
 from .item import Item
 
 
-def add_table(table: ColumnTable, column_options: ColumnOptions, builder: PredictionsBuilder) -> str:
+def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    options = replace(column_options, models=(), label=None if builder.given is not None else column_options.label)
-    roles, parts = find_roles(table, options), contents_of(table, options)
+    file_options = replace(options, models=(), label=None if builder.given is not None else options.label)
+    roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
     instances = [str(name) for name in parts.instances.index]
     for m, model in enumerate(parts.models.index):

@@ -11,8 +11,10 @@ from polyculture.errors import InputError, near
 
 from .files import ColumnTable
 
-LABEL_NAMES = ("label", "labels", "target", "truth", "ground_truth", "gold")
-LABEL_NAMES += ("y_true", "y", "true", "reference", "references")
+LABEL_NAMES = (
+    *("label", "labels", "target", "truth", "ground_truth", "gold"),
+    *("y_true", "y", "true", "reference", "references"),
+)
 INSTANCE_NAMES = ("instance", "instance_id", "item", "item_id", "example", "example_id", "id", "index", "idx")
 UNNAMED_INDEX = ("", "Unnamed: 0", "__index_level_0__")
 MODEL_NAMES = ("model", "model_id", "model_name")
@@ -70,27 +72,27 @@ def name_tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if names is None else (names,) if isinstance(names, str) else tuple(names)
 
 
-def find_roles(table: ColumnTable, column_options: ColumnOptions) -> ColumnRoles:
+def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
     """The role of every column; named columns must exist, the others are found by their usual names."""
-    exact = [name for name in column_options.models if name in table.names]
+    exact = [name for name in options.models if name in table.names]
     unassigned = [name for name in table.names if name not in exact]
-    label, instance = column_options.label, column_options.instance
+    label, instance = options.label, options.instance
     label = table.require(label, "label") if label else _first(unassigned, LABEL_NAMES)
     instance = (
         table.require(instance, "instance id")
         if instance
         else _first(unassigned, INSTANCE_NAMES) or _first(unassigned, UNNAMED_INDEX)
     )
-    groups = tuple(table.require(name, "group") for name in column_options.groups)
-    options = _first([name for name in unassigned if name not in groups], (OPTIONS_NAME,))
-    roles = ColumnRoles(instance, label, options, groups)
-    unassigned = [name for name in unassigned if name not in (instance, label, options)]
+    groups = tuple(table.require(name, "group") for name in options.groups)
+    options_column = _first([name for name in unassigned if name not in groups], (OPTIONS_NAME,))
+    roles = ColumnRoles(instance, label, options_column, groups)
+    unassigned = [name for name in unassigned if name not in (instance, label, options_column)]
     model, answer, outcome = (_first(unassigned, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
     if model and (answer or outcome) and not exact:
         return replace(roles, model=model, answer=answer, outcome=outcome)
-    used_names = {instance, label, options, *groups, *UNNAMED_INDEX} - set(exact)
+    used_names = {instance, label, options_column, *groups, *UNNAMED_INDEX} - set(exact)
     candidates = [name for name in table.names if name not in used_names]
-    return replace(roles, models=matching(candidates, column_options.models, table.source))
+    return replace(roles, models=matching(candidates, options.models, table.source))
 
 
 def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tuple[str, ...]:

@@ -195,7 +195,9 @@ def _open_csv(path: Path, least: int, bad: BadLines) -> ColumnTable:
     file.open(least)
     check_unique(str(path), [name for name in file.header if name])
     unnamed = [index for index, name in enumerate(file.header) if not name]
-    empty = {at for at, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)}
+    empty = {
+        index for index, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)
+    }
     positions = {name: index for index, name in enumerate(file.header) if index not in empty}
 
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:

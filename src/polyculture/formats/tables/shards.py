@@ -92,15 +92,15 @@ def read_shards(
 
     Raises FileError if a file cannot be read, InputError if it has a row per answer or the files do not fit together.
     """
-    column_options = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
+    options = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     files = parquet_files(Path(path))
     tables = [open_table(file) for file in files]
     names = dict.fromkeys(name for table in tables for name in table.names)
-    roles = find_roles(replace(tables[0], source=str(path), names=tuple(names)), column_options)
+    roles = find_roles(replace(tables[0], source=str(path), names=tuple(names)), options)
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
     join_models = hold_different_models(tables, roles.models)
-    shards = [Shard(cut, column_options) for cut in table_parts(files, len(roles.models), join_models)]
+    shards = [Shard(cut, options) for cut in table_parts(files, len(roles.models), join_models)]
     table_facts = _known(shards, roles, correct)
     if factors is not None:
         table_facts["models"] = factors_of(list(roles.models), Path(factors))

@@ -22,28 +22,28 @@ from .regression import holds_fractions, regression_from
 from .truth_columns import TableContents, assemble, check_guessed
 
 
-def predictions_from(table: ColumnTable, column_options: ColumnOptions) -> Predictions:
+def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
     """Predictions from the columns of one table, wide or long."""
-    roles = find_roles(table, column_options)
-    if roles.label and not column_options.correct and holds_fractions(table, roles):
+    roles = find_roles(table, options)
+    if roles.label and not options.correct and holds_fractions(table, roles):
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
-    return assemble(contents_of(table, column_options))
+    return assemble(contents_of(table, options))
 
 
-def contents_of(table: ColumnTable, column_options: ColumnOptions) -> TableContents:
+def contents_of(table: ColumnTable, options: ColumnOptions) -> TableContents:
     """The content of one table, before its truth is determined."""
-    roles = find_roles(table, column_options)
+    roles = find_roles(table, options)
     table.load(roles.columns)  # at once, because a CSV file is streamed
-    return _long(table, roles, column_options) if roles.long else _wide(table, roles, column_options)
+    return _long(table, roles, options) if roles.long else _wide(table, roles, options)
 
 
-def _wide(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
+def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> TableContents:
     if not roles.models:
         raise InputError(
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
     columns = table.load(roles.models)
-    unfit = is_no_verdict if column_options.correct else is_fraction
+    unfit = is_no_verdict if options.correct else is_fraction
     coded = [without_unfit_cells(table, name, encode(name, columns[name]), unfit) for name in roles.models]
     parts = TableContents(
         pd.DataFrame(index=pd.Index(roles.models, name="model", dtype=object)),
@@ -51,14 +51,14 @@ def _wide(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions)
         label=_coded(table, roles.label),
         more=_options(table, roles),
     )
-    if column_options.correct:
+    if options.correct:
         verdicts = [outcomes(name, column) for name, column in zip(roles.models, coded, strict=True)]
         return replace(parts, correct=np.stack(verdicts))
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = replace(parts, answers=coded)
-    if not column_options.models:
+    if not options.models:
         check_guessed(parts)
     return parts
 
@@ -87,11 +87,11 @@ class _LongIndex:
         return wide
 
 
-def _long(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
+def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> TableContents:
     if roles.outcome is None and roles.label is None:
         raise no_label(table, cells_are_binary=False)
     grid = _grid(table, roles)
-    selected = matching(grid.models, column_options.models, table.source)
+    selected = matching(grid.models, options.models, table.source)
     rows = [i for i, model in enumerate(grid.models) if model in selected]
     for name in (*roles.groups, roles.label, roles.options):
         _check_constant(table, name, grid)

@@ -42,9 +42,7 @@ if TYPE_CHECKING:
     from polyculture.selection import Goal as Goal
     from polyculture.selection import SelectionOptions as SelectionOptions
     from polyculture.selection import combine as combine
-    from polyculture.selection import combine_values as combine_values
     from polyculture.selection import select as select
-    from polyculture.selection import select_values as select_values
     from polyculture.stats import Interval as Interval
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
@@ -75,9 +73,7 @@ _HOMES = {
     "Goal": "selection",
     "SelectionOptions": "selection",
     "combine": "selection",
-    "combine_values": "selection",
     "select": "selection",
-    "select_values": "selection",
     "train": "training",
     "predict": "training",
     "load_problem": "training",
@@ -107,7 +103,6 @@ __all__ = [
     "audit_shards",
     "audit_values",
     "combine",
-    "combine_values",
     "compare",
     "load_problem",
     "predict",
@@ -115,7 +110,6 @@ __all__ = [
     "read_shards",
     "report",
     "select",
-    "select_values",
     "text_alikeness",
     "train",
 ]

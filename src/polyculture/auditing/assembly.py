@@ -21,7 +21,7 @@ from .leaderboard import leaderboard
 from .null_models import fit_null_models, headline
 from .options import AuditOptions
 from .pairs import Measure, pairwise
-from .regression import add_residuals, outcomes, resolve_tolerance
+from .regression import add_residuals, outcomes
 from .sections.order import tell
 from .shifts import along_shifts
 from .streaming.sharded import shard_parts
@@ -77,19 +77,16 @@ def audit(
             "shards, such as polyculture.read_shards gives",
             "leave engine and workers out",
         )
-    if getattr(predictions, "task", "") == "regression":
-        tolerance = resolve_tolerance(predictions)
+    regression = predictions.task == "regression"
+    table = predictions
+    if regression:
+        tolerance = predictions.allowed_error
         table = outcomes(predictions, tolerance)
         shifted = {name: outcomes(p, tolerance) for name, p in shifted.items()}
-    else:
-        table = predictions
     parts = _table_parts(AuditContext.gather(table, options), shifted, measures)
-    result = _assemble(parts, source, {} if dataset is None else _pictures(dataset, predictions, parts), started)
-    return (
-        add_residuals(result, predictions, tolerance, options)
-        if getattr(predictions, "task", "") == "regression"
-        else result
-    )
+    pictures = {} if dataset is None else _pictures(dataset, predictions, parts)
+    result = _assemble(parts, source, pictures, started)
+    return add_residuals(result, predictions, parts.context) if regression else result
 
 
 def _table_parts(

@@ -15,63 +15,39 @@ from polyculture.stats import StandardError
 from .context import AuditContext
 from .findings_basic import homogenization
 from .null_models import linearized_null_model
-from .options import AuditOptions
 from .pairs import pair_table
-
-
-def resolve_tolerance(predictions: Predictions) -> float:
-    """The given tolerance, else the median model's root mean squared error."""
-    return float(np.median(_rmse(predictions))) if predictions.tolerance is None else predictions.tolerance
 
 
 def outcomes(predictions: Predictions, tolerance: float) -> Predictions:
     """Which predicted numbers are right to within the tolerance."""
-    assert predictions.residuals is not None
     residuals = predictions.residuals
     correct = np.where(np.isfinite(residuals), np.abs(residuals) <= tolerance, -1).astype(np.int8)
-    return Predictions(predictions.models.assign(rmse=_rmse(predictions)), predictions.instances, correct=correct)
+    return Predictions(predictions.models.assign(rmse=predictions.rmse), predictions.instances, correct=correct)
 
 
-def add_residuals(audit: Audit, predictions: Predictions, tolerance: float, options: AuditOptions) -> Audit:
+def add_residuals(audit: Audit, predictions: Predictions, context: AuditContext) -> Audit:
     """The audit of the outcomes, with null model R (independent residuals of the same size) as its headline."""
-    residuals = _filled_residuals(predictions)
+    residuals = np.nan_to_num(predictions.residuals)
     estimate = effective_residuals(residuals, predictions.observed, predictions.noise)
-    clusters = AuditContext.gather(outcomes(predictions, tolerance), options).clusters
     null_model = linearized_null_model(
         "R",
         "each model's mean squared residual",
         estimate,
-        StandardError.of(estimate.influence, clusters),
-        options.level,
+        StandardError.of(estimate.influence, context.clusters),
+        context.options.level,
     )
     first = next(homogenization(null_model, estimate.n_models))
     return replace(
         audit,
         null_models=(null_model, *audit.null_models),
         headline="R",
-        sections=(_residual_section(predictions, residuals, null_model, tolerance), *audit.sections),
+        sections=(_residual_section(predictions, residuals, null_model), *audit.sections),
         findings=(first, *(f for f in audit.findings if f.code != "PC001")),
-        facts={**audit.facts, "tolerance": tolerance, "noise": predictions.noise},
+        facts={**audit.facts, "tolerance": predictions.allowed_error, "noise": predictions.noise},
     )
 
 
-def _filled_residuals(predictions: Predictions) -> Float[np.ndarray, "m n"]:
-    """Predicted minus true; 0 where nothing was predicted."""
-    assert predictions.residuals is not None
-    residuals: Float[np.ndarray, "m n"] = np.where(np.isfinite(predictions.residuals), predictions.residuals, 0.0)
-    return residuals
-
-
-def _rmse(predictions: Predictions) -> Float[np.ndarray, " m"]:
-    assert predictions.residuals is not None
-    answered = np.isfinite(predictions.residuals).sum(axis=1)
-    rmse: Float[np.ndarray, " m"] = np.sqrt((_filled_residuals(predictions) ** 2).sum(axis=1) / np.maximum(answered, 1))
-    return rmse
-
-
-def _residual_section(
-    predictions: Predictions, residuals: Float[np.ndarray, "m n"], null_model: NullModel, tolerance: float
-) -> Section:
+def _residual_section(predictions: Predictions, residuals: Float[np.ndarray, "m n"], null_model: NullModel) -> Section:
     """Residual correlations of all pairs."""
     c = covariances(residuals[:, :, None]) - predictions.noise
     size = np.sqrt(np.maximum(np.diag(c), 0))
@@ -82,7 +58,7 @@ def _residual_section(
     noise = f" after taking off a noise variance of {predictions.noise:g}" if predictions.noise else ""
     sentence = (
         f"Residuals of two models correlate at {mean:.2f} on average{noise}. Elsewhere here an instance counts as "
-        f"failed where the error is larger than {tolerance:.4g}."
+        f"failed where the error is larger than {predictions.allowed_error:.4g}."
     )
     return Section(
         "values",

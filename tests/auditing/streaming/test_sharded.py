@@ -148,9 +148,7 @@ def test_labels_that_are_no_classes_are_seen_as_such_in_all_shards_together() ->
     rng = np.random.default_rng(0)
     answers = {f"m{i}": [x if rng.random() < 0.7 else "?" for x in labels] for i in range(4)}
     table = Predictions.from_answers(answers, labels)
-    assert [r.name for r in audit(cut(table, [20, 40])).null_models] == [
-        r.name for r in pc.audit(table).null_models
-    ]
+    assert [r.name for r in audit(cut(table, [20, 40])).null_models] == [r.name for r in pc.audit(table).null_models]
     assert not table.has_fixed_classes
 
 
@@ -243,6 +241,20 @@ def test_an_unknown_engine_is_answered_with_the_near_ones() -> None:
     with pytest.raises(InputError) as caught:
         audit([[TABLE]], options=AuditOptions(engine="ray", workers=0))
     assert str(caught.value) == "0 workers; expected one or more."
+
+
+def test_what_does_not_apply_to_shards_or_to_a_table_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        audit([[TABLE]], shifted={"noise@1": TABLE})
+    assert (
+        str(caught.value) == "shifted is given for a table in shards; expected a table in one piece; leave shifted out."
+    )
+    with pytest.raises(InputError) as caught:
+        audit(TABLE, options=AuditOptions(engine="ray", workers=2))
+    assert str(caught.value) == (
+        "engine 'ray' with workers 2 for a table in memory; expected shards, such as polyculture.read_shards gives; "
+        "leave engine and workers out."
+    )
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

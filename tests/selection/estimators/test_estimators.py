@@ -393,7 +393,7 @@ def test_the_regressor_is_audited_and_certified_by_what_it_said_of_unseen_rows()
     assert found.optimism.estimate > 0
     audit = model.audit_
     assert (audit.n_models, audit.n_instances, audit.headline) == (3, 442, "R")
-    assert set(model.values_.made_of.columns) == set(model.candidates_.columns)
+    assert set(model.predictions_.models.columns) == set(model.candidates_.columns)
 
 
 @pytest.mark.slow

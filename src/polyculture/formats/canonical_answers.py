@@ -47,18 +47,18 @@ def unify(predictions: Predictions) -> Predictions:
         main_code_of[rarer] = main
     main_codes = np.unique(main_code_of)
     places = np.append(np.searchsorted(main_codes, main_code_of), MISSING)
-    answers, labels, chances = predictions.answers, predictions.labels, predictions.probabilities
-    if chances is not None:
-        summed = np.zeros((*chances.shape[:2], len(main_codes)), chances.dtype)
+    answers, labels, probabilities = predictions.answers, predictions.labels, predictions.probabilities
+    if probabilities is not None:
+        summed = np.zeros((*probabilities.shape[:2], len(main_codes)), probabilities.dtype)
         for code, place in enumerate(places[:-1]):
-            summed[:, :, place] += chances[:, :, code]
-        chances = summed
+            summed[:, :, place] += probabilities[:, :, code]
+        probabilities = summed
     return replace(
         predictions,
         answers=None if answers is None else places[answers].astype(answers.dtype),
         labels=None if labels is None else places[labels].astype(labels.dtype),
         classes=tuple(predictions.classes[code] for code in main_codes),
-        probabilities=chances,
+        probabilities=probabilities,
     )
 
 

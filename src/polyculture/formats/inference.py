@@ -97,9 +97,9 @@ def _by_class(
             f"the rows of {name!r} are no probabilities", "numbers in 0 … 1 with the sum 1", "apply softmax"
         )
     places = range(c) if columns is dataset.classes else _codes(name, list(columns), dataset.classes)
-    chances = np.zeros((n, c), np.float32)
-    chances[:, list(places)] = output
-    return chances
+    probabilities = np.zeros((n, c), np.float32)
+    probabilities[:, list(places)] = output
+    return probabilities
 
 
 def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[int]:

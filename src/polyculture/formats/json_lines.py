@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from polyculture.errors import FileError, InputError
 
 CURE = "mend the line, or leave such lines out with skip_bad=True (--skip-bad)"
-SHOWN = 100
+MAX_EXAMPLES = 100
 """Number of bad lines whose place and reason are recorded."""
 
 
@@ -26,21 +26,21 @@ class BadLines:
     ----------
     skip : whether they may be skipped.
     cure : what the error advises.
-    count, shown : their number, and place and reason of the first hundred.
+    count, examples : their number, and place and reason of the first hundred.
     """
 
     skip: bool = False
     cure: str = CURE
     count: int = 0
-    shown: list[tuple[str, str]] = field(default_factory=list)
+    examples: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, place: str, reason: str, expected: str = "") -> None:
         """Record a bad line, or raise InputError where they may not be skipped."""
         if not self.skip:
             self.refuse(place, reason, expected)
         self.count += 1
-        if len(self.shown) < SHOWN:
-            self.shown.append((place, reason))
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append((place, reason))
 
     def refuse(self, place: str, reason: str, expected: str = "") -> NoReturn:
         """Raise InputError about this line."""

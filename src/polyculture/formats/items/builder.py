@@ -23,8 +23,8 @@ from ..rules import ReadingRules
 from .columns import ModelRun, Vocabulary
 from .item import Item
 
-_EXAMPLES = 12
-_UNTOLD = MISSING
+_MAX_EXAMPLES = 12
+_UNKNOWN = MISSING
 
 
 class PredictionsBuilder:
@@ -38,12 +38,12 @@ class PredictionsBuilder:
     """
 
     def __init__(self, rules: ReadingRules, bad: BadLines, labels: Mapping[str, str] | None = None) -> None:
-        self.rules, self.bad, self.given = rules, bad, labels
+        self.rules, self.bad, self.extra_labels = rules, bad, labels
         self.normalize = normalizer(rules.normalize)
         self.refuses = re.compile(rules.refusal or r"(?!)").search
         self.vocabulary = Vocabulary()
         self.instances: dict[str, int] = {}
-        self.shown: list[str] = []
+        self.display_ids: list[str] = []
         self.labels, self.references, self.prompts = array("i"), array("q"), array("q")
         self.options, self.groups = array("i"), array("i")
         self.group_names = Vocabulary()
@@ -55,7 +55,7 @@ class PredictionsBuilder:
         self.same_choices = True
         self.fractions = 0
 
-    def about(self, model: str, factors: Mapping[str, Any]) -> None:
+    def add_factors(self, model: str, factors: Mapping[str, Any]) -> None:
         """Record factors of a model."""
         self.factors.setdefault(model, {}).update({k: v for k, v in factors.items() if v not in (None, "")})
 
@@ -77,15 +77,15 @@ class PredictionsBuilder:
         if column is None:
             source = item.place.partition(" of ")[2] or item.place
             column = self.columns[(item.model, item.repeat)] = ModelRun(item.model, item.repeat, source)
-        self._place(item, column, (self.vocabulary.code(answer), self.vocabulary.code(label), outcome), state)
+        self._store(item, column, (self.vocabulary.code(answer), self.vocabulary.code(label), outcome), state)
 
-    def _place(self, item: Item, column: ModelRun, codes: tuple[int, int, int], state: str) -> None:
+    def _store(self, item: Item, column: ModelRun, codes: tuple[int, int, int], state: str) -> None:
         answer, label, outcome = codes
         index = self.instances.get(item.instance)
         reference = hash(item.reference) if item.reference else label
-        prompt = hash(item.prompt) if item.prompt else _UNTOLD
+        prompt = hash(item.prompt) if item.prompt else _UNKNOWN
         if index is None:
-            index = self._new(item, label, reference, prompt)
+            index = self._new_instance(item, label, reference, prompt)
         else:
             if index < column.last:
                 column.count("other_order")
@@ -95,20 +95,20 @@ class PredictionsBuilder:
                 return
             if _differ(self.prompts[index], prompt):
                 column.count("other_prompt")
-        if column.seen(index):
-            self._again(item, column, index, answer, outcome)
+        if column.has(index):
+            self._check_repeat(item, column, index, answer, outcome)
             return
-        column.put(index, answer, outcome)
+        column.store(index, answer, outcome)
         if state:
             column.count(state)
-        if item.chances and len(item.chances) == self.options[index]:
-            column.chances.extend(item.chances)
-            column.chances_at.append(index)
-        self._look_at_choices(item)
+        if item.probabilities and len(item.probabilities) == self.options[index]:
+            column.probabilities.extend(item.probabilities)
+            column.probability_instances.append(index)
+        self._compare_choices(item)
 
-    def _new(self, item: Item, label: int, reference: int, prompt: int) -> int:
-        index = self.instances[item.instance] = len(self.shown)
-        self.shown.append(item.shown)
+    def _new_instance(self, item: Item, label: int, reference: int, prompt: int) -> int:
+        index = self.instances[item.instance] = len(self.display_ids)
+        self.display_ids.append(item.display_id)
         self.labels.append(label)
         self.references.append(reference)
         self.prompts.append(prompt)
@@ -116,12 +116,12 @@ class PredictionsBuilder:
         self.groups.append(self.group_names.code(item.group))
         return index
 
-    def _again(self, item: Item, column: ModelRun, index: int, answer: int, outcome: int) -> None:
+    def _check_repeat(self, item: Item, column: ModelRun, index: int, answer: int, outcome: int) -> None:
         if (column.answers[index], column.outcomes[index]) == (answer, outcome):
             column.count("duplicated")
             return
         raise InputError(
-            f"model {item.model!r} has two different answers to the instance {item.shown!r} ({column.source} and "
+            f"model {item.model!r} has two different answers to the instance {item.display_id!r} ({column.source} and "
             f"{item.place})",
             "one answer per model and instance",
             'if these are two runs, name them: read({"run-1": path, "run-2": path})',
@@ -146,27 +146,27 @@ class PredictionsBuilder:
         if not item.free:
             return item.answer, ""
         if self.refuses(item.answer):
-            self._show(item.answer, "", "refusal")
+            self._add_example(item.answer, "", "refusal")
             return None, "refused"
         answer = self.normalize(item.answer)
-        self._show(item.answer, answer or "", self.rules.normalize)
+        self._add_example(item.answer, answer or "", self.rules.normalize)
         return answer, "" if answer else "unparsed"
 
     def _label(self, item: Item) -> str | None:
         label = item.label
-        if self.given is not None and label is None:
-            if item.shown not in self.given:
-                raise InputError(f"no label for the instance {item.shown!r}", "a true answer for every instance")
-            label = self.given[item.shown]
+        if self.extra_labels is not None and label is None:
+            if item.display_id not in self.extra_labels:
+                raise InputError(f"no label for the instance {item.display_id!r}", "a true answer for every instance")
+            label = self.extra_labels[item.display_id]
         if label is None or not item.free:
             return label
         return self.normalize(label) or label.strip()
 
-    def _show(self, text: str, answer: str, rule: str) -> None:
-        if len(self.examples) < _EXAMPLES and (text != answer or len(self.examples) < _EXAMPLES // 2):
+    def _add_example(self, text: str, answer: str, rule: str) -> None:
+        if len(self.examples) < _MAX_EXAMPLES and (text != answer or len(self.examples) < _MAX_EXAMPLES // 2):
             self.examples.setdefault(text[:200], (answer[:200], rule))
 
-    def _look_at_choices(self, item: Item) -> None:
+    def _compare_choices(self, item: Item) -> None:
         if self.choices is None:
             self.choices = item.choices
         self.same_choices &= bool(item.choices) and item.choices == self.choices
@@ -174,7 +174,7 @@ class PredictionsBuilder:
 
 def _differ(first: int, second: int) -> bool:
     """Whether both are known and different."""
-    return first != second and _UNTOLD not in (first, second)
+    return first != second and _UNKNOWN not in (first, second)
 
 
 def _number(score: object) -> float:

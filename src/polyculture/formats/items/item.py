@@ -18,7 +18,7 @@ class Item:
     ----------
     model : the model's id.
     instance : key by which items of different logs are matched; not displayed.
-    shown : id of the instance for display.
+    display_id : id of the instance for display.
     place : file and line, for error messages.
     answer : the answer; None where there is none. An index into `choices` where there are some.
     label : the true answer, of the same kind; None where unknown.
@@ -29,13 +29,13 @@ class Item:
     repeat : number of the run, from 1, where the model has several; else 0.
     options : number of answers to choose from; 0 where unknown.
     choices : their texts.
-    chances : a probability per choice.
+    probabilities : a probability per choice.
     free : whether the answer is free text, which is normalised and may refuse.
     """
 
     model: str
     instance: str
-    shown: str
+    display_id: str
     place: str
     answer: str | None = None
     label: str | None = None
@@ -47,7 +47,7 @@ class Item:
     repeat: int = 0
     options: int = 0
     choices: tuple[str, ...] = ()
-    chances: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] = ()
     free: bool = False
 
 

@@ -19,7 +19,7 @@ from ..json_lines import BadLines
 from ..tables.categorical import in_order
 from ..tables.column_roles import matching
 from .builder import PredictionsBuilder
-from .columns import UNSEEN, ModelRun
+from .columns import ABSENT, ModelRun
 from .factors import factors_from_logs
 
 COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed")
@@ -34,10 +34,10 @@ def assemble_items(
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
     names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
     columns = [column for column in items.columns.values() if column.model in names]
-    n = len(items.shown)
+    n = len(items.display_ids)
     dense = [column.dense(n) for column in columns]
     answers, outcomes = np.stack([a for a, _ in dense]), np.stack([o for _, o in dense])
-    observed = answers != UNSEEN
+    observed = answers != ABSENT
     instances = np.flatnonzero(observed.any(axis=0))  # models that were not selected may have other instances
     table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
     predictions = table.predictions()
@@ -80,7 +80,7 @@ def alignment_of_table(predictions: Predictions, source: str, matched_by: str, b
 
 
 def _skipped(bad: BadLines) -> dict[str, Any]:
-    return {"skipped": pd.DataFrame(bad.shown, columns=SKIPPED, dtype=object), "n_skipped": bad.count}
+    return {"skipped": pd.DataFrame(bad.examples, columns=SKIPPED, dtype=object), "n_skipped": bad.count}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class _ItemArrays:
     def predictions(self) -> Predictions:
         """The answers, with labels where every instance has one, and outcomes where labels do not explain them all."""
         labels = np.array(self.items.labels, np.int32)[self.selected]
-        codes = np.where(self.answers == UNSEEN, MISSING, self.answers)
+        codes = np.where(self.answers == ABSENT, MISSING, self.answers)
         labelled = labels != MISSING
         if not labelled.any() and not (self.outcomes != MISSING).any():
             raise InputError(
@@ -107,8 +107,8 @@ class _ItemArrays:
         classes, places = self._classes(codes, labels)
         answers, truth = places[codes].astype(smallest_integer(len(classes))), places[labels]
         implied = np.where(codes == MISSING, MISSING, answers == truth)
-        chances = self._probabilities(len(classes))
-        fields: dict[str, Any] = {} if chances is None else {"probabilities": chances}
+        probabilities = self._probabilities(len(classes))
+        fields: dict[str, Any] = {} if probabilities is None else {"probabilities": probabilities}
         if self.items.same_choices is False or _are_letters(self.items.choices):
             options = np.array(self.items.options, np.int32)[self.selected]
             if (options > 0).all():
@@ -138,27 +138,27 @@ class _ItemArrays:
         else:
             occurring = np.unique(np.concatenate([codes.ravel(), labels]))
             present = [texts[code] for code in occurring if code != MISSING]
-            n_options = max(self.items.options, default=0) if self._has_chances else 0
+            n_options = max(self.items.options, default=0) if self._has_probabilities else 0
             sorted_texts = names = in_order({*present, *(str(i) for i in range(n_options))})
         index = {text: i for i, text in enumerate(sorted_texts)}
         return names, np.array([index.get(text, MISSING) for text in texts] + [MISSING], np.int32)
 
     @property
-    def _has_chances(self) -> bool:
+    def _has_probabilities(self) -> bool:
         """Whether every item came with a probability per choice."""
-        counts = [len(column.chances_at) for column in self.columns]
-        return bool(np.array_equal(counts, (self.answers != UNSEEN).sum(axis=1)))
+        counts = [len(column.probability_instances) for column in self.columns]
+        return bool(np.array_equal(counts, (self.answers != ABSENT).sum(axis=1)))
 
     def _probabilities(self, classes: int) -> Float[np.ndarray, "m n c"] | None:
         options = np.array(self.items.options, np.int32)
-        if not self._has_chances or not len(options) or options.max() > classes:
+        if not self._has_probabilities or not len(options) or options.max() > classes:
             return None
         if len(self.columns) * len(self.selected) * classes > _MOST_CELLS:
             return None
-        return np.stack([column.spread(options, classes)[self.selected] for column in self.columns])
+        return np.stack([column.by_instance(options, classes)[self.selected] for column in self.columns])
 
     def _instances(self, labels: np.ndarray | None) -> pd.DataFrame:
-        ids = [self.items.shown[i] for i in self.selected]
+        ids = [self.items.display_ids[i] for i in self.selected]
         groups = [self.items.groups[i] for i in self.selected]
         names = self.items.group_names.texts
         columns: dict[str, Any] = {}

@@ -23,7 +23,7 @@ from .item import Item
 def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    file_options = replace(options, models=(), label=None if builder.given is not None else options.label)
+    file_options = replace(options, models=(), label=None if builder.extra_labels is not None else options.label)
     roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
     instances = [str(name) for name in parts.instances.index]
@@ -39,7 +39,7 @@ def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBu
                 Item(
                     str(model),
                     instance=instance,
-                    shown=instance,
+                    display_id=instance,
                     place=f"instance {instance} of {table.source}",
                     answer=answer,
                     label=None if texts is None else texts[n],

@@ -18,7 +18,7 @@ from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import load_json
 
-SPEC, STATE, STATS, SHOWN = (
+SPEC, STATE, STATS, DISPLAYED = (
     "run_spec.json",
     "scenario_state.json",
     "per_instance_stats.json",
@@ -38,7 +38,7 @@ Key = tuple[str, str, int]
 
 def is_run(folder: Path) -> bool:
     """Whether this is the folder of one run."""
-    return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / SHOWN).is_file())
+    return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / DISPLAYED).is_file())
 
 
 def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> None:
@@ -51,10 +51,10 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
     stats = _stats(folder)
     metric = _metric(stats, builder, folder, joint=method.startswith("multiple_choice"))
     builder.note(f"Task {task}: {metric} says what is right.")
-    builder.about(name, {"method": method or None})
+    builder.add_factors(name, {"method": method or None})
     repeated = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
     references = _references(folder)
-    answers = _displayed_answers(folder) if (folder / SHOWN).is_file() else _completions(folder, stats, references)
+    answers = _displayed_answers(folder) if (folder / DISPLAYED).is_file() else _completions(folder, stats, references)
     for key, answer, state in answers:
         instance, perturbation, trial = key
         source = references.get((instance, perturbation)) or {}
@@ -64,7 +64,7 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
             Item(
                 name,
                 instance=f"{task}\n{instance_id}",
-                shown=instance_id,
+                display_id=instance_id,
                 place=f"instance {instance_id} of {folder}",
                 answer=answer,
                 label=right[0] if len(right) == 1 else None,
@@ -100,8 +100,8 @@ def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
             key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
             values = {s["name"]["name"]: s.get("mean", s.get("sum")) for s in row["stats"]}
             stats.setdefault(key, {}).update(values)
-    elif (folder / SHOWN).is_file():
-        for row in load_json(folder / SHOWN):
+    elif (folder / DISPLAYED).is_file():
+        for row in load_json(folder / DISPLAYED):
             stats[(str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))] = row["stats"]
     return stats
 
@@ -135,7 +135,7 @@ def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
-    for row in load_json(folder / SHOWN):
+    for row in load_json(folder / DISPLAYED):
         key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
         mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
         yield key, str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"

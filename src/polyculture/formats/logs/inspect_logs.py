@@ -39,7 +39,9 @@ def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None
     name = model or str(spec["model"])
     task = str(spec.get("task", "")).rpartition("/")[2]
     repeated = int((spec.get("config") or {}).get("epochs") or 1) > 1
-    builder.about(name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None})
+    builder.add_factors(
+        name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None}
+    )
     if head.get("status") not in ("success", None):
         builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
     for place, sample in samples:
@@ -67,7 +69,7 @@ def _item(sample: Mapping[str, Any], place: str, builder: PredictionsBuilder, ru
     return Item(
         model,
         instance=f"{task}\n{sample.get('id')}",
-        shown=str(sample.get("id")),
+        display_id=str(sample.get("id")),
         place=place,
         answer=str(answer if answer is not None else output.get("completion", "")),
         label=target if isinstance(target, str) else None,

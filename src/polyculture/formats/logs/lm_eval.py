@@ -45,10 +45,12 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     )
     filtered = builder.rules.filter == "*"
     if not filtered:
-        builder.about(log.model, _factors(results))
+        builder.add_factors(log.model, _factors(results))
     for item in log.items(builder):
         if filtered:
-            builder.about(item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")})
+            builder.add_factors(
+                item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")}
+            )
         builder.add(item)
     if len(log.filters) > 1 and not filtered:
         unused = ", ".join(name for name in log.filters if name != log.chosen)
@@ -118,7 +120,7 @@ class _SampleLog:
         common: dict[str, Any] = {
             "model": model,
             "instance": self._instance(model, document, row["doc_id"]),
-            "shown": document_id,
+            "display_id": document_id,
             "place": place,
             "score": row[self.metric] if row[self.metric] is not None else "nothing",
             "prompt": str(row.get("prompt_hash") or _hash(requests)),
@@ -152,7 +154,7 @@ class _SampleLog:
             "label": None if label is None else str(label),
             "options": len(choices),
             "choices": choices,
-            "chances": softmax(logs),
+            "probabilities": softmax(logs),
         }
 
 

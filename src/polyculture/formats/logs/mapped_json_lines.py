@@ -64,7 +64,7 @@ def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
     return Item(
         model,
         instance=str(values["instance"]),
-        shown=str(values["instance"]),
+        display_id=str(values["instance"]),
         place=place,
         answer=None if answer is None else str(answer),
         label=None if label is None else str(label),

@@ -52,7 +52,7 @@ def read_runs(uri: str, builder: PredictionsBuilder) -> None:
     name, _, store = uri.removeprefix(SCHEME).partition("?")
     for run, path in _downloads(name, store):
         title = run.info.run_name or run.info.run_id
-        builder.about(title, dict(run.data.params))
+        builder.add_factors(title, dict(run.data.params))
         read_table(open_split_table(path), title, builder)
 
 
@@ -71,7 +71,7 @@ def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> N
             Item(
                 model,
                 instance=question,
-                shown=shorten(question),
+                display_id=shorten(question),
                 place=f"row {row + 1} of {table.source}",
                 answer=None if no_answer else str(answer),
                 label=None if cell.get("label") is None else str(cell["label"]),

@@ -18,8 +18,8 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0*")
-_WHOLE = re.compile(r"[+-]?\d+")
+_INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
+_INTEGER = re.compile(r"[+-]?\d+")
 _TRUTH_WORDS = {"true": "True", "false": "False"}
 
 
@@ -104,7 +104,7 @@ def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = (
 
 def in_order(texts: Collection[str]) -> list[str]:
     """The texts in numeric order if all are integers, else in alphabetical order."""
-    numbers = all(_WHOLE.fullmatch(text) for text in texts)
+    numbers = all(_INTEGER.fullmatch(text) for text in texts)
     return sorted(texts, key=lambda text: (int(text), text)) if numbers else sorted(texts)
 
 
@@ -149,7 +149,7 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         return "" if value is None else str(value)
     text = value.strip()
-    match = _WHOLE_FLOAT.fullmatch(text)
+    match = _INTEGER_FLOAT.fullmatch(text)
     return match[1] if match else _TRUTH_WORDS.get(text.casefold(), text)
 
 

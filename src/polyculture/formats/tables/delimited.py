@@ -20,7 +20,7 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, smallest_integer
 
-from ..json_lines import SHOWN, BadLines, open_bytes, shorten
+from ..json_lines import MAX_EXAMPLES, BadLines, open_bytes, shorten
 from ..text_lines import CUT_OFF, TextLines
 
 EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
@@ -55,7 +55,7 @@ class DelimitedFile:
     ragged: array[int] = field(default_factory=lambda: array("q"))
     streamed: bool = False
 
-    def open(self, least: int) -> None:
+    def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows = text.header, text.has_more()
@@ -63,7 +63,7 @@ class DelimitedFile:
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
         self.separator = _separator(line)
         self.header = [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
-        if len(self.header) < least:
+        if len(self.header) < min_columns:
             raise InputError(
                 f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
                 "a header with two or more names between commas, semicolons or tabs",
@@ -99,12 +99,12 @@ class DelimitedFile:
             if not ragged:
                 raise self._not_a_table(str(error)) from error
         self.dropped, self.ragged = frozenset(text.dropped), array("q", ragged)
-        for place, reason in zip(self._lines_of(list(ragged)[:SHOWN]), ragged.values(), strict=False):
+        for place, reason in zip(self._lines_of(list(ragged)[:MAX_EXAMPLES]), ragged.values(), strict=False):
             bad.add(place, reason, "" if reason == CUT_OFF else _CELLS)
-        bad.count += max(0, len(ragged) - SHOWN)
+        bad.count += max(0, len(ragged) - MAX_EXAMPLES)
         if not columns[0].rows:
             raise InputError(f"{self.path} has no row that can be read", "one row per instance")
-        return [column.done() for column in columns]
+        return [column.finished() for column in columns]
 
     def _reader(self, text: TextLines, positions: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
         # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
@@ -180,7 +180,7 @@ class _GrowingColumn:
         if len(self.index) > max(_MANY, self.rows // 2):
             self.texts = [self._dictionary().dictionary_decode()]
 
-    def done(self) -> pa.ChunkedArray:
+    def finished(self) -> pa.ChunkedArray:
         """The column so far."""
         return pa.chunked_array([self._dictionary()] if self.texts is None else self.texts)
 

@@ -19,7 +19,7 @@ from jaxtyping import Int
 from polyculture.errors import FileError, InputError, near
 from polyculture.predictions import MISSING
 
-from ..json_lines import SHOWN, BadLines
+from ..json_lines import MAX_EXAMPLES, BadLines
 from ..text_lines import KINDS
 from .delimited import DelimitedFile
 
@@ -106,11 +106,11 @@ class ColumnTable:
 
     def refuse_cells(self, name: str, rows: Int[np.ndarray, " k"], cells: Sequence[str], expected: str) -> None:
         """Refuse the first of these cells of a column, or count all where bad lines may be skipped."""
-        first = rows[:SHOWN].tolist()
+        first = rows[:MAX_EXAMPLES].tolist()
         places = self.places(first) if self.places else [f"row {row + 1} of {self.source}" for row in first]
         for place, cell in zip(places, cells, strict=False):
             self.bad.add(place, f"holds {cell!r} in the column {name!r}", expected)
-        self.bad.count += max(0, len(rows) - SHOWN)
+        self.bad.count += max(0, len(rows) - MAX_EXAMPLES)
 
 
 def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
@@ -127,7 +127,7 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
     return text
 
 
-def open_table(path: Path, least: int = 2, bad: BadLines | None = None) -> ColumnTable:
+def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None) -> ColumnTable:
     """The columns of a CSV or Parquet file, recognised by content; text in fewer columns is not a table.
 
     Raises FileError if it cannot be read and InputError if it is not a table.
@@ -135,7 +135,7 @@ def open_table(path: Path, least: int = 2, bad: BadLines | None = None) -> Colum
     start = check_readable(path)
     if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
         return _open_parquet(path)
-    return _open_csv(path, least, bad or BadLines())
+    return _open_csv(path, min_columns, bad or BadLines())
 
 
 def check_readable(path: Path) -> bytes:
@@ -190,9 +190,9 @@ def broken_parquet(path: Path, error: Exception) -> FileError:
     return FileError(f"{path} is not a complete Parquet file: {reason}", "", "copy or write it again")
 
 
-def _open_csv(path: Path, least: int, bad: BadLines) -> ColumnTable:
+def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
     file = DelimitedFile(path, bad)
-    file.open(least)
+    file.open(min_columns)
     check_unique(str(path), [name for name in file.header if name])
     unnamed = [index for index, name in enumerate(file.header) if not name]
     empty = {

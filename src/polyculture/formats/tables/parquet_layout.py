@@ -20,7 +20,7 @@ from .files import ColumnTable, broken_parquet
 
 CELLS = 1 << 26
 """Largest number of answers in memory at a time."""
-WHOLE = 64 * 1016
+BLOCK_ROWS = 64 * 1016
 """Number of instances that is counted fastest."""
 
 
@@ -85,7 +85,7 @@ def hold_different_models(tables: Sequence[ColumnTable], models: Sequence[str]) 
 def table_parts(files: Sequence[Path], models: int, join_models: bool) -> Iterator[TablePart]:
     """The parts of the table, each as large as fits well into memory; a row group is never cut in two parts."""
     limit = CELLS // max(models, 1)
-    limit = limit // WHOLE * WHOLE if limit >= WHOLE else max(limit // 64 * 64, 64)
+    limit = limit // BLOCK_ROWS * BLOCK_ROWS if limit >= BLOCK_ROWS else max(limit // 64 * 64, 64)
     layouts = [_row_groups(file) for file in files]
     if not join_models:
         first = 0

@@ -21,7 +21,7 @@ from .column_roles import ColumnOptions, ColumnRoles, find_roles, name_tuple
 from .dataframes import table_of
 from .files import open_table
 from .model_factors import factors_of
-from .parquet_layout import WHOLE, TablePart, hold_different_models, parquet_files, table_parts
+from .parquet_layout import BLOCK_ROWS, TablePart, hold_different_models, parquet_files, table_parts
 from .truth_columns import assemble
 from .wide_long import contents_of
 
@@ -34,28 +34,28 @@ class Shard:
 
     Parameters
     ----------
-    cut : where it is.
-    chosen : which column is what.
-    known : what holds for the whole table: classes, fixed_classes and models, as in Predictions.
+    part : the part of the table.
+    options : which column is what.
+    table_facts : what holds for all of the table: classes, fixed_classes and models, as in Predictions.
     """
 
-    cut: TablePart
-    chosen: ColumnOptions
-    known: Mapping[str, Any] = field(default_factory=dict)
+    part: TablePart
+    options: ColumnOptions
+    table_facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Predictions]:
-        position = self.cut.first
-        for table in self.cut.chunks():
-            predictions = assemble(contents_of(table_of(table, str(self.cut.files[0])), self.chosen))
+        position = self.part.first
+        for table in self.part.chunks():
+            predictions = assemble(contents_of(table_of(table, str(self.part.files[0])), self.options))
             if isinstance(predictions.instances.index, pd.RangeIndex):
                 positions = pd.RangeIndex(position, position + len(table), name="instance")
                 predictions = replace(predictions, instances=predictions.instances.set_axis(positions))
             position += len(table)
-            yield replace(predictions, **self._coded(predictions), **self.known)
+            yield replace(predictions, **self._coded(predictions), **self.table_facts)
 
     def _coded(self, predictions: Predictions) -> dict[str, Any]:
         """Answers and labels as codes of the table's classes."""
-        classes = self.known.get("classes", predictions.classes)
+        classes = self.table_facts.get("classes", predictions.classes)
         if classes == predictions.classes:
             return {}
         index = {text: code for code, text in enumerate(classes)}
@@ -101,25 +101,25 @@ def read_shards(
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
     join_models = hold_different_models(tables, roles.models)
     shards = [Shard(cut, options) for cut in table_parts(files, len(roles.models), join_models)]
-    table_facts = _known(shards, roles, correct)
+    table_facts = _table_facts(shards, roles, correct)
     if factors is not None:
         table_facts["models"] = factors_of(list(roles.models), Path(factors))
-    return tuple(replace(shard, known=table_facts) for shard in shards)
+    return tuple(replace(shard, table_facts=table_facts) for shard in shards)
 
 
-def _known(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[str, Any]:
+def _table_facts(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[str, Any]:
     """The classes of all answers and labels, and whether labels are classes: from one pass over the table."""
     if roles.label is None:
         if not correct:
             next(iter(shards[0]))  # raises the same error as `read`
         return {}
-    files = list(dict.fromkeys(file for shard in shards for file in shard.cut.files))
+    files = list(dict.fromkeys(file for shard in shards for file in shard.part.files))
     holders = [file for file in files if roles.label in pq.read_schema(file).names]
-    same_labels = len(shards[0].cut.files) > 1  # side by side: the same labels in all of them
+    same_labels = len(shards[0].part.files) > 1  # side by side: the same labels in all of them
     labels = _labels(holders[:1] if same_labels else holders, roles.label)
     if correct and not labels.usable:
         return {"labels": None, "classes": ()}
-    classes = set(labels.sizes) if correct or _all_within(files, roles.models, labels.sizes) else set()
+    classes = set(labels.sizes) if correct or _answers_are_labels(files, roles.models, labels.sizes) else set()
     if not classes:
         for chunk in (chunk for shard in shards for chunk in shard):
             classes |= set(chunk.classes)
@@ -141,7 +141,7 @@ def _labels(files: Sequence[Path], label: str) -> _LabelCounts:
     sizes: Counter[str] = Counter()
     usable = True
     for file in files:
-        for table in TablePart((file,), (), 0, WHOLE).chunks([label]):
+        for table in TablePart((file,), (), 0, BLOCK_ROWS).chunks([label]):
             coded = encode(label, table.column(label))
             usable &= not coded.fraction and bool((coded.codes != MISSING).all())
             times = np.bincount(coded.codes[coded.codes != MISSING], minlength=len(coded.values))
@@ -150,7 +150,7 @@ def _labels(files: Sequence[Path], label: str) -> _LabelCounts:
     return _LabelCounts(+sizes, usable)
 
 
-def _all_within(files: Sequence[Path], models: Sequence[str], labels: Mapping[str, int]) -> bool:
+def _answers_are_labels(files: Sequence[Path], models: Sequence[str], labels: Mapping[str, int]) -> bool:
     """Whether the statistics in the files prove that every answer is one of the labels; possible for integers only."""
     return all(
         str(value) in labels

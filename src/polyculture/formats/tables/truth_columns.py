@@ -51,7 +51,7 @@ def assemble(parts: TableContents) -> Predictions:
     if parts.label is not None and parts.correct is None:
         _check_label(parts)
         _check_verdicts(parts)
-    label = parts.label if parts.label is not None and _is_whole_column(parts.label) else None
+    label = parts.label if parts.label is not None and _is_complete(parts.label) else None
     merged = merge([*parts.answers, *([] if label is None else [label])], parts.classes)
     m = len(parts.answers)
     answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
@@ -63,7 +63,7 @@ def assemble(parts: TableContents) -> Predictions:
     return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
 
 
-def _is_whole_column(label: CategoricalColumn) -> bool:
+def _is_complete(label: CategoricalColumn) -> bool:
     """Whether every instance has a label that can be a class."""
     return not label.fraction and bool((label.codes != MISSING).all())
 
@@ -100,13 +100,13 @@ def _check_verdicts(parts: TableContents) -> None:
         )
 
 
-def check_guessed(parts: TableContents) -> None:
+def check_guessed_models(parts: TableContents) -> None:
     """Raise InputError for a column that was taken for a model but holds only words where the labels are numbers."""
-    if parts.label is None or not all(map(_is_whole, parts.label.values)):
+    if parts.label is None or not all(map(_is_integer, parts.label.values)):
         return
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         words = [value for value in column.values if value and value not in ("True", "False")]
-        if words and not any(map(_is_whole, words)):
+        if words and not any(map(_is_integer, words)):
             check_answers(f"model column {model!r}", column)
             raise InputError(
                 f"column {model!r} holds text such as {shorten(words[0], 30)!r} but the labels are whole numbers",
@@ -115,5 +115,5 @@ def check_guessed(parts: TableContents) -> None:
             )
 
 
-def _is_whole(value: str) -> bool:
+def _is_integer(value: str) -> bool:
     return value.lstrip("+-").isdecimal()

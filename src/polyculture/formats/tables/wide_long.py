@@ -14,12 +14,12 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
-from ..json_lines import SHOWN
+from ..json_lines import MAX_EXAMPLES
 from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
 from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
 from .files import ColumnTable
 from .regression import holds_fractions, regression_from
-from .truth_columns import TableContents, assemble, check_guessed
+from .truth_columns import TableContents, assemble, check_guessed_models
 
 
 def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
@@ -59,7 +59,7 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         raise no_label(table, cells_are_binary=binary)
     parts = replace(parts, answers=coded)
     if not options.models:
-        check_guessed(parts)
+        check_guessed_models(parts)
     return parts
 
 
@@ -151,7 +151,7 @@ def without_unfit_cells(
     rows = np.flatnonzero(is_bad)
     if 2 * len(rows) >= n_filled:
         return column
-    cells = [column.values[code] for code in column.codes[rows[:SHOWN]]]
+    cells = [column.values[code] for code in column.codes[rows[:MAX_EXAMPLES]]]
     table.refuse_cells(
         name, rows, cells, VERDICT if unfit is is_no_verdict else "answers: integers, strings or booleans"
     )

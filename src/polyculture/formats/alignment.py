@@ -54,7 +54,7 @@ class AlignmentReport:
             f"{len(self.models)} models, {self.n_instances:,} instances matched by {self.matched_by}; "
             f"every model has {self.n_matched:,} of them"
         ]
-        for column, words in _STANDS_IN_THE_WAY.items():
+        for column, words in _MISMATCHES.items():
             cells = self.models[column]
             if cells.sum():
                 largest = int(cells.to_numpy().argmax())
@@ -83,7 +83,7 @@ class AlignmentReport:
         return Section("alignment", "What was read", self.sentence, tables=tables | {"skipped": self.skipped})
 
 
-_STANDS_IN_THE_WAY = {
+_MISMATCHES = {
     "missing": "cells missing",
     "duplicated": "items given twice and counted once",
     "other_order": "items in another order",

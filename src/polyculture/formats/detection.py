@@ -132,12 +132,8 @@ def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
     if (folder / LEFT / ANSWERS).is_file():
         folder = folder / LEFT
     if (folder / ANSWERS).is_file():
-        return [
-            InputSource(
-                "folder" if (folder / MODELS).is_file() else "table",
-                str(folder if (folder / MODELS).is_file() else folder / ANSWERS),
-            )
-        ]
+        complete = (folder / MODELS).is_file()
+        return [InputSource("folder", str(folder)) if complete else InputSource("table", str(folder / ANSWERS))]
     values = values_folder(folder)
     if values is not None:
         return [InputSource("regression", str(values))]

@@ -37,7 +37,7 @@ class TextLines(io.RawIOBase):
         self.header = self._header()
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def read(self, size: int = -1) -> bytes:

@@ -19,6 +19,7 @@ from polyculture.errors import InputError, MissingExtraError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item
 from ..json_lines import shorten
+from ..tables.column_roles import first_name
 from ..tables.dataframes import open_split_table
 from ..tables.files import ColumnTable
 
@@ -39,12 +40,6 @@ class EvaluationTable:
     answer: str | None
     label: str | None
     score: str | None
-
-
-def is_evaluation(table: ColumnTable) -> bool:
-    """Whether a table has the columns of one model's evaluation, and neither ids nor models."""
-    lower = {name.lower() for name in table.names}
-    return bool(lower & set(ANSWERS)) and bool(lower & set(QUESTIONS[:4])) and "model" not in lower
 
 
 def read_runs(uri: str, builder: PredictionsBuilder) -> None:
@@ -83,15 +78,10 @@ def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> N
 
 
 def _roles(table: ColumnTable, metric: str | None) -> EvaluationTable:
-    lower = {name.lower(): name for name in table.names}
-
-    def first(names: tuple[str, ...]) -> str | None:
-        return next((lower[n] for n in names if n in lower), None)
-
     scores = [n for n in table.names if n.endswith(("/score", "/value")) or n in ("correct", "is_correct")]
     if metric and metric not in table.names:
         raise InputError(f"{table.source} has no score {metric!r}", "", near(metric, scores or table.names))
-    label = first(LABELS)
+    label = first_name(table.names, LABELS)
     default_score = next(
         (n for n in scores if n.split("/")[0] in ("exact_match", "correctness", "correct", "is_correct")), None
     )
@@ -102,7 +92,7 @@ def _roles(table: ColumnTable, metric: str | None) -> EvaluationTable:
             f"targets in a column such as {LABELS[0]}, or a score",
             "name the score with metric (--metric)",
         )
-    return EvaluationTable(first(QUESTIONS), first(ANSWERS), label, score)
+    return EvaluationTable(first_name(table.names, QUESTIONS), first_name(table.names, ANSWERS), label, score)
 
 
 def _downloads(name: str, store: str) -> Iterator[tuple[Any, Path]]:

@@ -77,17 +77,17 @@ def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
     exact = [name for name in options.models if name in table.names]
     unassigned = [name for name in table.names if name not in exact]
     label, instance = options.label, options.instance
-    label = table.require(label, "label") if label else _first(unassigned, LABEL_NAMES)
+    label = table.require(label, "label") if label else first_name(unassigned, LABEL_NAMES)
     instance = (
         table.require(instance, "instance id")
         if instance
-        else _first(unassigned, INSTANCE_NAMES) or _first(unassigned, UNNAMED_INDEX)
+        else first_name(unassigned, INSTANCE_NAMES) or first_name(unassigned, UNNAMED_INDEX)
     )
     groups = tuple(table.require(name, "group") for name in options.groups)
-    options_column = _first([name for name in unassigned if name not in groups], (OPTIONS_NAME,))
+    options_column = first_name([name for name in unassigned if name not in groups], (OPTIONS_NAME,))
     roles = ColumnRoles(instance, label, options_column, groups)
     unassigned = [name for name in unassigned if name not in (instance, label, options_column)]
-    model, answer, outcome = (_first(unassigned, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
+    model, answer, outcome = (first_name(unassigned, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
     if model and (answer or outcome) and not exact:
         return replace(roles, model=model, answer=answer, outcome=outcome)
     used_names = {instance, label, options_column, *groups, *UNNAMED_INDEX} - set(exact)
@@ -120,7 +120,7 @@ def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:
     )
 
 
-def _first(names: Sequence[str], candidates: Sequence[str]) -> str | None:
-    """The column with the first of the usual names, in any case."""
+def first_name(names: Sequence[str], candidates: Sequence[str]) -> str | None:
+    """The column with the first of these names, in any case."""
     by_lower = {name.lower(): name for name in reversed(names)}
     return next((by_lower[name.lower()] for name in candidates if name.lower() in by_lower), None)

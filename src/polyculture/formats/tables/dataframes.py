@@ -49,15 +49,10 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
     def places(selected: Sequence[int]) -> list[str]:
         return [f"line {numbers[row]} of {path}" for row in selected]
 
-    return ColumnTable(
-        str(path),
-        tuple(arrays),
-        lambda selected: {n: arrays[n] for n in selected},
-        {},
-        typed=False,
-        bad=bad,
-        places=places,
-    )
+    def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        return {name: arrays[name] for name in names}
+
+    return ColumnTable(str(path), tuple(arrays), load, typed=False, bad=bad, places=places)
 
 
 def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
@@ -84,8 +79,7 @@ def open_split_table(path: Path) -> ColumnTable:
     names, rows = [str(name) for name in value["columns"]], value["data"]
     if any(len(row) != len(names) for row in rows):
         raise InputError(f"{path} has rows that are not as long as its columns", f"{len(names)} cells in every row")
-    cells = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    return table_of(pa.table({name: _column(values) for name, values in cells.items()}), str(path))
+    return table_of(pa.table({name: _column([row[i] for row in rows]) for i, name in enumerate(names)}), str(path))
 
 
 def is_split_table(value: Any) -> bool:
@@ -153,10 +147,8 @@ def table_of(table: pa.Table, source: str) -> ColumnTable:
     check_unique(source, table.column_names)
     if not len(table):
         raise InputError(f"{source} has no rows", "one row per instance")
-    metadata = dict(table.schema.metadata or {})
-    return ColumnTable(
-        source, tuple(table.column_names), lambda names: {n: table.column(n) for n in names}, metadata, typed=True
-    )
+    names = tuple(table.column_names)
+    return ColumnTable(source, names, lambda selected: {name: table.column(name) for name in selected}, typed=True)
 
 
 def _column(values: list[Any]) -> pa.Array:

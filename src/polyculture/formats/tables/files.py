@@ -36,8 +36,8 @@ class ColumnTable:
     source : the path as the user gave it, for messages.
     names : column names, each once; an empty name is an unnamed column.
     load : reads these columns.
-    metadata : what the writer of a Parquet file noted about it.
-    typed : whether the file knows the types of its columns (Parquet) or holds text only (CSV).
+    typed : whether the file stores the types of its columns (Parquet) or only text (CSV).
+    metadata : of a Parquet file.
     bad : records cells that cannot be read.
     places : names rows, counted from 0, in messages; as rows of the source if left out.
     """
@@ -45,8 +45,8 @@ class ColumnTable:
     source: str
     names: tuple[str, ...]
     load: Callable[[Sequence[str]], dict[str, pa.ChunkedArray]]
-    metadata: dict[bytes, bytes]
     typed: bool
+    metadata: dict[bytes, bytes] = field(default_factory=dict)
     bad: BadLines = field(default_factory=BadLines)
     places: Callable[[Sequence[int]], list[str]] | None = None
 
@@ -182,7 +182,7 @@ def _open_parquet(path: Path) -> ColumnTable:
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(path, error) from error
     check_unique(str(path), schema.names)
-    return ColumnTable(str(path), tuple(schema.names), load, dict(schema.metadata or {}), typed=True)
+    return ColumnTable(str(path), tuple(schema.names), load, typed=True, metadata=dict(schema.metadata or {}))
 
 
 def broken_parquet(path: Path, error: Exception) -> FileError:
@@ -203,7 +203,7 @@ def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         return dict(zip(names, file.load([positions[name] for name in names]), strict=True))
 
-    return ColumnTable(str(path), tuple(positions), load, {}, typed=False, bad=bad, places=file.places)
+    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places)
 
 
 def check_unique(source: str, names: Sequence[str]) -> None:

@@ -100,7 +100,7 @@ def read_shards(
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
     join_models = hold_different_models(tables, roles.models)
-    shards = [Shard(cut, options) for cut in table_parts(files, len(roles.models), join_models)]
+    shards = [Shard(part, options) for part in table_parts(files, len(roles.models), join_models)]
     table_facts = _table_facts(shards, roles, correct)
     if factors is not None:
         table_facts["models"] = factors_of(list(roles.models), Path(factors))

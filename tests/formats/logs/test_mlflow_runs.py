@@ -26,7 +26,7 @@ def test_real_runs_of_an_experiment_are_models(store):
     assert predictions.instances.index.tolist() == ["What is 1+1?", "What is 2+2?", "Who wrote it?"]
     assert predictions.wrong.tolist() == [[False, False, True], [False, True, False]]
     assert predictions.models.to_dict("list") == {"family": ["small", "small"], "size": [7, 13]}
-    assert aligned.report.matched_by == "what was asked"
+    assert aligned.report.matched_by == "their questions"
     assert "exact_match/v1/score says what is right." in aligned.report.notes
 
 

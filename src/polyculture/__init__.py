@@ -23,8 +23,6 @@ from polyculture.version import __version__ as __version__
 if TYPE_CHECKING:
     from polyculture.auditing import AuditOptions as AuditOptions
     from polyculture.auditing import audit as audit
-    from polyculture.auditing import audit_shards as audit_shards
-    from polyculture.auditing import audit_values as audit_values
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
@@ -42,9 +40,7 @@ if TYPE_CHECKING:
     from polyculture.selection import Goal as Goal
     from polyculture.selection import SelectionOptions as SelectionOptions
     from polyculture.selection import combine as combine
-    from polyculture.selection import combine_values as combine_values
     from polyculture.selection import select as select
-    from polyculture.selection import select_values as select_values
     from polyculture.stats import Interval as Interval
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
@@ -63,8 +59,6 @@ _HOMES = {
     "Interval": "stats",
     "AuditOptions": "auditing",
     "audit": "auditing",
-    "audit_shards": "auditing",
-    "audit_values": "auditing",
     "compare": "auditing",
     "text_alikeness": "auditing",
     "read": "formats",
@@ -75,9 +69,7 @@ _HOMES = {
     "Goal": "selection",
     "SelectionOptions": "selection",
     "combine": "selection",
-    "combine_values": "selection",
     "select": "selection",
-    "select_values": "selection",
     "train": "training",
     "predict": "training",
     "load_problem": "training",
@@ -104,10 +96,7 @@ __all__ = [
     "TrainingError",
     "Values",
     "audit",
-    "audit_shards",
-    "audit_values",
     "combine",
-    "combine_values",
     "compare",
     "load_problem",
     "predict",
@@ -115,7 +104,6 @@ __all__ = [
     "read_shards",
     "report",
     "select",
-    "select_values",
     "text_alikeness",
     "train",
 ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polyculture.auditing import audit
 from polyculture.errors import InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 from polyculture.formats.canonical_answers import canonical, unify, variants
 from polyculture.formats.text_lines import CUT_OFF
 from polyculture.measures.counts import count
@@ -79,8 +79,8 @@ def test_a_duplicate_model_is_refused_with_both_places(write, tmp_path):
     with pytest.raises(InputError) as caught:
         read(tmp_path)
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
-        "model 'ann' answers the instance 'x' twice and not alike (a.csv and instance x of b.csv); "
-        "expected one answer per model and instance; if these are two runs, name them apart: "
+        "model 'ann' has two different answers to the instance 'x' (a.csv and instance x of b.csv); "
+        "expected one answer per model and instance; if these are two runs, name them: "
         'read({"run-1": path, "run-2": path}).'
     )
 
@@ -115,7 +115,7 @@ def test_two_models_that_answer_nothing_are_not_alike(write):
     assert aligned.report.frame()["silent"].tolist() == [True, True, False]
     assert aligned.report.sentence == (
         "3 models, 40 instances matched by their ids; every model has 0 of them; cells missing: 80 (most: a, 40); "
-        "a, b answer nothing."
+        "a, b give no answers."
     )
     p = aligned.predictions
     assert count(p.answers, p.labels, p.correct, 2, p.options).n[0, 1] == 0
@@ -125,9 +125,9 @@ def test_two_models_that_only_refuse_are_wrong_together_but_never_agree(tmp_path
     for name, text in (("a", "I'm sorry."), ("b", "I can't say."), ("c", "yes")):
         rows = [f'{{"k": {i}, "said": "{text}", "gold": "yes"}}\n' for i in range(20)]
         (tmp_path / f"{name}.jsonl").write_text("".join(rows))
-    aligned = align(tmp_path, rules=Rules(fields={"instance": "k", "answer": "said", "label": "gold"}))
+    aligned = align(tmp_path, rules=ReadingRules(fields={"instance": "k", "answer": "said", "label": "gold"}))
     assert aligned.report.frame()[["refused", "silent"]].to_numpy().tolist() == [[20, True], [20, True], [0, False]]
-    assert "a, b answer nothing" in aligned.report.sentence
+    assert "a, b give no answers" in aligned.report.sentence
     p = aligned.predictions
     counts = count(p.answers, p.labels, p.correct, max(len(p.classes), 2), p.options)
     assert counts.n00[0, 1] == 20
@@ -139,7 +139,7 @@ def test_half_a_last_row_of_a_table_is_named_and_can_be_left_out(write):
     with pytest.raises(InputError) as caught:
         read(path)
     assert str(caught.value).startswith(f"line 4 of {path} is cut off: the file ends in the middle of it; ")
-    aligned = align(path, rules=Rules(skip_bad=True))
+    aligned = align(path, rules=ReadingRules(skip_bad=True))
     assert aligned.predictions.shape == (2, 2)
     assert aligned.report.skipped.to_numpy().tolist() == [[f"line 4 of {path}", CUT_OFF]]
     assert aligned.report.sentence.endswith(f"; lines left out: 1 (first: line 4 of {path}).")
@@ -154,24 +154,24 @@ def test_answers_that_differ_in_form_are_named_and_kept_apart(write):
     assert rows == [["Yes", "YES", 1, False], ["Yes", "yes", 1, False], ["no way", "no  way", 1, False]]
     assert aligned.predictions.wrong.tolist() == [[True, False, True, True], [False, True, False, True]]
     assert (
-        "3 answers differ from another only by case, space or type, such as 'YES' and 'Yes', and are kept apart"
+        "3 answers differ from another only in case, spacing or type, such as 'YES' and 'Yes', and are kept separate"
         in aligned.report.sentence
     )
 
 
 def test_answers_that_differ_in_form_are_one_on_request(write):
-    aligned = align(write("t.csv", FORMS), models=["a", "b"], rules=Rules(unify=True))
+    aligned = align(write("t.csv", FORMS), models=["a", "b"], rules=ReadingRules(unify=True))
     assert aligned.predictions.wrong.tolist() == [[False, False, False, True]] * 2
     assert aligned.report.labels["unified"].all()
-    assert "'YES' and 'Yes', and are taken for one answer" in aligned.report.sentence
+    assert "'YES' and 'Yes', and are treated as equal" in aligned.report.sentence
 
 
 def test_outcomes_that_follow_from_labels_follow_the_request_too(tmp_path):
     for name, text in (("a", "true"), ("b", "I can't say")):
         (tmp_path / f"{name}.jsonl").write_text(f'{{"k": 1, "said": "{text}", "gold": "True"}}\n')
     fields = {"instance": "k", "answer": "said", "label": "gold"}
-    assert read(tmp_path, rules=Rules(fields=fields)).wrong.tolist() == [[True], [True]]
-    assert read(tmp_path, rules=Rules(fields=fields, unify=True)).wrong.tolist() == [[False], [True]]
+    assert read(tmp_path, rules=ReadingRules(fields=fields)).wrong.tolist() == [[True], [True]]
+    assert read(tmp_path, rules=ReadingRules(fields=fields, unify=True)).wrong.tolist() == [[False], [True]]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_label_of_a_table_is_a_column(write):
 def test_a_table_and_a_log_come_together(write, tmp_path):
     write("wide.csv", "id,label,a,b\nx,1,1,0\ny,2,2,2\n")
     log = write("c.jsonl", '{"k": "y", "said": " 2 "}\n')
-    rules = Rules(fields={"instance": "k", "answer": "said"})
+    rules = ReadingRules(fields={"instance": "k", "answer": "said"})
     predictions = read([tmp_path / "wide.csv", log], label={"x": "1", "y": "2"}, rules=rules)
     assert predictions.wrong.tolist() == [[False, False], [True, False], [False, False]]
     assert predictions.answers[2].tolist() == [-1, 2]

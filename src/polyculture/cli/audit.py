@@ -104,9 +104,10 @@ def audit(
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
         shards = formats.read_shards(paths[0], factors=factors, **named)
         make_folder(out)
-        found = auditing.audit_shards(shards, source=source, options=options, engine=engine)
+        options = dataclasses.replace(options, engine=engine)
+        found = auditing.audit(shards, source=source, options=options)
     else:
-        rules = formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
+        rules = formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
         aligned = formats.align(paths, factors=factors, rules=rules, **named)
         make_folder(out)
         if not json:
@@ -171,7 +172,7 @@ def read(
         models=models,
         factors=factors,
         correct=correct,
-        rules=formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
+        rules=formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
     )
     formats.write(aligned.predictions, out)
     print("\n".join([aligned.report.sentence, *aligned.report.notes]))

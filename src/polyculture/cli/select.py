@@ -99,7 +99,7 @@ def select(
         make_folder(out)
         _show(*choose_values(paths, wanted, known, terms), out, json, _again(out))
         return 0
-    rules = formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
+    rules = formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
     columns = list(dict.fromkeys([*([cluster] if cluster else []), *(group or [])]))
     named: dict[str, Any] = {"label": label, "instance": instance, "models": models, "groups": columns}
     named |= {"correct": correct, "factors": factors, "rules": rules}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for; see `polyculture.selection.select_values`."""
+    """What was asked for; see `polyculture.selection.select`."""
 
     members: int | None
     goal: str
@@ -59,18 +59,16 @@ def choose_values(
     known = list(dict.fromkeys([*([terms.clusters] if terms.clusters else []), *terms.groups]))
     sets = _sets(paths, wanted.certify_on, {**columns, "models": columns["models"] or (), "groups": known})
     terms = replace(terms, clusters=terms.clusters or sets.cluster, groups=terms.groups or sets.groups)
-    apart = sets.selection is not None and "shift" not in wanted.goal
-    found = selection.select_values(
-        sets.selection if apart and sets.selection is not None else sets.test,
-        wanted.members,
-        goal=wanted.goal,
-        rule=wanted.rule,
-        certify_on=sets.test if apart else None,
-        shifted=sets.shifted,
-        terms=terms,
+    shifted = {name: values.predictions() for name, values in sets.shifted.items()}
+    test, certify_on = sets.test.predictions(), None
+    first = test
+    if sets.selection is not None and "shift" not in wanted.goal:
+        first, certify_on = sets.selection.predictions(), test
+    found = selection.select(
+        first, wanted.members, goal=wanted.goal, rule=wanted.rule, certify_on=certify_on, shifted=shifted, terms=terms
     )
     options = auditing.AuditOptions(clusters=terms.clusters, groups=terms.groups, seed=terms.seed)
-    audit = auditing.audit_values(sets.test, source=", ".join(paths), options=options, shifted=sets.shifted)
+    audit = auditing.audit(test, source=", ".join(paths), options=options, shifted=shifted)
     return found, audit
 
 

@@ -1,4 +1,4 @@
-"""Which answers differ only by case, space or type? They are named, and taken for one only on request."""
+"""Which answers differ only in case, spacing or type? They are reported, and unified only on request."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from jaxtyping import Int
 
 from polyculture.predictions import MISSING, Predictions
 
+from .alignment import FORMS
+
 
 def canonical(text: str) -> str:
-    """What the text is without regard to case, spacing and the way a number is written: 0.00 is 0.0, True is true."""
-    plain = " ".join(text.split()).casefold()
+    """The text without regard to case, spacing and number format: 0.00 is 0.0, True is true."""
+    folded = " ".join(text.split()).casefold()
     try:
-        number = Decimal(plain)
+        number = Decimal(folded)
     except InvalidOperation:
-        return plain
+        return folded
     if not number.is_finite() or abs(number.adjusted()) > 30:
-        return plain
+        return folded
     return "0" if number == 0 else format(number.normalize(), "f")
 
 
@@ -28,40 +30,40 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
     """One row per answer that differs from a more frequent one only in form: form, variant, cells, unified."""
     counts = _counts(predictions)
     rows = [
-        (predictions.classes[first], predictions.classes[other], int(counts[other]), unified)
-        for first, *others in _groups(predictions, counts)
-        for other in others
+        (predictions.classes[main], predictions.classes[code], int(counts[code]), unified)
+        for main, *rarer in _groups(predictions, counts)
+        for code in rarer
     ]
-    return pd.DataFrame(rows, columns=["form", "variant", "cells", "unified"], dtype=object)
+    return pd.DataFrame(rows, columns=FORMS, dtype=object)
 
 
 def unify(predictions: Predictions) -> Predictions:
-    """The same with such answers taken for one, called as the most frequent of them; probabilities are added up."""
+    """The predictions with such answers merged into the most frequent form; their probabilities are added up."""
     groups = _groups(predictions, _counts(predictions))
     if not groups:
         return predictions
-    home = np.arange(len(predictions.classes))
-    for first, *others in groups:
-        home[others] = first
-    kept = np.unique(home)
-    places = np.append(np.searchsorted(kept, home), MISSING)
-    answers, labels, chances = predictions.answers, predictions.labels, predictions.probabilities
-    if chances is not None:
-        summed = np.zeros((*chances.shape[:2], len(kept)), chances.dtype)
+    main_code_of = np.arange(len(predictions.classes))
+    for main, *rarer in groups:
+        main_code_of[rarer] = main
+    main_codes = np.unique(main_code_of)
+    places = np.append(np.searchsorted(main_codes, main_code_of), MISSING)
+    answers, labels, probabilities = predictions.answers, predictions.labels, predictions.probabilities
+    if probabilities is not None:
+        summed = np.zeros((*probabilities.shape[:2], len(main_codes)), probabilities.dtype)
         for code, place in enumerate(places[:-1]):
-            summed[:, :, place] += chances[:, :, code]
-        chances = summed
+            summed[:, :, place] += probabilities[:, :, code]
+        probabilities = summed
     return replace(
         predictions,
         answers=None if answers is None else places[answers].astype(answers.dtype),
         labels=None if labels is None else places[labels].astype(labels.dtype),
-        classes=tuple(predictions.classes[code] for code in kept),
-        probabilities=chances,
+        classes=tuple(predictions.classes[code] for code in main_codes),
+        probabilities=probabilities,
     )
 
 
 def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
-    """How often each class is answered or is the truth."""
+    """How often each class is an answer or a label."""
     counts = np.zeros(len(predictions.classes), np.int64)
     for codes in (predictions.answers, predictions.labels):
         if codes is not None:
@@ -71,8 +73,8 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
 
 
 def _groups(predictions: Predictions, counts: Int[np.ndarray, " c"]) -> list[list[int]]:
-    """Classes that are the same but for their form, the most frequent first."""
-    alike: dict[str, list[int]] = {}
+    """Classes that differ only in form, the most frequent first."""
+    codes_by_form: dict[str, list[int]] = {}
     for code, text in enumerate(predictions.classes):
-        alike.setdefault(canonical(text), []).append(code)
-    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in alike.values() if len(codes) > 1]
+        codes_by_form.setdefault(canonical(text), []).append(code)
+    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in codes_by_form.values() if len(codes) > 1]

@@ -1,4 +1,4 @@
-"""Which lines has a text file of any size? Whole lines, checked, a block at a time; broken ones refused or left out."""
+"""What are the lines of a text file of any size? They are checked a block at a time; broken ones refused or skipped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CUT_OFF = "is cut off: the file ends in the middle of it"
 _UTF8 = "text in UTF-8"
 
 
-class Lines(io.RawIOBase):
-    """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, whatever the file has.
+class TextLines(io.RawIOBase):
+    """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, regardless of those of the file.
 
     Parameters
     ----------
     path : the file, gzipped or not.
-    bad : keeps count of lines that are not text.
+    bad : records lines that are not text.
     block : bytes in memory at a time.
     """
 
@@ -37,19 +37,19 @@ class Lines(io.RawIOBase):
         self.header = self._header()
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes; fewer only at the end, because a short read would be taken for a whole block."""
+        """The next `size` bytes; fewer only at the end, because a short read would be taken for a full block."""
         while (size < 0 or len(self._ready) < size) and self._fill():
             pass
         size = len(self._ready) if size < 0 else size
-        found, self._ready = self._ready[:size], self._ready[size:]
-        return found
+        block, self._ready = self._ready[:size], self._ready[size:]
+        return block
 
     def has_more(self) -> bool:
-        """Whether anything but blanks is left."""
+        """Whether any text is left."""
         while not self._ready.strip():
             if not self._fill():
                 return False
@@ -61,7 +61,7 @@ class Lines(io.RawIOBase):
         super().close()
 
     def _header(self) -> str:
-        """The first line that is not empty; nothing if there is none."""
+        """The first line that is not empty; empty if there is none."""
         if not self.has_more():
             return ""
         line, _, self._ready = self._ready.lstrip(b"\n").partition(b"\n")
@@ -74,17 +74,17 @@ class Lines(io.RawIOBase):
         try:
             raw = self._file.read(self.block)
         except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileError(f"{self.path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
+            raise FileError(f"{self.path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
         self._ended = not raw
         text = self._carry + raw
         if self._number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
-        held = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
-        text = text.removesuffix(held)
+        carriage_return = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
+        text = text.removesuffix(carriage_return)
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = text.rfind(b"\n") + 1 if raw else len(text)
-        self._carry = text[end:] + held
+        self._carry = text[end:] + carriage_return
         self._ready += self._whole(self._checked(text[:end]))
         return True
 
@@ -94,13 +94,13 @@ class Lines(io.RawIOBase):
         self._number += text.count(b"\n")
         if b"\0" not in text and _not_text(text) is None:
             return text
-        kept = []
+        lines = []
         for number, line in enumerate(text.splitlines(keepends=True), first):
             if b"\0" in line and number == 1:
                 raise InputError(f"{self.path} holds binary data, not a table", f"{KINDS}, {_UTF8}")
             byte = 0 if b"\0" in line else _not_text(line)
             if byte is None:
-                kept.append(line)
+                lines.append(line)
                 continue
             if number == 1 or not self.bad.skip:
                 raise InputError(
@@ -112,7 +112,7 @@ class Lines(io.RawIOBase):
                 )
             self.bad.add(f"line {number} of {self.path}", f"is not UTF-8 text: it has the byte 0x{byte:02x}")
             self.dropped.append(number)
-        return b"".join(kept)
+        return b"".join(lines)
 
     def _whole(self, text: bytes) -> bytes:
         """The lines without a last one that ends within quotes."""

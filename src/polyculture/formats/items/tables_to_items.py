@@ -1,4 +1,4 @@
-"""How do several tables become one? Each is taken apart into items, which are lined up by their ids."""
+"""How do several tables become one? Each is split into items, which are matched by their ids."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import numpy as np
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING
 
-from ..tables.categorical import Coded
+from ..tables.categorical import CategoricalColumn
 from ..tables.column_roles import ColumnOptions, find_roles
 from ..tables.files import ColumnTable, open_table
-from ..tables.wide_long import parts_of
-from .builder import Collector
+from ..tables.wide_long import contents_of
+from .builder import PredictionsBuilder
 from .item import Item
 
 
-def add_table(table: ColumnTable, chosen: ColumnOptions, into: Collector) -> str:
-    """Add all cells of a table; tells by what its rows are matched with those of other tables."""
+def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
+    """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    options = replace(chosen, models=(), label=None if into.given is not None else chosen.label)
-    roles, parts = find_roles(table, options), parts_of(table, options)
+    file_options = replace(options, models=(), label=None if builder.extra_labels is not None else options.label)
+    roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
-    shown = [str(name) for name in parts.instances.index]
+    instances = [str(name) for name in parts.instances.index]
     for m, model in enumerate(parts.models.index):
         column = parts.answers[m] if parts.answers else None
         answers = None if column is None else _texts(column)
-        for n, instance in enumerate(shown):
+        for n, instance in enumerate(instances):
             answer = None if answers is None else answers[n]
             outcome = MISSING if parts.correct is None else int(parts.correct[m, n])
             if answer is None and outcome == MISSING:
                 continue
-            into.add(
+            builder.add(
                 Item(
                     str(model),
                     instance=instance,
-                    shown=instance,
+                    display_id=instance,
                     place=f"instance {instance} of {table.source}",
                     answer=answer,
                     label=None if texts is None else texts[n],
@@ -49,7 +49,7 @@ def add_table(table: ColumnTable, chosen: ColumnOptions, into: Collector) -> str
     return "their ids" if roles.instance is not None else "the order of their rows"
 
 
-def _texts(column: Coded) -> list[str | None]:
+def _texts(column: CategoricalColumn) -> list[str | None]:
     """The cells as texts; None where they are empty."""
     texts: list[str | None] = np.array([*column.values, None], dtype=object)[column.codes].tolist()
     return texts
@@ -67,7 +67,7 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
     roles = find_roles(table, ColumnOptions())
     if roles.instance is None or roles.label is None:
         raise InputError(
-            f"{label} does not tell labels by instance (its columns: {', '.join(table.names)})",
+            f"{label} has no labels by instance (its columns: {', '.join(table.names)})",
             "the columns instance and label",
         )
     keys, answers = table.ids(roles.instance).astype(str), table.ids(roles.label).astype(str)

@@ -1,4 +1,4 @@
-"""Which other things hold named columns? JSON Lines, Arrow and Feather files, MLflow tables, and any dataframe."""
+"""Which other sources have named columns? JSON Lines, Arrow and Feather files, MLflow tables, and any dataframe."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
         codes.extend([-1] * (rows - len(codes)))
     arrays = {name: _dictionary(codes, list(values)) for name, (codes, values) in columns.items()}
 
-    def places(wanted: Sequence[int]) -> list[str]:
-        return [f"line {numbers[row]} of {path}" for row in wanted]
+    def places(selected: Sequence[int]) -> list[str]:
+        return [f"line {numbers[row]} of {path}" for row in selected]
 
-    return ColumnTable(
-        str(path), tuple(arrays), lambda wanted: {n: arrays[n] for n in wanted}, {}, typed=False, bad=bad, places=places
-    )
+    def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        return {name: arrays[name] for name in names}
+
+    return ColumnTable(str(path), tuple(arrays), load, typed=False, bad=bad, places=places)
 
 
 def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
@@ -66,8 +67,8 @@ def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
                 mapped.seek(0)
                 part = pa.ipc.open_stream(mapped).read_all()
         except (pa.ArrowException, OSError) as error:
-            why = re.split(r"[:\n]", str(error))[0]
-            raise FileError(f"{path} is not a whole Arrow file: {why}", "", "copy or write it again") from error
+            reason = re.split(r"[:\n]", str(error))[0]
+            raise FileError(f"{path} is not a complete Arrow file: {reason}", "", "copy or write it again") from error
         parts.append(part)
     return table_of(pa.concat_tables(parts, promote_options="default"), source)
 
@@ -78,8 +79,7 @@ def open_split_table(path: Path) -> ColumnTable:
     names, rows = [str(name) for name in value["columns"]], value["data"]
     if any(len(row) != len(names) for row in rows):
         raise InputError(f"{path} has rows that are not as long as its columns", f"{len(names)} cells in every row")
-    cells = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    return table_of(pa.table({name: _column(values) for name, values in cells.items()}), str(path))
+    return table_of(pa.table({name: _column([row[i] for row in rows]) for i, name in enumerate(names)}), str(path))
 
 
 def is_split_table(value: Any) -> bool:
@@ -93,8 +93,8 @@ def open_lists(path: Path) -> ColumnTable:
     cells = {name: [_only(cell) for cell in column] for name, column in value.items() if isinstance(column, list)}
     lengths = {name: len(column) for name, column in cells.items()}
     if len(set(lengths.values())) > 1:
-        shown = " and ".join(f"{n} {name}" for name, n in lengths.items())
-        raise InputError(f"{path} has {shown}", "one of each per instance")
+        listing = " and ".join(f"{n} {name}" for name, n in lengths.items())
+        raise InputError(f"{path} has {listing}", "one of each per instance")
     return table_of(pa.table({name: _column(column) for name, column in cells.items()}), str(path))
 
 
@@ -107,7 +107,7 @@ def is_lists(value: Any) -> bool:
 
 
 def _only(cell: Any) -> Any:
-    """A reference, out of the list of one in which some metrics want it."""
+    """A reference, out of the list of one that some metrics expect."""
     return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
 
 
@@ -126,9 +126,9 @@ def _is_data_set(value: Any) -> bool:
 def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
     """The columns of a dataframe; the index of a pandas one is the instance, unless it only counts the rows."""
     if isinstance(frame, pd.DataFrame):
-        plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
-        named = frame.rename_axis(index="instance") if not plain and frame.index.name is None else frame
-        frame = frame if plain else named.reset_index()
+        row_numbers = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+        indexed = frame.rename_axis(index="instance") if not row_numbers and frame.index.name is None else frame
+        frame = frame if row_numbers else indexed.reset_index()
         frame = frame.rename(columns=str)
     if _is_data_set(frame):
         frame = frame.with_format("arrow")[:]  # in the order chosen with select or shuffle
@@ -143,14 +143,12 @@ def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
 
 
 def table_of(table: pa.Table, source: str) -> ColumnTable:
-    """An Arrow table as a table of columns."""
+    """An Arrow table as a ColumnTable."""
     check_unique(source, table.column_names)
     if not len(table):
         raise InputError(f"{source} has no rows", "one row per instance")
-    metadata = dict(table.schema.metadata or {})
-    return ColumnTable(
-        source, tuple(table.column_names), lambda wanted: {n: table.column(n) for n in wanted}, metadata, typed=True
-    )
+    names = tuple(table.column_names)
+    return ColumnTable(source, names, lambda selected: {name: table.column(name) for name in selected}, typed=True)
 
 
 def _column(values: list[Any]) -> pa.Array:

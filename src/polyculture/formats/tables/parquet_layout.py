@@ -1,4 +1,4 @@
-"""How do the Parquet files of one table lie to each other, and where can it be cut?
+"""How do several Parquet files form one table, and where can it be split?
 
 Files with the same columns hold different instances. Files in which every model has its column only once hold different
 models of the same instances.
@@ -19,21 +19,21 @@ from polyculture.errors import FileError, InputError
 from .files import ColumnTable, broken_parquet
 
 CELLS = 1 << 26
-"""Answers in memory at a time, at most."""
-WHOLE = 64 * 1016
-"""Instances that are counted fastest together."""
+"""Largest number of answers in memory at a time."""
+BLOCK_ROWS = 64 * 1016
+"""Number of instances that is counted fastest."""
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Where one part of a table is.
+class TablePart:
+    """One part of a table that stays on disk.
 
     Parameters
     ----------
     files : one file, or several with different models of the same instances.
     groups : the row groups, the same in every file.
-    first : position of the first instance in the whole table.
-    rows : instances to have in memory at a time.
+    first : position of its first instance in the table.
+    rows : number of instances in memory at a time.
     """
 
     files: tuple[Path, ...]
@@ -41,21 +41,21 @@ class Cut:
     first: int
     rows: int
 
-    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """All columns (or these) of the instances, `rows` at a time; of several files side by side."""
-        parts = [_pieces(file, self.groups, self.rows, columns) for file in self.files]
-        for tables in zip(*parts, strict=True):
-            whole = tables[0]
-            for file, table in zip(self.files[1:], tables[1:], strict=True):
+    def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """All columns (or these) of its instances, `rows` at a time; those of several files joined."""
+        parts = [_row_chunks(file, self.groups, self.rows, columns) for file in self.files]
+        for first, *tables in zip(*parts, strict=True):
+            joined = first
+            for file, table in zip(self.files[1:], tables, strict=True):
                 for name in table.column_names:
-                    if name not in whole.column_names:
-                        whole = whole.append_column(name, table.column(name))
-                    elif not whole.column(name).equals(table.column(name)):
+                    if name not in joined.column_names:
+                        joined = joined.append_column(name, table.column(name))
+                    elif not joined.column(name).equals(table.column(name)):
                         raise InputError(
                             f"column {name!r} is not the same in {self.files[0]} and {file}",
                             "the same instances in the same order in both",
                         )
-            yield whole
+            yield joined
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -68,7 +68,7 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def side_by_side(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
+def hold_different_models(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
     """Whether the files hold different models of the same instances, rather than different instances."""
     if all(set(table.names) == set(tables[0].names) for table in tables):
         return False
@@ -82,15 +82,15 @@ def side_by_side(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
     )
 
 
-def cuts(files: Sequence[Path], models: int, together: bool) -> Iterator[Cut]:
+def table_parts(files: Sequence[Path], models: int, join_models: bool) -> Iterator[TablePart]:
     """The parts of the table, each as large as fits well into memory; a row group is never cut in two parts."""
-    most = CELLS // max(models, 1)
-    most = most // WHOLE * WHOLE if most >= WHOLE else max(most // 64 * 64, 64)
+    limit = CELLS // max(models, 1)
+    limit = limit // BLOCK_ROWS * BLOCK_ROWS if limit >= BLOCK_ROWS else max(limit // 64 * 64, 64)
     layouts = [_row_groups(file) for file in files]
-    if not together:
+    if not join_models:
         first = 0
         for file, sizes in zip(files, layouts, strict=True):
-            yield from _bundles((file,), sizes, first, most)
+            yield from _bundled_row_groups((file,), sizes, first, limit)
             first += sum(sizes)
         return
     for file, sizes in zip(files, layouts, strict=True):
@@ -100,53 +100,53 @@ def cuts(files: Sequence[Path], models: int, together: bool) -> Iterator[Cut]:
                 "the same instances in files with different models",
             )
     if all(sizes == layouts[0] for sizes in layouts):
-        yield from _bundles(tuple(files), layouts[0], 0, most)
+        yield from _bundled_row_groups(tuple(files), layouts[0], 0, limit)
     else:  # row groups that do not match can only be read from the start
-        yield Cut(tuple(files), (), 0, _even(sum(layouts[0]), most))
+        yield TablePart(tuple(files), (), 0, _even_rows(sum(layouts[0]), limit))
 
 
 def _row_groups(file: Path) -> list[int]:
-    """Instances in each."""
+    """Number of instances in each row group."""
     try:
-        found = pq.read_metadata(file)
+        metadata = pq.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(file, error) from error
-    return [found.row_group(k).num_rows for k in range(found.num_row_groups)]
+    return [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
 
 
-def _bundles(files: tuple[Path, ...], sizes: Sequence[int], first: int, most: int) -> Iterator[Cut]:
-    """As many row groups at a time as fit."""
+def _bundled_row_groups(files: tuple[Path, ...], sizes: Sequence[int], first: int, limit: int) -> Iterator[TablePart]:
+    """Parts of consecutive row groups that fit into the limit."""
     start = 0
     while start < len(sizes):
         end = start + 1
-        while end < len(sizes) and sum(sizes[start : end + 1]) <= most:
+        while end < len(sizes) and sum(sizes[start : end + 1]) <= limit:
             end += 1
         rows = sum(sizes[start:end])
         if rows:
-            yield Cut(files, tuple(range(start, end)), first, _even(rows, most))
+            yield TablePart(files, tuple(range(start, end)), first, _even_rows(rows, limit))
         first, start = first + rows, end
 
 
-def _even(rows: int, most: int) -> int:
-    """Instances at a time so that no small rest is left; a little above `most` rather than two halves."""
-    times = max(1, round(rows / most))
+def _even_rows(rows: int, limit: int) -> int:
+    """Chunk size that leaves no small remainder; a little above the limit rather than two halves."""
+    times = max(1, round(rows / limit))
     return -(-rows // times)
 
 
-def _pieces(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    """A file's row groups (all if none are named), so many rows at a time."""
+def _row_chunks(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    """The rows of a file's row groups (all if none are named), in chunks."""
     try:
-        with pq.ParquetFile(file) as opened:
-            wanted = [name for name in opened.schema_arrow.names if columns is None or name in columns]
-            kept, size = [], 0
-            for batch in opened.iter_batches(rows, list(groups) or None, wanted):
-                kept.append(batch)
+        with pq.ParquetFile(file) as parquet:
+            names = [name for name in parquet.schema_arrow.names if columns is None or name in columns]
+            batches, size = [], 0
+            for batch in parquet.iter_batches(rows, list(groups) or None, names):
+                batches.append(batch)
                 size += len(batch)
                 while size >= rows:
-                    whole = pa.Table.from_batches(kept)
-                    yield whole.slice(0, rows)
-                    kept, size = whole.slice(rows).to_batches(), size - rows
+                    table = pa.Table.from_batches(batches)
+                    yield table.slice(0, rows)
+                    batches, size = table.slice(rows).to_batches(), size - rows
             if size:
-                yield pa.Table.from_batches(kept)
+                yield pa.Table.from_batches(batches)
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(file, error) from error

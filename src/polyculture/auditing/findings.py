@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from polyculture.results import Finding, Section, Severity
+from polyculture.stats import percent
 
 from .context import AuditParts
 from .findings_basic import CHECKS
@@ -50,7 +51,7 @@ def _label_errors(material: AuditParts) -> Iterator[Finding]:
         "PC010",
         title,
         f"If {shock.format('.2%')} of the labels were wrong, that alone would make independent models look as alike; "
-        f"{plausible:.1%} is plausible, {verdict}.",
+        f"{percent(plausible, 1)} is plausible, {verdict}.",
         "warning" if enough else "note",
     )
 

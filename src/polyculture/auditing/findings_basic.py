@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from polyculture.results import Finding, NullModel, Severity
+from polyculture.stats import Interval, percent
 
 from .context import AuditParts
 
@@ -58,8 +59,8 @@ def _systemic(c: AuditParts) -> Iterator[Finding]:
     yield Finding(
         "PC002",
         title,
-        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {s.rate.estimate:.2%} "
-        f"[{s.rate.low:.2%}, {s.rate.high:.2%}]. It would be {null}; exact p {_p(s.p)}.",
+        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {percent(s.rate.estimate, 2)} "
+        f"[{percent(s.rate.low, 2)}, {percent(s.rate.high, 2)}]. It would be {null}; exact p {_p(s.p)}.",
         "alert" if s.p < 0.01 and count >= 10 else "warning" if s.p < 0.05 else "note",
     )
 
@@ -132,7 +133,7 @@ def missing_cells(share: float, r: float) -> Finding:
     return Finding(
         "PC007",
         "missing cells",
-        f"{share:.1%} of the cells are missing; pairs are compared on the instances that both answered.{tail}",
+        f"{percent(share, 1)} of the cells are missing; pairs are compared on the instances that both answered.{tail}",
         "warning" if goes_with else "note",
     )
 
@@ -153,8 +154,7 @@ def _shifts(c: AuditParts) -> Iterator[Finding]:
 
 
 def _from_to(start: pd.Series[Any], end: pd.Series[Any], column: str, spec: str) -> str:
-    said = ["undefined" if math.isnan(row[column]) else f"{row[column]:{spec}}" for row in (start, end)]
-    return f"from {said[0]} to {said[1]}"
+    return f"from {Interval(start[column]).format(spec)} to {Interval(end[column]).format(spec)}"
 
 
 def _apart(c: AuditParts) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ def _apart(c: AuditParts) -> Iterator[Finding]:
             "PC009",
             "performance convergence",
             f"{s.pairs_apart:,} of {s.pairs_tested:,} pairs of models can be told apart by accuracy "
-            f"({s.pairs_apart / s.pairs_tested:.0%}; McNemar, false discovery rate 5 %).",
+            f"({percent(s.pairs_apart / s.pairs_tested, 0)}; McNemar, false discovery rate 5 %).",
         )
 
 
@@ -173,7 +173,7 @@ def _p(p: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:.2%}" if rate >= 5e-5 else "less than 0.005%" if rate > 0 else "0%"
+    return f"{percent(rate, 2)}" if rate >= 5e-5 else "less than 0.005 %" if rate > 0 else "0 %"
 
 
 CHECKS = (

@@ -11,7 +11,7 @@ from typing import Any
 from polyculture.errors import FileError, InputError
 from polyculture.results import Audit, NullModel
 
-from .atomic_write import write_whole
+from .atomic_write import write_atomically
 from .figures.leaderboard import ranking_figure
 from .figures.pair_matrix import matrix_figure
 from .figures.shifts import shift_accuracy_figure, shift_n_eff_figure
@@ -63,7 +63,7 @@ def save_figure(spec: Spec, path: str | Path) -> Path:
         raise InputError(f"a figure named {path.name!r}", "a name that ends in .svg, .png or .pdf")
     content = drawers[path.suffix]()
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}", "a folder that can be written") from error
     return path

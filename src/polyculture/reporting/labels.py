@@ -7,9 +7,8 @@ import math
 import pandas as pd
 
 from polyculture.results import Section
+from polyculture.results.tables import HEADINGS, DisplayTable, table
 from polyculture.stats import Interval
-
-from .tables import HEADINGS, DisplayTable, table
 
 NUMBERS = {
     "n_eff": "n_eff, effective number of independent models",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from polyculture.results import Audit, Section
+from polyculture.results.tables import DisplayTable, table
 
 from .figures.ablation import levers
 from .figures.calibration import calibration, generalization
@@ -19,7 +20,6 @@ from .figures.portfolio import breeding, portfolio
 from .figures.similarity import attribution, beyond, multiplicity
 from .figures.vega import Spec
 from .labels import COLUMNS, TABLES, number_table, title_of
-from .tables import DisplayTable, table
 
 CHAPTERS: dict[str, Callable[[Section], dict[str, Spec]]] = {
     "beyond": beyond,
@@ -97,9 +97,9 @@ def _shown(section: Section, name: str) -> DisplayTable:
     whole = f"audit.section({section.name!r}).tables[{name!r}]"
     if section.name == "queue" and name == "queue" and len(frame) > 30:
         first = table(frame.head(30), shares=_SHARES, headings=COLUMNS)
-        remark = f"The first 30 of {len(frame):,} rows; the whole is {whole}, or polyculture audit --json."
+        remark = f"The first 30 of {len(frame):,} rows; the full table is {whole}, or polyculture audit --json."
         return DisplayTable(first.headings, first.numeric, first.rows, remark)
     most = MOST_EFFECTS if (section.name, name) == ("levers", "effects") else MOST_ROWS
-    shown = table(frame, whole, shares=_SHARES, headings=COLUMNS, most=most)
+    shown = table(frame, whole, shares=_SHARES, headings=COLUMNS, limit=most)
     told = TABLES.get(f"{section.name}.{name}", "")
     return replace(shown, remark=f"{told} {shown.remark}".strip())

@@ -1,6 +1,6 @@
-"""What was found? Frozen values that the report draws; every picture is also a table, and all of it is JSON.
+"""What are the results? Frozen values with a short text, HTML for notebooks, tables, figures and JSON.
 
-audit (how alike, why, whom it hurts) · portfolio (which few to keep) · encoding (JSON in and out)
+audit · portfolio · summary (text and HTML) · tables (frames as text) · figure (drawn on demand) · encoding (JSON)
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from .audit import (
     Systemic,
     section_json,
 )
+from .figure import Figure
 from .portfolio import Certificate, Portfolio
 
 __all__ = [
     "FEWEST_INSTANCES",
     "Audit",
     "Certificate",
+    "Figure",
     "Finding",
     "Leaderboard",
     "NullModel",

@@ -1,4 +1,4 @@
-"""What did the audit find? Frozen values that the report draws; every picture is also a table."""
+"""What is the result of an audit? Frozen values that the report draws; every picture is also a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from jaxtyping import Float, Int
 from polyculture.errors import InputError, near
 from polyculture.stats import Interval
 
+from . import summary
 from .encoding import from_json, to_json
+from .figure import Figure, plot
 
 FEWEST_INSTANCES = 10
 """Fewer informative instances carry an interval, but no headline number."""
@@ -26,13 +28,13 @@ Severity = Literal["note", "warning", "alert"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the audit has to say.
+    """A conclusion of one check of the audit.
 
     Parameters
     ----------
     code : stable, documented in docs/findings.md, such as ``"PC001"``.
     title : a few words.
-    sentence : what was found, with its numbers.
+    sentence : the conclusion, with its numbers.
     severity : how much it should worry the reader.
     reason : why the check does not apply here; empty when it does.
     """
@@ -43,10 +45,13 @@ class Finding:
     severity: Severity = "note"
     reason: str = ""
 
+    def __repr__(self) -> str:
+        return summary.lines(summary.finding_line(self))
+
 
 @dataclass(frozen=True)
 class NullModel:
-    """One rung of the ladder of nulls: how alike the models are beyond what this null explains.
+    """How alike the models are beyond what this null explains.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ class NullModel:
     n_eff : effective number of independent models, in [1, ∞]; see ``polyculture.measures.effective``.
     rho : mean error covariance over mean error variance, at most 1; does not depend on the number of models.
     z, p : one-sided test of n_eff = M (independence under this null).
-    informative : models with both right and wrong answers, M; the others carry no information and are left out.
+    informative : models with both right and wrong answers, M; the others carry no information and are excluded.
     informative_instances : instances that carry the variance of the failure count; below 10 only the interval is read.
     """
 
@@ -67,6 +72,9 @@ class NullModel:
     p: float = math.nan
     informative: int = 0
     informative_instances: float = math.nan
+
+    def __repr__(self) -> str:
+        return summary.lines(summary.null_model_line(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +111,15 @@ class Pairwise:
         columns["reason"] = [self.reasons[i][j] for i, j in zip(a, b, strict=True)]
         return pd.DataFrame(columns)
 
+    def __repr__(self) -> str:
+        m, measures = len(self.models), ", ".join(f"{name} {self.mean(name):.3f}" for name in self.values)
+        text = f"Pairwise: {m:,} models, {m * (m - 1) // 2:,} pairs; means: {measures}"
+        return summary.lines(*summary.wrapped(text, 5), "Next: .frame()")
+
 
 @dataclass(frozen=True, eq=False)
 class Systemic:
-    """Whom do all models fail at once?
+    """Which instances do all models fail at once?
 
     Parameters
     ----------
@@ -115,7 +128,7 @@ class Systemic:
     rate : systemic failure rate, the share of instances that every model fails.
     expectation : that rate under the null (given the true class where there are classes).
     ratio : rate / expectation; not comparable between sets of different size.
-    p : exact one-sided mid-P of that many or more all-wrong instances given each model's number of errors.
+    p : exact one-sided mid-P of at least as many all-wrong instances given each model's number of errors.
     hardest : instances that (nearly) all models fail, worst first: instance, label, wrong, models, answer (the most
         common one), share (of the wrong models that give it).
     n : instances counted (those that every model answered).
@@ -138,17 +151,22 @@ class Systemic:
             {"models_wrong": np.arange(len(self.observed)), "observed": self.observed, "expected": self.expected}
         )
 
+    def __repr__(self) -> str:
+        heading = f"Systemic: all {len(self.observed) - 1} models fail {self.observed[-1]:,} of {self.n:,} instances"
+        expected = f"expected if independent: {self.expected[-1]:.4g}; {summary.p_value(self.p)}"
+        return summary.lines(f"{heading}; {expected}", *summary.frame_lines(self.hardest), "Next: .frame(), .hardest")
+
 
 @dataclass(frozen=True, eq=False)
 class Leaderboard:
-    """How well each model does, and which can be told apart at all.
+    """How accurate is each model, and which differ significantly?
 
     Parameters
     ----------
     table : one row per model, best first: model, n, errors, accuracy, low, high, letters, then the model's factors.
         Two models that share a letter cannot be told apart.
     pairs_tested : number of paired tests (McNemar mid-P, Benjamini-Hochberg over pairs).
-    pairs_apart : how many of them tell the two models apart at the 5 % level.
+    pairs_apart : how many of them are significant at the 5 % level.
     """
 
     table: pd.DataFrame
@@ -158,6 +176,13 @@ class Leaderboard:
     def frame(self) -> pd.DataFrame:
         """The table."""
         return self.table
+
+    def __repr__(self) -> str:
+        pairs = f"{self.pairs_apart:,} of {self.pairs_tested:,} pairs differ in accuracy"
+        table = self.table[["model", "accuracy", "low", "high"]]
+        return summary.lines(
+            f"Leaderboard: {len(table):,} models; {pairs}", *summary.frame_lines(table), "Next: .frame()"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +196,7 @@ class Section:
     sentence : the answer in words, with its numbers.
     numbers : by the field's name of each.
     tables : by what they show; the pictures are drawn from them.
-    reason : why the chapter does not apply here; empty when it does.
+    reason : why the section does not apply here; empty when it does.
     """
 
     name: str
@@ -188,21 +213,37 @@ class Section:
         rows = [{"number": name} | dataclasses.asdict(interval) for name, interval in self.numbers.items()]
         return pd.DataFrame(rows, columns=["number", *(f.name for f in dataclasses.fields(Interval))])
 
+    def plot(self, name: str = "") -> Figure:
+        """The figure of that name; without a name the first."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        tables = f"Tables: {', '.join(self.tables)}"
+        return summary.lines(
+            f"{self.name}: {self.title}",
+            *summary.wrapped(self.sentence or self.reason, 5),
+            *summary.interval_lines(self.numbers.items(), 6),
+            *(summary.wrapped(tables, 2, "  ") if self.tables else ()),
+        )
+
+    def _repr_html_(self) -> str:
+        return summary.frame_html(self.title, self.sentence or self.reason, self.frame())
+
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """Everything one audit found.
+    """Everything that one audit computes.
 
     Parameters
     ----------
     source : what was audited, as the user named it.
     n_models, n_instances : size of the table.
-    ladder : n_eff and rho against each null, weakest first.
-    headline : name of the rung that the first sentence speaks of.
-    standing, pairwise, systemic : the chapters.
+    null_models : n_eff and rho against each null, weakest first.
+    headline : name of the null model of the first sentence.
+    leaderboard, pairwise, systemic : the basic results.
     shifts : one row per shifted test set: shift, severity, n, accuracy, best, n_eff, low, high, rho, all_wrong.
-    chapters : further questions, by name, in the order in which they are told.
-    findings : what it comes to, most severe first.
+    sections : further questions, in the order of the report.
+    findings : conclusions of the checks, most severe first.
     pictures : grey levels (0 … 255) of the hardest instances, by instance id, where the inputs are images.
     facts : where the numbers come from: version, options, seconds, ….
     """
@@ -223,22 +264,23 @@ class Audit:
 
     @property
     def n_eff(self) -> Interval:
-        """Effective number of independent models on the headline rung."""
+        """Effective number of independent models under the headline null model."""
         return self.null_model(self.headline).n_eff
 
     def section(self, name: str) -> Section:
-        """The chapter of that name."""
+        """The section of that name."""
         for section in self.sections:
             if section.name == name:
                 return section
-        raise InputError(f"no chapter {name!r}", "", near(name, [c.name for c in self.sections]))
+        raise InputError(f"no section {name!r}", "", near(name, [section.name for section in self.sections]))
 
     def null_model(self, name: str) -> NullModel:
-        """The rung of that name."""
+        """The null model of that name."""
         for null_model in self.null_models:
             if null_model.name == name:
                 return null_model
-        raise InputError(f"no rung {name!r}", f"one of {', '.join(r.name for r in self.null_models)}")
+        names = ", ".join(null_model.name for null_model in self.null_models)
+        raise InputError(f"no null model {name!r}", f"one of {names}")
 
     @property
     def sentence(self) -> str:
@@ -251,11 +293,21 @@ class Audit:
         null_model = self.null_model(self.headline)
         informative = null_model.informative or self.n_models
         if null_model.informative_instances < FEWEST_INSTANCES:
-            few = f"only about {null_model.informative_instances:.0f} instances tell"
-            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({few})."
+            basis = f"only about {null_model.informative_instances:.0f} instances tell"
+            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({basis})."
         if n.estimate > informative:
             return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
         return f"{self.n_models} models; they fail like {n.format('.2f')}."
+
+    def plot(self, name: str) -> Figure:
+        """A figure of the report, such as ``"pairwise"``, ``"null_models"`` or the name of a section."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        return summary.audit_lines(self)
+
+    def _repr_html_(self) -> str:
+        return summary.audit_html(self)
 
     def to_json(self) -> str:
         """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
@@ -272,5 +324,5 @@ class Audit:
 
 
 def section_json(section: Section) -> str:
-    """One chapter as strict JSON, with the conventions of `Audit.to_json`."""
+    """One section as strict JSON, with the conventions of `Audit.to_json`."""
     return to_json(section, "chapter")

@@ -12,10 +12,12 @@ import pandas as pd
 
 from polyculture.stats import Interval
 
+from . import summary
 from .encoding import from_json, to_json
+from .figure import Figure, plot
 
 FEWEST_NAMED = 6
-"""Sentences name so many members; of larger portfolios the first ones."""
+"""Largest number of members that a sentence names."""
 NO_NUMBER = "the truth is no number"
 GAIN = "_gain_over_"
 TABLES = ("best", "groups", "shifts", "n")
@@ -93,6 +95,12 @@ class Certificate:
             gains.setdefault(loss, {})[baseline] = numbers.pop(name)
         groups, shifts = (decode(pd.DataFrame, values[name]) for name in ("groups", "shifts"))
         return cls(numbers, gains, values["best"], groups, shifts, values["n"])
+
+    def __repr__(self) -> str:
+        numbers = self.frame().dropna(subset="estimate")[["number", "estimate", "low", "high"]]
+        return summary.lines(
+            f"Certificate on {self.n:,} instances", *summary.frame_lines(numbers, 12), "Next: .frame()"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +189,16 @@ class Portfolio:
     def frame(self) -> pd.DataFrame:
         """One row per member: weight, loss alone, leave-one-out, Shapley value."""
         return self.contributions
+
+    def plot(self, name: str = "") -> Figure:
+        """A figure of the report, such as ``"front"``, ``"members"`` or ``"gains_log_loss"``."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        return summary.portfolio_lines(self)
+
+    def _repr_html_(self) -> str:
+        return summary.frame_html(f"Portfolio of {self.k} models", self.sentence, self.contributions)
 
     def to_json(self) -> str:
         """Strict JSON, with the conventions of `Audit.to_json`."""

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from polyculture.measures.calibration import brier, confusion, reliability, roc
 from polyculture.results import Section
-from polyculture.stats import influence_interval
+from polyculture.stats import influence_interval, percent
 
 from ..context import AuditContext
 
@@ -85,7 +85,7 @@ def classes(evidence: AuditContext) -> Section:
     wrong = pooled[(pooled["model"] == EVERY) & (pooled["label"] != pooled["answer"])]
     worst = wrong.iloc[int(wrong["share"].to_numpy().argmax())]
     mistake = f"{worst['label']} is most often taken for {worst['answer']}"
-    sentence = f"Over all models {mistake}: {worst['share']:.1%} of its answers."
+    sentence = f"Over all models {mistake}: {percent(worst['share'], 1)} of its answers."
     return Section(name, title, sentence, tables=tables)
 
 

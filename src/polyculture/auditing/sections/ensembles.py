@@ -8,7 +8,7 @@ from polyculture.measures.effective import effective
 from polyculture.measures.ensembles import cross_entropy, majority, squared
 from polyculture.measures.leave_one_out import rho_without_each
 from polyculture.results import Section
-from polyculture.stats import Interval, influence_interval, jeffreys, rho_population_interval
+from polyculture.stats import Interval, influence_interval, jeffreys, percent, rho_population_interval
 
 from ..context import AuditContext
 
@@ -44,9 +44,9 @@ def ensembles(evidence: AuditContext) -> Section:
         }
     direction = "gains" if vote.diversity > 0 else "loses"
     sentence = (
-        f"A majority vote errs on {vote.ensemble:.2%}; single models on {vote.mean:.2%} on average, the best on "
-        f"{1 - best:.2%}. Disagreement {direction} {abs(100 * vote.diversity):.2f} points: {100 * vote.good:.2f} where "
-        f"the majority is right, less {100 * vote.bad:.2f} where it is wrong."
+        f"A majority vote errs on {percent(vote.ensemble, 2)}; single models on {percent(vote.mean, 2)} on average, "
+        f"the best on {percent(1 - best, 2)}. Disagreement {direction} {abs(100 * vote.diversity):.2f} points: "
+        f"{100 * vote.good:.2f} where the majority is right, less {100 * vote.bad:.2f} where it is wrong."
     )
     return Section(name, title, sentence, numbers)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from polyculture.measures.systemic import FailAtK, common_shock, fail_at_k_curve
 from polyculture.results import Section
-from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, upper_limit
+from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, percent, upper_limit
 
 from ..context import AuditContext
 
@@ -82,16 +82,16 @@ def _sentence(evidence: AuditContext, numbers: dict[str, Interval], curve: pd.Da
     two = curve.iloc[1]
     shock, plausible = numbers["common_shock_rate"], evidence.options.label_errors
     said = (
-        f"Two random different models both fail {two['observed']:.2%} of the instances; independent ones would fail "
-        f"{two['expected']:.2%}. No policy that returns one member's answer can be right on more than "
-        f"{numbers['ceiling'].high:.2%}."
+        f"Two random different models both fail {percent(two['observed'], 2)} of the instances; independent ones "
+        f"would fail {percent(two['expected'], 2)}. No policy that returns one member's answer can be right on more "
+        f"than {percent(numbers['ceiling'].high, 2)}."
     )
     if not shock.defined or shock.estimate <= 0:
         return said
     verdict = (
-        f"that is no more than the {plausible:.1%} which is plausible, so it could be entirely label errors"
+        f"that is no more than the {percent(plausible, 1)} which is plausible, so it could be entirely label errors"
         if shock.estimate <= plausible
-        else f"more than the {plausible:.1%} which is plausible"
+        else f"more than the {percent(plausible, 1)} which is plausible"
     )
     return (
         f"{said} The alikeness is as if {shock.format('.2%')} of the instances took every model down; "

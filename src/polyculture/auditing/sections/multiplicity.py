@@ -10,7 +10,7 @@ from polyculture.measures.multiplicity import competing, multiplicity, position,
 from polyculture.measures.pairs import kappa
 from polyculture.results import Section
 from polyculture.rng import stream
-from polyculture.stats import Interval, influence_interval, wilson
+from polyculture.stats import Interval, influence_interval, percent, wilson
 
 from ..context import AuditContext
 
@@ -33,7 +33,7 @@ def multiplicity_section(evidence: AuditContext) -> Section:
     best = int(np.argmin(rates))
     among = competing(rates, best, TOLERANCE)
     if among.sum() < 2:
-        return Section(NAME, TITLE, "", reason=f"no model comes within {TOLERANCE:.0%} of the best one")
+        return Section(NAME, TITLE, "", reason=f"no model comes within {percent(TOLERANCE, 0)} of the best one")
     found = multiplicity(p.answers, best, among)
     if np.isnan(found.ambiguity):
         return Section(NAME, TITLE, "", reason="the best models answered no instance in common")
@@ -55,9 +55,10 @@ def multiplicity_section(evidence: AuditContext) -> Section:
         between = tables["positions"].loc[tables["positions"]["group"] == "different models", "position"]
         numbers["pair_position"] = Interval(float(between.mean()), n=len(between), method="mean over pairs")
     sentence = (
-        f"{int(among.sum())} models are within {TOLERANCE:.0%} of the best, itself included. On {found.ambiguity:.1%} "
-        f"of the instances at least one of them answers differently from the best (the most different one on "
-        f"{found.discrepancy:.1%}): there the answer depends on which good model was taken."
+        f"{int(among.sum())} models are within {percent(TOLERANCE, 0)} of the best, itself included. On "
+        f"{percent(found.ambiguity, 1)} of the instances at least one of them answers differently from the best (the "
+        f"most different one on {percent(found.discrepancy, 1)}): there the answer depends on which good model was "
+        "taken."
     )
     return Section(NAME, TITLE, sentence, numbers, tables)
 

@@ -219,7 +219,7 @@ def test_a_full_design_with_replicates_can_tell_every_axis() -> None:
     assert told.cannot == ()
     assert "32 models have a replicate that differs in its seed only." in told.sentence
     assert told.fixed == ("objective", "hyperparameters", "pretraining")
-    assert "Nothing can be told about objective, hyperparameters, pretraining, which do not vary." in told.sentence
+    assert "Nothing can be estimated about objective, hyperparameters, pretraining, which do not vary." in told.sentence
 
 
 def test_axes_that_can_only_be_tested_by_the_jackknife_are_named() -> None:

@@ -83,7 +83,7 @@ class SelectionPlan:
         return cls(goal, rule, method, k, calibrated)
 
     def combination(self, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Combination:
-        """These members under the plan's rule, fitted on these instances; where weights tie the best stand first."""
+        """These members under the plan's rule, fitted on these instances; where weights tie the best come first."""
         best_first = rows[np.argsort(evaluation.errors[rows], kind="stable")]
         return fit(self.rule, evaluation, best_first, self.calibrated)
 
@@ -139,19 +139,19 @@ def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
     return SelectionResult(plan.combination(evaluation, rows), candidates, exact)
 
 
-Members = tuple[Int[np.ndarray, " k"], bool]
+SearchOutcome = tuple[Int[np.ndarray, " k"], bool]
 """Positions of the members, and whether they are the best there are."""
-SearchMethod = Callable[[SelectionPlan, EvaluationSet, Int[np.ndarray, " j"]], Members]
+SearchMethod = Callable[[SelectionPlan, EvaluationSet, Int[np.ndarray, " j"]], SearchOutcome]
 
 
-def _mixture(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _mixture(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     weights: Float[np.ndarray, " j"] = mixture_weights(evaluation.truth[candidates]).weights
     if plan.k is None:
         return candidates[weights > 0], plan.rule == "mixture"
     return candidates[np.argsort(-weights, kind="stable")[: plan.k]], False
 
 
-def _weights(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _weights(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     moments, n = evaluation.moments[np.ix_(candidates, candidates)], float(evaluation.n)
     all_rows = np.ones(len(candidates), dtype=bool)
     weights = without_the_lightest(
@@ -163,22 +163,22 @@ def _weights(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.
     return candidates[members], exact
 
 
-def _greedy(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _greedy(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     return np.array(search.greedy(plan.score(evaluation), candidates.tolist(), plan.k)[-1]), False
 
 
-def _exact(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _exact(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     assert plan.k is not None
     return np.array(search.exact(plan.score(evaluation), candidates.tolist(), plan.k)), True
 
 
-def _swap(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _swap(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     score, rows = plan.score(evaluation), candidates.tolist()
     start = search.greedy(score, rows, plan.k)[-1]
     return np.array(search.swap(score, rows, start)), False
 
 
-def _co_failure(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> Members:
+def _co_failure(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
     assert plan.k is not None
     observed = None if evaluation.observed is None else evaluation.observed[candidates]
     names = [evaluation.model_ids[row] for row in candidates]
@@ -195,7 +195,7 @@ SEARCH: Mapping[str, SearchMethod] = {
 }
 """Ways to search by name. mixture: weights of all by expectation-maximization, members those with a weight (the k
 heaviest). greedy: add the model that helps most. exact: every set, up to 100,000. swap: greedy, then exchanges.
-co_failure: the panel whose members fail together least, whatever else the goal says."""
+co_failure: the panel whose members fail together least, whatever else is in the goal."""
 
 REGRESSION_SEARCH: Mapping[str, SearchMethod] = {
     "weights": _weights,

@@ -26,7 +26,7 @@ from .null_models import fit_null_models, headline
 from .options import AuditContext, AuditOptions
 from .outputs import audit_values, text_alikeness
 from .pairs import Measure, pairwise
-from .sections.order import tell
+from .sections import compute_sections
 from .sections.similarity_by_scale import along_scale
 from .shifts import along_shifts
 from .streaming.sharded import audit_shards
@@ -83,7 +83,7 @@ def audit(
         pairwise=pairwise(p.model_ids, evidence.counts, measures, inflation, options.level),
         systemic=systemic_failures(evidence),
         shifts=along_shifts(evidence, shifted or {}),
-        sections=tell(evidence, nulls, shifted or {}),
+        sections=compute_sections(evidence, nulls, shifted or {}),
     )
     return Audit(
         source=source,

@@ -20,7 +20,6 @@ from polyculture.rng import stream
 from polyculture.stats import Interval, n_eff_interval, rho_interval
 from polyculture.values import Values
 
-from . import findings_basic
 from .options import AuditContext, AuditOptions
 
 
@@ -44,6 +43,7 @@ def audit_values(
     shifted : the same models on other test sets, by name as in `audit`.
     """
     from . import audit
+    from .findings import effective_number
 
     options = options or AuditOptions()
     tolerance = float(np.median(_rmse(values))) if values.tolerance is None else values.tolerance
@@ -57,7 +57,7 @@ def audit_values(
         "R", "each model's mean squared residual", found, options, AuditContext.gather(here, options)
     )
     section = _residual_section(values, residuals, null_model, tolerance)
-    first = next(findings_basic.homogenization(null_model, found.n_models))
+    first = effective_number(null_model, found.n_models)
     rest = tuple(f for f in whole.findings if f.code != "PC001")
     return replace(
         whole,

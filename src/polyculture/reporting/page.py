@@ -16,7 +16,7 @@ from polyculture.version import __version__
 from . import narrative, sections, tables
 from .atomic_write import write_whole
 from .audit_figures import figures
-from .figures.vega import records
+from .charts.vega import records
 from .png import data_uri
 from .tables import DisplayTable
 from .theme import css_variables, themed
@@ -83,7 +83,7 @@ def html(audit: Audit) -> str:
         tables=tables,
         drawn=drawn,
         sections=sections.views(audit, drawn),
-        left_out=sections.left_out(audit),
+        left_out=sections.skipped(audit),
         head=head,
         rest=rest,
         dots=dots(audit),

@@ -14,7 +14,7 @@ from rich.text import Text
 from polyculture.results import Audit, Section
 
 from . import narrative
-from .figures.vega import records
+from .charts.vega import records
 from .sections import applies
 
 _BAR = 24

@@ -1,6 +1,6 @@
 """What was found? Frozen values that the report draws; every picture is also a table, and all of it is JSON.
 
-audit (how alike, why, whom it hurts) · portfolio (which few to keep) · encoding (JSON in and out)
+audit (how alike, why, whom it hurts) · section (further questions) · portfolio (which few to keep) · encoding (JSON)
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from .audit import (
     Leaderboard,
     NullModel,
     Pairwise,
-    Section,
-    Severity,
     Systemic,
     section_json,
 )
 from .portfolio import Certificate, Portfolio
+from .section import Section, SectionSpec, Severity, TableSpec
 
 __all__ = [
     "FEWEST_INSTANCES",
@@ -29,7 +28,9 @@ __all__ = [
     "Pairwise",
     "Portfolio",
     "Section",
+    "SectionSpec",
     "Severity",
     "Systemic",
+    "TableSpec",
     "section_json",
 ]

@@ -24,13 +24,12 @@ from polyculture.results import Audit, Finding, NullModel, Section
 from polyculture.stats import Interval
 
 from ..context import AuditParts
-from ..findings import findings
-from ..findings_basic import missing_cells
+from ..findings import findings, missing_cells
 from ..leaderboard import leaderboard
 from ..null_models import GIVEN, structural_null_model
 from ..options import AuditContext, AuditOptions
 from ..pairs import Measure, pairwise
-from ..sections.order import tell
+from ..sections import compute_sections
 from ..shifts import COLUMNS
 from ..systemic_failures import systemic_failures
 from .executors import Shards, summing
@@ -113,7 +112,7 @@ def _material(seen: ShardTotals, options: AuditOptions, measures: Mapping[str, M
         pairwise=pairwise(seen.sample.model_ids, whole.counts, measures, _inflation(sums), level),
         systemic=systemic if seen.hardest is not None else replace(systemic, hardest=systemic.hardest.head(0)),
         shifts=pd.DataFrame(columns=list(COLUMNS)),
-        sections=tuple(_told(section, seen) for section in tell(sampled, null_models, {})),
+        sections=tuple(_told(section, seen) for section in compute_sections(sampled, null_models, {})),
     )
 
 

@@ -7,12 +7,7 @@ from typing import Any
 
 from polyculture.results import Audit, NullModel
 
-from ..charts.vega import (
-    Spec,
-    figure,
-    layer,
-    tooltip,
-)
+from ..charts.vega import Spec, figure, layer, tooltip
 from ..narrative import PATTERN, null_model_label, null_model_value
 from ..theme import BLUE, INK, MUTED
 

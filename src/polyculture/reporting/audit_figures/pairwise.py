@@ -10,11 +10,7 @@ from jaxtyping import Float
 from polyculture.results import Pairwise
 
 from ..charts.pair_matrix import MOST_CELLS, spread, square, stepped
-from ..charts.vega import (
-    Spec,
-    plain,
-    tooltip,
-)
+from ..charts.vega import Spec, plain, tooltip
 from ..theme import DIVERGING, SEQUENTIAL
 
 

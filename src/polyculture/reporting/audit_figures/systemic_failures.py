@@ -6,14 +6,7 @@ import math
 
 from polyculture.results import Audit
 
-from ..charts.vega import (
-    Spec,
-    figure,
-    layer,
-    records,
-    tooltip,
-    zoom,
-)
+from ..charts.vega import Spec, figure, layer, records, tooltip, zoom
 from ..theme import BLUE, ORANGE
 
 MANY = 60

@@ -5,13 +5,7 @@ from __future__ import annotations
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis, estimates
-from ..charts.vega import (
-    Spec,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, numbers, records, rows_of, tooltip
 
 LEFT = "Left of the line it is smaller."
 

@@ -11,15 +11,7 @@ from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis
 from ..charts.pair_matrix import square, stepped
-from ..charts.vega import (
-    Spec,
-    column,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, layer, numbers, records, rows_of, tooltip
 from ..theme import BLUE, GREY, INK, SEQUENTIAL
 
 MOST_FACTORS = 20

@@ -9,18 +9,7 @@ import pandas as pd
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, axis, estimates
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    straight_line,
-    tooltip,
-    zoom,
-)
+from ..charts.vega import Spec, column, figure, layer, numbers, records, rows_of, straight_line, tooltip, zoom
 from ..theme import BLUE, GREY, MUTED
 
 MOST_MODELS = 60

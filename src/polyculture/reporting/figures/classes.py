@@ -12,17 +12,7 @@ from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, axis, estimates
 from ..charts.pair_matrix import places, stepped
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    layer,
-    numbers,
-    plain,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, figure, layer, numbers, plain, records, rows_of, tooltip
 from ..theme import BLANK, BLUE, GREY, INK, MUTED, SEQUENTIAL
 
 POOLED = "(all)"

@@ -7,12 +7,7 @@ from typing import Any
 
 from polyculture.results import Section
 
-from ..charts.vega import (
-    Spec,
-    figure,
-    layer,
-    tooltip,
-)
+from ..charts.vega import Spec, figure, layer, tooltip
 from ..theme import BLUE, GREY, INK, ORANGE
 
 VOTE = (

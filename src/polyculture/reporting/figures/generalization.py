@@ -12,19 +12,7 @@ from scipy.special import ndtri
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    inline,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    straight_line,
-    tooltip,
-    zoom,
-)
+from ..charts.vega import Spec, column, figure, inline, layer, numbers, records, rows_of, straight_line, tooltip, zoom
 from ..theme import BLUE, GREY, INK, MUTED, ORANGE
 
 MOST_SPLITS = 40

@@ -10,16 +10,7 @@ import numpy as np
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, axis, estimates
-from ..charts.vega import (
-    Spec,
-    column,
-    inline,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, inline, layer, numbers, records, rows_of, tooltip
 from ..theme import INK
 
 MOST_GROUPS = 40

@@ -8,17 +8,7 @@ import pandas as pd
 
 from polyculture.results import Section
 
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    inline,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, figure, inline, layer, numbers, records, rows_of, tooltip
 from ..theme import BAND, BLUE, GREY, MUTED, ORANGE
 
 

@@ -10,15 +10,7 @@ from jaxtyping import Float
 
 from polyculture.results import Section
 
-from ..charts.vega import (
-    Spec,
-    figure,
-    inline,
-    layer,
-    numbers,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, figure, inline, layer, numbers, rows_of, tooltip
 from ..theme import BLUE, GREY, INK, ORANGE
 
 MOST_BINS = 40

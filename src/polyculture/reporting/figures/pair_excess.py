@@ -13,14 +13,7 @@ from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis, estimates
 from ..charts.pair_matrix import MOST_CELLS, square, stepped
-from ..charts.vega import (
-    Spec,
-    column,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, numbers, records, rows_of, tooltip
 from ..theme import DIVERGING
 
 MOST_PAIRS = 30

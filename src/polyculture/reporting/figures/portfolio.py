@@ -7,15 +7,7 @@ from typing import Any
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis, estimates
-from ..charts.vega import (
-    Spec,
-    figure,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, figure, layer, numbers, records, rows_of, tooltip
 from ..theme import BLUE, GREY, ORANGE
 
 LOSSES = {

@@ -7,16 +7,7 @@ import numpy as np
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis, estimates
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, figure, layer, numbers, records, rows_of, tooltip
 from ..theme import BAND, BLUE, GREY, MUTED, ORANGE
 
 KINDS = {"consensus": ORANGE, "format only": BAND, "no answer": GREY, "genuine": BLUE}

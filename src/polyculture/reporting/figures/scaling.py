@@ -7,17 +7,7 @@ from typing import Any
 
 from polyculture.results import Section
 
-from ..charts.vega import (
-    Spec,
-    column,
-    figure,
-    inline,
-    layer,
-    numbers,
-    records,
-    rows_of,
-    tooltip,
-)
+from ..charts.vega import Spec, column, figure, inline, layer, numbers, records, rows_of, tooltip
 from ..theme import BLUE, MUTED
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,8 @@ FEW_INFORMATIVE, FEW_CLUSTERS = 30, 40
 
 def findings(parts: AuditParts) -> tuple[Finding, ...]:
     """All findings, most severe first, those that do not apply last, by code within."""
-    return sort_findings([*_of_sections(parts), *(finding for check in CHECKS for finding in check(parts))])
-
-
-def sort_findings(unsorted: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Most severe first, those that do not apply last, by code within."""
     rank: dict[Severity, int] = {"alert": 0, "warning": 1, "note": 2}
+    unsorted = (finding for check in CHECKS for finding in check(parts))
     return tuple(sorted(unsorted, key=lambda finding: (bool(finding.reason), rank[finding.severity], finding.code)))
 
 
@@ -84,9 +80,9 @@ def _systemic(parts: AuditParts) -> Iterator[Finding]:
 
 
 def _identical_models(parts: AuditParts) -> Iterator[Finding]:
-    answers = parts.evidence.counts.same_answer
-    agreements = answers if answers is not None else parts.evidence.counts.n11 + parts.evidence.counts.n00
-    a, b = np.nonzero(np.triu((agreements > ALIKE * parts.evidence.counts.n) & (parts.evidence.counts.n >= 200), 1))
+    answers = parts.context.counts.same_answer
+    agreements = answers if answers is not None else parts.context.counts.n11 + parts.context.counts.n00
+    a, b = np.nonzero(np.triu((agreements > ALIKE * parts.context.counts.n) & (parts.context.counts.n >= 200), 1))
     if len(a):
         names = parts.pairwise.models
         examples = "; ".join(f"{names[i]} and {names[j]}" for i, j in list(zip(a, b, strict=True))[:5])
@@ -123,10 +119,8 @@ def _informative(parts: AuditParts) -> Iterator[Finding]:
 
 
 def _clusters(parts: AuditParts) -> Iterator[Finding]:
-    if parts.evidence.clusters is None:
-        return
-    n = int(parts.evidence.clusters.max()) + 1
-    if n < FEW_CLUSTERS:
+    n = parts.context.n_clusters
+    if n is not None and n < FEW_CLUSTERS:
         yield Finding(
             "PC006",
             "few clusters",
@@ -136,30 +130,21 @@ def _clusters(parts: AuditParts) -> Iterator[Finding]:
 
 
 def _missing(parts: AuditParts) -> Iterator[Finding]:
-    observed = parts.evidence.predictions.observed
-    if observed is None:
+    """Whether cells are missing where instances are hard: `missing_correlation` with the share of wrong answers."""
+    counts = parts.context.table_counts
+    if not counts.missing:
         return
-    answered = observed.sum(axis=0)
-    rate, error = observed.mean(axis=0), parts.evidence.predictions.wrong.sum(axis=0) / np.maximum(answered, 1)
-    defined = answered > 0
-    varies = defined.sum() > 2 and rate[defined].std() > 0 and error[defined].std() > 0
-    r = float(np.corrcoef(rate[defined], error[defined])[0, 1]) if varies else math.nan
-    yield missing_cells(float(1 - observed.mean()), r)
-
-
-def missing_cells(share: float, r: float) -> Finding:
-    """How many cells are missing, and whether that goes with how hard instances are (correlation r)."""
+    r = counts.missing_correlation
     related = abs(r) > 0.1
     tail = (
         f" Cells are missing where instances are {'harder' if r < 0 else 'easier'} (r = {r:.2f}): the numbers speak of "
         "another population of instances than the table's."
-        if related
-        else ""
     )
-    return Finding(
+    yield Finding(
         "PC007",
         "missing cells",
-        f"{share:.1%} of the cells are missing; pairs are compared on the instances that both answered.{tail}",
+        f"{counts.missing_share:.1%} of the cells are missing; pairs are compared on the instances that both answered."
+        f"{tail if related else ''}",
         "warning" if related else "note",
     )
 
@@ -204,7 +189,7 @@ def _rate(rate: float) -> str:
 
 
 def _label_errors(parts: AuditParts) -> Iterator[Finding]:
-    section, plausible = parts.section("joint_failures"), parts.evidence.options.label_errors
+    section, plausible = parts.section("joint_failures"), parts.context.options.label_errors
     title = "label errors could explain it"
     shock = section.numbers.get("common_shock_rate")
     if shock is None or not shock.defined:
@@ -240,6 +225,7 @@ def _outside_difficulty(parts: AuditParts) -> Iterator[Finding]:
 
 
 CHECKS = (
+    _of_sections,
     _effective_number,
     _systemic,
     _identical_models,
@@ -252,4 +238,3 @@ CHECKS = (
     _label_errors,
     _outside_difficulty,
 )
-"""The checks that are not the finding of a section."""

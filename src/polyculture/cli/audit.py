@@ -104,7 +104,8 @@ def audit(
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
         shards = formats.read_shards(paths[0], factors=factors, **named)
         make_folder(out)
-        found = auditing.audit_shards(shards, source=source, options=options, engine=engine)
+        options = dataclasses.replace(options, engine=engine)
+        found = auditing.audit(shards, source=source, options=options)
     else:
         rules = formats.Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
         aligned = formats.align(paths, factors=factors, rules=rules, **named)

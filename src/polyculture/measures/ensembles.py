@@ -19,7 +19,7 @@ SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class LossDecomposition:
     """ensemble = mean − diversity, exactly.
 
     Parameters
@@ -40,7 +40,7 @@ class Decomposition:
     values: Float[np.ndarray, " n"]
 
 
-def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> Decomposition:
+def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> LossDecomposition:
     """Squared error (or, from probabilities and one-hot truth, the Brier score) of the members' mean.
 
     Diversity is the variance between members and needs no labels. Source: Krogh and Vedelsby 1995.
@@ -49,14 +49,14 @@ def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, 
     flat, target = predictions.reshape(m, n, -1), truth.reshape(n, -1)
     mean, values = np.zeros((2, n))
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        members = flat[:, here].astype(float)
-        mean[here] = ((members - target[here]) ** 2).sum(axis=(0, 2)) / m
-        values[here] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
+        block = slice(start, start + BLOCK)
+        members = flat[:, block].astype(float)
+        mean[block] = ((members - target[block]) ** 2).sum(axis=(0, 2)) / m
+        values[block] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
     return _of_losses(mean, values)
 
 
-def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"]) -> Decomposition:
+def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"]) -> LossDecomposition:
     """Cross-entropy (nats) of the members' normalized geometric mean.
 
     Diversity is −log of what normalizes it, the mean divergence of the ensemble from its members: at least 0 and
@@ -65,21 +65,21 @@ def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndar
     n = probabilities.shape[1]
     mean, values = np.zeros((2, n))
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        logs = np.log(np.maximum(probabilities[:, here].astype(float), SMALLEST))
+        block = slice(start, start + BLOCK)
+        logs = np.log(np.maximum(probabilities[:, block].astype(float), SMALLEST))
         logs -= np.log(np.exp(logs).sum(axis=2, keepdims=True))
-        mean[here] = -logs[:, np.arange(logs.shape[1]), labels[here]].mean(axis=0)
-        values[here] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
+        mean[block] = -logs[:, np.arange(logs.shape[1]), labels[block]].mean(axis=0)
+        values[block] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
     return _of_losses(mean, values)
 
 
-def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> Decomposition:
-    return Decomposition(
+def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> LossDecomposition:
+    return LossDecomposition(
         float((mean - values).mean()), float(mean.mean()), float(values.mean()), math.nan, math.nan, values
     )
 
 
-def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> Decomposition:
+def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> LossDecomposition:
     """Error rate of the majority vote.
 
     Parameters
@@ -90,13 +90,13 @@ def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " 
     Diversity depends on the labels and may be negative. Source: Brown and Kuncheva 2010.
     """
     share = wrong.mean(axis=0)
-    lost = share >= 0.5 if majority_wrong is None else majority_wrong
-    good, bad = np.where(lost, 0.0, share), np.where(lost, 1 - share, 0.0)
-    return Decomposition(
-        float(lost.mean()),
+    vote_wrong = share >= 0.5 if majority_wrong is None else majority_wrong
+    gain, loss = np.where(vote_wrong, 0.0, share), np.where(vote_wrong, 1 - share, 0.0)
+    return LossDecomposition(
+        float(vote_wrong.mean()),
         float(share.mean()),
-        float((good - bad).mean()),
-        float(good.mean()),
-        float(bad.mean()),
-        good - bad,
+        float((gain - loss).mean()),
+        float(gain.mean()),
+        float(loss.mean()),
+        gain - loss,
     )

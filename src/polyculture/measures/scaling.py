@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from scipy.special import chdtrc, expit, stdtrit
 
 FEW_SCALES = 8
-"""Different scales below which a break cannot be told from a curve."""
+"""Different scales below which a break cannot be distinguished from a curve."""
 BEND = 0.1
 """Width of the bend of a broken power law, in natural logarithms of scale; the data seldom determine it."""
 
@@ -32,8 +32,8 @@ def power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n
 
 def broken_power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n"]:
     """Exponent α before and β after the break at ln(scale / middle) = t; shape is (α, β, t). Caballero et al. 2022."""
-    before, after, at = shape
-    return np.asarray(np.exp(-before * x - (after - before) * BEND * np.logaddexp(0, (x - at) / BEND)))
+    first, second, bend = shape
+    return np.asarray(np.exp(-first * x - (second - first) * BEND * np.logaddexp(0, (x - bend) / BEND)))
 
 
 def sigmoid(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n"]:
@@ -48,7 +48,7 @@ FAMILIES: MappingProxyType[str, Callable[[Float[np.ndarray, " n"], Shape], Float
 
 
 @dataclass(frozen=True)
-class Curve:
+class ScalingCurve:
     """A smooth curve c + a·g(scale), fitted by weighted least squares.
 
     Parameters
@@ -86,12 +86,12 @@ class _Grid:
     def of(cls, family: str, x: Float[np.ndarray, " n"], root: Float[np.ndarray, " n"]) -> _Grid:
         shapes = _shapes(family, float(x.min()), float(x.max()))
         G = np.stack([FAMILIES[family](x, shape) for shape in shapes])
-        one = root / np.linalg.norm(root)
+        constant = root / np.linalg.norm(root)
         weighted = G * root
-        own = weighted - np.outer(weighted @ one, one)
-        length = np.linalg.norm(own, axis=1)
+        orthogonal = weighted - np.outer(weighted @ constant, constant)
+        length = np.linalg.norm(orthogonal, axis=1)
         usable = length > 1e-9 * np.maximum(np.linalg.norm(weighted, axis=1), 1e-300)
-        return cls(shapes, own / np.where(usable, length, 1.0)[:, None], usable)
+        return cls(shapes, orthogonal / np.where(usable, length, 1.0)[:, None], usable)
 
     def best(self, y: Float[np.ndarray, "n b"]) -> list[Shape]:
         """The shape with the smallest sum of squares for each column."""
@@ -114,7 +114,7 @@ def _shapes(family: str, low: float, high: float) -> list[Shape]:
 
 def fit_curves(
     scale: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None = None
-) -> list[Curve]:
+) -> list[ScalingCurve]:
     """The best curve of every family, the one with the smallest AICc first.
 
     Parameters
@@ -144,8 +144,8 @@ def _refined(
             return math.inf
         return _line(family, x, y, root, tuple(map(float, shape)))[2]
 
-    found = minimize(squares, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-14, "maxiter": 400})
-    return tuple(float(v) for v in found.x) if found.fun <= squares(np.array(start)) else start
+    optimum = minimize(squares, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-14, "maxiter": 400})
+    return tuple(float(v) for v in optimum.x) if optimum.fun <= squares(np.array(start)) else start
 
 
 def _line(
@@ -167,23 +167,23 @@ def _curve(
     x: Float[np.ndarray, " n"],
     y: Float[np.ndarray, " n"],
     root: Float[np.ndarray, " n"],
-) -> Curve:
+) -> ScalingCurve:
     floor, gain, squares = _line(family, x, y, root, shape)
     n, k = len(y), len(shape) + 3
     sd = math.sqrt(squares / max(n - k + 1, 1))
     if n <= k + 1:
-        return Curve(family, middle, shape, floor, gain, sd, math.inf)
+        return ScalingCurve(family, middle, shape, floor, gain, sd, math.inf)
     aicc = n * math.log(max(squares, 1e-300) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
-    return Curve(family, middle, shape, floor, gain, sd, aicc)
+    return ScalingCurve(family, middle, shape, floor, gain, sd, aicc)
 
 
 def redraw_curves(
-    curve: Curve,
+    curve: ScalingCurve,
     scale: Float[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"] | None,
     generator: np.random.Generator,
     draws: int = 400,
-) -> list[Curve]:
+) -> list[ScalingCurve]:
     """Curves of the same family, fitted to points drawn around the given one: a parametric bootstrap."""
     x = np.log(scale / curve.middle)
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
@@ -194,7 +194,7 @@ def redraw_curves(
 
 
 @dataclass(frozen=True)
-class Break:
+class LevelShift:
     """A sudden shift at one scale, beyond a smooth curve.
 
     Parameters
@@ -219,7 +219,7 @@ def find_break(
     generator: np.random.Generator,
     weights: Float[np.ndarray, " n"] | None = None,
     draws: int = 999,
-) -> Break:
+) -> LevelShift:
     """Sup-F test of one level shift against a quadratic in the logarithm of scale.
 
     Give log-loss on its logarithmic scale, where power laws are nearly quadratic. p is by parametric bootstrap, which
@@ -229,36 +229,36 @@ def find_break(
     """
     x = np.log(scale)
     steps = np.unique(x)
-    nothing = Break(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+    undefined = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     if len(steps) < FEW_SCALES:
-        return nothing
+        return undefined
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
     places = (steps[1:-2] + steps[2:-1]) / 2
     z = (x - x.mean()) / x.std()
     smooth = np.linalg.qr(np.vander(z, 3) * root[:, None])[0]
     jumps = (x > places[:, None]) * root
-    own = jumps - (jumps @ smooth) @ smooth.T
-    length = np.linalg.norm(own, axis=1)
-    units, df = own / length[:, None], len(x) - 4
+    orthogonal = jumps - (jumps @ smooth) @ smooth.T
+    length = np.linalg.norm(orthogonal, axis=1)
+    units, df = orthogonal / length[:, None], len(x) - 4
 
     def f_of(Y: Float[np.ndarray, "n b"]) -> Float[np.ndarray, "g b"]:
-        rest = Y - smooth @ (smooth.T @ Y)
-        part = (units @ rest) ** 2
-        return np.asarray(part * df / np.maximum((rest**2).sum(axis=0) - part, 1e-300))
+        residual = Y - smooth @ (smooth.T @ Y)
+        part = (units @ residual) ** 2
+        return np.asarray(part * df / np.maximum((residual**2).sum(axis=0) - part, 1e-300))
 
     weighted = y * root
-    rest = weighted - smooth @ (smooth.T @ weighted)
-    sd = math.sqrt(float(rest @ rest) / (df + 1))
+    residual = weighted - smooth @ (smooth.T @ weighted)
+    sd = math.sqrt(float(residual @ residual) / (df + 1))
     if sd < 1e-12 * max(1.0, float(np.abs(y).max())):
-        return nothing
+        return undefined
     f = f_of(weighted[:, None])[:, 0]
     best = int(np.argmax(f))
     null = f_of(generator.standard_normal((len(x), draws)) * sd).max(axis=0)
-    shift = float(units[best] @ rest / length[best])
+    shift = float(units[best] @ residual / length[best])
     error = abs(shift) / math.sqrt(f[best]) if f[best] > 0 else math.nan
     reach = float(stdtrit(df, 0.975)) * error
     p = (1 + int((null >= f[best]).sum())) / (draws + 1)
-    return Break(float(np.exp(places[best])), shift, shift - reach, shift + reach, float(f[best]), p)
+    return LevelShift(float(np.exp(places[best])), shift, shift - reach, shift + reach, float(f[best]), p)
 
 
 def push_through(

@@ -73,10 +73,11 @@ def _of_numbers(
     population: Population, problem: Problem, seed: int, out: Path, progress: Progress, about: str
 ) -> Audit:
     from polyculture import auditing, formats, training
+    from polyculture.values import Values
 
     def asked(dataset: Dataset, elsewhere: bool) -> Values:  # noqa: ARG001
         predicted = training.estimate(population, dataset)
-        return auditing.Values(
+        return Values(
             predicted.astype(float),
             dataset.labels.astype(float),
             tuple(population),
@@ -90,7 +91,8 @@ def _of_numbers(
     kept = formats.ValueSets(here, values["selection"], others, problem.cluster, problem.groups)
     formats.write_values(kept, out / VALUES)
     options = auditing.AuditOptions(clusters=problem.cluster, groups=problem.groups, designed=True, seed=seed)
-    return auditing.audit_values(here, source=about, shifted=values, options=options)
+    shifted = {name: there.predictions() for name, there in values.items()}
+    return auditing.audit(here.predictions(), source=about, shifted=shifted, options=options)
 
 
 def _on_all(split: Split, asked: Callable[[Dataset, bool], Any], progress: Progress) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import rankdata
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.calibration import calibration
 from polyculture.auditing.sections.classes import classes
 from polyculture.predictions import Predictions

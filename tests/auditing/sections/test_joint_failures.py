@@ -15,7 +15,7 @@ from scipy.stats import beta
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.joint_failures import joint_failures
 from polyculture.predictions import Predictions
 from polyculture.results import Section

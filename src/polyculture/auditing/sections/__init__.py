@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from polyculture.predictions import Predictions
 from polyculture.results import NullModel, Section, SectionSpec
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 _SPECS: list[SectionSpec] = [import_module(f"{__name__}.{module.name}").SPEC for module in iter_modules(__path__)]
 

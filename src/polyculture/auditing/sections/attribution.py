@@ -20,15 +20,15 @@ from polyculture.measures.attribution.covariance_split import (
     identifiability,
     split,
 )
-from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
+from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient, warning_for, why_left_out, why_together
 from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval
 
 from ..attribution_tables import Sampling, carriers, confounding, interactions, levels, tests
+from ..context import AuditContext
 from ..factors import codes_of, ingredients
-from ..options import AuditContext
 
 FEW_MODELS = 12
 ALPHA = 0.05
@@ -77,7 +77,7 @@ def attribute(
         return SPEC.skip("the model table does not say what the models are made of")
     factor_columns = [_take(ingredient, informative) for ingredient in factor_columns]
     observed = None if predictions.observed is None else predictions.observed[informative]
-    errors = Errors(predictions.wrong[informative], strata_codes, observed)
+    errors = StratifiedErrors(predictions.wrong[informative], strata_codes, observed)
     fit = _fit(errors, factor_columns, groups, level)
     tables = {
         "shares": _shares(fit),
@@ -151,7 +151,9 @@ class _FactorFit:
         )
 
 
-def _fit(errors: Errors, factors: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float) -> _FactorFit:
+def _fit(
+    errors: StratifiedErrors, factors: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float
+) -> _FactorFit:
     """Covariances, what can be told apart, the split, and what each instance adds to each coefficient."""
     covariance = error_covariance(errors)
     gate = identifiability([i.factor for i in factors])

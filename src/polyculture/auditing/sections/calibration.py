@@ -12,7 +12,7 @@ from polyculture.measures.calibration import brier, reliability
 from polyculture.results import Section, SectionSpec, Severity, TableSpec
 from polyculture.stats import influence_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 VOTE = "(vote)"
 SMALLEST = 1e-12

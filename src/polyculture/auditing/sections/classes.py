@@ -10,7 +10,7 @@ from polyculture.measures.calibration import confusion, roc
 from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import influence_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 from .calibration import VOTE
 
 EVERY = "(all)"

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, jackknife
 
+from ..context import AuditContext
 from ..leaderboard import told_apart
-from ..options import AuditContext
 
 ORDERS = ("date", "released", "release_date", "year", "order", "generation", "version_date")
 """Columns of the model table that are taken for an order where the user names none."""

@@ -8,7 +8,7 @@ from polyculture.measures.ensembles import cross_entropy, majority, squared
 from polyculture.results import Section, SectionSpec, Severity
 from polyculture.stats import Interval, influence_interval, jeffreys
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 
 def ensembles(context: AuditContext) -> Section:

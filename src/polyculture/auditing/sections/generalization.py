@@ -16,7 +16,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Section, SectionSpec, Severity
 from polyculture.stats import Interval, influence_interval, newcombe
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 
 def generalization(context: AuditContext, test_sets: Mapping[str, Predictions]) -> Section:

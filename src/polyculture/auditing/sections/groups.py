@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from polyculture.results import Section, SectionSpec, Severity
 from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, wilson
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 ALPHA = 0.05
 SMALLEST = 5

@@ -12,7 +12,7 @@ from polyculture.results import Section, SectionSpec, Severity
 from polyculture.rng import stream
 from polyculture.stats import Interval, influence_interval, wilson
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 TOLERANCE = 0.01
 RUN_COLUMNS = ("seed", "run", "epoch", "repeat", "replicate", "seconds", "parameters", "cost", "n", "path")

@@ -9,7 +9,7 @@ from polyculture.measures.leave_one_out import rho_without_each
 from polyculture.results import Section, SectionSpec
 from polyculture.stats import rho_population_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 
 def population(context: AuditContext) -> Section:

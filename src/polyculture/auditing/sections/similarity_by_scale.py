@@ -18,8 +18,8 @@ from polyculture.predictions import Predictions
 from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval
 
+from ..context import AuditContext
 from ..factors import codes_of
-from ..options import AuditContext
 from .scaling import emergence, read_scale
 
 FEW_MODELS, FEW_INSTANCES, BLOCKS, SURE = 9, 100, 40, 1.645

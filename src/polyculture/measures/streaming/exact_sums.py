@@ -26,10 +26,10 @@ Exact = tuple[float, ...]
 
 def exact(values: Iterable[float]) -> Exact:
     """The unrounded sum of finite numbers. Add two of them by giving the parts of both."""
-    rest, parts = list(values), []
-    while part := math.fsum(rest):
+    remainder, parts = list(values), []
+    while part := math.fsum(remainder):
         parts.append(part)
-        rest.append(-part)
+        remainder.append(-part)
     return tuple(parts)
 
 
@@ -44,7 +44,7 @@ def on_grid(*weights: Float[np.ndarray, "*any"]) -> list[np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class TableCounts:
     """Whole numbers of one chunk or of all: what an audit needs before it looks at single instances.
 
     Parameters
@@ -62,17 +62,17 @@ class Tally:
     errors: Int[np.ndarray, "s m"]
     both_wrong: Int[np.ndarray, "m m"]
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, table: TableCounts) -> TableCounts:
         """Of both sets of instances."""
         pairs = dict(self.pairs)
-        for options, counts in other.pairs.items():
+        for options, counts in table.pairs.items():
             pairs[options] = pairs[options] + counts if options in pairs else counts
-        return Tally(
+        return TableCounts(
             pairs,
-            self.joint + other.joint,
-            self.failures + other.failures,
-            self.errors + other.errors,
-            self.both_wrong + other.both_wrong,
+            self.joint + table.joint,
+            self.failures + table.failures,
+            self.errors + table.errors,
+            self.both_wrong + table.both_wrong,
         )
 
     @property
@@ -86,30 +86,51 @@ class Tally:
         m = len(self.joint) - 1
         return int(self.joint.sum(axis=1) @ (m - np.arange(m + 1)))
 
+    @property
+    def missing_share(self) -> float:
+        """Share of the cells without an outcome."""
+        cells = self.n * (len(self.joint) - 1)
+        return 1 - (cells - self.missing) / cells if self.missing else 0.0
+
+    @property
+    def missing_correlation(self) -> float:
+        """Correlation over instances between the share of models that answered and the share of these that are wrong.
+
+        nan with fewer than three answered instances, and where one of the two does not vary.
+        """
+        answered, wrong = np.nonzero(self.joint)
+        answered, wrong = answered[answered > 0], wrong[answered > 0]
+        times = self.joint[answered, wrong].astype(float)
+        x, y, n = answered / (len(self.joint) - 1), wrong / np.maximum(answered, 1), times.sum()
+        if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            return math.nan
+        dx, dy = (v - times @ v / n for v in (x, y))
+        return float(times @ (dx * dy)) / math.sqrt(float(times @ dx**2) * float(times @ dy**2))
+
     @cached_property
     def counts(self) -> PairCounts:
         """All-pairs counts, as `counts.count` gives them of all instances at once."""
-        whole = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
-        total = whole[0]
-        for counts in whole[1:]:
+        groups = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
+        total = groups[0]
+        for counts in groups[1:]:
             total = total + counts
         return total
 
-    def strata(self, by_class: bool) -> Strata:
+    def strata(self, by_class: bool) -> StratumCounts:
         """The instances that every model answered, by class or all in one."""
         if by_class:
-            return Strata(self.failures, self.errors)
-        return Strata(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
+            return StratumCounts(self.failures, self.errors)
+        return StratumCounts(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
 
     def systemic(self) -> FailureCounts:
         """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
-        seen = self.failures.sum(axis=1) > 0
-        strata = Strata(self.failures[seen], self.errors[seen])
+        occupied = self.failures.sum(axis=1) > 0
+        strata = StratumCounts(self.failures[occupied], self.errors[occupied])
         n, histogram = int(strata.sizes.sum()), self.failures.sum(axis=0)
         if n == 0:
-            nothing = np.zeros(len(histogram))
+            zeros = np.zeros(len(histogram))
             return FailureCounts(
-                histogram, nothing, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
+                histogram, zeros, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
             )
         shares, rates = strata.sizes / n, strata.rates
         return FailureCounts(
@@ -123,7 +144,7 @@ class Tally:
 
 
 def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
-    """The baseline anew from whole numbers: a sum of rounded quotients would depend on how they were cut."""
+    """The baseline recomputed from whole numbers: a sum of rounded quotients would depend on how they were cut."""
     if counts.n00_open is None:
         return counts
     baseline = counts.n00_open / max(options - 1, 1)
@@ -131,7 +152,7 @@ def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
+class InstanceChunk:
     """Some instances, as the two passes see them.
 
     Parameters
@@ -147,12 +168,12 @@ class Chunk:
     stratum: Int[np.ndarray, " n"]
     strata: int
 
-    def complete(self) -> Chunk:
+    def complete(self) -> InstanceChunk:
         """The instances that every model answered."""
         if self.observed is None:
             return self
-        kept = self.observed.all(axis=0)
-        return Chunk(self.wrong[:, kept], None, self.stratum[kept], self.strata)
+        mask = self.observed.all(axis=0)
+        return InstanceChunk(self.wrong[:, mask], None, self.stratum[mask], self.strata)
 
     def blocks(self, by_class: bool = True) -> Iterator[tuple[int, Int[np.ndarray, " k"]]]:
         """Instances of one class (of all, with code 0), a few thousand at a time."""
@@ -164,8 +185,8 @@ class Chunk:
                 yield code, order[start : min(start + BLOCK, end)]
 
 
-def tally(chunk: Chunk, pairs: Mapping[int, PairCounts]) -> Tally:
-    """The whole numbers of some instances; `pairs` by the number of options, as in `Tally`."""
+def count_chunk(chunk: InstanceChunk, pairs: Mapping[int, PairCounts]) -> TableCounts:
+    """The whole numbers of some instances; `pairs` by the number of options, as in `TableCounts`."""
     m = len(chunk.wrong)
     answered = np.full(chunk.wrong.shape[1], m) if chunk.observed is None else column_sums(chunk.observed)
     joint = np.bincount(answered * (m + 1) + column_sums(chunk.wrong), minlength=(m + 1) ** 2)
@@ -173,13 +194,13 @@ def tally(chunk: Chunk, pairs: Mapping[int, PairCounts]) -> Tally:
     cells = complete.stratum.astype(np.int64) * (m + 1) + column_sums(complete.wrong)
     failures = np.bincount(cells, minlength=chunk.strata * (m + 1))
     errors = np.zeros((chunk.strata, m), np.int64)
-    for code, at in complete.blocks():
-        errors[code] += np.count_nonzero(np.take(complete.wrong, at, axis=1), axis=1)
+    for code, members in complete.blocks():
+        errors[code] += np.count_nonzero(np.take(complete.wrong, members, axis=1), axis=1)
     if chunk.observed is None:
         both_wrong = sum((c.n00 for c in pairs.values()), np.zeros((m, m), np.int64))
     else:
         both_wrong = count(None, None, (~complete.wrong).astype(np.int8), 2).n00
-    return Tally(pairs, joint.reshape(m + 1, m + 1), failures.reshape(-1, m + 1), errors, both_wrong)
+    return TableCounts(pairs, joint.reshape(m + 1, m + 1), failures.reshape(-1, m + 1), errors, both_wrong)
 
 
 def column_sums(cells: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
@@ -189,7 +210,7 @@ def column_sums(cells: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
 
 
 @dataclass(frozen=True, eq=False)
-class Strata:
+class StratumCounts:
     """Instances by class: how many models fail them, and how often each model does.
 
     Parameters
@@ -236,11 +257,11 @@ class Strata:
         scatter: Float[np.ndarray, "s m"] = self.errors * (1 - self.rates)
         return scatter
 
-    def codes(self, chunk: Chunk) -> Int[np.ndarray, " n"]:
+    def codes(self, chunk: InstanceChunk) -> Int[np.ndarray, " n"]:
         """Row of each instance of a chunk: its class, or 0 where all are in one."""
         return chunk.stratum if len(self.sizes) > 1 else np.zeros_like(chunk.stratum)
 
-    def parts(self, chunk: Chunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def parts(self, chunk: InstanceChunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Of each instance of a complete chunk: centred failure count, and squared deviations summed over models.
 
         Σ_m (E − e)² = K − 2 Σ_m E e + Σ_m e². The errors of the models that fail are a whole number, so the product of
@@ -248,21 +269,21 @@ class Strata:
         """
         failing, stratum = column_sums(chunk.wrong), self.codes(chunk)
         errors = np.empty(len(failing))
-        for code, at in chunk.blocks(by_class=len(self.sizes) > 1):
-            errors[at] = self.errors[code].astype(float) @ np.take(chunk.wrong, at, axis=1).astype(float)
-        own = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
-        return failing - self.mean[stratum], own
+        for code, members in chunk.blocks(by_class=len(self.sizes) > 1):
+            errors[members] = self.errors[code].astype(float) @ np.take(chunk.wrong, members, axis=1).astype(float)
+        squared_deviations = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
+        return failing - self.mean[stratum], squared_deviations
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class InfluenceSums:
     """What an interval needs of the influence of every instance, to the last bit.
 
     Parameters
     ----------
     n : instances used.
     powers : unrounded sums of the influence values and of their squares.
-    centred : the same of the squares and fourth powers of the centred failure counts; empty where not asked for.
+    centred : the same of the squares and fourth powers of the centred failure counts; empty where not given.
     clusters : by cluster, the unrounded sum of its influence values; empty where every instance stands alone.
     """
 
@@ -277,29 +298,29 @@ class Sums:
         influence: Float[np.ndarray, " n"],
         clusters: Shaped[np.ndarray, " n"] | None = None,
         centred: Float[np.ndarray, " n"] | None = None,
-    ) -> Sums:
+    ) -> InfluenceSums:
         """Of some instances; those with nan are not used."""
-        used = ~np.isnan(influence)
-        values = influence[used]
-        together: dict[str, Exact] = {}
+        mask = ~np.isnan(influence)
+        values = influence[mask]
+        by_cluster: dict[str, Exact] = {}
         if clusters is not None and len(values):
-            names, code = np.unique(clusters[used].astype(str), return_inverse=True)
+            names, code = np.unique(clusters[mask].astype(str), return_inverse=True)
             order = np.argsort(code, kind="stable")
             parts = np.split(values[order], np.cumsum(np.bincount(code))[:-1])
-            together = {str(name): exact(part.tolist()) for name, part in zip(names, parts, strict=True)}
-        of_counts = ((), ()) if centred is None else _powers(np.where(used, centred, 0.0) ** 2)
-        return cls(int(used.sum()), _powers(values), of_counts, together)
+            by_cluster = {str(name): exact(part.tolist()) for name, part in zip(names, parts, strict=True)}
+        of_counts = ((), ()) if centred is None else _powers(np.where(mask, centred, 0.0) ** 2)
+        return cls(int(mask.sum()), _powers(values), of_counts, by_cluster)
 
-    def __add__(self, other: Sums) -> Sums:
+    def __add__(self, sums: InfluenceSums) -> InfluenceSums:
         """Of both sets of instances."""
         clusters = dict(self.clusters)
-        for name, parts in other.clusters.items():
+        for name, parts in sums.clusters.items():
             clusters[name] = exact((*clusters.get(name, ()), *parts))
         powers, centred = (
             (exact((*a[0], *b[0])), exact((*a[1], *b[1])))
-            for a, b in ((self.powers, other.powers), (self.centred, other.centred))
+            for a, b in ((self.powers, sums.powers), (self.centred, sums.centred))
         )
-        return Sums(self.n + other.n, powers, centred, clusters)
+        return InfluenceSums(self.n + sums.n, powers, centred, clusters)
 
     @property
     def n_info(self) -> float:

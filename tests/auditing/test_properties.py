@@ -214,7 +214,7 @@ def test_cells_lost_at_random_leave_everything_finite_and_n_eff_where_it_was(see
     assert one.systemic.n == 3000
     assert two.systemic.n == int((~lost).all(axis=0).sum())
     (said,) = [f for f in two.findings if f.code == "PC007"]
-    assert said.sentence.startswith(f"{lost.mean():.1%} of the cells are missing")
+    assert said.sentence.startswith(f"{100 * lost.mean():.1f} % of the cells are missing")
 
 
 @few

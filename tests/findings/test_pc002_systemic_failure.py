@@ -27,8 +27,8 @@ def test_many_joint_failures_are_an_alert_with_jeffreys_limits_and_the_hypergeom
     low, high = beta(15.5, 185.5).ppf([0.025, 0.975])
     assert found.severity == "alert"
     assert found.sentence == (
-        f"All 2 models fail the same 15 of 200 instances: 7.50% [{low:.2%}, {high:.2%}]. "
-        f"It would be {0.15 * 0.15:.2%} if they failed independently; exact p {p_value(200, 30, 15)}."
+        f"All 2 models fail the same 15 of 200 instances: 7.50 % [{100 * low:.2f} %, {100 * high:.2f} %]. "
+        f"It would be {100 * (0.15 * 0.15):.2f} % if they failed independently; exact p {p_value(200, 30, 15)}."
     )
 
 
@@ -52,7 +52,7 @@ def test_the_expectation_given_the_class_stands_beside_the_raw_one(finding) -> N
     a[100:110] = b[109:119] = True
     answers = {"a": labels ^ a, "b": labels ^ b}
     found = finding(Predictions.from_answers(answers, labels), "PC002")
-    assert "It would be 13.00% if they failed independently given the true class (9.00% at their overall error " in (
+    assert "It would be 13.00 % if they failed independently given the true class (9.00 % at their overall error " in (
         found.sentence
     )
     assert found.severity == "note"  # 26 of 200: just what the classes make of it

@@ -29,9 +29,9 @@ def test_missing_where_it_is_harder_or_easier_is_a_warning(finding, hard, easy, 
     found = finding(predictions, "PC007")
     assert found.severity == "warning"
     assert found.sentence == (
-        f"{1 - seen.mean():.1%} of the cells are missing; pairs are compared on the instances that both answered. "
-        f"Cells are missing where instances are {word} (r = {correlation(seen, wrong):.2f}): the numbers speak of "
-        "another population of instances than the table's."
+        f"{100 * (1 - seen.mean()):.1f} % of the cells are missing; pairs are compared on the instances that both "
+        f"answered. Cells are missing where instances are {word} (r = {correlation(seen, wrong):.2f}): the numbers "
+        "speak of another population of instances than the table's."
     )
 
 
@@ -41,7 +41,8 @@ def test_missing_at_random_is_a_note(finding) -> None:
     found = finding(predictions, "PC007")
     assert found.severity == "note"
     assert found.sentence == (
-        f"{1 - seen.mean():.1%} of the cells are missing; pairs are compared on the instances that both answered."
+        f"{100 * (1 - seen.mean()):.1f} % of the cells are missing; pairs are compared on the instances that both "
+        "answered."
     )
 
 

@@ -27,7 +27,7 @@ def test_twice_as_many_joint_failures_and_more_are_a_warning(finding, outcomes) 
     assert found.severity == "warning"
     assert found.sentence == (
         "From the unshifted test to noise at severity 2.5 the share of instances that every model fails goes from "
-        "2.00% to 4.10%, mean accuracy from 90.0% to 90.0% and n_eff from "
+        "2.00 % to 4.10 %, mean accuracy from 90.0 % to 90.0 % and n_eff from "
         f"{n_eff(failing(20)):.2f} to {n_eff(failing(41)):.2f}."
     )
 

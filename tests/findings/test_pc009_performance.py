@@ -21,7 +21,7 @@ def test_pairs_that_mcnemar_tells_apart_are_counted(finding, outcomes) -> None:
     found = finding(outcomes(wrong), "PC009")
     assert found.severity == "note"
     assert found.sentence == (
-        "2 of 3 pairs of models can be told apart by accuracy (67%; McNemar, false discovery rate 5 %)."
+        "2 of 3 pairs of models can be told apart by accuracy (67 %; McNemar, false discovery rate 5 %)."
     )
 
 

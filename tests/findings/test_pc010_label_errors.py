@@ -29,9 +29,9 @@ def test_the_tipping_point_is_put_beside_what_is_plausible(finding, outcomes, sh
     wrong = shocked(shock)
     found = finding(outcomes(wrong), "PC010")
     assert found.severity == severity
-    assert found.sentence.startswith(f"If {common_shock(wrong):.2%} [")
+    assert found.sentence.startswith(f"If {100 * common_shock(wrong):.2f} % [")
     assert found.sentence.endswith(
-        f"] of the labels were wrong, that alone would make independent models look as alike; 3.3% is plausible, "
+        f"] of the labels were wrong, that alone would make independent models look as alike; 3.3 % is plausible, "
         f"{verdict}."
     )
     low, high = (float(end.rstrip("%")) / 100 for end in found.sentence.split("[")[1].split("]")[0].split(", "))
@@ -43,7 +43,7 @@ def test_the_user_says_what_is_plausible(finding, outcomes) -> None:
     wrong = shocked(0.02)
     found = finding(outcomes(wrong), "PC010", label_errors=0.005)
     assert found.severity == "note"
-    assert found.sentence.endswith("0.5% is plausible, more than is plausible.")
+    assert found.sentence.endswith("0.5 % is plausible, more than is plausible.")
 
 
 def test_models_that_are_not_alike_need_no_explanation(finding, outcomes) -> None:

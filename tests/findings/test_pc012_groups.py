@@ -36,7 +36,7 @@ def test_a_group_that_is_failed_more_often_is_an_alert(finding) -> None:
     assert found.severity == "alert"
     assert found.sentence == (
         "1 of 3 groups are failed by every model more or less often than the rest (false discovery rate 5 %); most of "
-        f"all ward = north: 20.00% of 100, {100 * (0.2 - 0.08):+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] "
+        f"all ward = north: 20.00 % of 100, {100 * (0.2 - 0.08):+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}] "
         "against the others."
     )
 
@@ -45,7 +45,7 @@ def test_a_group_that_is_spared_is_no_alert(finding) -> None:
     failed = {"spared": (0, 100), "b": (21, 100), "c": (20, 100), "d": (20, 100)}
     found = finding(grouped(failed), "PC012", groups=("ward",))
     assert found.severity == "note"
-    assert "most of all ward = spared: 0.00% of 100, -20.33 points" in found.sentence
+    assert "most of all ward = spared: 0.00 % of 100, -20.33 points" in found.sentence
 
 
 def test_equal_groups_are_a_note(finding) -> None:

@@ -24,8 +24,8 @@ def test_many_conflicts_among_good_models_are_a_warning(finding) -> None:
     found = finding(models(200), "PC014")
     assert found.severity == "warning"  # Wilson's lower limit of 200 out of 1000 is 17.6 %
     assert found.sentence == (
-        "3 models are within 1% of the best, itself included. On 20.0% of the instances at least one of them answers "
-        "differently from the best (the most different one on 10.0%): there the answer depends on which good model "
+        "3 models are within 1 % of the best, itself included. On 20.0 % of the instances at least one of them answers "
+        "differently from the best (the most different one on 10.0 %): there the answer depends on which good model "
         "was taken."
     )
 
@@ -39,7 +39,7 @@ def test_a_best_model_that_stands_alone_does_not_compete(finding) -> None:
     labels = np.zeros(N, int)
     worse = np.where(np.arange(N) < 11, 1, 0)
     found = finding(Predictions.from_answers({"a": labels, "b": worse}, labels), "PC014")
-    assert (found.sentence, found.reason) == ("", "no model comes within 1% of the best one")
+    assert (found.sentence, found.reason) == ("", "no model comes within 1 % of the best one")
 
 
 def test_outcomes_alone_do_not_tell_answers_apart(finding, outcomes) -> None:
@@ -55,4 +55,4 @@ def test_models_without_common_instances_do_not_compete(finding) -> None:
 def test_a_model_without_any_answer_is_not_the_best(finding) -> None:
     labels = np.zeros(50, int)
     answers = {"a": labels, "b": labels, "mute": np.full(50, None)}
-    assert finding(Predictions.from_answers(answers, labels), "PC014").sentence.startswith("2 models are within 1%")
+    assert finding(Predictions.from_answers(answers, labels), "PC014").sentence.startswith("2 models are within 1 %")

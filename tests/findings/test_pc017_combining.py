@@ -23,9 +23,9 @@ def test_a_vote_that_gains_is_a_note_with_its_good_and_bad_part(finding, outcome
     assert found.severity == "note"
     mean = (30 * 3 + 90 + 30 * 2) / 1800
     assert found.sentence == (
-        f"A majority vote errs on {60 / 600:.2%}; single models on {mean:.2%} on average, the best on {mean:.2%}. "
-        f"Disagreement gains {100 * (mean - 0.1):.2f} points: {100 * 90 / 1800:.2f} where the majority is right, less "
-        f"{100 * 30 / 1800:.2f} where it is wrong."
+        f"A majority vote errs on {100 * (60 / 600):.2f} %; single models on {100 * mean:.2f} % on average, the best "
+        f"on {100 * mean:.2f} %. Disagreement gains {100 * (mean - 0.1):.2f} points: {100 * 90 / 1800:.2f} where the "
+        f"majority is right, less {100 * 30 / 1800:.2f} where it is wrong."
     )
 
 
@@ -33,7 +33,7 @@ def test_a_vote_that_surely_loses_is_a_warning(finding, outcomes) -> None:
     found = finding(outcomes(voted(0, 0, 300)), "PC017")
     assert found.severity == "warning"
     assert found.sentence == (
-        "A majority vote errs on 50.00%; single models on 33.33% on average, the best on 33.33%. Disagreement loses "
+        "A majority vote errs on 50.00 %; single models on 33.33 % on average, the best on 33.33 %. Disagreement loses "
         "16.67 points: 0.00 where the majority is right, less 16.67 where it is wrong."
     )
 

@@ -22,9 +22,10 @@ from polyculture.errors import FileError, InputError
 from polyculture.reporting import narrative, report
 from polyculture.reporting.page import commands, dots, html
 from polyculture.reporting.png import data_uri, png
-from polyculture.reporting.tables import MOST_ROWS, cell, facts, table
 from polyculture.reporting.vega_bundle import bundle
 from polyculture.results import Audit
+from polyculture.results.summary import share_text, tiles
+from polyculture.results.tables import MOST_ROWS, cell, fact_list, table
 from polyculture.stats import Interval
 
 ALL = ["digits", "imagenet", "crowd", "pair", "perfect", "hostile"]
@@ -136,7 +137,7 @@ def test_without_hardest_instances_or_shifts_the_page_says_so(pair: Audit) -> No
     page = without_bundle(html(pair))
     assert "No instance is failed by nearly all models." in page
     assert "This audit has one test set, so nothing can be said about shift." in page
-    assert "No check had anything to say." in page
+    assert "No check has a finding." in page
 
 
 def test_findings_show_their_severity_and_idle_checks_their_reason(digits: Audit) -> None:
@@ -161,7 +162,7 @@ def test_the_page_tells_where_its_numbers_come_from(digits: Audit) -> None:
 
 def test_facts_read_as_people_write_and_empty_ones_are_left_out(pair: Audit) -> None:
     told = {"informative_instances": 14512.3, "level": 0.95, "clusters": "", "sizes": [1, 2000], "next": "polyculture"}
-    assert facts(replace(pair, facts=told | {"counts": {"right": 3}})) == [
+    assert fact_list(replace(pair, facts=told | {"counts": {"right": 3}})) == [
         ("informative instances", "14,512"),
         ("level", "0.95"),
         ("sizes", "1, 2,000"),
@@ -273,7 +274,8 @@ def test_a_long_table_is_cut_and_says_where_the_whole_is() -> None:
     assert len(cut.rows) == MOST_ROWS
     assert cut.rows[-1] == ("999",)
     assert cut.remark == (
-        "The first and the last 60 of 1,000 rows; the whole is audit.pairwise.frame(), or polyculture audit --json."
+        "The first and the last 60 of 1,000 rows; the full table is audit.pairwise.frame(), or polyculture audit "
+        "--json."
     )
 
 
@@ -282,11 +284,11 @@ def test_a_long_table_is_cut_and_says_where_the_whole_is() -> None:
     [(0.0, "0 %"), (1.0, "100 %"), (0.983, "98.3 %"), (0.00012, "0.012 %"), (1e-30, "< 0.0001 %")],
 )
 def test_a_small_share_keeps_digits_that_say_something(share: float, text: str) -> None:
-    assert narrative.percent(share).replace("\u00a0", " ") == text
+    assert share_text(share).replace("\u00a0", " ") == text
 
 
 def test_an_undefined_share_says_so() -> None:
-    assert narrative.percent(math.nan) == "undefined"
+    assert share_text(math.nan) == "undefined"
 
 
 def plain(sentence: str) -> str:
@@ -332,8 +334,8 @@ def test_the_sentences_of_a_pair_speak_of_one_pair(pair: Audit) -> None:
 
 def test_the_sentences_of_perfect_models_say_that_nothing_is_defined(perfect: Audit) -> None:
     assert narrative.pairwise(perfect) == "Error consistency is defined for no pair."
-    assert narrative.meaning(perfect)[1] == "The chapters below show what can be said without it."
-    assert [text for what, text, _ in narrative.tiles(perfect) if what == "mean κ"] == ["–"]
+    assert narrative.meaning(perfect)[1] == "The sections below show what can be said without it."
+    assert [text for what, text, _ in tiles(perfect) if what == "mean κ"] == ["–"]
 
 
 def test_both_nulls_of_the_systemic_rate_are_told_where_they_read_differently(pair: Audit) -> None:
@@ -343,7 +345,7 @@ def test_both_nulls_of_the_systemic_rate_are_told_where_they_read_differently(pa
         audit = replace(
             pair, systemic=replace(pair.systemic, expectation=given, expectation_raw=raw, expected=expected, p=0.2)
         )
-        [remark] = [remark for what, _, remark in narrative.tiles(audit) if what == "failed by all"]
+        [remark] = [remark for what, _, remark in tiles(audit) if what == "failed by all"]
         return plain(narrative.systemic(audit)), plain(remark)
 
     assert told(0.05, 0.02) == (

@@ -57,18 +57,18 @@ def portfolio() -> Portfolio:
 
 def test_the_sentence_says_who_is_kept_and_what_that_is_worth(portfolio: Portfolio) -> None:
     assert portfolio.sentence == (
-        "Keep 8 of 10 models (a, b, c, d, e, f and 2 more), rule vote: error 10.00% [5.00%, 15.00%]; error gain over "
-        "the best single model (a) 2.00% [1.00%, 3.00%]. Its members fail like inf [2.00, inf] independent models and "
-        "all fail on 10.00% [5.00%, 15.00%]. Chosen on 1,200 instances, certified on 100 others."
+        "Keep 8 of 10 models (a, b, c, d, e, f and 2 more), rule vote: error 10.00 % [5.00 %, 15.00 %]; error gain "
+        "over the best single model (a) 2.00 % [1.00 %, 3.00 %]. Its members fail like inf [2.00, inf] independent "
+        "models and all fail on 10.00 % [5.00 %, 15.00 %]. Chosen on 1,200 instances, certified on 100 others."
     )
 
 
 @pytest.mark.parametrize(
     ("gain", "words"),
     [
-        (Interval(0.01, -0.01, 0.03), "1.00% [-1.00%, 3.00%], which is not shown to be different from nothing."),
-        (Interval(-0.02, -0.03, -0.01), "-2.00% [-3.00%, -1.00%], which is a loss."),
-        (Interval(0.0, 0.0, 0.0), "0.00% [0.00%, 0.00%], which is not shown to be different from nothing."),
+        (Interval(0.01, -0.01, 0.03), "1.00 % [-1.00 %, 3.00 %], which is not shown to be different from nothing."),
+        (Interval(-0.02, -0.03, -0.01), "-2.00 % [-3.00 %, -1.00 %], which is a loss."),
+        (Interval(0.0, 0.0, 0.0), "0.00 % [0.00 %, 0.00 %], which is not shown to be different from nothing."),
         (Interval.undefined("no instances"), "its gain over the best single model (a) is undefined (no instances)."),
     ],
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from polyculture.results import Finding, NullModel, Severity
+from polyculture.stats import Interval, percent
 
 from .context import AuditParts
 from .sections import SECTIONS
@@ -73,8 +74,8 @@ def _systemic(parts: AuditParts) -> Iterator[Finding]:
     yield Finding(
         "PC002",
         title,
-        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {s.rate.estimate:.2%} "
-        f"[{s.rate.low:.2%}, {s.rate.high:.2%}]. It would be {null}; exact p {_p(s.p)}.",
+        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {percent(s.rate.estimate, 2)} "
+        f"[{percent(s.rate.low, 2)}, {percent(s.rate.high, 2)}]. It would be {null}; exact p {_p(s.p)}.",
         "alert" if s.p < 0.01 and count >= 10 else "warning" if s.p < 0.05 else "note",
     )
 
@@ -143,8 +144,8 @@ def _missing(parts: AuditParts) -> Iterator[Finding]:
     yield Finding(
         "PC007",
         "missing cells",
-        f"{counts.missing_share:.1%} of the cells are missing; pairs are compared on the instances that both answered."
-        f"{tail if related else ''}",
+        f"{percent(counts.missing_share, 1)} of the cells are missing; pairs are compared on the instances that both "
+        f"answered.{tail if related else ''}",
         "warning" if related else "note",
     )
 
@@ -165,8 +166,7 @@ def _shifts(parts: AuditParts) -> Iterator[Finding]:
 
 
 def _from_to(start: pd.Series[Any], end: pd.Series[Any], column: str, spec: str) -> str:
-    texts = ["undefined" if math.isnan(row[column]) else f"{row[column]:{spec}}" for row in (start, end)]
-    return f"from {texts[0]} to {texts[1]}"
+    return f"from {Interval(start[column]).format(spec)} to {Interval(end[column]).format(spec)}"
 
 
 def _distinguishable_pairs(parts: AuditParts) -> Iterator[Finding]:
@@ -176,7 +176,7 @@ def _distinguishable_pairs(parts: AuditParts) -> Iterator[Finding]:
             "PC009",
             "performance convergence",
             f"{s.pairs_apart:,} of {s.pairs_tested:,} pairs of models can be told apart by accuracy "
-            f"({s.pairs_apart / s.pairs_tested:.0%}; McNemar, false discovery rate 5 %).",
+            f"({percent(s.pairs_apart / s.pairs_tested, 0)}; McNemar, false discovery rate 5 %).",
         )
 
 
@@ -185,7 +185,7 @@ def _p(p: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:.2%}" if rate >= 5e-5 else "less than 0.005%" if rate > 0 else "0%"
+    return percent(rate, 2) if rate >= 5e-5 else "less than 0.005 %" if rate > 0 else "0 %"
 
 
 def _label_errors(parts: AuditParts) -> Iterator[Finding]:
@@ -204,7 +204,7 @@ def _label_errors(parts: AuditParts) -> Iterator[Finding]:
         "PC010",
         title,
         f"If {shock.format('.2%')} of the labels were wrong, that alone would make independent models look as alike; "
-        f"{plausible:.1%} is plausible, {verdict}.",
+        f"{percent(plausible, 1)} is plausible, {verdict}.",
         "warning" if is_plausible else "note",
     )
 

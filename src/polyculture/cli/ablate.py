@@ -221,10 +221,12 @@ def _section(
 
 
 def _sentence(effects: pd.DataFrame, standings: pd.DataFrame) -> str:
+    from polyculture.stats import percent
+
     plain, count = standings.iloc[0], effects["lever"].nunique()
     parts = [
         f"{count} lever{' was' if count == 1 else 's were'} pulled, one at a time, on a plain recipe with "
-        f"{plain['accuracy']:.1%} test and {plain['train_accuracy']:.1%} train accuracy"
+        f"{percent(plain['accuracy'], 1)} test and {percent(plain['train_accuracy'], 1)} train accuracy"
     ]
     for name, words in (("accuracy", "test accuracy"), ("shifted_accuracy", "accuracy on shifted tests")):
         of_one = effects[(effects["measure"] == name) & effects["change"].notna()]

@@ -1,9 +1,9 @@
-"""How is a result shown? One self-contained page, a page for the terminal, and figures that are plain dicts first."""
+"""How is a result shown? As one self-contained page, a page for the terminal, and figures that are plain dicts."""
 
 from __future__ import annotations
 
-from polyculture.reporting.page import report
-
+from .drawing import figures_of
+from .page import report
 from .terminal_page import terminal
 
-__all__ = ["report", "terminal"]
+__all__ = ["figures_of", "report", "terminal"]

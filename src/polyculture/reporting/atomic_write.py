@@ -1,4 +1,4 @@
-"""How is a file written so that nobody ever sees half of it?"""
+"""How is a file replaced in one step, so that no reader sees a part of it?"""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises OSError where the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        part.write_bytes(content)
+        part.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""What do the numbers come to, in plain sentences? Every sentence says what was counted and against what."""
+"""What do the numbers mean, in plain sentences? Every sentence says what was counted and against what."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from polyculture.results import Audit, NullModel
+from polyculture.results.summary import count, number, p_value
 from polyculture.stats import Interval
 
 DOES_NOT_PROVE = (
@@ -17,7 +18,7 @@ DOES_NOT_PROVE = (
     ),
     (
         "Different is not better.",
-        "A set that errs in many different ways can still be worse than its best member: read diversity beside "
+        "A set that errs in many different ways can still be worse than its best member: read diversity together with "
         "accuracy.",
     ),
     (
@@ -44,52 +45,26 @@ DOES_NOT_PROVE = (
 """What a reader must not conclude: a headline and why."""
 
 
-def count(n: int | float) -> str:
-    """A whole number with thin groups: 50,000."""
-    return f"{n:,.0f}"
-
-
-def percent(share: float) -> str:
-    """A share as people read it; small ones keep two digits that say something."""
-    if math.isnan(share):
-        return "undefined"
-    if share in (0, 1):
-        return f"{100 * share:.0f}\u00a0%"
-    if share < 1e-6:
-        return "<\u00a00.0001\u00a0%"
-    return f"{100 * share:.1f}\u00a0%" if share >= 0.001 else f"{100 * share:.2g}\u00a0%"
-
-
-def p_value(p: float) -> str:
-    """``p = 0.21`` or ``p < 0.001``; empty where undefined."""
-    return "" if math.isnan(p) else "p\u00a0<\u00a00.001" if p < 0.001 else f"p\u00a0=\u00a0{p:.2g}"
-
-
-def number(x: float, digits: int = 2) -> str:
-    """A number with that many decimals, ∞ and – for what has none."""
-    return "–" if math.isnan(x) else "∞" if math.isinf(x) else f"{x:.{digits}f}"
-
-
 PATTERN = "N3"
-"""The rung that tells only which models are more alike than others, never how alike all of them are."""
+"""The null model that shows only which models are more alike than others, never how alike all of them are."""
 
 NOT_IDENTIFIED = (
-    "No rung can take the difficulty of the instances away by means of these errors alone. Any null that keeps how "
+    "No null model can remove the difficulty of the instances by means of these errors alone. Any null that keeps how "
     "many models fail each instance has a mean excess of exactly zero over all pairs, whatever the models share: "
     "only which pairs are more alike than others can be tested. Shared difficulty and shared causes leave the same "
     "traces; to tell them apart takes outside information, such as other systems or human answers."
 )
-"""Why the ladder ends where it does (non-identifiability of the level)."""
+"""Why no null model goes further (non-identifiability of the level)."""
 
 
 def null_model_label(null_model: NullModel) -> str:
     """``N1 · given each model's error rate within the true class``"""
-    only = " · pattern only, descriptive" if null_model.name == PATTERN else ""
-    return f"{null_model.name}{only} · given {null_model.given}"
+    note = " · pattern only, descriptive" if null_model.name == PATTERN else ""
+    return f"{null_model.name}{note} · given {null_model.given}"
 
 
 def null_model_value(null_model: NullModel, models: int) -> str:
-    """n_eff as the ladder shows it: above the number of models it says only that."""
+    """n_eff of a null model in words: above the number of models it says only that."""
     n = null_model.n_eff
     if n.defined and n.estimate > models:
         return f"≥ {models}: none detected"
@@ -104,7 +79,7 @@ def meaning(audit: Audit) -> list[str]:
         return [
             f"The effective number of independent models does not exist for these {m} models: "
             f"{n.reason or 'undefined'}.",
-            "The chapters below show what can be said without it.",
+            "The sections below show what can be said without it.",
         ]
     if math.isinf(n.estimate):
         first = "Whenever one of them fails another makes up for it: the number of failing models never varies."
@@ -135,41 +110,8 @@ def _against(null_model: NullModel) -> list[str]:
     return sentences
 
 
-def tiles(audit: Audit) -> list[tuple[str, str, str]]:
-    """Key numbers: (what, number, remark)."""
-    table, systemic, pairs = audit.leaderboard.table, audit.systemic, audit.n_models * (audit.n_models - 1) // 2
-    defined = int(np.isfinite(audit.pairwise.values["kappa"][np.triu_indices(audit.n_models, 1)]).sum())
-    best = (percent(float(table["accuracy"].iloc[0])), str(table["model"].iloc[0])) if len(table) else ("–", "")
-    everywhere = systemic.n == audit.n_instances
-    return [
-        ("models", count(audit.n_models), f"{count(pairs)} pair{'s' if pairs != 1 else ''}"),
-        (
-            "instances",
-            count(audit.n_instances),
-            f"{'all' if everywhere else count(systemic.n)} answered by every model",
-        ),
-        ("best accuracy", *best),
-        ("mean κ", number(audit.pairwise.mean("kappa")), _kappa_remark(defined, pairs)),
-        ("failed by all", percent(systemic.rate.estimate), _if_independent(audit)),
-    ]
-
-
-def _if_independent(audit: Audit) -> str:
-    """What independent models would all fail, given the truth and, where it reads otherwise, without it."""
-    given, raw = percent(audit.systemic.expectation), percent(audit.systemic.expectation_raw)
-    if raw in (given, percent(math.nan)):
-        return f"{given} if independent"
-    return f"if independent: {given} given the class, {raw} at overall error rates"
-
-
-def _kappa_remark(defined: int, pairs: int) -> str:
-    if defined == pairs:
-        return "error consistency; 0 is chance"
-    return f"defined for {count(defined)} of {count(pairs)} pairs" if defined else "not defined for any pair"
-
-
 def null_models(audit: Audit) -> str:
-    """What the ladder shows."""
+    """What the null models show."""
     levels = [null_model for null_model in audit.null_models if null_model.name != PATTERN] or list(audit.null_models)
     first, last = levels[0], levels[-1]
     if not (first.n_eff.defined and last.n_eff.defined):
@@ -194,15 +136,17 @@ def leaderboard(audit: Audit) -> str:
     return f"{count(s.pairs_apart)} of {count(s.pairs_tested)} pairs can be told apart by accuracy."
 
 
-def leaderboard_caption(drawn: int, lines: bool, models: int) -> str:
+def leaderboard_caption(rows: int, lines: bool, models: int) -> str:
     """How to read the figure of the models: how many of them are drawn, and whether with lines for the letters."""
-    some = "" if drawn == models else f"The best and the last {drawn // 2} of {count(models)} models. "
-    apart = (
+    selection = "" if rows == models else f"The best and the last {rows // 2} of {count(models)} models. "
+    legend = (
         "Dots on one line at the right: models that no test tells apart"
         if lines
         else ("Models that share a letter in the table cannot be told apart")
     )
-    return f"{some}Dot: accuracy; pale bar: 95 % interval. {apart} (paired tests, corrected for testing all pairs)."
+    return (
+        f"{selection}Dot: accuracy; pale bar: 95 % interval. {legend} (paired tests, corrected for testing all pairs)."
+    )
 
 
 def pairwise_caption(cells: int, models: int) -> str:
@@ -219,13 +163,13 @@ def pairwise_caption(cells: int, models: int) -> str:
 def pairwise(audit: Audit) -> str:
     """How alike the pairs are."""
     frame = audit.pairwise.frame()
-    known = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
-    if not len(known):
+    pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
+    if not len(pairs):
         return "Error consistency is defined for no pair."
-    a, b, kappa = (known[column].iloc[0] for column in ("model_a", "model_b", "kappa"))
-    if len(known) == 1:
+    a, b, kappa = (pairs[column].iloc[0] for column in ("model_a", "model_b", "kappa"))
+    if len(pairs) == 1:
         return f"Between {a} and {b} κ\u00a0=\u00a0{kappa:.2f}."
-    mean = known["kappa"].mean()
+    mean = pairs["kappa"].mean()
     return f"On average κ\u00a0=\u00a0{mean:.2f}; the most alike are {a} and {b} (κ\u00a0=\u00a0{kappa:.2f})."
 
 
@@ -234,15 +178,15 @@ def systemic(audit: Audit) -> str:
     s = audit.systemic
     if not s.rate.defined:
         return "How often all models fail together is not defined here."
-    who = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
+    models = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
     tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
-    given, raw = _few(float(s.expected[-1])), "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
-    if raw in ("", given):
-        expected = f"if they erred independently, {given} would be expected"
+    within, raw = _few(float(s.expected[-1])), "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
+    if raw in ("", within):
+        expected = f"if they erred independently, {within} would be expected"
     else:
-        expected = f"if they erred independently within the true class, {given} would be expected, and {raw} "
+        expected = f"if they erred independently within the true class, {within} would be expected, and {raw} "
         expected += "at their overall error rates"
-    return f"{who} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
+    return f"{models} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
 
 
 def _few(expected: float) -> str:
@@ -257,31 +201,31 @@ def hardest(audit: Audit) -> str:
     table = audit.systemic.hardest
     if not len(table):
         return "No instance is failed by nearly all models."
-    shown, by_all = len(table), int((table["wrong"] == table["models"]).sum())
+    rows, by_all = len(table), int((table["wrong"] == table["models"]).sum())
     least = math.floor(100 * float((table["wrong"] / table["models"]).min()))
     everywhere = int(audit.systemic.observed[-1])
-    if everywhere > shown:
-        return f"{count(everywhere)} instances are failed by every model; {count(shown)} of them are listed."
-    if by_all == shown:
-        return f"{'This instance is' if shown == 1 else f'These {count(shown)} instances are'} failed by every model."
-    if shown == 1:
+    if everywhere > rows:
+        return f"{count(everywhere)} instances are failed by every model; {count(rows)} of them are listed."
+    if by_all == rows:
+        return f"{'This instance is' if rows == 1 else f'These {count(rows)} instances are'} failed by every model."
+    if rows == 1:
         return f"One instance is failed by {least}\u00a0% of the models."
-    rest = "none" if not by_all else count(by_all)
+    every_model = "none" if not by_all else count(by_all)
     return (
-        f"These {count(shown)} instances are failed by {least}\u00a0% of the models or more, "
-        f"{rest} of them by every model."
+        f"These {count(rows)} instances are failed by {least}\u00a0% of the models or more, "
+        f"{every_model} of them by every model."
     )
 
 
 def shifts(audit: Audit) -> str:
     """What happens along the shifts."""
-    known = sorted(
+    estimates = sorted(
         (float(row["n_eff"]), f"{row['shift']}, severity {row['severity']:g}")
         for row in audit.shifts.dropna(subset=["n_eff"]).to_dict("records")
     )
-    if not known:
+    if not estimates:
         return "The effective number of models is defined on none of the shifted test sets."
-    (low, where_low), (high, where_high) = known[0], known[-1]
+    (low, where_low), (high, where_high) = estimates[0], estimates[-1]
     return (
         f"Across the shifts the set is worth between {low:.2f} ({where_low}) and {high:.2f} ({where_high}) "
         "independent models."
@@ -294,8 +238,8 @@ def methods(audit: Audit) -> list[tuple[str, str]]:
     intervals += [(f"ρ ({r.name})", r.rho) for r in audit.null_models] + [("failed by all", audit.systemic.rate)]
     names_by_method: dict[str, list[str]] = {}
     for name, i in intervals:
-        made = f"{i.method}, {100 * i.level:g} %, {count(i.n)} instances" if i.method else ""
-        method = "; ".join(part for part in (made, i.reason) if part)
+        description = f"{i.method}, {100 * i.level:g} %, {count(i.n)} instances" if i.method else ""
+        method = "; ".join(part for part in (description, i.reason) if part)
         if method:
             names_by_method.setdefault(method, []).append(name)
     return [(", ".join(names), method) for method, names in names_by_method.items()]

@@ -1,4 +1,4 @@
-"""What does somebody see who was sent the result? One HTML file that needs nothing else."""
+"""What does a reader see of an audit? One HTML file that needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from polyculture.errors import FileError, InputError
-from polyculture.results import Audit
+from polyculture.results import Audit, summary, tables
+from polyculture.results.tables import DisplayTable
+from polyculture.stats import percent
 from polyculture.version import __version__
 
-from . import narrative, sections, tables
+from . import narrative, sections
 from .atomic_write import write_whole
 from .audit_figures import figures
 from .charts.vega import records
 from .png import data_uri
-from .tables import DisplayTable
 from .theme import css_variables, themed
 from .vega_bundle import bundle
 
@@ -49,7 +50,7 @@ def report(audit: Audit, path: str | Path) -> Path:
 
     Parameters
     ----------
-    audit : what was found.
+    audit : the audit to write.
     path : a name ending in ``.html``; its folder is made where it does not exist. A page that is already there is
         replaced in one step.
 
@@ -74,31 +75,32 @@ def html(audit: Audit) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    head, _, rest = audit.sentence.partition("; ")
-    drawn = {name: _for_page(spec) for name, spec in figures(audit).items()}
-    leaderboard = drawn["leaderboard"]["usermeta"]
+    head, _, tail = audit.sentence.partition("; ")
+    specs = {name: _for_page(spec) for name, spec in figures(audit).items()}
+    leaderboard = specs["leaderboard"]["usermeta"]
     return environment.from_string(_file("page.html")).render(
         audit=audit,
         narrative=narrative,
         tables=tables,
-        drawn=drawn,
-        sections=sections.views(audit, drawn),
-        left_out=sections.skipped(audit),
+        drawn=specs,
+        summary=summary,
+        sections=sections.views(audit, specs),
+        skipped=sections.skipped(audit),
         head=head,
-        rest=rest,
+        tail=tail,
         dots=dots(audit),
         dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
         leaderboard_caption=narrative.leaderboard_caption(leaderboard["drawn"], leaderboard["lines"], audit.n_models),
-        pairwise_caption=narrative.pairwise_caption(drawn["pairwise"]["usermeta"]["square"], audit.n_models),
+        pairwise_caption=narrative.pairwise_caption(specs["pairwise"]["usermeta"]["square"], audit.n_models),
         hard=_pictured(audit),
-        pairs=tables.pairs(audit, MOST_PAIRS),
+        pairs=tables.pair_tables(audit, MOST_PAIRS),
         shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
         commands=commands(audit),
         version=__version__,
         style=_file("style.css"),
         light=css_variables("light"),
         dark=css_variables("dark"),
-        specs=_script_json(drawn),
+        specs=_script_json(specs),
         bundle=bundle(),
         script=_file("page.js"),
     )
@@ -113,10 +115,10 @@ def dots(audit: Audit) -> list[float]:
 
 
 def commands(audit: Audit) -> list[tuple[str, str]]:
-    """What to run next: (command, what for)."""
-    given = audit.facts.get("next", ())
-    if given:
-        return [(str(command), "") for command in ([given] if isinstance(given, str) else given)]
+    """What to run next: (command, purpose)."""
+    steps = audit.facts.get("next", ())
+    if steps:
+        return [(str(command), "") for command in ([steps] if isinstance(steps, str) else steps)]
     return [
         ("polyculture audit FILE --json", "every number of this page, every pair included, for another program"),
         ("polyculture report audit.json", "this page again from those numbers"),
@@ -125,8 +127,7 @@ def commands(audit: Audit) -> list[tuple[str, str]]:
 
 def _for_page(spec: dict[str, Any]) -> dict[str, Any]:
     """The figure without its title, which the page gives in words, and in the colours of the page's theme."""
-    rest = {key: value for key, value in spec.items() if key != "title"}
-    return dict(themed(rest | {"background": "transparent"}))
+    return dict(themed({key: value for key, value in spec.items() if key != "title"} | {"background": "transparent"}))
 
 
 def _script_json(value: Any) -> str:
@@ -147,7 +148,7 @@ def _pictured(audit: Audit) -> list[Hard]:
             wrong=int(row["wrong"]),
             models=int(row["models"]),
             answer=str(row.get("answer") or ""),
-            share=f"{float(row['share']):.0%}" if row.get("answer") else "",
+            share=percent(float(row["share"]), 0) if row.get("answer") else "",
             picture=data_uri(audit.pictures[str(row["instance"])]),
         )
         for row in rows[:MOST_PICTURES]

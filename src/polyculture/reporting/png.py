@@ -1,4 +1,4 @@
-"""How does a small grey picture travel inside a page? As a PNG in a data address, made with the standard library."""
+"""How is a small grey picture stored inside a page? As a PNG in a data URI, made with the standard library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def png(grey: Int[np.ndarray, "h w"]) -> bytes:
 
 
 def data_uri(grey: Int[np.ndarray, "h w"]) -> str:
-    """The picture as an address that carries its own content."""
+    """The picture as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png(grey)).decode("ascii")
 
 

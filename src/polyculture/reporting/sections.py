@@ -16,6 +16,7 @@ import pandas as pd
 
 from polyculture.auditing.sections import SECTIONS
 from polyculture.results import Audit, Section, SectionSpec, TableSpec
+from polyculture.results.tables import HEADINGS, DisplayTable, table
 from polyculture.selection import portfolio_section
 from polyculture.stats import Interval
 from polyculture.studies.ablation import section as ablation_section
@@ -23,7 +24,6 @@ from polyculture.studies.evolution import section as evolution_section
 
 from . import figures
 from .charts.vega import Spec
-from .tables import HEADINGS, DisplayTable, table
 
 _FURTHER = (portfolio_section.SPEC, ablation_section.SPEC, evolution_section.SPEC)
 SPECS = SECTIONS | {spec.name: spec for spec in _FURTHER}
@@ -90,10 +90,12 @@ def _display_table(section: Section, name: str) -> DisplayTable:
     spec, frame = spec_of(section).tables.get(name, TableSpec()), section.tables[name]
     place = f"audit.section({section.name!r}).tables[{name!r}]"
     rows = frame.head(spec.rows) if spec.ranked else frame
-    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), most=spec.rows)
+    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
     remark = display.remark
     if len(rows) < len(frame):
-        remark = f"The first {len(rows)} of {len(frame):,} rows; the whole is {place}, or polyculture audit --json."
+        remark = (
+            f"The first {len(rows)} of {len(frame):,} rows; the full table is {place}, or polyculture audit --json."
+        )
     return replace(display, remark=f"{spec.caption} {remark}".strip())
 
 

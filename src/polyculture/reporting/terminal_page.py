@@ -1,4 +1,4 @@
-"""What does somebody see who stays in the terminal? The same result in some forty lines."""
+"""What does the terminal show of an audit? The same result as the page, in about forty lines."""
 
 from __future__ import annotations
 
@@ -12,44 +12,48 @@ from rich.table import Table
 from rich.text import Text
 
 from polyculture.results import Audit, Section
+from polyculture.results.summary import share_text, tiles
+from polyculture.stats import percent
 
 from . import narrative
 from .charts.vega import records
 from .sections import applies
 
 _BAR = 24
+ROWS = 5
+"""Rows of a list: the best models, the worst, the most alike pairs, the hardest instances."""
 _FIRST = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 """Where the first of several sentences ends."""
 
 
 def terminal(audit: Audit, console: Console) -> None:
-    """Print the audit: headline and what it means, ladder, key numbers, findings, models, pairs, hardest instances.
+    """Print the audit: headline and its meaning, null models, key numbers, findings, models, pairs, hardest instances.
 
-    Fits 80 columns. Whether there is colour is the console's business: none where the output is not a terminal.
+    Fits 80 columns. The console decides about colour: none where the output is not a terminal.
     """
     console.print()
     console.print(Text(audit.sentence, style="bold"))
     for sentence in narrative.meaning(audit):
-        console.print(_said(sentence))
+        console.print(_text(sentence))
     for title, content in _sections(audit):
         console.print()
-        console.print(_said(title, style="bold"))
+        console.print(_text(title, style="bold"))
         console.print(Padding(content, (0, 0, 0, 2)))
     console.print()
 
 
-def _further(told: list[Section]) -> Table:
-    """One entry per chapter of the audit: the question and the first sentence of its answer."""
+def _further(sections: list[Section]) -> Table:
+    """One entry per section of the audit: the question and the first sentence of its answer."""
     grid = _grid("left")
-    for section in told:
+    for section in sections:
         grid.add_row(
-            _said(f"{section.title} ", style="bold") + _said(_FIRST.split(section.sentence, 1)[0], style="not bold")
+            _text(f"{section.title} ", style="bold") + _text(_FIRST.split(section.sentence, 1)[0], style="not bold")
         )
     return grid
 
 
-def _said(sentence: str, style: str = "") -> Text:
-    """A sentence that may break at any blank: a terminal does not wrap at those that the page holds together."""
+def _text(sentence: str, style: str = "") -> Text:
+    """A sentence that may wrap at every space: the page has no-break spaces, at which a terminal does not wrap."""
     return Text(sentence.replace("\u00a0", " "), style=style)
 
 
@@ -59,17 +63,17 @@ def _sections(audit: Audit) -> list[tuple[str, RenderableType]]:
         ("In numbers", _tiles(audit)),
     ]
     if any(not finding.reason for finding in audit.findings):
-        sections.append(("What it comes to", _findings(audit)))
+        sections.append(("Summary of findings", _findings(audit)))
     sections.append((narrative.leaderboard(audit), _leaderboard(audit)))
     if math.isfinite(audit.pairwise.mean("kappa")):
         sections.append(("The most alike pairs", _pairs(audit)))
     if len(audit.systemic.hardest):
         sections.append((narrative.hardest(audit), _hardest(audit)))
     if len(audit.shifts):
-        sections.append(("Along the shifts", _said(narrative.shifts(audit))))
-    told = [section for section in audit.sections if applies(section)]
-    if told:
-        sections.append(("Further questions", _further(told)))
+        sections.append(("Along the shifts", _text(narrative.shifts(audit))))
+    further = [section for section in audit.sections if applies(section)]
+    if further:
+        sections.append(("Further questions", _further(further)))
     return sections
 
 
@@ -96,8 +100,8 @@ def _null_models(audit: Audit) -> Table:
 
 def _tiles(audit: Audit) -> Table:
     grid = _grid("left", "right", "left")
-    for what, number, remark in narrative.tiles(audit):
-        grid.add_row(Text(what), Text(number, style="bold"), _said(remark, style="dim"))
+    for name, number, remark in tiles(audit):
+        grid.add_row(Text(name), Text(number, style="bold"), _text(remark, style="dim"))
     return grid
 
 
@@ -106,26 +110,25 @@ def _findings(audit: Audit) -> Table:
     grid = _grid("left", "left")
     for finding in audit.findings:
         if not finding.reason:
-            said = Text(f"{finding.title[:1].upper()}{finding.title[1:]}. ", style="bold") + Text(
-                finding.sentence, style="not bold"
-            )
-            grid.add_row(Text(finding.severity, style=styles[finding.severity]), said)
+            title = Text(f"{finding.title[:1].upper()}{finding.title[1:]}. ", style="bold")
+            sentence = Text(finding.sentence, style="not bold")
+            grid.add_row(Text(finding.severity, style=styles[finding.severity]), title + sentence)
     return grid
 
 
-def _leaderboard(audit: Audit, most: int = 5) -> RenderableType:
+def _leaderboard(audit: Audit) -> RenderableType:
     table = audit.leaderboard.table
-    short = len(table) <= 2 * most
-    shown = [table] if short else [table.head(most), table.tail(most)]
+    short = len(table) <= 2 * ROWS
+    parts = [table] if short else [table.head(ROWS), table.tail(ROWS)]
     grid = _grid("right", "left", "left", "left")
-    for k, part in enumerate(shown):
+    for k, part in enumerate(parts):
         if k:
-            grid.add_row(Text("…"), Text(f"{len(table) - 2 * most} more", style="dim"), Text(""), Text(""))
+            grid.add_row(Text("…"), Text(f"{len(table) - 2 * ROWS} more", style="dim"), Text(""), Text(""))
         for row in records(part):
-            limits = f"[{narrative.percent(row['low'])}, {narrative.percent(row['high'])}]"
+            limits = f"[{share_text(row['low'])}, {share_text(row['high'])}]"
             letters = str(row["letters"]) if len(str(row["letters"])) <= 12 else str(row["letters"])[:11] + "…"
             grid.add_row(
-                Text(narrative.percent(row["accuracy"])),
+                Text(share_text(row["accuracy"])),
                 Text(limits, style="dim"),
                 Text(str(row["model"])),
                 Text(letters, style="dim"),
@@ -134,19 +137,19 @@ def _leaderboard(audit: Audit, most: int = 5) -> RenderableType:
     return Group(grid, Text(note, style="dim")) if table["letters"].astype(bool).any() else grid
 
 
-def _pairs(audit: Audit, most: int = 5) -> Table:
+def _pairs(audit: Audit) -> Table:
     frame = audit.pairwise.frame()
-    ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(most)
+    pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(ROWS)
     grid = _grid("left", "left", "left")
-    for row in records(ranked):
+    for row in records(pairs):
         grid.add_row(Text(f"κ {row['kappa']:.2f}"), Text(str(row["model_a"])), Text(str(row["model_b"])))
     return grid
 
 
-def _hardest(audit: Audit, most: int = 5) -> Table:
+def _hardest(audit: Audit) -> Table:
     grid = _grid("left", "left", "left")
-    for row in records(audit.systemic.hardest.head(most)):
+    for row in records(audit.systemic.hardest.head(ROWS)):
         label = f" (label {row['label']})" if "label" in row else ""
-        said = f"{row['share']:.0%} of them say {row['answer']}" if row.get("answer") else ""
-        grid.add_row(Text(f"{row['instance']}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(said))
+        answer = f"{percent(row['share'], 0)} of them say {row['answer']}" if row.get("answer") else ""
+        grid.add_row(Text(f"{row['instance']}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(answer))
     return grid

@@ -14,10 +14,10 @@ BLANK = "#eceef1"
 
 
 def _ramp(*anchors: str, steps: int = 20) -> tuple[str, ...]:
-    """That many colours, evenly from the first anchor to the last and straight from each to the next."""
+    """Colours at equal steps, evenly from the first anchor to the last and straight from each to the next."""
     levels = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in anchors], dtype=float)
-    at = np.linspace(0, len(anchors) - 1, steps)
-    mixed = np.stack([np.interp(at, np.arange(len(anchors)), levels[:, k]) for k in range(3)], axis=1)
+    positions = np.linspace(0, len(anchors) - 1, steps)
+    mixed = np.stack([np.interp(positions, np.arange(len(anchors)), levels[:, k]) for k in range(3)], axis=1)
     return tuple("#{:02x}{:02x}{:02x}".format(*(round(level) for level in colour)) for colour in mixed)
 
 
@@ -64,6 +64,9 @@ CONFIG: dict[str, Any] = {
         "titlePadding": 8,
         "labelPadding": 4,
         "labelSeparation": 4,
+    },
+    "locale": {
+        "number": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["$", ""], "percent": "\u00a0%"}
     },
     "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": 600, "titleColor": MUTED},
     "legend": {

@@ -1,4 +1,4 @@
-"""Where does the page get its drawing code from? vl-convert carries it; making it takes a second, so it is kept."""
+"""Where does the page get its drawing code from? vl-convert, whose script is cached on disk."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 def bundle() -> str:
     """JavaScript of Vega-Embed, Vega-Lite and Vega (about 0.9 MB), wrapped so that it defines only ``vegaEmbed``.
 
-    It is made offline, once per version of vl-convert, and kept in the user's cache folder (``XDG_CACHE_HOME``, or
-    ``~/.cache``). Where that folder cannot be read or written it is simply made again.
+    It is made offline, once per version of vl-convert, and cached in the user's cache folder (``XDG_CACHE_HOME``, or
+    ``~/.cache``). Where that folder cannot be read or written it is made again.
     """
-    kept = _cache() / f"vega-{version('vl-convert-python')}.js"
+    path = _cache() / f"vega-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return kept.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     import vl_convert
 
-    made = "(() => {" + vl_convert.javascript_bundle(_SNIPPET).replace("</script", "<\\/script") + "\n})();"
+    script = "(() => {" + vl_convert.javascript_bundle(_SNIPPET).replace("</script", "<\\/script") + "\n})();"
     with contextlib.suppress(OSError):
-        write_whole(kept, made.encode())
-    return made
+        write_whole(path, script.encode())
+    return script
 
 
 def _cache() -> Path:

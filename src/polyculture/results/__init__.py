@@ -1,6 +1,6 @@
-"""What was found? Frozen values that the report draws; every picture is also a table, and all of it is JSON.
+"""What are the results? Frozen values with a short text, HTML for notebooks, tables, figures and JSON.
 
-audit (how alike, why, whom it hurts) · section (further questions) · portfolio (which few to keep) · encoding (JSON)
+audit · section · portfolio · summary (text and HTML) · tables (frames as text) · figure (drawn on demand) · encoding (JSON)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .audit import (
     Systemic,
     section_json,
 )
+from .figure import Figure
 from .portfolio import Certificate, Portfolio
 from .section import Section, SectionSpec, Severity, TableSpec
 
@@ -22,6 +23,7 @@ __all__ = [
     "FEWEST_INSTANCES",
     "Audit",
     "Certificate",
+    "Figure",
     "Finding",
     "Leaderboard",
     "NullModel",

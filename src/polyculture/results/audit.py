@@ -1,4 +1,4 @@
-"""What did the audit find? Frozen values that the report draws; every picture is also a table."""
+"""What is the result of an audit? Frozen values that the report draws; every picture is also a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from jaxtyping import Float, Int
 from polyculture.errors import InputError, near
 from polyculture.stats import Interval
 
+from . import summary
 from .encoding import from_json, to_json
+from .figure import Figure, plot
 from .section import STORED_NAMES, Section, Severity
 
 FEWEST_INSTANCES = 10
@@ -24,13 +26,13 @@ FEWEST_INSTANCES = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the audit has to say.
+    """A conclusion of one check of the audit.
 
     Parameters
     ----------
     code : stable, documented in docs/findings.md, such as ``"PC001"``.
     title : a few words.
-    sentence : what was found, with its numbers.
+    sentence : the conclusion, with its numbers.
     severity : how much it should worry the reader.
     reason : why the check does not apply here; empty when it does.
     """
@@ -41,10 +43,13 @@ class Finding:
     severity: Severity = "note"
     reason: str = ""
 
+    def __repr__(self) -> str:
+        return summary.lines(summary.finding_line(self))
+
 
 @dataclass(frozen=True)
 class NullModel:
-    """One rung of the ladder of nulls: how alike the models are beyond what this null explains.
+    """How alike the models are beyond what this null explains.
 
     Parameters
     ----------
@@ -53,7 +58,7 @@ class NullModel:
     n_eff : effective number of independent models, in [1, ∞]; see ``polyculture.measures.effective``.
     rho : mean error covariance over mean error variance, at most 1; does not depend on the number of models.
     z, p : one-sided test of n_eff = M (independence under this null).
-    informative : models with both right and wrong answers, M; the others carry no information and are left out.
+    informative : models with both right and wrong answers, M; the others carry no information and are excluded.
     informative_instances : instances that carry the variance of the failure count; below 10 only the interval is read.
     """
 
@@ -65,6 +70,9 @@ class NullModel:
     p: float = math.nan
     informative: int = 0
     informative_instances: float = math.nan
+
+    def __repr__(self) -> str:
+        return summary.lines(summary.null_model_line(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +109,15 @@ class Pairwise:
         columns["reason"] = [self.reasons[i][j] for i, j in zip(a, b, strict=True)]
         return pd.DataFrame(columns)
 
+    def __repr__(self) -> str:
+        m, measures = len(self.models), ", ".join(f"{name} {self.mean(name):.3f}" for name in self.values)
+        text = f"Pairwise: {m:,} models, {m * (m - 1) // 2:,} pairs; means: {measures}"
+        return summary.lines(*summary.wrapped(text, 5), "Next: .frame()")
+
 
 @dataclass(frozen=True, eq=False)
 class Systemic:
-    """Whom do all models fail at once?
+    """Which instances do all models fail at once?
 
     Parameters
     ----------
@@ -113,7 +126,7 @@ class Systemic:
     rate : systemic failure rate, the share of instances that every model fails.
     expectation : that rate under the null (given the true class where there are classes).
     ratio : rate / expectation; not comparable between sets of different size.
-    p : exact one-sided mid-P of that many or more all-wrong instances given each model's number of errors.
+    p : exact one-sided mid-P of at least as many all-wrong instances given each model's number of errors.
     hardest : instances that (nearly) all models fail, worst first: instance, label, wrong, models, answer (the most
         common one), share (of the wrong models that give it).
     n : instances counted (those that every model answered).
@@ -136,17 +149,22 @@ class Systemic:
             {"models_wrong": np.arange(len(self.observed)), "observed": self.observed, "expected": self.expected}
         )
 
+    def __repr__(self) -> str:
+        heading = f"Systemic: all {len(self.observed) - 1} models fail {self.observed[-1]:,} of {self.n:,} instances"
+        expected = f"expected if independent: {self.expected[-1]:.4g}; {summary.p_value(self.p)}"
+        return summary.lines(f"{heading}; {expected}", *summary.frame_lines(self.hardest), "Next: .frame(), .hardest")
+
 
 @dataclass(frozen=True, eq=False)
 class Leaderboard:
-    """How well each model does, and which can be told apart at all.
+    """How accurate is each model, and which differ significantly?
 
     Parameters
     ----------
     table : one row per model, best first: model, n, errors, accuracy, low, high, letters, then the model's factors.
         Two models that share a letter cannot be told apart.
     pairs_tested : number of paired tests (McNemar mid-P, Benjamini-Hochberg over pairs).
-    pairs_apart : how many of them tell the two models apart at the 5 % level.
+    pairs_apart : how many of them are significant at the 5 % level.
     """
 
     table: pd.DataFrame
@@ -157,21 +175,28 @@ class Leaderboard:
         """The table."""
         return self.table
 
+    def __repr__(self) -> str:
+        pairs = f"{self.pairs_apart:,} of {self.pairs_tested:,} pairs differ in accuracy"
+        table = self.table[["model", "accuracy", "low", "high"]]
+        return summary.lines(
+            f"Leaderboard: {len(table):,} models; {pairs}", *summary.frame_lines(table), "Next: .frame()"
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """Everything one audit found.
+    """Everything that one audit computes.
 
     Parameters
     ----------
     source : what was audited, as the user named it.
     n_models, n_instances : size of the table.
-    ladder : n_eff and rho against each null, weakest first.
-    headline : name of the rung that the first sentence speaks of.
-    standing, pairwise, systemic : the chapters.
+    null_models : n_eff and rho against each null, weakest first.
+    headline : name of the null model of the first sentence.
+    leaderboard, pairwise, systemic : the basic results.
     shifts : one row per shifted test set: shift, severity, n, accuracy, best, n_eff, low, high, rho, all_wrong.
-    chapters : further questions, by name, in the order in which they are told.
-    findings : what it comes to, most severe first.
+    sections : further questions, in the order of the report.
+    findings : conclusions of the checks, most severe first.
     pictures : grey levels (0 … 255) of the hardest instances, by instance id, where the inputs are images.
     facts : where the numbers come from: version, options, seconds, ….
     """
@@ -192,7 +217,7 @@ class Audit:
 
     @property
     def n_eff(self) -> Interval:
-        """Effective number of independent models on the headline rung."""
+        """Effective number of independent models under the headline null model."""
         return self.null_model(self.headline).n_eff
 
     def section(self, name: str) -> Section:
@@ -203,11 +228,12 @@ class Audit:
         raise InputError(f"no section {name!r}", "", near(name, [section.name for section in self.sections]))
 
     def null_model(self, name: str) -> NullModel:
-        """The rung of that name."""
+        """The null model of that name."""
         for null_model in self.null_models:
             if null_model.name == name:
                 return null_model
-        raise InputError(f"no rung {name!r}", f"one of {', '.join(r.name for r in self.null_models)}")
+        names = ", ".join(null_model.name for null_model in self.null_models)
+        raise InputError(f"no null model {name!r}", f"one of {names}")
 
     @property
     def sentence(self) -> str:
@@ -220,11 +246,21 @@ class Audit:
         null_model = self.null_model(self.headline)
         informative = null_model.informative or self.n_models
         if null_model.informative_instances < FEWEST_INSTANCES:
-            few = f"only about {null_model.informative_instances:.0f} instances tell"
-            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({few})."
+            basis = f"only about {null_model.informative_instances:.0f} instances tell"
+            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({basis})."
         if n.estimate > informative:
             return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
         return f"{self.n_models} models; they fail like {n.format('.2f')}."
+
+    def plot(self, name: str) -> Figure:
+        """A figure of the report, such as ``"pairwise"``, ``"null_models"`` or the name of a section."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        return summary.audit_lines(self)
+
+    def _repr_html_(self) -> str:
+        return summary.audit_html(self)
 
     def to_json(self) -> str:
         """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".

@@ -156,6 +156,6 @@ def _numbers(value: Any) -> Any:
 
 def _column(values: list[Any]) -> list[Any]:
     """A column with null read as nan when everything else in it is a number."""
-    rest = [v for v in values if v is not None]
-    numeric = all(isinstance(v, (int, float)) or v in ("inf", "-inf") for v in rest)
+    cells = [v for v in values if v is not None]
+    numeric = all(isinstance(v, (int, float)) or v in ("inf", "-inf") for v in cells)
     return [_numbers(v) for v in values] if numeric else values

@@ -12,7 +12,9 @@ import pandas as pd
 
 from polyculture.stats import Interval
 
+from . import summary
 from .encoding import from_json, to_json
+from .figure import Figure, plot
 
 FEWEST_NAMED = 6
 """Sentences name so many members; of larger portfolios the first ones."""
@@ -79,6 +81,12 @@ class Certificate:
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         rows = [{"number": k} | dataclasses.asdict(v) for k, v in numbers.items() if isinstance(v, Interval)]
         return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        numbers = self.frame().dropna(subset="estimate")[["number", "estimate", "low", "high"]]
+        return summary.lines(
+            f"Certificate on {self.n:,} instances", *summary.frame_lines(numbers, 12), "Next: .frame()"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,23 +156,33 @@ class Portfolio:
         c = self.certificate
         gain: Interval = getattr(c, f"{self.loss}_gain_over_best")
         certified = self.facts.get("certified", f"on {self.certified_on:,} others")
-        who = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
+        choice = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
         if self.loss == "squared_error":
             quality = f"mean squared error {c.squared_error.format('.4g')}, R² {c.r_squared.format('.3f')}"
-            alike = f" Residuals of its members vary like those of {c.n_eff.format('.2f')} independent models."
-            alike = alike if c.n_eff.defined else ""
+            similarity = f" Residuals of its members vary like those of {c.n_eff.format('.2f')} independent models."
+            similarity = similarity if c.n_eff.defined else ""
         else:
             quality = f"error {c.error.format('.2%')}"
-            alike = f" Its members fail like {c.n_eff.format('.2f')} independent models and all fail on "
-            alike += f"{c.all_wrong.format('.2%')}."
+            similarity = f" Its members fail like {c.n_eff.format('.2f')} independent models and all fail on "
+            similarity += f"{c.all_wrong.format('.2%')}."
         return (
-            f"{who}: {quality}; {_compared(gain, c.best, self.loss)}.{alike} Chosen on {self.chosen_on:,} instances, "
-            f"certified {certified}."
+            f"{choice}: {quality}; {_compared(gain, c.best, self.loss)}.{similarity} Chosen on {self.chosen_on:,} "
+            f"instances, certified {certified}."
         )
 
     def frame(self) -> pd.DataFrame:
         """One row per member: weight, loss alone, leave-one-out, Shapley value."""
         return self.contributions
+
+    def plot(self, name: str = "") -> Figure:
+        """A figure of the report, such as ``"front"``, ``"members"`` or ``"gains_log_loss"``."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        return summary.portfolio_lines(self)
+
+    def _repr_html_(self) -> str:
+        return summary.frame_html(f"Portfolio of {self.k} models", self.sentence, self.contributions)
 
     def to_json(self) -> str:
         """Strict JSON, with the conventions of `Audit.to_json`."""
@@ -177,16 +195,16 @@ class Portfolio:
 
 
 def _named(members: tuple[str, ...]) -> str:
-    more = len(members) - FEWEST_NAMED
-    return ", ".join(members[:FEWEST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    remainder = len(members) - FEWEST_NAMED
+    return ", ".join(members[:FEWEST_NAMED]) + (f" and {remainder} more" if remainder > 0 else "")
 
 
 def _compared(gain: Interval, best: str, loss: str) -> str:
     """The gain over the best single model in words; no verdict where the interval reaches 0."""
-    spec, what = {"error": (".2%", "error"), "log_loss": (".4f", "log-loss")}.get(loss, (".4g", "squared-error"))
+    spec, name = {"error": (".2%", "error"), "log_loss": (".4f", "log-loss")}.get(loss, (".4g", "squared-error"))
     if not gain.defined:
         return f"its gain over the best single model ({best}) is undefined ({gain.reason})"
-    said = f"{what} gain over the best single model ({best}) {gain.format(spec)}"
+    text = f"{name} gain over the best single model ({best}) {gain.format(spec)}"
     if gain.low > 0:
-        return said
-    return f"{said}, which is {'a loss' if gain.high < 0 else 'not shown to be different from nothing'}"
+        return text
+    return f"{text}, which is {'a loss' if gain.high < 0 else 'not shown to be different from nothing'}"

@@ -11,6 +11,9 @@ import pandas as pd
 
 from polyculture.stats import Interval
 
+from . import summary
+from .figure import Figure, plot
+
 Severity = Literal["note", "warning", "alert"]
 
 STORED_NAMES = {
@@ -51,6 +54,22 @@ class Section:
             return self.tables[table]
         rows = [{"number": name} | dataclasses.asdict(interval) for name, interval in self.numbers.items()]
         return pd.DataFrame(rows, columns=["number", *(f.name for f in dataclasses.fields(Interval))])
+
+    def plot(self, name: str = "") -> Figure:
+        """The figure of that name; without a name the first."""
+        return plot(self, name)
+
+    def __repr__(self) -> str:
+        tables = f"Tables: {', '.join(self.tables)}"
+        return summary.lines(
+            f"{self.name}: {self.title}",
+            *summary.wrapped(self.sentence or self.reason, 5),
+            *summary.interval_lines(self.numbers.items(), 6),
+            *(summary.wrapped(tables, 2, "  ") if self.tables else ()),
+        )
+
+    def _repr_html_(self) -> str:
+        return summary.frame_html(self.title, self.sentence or self.reason, self.frame())
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .influence import (
     rho_population_interval,
     standard_error,
 )
-from .interval import Interval
+from .interval import Interval, percent
 from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
 from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
 from .shares import ceiling, design_effect, fail_at_k_interval, jeffreys, newcombe, upper_limit, wilson
@@ -46,6 +46,7 @@ __all__ = [
     "n_eff_interval",
     "newcombe",
     "paired_difference",
+    "percent",
     "rho_bootstrap",
     "rho_interval",
     "rho_population_interval",

@@ -42,9 +42,15 @@ class Interval:
         """As people read it: ``1.68 [1.67, 1.69]``, or the reason why there is none."""
         if not self.defined:
             return f"undefined ({self.reason})" if self.reason else "undefined"
-        if math.isnan(self.low) or math.isnan(self.high):
-            return f"{self.estimate:{spec}}"
-        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+        text = f"{self.estimate:{spec}}"
+        if not (math.isnan(self.low) or math.isnan(self.high)):
+            text += f" [{self.low:{spec}}, {self.high:{spec}}]"
+        return text.replace("%", " %")
 
     def __str__(self) -> str:
         return self.format()
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as people read it: ``25.0 %``."""
+    return f"{100 * share:.{digits}f} %"

@@ -80,7 +80,7 @@ def test_confusion_by_hand() -> None:
     assert cells["(all)", "a", "a"] == 2 * 9 - 3
     assert cells["(all)", "b", "b"] == 2 * 9 - 1
     assert cells["(all)"].sum() == 59
-    assert table.sentence == f"Over all models a is most often taken for b: {2 / 18:.1%} of its answers."
+    assert table.sentence == f"Over all models a is most often taken for b: {100 * (2 / 18):.1f} % of its answers."
     shares = table.tables["confusion"].groupby(["model", "label"])["share"].sum()
     np.testing.assert_allclose(shares, 1)
 

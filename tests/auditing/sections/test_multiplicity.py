@@ -29,7 +29,7 @@ def test_three_models_by_hand() -> None:
     assert found.numbers["ambiguity"].estimate == 0.2
     assert found.numbers["discrepancy"].estimate == 0.2
     assert found.numbers["ambiguity"].method == "Wilson"
-    assert found.sentence.startswith("2 models are within 1% of the best, itself included. On 20.0% of the instances")
+    assert found.sentence.startswith("2 models are within 1 % of the best, itself included. On 20.0 % of the instances")
 
 
 def test_ambiguity_adds_up_over_models_and_discrepancy_takes_the_worst() -> None:

@@ -46,16 +46,16 @@ def test_every_section_has_its_question_answer_and_place_in_the_navigation(whole
 
 def test_what_could_not_be_asked_is_listed_at_the_end_with_its_reason(whole: Audit, digits: Audit) -> None:
     page = page_of(whole)
-    [last] = re.findall(r'<section id="left-out">.*</section>', page, re.DOTALL)
+    [last] = re.findall(r'<section id="skipped">.*</section>', page, re.DOTALL)
     assert "<dt>Can anybody appeal?</dt><dd>not applicable because the table names no people</dd>" in last
-    assert '<section id="left-out">' not in page_of(digits)
+    assert '<section id="skipped">' not in page_of(digits)
 
 
 def test_a_section_with_numbers_and_a_reason_is_shown_with_its_warning(digits: Audit) -> None:
     section = Section("population", "And others?", "ρ = 0.4.", {"rho_population": Interval(0.4)}, reason="few models")
     page = page_of(replace(digits, sections=(section,)))
     assert '<p class="remark">few models</p>' in page
-    assert '<section id="left-out">' not in page
+    assert '<section id="skipped">' not in page
 
 
 def test_a_section_that_nobody_knows_is_shown_with_its_numbers_and_tables(whole: Audit) -> None:
@@ -72,9 +72,8 @@ def test_of_the_queue_the_first_thirty_are_listed(whole: Audit) -> None:
     assert "<td>i0</td>" in shown
     assert "<td>i29</td>" in shown
     assert "<td>i30</td>" not in shown
-    assert (
-        "The first 30 of 45 rows; the whole is audit.section(&#39;review_queue&#39;).tables[&#39;queue&#39;]" in shown
-    )
+    assert "The first 30 of 45 rows; the full table is" in shown
+    assert "audit.section(&#x27;queue&#x27;).tables[&#x27;queue&#x27;]" in shown
 
 
 def test_numbers_are_told_in_words_with_their_limits_method_and_warning(whole: Audit) -> None:

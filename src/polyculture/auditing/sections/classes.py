@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from polyculture.measures.calibration import confusion, roc
 from polyculture.results import Section, SectionSpec, TableSpec
-from polyculture.stats import influence_interval
+from polyculture.stats import influence_interval, percent
 
 from ..context import AuditContext
 from .calibration import VOTE
@@ -37,7 +37,7 @@ def classes(context: AuditContext) -> Section:
     wrong = pooled[(pooled["model"] == EVERY) & (pooled["label"] != pooled["answer"])]
     worst = wrong.iloc[int(wrong["share"].to_numpy().argmax())]
     mistake = f"{worst['label']} is most often taken for {worst['answer']}"
-    sentence = f"Over all models {mistake}: {worst['share']:.1%} of its answers."
+    sentence = f"Over all models {mistake}: {percent(worst['share'], 1)} of its answers."
     return SPEC.answer(sentence, tables=tables)
 
 

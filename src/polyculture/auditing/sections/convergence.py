@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from polyculture.results import Section, SectionSpec
-from polyculture.stats import Interval, jackknife
+from polyculture.stats import Interval, jackknife, percent
 
 from ..context import AuditContext
 from ..leaderboard import told_apart
@@ -42,8 +42,8 @@ def convergence(context: AuditContext) -> Section:
     share = float(np.triu(distinguishable, 1).sum() / tested) if tested else math.nan
     numbers["pairs_told_apart"] = Interval(share, n=tested, method="McNemar, false discovery rate 5 %")
     sentence = (
-        f"Accuracies differ by {100 * spread:.2f} points (standard deviation, without what chance adds); {share:.0%} "
-        "of the pairs can be told apart."
+        f"Accuracies differ by {100 * spread:.2f} points (standard deviation, without what chance adds); "
+        f"{percent(share, 0)} of the pairs can be told apart."
     )
     along = _along(context, rates, noise, distinguishable)
     if along is None:
@@ -52,8 +52,9 @@ def convergence(context: AuditContext) -> Section:
     direction = "closer together" if last["spread"] < first["spread"] else "further apart"
     sentence += (
         f" Along {first['order']} they came {direction}: the spread went from {100 * first['spread']:.2f} to "
-        f"{100 * last['spread']:.2f} points and the share told apart from {first['told_apart']:.0%} to "
-        f"{last['told_apart']:.0%}, while mean accuracy went from {first['accuracy']:.1%} to {last['accuracy']:.1%}."
+        f"{100 * last['spread']:.2f} points and the share told apart from {percent(first['told_apart'], 0)} to "
+        f"{percent(last['told_apart'], 0)}, while mean accuracy went from {percent(first['accuracy'], 1)} to "
+        f"{percent(last['accuracy'], 1)}."
     )
     return SPEC.answer(sentence, numbers, {"along": along})
 

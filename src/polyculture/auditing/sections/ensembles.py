@@ -6,7 +6,7 @@ import numpy as np
 
 from polyculture.measures.ensembles import cross_entropy, majority, squared
 from polyculture.results import Section, SectionSpec, Severity
-from polyculture.stats import Interval, influence_interval, jeffreys
+from polyculture.stats import Interval, influence_interval, jeffreys, percent
 
 from ..context import AuditContext
 
@@ -41,9 +41,9 @@ def ensembles(context: AuditContext) -> Section:
         }
     direction = "gains" if vote.diversity > 0 else "loses"
     sentence = (
-        f"A majority vote errs on {vote.ensemble:.2%}; single models on {vote.mean:.2%} on average, the best on "
-        f"{1 - best:.2%}. Disagreement {direction} {abs(100 * vote.diversity):.2f} points: {100 * vote.good:.2f} where "
-        f"the majority is right, less {100 * vote.bad:.2f} where it is wrong."
+        f"A majority vote errs on {percent(vote.ensemble, 2)}; single models on {percent(vote.mean, 2)} on average, "
+        f"the best on {percent(1 - best, 2)}. Disagreement {direction} {abs(100 * vote.diversity):.2f} points: "
+        f"{100 * vote.good:.2f} where the majority is right, less {100 * vote.bad:.2f} where it is wrong."
     )
     return SPEC.answer(sentence, numbers)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from polyculture.results import Section, SectionSpec, Severity
-from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, wilson
+from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, percent, wilson
 
 from ..context import AuditContext
 
@@ -80,7 +80,7 @@ def _sentence(table: pd.DataFrame) -> str:
     worst = significant.iloc[0]
     return (
         f"{len(significant)} of {len(table)} groups are failed by every model more or less often than the rest (false "
-        f"discovery rate 5 %); most of all {worst['column']} = {worst['group']}: {worst['all_wrong']:.2%} of "
+        f"discovery rate 5 %); most of all {worst['column']} = {worst['group']}: {percent(worst['all_wrong'], 2)} of "
         f"{worst['n']:,}, {100 * worst['difference']:+.2f} points [{100 * worst['difference_low']:+.2f}, "
         f"{100 * worst['difference_high']:+.2f}] against the others."
     )

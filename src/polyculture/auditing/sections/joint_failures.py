@@ -9,7 +9,7 @@ import pandas as pd
 
 from polyculture.measures.systemic import FailAtK, common_shock, fail_at_k_curve
 from polyculture.results import Section, SectionSpec
-from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, upper_limit
+from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, percent, upper_limit
 
 from ..context import AuditContext
 
@@ -80,16 +80,16 @@ def _sentence(context: AuditContext, numbers: dict[str, Interval], curve: pd.Dat
     two = curve.iloc[1]
     shock, plausible = numbers["common_shock_rate"], context.options.label_errors
     text = (
-        f"Two random different models both fail {two['observed']:.2%} of the instances; independent ones would fail "
-        f"{two['expected']:.2%}. No policy that returns one member's answer can be right on more than "
-        f"{numbers['ceiling'].high:.2%}."
+        f"Two random different models both fail {percent(two['observed'], 2)} of the instances; independent ones would "
+        f"fail {percent(two['expected'], 2)}. No policy that returns one member's answer can be right on more than "
+        f"{percent(numbers['ceiling'].high, 2)}."
     )
     if not shock.defined or shock.estimate <= 0:
         return text
     verdict = (
-        f"that is no more than the {plausible:.1%} which is plausible, so it could be entirely label errors"
+        f"that is no more than the {percent(plausible, 1)} which is plausible, so it could be entirely label errors"
         if shock.estimate <= plausible
-        else f"more than the {plausible:.1%} which is plausible"
+        else f"more than the {percent(plausible, 1)} which is plausible"
     )
     return (
         f"{text} The alikeness is as if {shock.format('.2%')} of the instances took every model down; "

@@ -10,7 +10,7 @@ from polyculture.measures.multiplicity import competing, multiplicity, position,
 from polyculture.measures.pairs import kappa
 from polyculture.results import Section, SectionSpec, Severity
 from polyculture.rng import stream
-from polyculture.stats import Interval, influence_interval, wilson
+from polyculture.stats import Interval, influence_interval, percent, wilson
 
 from ..context import AuditContext
 
@@ -32,7 +32,7 @@ def multiplicity_section(context: AuditContext) -> Section:
     best = int(np.argmin(rates))
     near_best = competing(rates, best, TOLERANCE)
     if near_best.sum() < 2:
-        return SPEC.skip(f"no model comes within {TOLERANCE:.0%} of the best one")
+        return SPEC.skip(f"no model comes within {percent(TOLERANCE, 0)} of the best one")
     estimates = multiplicity(p.answers, best, near_best)
     if np.isnan(estimates.ambiguity):
         return SPEC.skip("the best models answered no instance in common")
@@ -56,10 +56,10 @@ def multiplicity_section(context: AuditContext) -> Section:
             float(position_values.mean()), n=len(position_values), method="mean over pairs"
         )
     sentence = (
-        f"{int(near_best.sum())} models are within {TOLERANCE:.0%} of the best, itself included. On "
-        f"{estimates.ambiguity:.1%} of the instances at least one of them answers differently from the best "
-        f"(the most different one on {estimates.discrepancy:.1%}): there the answer depends on which good model was "
-        "taken."
+        f"{int(near_best.sum())} models are within {percent(TOLERANCE, 0)} of the best, itself included. On "
+        f"{percent(estimates.ambiguity, 1)} of the instances at least one of them answers differently from the best "
+        f"(the most different one on {percent(estimates.discrepancy, 1)}): there the answer depends on which good model "
+        "was taken."
     )
     return SPEC.answer(sentence, numbers, tables)
 

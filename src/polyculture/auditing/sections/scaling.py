@@ -290,7 +290,7 @@ def _verdict(
     place = f"at {scale.name} {scale.word(smooth.at)}"
     if smooth.p < ALPHA:
         change = math.expm1(smooth.shift)
-        return "break", f"the log-loss itself changes by {change:+.0%} {place} (sup-F p {_p(smooth.p)})"
+        return "break", f"the log-loss itself changes by {100 * change:+.0f} % {place} (sup-F p {_p(smooth.p)})"
     if reach > TOO_NOISY:
         return "undetermined", "seeds differ so much that not even a halving of the log-loss could be seen"
     if accuracy.max() == 0:

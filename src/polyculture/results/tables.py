@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from polyculture.results import Audit
+from polyculture.stats import percent
+
+if TYPE_CHECKING:
+    from .audit import Audit
+
 
 HEADINGS = {
-    "model_a": "one",
-    "model_b": "other",
+    "model_a": "model A",
+    "model_b": "model B",
     "n": "instances",
     "models_wrong": "models wrong",
     "n_eff": "n_eff",
@@ -33,12 +37,12 @@ HEADINGS = {
 
 _SHARES = ("accuracy", "best", "all_wrong", "share")
 MOST_ROWS = 120
-"""Rows of a table on the page; the whole is in the JSON and in .frame()."""
+"""Rows of a table on the page; the full table is in the JSON and in .frame()."""
 
 
 @dataclass(frozen=True)
 class DisplayTable:
-    """A table as text: headings, which columns are numbers, cells, and a remark where rows were left out."""
+    """A table as text: headings, which columns are numbers, cells, and a remark where rows are omitted."""
 
     headings: tuple[str, ...]
     numeric: tuple[bool, ...]
@@ -48,30 +52,30 @@ class DisplayTable:
 
 def table(
     frame: pd.DataFrame,
-    whole: str = "",
+    source: str = "",
     columns: Sequence[str] = (),
     shares: Sequence[str] = _SHARES,
     headings: Mapping[str, str] = HEADINGS,
-    most: int = MOST_ROWS,
+    limit: int = MOST_ROWS,
 ) -> DisplayTable:
     """A frame as text.
 
     Parameters
     ----------
     frame : anything that `.frame()` gives.
-    whole : where the whole is to be found, should the table be too long; such as ``"audit.pairwise.frame()"``.
+    source : where the full table is, should it be too long; such as ``"audit.pairwise.frame()"``.
     columns : those to show; all if empty. Names that the frame lacks are skipped.
     shares : columns that read in percent.
     headings : what a column is called, where its own name does not say it.
-    most : rows to show; of more, the first and the last half.
+    limit : rows to show; of more, the first and the last half.
     """
     frame = frame[[c for c in columns if c in frame.columns]] if columns else frame
-    cut = frame if len(frame) <= most else pd.concat([frame.head(most // 2), frame.tail(most // 2)])
+    cut = frame if len(frame) <= limit else pd.concat([frame.head(limit // 2), frame.tail(limit // 2)])
     numeric = tuple(pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns)
     cells = [[cell(v, str(name) in shares) for v in frame_column.tolist()] for name, frame_column in cut.items()]
     remark = ""
     if len(cut) < len(frame):
-        remark = f"The first and the last {most // 2} of {len(frame):,} rows; {_whole(whole)}"
+        remark = f"The first and the last {limit // 2} of {len(frame):,} rows; {full_table(source)}"
     return DisplayTable(
         headings=tuple(headings.get(str(c), str(c).replace("_", " ")) for c in frame.columns),
         numeric=numeric,
@@ -80,8 +84,9 @@ def table(
     )
 
 
-def _whole(whole: str) -> str:
-    return f"the whole is {whole}, or polyculture audit --json."
+def full_table(source: str) -> str:
+    """Where the full table is."""
+    return f"the full table is {source}, or polyculture audit --json."
 
 
 def cell(value: Any, share: bool = False) -> str:
@@ -101,7 +106,7 @@ def _decimal(value: float, share: bool) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if share:
-        return f"{100 * value:.1f}\u00a0%"
+        return percent(value).replace(" ", "\u00a0")
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     if abs(value) < 0.0005:
@@ -109,29 +114,34 @@ def _decimal(value: float, share: bool) -> str:
     return f"{value:,.3f}"
 
 
-def null_models(audit: Audit) -> DisplayTable:
+def null_model_table(audit: Audit) -> DisplayTable:
     """One row per null: n_eff and ρ with their limits, z and p."""
     rows = [
         {
-            "null": r.name,
-            "given": f"{r.given} (pattern only, descriptive)" if r.name == "N3" else r.given,
-            "n_eff": r.n_eff.estimate,
-            "low": r.n_eff.low,
-            "high": r.n_eff.high,
+            "null": null_model.name,
+            "given": f"{null_model.given} (pattern only, descriptive)" if null_model.name == "N3" else null_model.given,
+            "n_eff": null_model.n_eff.estimate,
+            "low": null_model.n_eff.low,
+            "high": null_model.n_eff.high,
         }
-        | {"rho": r.rho.estimate, "ρ low": r.rho.low, "ρ high": r.rho.high, "z": r.z}
-        | {"p": "–" if math.isnan(r.p) else "< 0.001" if r.p < 0.001 else f"{r.p:.3f}"}
-        for r in audit.null_models
+        | {
+            "rho": null_model.rho.estimate,
+            "ρ low": null_model.rho.low,
+            "ρ high": null_model.rho.high,
+            "z": null_model.z,
+        }
+        | {"p": "–" if math.isnan(null_model.p) else "< 0.001" if null_model.p < 0.001 else f"{null_model.p:.3f}"}
+        for null_model in audit.null_models
     ]
     return table(pd.DataFrame(rows))
 
 
-def leaderboard(audit: Audit) -> DisplayTable:
+def leaderboard_table(audit: Audit) -> DisplayTable:
     """One row per model, best first."""
     return table(audit.leaderboard.frame(), "audit.leaderboard.frame()", shares=("accuracy", "low", "high"))
 
 
-def pairs(audit: Audit, most: int) -> tuple[DisplayTable, DisplayTable]:
+def pair_tables(audit: Audit, limit: int) -> tuple[DisplayTable, DisplayTable]:
     """The most alike and the least alike pairs by κ."""
     frame = audit.pairwise.frame()
     columns = [
@@ -142,11 +152,11 @@ def pairs(audit: Audit, most: int) -> tuple[DisplayTable, DisplayTable]:
         *(c for c in ("phi", "h", "both_wrong", "both_wrong_agreement") if c in frame),
     ]
     ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
-    top, rest = ranked.head(most), ranked.iloc[most:].tail(most).iloc[::-1]
-    return table(top, columns=columns), table(rest, columns=columns)
+    top, bottom = ranked.head(limit), ranked.iloc[limit:].tail(limit).iloc[::-1]
+    return table(top, columns=columns), table(bottom, columns=columns)
 
 
-def facts(audit: Audit) -> list[tuple[str, str]]:
+def fact_list(audit: Audit) -> list[tuple[str, str]]:
     """Where the numbers come from, as pairs of words."""
     return [(str(k).replace("_", " "), _fact(v)) for k, v in audit.facts.items() if k != "next" and v != ""]
 

@@ -1,4 +1,4 @@
-"""The tables of the attribution chapter: tests, levels, interactions, confounding, and the instances that carry it."""
+"""The tables of the attribution section: tests, levels, interactions, confounding, and the instances that carry it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tests(
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
-    """One row per factor that can be told: t, one-sided p, q (Benjamini-Hochberg), method, and companions.
+    """One row per identifiable factor: t, one-sided p, q (Benjamini-Hochberg), method, and companions.
 
     φ is regressed on all factors with accuracy controls. Levels are dealt anew among models that are the same in all
     other factors; with fewer than 200 arrangements the jackknife over models is used. `p_mrqap` and `shapley_r2` are
@@ -149,7 +149,7 @@ def interactions(
     gate: Identifiability,
     sampled: Sampling,
 ) -> pd.DataFrame:
-    """One row per two factors: is sharing both more than the sum of sharing each? Each beside all single factors."""
+    """One row per two factors: is sharing both more than the sum of sharing each? Each next to all single factors."""
     regressors = _independent(factors, gate)
     single = [factors[f].factor for f in regressors]
     m, variance = len(covariance), float(np.diag(covariance).mean())

@@ -93,9 +93,8 @@ def _display_table(section: Section, name: str) -> DisplayTable:
     display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
     remark = display.remark
     if len(rows) < len(frame):
-        remark = (
-            f"The first {len(rows)} of {len(frame):,} rows; the full table is {place}, or polyculture audit --json."
-        )
+        remark = f"The first {len(rows)} of {len(frame):,} rows; "
+        remark += f"the full table is {place}, or polyculture audit --json."
     return replace(display, remark=f"{spec.caption} {remark}".strip())
 
 

@@ -1,6 +1,6 @@
 """What are the results? Frozen values with a short text, HTML for notebooks, tables, figures and JSON.
 
-audit · section · portfolio · summary (text and HTML) · tables (frames as text) · figure (drawn on demand) · encoding (JSON)
+audit · section · portfolio · summary (text and HTML) · tables (frames as text) · figure (on demand) · encoding (JSON)
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class TableSpec:
     ranked: bool = False
 
 
-def note(_: Section) -> Severity:
+def _note(_: Section) -> Severity:
     """The severity of a finding that is never more than a note."""
     return "note"
 
@@ -120,7 +120,7 @@ class SectionSpec:
     compute: Callable[..., Section | None] | None = None
     code: str = ""
     finding: str = ""
-    severity: Callable[[Section], Severity] = note
+    severity: Callable[[Section], Severity] = _note
     numbers: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, TableSpec] = field(default_factory=dict)
 

@@ -128,8 +128,8 @@ def test_the_tipping_point_is_told_only_where_there_is_something_to_explain() ->
         "Two random different models both fail 3.00 % of the instances; independent ones would fail "
         f"{100 * expected:.2f} %. No policy that returns one member's answer can be right on more than "
         f"{100 * (1 - beta(12.5, 388.5).ppf(0.05)):.2f} %. The alikeness is as if {limits} of the instances took "
-        "every model down; read backwards, that many wrong labels would explain all of it: that is no more than the 3.3 "
-        "% which is plausible, so it could be entirely label errors."
+        "every model down; read backwards, that many wrong labels would explain all of it: that is no more than the "
+        "3.3 % which is plausible, so it could be entirely label errors."
     )
     assert "The alikeness" not in section(np.eye(2, 400, dtype=bool)).sentence
 

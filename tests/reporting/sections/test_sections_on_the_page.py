@@ -73,7 +73,7 @@ def test_of_the_queue_the_first_thirty_are_listed(whole: Audit) -> None:
     assert "<td>i29</td>" in shown
     assert "<td>i30</td>" not in shown
     assert "The first 30 of 45 rows; the full table is" in shown
-    assert "audit.section(&#x27;queue&#x27;).tables[&#x27;queue&#x27;]" in shown
+    assert "audit.section(&#x27;review_queue&#x27;).tables[&#x27;queue&#x27;]" in shown
 
 
 def test_numbers_are_told_in_words_with_their_limits_method_and_warning(whole: Audit) -> None:

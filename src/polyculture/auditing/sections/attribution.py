@@ -138,9 +138,8 @@ class _FactorFit:
         columns, m = list(rows), len(self.covariance)
         remainder = self.split.rho - float(self.split.contributions[columns].sum())
         total_influence = self.split.pair_shares @ self.influence
-        limits = self.sampling.interval(
-            remainder, total_influence - self.split.pair_shares[columns] @ self.influence[columns]
-        )
+        influence = total_influence - self.split.pair_shares[columns] @ self.influence[columns]
+        limits = self.sampling.interval(remainder, influence)
 
         def effective(rho: float) -> float:
             d = 1 + (m - 1) * rho
@@ -154,7 +153,7 @@ class _FactorFit:
 def _fit(
     errors: StratifiedErrors, factors: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float
 ) -> _FactorFit:
-    """Covariances, what can be told apart, the split, and what each instance adds to each coefficient."""
+    """Covariances, which factors are identifiable, the split, and what each instance adds to each coefficient."""
     covariance = error_covariance(errors)
     gate = identifiability([i.factor for i in factors])
     regressors = [int(f) for f in np.flatnonzero(~gate.left_out)]
@@ -176,7 +175,7 @@ def _fit(
 
 
 def _shares(e: _FactorFit) -> pd.DataFrame:
-    """One row per part of ρ: what is common to all, each factor that can be told, groups that cannot, and the rest."""
+    """One row per part of ρ: what is common to all, each identifiable factor, groups of others, the rest."""
     rows = [_row(e, "common to all models", "common", [0], "difficulty, label errors and whatever all models share")]
     for f, ingredient in enumerate(e.factors):
         if e.gate.left_out[f]:
@@ -213,7 +212,7 @@ def _row(e: _FactorFit, name: str, kind: str, rows: list[int], note: str) -> dic
 
 
 def _numbers(e: _FactorFit) -> dict[str, Interval]:
-    """ρ and the share of every part that can be told."""
+    """ρ and the share of every identifiable part."""
     numbers = {"rho": e.rho, "common": e.share([0])}
     for f in np.flatnonzero(e.gate.estimable):
         numbers[e.factors[f].name] = e.share([1 + e.regressors.index(int(f))])
@@ -221,7 +220,7 @@ def _numbers(e: _FactorFit) -> dict[str, Interval]:
 
 
 def _sentence(e: _FactorFit, numbers: dict[str, Interval], tables: dict[str, pd.DataFrame], designed: bool) -> str:
-    """The answer in words: what is common, what goes with what, what was not found, what cannot be told."""
+    """The answer in words: what is common, what goes with what, what shows no association, what is not identifiable."""
     rho, verb = e.rho, "comes from" if designed else "goes with"
     if not rho.low > 0:
         return f"ρ = {rho.format('.3f')}: the models are not more alike than chance, so there is nothing to attribute."

@@ -25,11 +25,8 @@ def calibration(context: AuditContext) -> Section:
         return SPEC.skip("no probabilities")
     labels = p.labels.astype(np.int64)
     members = dict(zip(p.model_ids, p.probabilities, strict=True))
-    probabilities_by_model = members | {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)}
-    results = [
-        _calibration(model, np.asarray(q, dtype=np.float64), labels, context)
-        for model, q in probabilities_by_model.items()
-    ]
+    voters = members | {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)}
+    results = [_calibration(model, np.asarray(q, dtype=np.float64), labels, context) for model, q in voters.items()]
     models = pd.DataFrame([row for row, _ in results])
     vote = models.iloc[-1]
     single = models.iloc[:-1]

@@ -60,10 +60,9 @@ def _roc(context: AuditContext, labels: Int[np.ndarray, " n"]) -> dict[str, pd.D
     p = context.predictions
     assert p.probabilities is not None
     curves, areas = [], []
-    probabilities_by_model = {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)} | dict(
-        zip(p.model_ids, p.probabilities, strict=True)
-    )
-    for model, q in probabilities_by_model.items():
+    members = dict(zip(p.model_ids, p.probabilities, strict=True))
+    voters = {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)} | members
+    for model, q in voters.items():
         for k, name in enumerate(p.classes):
             curve = roc(np.asarray(q[:, k], dtype=np.float64), labels == k)
             area = influence_interval(curve.auc, curve.influence, context.clusters, context.options.level)

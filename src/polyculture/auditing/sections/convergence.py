@@ -20,7 +20,7 @@ FEWEST_PER_STAGE, STAGES = 4, 3
 
 
 def convergence(context: AuditContext) -> Section:
-    """True spread of the accuracies (what chance adds is taken off), share of pairs told apart, and both by stage.
+    """True spread of the accuracies (without what chance adds), share of pairs that clearly differ, and both by stage.
 
     The spread is the standard deviation of the accuracies after subtracting the mean variance that a finite test adds;
     its limits leave out one model at a time. Stages are thirds of the models along a column such as their date.

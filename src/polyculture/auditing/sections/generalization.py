@@ -17,6 +17,7 @@ from polyculture.results import Section, SectionSpec, Severity
 from polyculture.stats import Interval, influence_interval, newcombe
 
 from ..context import AuditContext
+from ..pairs import pair_table
 
 
 def generalization(context: AuditContext, test_sets: Mapping[str, Predictions]) -> Section:
@@ -24,7 +25,7 @@ def generalization(context: AuditContext, test_sets: Mapping[str, Predictions]) 
 
     Gaps are paired by instance where the other test set holds the same instances (shifts of them), else Newcombe's.
     Disagreement estimates the error only of calibrated models that share nothing; agreement on the line only where the
-    shift does not change how alike they are. Both are shown beside the labelled truth, never instead of it.
+    shift does not change how alike they are. Both are shown together with the labelled truth, never instead of it.
     """
     if not test_sets:
         return SPEC.skip("there is only one test set")
@@ -92,9 +93,8 @@ def _gaps(context: AuditContext, split: str, test_set: Predictions) -> list[dict
 
 def _errors(predictions: Predictions, row_index: int) -> tuple[int, int]:
     observed = predictions.observed
-    return int(predictions.wrong[row_index].sum()), int(
-        predictions.shape[1] if observed is None else observed[row_index].sum()
-    )
+    n = predictions.shape[1] if observed is None else observed[row_index].sum()
+    return int(predictions.wrong[row_index].sum()), int(n)
 
 
 def _estimates(reference: Predictions, test_sets: Mapping[str, Predictions]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -103,8 +103,6 @@ def _estimates(reference: Predictions, test_sets: Mapping[str, Predictions]) -> 
     reference_disagreement, error = disagreement(reference.answers), _mean_error(reference)
     reference_agreement = _agreement(reference)
     accuracy = 1 - _error_rates(reference)
-    a, b = np.triu_indices(len(accuracy), 1)
-    names = np.array(reference.model_ids, dtype=object)
     rows, line_pairs = [], pd.DataFrame()
     farthest = max(test_sets, key=lambda split: _mean_error(test_sets[split]))
     for split, test_set in test_sets.items():
@@ -123,9 +121,9 @@ def _estimates(reference: Predictions, test_sets: Mapping[str, Predictions]) -> 
             line = agreement_on_the_line(reference_agreement, test_agreement, accuracy)
             row |= {"aline_error": 1 - float(line.detailed.mean()), "line_r2": line.r2}
             if split == farthest:
-                pairs = {"model_a": names[a], "model_b": names[b], "split": split}
-                pairs |= {"agreement_here": reference_agreement[a, b], "agreement_there": test_agreement[a, b]}
-                line_pairs = pd.DataFrame(pairs)
+                agreements = {"agreement_here": reference_agreement, "agreement_there": test_agreement}
+                line_pairs = pair_table(reference.model_ids, agreements)
+                line_pairs.insert(2, "split", split)
         rows.append(row)
     return pd.DataFrame(rows), line_pairs
 

@@ -13,6 +13,7 @@ from polyculture.rng import stream
 from polyculture.stats import Interval, influence_interval, percent, wilson
 
 from ..context import AuditContext
+from ..pairs import pair_table
 
 TOLERANCE = 0.01
 RUN_COLUMNS = ("seed", "run", "epoch", "repeat", "replicate", "seconds", "parameters", "cost", "n", "path")
@@ -51,15 +52,13 @@ def multiplicity_section(context: AuditContext) -> Section:
         consistency = _consistency(p.answers, runs)
         numbers["self_consistency"] = _mean(consistency, context)
         tables = {"consistency": _histogram(consistency), "positions": _positions(context, runs)}
-        position_values = tables["positions"].loc[tables["positions"]["group"] == "different models", "position"]
-        numbers["pair_position"] = Interval(
-            float(position_values.mean()), n=len(position_values), method="mean over pairs"
-        )
+        values = tables["positions"].loc[tables["positions"]["group"] == "different models", "position"]
+        numbers["pair_position"] = Interval(float(values.mean()), n=len(values), method="mean over pairs")
     sentence = (
         f"{int(near_best.sum())} models are within {percent(TOLERANCE, 0)} of the best, itself included. On "
         f"{percent(estimates.ambiguity, 1)} of the instances at least one of them answers differently from the best "
-        f"(the most different one on {percent(estimates.discrepancy, 1)}): there the answer depends on which good model "
-        "was taken."
+        f"(the most different one on {percent(estimates.discrepancy, 1)}): there the answer depends on which good "
+        "model was taken."
     )
     return SPEC.answer(sentence, numbers, tables)
 
@@ -90,13 +89,10 @@ def _histogram(values: Float[np.ndarray, " n"]) -> pd.DataFrame:
 def _positions(context: AuditContext, runs: Int[np.ndarray, " m"]) -> pd.DataFrame:
     """Each pair between independence (0) and two runs of one model (1)."""
     kappas = kappa(context.counts)
-    positions = position(kappas, runs)
+    table = pair_table(context.predictions.model_ids, {"kappa": kappas, "position": position(kappas, runs)})
     a, b = np.triu_indices(len(runs), 1)
-    names = np.array(context.predictions.model_ids, dtype=object)
-    group = np.where(runs[a] == runs[b], "runs of one model", "different models")
-    return pd.DataFrame(
-        {"model_a": names[a], "model_b": names[b], "group": group, "kappa": kappas[a, b], "position": positions[a, b]}
-    )
+    table.insert(2, "group", np.where(runs[a] == runs[b], "runs of one model", "different models"))
+    return table
 
 
 def _capacity(context: AuditContext, near_best: Bool[np.ndarray, " m"]) -> Interval:

@@ -13,6 +13,7 @@ from polyculture.results import NullModel, Section, SectionSpec, Severity
 from polyculture.stats import benjamini_hochberg
 
 from ..context import AuditContext
+from ..pairs import pair_table
 
 ALPHA = 0.05
 
@@ -49,20 +50,9 @@ def _both_wrong(context: AuditContext) -> Int[np.ndarray, "m m"]:
 
 def _table(models: list[str], estimates: PairExcess) -> pd.DataFrame:
     """One row per pair, most alike first: excess (share of instances), z, z_scaled (empirical null), p and q."""
-    a, b = np.triu_indices(len(models), 1)
-    names = np.array(models, dtype=object)
-    p = ndtr(-estimates.scaled[a, b])
-    table = pd.DataFrame(
-        {
-            "model_a": names[a],
-            "model_b": names[b],
-            "excess": estimates.excess[a, b],
-            "z": estimates.z[a, b],
-            "z_scaled": estimates.scaled[a, b],
-            "p": p,
-            "q": benjamini_hochberg(p),
-        }
-    )
+    table = pair_table(models, {"excess": estimates.excess, "z": estimates.z, "z_scaled": estimates.scaled})
+    table["p"] = ndtr(-table["z_scaled"].to_numpy())
+    table["q"] = benjamini_hochberg(table["p"].to_numpy())
     return table.sort_values("z_scaled", ascending=False, kind="stable", na_position="last", ignore_index=True)
 
 

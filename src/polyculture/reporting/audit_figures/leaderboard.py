@@ -1,4 +1,4 @@
-"""How does one see which models can be told apart? Accuracies in order, and lines through those that cannot."""
+"""Which models differ in accuracy? Accuracies in order, and lines through models that do not differ clearly."""
 
 from __future__ import annotations
 

@@ -17,17 +17,17 @@ import pandas as pd
 from polyculture.auditing.sections import SECTIONS
 from polyculture.results import Audit, Section, SectionSpec, TableSpec
 from polyculture.results.tables import HEADINGS, DisplayTable, table
-from polyculture.selection import portfolio_section
 from polyculture.stats import Interval
-from polyculture.studies.ablation import section as ablation_section
-from polyculture.studies.evolution import section as evolution_section
 
 from . import figures
 from .charts.vega import Spec
 
-_FURTHER = (portfolio_section.SPEC, ablation_section.SPEC, evolution_section.SPEC)
-SPECS = SECTIONS | {spec.name: spec for spec in _FURTHER}
-"""What is known of each section: the questions of an audit, and what selections and studies add to it."""
+MODULES = {
+    "portfolio": "polyculture.selection.portfolio_section",
+    "ablation": "polyculture.studies.ablation.section",
+    "evolution": "polyculture.studies.evolution.section",
+}
+"""Where sections that are no question of an audit are described; imported when one is shown, as studies are large."""
 
 NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
 """Numbers that mean the same in every section."""
@@ -54,7 +54,10 @@ def applies(section: Section) -> bool:
 
 def spec_of(section: Section) -> SectionSpec:
     """What is known of a section by its name; the default where nobody described it."""
-    return SPECS.get(section.name) or SectionSpec(section.name, section.title)
+    if section.name in MODULES:
+        spec: SectionSpec = import_module(MODULES[section.name]).SPEC
+        return spec
+    return SECTIONS.get(section.name) or SectionSpec(section.name, section.title)
 
 
 def section_figures(section: Section) -> dict[str, Spec]:

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from polyculture.reporting import narrative, report, terminal
 from polyculture.reporting.page import html
-from polyculture.reporting.sections import SPECS, number_table
 from polyculture.reporting.sections import digits as in_digits
+from polyculture.reporting.sections import number_table, spec_of
 from polyculture.reporting.vega_bundle import bundle
 from polyculture.results import Audit, Section
 from polyculture.stats import Interval
@@ -165,7 +165,7 @@ def test_names_that_look_like_markup_stay_text_in_every_section(hostile: Audit) 
 
 def test_tables_of_levers_and_of_breeding_say_how_to_read_them(whole: Audit) -> None:
     page = page_of(whole)
-    captions = [SPECS[name].tables[table].caption for name, table in CAPTIONED]
+    captions = [spec_of(whole.section(name)).tables[table].caption for name, table in CAPTIONED]
     assert all(caption and caption in page for caption in captions)
 
 

@@ -60,6 +60,9 @@ class PairCounts:
     n00_open: Num[np.ndarray, "m m"] | None = None
     baseline: Float[np.ndarray, "m m"] | None = None
 
+    def __repr__(self) -> str:
+        return f"PairCounts: {len(self.n):,} models, up to {self.n.max(initial=0):,.0f} instances per pair"
+
     @property
     def n01(self) -> Num[np.ndarray, "m m"]:
         """The row's model wrong and the column's right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,9 @@ class Design:
     def frame(self) -> pd.DataFrame:
         """The table."""
         return self.table
+
+    def __repr__(self) -> str:
+        return "\n".join(textwrap.wrap(f"Design: {self.sentence}", 96, max_lines=15, placeholder=" …"))
 
     @property
     def sentence(self) -> str:

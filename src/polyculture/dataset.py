@@ -65,6 +65,12 @@ class Dataset:
                 f"codes in {floor} … {len(self.classes) - 1}",
             )
 
+    def __repr__(self) -> str:
+        inputs = self.inputs if isinstance(self.inputs, Mapping) else {self.modality: self.inputs}
+        shapes = ", ".join(f"{name} of shape {array.shape[1:]}" for name, array in inputs.items())
+        classes = f", {len(self.classes):,} classes" if self.classes else ""
+        return f"Dataset{f' {self.name}' if self.name else ''}: {len(self):,} instances, {shapes}{classes}, {self.task}"
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -100,6 +106,11 @@ class Split:
     selection: Dataset
     test: Dataset
     shifted: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = [f"{name}: {getattr(self, name)}" for name in ("train", "selection", "test")]
+        parts += [f"shifted: {len(self.shifted)} test sets, such as {next(iter(self.shifted))}"] if self.shifted else []
+        return "\n  ".join(["Split", *parts])
 
     def summary(self) -> dict[str, Any]:
         """How many instances each part has, for records and reports."""

@@ -39,6 +39,14 @@ class Population:
             raise InputError(f"no row in factors for the models {missing[:5]}", "one row per model id")
         object.__setattr__(self, "factors", self.factors.loc[list(self.models)])
 
+    def __repr__(self) -> str:
+        """Size, factors and failures, then the first models."""
+        factors = f"; factors {', '.join(map(str, self.factors.columns[:10]))}" if len(self.factors.columns) else ""
+        failures = f"; {len(self.failed):,} could not be trained" if self.failed else ""
+        rows = [f"  {str(model)[:90]}" for model in list(self.models)[:5]]
+        rows += [f"  … {len(self) - 5:,} more models"] if len(self) > 5 else []
+        return "\n".join([f"Population: {len(self):,} models, {len(self.classes):,} classes{factors}{failures}", *rows])
+
     def __len__(self) -> int:
         return len(self.models)
 

@@ -24,8 +24,8 @@ from polyculture.reporting.page import commands, dots, html
 from polyculture.reporting.png import data_uri, png
 from polyculture.reporting.vega_bundle import bundle
 from polyculture.results import Audit
-from polyculture.results.summary import share_text, tiles
-from polyculture.results.tables import MOST_ROWS, cell, fact_list, table
+from polyculture.results.summary import tiles
+from polyculture.results.tables import fact_list
 from polyculture.stats import Interval
 
 ALL = ["digits", "imagenet", "crowd", "pair", "perfect", "hostile"]
@@ -241,54 +241,6 @@ def test_a_picture_is_a_png_of_its_levels() -> None:
     length = struct.unpack(">I", content[33:37])[0]
     assert zlib.decompress(content[41 : 41 + length]) == bytes([0, 0, 255, 255, 0, 0, 7, 128])
     assert data_uri(grey).startswith("data:image/png;base64,iVBORw0KGgo")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "–"),
-        (math.nan, "–"),
-        (pd.NA, "–"),
-        (math.inf, "∞"),
-        (-math.inf, "-∞"),
-        (True, "yes"),
-        (False, "no"),
-        (50_000, "50,000"),
-        (3.0, "3"),
-        (0.12345, "0.123"),
-        (1e-9, "< 0.001"),
-        (-1e-9, "> -0.001"),
-        ("<b>", "<b>"),
-    ],
-)
-def test_a_cell_reads_as_people_write(value: object, text: str) -> None:
-    assert cell(value) == text
-
-
-def test_a_share_reads_in_percent() -> None:
-    assert cell(0.1234, share=True) == "12.3\u00a0%"
-
-
-def test_a_long_table_is_cut_and_says_where_the_whole_is() -> None:
-    cut = table(pd.DataFrame({"n": range(1000)}), "audit.pairwise.frame()")
-    assert len(cut.rows) == MOST_ROWS
-    assert cut.rows[-1] == ("999",)
-    assert cut.remark == (
-        "The first and the last 60 of 1,000 rows; the full table is audit.pairwise.frame(), or polyculture audit "
-        "--json."
-    )
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0.0, "0 %"), (1.0, "100 %"), (0.983, "98.3 %"), (0.00012, "0.012 %"), (1e-30, "< 0.0001 %")],
-)
-def test_a_small_share_keeps_digits_that_say_something(share: float, text: str) -> None:
-    assert share_text(share).replace("\u00a0", " ") == text
-
-
-def test_an_undefined_share_says_so() -> None:
-    assert share_text(math.nan) == "undefined"
 
 
 def plain(sentence: str) -> str:

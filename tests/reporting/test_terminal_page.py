@@ -32,7 +32,7 @@ def test_there_is_no_colour_where_the_output_is_no_terminal(digits: Audit) -> No
     assert "\x1b" in printed(digits, force_terminal=True)
 
 
-def test_the_terminal_shows_the_ladder_the_numbers_and_the_chapters(digits: Audit) -> None:
+def test_the_terminal_shows_the_null_models_the_numbers_and_the_sections(digits: Audit) -> None:
     text = printed(digits).replace("\u00a0", " ")
     for expected in (
         "N1  ━",

@@ -26,10 +26,10 @@ def show(found: Audit, folder: Path, json: bool, following: str) -> None:
     from rich.console import Console
 
     from polyculture import reporting
-    from polyculture.reporting.atomic_write import write_whole
+    from polyculture.reporting.atomic_write import write_atomically
 
     text = found.to_json()
-    write_whole(folder / AUDIT, text.encode())
+    write_atomically(folder / AUDIT, text.encode())
     reporting.report(found, folder / PAGE)
     if json:
         print(text)

@@ -118,12 +118,12 @@ def _show(found: Portfolio, whole: Any, out: Path, json: bool, following: str) -
     from dataclasses import replace
 
     from polyculture import reporting, selection
-    from polyculture.reporting.atomic_write import write_whole
+    from polyculture.reporting.atomic_write import write_atomically
 
     section = selection.section(found)
     both = replace(whole, sections=(section, *whole.sections))
-    write_whole(out / PORTFOLIO, found.to_json().encode())
-    write_whole(out / AUDIT, both.to_json().encode())
+    write_atomically(out / PORTFOLIO, found.to_json().encode())
+    write_atomically(out / AUDIT, both.to_json().encode())
     reporting.report(both, out / PAGE)
     if json:
         print(found.to_json())

@@ -323,6 +323,17 @@ class Predictions:
         """Models, instances."""
         return len(self.models), len(self.instances)
 
+    def __repr__(self) -> str:
+        """Size, task and quality, then the first models."""
+        (m, n), quality = self.shape, "RMSE" if self.task == "regression" else "accuracy"
+        answered = np.full(m, n) if self.observed is None else self.observed.sum(axis=1)
+        scores = self.rmse if quality == "RMSE" else 1 - self.wrong.sum(axis=1) / np.maximum(answered, 1)
+        classes = f", {len(self.classes):,} classes" if self.classes else ""
+        text = f"Predictions: {m:,} models × {n:,} instances{classes}, {self.task}; {quality} {np.min(scores):.3g} "
+        text += f"… {np.max(scores):.3g}; {100 * (1 - answered.mean() / n):.1f} % missing"
+        rows = [f"  {model[:60]}  {score:.3g}" for model, score in zip(self.model_ids[:5], scores, strict=False)]
+        return "\n".join([text, *rows] + ([f"  … {m - 5:,} more models"] if m > 5 else []))
+
     def take_models(self, ids: Sequence[Hashable]) -> Predictions:
         """The same instances answered by these models only, in this order."""
         index = list(self.models.index)

@@ -8,6 +8,7 @@ import numpy as np
 
 from polyculture.results import Audit, NullModel
 from polyculture.results.summary import count, number, p_value
+from polyculture.results.tables import PATTERN as PATTERN
 from polyculture.stats import Interval
 
 DOES_NOT_PROVE = (
@@ -45,9 +46,6 @@ DOES_NOT_PROVE = (
 """What a reader must not conclude: a headline and why."""
 
 
-PATTERN = "N3"
-"""The null model that shows only which models are more alike than others, never how alike all of them are."""
-
 NOT_IDENTIFIED = (
     "No null model can remove the difficulty of the instances by means of these errors alone. Any null that keeps how "
     "many models fail each instance has a mean excess of exactly zero over all pairs, whatever the models share: "
@@ -59,8 +57,9 @@ NOT_IDENTIFIED = (
 
 def null_model_label(null_model: NullModel) -> str:
     """``N1 · given each model's error rate within the true class``"""
-    note = " · pattern only, descriptive" if null_model.name == PATTERN else ""
-    return f"{null_model.name}{note} · given {null_model.given}"
+    if null_model.name == PATTERN:
+        return f"{null_model.name} · pattern only, descriptive · given {null_model.given.partition(',')[0]}"
+    return f"{null_model.name} · given {null_model.given}"
 
 
 def null_model_value(null_model: NullModel, models: int) -> str:
@@ -180,11 +179,12 @@ def systemic(audit: Audit) -> str:
         return "How often all models fail together is not defined here."
     models = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
     tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
-    within, raw = _few(float(s.expected[-1])), "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
-    if raw in ("", within):
-        expected = f"if they erred independently, {within} would be expected"
+    given_class = _few(float(s.expected[-1]))
+    raw = "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
+    if raw in ("", given_class):
+        expected = f"if they erred independently, {given_class} would be expected"
     else:
-        expected = f"if they erred independently within the true class, {within} would be expected, and {raw} "
+        expected = f"if they erred independently within the true class, {given_class} would be expected, and {raw} "
         expected += "at their overall error rates"
     return f"{models} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
 

@@ -16,7 +16,7 @@ from polyculture.stats import percent
 from polyculture.version import __version__
 
 from . import narrative, sections
-from .atomic_write import write_whole
+from .atomic_write import write_atomically
 from .audit_figures import figures
 from .charts.vega import records
 from .png import data_uri
@@ -61,7 +61,7 @@ def report(audit: Audit, path: str | Path) -> Path:
         raise InputError(f"a page named {path.name!r}", "a name that ends in .html")
     content = html(audit).encode("utf-8")
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise FileError(f"cannot write {path}: {reason}", "a folder that can be written") from error

@@ -7,7 +7,7 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from .atomic_write import write_whole
+from .atomic_write import write_atomically
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
@@ -25,7 +25,7 @@ def bundle() -> str:
 
     script = "(() => {" + vl_convert.javascript_bundle(_SNIPPET).replace("</script", "<\\/script") + "\n})();"
     with contextlib.suppress(OSError):
-        write_whole(path, script.encode())
+        write_atomically(path, script.encode())
     return script
 
 

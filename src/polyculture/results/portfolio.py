@@ -17,7 +17,7 @@ from .encoding import from_json, to_json
 from .figure import Figure, plot
 
 FEWEST_NAMED = 6
-"""Sentences name so many members; of larger portfolios the first ones."""
+"""Largest number of members that a sentence names."""
 NO_NUMBER = "the truth is no number"
 
 

@@ -81,7 +81,7 @@ def frame_lines(frame: pd.DataFrame, limit: int = 5) -> list[str]:
     return rows + ([f"… {len(frame) - limit:,} more rows"] if len(frame) > limit else [])
 
 
-def interval_lines(numbers: Iterable[tuple[str, Interval]], limit: int = 12) -> list[str]:
+def interval_lines(numbers: Iterable[tuple[str, Interval]], limit: int) -> list[str]:
     """One line per number that is defined."""
     return [f"  {name}: {interval.format('.4g')}" for name, interval in numbers if interval.defined][:limit]
 
@@ -94,10 +94,9 @@ def null_model_line(null_model: NullModel) -> str:
 
 def finding_line(finding: Finding) -> str:
     """Code, severity and first words; the reason of a check that does not apply."""
+    status = "does not apply" if finding.reason else finding.severity
     title = finding.title[:1].upper() + finding.title[1:]
-    if finding.reason:
-        return f"{finding.code} does not apply  {title}: {finding.reason}"
-    return f"{finding.code} {finding.severity}  {title}: {finding.sentence}"
+    return f"{finding.code} {status}  {title}: {finding.reason or finding.sentence}"
 
 
 def audit_lines(audit: Audit) -> str:
@@ -105,7 +104,7 @@ def audit_lines(audit: Audit) -> str:
     findings = [finding for finding in audit.findings if not finding.reason]
     names = ", ".join(section.name for section in audit.sections)
     return lines(
-        audit.sentence,
+        *wrapped(audit.sentence, 2),
         *(f"  {null_model_line(null_model)}" for null_model in audit.null_models[:4]),
         *(f"  {finding_line(finding)}" for finding in findings[:4]),
         *([f"  … {len(findings) - 4} more: audit.findings"] if len(findings) > 4 else []),
@@ -145,10 +144,10 @@ def tiles(audit: Audit) -> list[tuple[str, str, str]]:
 
 def _if_independent(audit: Audit) -> str:
     """What independent models would all fail, given the truth and, where it reads otherwise, without it."""
-    within, raw = share_text(audit.systemic.expectation), share_text(audit.systemic.expectation_raw)
-    if raw in (within, share_text(math.nan)):
-        return f"{within} if independent"
-    return f"if independent: {within} given the class, {raw} at overall error rates"
+    expected, raw = share_text(audit.systemic.expectation), share_text(audit.systemic.expectation_raw)
+    if raw in (expected, share_text(math.nan)):
+        return f"{expected} if independent"
+    return f"if independent: {expected} given the class, {raw} at overall error rates"
 
 
 def _kappa_remark(defined: int, pairs: int) -> str:

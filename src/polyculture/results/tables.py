@@ -36,6 +36,8 @@ HEADINGS = {
 """What a column of a frame is called for a reader, where its own name does not say it."""
 
 _SHARES = ("accuracy", "best", "all_wrong", "share")
+PATTERN = "N3"
+"""The null model that shows only which models are more alike than others, never how alike all of them are."""
 MOST_ROWS = 120
 """Rows of a table on the page; the full table is in the JSON and in .frame()."""
 
@@ -119,7 +121,8 @@ def null_model_table(audit: Audit) -> DisplayTable:
     rows = [
         {
             "null": null_model.name,
-            "given": f"{null_model.given} (pattern only, descriptive)" if null_model.name == "N3" else null_model.given,
+            "given": null_model.given.removesuffix(" (descriptive)")
+            + (" (pattern only, descriptive)" if null_model.name == PATTERN else ""),
             "n_eff": null_model.n_eff.estimate,
             "low": null_model.n_eff.low,
             "high": null_model.n_eff.high,
@@ -151,8 +154,8 @@ def pair_tables(audit: Audit, limit: int) -> tuple[DisplayTable, DisplayTable]:
         "kappa",
         *(c for c in ("phi", "h", "both_wrong", "both_wrong_agreement") if c in frame),
     ]
-    ranked = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
-    top, bottom = ranked.head(limit), ranked.iloc[limit:].tail(limit).iloc[::-1]
+    pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable")
+    top, bottom = pairs.head(limit), pairs.iloc[limit:].tail(limit).iloc[::-1]
     return table(top, columns=columns), table(bottom, columns=columns)
 
 

@@ -12,7 +12,7 @@ from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, jackknife, percent
 
 from ..context import AuditContext
-from ..leaderboard import told_apart
+from ..leaderboard import significant_pairs
 
 ORDERS = ("date", "released", "release_date", "year", "order", "generation", "version_date")
 """Columns of the model table that are taken for an order where the user names none."""
@@ -38,7 +38,7 @@ def convergence(context: AuditContext) -> Section:
         "accuracy_spread": _limits(spread, jackknife_spreads, context),
         "accuracy_range": Interval(float(np.ptp(rates)), n=len(rates), method="best minus worst"),
     }
-    distinguishable, tested = told_apart(counts)
+    distinguishable, tested = significant_pairs(counts)
     share = float(np.triu(distinguishable, 1).sum() / tested) if tested else math.nan
     numbers["pairs_told_apart"] = Interval(share, n=tested, method="McNemar, false discovery rate 5 %")
     sentence = (

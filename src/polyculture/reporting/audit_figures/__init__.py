@@ -9,7 +9,7 @@ from pathlib import Path
 from polyculture.errors import FileError, InputError
 from polyculture.results import Audit
 
-from ..atomic_write import write_whole
+from ..atomic_write import write_atomically
 from ..charts.vega import Spec
 from ..sections import section_figures
 from .leaderboard import ranking_figure
@@ -58,7 +58,7 @@ def save_figure(spec: Spec, path: str | Path) -> Path:
         raise InputError(f"a figure named {path.name!r}", "a name that ends in .svg, .png or .pdf")
     content = drawers[path.suffix]()
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}", "a folder that can be written") from error
     return path

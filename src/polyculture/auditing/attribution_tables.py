@@ -230,10 +230,7 @@ def carriers(
         largest = np.argpartition(parts[k], -min(MOST_CARRIERS, parts.shape[1]))[-MOST_CARRIERS:]
         for instance in largest[np.lexsort((largest, -parts[k][largest]))]:
             wrong = predictions.wrong[informative, instance]
-            row: dict[str, Any] = {
-                "factor": factors[f].name,
-                "instance": str(predictions.instances.index[instance]),
-            }
+            row: dict[str, Any] = {"factor": factors[f].name, "instance": str(predictions.instances.index[instance])}
             if predictions.labels is not None:
                 row["label"] = predictions.classes[predictions.labels[instance]]
             row |= {"adds": float(parts[k][instance]) / total, "wrong": int(wrong.sum()), "models": len(wrong)}

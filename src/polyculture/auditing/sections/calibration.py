@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from polyculture.measures.calibration import brier, reliability
-from polyculture.results import Section, SectionSpec, Severity, TableSpec
+from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import influence_interval
 
 from ..context import AuditContext
@@ -61,11 +61,6 @@ def _calibration(
     return row, pd.DataFrame(bins)
 
 
-def severity(section: Section) -> Severity:
-    """A warning where even the mean of the probabilities is miscalibrated."""
-    return "warning" if section.tables["models"]["low"].iloc[-1] > 0.05 else "note"
-
-
 SPEC = SectionSpec(
     "calibration",
     "Do they know how sure to be?",
@@ -73,6 +68,6 @@ SPEC = SectionSpec(
     compute=lambda context, *_: calibration(context),
     code="PC016",
     finding="calibration",
-    severity=severity,
+    severity=lambda section: "warning" if section.tables["models"]["low"].iloc[-1] > 0.05 else "note",
     tables={"models": TableSpec(headings={"ece": "ECE"})},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from polyculture.measures.ensembles import cross_entropy, majority, squared
-from polyculture.results import Section, SectionSpec, Severity
+from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, influence_interval, jeffreys, percent
 
 from ..context import AuditContext
@@ -55,11 +55,6 @@ def _mean(values: np.ndarray, context: AuditContext) -> Interval:
     return influence_interval(mean, values - mean, clusters, context.options.level)
 
 
-def severity(section: Section) -> Severity:
-    """A warning where a vote loses against the average model."""
-    return "warning" if section.numbers["net"].high < 0 else "note"
-
-
 SPEC = SectionSpec(
     "ensembles",
     "What would combining them gain?",
@@ -67,7 +62,7 @@ SPEC = SectionSpec(
     compute=lambda context, *_: ensembles(context),
     code="PC017",
     finding="what combining gains",
-    severity=severity,
+    severity=lambda section: "warning" if section.numbers["net"].high < 0 else "note",
     numbers={
         "mean_error": "mean error of the models",
         "majority_error": "error of the majority",

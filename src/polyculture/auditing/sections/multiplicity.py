@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from polyculture.measures.multiplicity import competing, multiplicity, position, rashomon_capacity, self_consistency
 from polyculture.measures.pairs import kappa
-from polyculture.results import Section, SectionSpec, Severity
+from polyculture.results import Section, SectionSpec
 from polyculture.rng import stream
 from polyculture.stats import Interval, influence_interval, percent, wilson
 
@@ -112,11 +112,6 @@ def _mean(values: Float[np.ndarray, " n"], context: AuditContext) -> Interval:
     return influence_interval(mean, values - mean, context.clusters, context.options.level)
 
 
-def severity(section: Section) -> Severity:
-    """A warning where more than a tenth of the answers depend on the model."""
-    return "warning" if section.numbers["ambiguity"].low > 0.1 else "note"
-
-
 SPEC = SectionSpec(
     "multiplicity",
     "Does the answer depend on which good model was taken?",
@@ -124,7 +119,7 @@ SPEC = SectionSpec(
     compute=lambda context, *_: multiplicity_section(context),
     code="PC014",
     finding="predictive multiplicity",
-    severity=severity,
+    severity=lambda section: "warning" if section.numbers["ambiguity"].low > 0.1 else "note",
     numbers={
         "ambiguity": "ambiguity, instances on which near-best models disagree",
         "discrepancy": "discrepancy, most answers that switching to a near-best model changes",

@@ -23,11 +23,7 @@ def shift_accuracy_figure(shifts: pd.DataFrame) -> Spec:
     lines = {"best": "best model", "accuracy": "mean accuracy", "all_wrong": "failed by all"}
     scale = {"domain": list(lines.values()), "range": [GREY, BLUE, ORANGE]}
     colour = {"type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top", "symbolType": "stroke"}}
-    y = {
-        "type": "quantitative",
-        "scale": {"domain": [0, 1]},
-        "axis": {"title": None, "format": "%", "tickCount": 5},
-    }
+    y = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"title": None, "format": "%", "tickCount": 5}}
     tip = tooltip(*_WHICH, *((key, name, ".1%") for key, name in lines.items()), ("n", "instances", ",d"))
     layers = [
         layer(

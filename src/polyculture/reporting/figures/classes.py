@@ -158,21 +158,12 @@ def _roc(section: Section) -> dict[str, Spec]:
     auc = _auc(section)
     areas = [[plain(auc.get((model, kind))) for model in subset] for kind in kinds]
     rows = [
-        {
-            "c": kinds.index(kind),
-            "m": subset.index(model),
-            "x": round(point["fpr"], 4),
-            "y": round(point["tpr"], 4),
-        }
+        {"c": kinds.index(kind), "m": subset.index(model), "x": round(point["fpr"], 4), "y": round(point["tpr"], 4)}
         for (model, kind), curve in _parted(table, "model", "class")
         if model in subset and kind in kinds
         for point in records(_thinned(curve, points_per_curve))
     ]
-    params = [
-        {"name": "names", "value": subset},
-        {"name": "areas", "value": areas},
-        choice("positive", "class", kinds),
-    ]
+    params = [{"name": "names", "value": subset}, {"name": "areas", "value": areas}, choice("positive", "class", kinds)]
     spec = figure("How well a class is separated from the rest", rows, height=360, params=params, layer=_roc_layers())
     remark = "" if len(subset) == len(models) else f" {len(subset):,} of {len(models):,} models are drawn."
     means = [name for name in subset if name in GROUPS]

@@ -65,10 +65,7 @@ def _layers(bottom: float, max_k: float, gate: float | None) -> list[Spec]:
             y2={"field": "high"},
             transform=[{"filter": f"isValid(datum.low) && datum.run {part}"}],
         )
-        for mark, part in (
-            ({"type": "area", "opacity": 0.8}, "=== 1"),
-            ({"type": "rule", "strokeWidth": 4}, "> 1"),
-        )
+        for mark, part in (({"type": "area", "opacity": 0.8}, "=== 1"), ({"type": "rule", "strokeWidth": 4}, "> 1"))
     ]
     layers += _curves(x_field, y)
     triangle = {"type": "point", "shape": "triangle-down", "size": 46, "color": GREY, "opacity": 1}

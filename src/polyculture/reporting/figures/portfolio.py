@@ -64,11 +64,7 @@ def _front(section: Section) -> Spec:
     dot = layer(
         {"type": "point", "filled": True, "size": 90, "opacity": 0.9},
         x={"field": "size", "type": "quantitative", "axis": {"title": "members", "tickMinStep": 1, "grid": False}},
-        y={
-            "field": "quality",
-            **y,
-            "axis": {"title": "goal where it was chosen (lower is better)", "tickCount": 5},
-        },
+        y={"field": "quality", **y, "axis": {"title": "goal where it was chosen (lower is better)", "tickCount": 5}},
         color=colour,
         tooltip=tip,
     )

@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from polyculture.measures.similarity.representations import cka, procrustes
 from polyculture.measures.effective import effective
+from polyculture.measures.similarity.representations import cka, procrustes
 from polyculture.measures.structure import structural
 
 MODELS, INSTANCES, CLASSES = 100, 100_000, 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyculture.measures.similarity.representations import cka
 from polyculture.measures.generalization import disagreement
+from polyculture.measures.similarity.representations import cka
 
 pytestmark = pytest.mark.nightly
 

@@ -63,7 +63,7 @@ def test_without_a_named_column_it_does_not_apply(finding) -> None:
 
 def test_groups_of_fewer_than_five_do_not_apply(finding) -> None:
     predictions = grouped({"a": (1, 4), "b": (9, 96)})
-    assert finding(predictions, "PC012", groups=("ward",)).reason == "no group has 5 instances and 5 beside it"
+    assert finding(predictions, "PC012", groups=("ward",)).reason == "no group has 5 instances and 5 outside it"
 
 
 def test_without_an_instance_that_all_answered_it_does_not_apply(finding) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from polyculture.errors import FileError, InputError
 from polyculture.reporting.audit_figures import figures, save_figure
-from polyculture.reporting.figures.leaderboard import MOST_MODELS, alike_lines
-from polyculture.reporting.figures.pair_matrix import MOST_CELLS, kappa_scale
-from polyculture.reporting.figures.shifts import shift_rows
+from polyculture.reporting.audit_figures.leaderboard import MOST_MODELS, alike_lines
+from polyculture.reporting.audit_figures.pairwise import kappa_scale
+from polyculture.reporting.audit_figures.shifts import shift_rows
+from polyculture.reporting.charts.pair_matrix import MOST_CELLS
 from polyculture.reporting.theme import DIVERGING, SEQUENTIAL, css_variables, themed
 from polyculture.results import Audit, NullModel
 from polyculture.stats import Interval

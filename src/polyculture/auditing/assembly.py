@@ -22,7 +22,7 @@ from .null_models import fit_null_models, headline
 from .options import AuditOptions
 from .pairs import Measure, pairwise
 from .regression import add_residuals, outcomes
-from .sections.order import tell
+from .sections import compute_sections
 from .shifts import along_shifts
 from .streaming.sharded import shard_parts
 from .systemic_failures import systemic_failures
@@ -105,7 +105,7 @@ def _table_parts(
         pairwise=pairwise(context.predictions.model_ids, context.counts, measures, inflation, level),
         systemic=systemic_failures(context),
         shifts=along_shifts(context, shifted),
-        sections=tell(context, null_models, shifted),
+        sections=compute_sections(context, null_models, shifted),
     )
 
 

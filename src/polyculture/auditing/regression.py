@@ -13,7 +13,7 @@ from polyculture.results import Audit, NullModel, Section
 from polyculture.stats import StandardError
 
 from .context import AuditContext
-from .findings_basic import homogenization
+from .findings import effective_number
 from .null_models import linearized_null_model
 from .pairs import pair_table
 
@@ -36,7 +36,7 @@ def add_residuals(audit: Audit, predictions: Predictions, context: AuditContext)
         StandardError.of(estimate.influence, context.clusters),
         context.options.level,
     )
-    first = next(homogenization(null_model, estimate.n_models))
+    first = effective_number(null_model, estimate.n_models)
     return replace(
         audit,
         null_models=(null_model, *audit.null_models),

@@ -216,7 +216,7 @@ def _section(
     if skipped:
         tables["skipped"] = pd.DataFrame({"lever": list(skipped), "reason": list(skipped.values())})
     return Section(
-        "levers", "What does each lever change, and at what price?", _sentence(effects, standings), {}, tables
+        "ablation", "What does each lever change, and at what price?", _sentence(effects, standings), {}, tables
     )
 
 

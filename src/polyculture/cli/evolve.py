@@ -129,4 +129,4 @@ def _section(brood: EvolutionResult) -> Section:
         "These instances said when to stop: what the models are worth stands in the certificate."
     )
     tables: dict[str, Any] = {"history": brood.history, "elites": brood.archive.frame()}
-    return Section("breeding", "What did each generation gain?", sentence, {}, tables)
+    return Section("evolution", "What did each generation gain?", sentence, {}, tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from polyculture.results import Audit, Portfolio, Section
 
 from .audit_figures import figures
-from .figures.vega import Spec
+from .charts.vega import Spec
 from .sections import section_figures
 
 

@@ -18,7 +18,7 @@ from polyculture.version import __version__
 from . import narrative, sections
 from .atomic_write import write_atomically
 from .audit_figures import figures
-from .figures.vega import records
+from .charts.vega import records
 from .png import data_uri
 from .theme import css_variables, themed
 from .vega_bundle import bundle
@@ -85,7 +85,7 @@ def html(audit: Audit) -> str:
         drawn=specs,
         summary=summary,
         sections=sections.views(audit, specs),
-        skipped=sections.left_out(audit),
+        skipped=sections.skipped(audit),
         head=head,
         tail=tail,
         dots=dots(audit),

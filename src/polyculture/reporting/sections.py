@@ -1,105 +1,143 @@
 """How is each further question of the audit shown? Its sentence, its figures, its numbers, its tables.
 
-A chapter that is not listed here is shown without figures, so a new one needs nothing from this room.
+Labels come from the `SectionSpec` of its name, figures from the file of its name in `figures`; a section without them
+is shown with its numbers and tables as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
+from pkgutil import iter_modules
 
-from polyculture.results import Audit, Section
-from polyculture.results.tables import DisplayTable, table
+import pandas as pd
 
-from .figures.ablation import levers
-from .figures.calibration import calibration, generalization
-from .figures.confusion import classes
-from .figures.ensembles import ensembles, scaling
-from .figures.failures import groups, queue, together
-from .figures.portfolio import breeding, portfolio
-from .figures.similarity import attribution, beyond, multiplicity
-from .figures.vega import Spec
-from .labels import COLUMNS, TABLES, number_table, title_of
+from polyculture.auditing.sections import SECTIONS
+from polyculture.results import Audit, Section, SectionSpec, TableSpec
+from polyculture.results.tables import HEADINGS, DisplayTable, table
+from polyculture.stats import Interval
 
-CHAPTERS: dict[str, Callable[[Section], dict[str, Spec]]] = {
-    "beyond": beyond,
-    "together": together,
-    "groups": groups,
-    "queue": queue,
-    "multiplicity": multiplicity,
-    "generalization": generalization,
-    "calibration": calibration,
-    "classes": classes,
-    "ensembles": ensembles,
-    "attribution": attribution,
-    "scaling": scaling,
-    "portfolio": portfolio,
-    "breeding": breeding,
-    "levers": levers,
+from . import figures
+from .charts.vega import Spec
+
+MODULES = {
+    "portfolio": "polyculture.selection.portfolio_section",
+    "ablation": "polyculture.studies.ablation.section",
+    "evolution": "polyculture.studies.evolution.section",
 }
-"""Figures of a chapter, by its name; their captions are in ``usermeta.caption``."""
+"""Where sections that are no question of an audit are described; imported when one is shown, as studies are large."""
 
-MOST_ROWS = 40
-"""Rows of a chapter's table on the page; the whole is in the JSON and in ``chapter.tables``."""
-MOST_EFFECTS = 400
-"""Rows of what levers change: all that the figures show, for 40 levers and more."""
+NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
+"""Numbers that mean the same in every section."""
 
-_SHARES = ("accuracy", "all_wrong", "share", "share_low", "share_high")
+_HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "rho", "kappa", "all_wrong")}
+_FIGURES = {module.name for module in iter_modules(figures.__path__)}
 
 
 @dataclass(frozen=True)
-class View:
-    """A chapter as the page shows it: figures by their key on the page, numbers and tables as text."""
+class SectionView:
+    """A section as the page shows it: figures by their key on the page, numbers and tables as text."""
 
     section: Section
-    nav: str
+    navigation: str
     figures: tuple[str, ...]
     numbers: DisplayTable | None
     tables: tuple[tuple[str, DisplayTable], ...]
 
 
 def applies(section: Section) -> bool:
-    """Whether there is anything to show; where not, its reason is told at the end."""
+    """Whether there is anything to show; where not, its reason stands at the end."""
     return not section.reason or bool(section.numbers)
 
 
+def spec_of(section: Section) -> SectionSpec:
+    """What is known of a section by its name; the default where nobody described it."""
+    if section.name in MODULES:
+        spec: SectionSpec = import_module(MODULES[section.name]).SPEC
+        return spec
+    return SECTIONS.get(section.name) or SectionSpec(section.name, section.title)
+
+
 def section_figures(section: Section) -> dict[str, Spec]:
-    """Figures of one chapter, keyed ``chapter_figure``."""
-    draw = CHAPTERS.get(section.name)
-    if draw is None or not applies(section):
+    """Figures of one section, keyed ``section_figure``; their captions are in ``usermeta.caption``."""
+    if section.name not in _FIGURES or not applies(section):
         return {}
-    return {f"{section.name}_{key}": spec for key, spec in draw(section).items()}
+    module = import_module(f"{figures.__name__}.{section.name}")
+    return {f"{section.name}_{key}": spec for key, spec in module.draw(section).items()}
 
 
-def views(audit: Audit, drawn: dict[str, Spec]) -> list[View]:
-    """The chapters that apply, in the order in which they are told; `drawn` holds the figures of the page."""
-    return [_view(section, drawn) for section in audit.sections if applies(section)]
+def views(audit: Audit, specs: Mapping[str, Spec]) -> list[SectionView]:
+    """The sections that apply, in order; `specs` holds the figures of the page."""
+    return [_view(section, specs) for section in audit.sections if applies(section)]
 
 
-def left_out(audit: Audit) -> list[Section]:
-    """The chapters that do not apply here, each with its reason."""
+def skipped(audit: Audit) -> list[Section]:
+    """The sections that do not apply here, each with its reason."""
     return [section for section in audit.sections if not applies(section)]
 
 
-def _view(section: Section, drawn: dict[str, Spec]) -> View:
-    return View(
+def _view(section: Section, specs: Mapping[str, Spec]) -> SectionView:
+    return SectionView(
         section,
         title_of(section.name),
-        tuple(key for key in drawn if key.startswith(f"{section.name}_") and section.name in CHAPTERS),
+        tuple(key for key in specs if section.name in _FIGURES and key.startswith(f"{section.name}_")),
         number_table(section) if section.numbers else None,
-        tuple((title_of(name), _shown(section, name)) for name in section.tables),
+        tuple((title_of(name), _display_table(section, name)) for name in section.tables),
     )
 
 
-def _shown(section: Section, name: str) -> DisplayTable:
-    """A table as text: the first rows of a queue, all that levers change, the first and the last of any other."""
-    frame = section.tables[name]
-    whole = f"audit.section({section.name!r}).tables[{name!r}]"
-    if section.name == "queue" and name == "queue" and len(frame) > 30:
-        first = table(frame.head(30), shares=_SHARES, headings=COLUMNS)
-        remark = f"The first 30 of {len(frame):,} rows; the full table is {whole}, or polyculture audit --json."
-        return DisplayTable(first.headings, first.numeric, first.rows, remark)
-    most = MOST_EFFECTS if (section.name, name) == ("levers", "effects") else MOST_ROWS
-    shown = table(frame, whole, shares=_SHARES, headings=COLUMNS, limit=most)
-    told = TABLES.get(f"{section.name}.{name}", "")
-    return replace(shown, remark=f"{told} {shown.remark}".strip())
+def _display_table(section: Section, name: str) -> DisplayTable:
+    """A table as text: of a ranked one the first rows, of any other the first and the last."""
+    spec, frame = spec_of(section).tables.get(name, TableSpec()), section.tables[name]
+    place = f"audit.section({section.name!r}).tables[{name!r}]"
+    rows = frame.head(spec.rows) if spec.ranked else frame
+    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
+    remark = display.remark
+    if len(rows) < len(frame):
+        remark = f"The first {len(rows)} of {len(frame):,} rows; "
+        remark += f"the full table is {place}, or polyculture audit --json."
+    return replace(display, remark=f"{spec.caption} {remark}".strip())
+
+
+def title_of(name: str) -> str:
+    """The name of a section or table as a title."""
+    return name.upper() if name in ("roc", "auc") else name.replace("_", " ").capitalize()
+
+
+def number_table(section: Section) -> DisplayTable:
+    """One row per number: name, estimate with its interval, what it rests on, how it was made, what to beware of."""
+    labels = NUMBERS | dict(spec_of(section).numbers)
+    rows = [
+        {
+            "number": labels.get(name, name.replace("_", " ")),
+            "estimate": f"{digits(i.estimate)} {_limits(i)}".strip(),
+            "n": i.n or None,
+            "method": i.method,
+            "remark": i.reason,
+        }
+        for name, i in section.numbers.items()
+    ]
+    columns = [key for key in rows[0] if any(row[key] for row in rows)]
+    return table(pd.DataFrame(rows)[columns], headings={})
+
+
+def _limits(i: Interval) -> str:
+    if math.isnan(i.low) or math.isnan(i.high):
+        return ""
+    level = "" if i.level == 0.95 else f" ({100 * i.level:g}\u00a0%)"
+    return f"[{digits(i.low)}, {digits(i.high)}]{level}"
+
+
+def digits(value: float) -> str:
+    """A number with three significant digits, ∞ and – for what has none."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return f"{value:#.3g}".removesuffix(".")

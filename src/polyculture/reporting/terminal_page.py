@@ -16,7 +16,7 @@ from polyculture.results.summary import share_text, tiles
 from polyculture.stats import percent
 
 from . import narrative
-from .figures.vega import records
+from .charts.vega import records
 from .sections import applies
 
 _BAR = 24

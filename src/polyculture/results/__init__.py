@@ -1,6 +1,6 @@
 """What are the results? Frozen values with a short text, HTML for notebooks, tables, figures and JSON.
 
-audit · portfolio · summary (text and HTML) · tables (frames as text) · figure (drawn on demand) · encoding (JSON)
+audit · section · portfolio · summary (text and HTML) · tables (frames as text) · figure (on demand) · encoding (JSON)
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from .audit import (
     Leaderboard,
     NullModel,
     Pairwise,
-    Section,
-    Severity,
     Systemic,
     section_json,
 )
 from .figure import Figure
 from .portfolio import Certificate, Portfolio
+from .section import Section, SectionSpec, Severity, TableSpec
 
 __all__ = [
     "FEWEST_INSTANCES",
@@ -31,7 +30,9 @@ __all__ = [
     "Pairwise",
     "Portfolio",
     "Section",
+    "SectionSpec",
     "Severity",
     "Systemic",
+    "TableSpec",
     "section_json",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,10 @@ from polyculture.stats import Interval
 from . import summary
 from .encoding import from_json, to_json
 from .figure import Figure, plot
+from .section import STORED_NAMES, Section, Severity
 
 FEWEST_INSTANCES = 10
 """Fewer informative instances carry an interval, but no headline number."""
-
-Severity = Literal["note", "warning", "alert"]
 
 
 @dataclass(frozen=True)
@@ -186,51 +184,6 @@ class Leaderboard:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
-    """One question that the audit answers beyond the basic ones: numbers with intervals, and tables.
-
-    Parameters
-    ----------
-    name : stable key, such as ``"attribution"``; the report knows by it how to draw the tables.
-    title : the question, as a heading.
-    sentence : the answer in words, with its numbers.
-    numbers : by the field's name of each.
-    tables : by what they show; the pictures are drawn from them.
-    reason : why the section does not apply here; empty when it does.
-    """
-
-    name: str
-    title: str
-    sentence: str
-    numbers: Mapping[str, Interval] = field(default_factory=dict)
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    reason: str = ""
-
-    def frame(self, table: str = "") -> pd.DataFrame:
-        """The table of that name; without a name all numbers, one row each."""
-        if table:
-            return self.tables[table]
-        rows = [{"number": name} | dataclasses.asdict(interval) for name, interval in self.numbers.items()]
-        return pd.DataFrame(rows, columns=["number", *(f.name for f in dataclasses.fields(Interval))])
-
-    def plot(self, name: str = "") -> Figure:
-        """The figure of that name; without a name the first."""
-        return plot(self, name)
-
-    def __repr__(self) -> str:
-        tables = f"Tables: {', '.join(self.tables)}"
-        return summary.lines(
-            f"{self.name}: {self.title}",
-            *summary.wrapped(self.sentence or self.reason, 5),
-            *summary.interval_lines(self.numbers.items(), 6),
-            *(summary.wrapped(tables, 2, "  ") if self.tables else ()),
-        )
-
-    def _repr_html_(self) -> str:
-        return summary.frame_html(self.title, self.sentence or self.reason, self.frame())
-
-
-@dataclass(frozen=True, eq=False)
 class Audit:
     """Everything that one audit computes.
 
@@ -268,9 +221,9 @@ class Audit:
         return self.null_model(self.headline).n_eff
 
     def section(self, name: str) -> Section:
-        """The section of that name."""
+        """The section of that name; the names in JSON are understood as well."""
         for section in self.sections:
-            if section.name == name:
+            if name in (section.name, STORED_NAMES.get(section.name)):
                 return section
         raise InputError(f"no section {name!r}", "", near(name, [section.name for section in self.sections]))
 

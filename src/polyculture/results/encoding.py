@@ -48,7 +48,7 @@ def _encode(value: Any) -> Any:
     if hasattr(value, "to_stored"):
         return _encode(value.to_stored())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_stored(f): _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {_stored(f): _encode(_stored_value(f, getattr(value, f.name))) for f in dataclasses.fields(value)}
     if isinstance(value, pd.DataFrame):
         return {str(c): [_encode(v) for v in value[c].tolist()] for c in value.columns}
     if isinstance(value, np.ndarray):
@@ -77,7 +77,8 @@ def _decode(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         stored = {f.name: _stored(f) for f in dataclasses.fields(kind)}
         hints = {name: hint for name, hint in _hints(kind).items() if stored[name] in value}
-        return kind(**{name: _decode(hint, value[stored[name]]) for name, hint in hints.items()})
+        values = {name: _decode(hint, value[stored[name]]) for name, hint in hints.items()}
+        return kind(**{f.name: _current_value(f, values[f.name]) for f in dataclasses.fields(kind) if f.name in values})
     if kind is pd.DataFrame:
         return pd.DataFrame({c: _column(v) for c, v in value.items()})
     if kind is float:
@@ -98,6 +99,18 @@ def _decode(kind: Any, value: Any) -> Any:
 def _stored(field: dataclasses.Field[Any]) -> str:
     """The name of a field in JSON, which stays when the field is renamed."""
     return str(field.metadata.get("stored", field.name))
+
+
+def _stored_value(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The word that stands for a value in JSON, which stays when the word is renamed in Python."""
+    words = field.metadata.get("stored_values")
+    return words.get(value, value) if words else value
+
+
+def _current_value(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The word in Python for one in JSON."""
+    words = field.metadata.get("stored_values", {})
+    return next((word for word, stored in words.items() if stored == value), value)
 
 
 def _is_large(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from polyculture.results import Portfolio, Section
+from polyculture.results import Portfolio, Section, SectionSpec
 
 CLASS_SCORES = ("error", "log_loss", "calibration", "all_wrong", "ceiling")
 NUMBER_SCORES = ("squared_error", "r_squared")
@@ -53,3 +53,23 @@ def _gains(portfolio: Portfolio) -> pd.DataFrame:
                     {"loss": loss, "rival": baseline, "gain": gain.estimate, "low": gain.low, "high": gain.high}
                 )
     return pd.DataFrame(rows, columns=["loss", "rival", "gain", "low", "high"])
+
+
+SPEC = SectionSpec(
+    "portfolio",
+    "Which few should be kept, and what are they worth?",
+    numbers={
+        "error": "error of the portfolio",
+        "log_loss": "log loss of the portfolio",
+        "calibration": "calibration error of the portfolio, without what chance adds",
+        "squared_error": "mean squared error of the portfolio",
+        "r_squared": "R², share of the truth's variance that is predicted",
+        "ceiling": "highest accuracy that any choice among their answers can reach",
+        "n_eff": "n_eff of its members",
+        "all_wrong": "instances that all members fail",
+        "worst_group": "largest error over groups",
+        "worst_shift": "largest error over shifted test sets",
+        "optimism": "loss where it was certified less loss where it was chosen",
+        "nested_optimism": "the same within the selection instances, the whole choice repeated",
+    },
+)

@@ -1,4 +1,4 @@
-"""Chapters made by hand, with the columns that the rooms below give them, so that the report is tested alone."""
+"""Sections made by hand, with the columns that the rooms below give them, so that the report is tested alone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from polyculture.rng import stream
 from polyculture.stats import Interval
 
 
-def make_chapters(audit: Audit, classes: int = 10, groups: int = 12) -> tuple[Section, ...]:
-    """Every chapter of an audit of these models; only the shape of the tables matters here."""
+def make_sections(audit: Audit, classes: int = 10, groups: int = 12) -> tuple[Section, ...]:
+    """Every section of an audit of these models; only the shape of the tables matters here."""
     names = list(audit.pairwise.models)
     random = stream(0, "chapters", len(names))
     told = (_beyond, _together, _groups, _queue, _multiplicity, _generalization, _calibration, _classes)
@@ -43,7 +43,9 @@ def _beyond(names: list[str], random: np.random.Generator, sizes: dict[str, int]
     table = table.sort_values("p", kind="stable", ignore_index=True)
     sentence = "32 of 630 pairs are more alike than shared difficulty explains."
     numbers = {"n_struct": _some(11.2, 0.4, reason="descriptive: the interval is not reliable")}
-    return Section("beyond", "Which models are alike beyond shared difficulty?", sentence, numbers, {"pairs": table})
+    return Section(
+        "pair_excess", "Which models are alike beyond shared difficulty?", sentence, numbers, {"pairs": table}
+    )
 
 
 def _together(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Section:
@@ -67,7 +69,7 @@ def _together(names: list[str], random: np.random.Generator, sizes: dict[str, in
     }
     sentence = "ν* = 2.1 % [1.7, 2.5]: a label-error rate of that size would explain all of it."
     title = "How many of them fail at once?"
-    return Section("together", title, sentence, numbers, {"fail_at_k": pd.DataFrame(table)})
+    return Section("joint_failures", title, sentence, numbers, {"fail_at_k": pd.DataFrame(table)})
 
 
 def _groups(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Section:
@@ -90,7 +92,7 @@ def _queue(names: list[str], random: np.random.Generator, sizes: dict[str, int])
     headline = headline.assign(n_eff=[2.25, 2.6, 3.1], low=[1.9, 2.2, 2.7], high=[2.7, 3.1, 3.6])
     headline = headline.assign(all_wrong=[0.063, 0.044, 0.0], instances=[719, 705, 674])
     sentence = "45 instances are failed by all; 14 of them look like wrong labels."
-    return Section("queue", "Whose fault are they?", sentence, {}, {"queue": table, "headline": headline})
+    return Section("review_queue", "Whose fault are they?", sentence, {}, {"queue": table, "headline": headline})
 
 
 def _multiplicity(names: list[str], random: np.random.Generator, sizes: dict[str, int]) -> Section:
@@ -240,16 +242,16 @@ def _ensembles_attribution_scaling(random: np.random.Generator) -> list[Section]
 
 @pytest.fixture(scope="session")
 def whole(digits: Audit) -> Audit:
-    """36 models with every chapter, and a ladder of four rungs."""
+    """36 models with every section, and a ladder of four rungs."""
     external = NullModel("N2", "the share of people who err on the instance", _some(5.1), _some(0.17), 9.0, 0.0)
     pattern = NullModel("N3", "any difficulty of the instances", _some(11.2), Interval.undefined("no level"))
-    return replace(digits, null_models=(*digits.null_models, external, pattern), sections=make_chapters(digits))
+    return replace(digits, null_models=(*digits.null_models, external, pattern), sections=make_sections(digits))
 
 
 @pytest.fixture(scope="session")
 def large(crowd: Audit) -> Audit:
-    """130 models, 60 classes, 100 groups, every chapter: more than any figure can show."""
-    return replace(crowd, sections=make_chapters(crowd, classes=60, groups=100))
+    """130 models, 60 classes, 100 groups, every section: more than any figure can show."""
+    return replace(crowd, sections=make_sections(crowd, classes=60, groups=100))
 
 
 def _portfolio(names: list[str]) -> Section:
@@ -277,7 +279,7 @@ def _breeding() -> Section:
     history = history.assign(gain=[math.nan, 0.05, 0.01], low=[math.nan, 0.02, -0.01], high=[math.nan, 0.08, 0.03])
     elites = pd.DataFrame({"fails": [0, 1], "covers": [1, 0], "model": ["a", "b"], "loss": [0.3, 0.4]})
     tables = {"history": history.assign(elites=[0, 4, 4], advised=[0, 4, 4]), "elites": elites}
-    return Section("breeding", "What did each generation gain?", "32 models were bred.", {}, tables)
+    return Section("evolution", "What did each generation gain?", "32 models were bred.", {}, tables)
 
 
 def _levers() -> Section:
@@ -301,4 +303,4 @@ def _levers() -> Section:
         "standings": standings,
         "skipped": pd.DataFrame({"lever": ["huber"], "reason": ["does not fit"]}),
     }
-    return Section("levers", "What does each lever change, and at what price?", "2 levers were pulled.", {}, tables)
+    return Section("ablation", "What does each lever change, and at what price?", "2 levers were pulled.", {}, tables)

@@ -8,47 +8,46 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, jackknife, percent
 
 from ..context import AuditContext
 from ..leaderboard import significant_pairs
 
-NAME, TITLE = "convergence", "Do they perform ever closer?"
 ORDERS = ("date", "released", "release_date", "year", "order", "generation", "version_date")
 """Columns of the model table that are taken for an order where the user names none."""
 FEWEST_PER_STAGE, STAGES = 4, 3
 
 
-def convergence(evidence: AuditContext) -> Section:
-    """True spread of the accuracies (what chance adds is taken off), share of pairs told apart, and both by stage.
+def convergence(context: AuditContext) -> Section:
+    """True spread of the accuracies (without what chance adds), share of pairs that clearly differ, and both by stage.
 
     The spread is the standard deviation of the accuracies after subtracting the mean variance that a finite test adds;
     its limits leave out one model at a time. Stages are thirds of the models along a column such as their date.
     """
-    counts = evidence.counts
+    counts = context.counts
     n, errors = np.diag(counts.n), np.diag(counts.n00)
-    known = n > 1
-    if known.sum() < 3:
-        return Section(NAME, TITLE, "", reason="fewer than three models were tested")
-    rates = errors[known] / n[known]
-    noise = rates * (1 - rates) / (n[known] - 1)
-    without = np.array([true_spread(np.delete(rates, i), np.delete(noise, i)) for i in range(len(rates))])
+    tested_models = n > 1
+    if tested_models.sum() < 3:
+        return SPEC.skip("fewer than three models were tested")
+    rates = errors[tested_models] / n[tested_models]
+    noise = rates * (1 - rates) / (n[tested_models] - 1)
+    jackknife_spreads = np.array([true_spread(np.delete(rates, i), np.delete(noise, i)) for i in range(len(rates))])
     spread = true_spread(rates, noise)
     numbers = {
-        "accuracy_spread": _limits(spread, without, evidence),
+        "accuracy_spread": _limits(spread, jackknife_spreads, context),
         "accuracy_range": Interval(float(np.ptp(rates)), n=len(rates), method="best minus worst"),
     }
-    apart, tested = significant_pairs(counts)
-    share = float(np.triu(apart, 1).sum() / tested) if tested else math.nan
+    distinguishable, tested = significant_pairs(counts)
+    share = float(np.triu(distinguishable, 1).sum() / tested) if tested else math.nan
     numbers["pairs_told_apart"] = Interval(share, n=tested, method="McNemar, false discovery rate 5 %")
     sentence = (
         f"Accuracies differ by {100 * spread:.2f} points (standard deviation, without what chance adds); "
         f"{percent(share, 0)} of the pairs can be told apart."
     )
-    along = _along(evidence, rates, noise, apart)
+    along = _along(context, rates, noise, distinguishable)
     if along is None:
-        return Section(NAME, TITLE, sentence + " No column says in which order the models came.", numbers)
+        return SPEC.answer(sentence + " No column says in which order the models came.", numbers)
     first, last = along.iloc[0], along.iloc[-1]
     direction = "closer together" if last["spread"] < first["spread"] else "further apart"
     sentence += (
@@ -57,7 +56,7 @@ def convergence(evidence: AuditContext) -> Section:
         f"{percent(last['told_apart'], 0)}, while mean accuracy went from {percent(first['accuracy'], 1)} to "
         f"{percent(last['accuracy'], 1)}."
     )
-    return Section(NAME, TITLE, sentence, numbers, {"along": along})
+    return SPEC.answer(sentence, numbers, {"along": along})
 
 
 def true_spread(rates: Float[np.ndarray, " k"], noise: Float[np.ndarray, " k"]) -> float:
@@ -65,18 +64,24 @@ def true_spread(rates: Float[np.ndarray, " k"], noise: Float[np.ndarray, " k"]) 
     return math.sqrt(max(0.0, float(rates.var(ddof=1) - noise.mean())))
 
 
-def _limits(spread: float, without: Float[np.ndarray, " k"], evidence: AuditContext) -> Interval:
-    found = jackknife(spread, without, len(without), evidence.options.level)
+def _limits(spread: float, jackknife_spreads: Float[np.ndarray, " k"], context: AuditContext) -> Interval:
+    limits = jackknife(spread, jackknife_spreads, len(jackknife_spreads), context.options.level)
     return Interval(
-        spread, max(0.0, found.low), found.high, found.level, len(without), "delete-one-model jackknife", found.reason
+        spread,
+        max(0.0, limits.low),
+        limits.high,
+        limits.level,
+        len(jackknife_spreads),
+        "delete-one-model jackknife",
+        limits.reason,
     )
 
 
 def _along(
-    evidence: AuditContext, rates: Float[np.ndarray, " k"], noise: Float[np.ndarray, " k"], apart: np.ndarray
+    context: AuditContext, rates: Float[np.ndarray, " k"], noise: Float[np.ndarray, " k"], distinguishable: np.ndarray
 ) -> pd.DataFrame | None:
     """Three stages of the models in their order; None without an order, with too few models, or with missing ones."""
-    models = evidence.predictions.models
+    models = context.predictions.models
     column = next((c for c in models.columns if str(c).casefold() in ORDERS), None)
     if column is None or len(models) < STAGES * FEWEST_PER_STAGE or len(rates) != len(models):
         return None
@@ -86,18 +91,23 @@ def _along(
         return None
     order: Int[np.ndarray, " m"] = np.argsort(moments.to_numpy(), kind="stable")
     rows = []
-    for stage, at in enumerate(np.array_split(order, STAGES), start=1):
-        pairs = len(at) * (len(at) - 1) / 2
+    for stage, rows_of_stage in enumerate(np.array_split(order, STAGES), start=1):
+        pairs = len(rows_of_stage) * (len(rows_of_stage) - 1) / 2
         rows.append(
             {
                 "order": str(column),
                 "stage": stage,
-                "from": str(values.iloc[at[0]]),
-                "to": str(values.iloc[at[-1]]),
-                "models": len(at),
-                "accuracy": 1 - float(rates[at].mean()),
-                "spread": true_spread(rates[at], noise[at]),
-                "told_apart": float(np.triu(apart[np.ix_(at, at)], 1).sum() / pairs),
+                "from": str(values.iloc[rows_of_stage[0]]),
+                "to": str(values.iloc[rows_of_stage[-1]]),
+                "models": len(rows_of_stage),
+                "accuracy": 1 - float(rates[rows_of_stage].mean()),
+                "spread": true_spread(rates[rows_of_stage], noise[rows_of_stage]),
+                "told_apart": float(np.triu(distinguishable[np.ix_(rows_of_stage, rows_of_stage)], 1).sum() / pairs),
             }
         )
     return pd.DataFrame(rows)
+
+
+SPEC = SectionSpec(
+    "convergence", "Do they perform ever closer?", place=20, compute=lambda context, *_: convergence(context)
+)

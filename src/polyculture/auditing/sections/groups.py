@@ -6,66 +6,65 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec, Severity
 from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, percent, wilson
 
 from ..context import AuditContext
 
-NAME, TITLE = "groups", "Whom do they all fail?"
 ALPHA = 0.05
 SMALLEST = 5
 MISSING = "(missing)"
 
 
-def groups(evidence: AuditContext) -> Section:
+def groups(context: AuditContext) -> Section:
     """Systemic failure per group of each named column: rate, difference to the rest, test, Benjamini-Hochberg."""
-    if not evidence.options.groups:
-        return Section(NAME, TITLE, "", reason="no column with groups was named")
-    complete = evidence.complete
+    if not context.options.groups:
+        return SPEC.skip("no column with groups was named")
+    complete = context.complete
     if not complete.any():
-        return Section(NAME, TITLE, "", reason="no instance was answered by every model")
-    failed: Bool[np.ndarray, " n"] = np.asarray(evidence.predictions.wrong[:, complete].all(axis=0))
-    right = 1 - evidence.predictions.wrong[:, complete].mean(axis=0)
+        return SPEC.skip("no instance was answered by every model")
+    failed: Bool[np.ndarray, " n"] = np.asarray(context.predictions.wrong[:, complete].all(axis=0))
+    right = 1 - context.predictions.wrong[:, complete].mean(axis=0)
     rows = []
-    for column in evidence.options.groups:
-        values = evidence.predictions.instances[column]
+    for column in context.options.groups:
+        values = context.predictions.instances[column]
         names = np.where(values.isna(), MISSING, values.to_numpy().astype(str))[complete]
-        clusters = None if evidence.clusters is None else evidence.clusters[complete]
+        clusters = None if context.clusters is None else context.clusters[complete]
         inflation = 1.0 if clusters is None else design_effect(failed, clusters)
         for group in np.unique(names):
-            here = np.asarray(names == group)
-            if here.sum() >= SMALLEST and (~here).sum() >= SMALLEST:
-                row = _row(failed, here, inflation, evidence.options.level)
-                rows.append({"column": column, "group": group, **row, "accuracy": float(right[here].mean())})
+            in_group = np.asarray(names == group)
+            if in_group.sum() >= SMALLEST and (~in_group).sum() >= SMALLEST:
+                row = _row(failed, in_group, inflation, context.options.level)
+                rows.append({"column": column, "group": group, **row, "accuracy": float(right[in_group].mean())})
     if not rows:
-        return Section(NAME, TITLE, "", reason=f"no group has {SMALLEST} instances and {SMALLEST} beside it")
+        return SPEC.skip(f"no group has {SMALLEST} instances and {SMALLEST} outside it")
     table = pd.DataFrame(rows)
     table["q"] = benjamini_hochberg(table["p"].to_numpy())
-    return Section(NAME, TITLE, _sentence(table), tables={"groups": table})
+    return SPEC.answer(_sentence(table), tables={"groups": table})
 
 
 def _row(
-    failed: Bool[np.ndarray, " n"], here: Bool[np.ndarray, " n"], inflation: float, level: float
+    failed: Bool[np.ndarray, " n"], in_group: Bool[np.ndarray, " n"], inflation: float, level: float
 ) -> dict[str, float | int]:
     """One group against all other instances, with counts divided by the design effect of the clusters."""
-    inside, outside = _shrunk(failed[here], inflation), _shrunk(failed[~here], inflation)
-    rate, gap = wilson(*inside, level), newcombe(*inside, *outside, level)
+    group_counts, rest_counts = _shrunk(failed[in_group], inflation), _shrunk(failed[~in_group], inflation)
+    rate, gap = wilson(*group_counts, level), newcombe(*group_counts, *rest_counts, level)
     return {
-        "n": int(here.sum()),
-        "all_wrong": float(failed[here].mean()),
+        "n": int(in_group.sum()),
+        "all_wrong": float(failed[in_group].mean()),
         "low": rate.low,
         "high": rate.high,
-        "difference": float(failed[here].mean() - failed[~here].mean()),
+        "difference": float(failed[in_group].mean() - failed[~in_group].mean()),
         "difference_low": gap.low,
         "difference_high": gap.high,
-        "p": _two_sided(inside, outside),
+        "p": _two_sided(group_counts, rest_counts),
     }
 
 
-def _two_sided(inside: tuple[int, int], outside: tuple[int, int]) -> float:
+def _two_sided(group_counts: tuple[int, int], rest_counts: tuple[int, int]) -> float:
     """Two-sided mid-P of two shares being equal (hypergeometric)."""
-    total, failures = inside[1] + outside[1], inside[0] + outside[0]
-    upper = float(co_failure(*(np.array([x]) for x in (total, inside[1], failures, inside[0])))[0])
+    total, failures = group_counts[1] + rest_counts[1], group_counts[0] + rest_counts[0]
+    upper = float(co_failure(*(np.array([x]) for x in (total, group_counts[1], failures, group_counts[0])))[0])
     return min(1.0, 2 * min(upper, 1 - upper))
 
 
@@ -75,13 +74,30 @@ def _shrunk(failed: Bool[np.ndarray, " n"], inflation: float) -> tuple[int, int]
 
 
 def _sentence(table: pd.DataFrame) -> str:
-    found = table[table["q"] <= ALPHA].sort_values("difference", ascending=False)
-    if found.empty:
+    significant = table[table["q"] <= ALPHA].sort_values("difference", ascending=False)
+    if significant.empty:
         return f"None of {len(table)} groups can be shown to be failed by every model more or less often than the rest."
-    worst = found.iloc[0]
+    worst = significant.iloc[0]
     return (
-        f"{len(found)} of {len(table)} groups are failed by every model more or less often than the rest (false "
+        f"{len(significant)} of {len(table)} groups are failed by every model more or less often than the rest (false "
         f"discovery rate 5 %); most of all {worst['column']} = {worst['group']}: {percent(worst['all_wrong'], 2)} of "
         f"{worst['n']:,}, {100 * worst['difference']:+.2f} points [{100 * worst['difference_low']:+.2f}, "
         f"{100 * worst['difference_high']:+.2f}] against the others."
     )
+
+
+def severity(section: Section) -> Severity:
+    """An alert where a group is failed more often than the rest."""
+    table = section.tables["groups"]
+    return "alert" if ((table["q"] <= ALPHA) & (table["difference"] > 0)).any() else "note"
+
+
+SPEC = SectionSpec(
+    "groups",
+    "Whom do they all fail?",
+    place=70,
+    compute=lambda context, *_: groups(context),
+    code="PC012",
+    finding="groups that every model fails",
+    severity=severity,
+)

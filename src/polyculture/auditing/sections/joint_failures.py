@@ -8,59 +8,57 @@ import numpy as np
 import pandas as pd
 
 from polyculture.measures.systemic import FailAtK, common_shock, fail_at_k_curve
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, percent, upper_limit
 
 from ..context import AuditContext
 
-NAME, TITLE = "together", "How often do several of them fail together?"
 
-
-def together(evidence: AuditContext) -> Section:
+def joint_failures(context: AuditContext) -> Section:
     """fail@k against independence given the true class, with what bounds and what could explain it."""
-    found, level = evidence.systemic, evidence.options.level
-    if found.reason:
-        return Section(NAME, TITLE, "", reason=found.reason)
-    p = evidence.predictions
-    shock = common_shock(p.wrong, evidence.classes, p.observed)
-    tipping = Interval.undefined(shock.reason, found.n)
+    counts, level = context.systemic, context.options.level
+    if counts.reason:
+        return SPEC.skip(counts.reason)
+    p = context.predictions
+    shock = common_shock(p.wrong, context.classes, p.observed)
+    tipping = Interval.undefined(shock.reason, counts.n)
     if not shock.reason:
-        tipping = influence_interval(shock.rate, shock.influence, evidence.clusters, level)
+        tipping = influence_interval(shock.rate, shock.influence, context.clusters, level)
     numbers = {
-        "systemic_index": Interval(found.index, n=found.n, method="excess over the largest possible"),
-        "n_sys": n_sys(evidence),
-        "ceiling": ceiling(found.failures, found.n, level),
+        "systemic_index": Interval(counts.index, n=counts.n, method="excess over the largest possible"),
+        "n_sys": n_sys(context),
+        "ceiling": ceiling(counts.failures, counts.n, level),
         "common_shock_rate": tipping,
     }
-    curve = fail_at_k(evidence)
-    return Section(NAME, TITLE, _sentence(evidence, numbers, curve), numbers, {"fail_at_k": curve})
+    curve = fail_at_k(context)
+    return SPEC.answer(_sentence(context, numbers, curve), numbers, {"fail_at_k": curve})
 
 
-def n_sys(evidence: AuditContext) -> Interval:
-    """So many independent models of the same error rates would all fail as often; a lower bound if none ever did."""
-    found = evidence.systemic
-    if found.failures:
-        return Interval(found.n_sys, n=found.n, method="log systemic failure rate / mean log error rate")
-    rates = found.errors.sum(axis=0) / found.n
+def n_sys(context: AuditContext) -> Interval:
+    """Number of independent models of the same error rates that would all fail as often; a lower bound if none did."""
+    counts = context.systemic
+    if counts.failures:
+        return Interval(counts.n_sys, n=counts.n, method="log systemic failure rate / mean log error rate")
+    rates = counts.errors.sum(axis=0) / counts.n
     if (rates == 0).any():
-        return Interval.undefined("a model is never wrong", found.n)
-    most = upper_limit(0, found.n, evidence.options.level)
+        return Interval.undefined("a model is never wrong", counts.n)
+    rate_limit = upper_limit(0, counts.n, context.options.level)
     logs = float(np.log(rates).sum())
-    low = len(rates) * math.log(most) / logs if logs < 0 else math.nan
+    low = len(rates) * math.log(rate_limit) / logs if logs < 0 else math.nan
     return Interval(
-        math.inf, low, math.inf, evidence.options.level, found.n, "Jeffreys upper limit", "no instance is failed by all"
+        math.inf, low, math.inf, context.options.level, counts.n, "Jeffreys upper limit", "no instance is failed by all"
     )
 
 
-def fail_at_k(evidence: AuditContext) -> pd.DataFrame:
+def fail_at_k(context: AuditContext) -> pd.DataFrame:
     """One row per k: how often k random different models all fail, with limits, and if they were independent.
 
     Rows carried by fewer than 20 (Kish) instances have shown = False and only an upper limit.
     """
-    p = evidence.predictions
-    curve: FailAtK = fail_at_k_curve(p.wrong, evidence.classes, p.observed)
-    clusters = None if evidence.clusters is None else evidence.clusters[evidence.complete]
-    m, level = len(curve.rates), evidence.options.level
+    p = context.predictions
+    curve: FailAtK = fail_at_k_curve(p.wrong, context.classes, p.observed)
+    clusters = None if context.clusters is None else context.clusters[context.complete]
+    m, level = len(curve.rates), context.options.level
     limits = [
         fail_at_k_interval(curve.values(k), float(curve.kish[k - 1]), int(curve.reached[k - 1]), clusters, level)
         for k in range(1, m + 1)
@@ -78,22 +76,36 @@ def fail_at_k(evidence: AuditContext) -> pd.DataFrame:
     )
 
 
-def _sentence(evidence: AuditContext, numbers: dict[str, Interval], curve: pd.DataFrame) -> str:
+def _sentence(context: AuditContext, numbers: dict[str, Interval], curve: pd.DataFrame) -> str:
     two = curve.iloc[1]
-    shock, plausible = numbers["common_shock_rate"], evidence.options.label_errors
-    said = (
-        f"Two random different models both fail {percent(two['observed'], 2)} of the instances; independent ones "
-        f"would fail {percent(two['expected'], 2)}. No policy that returns one member's answer can be right on more "
-        f"than {percent(numbers['ceiling'].high, 2)}."
+    shock, plausible = numbers["common_shock_rate"], context.options.label_errors
+    text = (
+        f"Two random different models both fail {percent(two['observed'], 2)} of the instances; independent ones would "
+        f"fail {percent(two['expected'], 2)}. No policy that returns one member's answer can be right on more than "
+        f"{percent(numbers['ceiling'].high, 2)}."
     )
     if not shock.defined or shock.estimate <= 0:
-        return said
+        return text
     verdict = (
         f"that is no more than the {percent(plausible, 1)} which is plausible, so it could be entirely label errors"
         if shock.estimate <= plausible
         else f"more than the {percent(plausible, 1)} which is plausible"
     )
     return (
-        f"{said} The alikeness is as if {shock.format('.2%')} of the instances took every model down; "
-        f"read backwards, so many wrong labels would explain all of it: {verdict}."
+        f"{text} The alikeness is as if {shock.format('.2%')} of the instances took every model down; "
+        f"read backwards, that many wrong labels would explain all of it: {verdict}."
     )
+
+
+SPEC = SectionSpec(
+    "joint_failures",
+    "How often do several of them fail together?",
+    place=60,
+    compute=lambda context, *_: joint_failures(context),
+    numbers={
+        "n_sys": "n_sys, independent models that would fail together as often",
+        "ceiling": "highest accuracy that any choice among their answers can reach",
+        "common_shock_rate": "ν*, share of instances that would have to take every model down",
+        "systemic_index": "systemic index, 0 is independence and 1 the most that the error rates allow",
+    },
+)

@@ -6,7 +6,7 @@ import numpy as np
 
 from polyculture.measures.effective_vectors import effective_vectors
 from polyculture.measures.similarity.probabilities import capa, hellinger_squared
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval, StandardError
 
 from ..context import AuditContext
@@ -16,10 +16,9 @@ from ..pairs import pair_table
 
 def probabilities(context: AuditContext) -> Section:
     """Alikeness of the probabilities: CAPA, Hellinger distance, and n_eff of the Brier residuals."""
-    name, title = "probabilities", "Are their probabilities alike?"
     p = context.predictions
     if p.probabilities is None or p.labels is None:
-        return Section(name, title, "", reason="no probabilities")
+        return SPEC.skip("no probabilities")
     labels = p.labels.astype(np.int64)
     estimate = effective_vectors(p.probabilities, labels, context.classes, p.observed)
     null_model = linearized_null_model(
@@ -39,4 +38,16 @@ def probabilities(context: AuditContext) -> Section:
         f"By their probabilities less the truth the models vary like {null_model.n_eff.format()} independent ones; "
         f"mean CAPA (chance-adjusted probability of the same answer) is {numbers['capa'].estimate:.2f}."
     )
-    return Section(name, title, sentence, numbers, {"pairs": table})
+    return SPEC.answer(sentence, numbers, {"pairs": table})
+
+
+SPEC = SectionSpec(
+    "probabilities",
+    "Are their probabilities alike?",
+    place=140,
+    compute=lambda context, *_: probabilities(context),
+    numbers={
+        "capa": "mean CAPA, chance-adjusted probability of the same answer",
+        "hellinger_squared": "mean squared Hellinger distance",
+    },
+)

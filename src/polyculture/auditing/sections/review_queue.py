@@ -10,13 +10,12 @@ from jaxtyping import Int
 
 from polyculture.measures.effective import effective
 from polyculture.predictions import MISSING, Predictions
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec, Severity, TableSpec
 from polyculture.stats import n_eff_interval
 
 from ..context import AuditContext
 from ..systemic_failures import MOST_LISTED, hardest_instances
 
-NAME, TITLE = "queue", "Which failures should a person look at?"
 MAJORITY = 0.5
 EDGES = re.compile(r"^(?:[\s,:;!?\"'()\[\]{}$*]|\.(?!\d))+|[\s.,:;!?\"'()\[\]{}$*]+$")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -29,25 +28,25 @@ KINDS = {
 }
 
 
-def queue(evidence: AuditContext) -> Section:
+def review_queue(context: AuditContext) -> Section:
     """All-wrong instances sorted by what to suspect, and the headline without each kind.
 
     Judge them, put ``instance,valid`` rows (valid from 0 to 1) into a file and audit again with ``--verdicts``.
     """
-    p = evidence.predictions
+    p = context.predictions
     table = hardest_instances(p, share=1.0, limit=p.shape[1])
     if table.empty:
-        return Section(NAME, TITLE, "", reason="no instance is failed by every model")
+        return SPEC.skip("no instance is failed by every model")
     sorted_rows = pd.concat([table, _kinds(p, table)], axis=1)
-    rank = {kind: at for at, kind in enumerate(KINDS)}
+    rank = {kind: position for position, kind in enumerate(KINDS)}
     order = np.lexsort((-sorted_rows["wrong"].to_numpy(), sorted_rows["kind"].map(rank).to_numpy()))
     sorted_rows = sorted_rows.iloc[order].reset_index(drop=True)
-    headline = _before_and_after(evidence, sorted_rows)
+    headline = _before_and_after(context, sorted_rows)
     counts = sorted_rows["kind"].value_counts()
-    said = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if kind in counts)
+    summary = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if kind in counts)
     first, last = headline.iloc[0], headline.iloc[-1]
     how_many = f"{len(sorted_rows):,} instances are" if len(sorted_rows) > 1 else "1 instance is"
-    sentence = f"{how_many} failed by every model: {said}."
+    sentence = f"{how_many} failed by every model: {summary}."
     if np.isfinite([first["n_eff"], last["n_eff"]]).all():
         sentence += (
             f" If all suspects were struck out, n_eff would go from {first['n_eff']:.2f} to {last['n_eff']:.2f}: "
@@ -55,7 +54,7 @@ def queue(evidence: AuditContext) -> Section:
         )
     kinds = counts.rename_axis("kind").reset_index(name="instances")
     tables = {"queue": sorted_rows.head(MOST_LISTED), "kinds": kinds, "headline": headline}
-    return Section(NAME, TITLE, sentence, tables=tables)
+    return SPEC.answer(sentence, tables=tables)
 
 
 def _kinds(p: Predictions, table: pd.DataFrame) -> pd.DataFrame:
@@ -64,13 +63,13 @@ def _kinds(p: Predictions, table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({"kind": "unsorted", "why": KINDS["unsorted"]}, index=table.index)
     rows = _positions(p, table["instance"].tolist())
     unread = (p.answers[:, rows] == MISSING) & p.wrong[:, rows]
-    nothing = unread.sum(axis=0) / table["wrong"].to_numpy() > MAJORITY
+    no_answer = unread.sum(axis=0) / table["wrong"].to_numpy() > MAJORITY
     consensus = table["share"].to_numpy() > MAJORITY
     written = np.zeros(len(table), dtype=bool)
     if p.labels is not None:
         pairs = zip(table["answer"], table["label"], strict=True)
         written = np.array([canonical(str(answer)) == canonical(str(label)) for answer, label in pairs])
-    kind = np.select([nothing, written, consensus], ["no answer", "format only", "consensus"], "genuine")
+    kind = np.select([no_answer, written, consensus], ["no answer", "format only", "consensus"], "genuine")
     return pd.DataFrame({"kind": kind, "why": [KINDS[k] for k in kind]}, index=table.index)
 
 
@@ -83,39 +82,59 @@ def canonical(answer: str) -> str:
         return bare
 
 
-def _before_and_after(evidence: AuditContext, table: pd.DataFrame) -> pd.DataFrame:
+def _before_and_after(context: AuditContext, table: pd.DataFrame) -> pd.DataFrame:
     """The headline as it is, without each suspect kind, and without all of them."""
     suspects = [k for k in ("consensus", "format only", "no answer") if (table["kind"] == k).any()]
-    rows = [_headline(evidence, "as it is", [])]
-    rows += [_headline(evidence, f"without {k}", table.loc[table["kind"] == k, "instance"].tolist()) for k in suspects]
+    rows = [_headline(context, "as it is", [])]
+    rows += [_headline(context, f"without {k}", table.loc[table["kind"] == k, "instance"].tolist()) for k in suspects]
     if len(suspects) != 1:
-        every = table.loc[table["kind"].isin(suspects), "instance"].tolist()
-        rows.append(_headline(evidence, "without all of these", every))
+        suspect_instances = table.loc[table["kind"].isin(suspects), "instance"].tolist()
+        rows.append(_headline(context, "without all of these", suspect_instances))
     return pd.DataFrame(rows)
 
 
-def _headline(evidence: AuditContext, when: str, left_out: list[str]) -> dict[str, float | int | str]:
-    p = evidence.predictions
-    kept = np.ones(p.shape[1], dtype=bool)
-    kept[_positions(p, left_out)] = False
-    observed = None if p.observed is None else p.observed[:, kept]
-    classes = None if evidence.classes is None else evidence.classes[kept]
-    wrong = p.wrong[:, kept]
-    weights = None if evidence.weights is None else evidence.weights[kept]
-    found = effective(wrong, classes, observed, weights)
-    clusters = None if evidence.clusters is None else evidence.clusters[kept]
-    limits = n_eff_interval(found.n_models, found.design_effect, found.influence, clusters, evidence.options.level)
-    failed = wrong[:, evidence.complete[kept]].all(axis=0)
+def _headline(context: AuditContext, label: str, excluded: list[str]) -> dict[str, float | int | str]:
+    p = context.predictions
+    selected = np.ones(p.shape[1], dtype=bool)
+    selected[_positions(p, excluded)] = False
+    observed = None if p.observed is None else p.observed[:, selected]
+    classes = None if context.classes is None else context.classes[selected]
+    wrong = p.wrong[:, selected]
+    weights = None if context.weights is None else context.weights[selected]
+    estimate = effective(wrong, classes, observed, weights)
+    clusters = None if context.clusters is None else context.clusters[selected]
+    limits = n_eff_interval(
+        estimate.n_models, estimate.design_effect, estimate.influence, clusters, context.options.level
+    )
+    failed = wrong[:, context.complete[selected]].all(axis=0)
     return {
-        "when": when,
+        "when": label,
         "n_eff": limits.estimate,
         "low": limits.low,
         "high": limits.high,
         "all_wrong": float(failed.mean()) if failed.size else np.nan,
-        "instances": int(kept.sum()),
+        "instances": int(selected.sum()),
     }
 
 
 def _positions(p: Predictions, instances: list[str]) -> Int[np.ndarray, " k"]:
-    found: Int[np.ndarray, " k"] = p.instances.index.astype(str).get_indexer(pd.Index(instances, dtype=str))
-    return found
+    positions: Int[np.ndarray, " k"] = p.instances.index.astype(str).get_indexer(pd.Index(instances, dtype=str))
+    return positions
+
+
+def severity(section: Section) -> Severity:
+    """A warning where labels or grading are suspect."""
+    kinds = section.tables["queue"]["kind"]
+    return "warning" if kinds.isin(["consensus", "format only", "no answer"]).any() else "note"
+
+
+SPEC = SectionSpec(
+    "review_queue",
+    "Which failures should a person look at?",
+    place=80,
+    compute=lambda context, *_: review_queue(context),
+    code="PC013",
+    finding="failures to look at",
+    severity=severity,
+    tables={"queue": TableSpec(rows=30, ranked=True)},
+)

@@ -1,4 +1,4 @@
-"""What changes as models grow? Does ability emerge suddenly, and are bigger or better models more alike?"""
+"""Does ability appear suddenly with scale, or only in the metric? Curves, a test for a break, and a verdict."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from polyculture.measures.scaling import (
     redraw_curves,
 )
 from polyculture.predictions import Predictions
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec
 from polyculture.rng import stream
 from polyculture.stats import Interval, influence_interval, jeffreys
 
-TITLE = "Does ability emerge suddenly with scale?"
+from ..context import AuditContext
+
 ALPHA, ALPHA_PUSH = 0.05, 0.01
 TOO_NOISY = math.log(2)
 """Half-width of the interval of a jump in log-loss above which not even a halving could be seen."""
@@ -68,21 +69,21 @@ def read_scale(predictions: Predictions, column: str) -> Scale:
 
     Raises InputError if there is no such column, or it holds something else.
     """
-    known = [str(c) for c in predictions.models.columns]
-    if column not in known:
-        raise InputError(f"no model column {column!r}", "a column with sizes or dates", near(column, known))
-    given = predictions.models.iloc[:, known.index(column)]
-    if pd.api.types.is_bool_dtype(given):
+    columns = [str(c) for c in predictions.models.columns]
+    if column not in columns:
+        raise InputError(f"no model column {column!r}", "a column with sizes or dates", near(column, columns))
+    cells = predictions.models.iloc[:, columns.index(column)]
+    if pd.api.types.is_bool_dtype(cells):
         raise InputError(f"model column {column!r} holds true/false", "positive numbers or dates")
-    if pd.api.types.is_numeric_dtype(given):
-        values = given.to_numpy(dtype=float)
+    if pd.api.types.is_numeric_dtype(cells):
+        values = cells.to_numpy(dtype=float)
         if (values <= 0).any():
             raise InputError(f"model column {column!r} holds {values[values <= 0][0]:g}", "sizes above 0")
         return Scale(column, values)
-    dates = pd.to_datetime(given, errors="coerce", format="ISO8601")
-    strange = dates.isna() & given.notna()
-    if strange.any():
-        raise InputError(f"model column {column!r} holds {given[strange].iloc[0]!r}", "positive numbers or ISO dates")
+    dates = pd.to_datetime(cells, errors="coerce", format="ISO8601")
+    invalid = dates.isna() & cells.notna()
+    if invalid.any():
+        raise InputError(f"model column {column!r} holds {cells[invalid].iloc[0]!r}", "positive numbers or ISO dates")
     years = 2000 + ((dates - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=365.2425)).to_numpy(dtype=float)
     first = float(np.nanmin(years))
     return Scale(column, np.exp(years - first), first)
@@ -105,35 +106,35 @@ def emergence(predictions: Predictions, scale: str = "parameters", *, seed: int 
     accuracy), families, breaks.
     Raises InputError for a column that is no scale.
     """
-    found = read_scale(predictions, scale)
-    known = np.isfinite(found.values)
-    if len(np.unique(found.values[known])) < 3:
-        few = len(np.unique(found.values[known]))
-        return Section("scaling", TITLE, "", reason=f"{few} different values of {scale}; a curve needs 3 or more")
-    kept = predictions.take_models([m for m, ok in zip(predictions.models.index, known, strict=True) if ok])
-    size = replace(found, values=found.values[known])
-    metrics = _metrics(kept)
+    scale_column = read_scale(predictions, scale)
+    has_scale = np.isfinite(scale_column.values)
+    if len(np.unique(scale_column.values[has_scale])) < 3:
+        n_scales = len(np.unique(scale_column.values[has_scale]))
+        return SPEC.skip(f"{n_scales} different values of {scale}; a curve needs 3 or more")
+    sized = predictions.take_models([m for m, ok in zip(predictions.models.index, has_scale, strict=True) if ok])
+    size = replace(scale_column, values=scale_column.values[has_scale])
+    metrics = _metrics(sized)
     generator = stream(seed, "scaling", scale)
     fits = {name: _fit(name, size, y, generator, level) for name, y in metrics.items()}
     breaks = {name: find_break(size.values, _scaled(name, y), generator) for name, y in metrics.items()}
-    push = _push(kept, size.values, metrics) if "log_loss" in metrics else math.nan
-    verdict, why = _verdict(size, breaks, push, metrics["accuracy"])
-    chosen = "log_loss" if "log_loss" in fits else "accuracy"
-    tables = {"points": _points(kept, size, chosen, level), "curve": fits[chosen].curve(size)}
-    if chosen != "accuracy":
+    push = _push(sized, size.values, metrics) if "log_loss" in metrics else math.nan
+    verdict, explanation = _verdict(size, breaks, push, metrics["accuracy"])
+    metric = "log_loss" if "log_loss" in fits else "accuracy"
+    tables = {"points": _points(sized, size, metric, level), "curve": fits[metric].curve(size)}
+    if metric != "accuracy":
         tables |= {
-            "accuracy points": _points(kept, size, "accuracy", level),
+            "accuracy points": _points(sized, size, "accuracy", level),
             "accuracy curve": fits["accuracy"].curve(size),
         }
     tables["families"] = pd.concat([fit.families for fit in fits.values()], ignore_index=True)
     tables["breaks"] = pd.DataFrame([{"metric": name} | vars(b) for name, b in breaks.items()])
     tables["breaks"]["at"] = size.shown(tables["breaks"]["at"].to_numpy(dtype=float))
     numbers = {k: v for fit in fits.values() for k, v in fit.numbers.items()}
-    numbers |= {f"{name} jump": _jump(b, len(kept.models)) for name, b in breaks.items()}
+    numbers |= {f"{name} jump": _jump(b, len(sized.models)) for name, b in breaks.items()}
     if verdict == "break":
-        at = float(size.shown(np.array([breaks["log_loss"].at]))[0])
-        numbers["break"] = Interval(at, n=len(kept.models), method="largest F")
-    return Section("scaling", TITLE, f"{verdict.capitalize()}: {why}. {fits[chosen].sentence}", numbers, tables)
+        place = float(size.shown(np.array([breaks["log_loss"].at]))[0])
+        numbers["break"] = Interval(place, n=len(sized.models), method="largest F")
+    return SPEC.answer(f"{verdict.capitalize()}: {explanation}. {fits[metric].sentence}", numbers, tables)
 
 
 def _points(predictions: Predictions, scale: Scale, metric: str, level: float) -> pd.DataFrame:
@@ -144,8 +145,8 @@ def _points(predictions: Predictions, scale: Scale, metric: str, level: float) -
             losses = _losses(predictions, m)
             limits.append(influence_interval(float(losses.mean()), losses - losses.mean(), level=level))
         else:
-            seen = predictions.shape[1] if predictions.observed is None else int(predictions.observed[m].sum())
-            limits.append(jeffreys(seen - int(predictions.wrong[m].sum()), seen, level))
+            n_answered = predictions.shape[1] if predictions.observed is None else int(predictions.observed[m].sum())
+            limits.append(jeffreys(n_answered - int(predictions.wrong[m].sum()), n_answered, level))
     return pd.DataFrame(
         {
             "model": predictions.model_ids,
@@ -160,19 +161,19 @@ def _points(predictions: Predictions, scale: Scale, metric: str, level: float) -
 def _metrics(predictions: Predictions) -> dict[str, Float[np.ndarray, " m"]]:
     """Accuracy of each model and, where there are probabilities, its mean log-loss."""
     wrong, observed = predictions.wrong, predictions.observed
-    seen = np.full(len(wrong), wrong.shape[1]) if observed is None else observed.sum(axis=1)
+    n_answered = np.full(len(wrong), wrong.shape[1]) if observed is None else observed.sum(axis=1)
     metrics: dict[str, Float[np.ndarray, " m"]] = {}
     if predictions.probabilities is not None and predictions.labels is not None:
         metrics["log_loss"] = np.array([_losses(predictions, m).mean() for m in range(len(wrong))])
-    return metrics | {"accuracy": 1 - wrong.sum(axis=1) / np.maximum(seen, 1)}
+    return metrics | {"accuracy": 1 - wrong.sum(axis=1) / np.maximum(n_answered, 1)}
 
 
 def _losses(predictions: Predictions, model: int) -> Float[np.ndarray, " k"]:
     """Log-loss of one model on the instances it was seen on."""
     assert predictions.probabilities is not None
     assert predictions.labels is not None
-    at = np.arange(predictions.shape[1])
-    truth = np.asarray(predictions.probabilities[model])[at, predictions.labels]
+    rows = np.arange(predictions.shape[1])
+    truth = np.asarray(predictions.probabilities[model])[rows, predictions.labels]
     losses: Float[np.ndarray, " k"] = -np.log(np.clip(truth.astype(float), SMALLEST, 1.0))
     return losses if predictions.observed is None else losses[predictions.observed[model]]
 
@@ -231,10 +232,10 @@ def _parameters(curve: ScalingCurve, size: Scale) -> dict[str, float]:
     return shape if curve.family == "sigmoid" else shape | {"floor": curve.floor}
 
 
-def _jump(found: LevelShift, n: int) -> Interval:
-    if math.isnan(found.p):
+def _jump(estimate: LevelShift, n: int) -> Interval:
+    if math.isnan(estimate.p):
         return Interval.undefined(f"fewer than {FEW_SCALES} different scales, or no scatter", n)
-    return Interval(found.shift, found.low, found.high, 0.95, n, "t, for a given place")
+    return Interval(estimate.shift, estimate.low, estimate.high, 0.95, n, "t, for a given place")
 
 
 def _push(
@@ -247,10 +248,10 @@ def _push(
     predicted, variance = np.empty((2, len(x)))
     for m in range(len(x)):
         right = _right_if(predictions, m)
-        expected, more, less = (float(right(math.exp(smooth[m] - y[m] + step))) for step in (0.0, sd, -sd))
+        expected, upper, lower = (float(right(math.exp(smooth[m] - y[m] + step))) for step in (0.0, sd, -sd))
         predicted[m] = expected
         n = predictions.shape[1]
-        variance[m] = expected * (1 - expected) / n + ((more - less) / 2) ** 2
+        variance[m] = expected * (1 - expected) / n + ((upper - lower) / 2) ** 2
     return push_through(metrics["accuracy"], predicted, variance)
 
 
@@ -258,11 +259,11 @@ def _right_if(predictions: Predictions, model: int) -> Callable[[float], float]:
     """Accuracy of one model as a function of a factor on all its log-losses, the other classes scaled to match."""
     assert predictions.probabilities is not None
     assert predictions.labels is not None
-    seen = slice(None) if predictions.observed is None else predictions.observed[model]
-    p, labels = np.array(predictions.probabilities[model], dtype=float)[seen], predictions.labels[seen]
-    at = np.arange(len(p))
-    truth = np.clip(p[at, labels], SMALLEST, 1 - SMALLEST)
-    p[at, labels] = -1.0
+    answered = slice(None) if predictions.observed is None else predictions.observed[model]
+    p, labels = np.array(predictions.probabilities[model], dtype=float)[answered], predictions.labels[answered]
+    rows = np.arange(len(p))
+    truth = np.clip(p[rows, labels], SMALLEST, 1 - SMALLEST)
+    p[rows, labels] = -1.0
     rival = p.max(axis=1) / (1 - truth)
 
     def accuracy(factor: float) -> float:
@@ -286,10 +287,10 @@ def _verdict(
     if math.isnan(smooth.p):
         return "undetermined", "the log-losses show no scatter to test against"
     reach = (smooth.high - smooth.low) / 2
-    where = f"at {scale.name} {scale.word(smooth.at)}"
+    place = f"at {scale.name} {scale.word(smooth.at)}"
     if smooth.p < ALPHA:
         change = math.expm1(smooth.shift)
-        return "break", f"the log-loss itself changes by {100 * change:+.0f} % {where} (sup-F p {_p(smooth.p)})"
+        return "break", f"the log-loss itself changes by {100 * change:+.0f} % {place} (sup-F p {_p(smooth.p)})"
     if reach > TOO_NOISY:
         return "undetermined", "seeds differ so much that not even a halving of the log-loss could be seen"
     if accuracy.max() == 0:
@@ -309,3 +310,13 @@ def _verdict(
 
 def _p(p: Any) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _compute(context: AuditContext, *_: object) -> Section:
+    o = context.options
+    if not o.scale:
+        return SPEC.skip("no model column was named as the scale")
+    return emergence(context.predictions, o.scale, seed=o.seed, level=o.level)
+
+
+SPEC = SectionSpec("scaling", "Does ability appear suddenly with scale?", place=30, compute=_compute)

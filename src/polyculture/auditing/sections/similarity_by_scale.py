@@ -1,4 +1,4 @@
-"""Are better or bigger models more alike? Only said where hard instances and wrong labels cannot say it instead."""
+"""Are better or bigger models more alike than hard instances and wrong labels explain?"""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from polyculture.errors import InputError
 from polyculture.measures.excess_by_ability import excess_over_difficulty_and_labels, excess_over_rasch, tetrachoric
 from polyculture.measures.pair_excess import pair_excess
 from polyculture.predictions import Predictions
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval
 
+from ..context import AuditContext
 from ..factors import codes_of
 from .scaling import emergence, read_scale
 
-TITLE = "Are better models more alike?"
 FEW_MODELS, FEW_INSTANCES, BLOCKS, SURE = 9, 100, 40, 1.645
 MISSES = 2.0
 """How many times its miss on the middle models an excess of the strong ones must be, to be one."""
 LABEL_ERRORS = 0.03
-"""Share of wrong labels that is always tried beside none: test sets have about that (Northcutt et al. 2021)."""
+"""Share of wrong labels that is always tried besides none: test sets have about that (Northcutt et al. 2021)."""
 
 
 def along_scale(
@@ -38,12 +38,12 @@ def along_scale(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[Section, Section]:
-    """Two questions about models of different scale: `scaling.emergence` and `homogenization`."""
-    alike = homogenization(predictions, scale, label_errors=label_errors, clusters=clusters, level=level)
-    return emergence(predictions, scale, seed=seed, level=level), alike
+    """Two questions about models of different scale: `scaling.emergence` and `similarity_by_scale`."""
+    similarity = similarity_by_scale(predictions, scale, label_errors=label_errors, clusters=clusters, level=level)
+    return emergence(predictions, scale, seed=seed, level=level), similarity
 
 
-def homogenization(
+def similarity_by_scale(
     predictions: Predictions,
     scale: str | None = None,
     *,
@@ -68,27 +68,27 @@ def homogenization(
     """
     if label_errors is not None and not 0 <= label_errors < 0.5:
         raise InputError(f"label_errors is {label_errors}", "a share of wrong labels, at least 0 and below 0.5")
-    evidence = _gather(predictions, scale, clusters)
-    if isinstance(evidence, str):
-        return Section("homogenization", TITLE, "", reason=evidence)
+    failures = _gather(predictions, scale, clusters)
+    if isinstance(failures, str):
+        return SPEC.skip(failures)
     rates = sorted({0.0, LABEL_ERRORS, *([] if label_errors is None else [label_errors])})
-    numbers = {f"excess, {_share(nu)} wrong labels": _excess(evidence, nu, level) for nu in rates}
-    numbers |= {"excess, conditional Rasch": _rasch(evidence, level)}
-    numbers |= {f"placebo, {_share(nu)} wrong labels": _excess(evidence.middle(), nu, level) for nu in rates}
-    numbers |= {name: _slope(evidence, name, level) for name in ("kappa slope", "tetrachoric slope")}
+    numbers = {f"excess, {_share(nu)} wrong labels": _excess(failures, nu, level) for nu in rates}
+    numbers |= {"excess, conditional Rasch": _rasch(failures, level)}
+    numbers |= {f"placebo, {_share(nu)} wrong labels": _excess(failures.middle(), nu, level) for nu in rates}
+    numbers |= {name: _slope(failures, name, level) for name in ("kappa slope", "tetrachoric slope")}
     nulls = pd.DataFrame(
         [
             {"compared": compared, "null": null, "excess": i.estimate, "low": i.low, "high": i.high, "z": _z(i)}
             for (compared, null), i in ((name.split(", "), i) for name, i in numbers.items() if ", " in name)
         ]
     )
-    verdict, why = _verdict(numbers, "most accurate third" if scale is None else f"largest third by {scale}")
-    tables = {"nulls": nulls, "pairs": _pair_table(evidence)}
-    return Section("homogenization", TITLE, f"{verdict.capitalize()}: {why}", numbers, tables)
+    verdict, explanation = _verdict(numbers, "most accurate third" if scale is None else f"largest third by {scale}")
+    tables = {"nulls": nulls, "pairs": _pair_table(failures)}
+    return SPEC.answer(f"{verdict.capitalize()}: {explanation}", numbers, tables)
 
 
 @dataclass(frozen=True, eq=False)
-class _Evidence:
+class _FailureBlocks:
     """Joint failures in blocks of instances, on those that every model answered.
 
     `size` is what the models are ordered by, `strong` the top third of it.
@@ -102,7 +102,7 @@ class _Evidence:
     histogram: Int[np.ndarray, " m1"]
     answers: float
 
-    def middle(self) -> _Evidence:
+    def middle(self) -> _FailureBlocks:
         """The models that are not strong, the upper half of them in the place of the strong."""
         weak = np.flatnonzero(~self.strong)
         upper = np.zeros(len(weak), dtype=bool)
@@ -112,8 +112,8 @@ class _Evidence:
 
     def without_one(self) -> Iterator[tuple[Float[np.ndarray, "m m"], int]]:
         """Joint failures and instances, leaving out one block at a time."""
-        whole, n = self.blocks.sum(axis=0), int(self.sizes.sum())
-        return ((whole - block, n - int(k)) for block, k in zip(self.blocks, self.sizes, strict=True))
+        total, n = self.blocks.sum(axis=0), int(self.sizes.sum())
+        return ((total - block, n - int(k)) for block, k in zip(self.blocks, self.sizes, strict=True))
 
     def interval(self, statistic: Callable[[Float[np.ndarray, "m m"]], float], level: float) -> Interval:
         """A statistic of the joint failure rates with limits by leaving out one block at a time."""
@@ -127,7 +127,7 @@ class _Evidence:
         return Interval(estimate, estimate - reach, estimate + reach, level, n, f"jackknife over {g} blocks")
 
 
-def _gather(predictions: Predictions, scale: str | None, clusters: str | None) -> _Evidence | str:
+def _gather(predictions: Predictions, scale: str | None, clusters: str | None) -> _FailureBlocks | str:
     """The counts, or why there is nothing to tell."""
     wrong, observed = predictions.wrong, predictions.observed
     complete = np.ones(wrong.shape[1], dtype=bool) if observed is None else observed.all(axis=0)
@@ -136,10 +136,10 @@ def _gather(predictions: Predictions, scale: str | None, clusters: str | None) -
     wrong = wrong[:, complete]
     errors = wrong.mean(axis=1)
     size = 1 - errors if scale is None else np.log(read_scale(predictions, scale).values)
-    kept = np.isfinite(size) & (errors > 0) & (errors < 1)
-    if kept.sum() < FEW_MODELS:
-        return f"{int(kept.sum())} models with a scale and with right and wrong answers; {FEW_MODELS} are needed"
-    wrong, size = wrong[kept], size[kept]
+    usable = np.isfinite(size) & (errors > 0) & (errors < 1)
+    if usable.sum() < FEW_MODELS:
+        return f"{int(usable.sum())} models with a scale and with right and wrong answers; {FEW_MODELS} are needed"
+    wrong, size = wrong[usable], size[usable]
     strong = np.zeros(len(size), dtype=bool)
     strong[np.argsort(-size, kind="stable")[: max(2, len(size) // 3)]] = True
     if size[strong].min() <= size[~strong].max():
@@ -150,21 +150,21 @@ def _gather(predictions: Predictions, scale: str | None, clusters: str | None) -
     codes = np.arange(wrong.shape[1]) if clusters is None else codes_of(predictions.instances, clusters)[complete]
     block = codes % BLOCKS
     present = [np.flatnonzero(block == g) for g in range(BLOCKS) if (block == g).any()]
-    tables = [wrong[:, at].astype(np.float32) for at in present]
+    tables = [wrong[:, columns].astype(np.float32) for columns in present]
     options = predictions.options
-    many = float(options.mean()) if options is not None else float(len(predictions.classes)) or math.inf
-    return _Evidence(
-        [name for name, ok in zip(predictions.model_ids, kept, strict=True) if ok],
+    n_answers = float(options.mean()) if options is not None else float(len(predictions.classes)) or math.inf
+    return _FailureBlocks(
+        [name for name, ok in zip(predictions.model_ids, usable, strict=True) if ok],
         size,
         strong,
         np.stack([(E @ E.T).astype(float) for E in tables]),
-        np.array([len(at) for at in present]),
+        np.array([len(columns) for columns in present]),
         np.bincount(wrong.sum(axis=0), minlength=len(wrong) + 1),
-        max(many, 2.0),
+        max(n_answers, 2.0),
     )
 
 
-def _excess(e: _Evidence, label_errors: float, level: float) -> Interval:
+def _excess(e: _FailureBlocks, label_errors: float, level: float) -> Interval:
     """Relative excess of the strong models' joint failures, given difficulty and that share of wrong labels."""
 
     def relative(joint: Float[np.ndarray, "m m"]) -> float:
@@ -175,31 +175,31 @@ def _excess(e: _Evidence, label_errors: float, level: float) -> Interval:
     return e.interval(relative, level)
 
 
-def _rasch(e: _Evidence, level: float) -> Interval:
+def _rasch(e: _FailureBlocks, level: float) -> Interval:
     """The same given whatever difficulty there is; limits from the exact null variance."""
-    both = np.rint(e.blocks.sum(axis=0)).astype(np.int64)
+    joint_counts = np.rint(e.blocks.sum(axis=0)).astype(np.int64)
     n = int(e.sizes.sum())
-    fitted = pair_excess(both, e.histogram)
+    fitted = pair_excess(joint_counts, e.histogram)
     if fitted.reason or np.isnan(fitted.ability).any():
         return Interval.undefined(fitted.reason or "some model is right or wrong wherever models differ", n)
-    found, z = excess_over_rasch(both, e.histogram, fitted.ability, e.strong)
+    excess, z = excess_over_rasch(joint_counts, e.histogram, fitted.ability, e.strong)
     if not math.isfinite(z) or z == 0:
         return Interval.undefined("the difficulty null leaves nothing to vary", n)
-    reach = abs(found.relative / z) * float(ndtri(0.5 + level / 2))
-    return Interval(found.relative, found.relative - reach, found.relative + reach, level, n, "conditional Rasch")
+    reach = abs(excess.relative / z) * float(ndtri(0.5 + level / 2))
+    return Interval(excess.relative, excess.relative - reach, excess.relative + reach, level, n, "conditional Rasch")
 
 
-def _slope(e: _Evidence, name: str, level: float) -> Interval:
+def _slope(e: _FailureBlocks, name: str, level: float) -> Interval:
     """Change of a pair measure per unit of the pair's mean (log) scale or accuracy."""
     a, b = np.triu_indices(len(e.size), 1)
     x = (e.size[a] + e.size[b]) / 2
 
     def slope(joint: Float[np.ndarray, "m m"]) -> float:
         y = _pair_values(joint)[name.removesuffix(" slope")]
-        used = np.isfinite(y)
-        centred = x[used] - x[used].mean()
+        defined = np.isfinite(y)
+        centred = x[defined] - x[defined].mean()
         square = float(centred @ centred)
-        return float(centred @ y[used]) / square if square > 0 else math.nan
+        return float(centred @ y[defined]) / square if square > 0 else math.nan
 
     return e.interval(slope, level)
 
@@ -207,13 +207,13 @@ def _slope(e: _Evidence, name: str, level: float) -> Interval:
 def _pair_values(joint: Float[np.ndarray, "m m"]) -> dict[str, Float[np.ndarray, " p"]]:
     """κ and tetrachoric correlation of every pair from joint failure rates."""
     a, b = np.triu_indices(len(joint), 1)
-    first, second, both = joint[a, a], joint[b, b], joint[a, b]
+    first, second, joint_rates = joint[a, a], joint[b, b], joint[a, b]
     chance = (1 - first) * (1 - second) + first * second
-    kappa = 2 * (both - first * second) / np.where(chance < 1, 1 - chance, np.nan)
-    return {"kappa": kappa, "tetrachoric": tetrachoric(first, second, both)}
+    kappa = 2 * (joint_rates - first * second) / np.where(chance < 1, 1 - chance, np.nan)
+    return {"kappa": kappa, "tetrachoric": tetrachoric(first, second, joint_rates)}
 
 
-def _pair_table(e: _Evidence) -> pd.DataFrame:
+def _pair_table(e: _FailureBlocks) -> pd.DataFrame:
     a, b = np.triu_indices(len(e.size), 1)
     names = np.array(e.models, dtype=object)
     mean = (e.size[a] + e.size[b]) / 2
@@ -232,13 +232,13 @@ def _z(interval: Interval) -> float:
 def _verdict(numbers: dict[str, Interval], strong: str) -> tuple[str, str]:
     excess = {name: i for name, i in numbers.items() if name.startswith("excess")}
     undefined = [i.reason for i in excess.values() if not i.defined]
-    plain, rasch = numbers["excess, 0 % wrong labels"], numbers["excess, conditional Rasch"]
+    unadjusted, rasch = numbers["excess, 0 % wrong labels"], numbers["excess, conditional Rasch"]
     slopes = [numbers["kappa slope"], numbers["tetrachoric slope"]]
     words = f"joint failures of the {strong} exceed what difficulty explains by"
-    amount = f"{words} {_percent(plain)}"
-    if not plain.defined or not rasch.defined:
+    amount = f"{words} {_percent(unadjusted)}"
+    if not unadjusted.defined or not rasch.defined:
         return "undetermined", f"{(undefined or ['no estimate'])[0]}."
-    if not (_z(plain) > SURE or _z(rasch) > SURE):
+    if not (_z(unadjusted) > SURE or _z(rasch) > SURE):
         return "not more alike", f"{amount}, which is no more than chance; a trend of κ alone would not be evidence."
     survives = all(_z(i) > SURE for i in excess.values()) and not undefined
     if not survives:
@@ -248,10 +248,10 @@ def _verdict(numbers: dict[str, Interval], strong: str) -> tuple[str, str]:
         )
     placebo = {name: numbers[name.replace("excess", "placebo")] for name in excess if "labels" in name}
     if not all(excess[name].low > MISSES * i.high for name, i in placebo.items() if i.defined):
-        missed = _percent(numbers["placebo, 0 % wrong labels"])
+        placebo_miss = _percent(numbers["placebo, 0 % wrong labels"])
         return "undetermined", (
-            f"{amount}, but the null misses by {missed} already where nothing is claimed (the middle third, predicted "
-            "from the lowest), as it does when better models discriminate better."
+            f"{amount}, but the null misses by {placebo_miss} already where nothing is claimed (the middle third, "
+            "predicted from the lowest), as it does when better models discriminate better."
         )
     if not all(s.defined and s.low > 0 for s in slopes):
         return "undetermined", f"{amount}, but κ and the tetrachoric correlation do not both rise."
@@ -267,3 +267,14 @@ def _percent(i: Interval) -> str:
 
 def _share(nu: float) -> str:
     return f"{100 * nu:g} %"
+
+
+def _compute(context: AuditContext, *_: object) -> Section | None:
+    """None where no model column was named as the scale: the section on scaling says so."""
+    o = context.options
+    if not o.scale:
+        return None
+    return similarity_by_scale(context.predictions, o.scale, clusters=o.clusters or None, level=o.level)
+
+
+SPEC = SectionSpec("similarity_by_scale", "Are better models more alike?", place=40, compute=_compute)

@@ -26,7 +26,7 @@ from ..leaderboard import leaderboard
 from ..null_models import GIVEN, linearized_null_model, structural_null_model
 from ..options import AuditOptions
 from ..pairs import Measure, pairwise
-from ..sections.order import tell
+from ..sections import compute_sections
 from ..shifts import COLUMNS
 from ..systemic_failures import systemic_failures
 from .executors import Shards, summing
@@ -64,7 +64,7 @@ def shard_parts(shards: Shards, options: AuditOptions, measures: Mapping[str, Me
         pairwise=pairwise(context.predictions.model_ids, context.counts, measures, inflation, options.level),
         systemic=systemic_failures(context),
         shifts=pd.DataFrame(columns=list(COLUMNS)),
-        sections=tuple(_of_sample(section, totals) for section in tell(sample, null_models, {})),
+        sections=tuple(_of_sample(section, totals) for section in compute_sections(sample, null_models, {})),
         facts={"sampled_instances": totals.sample.shape[1], "engine": options.engine},
     )
 

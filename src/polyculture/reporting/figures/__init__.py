@@ -1,1 +1,1 @@
-"""What do the answers of an audit look like? One file per section, plain Vega-Lite dicts."""
+"""How is each section drawn? One file per section, of its name: `draw` returns its figures by key."""

@@ -1,4 +1,4 @@
-"""Which few models were kept, among which sets, and what does each of them add?"""
+"""Which few models were selected, among which sets, and what does each of them add?"""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from typing import Any
 
 from polyculture.results import Section
 
+from ..charts.dot_plot import Rows, at_zero, axis, estimates
+from ..charts.vega import Spec, figure, layer, numbers, records, rows_of, tooltip
 from ..theme import BLUE, GREY, ORANGE
-from .dot_plot import Rows, at_zero, axis, estimates
-from .vega import Spec, figure, layer, numbers, records, rows_of, tooltip
 
 LOSSES = {
     "log_loss": ("gain in log loss (nats)", ".4~f"),
     "error": ("gain in error", ".2~%"),
     "squared_error": ("gain in mean squared error", ",.3~r"),
 }
+
 MOST_MEMBERS = 40
 
 
-def portfolio(section: Section) -> dict[str, Spec]:
+def draw(section: Section) -> dict[str, Spec]:
     """Gains over the rivals, the sets that were compared, what it would lose without each member, gains elsewhere."""
-    drawn = {f"gains_{loss}": _gains(section, loss) for loss in LOSSES}
-    drawn |= {"front": _front(section), "members": _members(section), "shifts": _shifts(section)}
-    return {key: spec for key, spec in drawn.items() if spec}
+    specs = {f"gains_{loss}": _gains(section, loss) for loss in LOSSES}
+    specs |= {"front": _front(section), "members": _members(section), "shifts": _shifts(section)}
+    return {key: spec for key, spec in specs.items() if spec}
 
 
 def _gains(section: Section, loss: str) -> Spec:
@@ -59,11 +60,11 @@ def _front(section: Section) -> Spec:
     tip += tooltip(("n_eff", "n_eff", ".2f"), ("kind", "", ""))
     colour: dict[str, Any] = {"field": "kind", "type": "nominal", "sort": ["chosen", "efficient", "beaten"]}
     colour |= {"scale": {"domain": ["chosen", "efficient", "beaten"], "range": [ORANGE, BLUE, GREY]}, "title": None}
-    up = {"type": "quantitative", "scale": {"zero": False, "nice": True}}
+    y = {"type": "quantitative", "scale": {"zero": False, "nice": True}}
     dot = layer(
         {"type": "point", "filled": True, "size": 90, "opacity": 0.9},
         x={"field": "size", "type": "quantitative", "axis": {"title": "members", "tickMinStep": 1, "grid": False}},
-        y={"field": "quality", **up, "axis": {"title": "goal where it was chosen (lower is better)", "tickCount": 5}},
+        y={"field": "quality", **y, "axis": {"title": "goal where it was chosen (lower is better)", "tickCount": 5}},
         color=colour,
         tooltip=tip,
     )
@@ -113,25 +114,3 @@ def _shifts(section: Section) -> Spec:
     )
     layers = [at_zero(x), *estimates(lines, x, tip)]
     return lines.figure("What it gains elsewhere", rows, layers, caption=caption)
-
-
-def breeding(section: Section) -> dict[str, Spec]:
-    """What every generation took off the log loss of the best mixture."""
-    table = numbers(rows_of(section, "history", "generation", "models", "gain", "low", "high"), "gain", "low", "high")
-    if not len(table):
-        return {}
-    names = [f"generation {row['generation']}, {row['models']} models" for row in records(table)]
-    rows = [
-        {"place": place, "generation": name, "value": row["gain"], "low": row["low"], "high": row["high"]}
-        | {"strong": row["low"] > 0}
-        for place, (name, row) in enumerate(zip(names, records(table), strict=True))
-    ]
-    tip = tooltip(("generation", "", ""), ("value", "gain", ".3~g"), ("low", "low", ".3~g"), ("high", "high", ".3~g"))
-    lines = Rows(names, step=26, limit=260)
-    x = axis("fall of the log loss (nats)", ".3~g", zero=True)
-    caption = (
-        "What each generation took off the log loss of the best mixture of all models so far, on instances that had no "
-        "part in its weights. Bar: 95 % interval; orange: more than chance."
-    )
-    layers = [at_zero(x), *estimates(lines, x, tip)]
-    return {"gains": lines.figure("What each generation gained", rows, layers, caption=caption)}

@@ -55,8 +55,8 @@ class Rows:
 
 def axis(title: str, form: str, **scale: Any) -> Spec:
     """The axis of the estimates."""
-    given = {"zero": False, "nice": True, "padding": 8} | scale  # so that no dot or end of a bar is cut at an edge
-    return {"type": "quantitative", "scale": given, "axis": {"title": title, "format": form, "tickCount": 5}}
+    options = {"zero": False, "nice": True, "padding": 8} | scale  # so that no dot or end of a bar is cut at an edge
+    return {"type": "quantitative", "scale": options, "axis": {"title": title, "format": form, "tickCount": 5}}
 
 
 def estimates(rows: Rows, x: Spec, tip: Sequence[Spec], size: int = 56, bars: bool = True) -> list[Spec]:

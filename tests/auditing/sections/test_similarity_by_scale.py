@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.sections.similarity_by_scale import homogenization
+from polyculture.auditing.sections.similarity_by_scale import similarity_by_scale
 from polyculture.errors import InputError
 from polyculture.formats import read
 from polyculture.predictions import Predictions
@@ -38,11 +38,11 @@ def world(
 
 
 def verdict(predictions: Predictions, scale: str | None = "parameters") -> str:
-    return homogenization(predictions, scale).sentence.split(":")[0]
+    return similarity_by_scale(predictions, scale).sentence.split(":")[0]
 
 
 def test_difficulty_alone_is_no_homogenization() -> None:
-    section = homogenization(world(), "parameters")
+    section = similarity_by_scale(world(), "parameters")
     assert section.sentence.startswith("Not more alike: joint failures of the largest third by parameters exceed")
     assert section.numbers["kappa slope"].high < 0
     assert list(section.frame("nulls").columns) == ["compared", "null", "excess", "low", "high", "z"]
@@ -65,13 +65,13 @@ def test_better_discrimination_is_never_called_homogenization() -> None:
 
 
 def test_an_audited_share_of_wrong_labels_is_tried_too() -> None:
-    section = homogenization(world(3), label_errors=0.058)
+    section = similarity_by_scale(world(3), label_errors=0.058)
     assert "excess, 5.8 % wrong labels" in section.numbers
     assert section.sentence.startswith("Not more alike: joint failures of the most accurate third")
 
 
 def test_a_model_that_errs_less_than_labels_do_leaves_that_null_undefined() -> None:
-    section = homogenization(world(4), label_errors=0.3)
+    section = similarity_by_scale(world(4), label_errors=0.3)
     assert section.numbers["excess, 30 % wrong labels"].reason == "a model errs less often than labels would be wrong"
 
 
@@ -81,7 +81,7 @@ def test_clusters_widen_the_intervals() -> None:
     assert once.labels is not None
     instances = pd.DataFrame({"copy": at}, index=pd.RangeIndex(2400))
     fourfold = Predictions(once.models, instances, once.answers[:, at], once.labels[at], classes=once.classes)
-    alone, together = homogenization(fourfold), homogenization(fourfold, clusters="copy")
+    alone, together = similarity_by_scale(fourfold), similarity_by_scale(fourfold, clusters="copy")
     name = "kappa slope"
     ratio = (together.numbers[name].high - together.numbers[name].low) / (
         alone.numbers[name].high - alone.numbers[name].low
@@ -98,20 +98,20 @@ def test_only_instances_that_every_model_answered_count() -> None:
     gaps = Predictions(
         predictions.models, predictions.instances, holes, predictions.labels, classes=predictions.classes
     )
-    assert homogenization(gaps).numbers["kappa slope"].n == 2000
+    assert similarity_by_scale(gaps).numbers["kappa slope"].n == 2000
 
 
 def test_too_few_models_or_instances_or_scales_are_refused() -> None:
     predictions = world(7)
-    few = homogenization(predictions.take_models(predictions.model_ids[:8]))
+    few = similarity_by_scale(predictions.take_models(predictions.model_ids[:8]))
     assert few.reason == "8 models with a scale and with right and wrong answers; 9 are needed"
-    short = homogenization(predictions.take_instances(np.arange(50)))
+    short = similarity_by_scale(predictions.take_instances(np.arange(50)))
     assert short.reason == "50 instances that every model answered; 100 are needed"
     models = predictions.models.assign(parameters=[1.0] * 2 + [2.0] * 16)
     tied = Predictions(
         models, predictions.instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
-    assert homogenization(tied, "parameters").reason == (
+    assert similarity_by_scale(tied, "parameters").reason == (
         "the models do not differ enough in scale to compare the top third with the rest"
     )
 
@@ -122,18 +122,18 @@ def test_tied_scales_go_up_or_down_together() -> None:
     tied = Predictions(
         models, predictions.instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
-    assert homogenization(tied, "parameters").frame("pairs")["strong"].sum() == 6
+    assert similarity_by_scale(tied, "parameters").frame("pairs")["strong"].sum() == 6
 
 
 def test_a_share_of_wrong_labels_beyond_reason_is_an_error() -> None:
     with pytest.raises(InputError) as caught:
-        homogenization(world(9), label_errors=0.5)
+        similarity_by_scale(world(9), label_errors=0.5)
     assert str(caught.value) == "label_errors is 0.5; expected a share of wrong labels, at least 0 and below 0.5."
 
 
 @pytest.mark.slow
 def test_imagenet_cannot_say_that_better_models_are_more_alike(shared_data: Path) -> None:
-    section = homogenization(read(shared_data / "predictions" / "imagenet_val.parquet"), label_errors=0.058)
+    section = similarity_by_scale(read(shared_data / "predictions" / "imagenet_val.parquet"), label_errors=0.058)
     assert section.sentence.startswith("Undetermined: joint failures of the most accurate third exceed")
     assert section.numbers["kappa slope"].low > 0
     assert section.numbers["excess, 0 % wrong labels"].estimate == pytest.approx(0.085, abs=0.005)

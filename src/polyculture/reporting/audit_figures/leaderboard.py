@@ -1,4 +1,4 @@
-"""How does one see which models can be told apart? Accuracies in order, and lines through those that cannot."""
+"""Which models differ in accuracy? Accuracies in order, and lines through models that do not differ clearly."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pandas as pd
 
 from polyculture.results import Leaderboard
 
+from ..charts.vega import Spec, figure, layer, records, tooltip, zoom
 from ..theme import BAND, BLUE, GREY, INK
-from .vega import Spec, figure, layer, records, tooltip, zoom
 
 MOST_MODELS = 70
 """More models than this are not drawn one by one: the best and the worst stand for the others."""
@@ -92,10 +92,10 @@ def alike_lines(letters: list[str]) -> list[tuple[int, list[int]]]:
     ----------
     letters : letters of every model, best first: ``"ab"``, or ``"z aa ab"`` where the alphabet does not suffice.
     """
-    apart = any(" " in text or text == "aa" for text in letters)
+    separated = any(" " in text or text == "aa" for text in letters)
     rows_by_letter: dict[str, list[int]] = {}
     for row, text in enumerate(letters):
-        for letter in text.split() if apart else text:
+        for letter in text.split() if separated else text:
             rows_by_letter.setdefault(letter, []).append(row)
     ends: list[int] = []
     lines = []

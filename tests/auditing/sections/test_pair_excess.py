@@ -14,14 +14,14 @@ import polyculture as pc
 from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
 from polyculture.auditing.null_models import structural_null_model
-from polyculture.auditing.sections.pair_excess import beyond
+from polyculture.auditing.sections.pair_excess import pair_excess_section
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
 
 def section(predictions: Predictions) -> Section:
     evidence = AuditContext.gather(predictions, AuditOptions())
-    return beyond(evidence, structural_null_model(evidence))
+    return pair_excess_section(evidence, structural_null_model(evidence))
 
 
 def rasch(models: int = 4, n: int = 400, seed: int = 0) -> Predictions:

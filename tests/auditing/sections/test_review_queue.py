@@ -11,7 +11,7 @@ import pytest
 import polyculture as pc
 from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
-from polyculture.auditing.sections.review_queue import canonical, queue
+from polyculture.auditing.sections.review_queue import canonical, review_queue
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
 
@@ -23,7 +23,7 @@ def one_failure(answers: list[str], label: str) -> pd.Series:
     rest = [[label if (i + row) % 3 else "other" for row in range(20)] for i in range(len(answers))]
     table = {f"m{i}": [answer, *rest[i]] for i, answer in enumerate(answers)}
     evidence = AuditContext.gather(Predictions.from_answers(table, [label] * 21), AuditOptions())
-    rows = queue(evidence).tables["queue"].set_index("instance")
+    rows = review_queue(evidence).tables["queue"].set_index("instance")
     return rows.loc["0"]
 
 
@@ -88,7 +88,7 @@ def test_no_answer_is_its_own_kind_and_never_an_agreement() -> None:
     ]
     correct = [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]]
     predictions = graded(columns, correct)
-    rows = queue(AuditContext.gather(predictions, AuditOptions())).tables["queue"].set_index("instance")
+    rows = review_queue(AuditContext.gather(predictions, AuditOptions())).tables["queue"].set_index("instance")
     assert rows["kind"].to_dict() == {"i0": "no answer", "i1": "no answer", "i2": "consensus", "i3": "consensus"}
     assert rows.loc["i0", ["answer", "share"]].tolist() == ["", 0]
     assert rows.loc["i1", "share"] == pytest.approx(2 / 5)
@@ -101,7 +101,9 @@ def test_no_answer_is_its_own_kind_and_never_an_agreement() -> None:
 
 def test_suspects_come_first_and_kinds_carry_their_reason() -> None:
     columns = [["x", "x", "x"], ["y", "x", "y"], ["z", "x", "x"], ["w", "y", "x"]]
-    rows = queue(AuditContext.gather(graded(columns, [[0] * 3] * 3 + [[0, 0, 1]]), AuditOptions())).tables["queue"]
+    rows = review_queue(AuditContext.gather(graded(columns, [[0] * 3] * 3 + [[0, 0, 1]]), AuditOptions())).tables[
+        "queue"
+    ]
     assert rows["instance"].tolist() == ["i1", "i0"]
     assert rows["why"].tolist() == [
         "most models give one same other answer: suspect the label",
@@ -126,7 +128,7 @@ def planted() -> Predictions:
 def test_the_headline_is_told_without_each_suspect_kind_and_without_all() -> None:
     p = planted()
     evidence = AuditContext.gather(p, AuditOptions())
-    table = queue(evidence).tables["headline"].set_index("when")
+    table = review_queue(evidence).tables["headline"].set_index("when")
     kept = {
         "as it is": np.arange(400),
         "without consensus": np.r_[2:400],
@@ -145,12 +147,12 @@ def test_the_headline_is_told_without_each_suspect_kind_and_without_all() -> Non
 def test_verdicts_on_the_queue_leave_its_instances_out() -> None:
     """The judge's file: what the queue lists, with the suspects struck out and the hard one kept."""
     p = planted()
-    rows = pc.audit(p).section("queue").tables["queue"]
+    rows = pc.audit(p).section("review_queue").tables["queue"]
     verdicts = {r.instance: float(r.kind == "genuine") for r in rows.itertuples()}
     before, after = pc.audit(p), pc.audit(p, options=AuditOptions(verdicts=verdicts))
     assert after.n_instances == 395
-    assert after.n_eff.estimate == pytest.approx(before.section("queue").tables["headline"]["n_eff"].iloc[-1])
-    left = after.section("queue").tables["queue"]
+    assert after.n_eff.estimate == pytest.approx(before.section("review_queue").tables["headline"]["n_eff"].iloc[-1])
+    left = after.section("review_queue").tables["queue"]
     assert left[["instance", "kind"]].values.tolist() == [["i5", "genuine"]]
 
 
@@ -159,7 +161,7 @@ def test_doubtful_labels_count_with_their_weight_in_every_headline() -> None:
     verdicts = {"i0": 0.6, "i7": 0.9}
     weights = np.ones(400)
     weights[[0, 7]] = 0.6, 0.9
-    table = pc.audit(p, options=AuditOptions(verdicts=verdicts)).section("queue").tables["headline"]
+    table = pc.audit(p, options=AuditOptions(verdicts=verdicts)).section("review_queue").tables["headline"]
     rows = np.r_[5:400]
     expected = [effective(p.wrong[:, k], p.labels[k], None, weights[k]).n_eff for k in (np.arange(400), rows)]
     assert table["n_eff"].iloc[[0, -1]].tolist() == pytest.approx(expected)
@@ -168,7 +170,7 @@ def test_doubtful_labels_count_with_their_weight_in_every_headline() -> None:
 def test_the_five_that_every_model_of_gsm8k_fails_are_queued_with_suspect_labels(shared_data: Path) -> None:
     predictions = pc.read(shared_data / "predictions" / "zeroeval_gsm_long.parquet")
     failed = predictions.wrong[:, predictions.observed.all(axis=0) if predictions.observed is not None else slice(None)]
-    rows = queue(AuditContext.gather(predictions, AuditOptions())).tables["queue"]
+    rows = review_queue(AuditContext.gather(predictions, AuditOptions())).tables["queue"]
     assert len(rows) == int(failed.all(axis=0).sum()) == 5
     at = predictions.instances.index.astype(str).get_indexer(rows["instance"])
     for row, k in zip(rows.itertuples(), at, strict=True):
@@ -182,6 +184,6 @@ def test_the_five_that_every_model_of_gsm8k_fails_are_queued_with_suspect_labels
 def test_kinds_are_counted_over_all_instances_though_the_first_thousand_are_listed() -> None:
     labels = [0, 1] * 600
     answers = {name: [1 - label for label in labels] for name in "abc"}
-    section = pc.audit(Predictions.from_answers(answers, labels)).section("queue")
+    section = pc.audit(Predictions.from_answers(answers, labels)).section("review_queue")
     assert len(section.tables["queue"]) == 1000
     assert section.tables["kinds"].to_dict("records") == [{"kind": "consensus", "instances": 1200}]

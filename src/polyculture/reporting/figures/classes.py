@@ -1,4 +1,4 @@
-"""Which classes are taken for which, and how well is each told from the rest? One model at a time, or all together."""
+"""Which classes are taken for which, and how well is each separated from the rest? One model at a time, or all."""
 
 from __future__ import annotations
 
@@ -10,30 +10,36 @@ import pandas as pd
 
 from polyculture.results import Section
 
+from ..charts.dot_plot import Rows, axis, estimates
+from ..charts.pair_matrix import places, stepped
+from ..charts.vega import Spec, column, figure, layer, numbers, plain, records, rows_of, tooltip
 from ..theme import BLANK, BLUE, GREY, INK, MUTED, SEQUENTIAL
-from .dot_plot import Rows, axis, estimates
-from .pair_matrix import places, stepped
-from .vega import Spec, column, figure, layer, numbers, plain, records, rows_of, tooltip
 
 POOLED = "(all)"
-"""What the tables of the chapter call all models together."""
+"""What the tables of the section call all models together."""
+
 GROUPS = (POOLED, "(vote)")
+
 MOST_CLASSES = 40
+
 MOST_CONFUSIONS = 30
+
 MOST_CELLS = 6000
 """Cells in the data of the figure; models beyond are in the table only."""
+
 MOST_POINTS = 4000
+
 MOST_SHOWN_CLASSES = 20
 
 
-def classes(section: Section) -> dict[str, Spec]:
+def draw(section: Section) -> dict[str, Spec]:
     """Confusion of labels and answers, pooled or of one model; ROC curves of every model, class by class."""
     return _confusion(section) | _roc(section)
 
 
-def choice(name: str, what: str, options: list[str]) -> Spec:
+def choice(name: str, label: str, options: list[str]) -> Spec:
     """A parameter that the reader sets from a list; its value is a place in the list."""
-    bind = {"input": "select", "options": list(range(len(options))), "labels": options, "name": f"{what} "}
+    bind = {"input": "select", "options": list(range(len(options))), "labels": options, "name": f"{label} "}
     return {"name": name, "value": 0, "bind": bind} if len(options) > 1 else {"name": name, "value": 0}
 
 
@@ -47,8 +53,8 @@ def _confusion(section: Section) -> dict[str, Spec]:
         label=table["label"].astype(str),
         answer=table["answer"].astype(str),
     )
-    counted = table["n"] / table.groupby(["model", "label"])["n"].transform("sum")
-    table["share"] = column(table, "share").fillna(counted)
+    shares = table["n"] / table.groupby(["model", "label"])["n"].transform("sum")
+    table["share"] = column(table, "share").fillna(shares)
     names = _sorted_names(pd.unique(pd.concat([table["label"], table["answer"]])))
     if len(names) <= MOST_CLASSES:
         return {"confusion": _confusion_matrix(table, names)}
@@ -64,15 +70,15 @@ def _sorted_names(names: Any) -> list[str]:
 def _confusion_matrix(table: pd.DataFrame, names: list[str]) -> Spec:
     models = sorted(pd.unique(table["model"]), key=lambda name: name != POOLED)
     fitting = np.cumsum([(table["model"] == model).sum() for model in models]) <= MOST_CELLS
-    shown = models[: max(1, int(fitting.sum()))]
-    place, which = ({name: k for k, name in enumerate(some)} for some in (names, shown))
+    subset = models[: max(1, int(fitting.sum()))]
+    place, model_index = ({name: k for k, name in enumerate(items)} for items in (names, subset))
     rows = [
-        {"m": which[row["model"]], "a": place[row["answer"]], "b": place[row["label"]], "share": row["share"]}
+        {"m": model_index[row["model"]], "a": place[row["answer"]], "b": place[row["label"]], "share": row["share"]}
         | {"n": int(row["n"])}
-        for row in records(table[table["model"].isin(shown)])
+        for row in records(table[table["model"].isin(subset)])
     ]
-    off = [row["share"] for row in rows if row["a"] != row["b"] and row["m"] == 0]
-    top = float(np.ceil(20 * max(off, default=0.05) - 1e-9) / 20) or 0.05
+    off_diagonal = [row["share"] for row in rows if row["a"] != row["b"] and row["m"] == 0]
+    top = float(np.ceil(20 * max(off_diagonal, default=0.05) - 1e-9) / 20) or 0.05
     x, y, side = places(names)
     x["axis"] = x["axis"] and x["axis"] | {"title": "answer"}
     y["axis"] = y["axis"] | {"title": "label"}
@@ -85,13 +91,13 @@ def _confusion_matrix(table: pd.DataFrame, names: list[str]) -> Spec:
     layers = [layer({"type": "rect", "aria": False}, **cell, **ends, color=colour, tooltip=tip)]
     if len(names) <= 14:
         layers.append(_cell_text(x, y, top))
-    drawn = figure(
+    spec = figure(
         "Which label is answered how",
         rows,
         autosize={"type": "pad", "contains": "padding"},
         width=side,
         height=side,
-        params=[{"name": "names", "value": names}, choice("model", "model", shown)],
+        params=[{"name": "names", "value": names}, choice("model", "model", subset)],
         transform=[
             {"filter": "datum.m === model"},
             *({"calculate": f"datum.{p} + 1", "as": f"{p}_end"} for p in "ab"),
@@ -101,9 +107,9 @@ def _confusion_matrix(table: pd.DataFrame, names: list[str]) -> Spec:
     )
     caption = "Rows are labels, columns are answers; colour: share of the label's instances that get this answer."
     caption += " The diagonal, where the answer is right, is left pale so that the errors show."
-    if len(shown) < len(models):
-        caption += f" The list offers {len(shown):,} of {len(models):,} models."
-    return drawn | {"usermeta": {"square": len(names), "keep": ["model"], "caption": caption}}
+    if len(subset) < len(models):
+        caption += f" The list offers {len(subset):,} of {len(models):,} models."
+    return spec | {"usermeta": {"square": len(names), "keep": ["model"], "caption": caption}}
 
 
 def _cell_text(x: Spec, y: Spec, top: float) -> Spec:
@@ -146,25 +152,25 @@ def _roc(section: Section) -> dict[str, Spec]:
     table = table.assign(model=table["model"].astype(str), **{"class": table["class"].astype(str)})
     kinds = _sorted_names(pd.unique(table["class"]))[:MOST_SHOWN_CLASSES]
     models = list(pd.unique(table["model"]))
-    most = max(1, MOST_POINTS // (8 * len(kinds)))
-    shown = [models[int(k)] for k in np.unique(np.linspace(0, len(models) - 1, min(most, len(models))).round())]
-    each = max(8, min(60, MOST_POINTS // (len(kinds) * len(shown))))
+    max_models = max(1, MOST_POINTS // (8 * len(kinds)))
+    subset = [models[int(k)] for k in np.unique(np.linspace(0, len(models) - 1, min(max_models, len(models))).round())]
+    points_per_curve = max(8, min(60, MOST_POINTS // (len(kinds) * len(subset))))
     auc = _auc(section)
-    areas = [[plain(auc.get((model, kind))) for model in shown] for kind in kinds]
+    areas = [[plain(auc.get((model, kind))) for model in subset] for kind in kinds]
     rows = [
-        {"c": kinds.index(kind), "m": shown.index(model), "x": round(point["fpr"], 4), "y": round(point["tpr"], 4)}
+        {"c": kinds.index(kind), "m": subset.index(model), "x": round(point["fpr"], 4), "y": round(point["tpr"], 4)}
         for (model, kind), curve in _parted(table, "model", "class")
-        if model in shown and kind in kinds
-        for point in records(_thinned(curve, each))
+        if model in subset and kind in kinds
+        for point in records(_thinned(curve, points_per_curve))
     ]
-    params = [{"name": "names", "value": shown}, {"name": "areas", "value": areas}, choice("positive", "class", kinds)]
-    drawn = figure("How well a class is told from the rest", rows, height=360, params=params, layer=_roc_layers())
-    some = "" if len(shown) == len(models) else f" {len(shown):,} of {len(models):,} models are drawn."
-    means = [name for name in shown if name in GROUPS]
-    who = "Blue: all models together" if means else ""
-    who += f"{'; g' if means else 'G'}rey: one curve per model" if len(shown) > len(means) else ""
-    caption = f"{who}. The chosen class against all others; dashed: guessing.{some}"
-    return {"roc": drawn | {"usermeta": {"keep": ["positive"], "caption": caption}}}
+    params = [{"name": "names", "value": subset}, {"name": "areas", "value": areas}, choice("positive", "class", kinds)]
+    spec = figure("How well a class is separated from the rest", rows, height=360, params=params, layer=_roc_layers())
+    remark = "" if len(subset) == len(models) else f" {len(subset):,} of {len(models):,} models are drawn."
+    means = [name for name in subset if name in GROUPS]
+    legend_text = "Blue: all models together" if means else ""
+    legend_text += f"{'; g' if means else 'G'}rey: one curve per model" if len(subset) > len(means) else ""
+    caption = f"{legend_text}. The chosen class against all others; dashed: guessing.{remark}"
+    return {"roc": spec | {"usermeta": {"keep": ["positive"], "caption": caption}}}
 
 
 def _roc_layers() -> list[Spec]:
@@ -203,18 +209,18 @@ def _roc_layers() -> list[Spec]:
 
 def _parted(table: pd.DataFrame, *keys: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """The parts of a table with the same texts in these columns, in their order."""
-    for found, part in table.groupby(list(keys), sort=False):
-        yield tuple(map(str, found)), part
+    for key, part in table.groupby(list(keys), sort=False):
+        yield tuple(map(str, key)), part
 
 
-def _thinned(curve: pd.DataFrame, most: int) -> pd.DataFrame:
+def _thinned(curve: pd.DataFrame, max_points: int) -> pd.DataFrame:
     """That many points of a curve, evenly along its way, ends included."""
     curve = curve.sort_values(["fpr", "tpr"], kind="stable")
-    if len(curve) <= most:
+    if len(curve) <= max_points:
         return curve
-    way = np.cumsum(np.abs(np.diff(curve[["fpr", "tpr"]].to_numpy(float), axis=0)).sum(axis=1))
-    at = np.searchsorted(np.r_[0.0, way], np.linspace(0, way[-1], most))
-    return curve.iloc[np.unique(np.r_[0, np.clip(at, 0, len(curve) - 1), len(curve) - 1])]
+    distance = np.cumsum(np.abs(np.diff(curve[["fpr", "tpr"]].to_numpy(float), axis=0)).sum(axis=1))
+    indices = np.searchsorted(np.r_[0.0, distance], np.linspace(0, distance[-1], max_points))
+    return curve.iloc[np.unique(np.r_[0, np.clip(indices, 0, len(curve) - 1), len(curve) - 1])]
 
 
 def _auc(section: Section) -> dict[tuple[str, str], float]:

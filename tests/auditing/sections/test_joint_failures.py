@@ -16,7 +16,7 @@ from scipy.stats import beta
 import polyculture as pc
 from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
-from polyculture.auditing.sections.joint_failures import together
+from polyculture.auditing.sections.joint_failures import joint_failures
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
@@ -28,7 +28,7 @@ def section(wrong: np.ndarray, labels: np.ndarray | None = None, clusters: np.nd
         p = Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)}, instances=instances)
     else:
         p = Predictions.from_answers({f"m{i}": np.where(row, 9, labels) for i, row in enumerate(wrong)}, labels)
-    return together(AuditContext.gather(p, AuditOptions(clusters="" if clusters is None else "c")))
+    return joint_failures(AuditContext.gather(p, AuditOptions(clusters="" if clusters is None else "c")))
 
 
 def by_enumeration(wrong: np.ndarray, k: int, labels: np.ndarray) -> tuple[float, float]:
@@ -128,8 +128,8 @@ def test_the_tipping_point_is_told_only_where_there_is_something_to_explain() ->
         "Two random different models both fail 3.00 % of the instances; independent ones would fail "
         f"{100 * expected:.2f} %. No policy that returns one member's answer can be right on more than "
         f"{100 * (1 - beta(12.5, 388.5).ppf(0.05)):.2f} %. The alikeness is as if {limits} of the instances took "
-        "every model down; read backwards, so many wrong labels would explain all of it: that is no more than the 3.3 "
-        "% which is plausible, so it could be entirely label errors."
+        "every model down; read backwards, that many wrong labels would explain all of it: that is no more than the "
+        "3.3 % which is plausible, so it could be entirely label errors."
     )
     assert "The alikeness" not in section(np.eye(2, 400, dtype=bool)).sentence
 
@@ -144,7 +144,7 @@ def test_three_commercial_services_have_class_strata_and_a_tipping_point(shared_
     shares = np.bincount(labels) / len(labels)
     covariances = [np.cov(wrong[:, labels == y], bias=True)[upper].sum() for y in range(len(shares))]
     right = (~wrong).astype(float) @ (~wrong).T / len(labels)
-    tipping = audit.section("together").numbers["common_shock_rate"]
+    tipping = audit.section("joint_failures").numbers["common_shock_rate"]
     assert tipping.estimate == pytest.approx(shares @ covariances / right[upper].sum())
     assert 0.05 < tipping.low < tipping.high < 0.065
 

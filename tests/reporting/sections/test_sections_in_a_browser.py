@@ -1,4 +1,4 @@
-"""What does a reader find of the chapters in a real browser, on a desk, on a phone, at night, on paper?"""
+"""What does a reader find of the sections in a real browser, on a desk, on a phone, at night, on paper?"""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def overflow(page: Any) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
-def test_a_reader_finds_every_figure_of_every_chapter(visit: Open, whole: Audit) -> None:
+def test_a_reader_finds_every_figure_of_every_section(visit: Open, whole: Audit) -> None:
     page = visit(whole)
     assert page.locator("[data-figure] svg").count() == len(figures(whole))
     assert page.locator("section.section h2").all_text_contents() == [c.title for c in whole.sections if not c.reason]
     assert marks(page, "null_models", "symbol") == 4
-    assert marks(page, "beyond_pairs", "rect") == 36 * 35
-    assert marks(page, "together_fail_at_k", "symbol") == 16 + 19 + 1
+    assert marks(page, "pair_excess_pairs", "rect") == 36 * 35
+    assert marks(page, "joint_failures_fail_at_k", "symbol") == 16 + 19 + 1
     assert marks(page, "groups_groups", "symbol") == 12
-    assert marks(page, "queue_queue", "rect") == 4
+    assert marks(page, "review_queue_queue", "rect") == 4
     assert marks(page, "generalization_gaps", "symbol") == 36 * 7
     assert marks(page, "calibration_models", "symbol") == 37
     assert marks(page, "ensembles_vote", "rect") == 4
@@ -104,7 +104,7 @@ def test_paper_shows_every_figure_and_table_and_no_choice(visit: Open, whole: Au
     assert overflow(page) <= 0
 
 
-def test_degenerate_chapters_are_shown_without_complaint(visit: Open, whole: Audit) -> None:
+def test_degenerate_sections_are_shown_without_complaint(visit: Open, whole: Audit) -> None:
     def one_row(section: Section) -> Section:
         return replace(section, tables={name: frame.head(1) for name, frame in section.tables.items()})
 

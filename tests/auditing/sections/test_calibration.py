@@ -9,7 +9,8 @@ from scipy.stats import rankdata
 
 from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
-from polyculture.auditing.sections.calibration import calibration, classes
+from polyculture.auditing.sections.calibration import calibration
+from polyculture.auditing.sections.classes import classes
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 

@@ -1,4 +1,4 @@
-"""Is every chapter drawn from its tables, whatever they hold, and is one that nobody knows shown all the same?"""
+"""Is every section drawn from its tables, whatever they hold, and is one that nobody knows shown all the same?"""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polyculture.reporting import figures as figure_files
 from polyculture.reporting.audit_figures import figures, save_figure
-from polyculture.reporting.figures.confusion import MOST_CLASSES, MOST_POINTS
-from polyculture.reporting.figures.failures import MOST_GROUPS
-from polyculture.reporting.figures.similarity import MOST_PAIRS, alike_order, bins
-from polyculture.reporting.sections import CHAPTERS, section_figures
+from polyculture.reporting.figures.classes import MOST_CLASSES, MOST_POINTS
+from polyculture.reporting.figures.groups import MOST_GROUPS
+from polyculture.reporting.figures.multiplicity import bins
+from polyculture.reporting.figures.pair_excess import MOST_PAIRS, alike_order
+from polyculture.reporting.sections import section_figures
 from polyculture.results import Audit, Section
 from polyculture.stats import Interval
 
 DRAWN = {
-    "beyond": ["pairs"],
-    "together": ["fail_at_k"],
+    "pair_excess": ["pairs"],
+    "joint_failures": ["fail_at_k"],
     "groups": ["groups"],
-    "queue": ["queue", "headline"],
+    "review_queue": ["queue", "headline"],
     "multiplicity": ["consistency", "positions"],
     "generalization": ["gaps", "estimates", "line"],
     "calibration": ["reliability", "models"],
@@ -35,8 +37,8 @@ DRAWN = {
     "attribution": ["shares", "confounding"],
     "scaling": ["points", "accuracy"],
     "portfolio": ["gains_log_loss", "gains_error", "front", "members"],
-    "breeding": ["gains"],
-    "levers": ["accuracy", "shifted_accuracy", "gap", "log_loss", "ece", "n_eff_pair", "operations"],
+    "evolution": ["gains"],
+    "ablation": ["accuracy", "shifted_accuracy", "gap", "log_loss", "ece", "n_eff_pair", "operations"],
 }
 
 
@@ -45,11 +47,13 @@ def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def of(kind: str, **tables: pd.DataFrame) -> dict[str, Any]:
-    return CHAPTERS[kind](Section(kind, "?", "", {}, tables))
+    figures_of_section = section_figures(Section(kind, "?", "", {}, tables))
+    return {key.removeprefix(f"{kind}_"): spec for key, spec in figures_of_section.items()}
 
 
-def test_every_chapter_has_the_figures_that_its_tables_can_carry(whole: Audit) -> None:
-    assert list(DRAWN) == list(CHAPTERS)
+def test_every_section_has_the_figures_that_its_tables_can_carry(whole: Audit) -> None:
+    drawn = [p.stem for p in Path(figure_files.__path__[0]).glob("[!_]*.py")]
+    assert sorted(DRAWN) == sorted(drawn)
     for name, keys in DRAWN.items():
         assert list(section_figures(whole.section(name))) == [f"{name}_{key}" for key in keys]
 
@@ -58,7 +62,7 @@ def test_every_chapter_has_the_figures_that_its_tables_can_carry(whole: Audit) -
 def test_every_figure_is_strict_json_and_says_how_to_read_it(name: str, request: pytest.FixtureRequest) -> None:
     drawn = figures(request.getfixturevalue(name))
     assert json.loads(json.dumps(drawn, allow_nan=False)) == drawn
-    sections = [spec for key, spec in drawn.items() if key.split("_")[0] in DRAWN]
+    sections = [spec for key, spec in drawn.items() if key.startswith(tuple(f"{name}_" for name in DRAWN))]
     assert len(sections) == sum(map(len, DRAWN.values()))
     assert all(len(spec["usermeta"]["caption"]) > 30 and spec["title"] for spec in sections)
 
@@ -69,8 +73,8 @@ def test_every_figure_can_be_drawn_statically(whole: Audit, tmp_path: Path) -> N
             assert "mark-" in save_figure(spec, tmp_path / f"{key}.svg").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", list(CHAPTERS))
-def test_a_chapter_without_its_tables_or_with_empty_ones_has_no_figure(name: str, whole: Audit) -> None:
+@pytest.mark.parametrize("name", list(DRAWN))
+def test_a_section_without_its_tables_or_with_empty_ones_has_no_figure(name: str, whole: Audit) -> None:
     section = whole.section(name)
     empty = {key: frame.head(0) for key, frame in section.tables.items()}
     bare = {key: pd.DataFrame({"other": [1.0]}) for key in section.tables}
@@ -78,7 +82,7 @@ def test_a_chapter_without_its_tables_or_with_empty_ones_has_no_figure(name: str
         assert section_figures(replace(section, numbers={}, tables=tables)) == {}
 
 
-@pytest.mark.parametrize("name", list(CHAPTERS))
+@pytest.mark.parametrize("name", list(DRAWN))
 def test_undefined_numbers_are_left_out_of_every_figure(name: str, whole: Audit) -> None:
     section = whole.section(name)
     tables = {
@@ -89,19 +93,19 @@ def test_undefined_numbers_are_left_out_of_every_figure(name: str, whole: Audit)
     json.dumps(drawn, allow_nan=False)
 
 
-@pytest.mark.parametrize("name", list(CHAPTERS))
+@pytest.mark.parametrize("name", list(DRAWN))
 def test_a_table_that_went_through_json_is_drawn_alike(name: str, whole: Audit) -> None:
     again = Audit.from_json(whole.to_json())
     assert list(section_figures(again.section(name))) == list(section_figures(whole.section(name)))
 
 
-def test_a_chapter_that_does_not_apply_has_no_figure(whole: Audit) -> None:
+def test_a_section_that_does_not_apply_has_no_figure(whole: Audit) -> None:
     assert section_figures(replace(whole.section("groups"), reason="no groups")) == {}
     assert section_figures(whole.section("later_idea")) == {}
 
 
 def test_pairs_beyond_difficulty_stand_in_families(whole: Audit) -> None:
-    spec = section_figures(whole.section("beyond"))["beyond_pairs"]
+    spec = section_figures(whole.section("pair_excess"))["pair_excess_pairs"]
     names = spec["params"][0]["value"]
     families = [name.split("/")[0] for name in names]
     assert sorted(names) == sorted(whole.pairwise.models)
@@ -114,7 +118,7 @@ def test_pairs_beyond_difficulty_stand_in_families(whole: Audit) -> None:
 
 
 def test_of_too_many_models_the_most_alike_pairs_are_drawn(large: Audit) -> None:
-    spec = section_figures(large.section("beyond"))["beyond_pairs"]
+    spec = section_figures(large.section("pair_excess"))["pair_excess_pairs"]
     z = [row["value"] for row in rows(spec)]
     assert len(z) == MOST_PAIRS
     assert z == sorted(z, reverse=True)
@@ -125,7 +129,7 @@ def test_two_models_need_no_clustering() -> None:
 
 
 def test_the_curve_ends_at_the_gate_and_goes_on_as_an_upper_limit(whole: Audit) -> None:
-    spec = section_figures(whole.section("together"))["together_fail_at_k"]
+    spec = section_figures(whole.section("joint_failures"))["joint_failures_fail_at_k"]
     observed = [row["k"] for row in rows(spec) if row["observed"] is not None]
     limits = [row["k"] for row in rows(spec) if row["limit"] is not None]
     assert observed == [*range(1, 17), 36]
@@ -140,10 +144,10 @@ def test_the_curve_ends_at_the_gate_and_goes_on_as_an_upper_limit(whole: Audit) 
 
 def test_a_curve_without_a_gate_has_no_dashed_line() -> None:
     table = pd.DataFrame({"k": [1, 2], "observed": [0.2, 0.1], "low": [0.1, 0.05], "high": [0.3, 0.2]})
-    [spec] = of("together", fail_at_k=table).values()
+    [spec] = of("joint_failures", fail_at_k=table).values()
     assert [layer["mark"]["type"] for layer in spec["layer"]] == ["area", "rule", "line", "line", "point"]
     assert "upper limit" not in spec["usermeta"]["caption"]
-    assert of("together", fail_at_k=table.assign(observed=0.0)) == {}
+    assert of("joint_failures", fail_at_k=table.assign(observed=0.0)) == {}
 
 
 def test_groups_stand_under_their_column_worst_first(whole: Audit) -> None:
@@ -165,8 +169,8 @@ def test_of_a_hundred_groups_the_worst_are_drawn_and_one_group_is_enough(large: 
 
 
 def test_kinds_of_failures_lie_end_to_end_and_a_new_kind_is_drawn_too(whole: Audit) -> None:
-    table = whole.section("queue").tables["queue"]
-    spec = of("queue", queue=pd.concat([table, table.head(2).assign(kind="other")]))["queue"]
+    table = whole.section("review_queue").tables["queue"]
+    spec = of("review_queue", queue=pd.concat([table, table.head(2).assign(kind="other")]))["queue"]
     assert [row["kind"] for row in rows(spec)] == ["consensus", "format only", "no answer", "genuine", "other"]
     assert [row["from"] for row in rows(spec)][1:] == [row["to"] for row in rows(spec)][:-1]
     assert rows(spec)[-1]["to"] == 47
@@ -174,7 +178,7 @@ def test_kinds_of_failures_lie_end_to_end_and_a_new_kind_is_drawn_too(whole: Aud
 
 
 def test_the_headline_is_drawn_before_and_after(whole: Audit) -> None:
-    spec = section_figures(whole.section("queue"))["queue_headline"]
+    spec = section_figures(whole.section("review_queue"))["review_queue_headline"]
     assert [row["value"] for row in rows(spec)] == [2.25, 2.6, 3.1]
     assert spec["params"][0]["value"][0] == "as it is"
     assert spec["layer"][0]["encoding"]["x"]["datum"] == 2.25
@@ -335,17 +339,17 @@ def test_a_portfolio_of_numbers_is_drawn_with_what_it_gains_elsewhere() -> None:
 
 
 def test_a_generation_without_one_before_it_has_no_gain_to_draw(whole: Audit) -> None:
-    drawn = section_figures(whole.section("breeding"))["breeding_gains"]
+    drawn = section_figures(whole.section("evolution"))["evolution_gains"]
     assert [row["generation"] for row in rows(drawn)] == ["generation 1, 24 models", "generation 2, 32 models"]
     assert [row["strong"] for row in rows(drawn)] == [True, False]
 
 
 def test_levers_stand_in_the_order_of_their_gain_and_only_a_test_makes_them_orange(whole: Audit) -> None:
-    drawn = section_figures(whole.section("levers"))
-    assert [row["lever"] for row in rows(drawn["levers_accuracy"])] == ["sam", "dropout"]
-    assert [row["strong"] for row in rows(drawn["levers_accuracy"])] == [False, True]
-    assert [row["lever"] for row in rows(drawn["levers_n_eff_pair"])] == ["dropout"]
-    price = drawn["levers_operations"]
+    drawn = section_figures(whole.section("ablation"))
+    assert [row["lever"] for row in rows(drawn["ablation_accuracy"])] == ["sam", "dropout"]
+    assert [row["strong"] for row in rows(drawn["ablation_accuracy"])] == [False, True]
+    assert [row["lever"] for row in rows(drawn["ablation_n_eff_pair"])] == ["dropout"]
+    price = drawn["ablation_operations"]
     assert [row["strong"] for row in rows(price)] == [False, False]
     assert price["layer"][0]["encoding"]["x"]["datum"] == 1.0
     assert "what was counted has no test" in price["usermeta"]["caption"]
@@ -360,10 +364,10 @@ def ticks(drawn: dict[str, Any], path: Path) -> list[str]:
 
 @pytest.mark.parametrize("size", [1e-7, 1e-4, 0.03, 2.0])
 def test_changes_of_any_size_have_ticks_that_differ(whole: Audit, tmp_path: Path, size: float) -> None:
-    bred, pulled = whole.section("breeding"), whole.section("levers")
+    bred, pulled = whole.section("evolution"), whole.section("ablation")
     history = bred.tables["history"].assign(gain=[math.nan, size, size / 2], low=[math.nan, 0.0, 0.0], high=size)
     effects = pulled.tables["effects"].assign(change=size, low=0.0, high=2 * size)
-    drawn = of("breeding", history=history) | of("levers", effects=effects)
+    drawn = of("evolution", history=history) | of("ablation", effects=effects)
     assert len(drawn) == 8
     for key, spec in drawn.items():
         told = ticks(spec, tmp_path / f"{key}.svg")
@@ -372,5 +376,5 @@ def test_changes_of_any_size_have_ticks_that_differ(whole: Audit, tmp_path: Path
 
 
 def test_no_estimate_touches_the_edge_of_its_figure(whole: Audit) -> None:
-    for key, spec in section_figures(whole.section("levers")).items():
+    for key, spec in section_figures(whole.section("ablation")).items():
         assert all(layer["encoding"]["x"]["scale"]["padding"] >= 5 for layer in spec["layer"]), key

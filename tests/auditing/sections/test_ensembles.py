@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
 from polyculture.auditing.null_models import headline_null_model
-from polyculture.auditing.sections.ensembles import ensembles, population
+from polyculture.auditing.sections.ensembles import ensembles
+from polyculture.auditing.sections.population import population
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.testing import tiny_predictions

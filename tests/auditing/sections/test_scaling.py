@@ -175,7 +175,7 @@ def test_what_is_no_scale_is_an_error() -> None:
 
 def test_both_questions_are_asked_along_scale() -> None:
     sudden, alike = along_scale(growing())
-    assert (sudden.name, alike.name) == ("scaling", "homogenization")
+    assert (sudden.name, alike.name) == ("scaling", "similarity_by_scale")
     assert alike.sentence
 
 

@@ -45,9 +45,9 @@ def zoom(*axes: str) -> Spec:
     every mark of the figure that does not say ``clip: False``. ``usermeta`` gets ``zoom=True`` so that the page tells
     how.
     """
-    held = "wheel![event.altKey || event.ctrlKey]"
-    dragged = "[pointerdown[event.pointerType !== 'touch'], window:pointerup] > window:pointermove!"
-    select = {"type": "interval", "encodings": list(axes), "zoom": held, "translate": dragged, "clear": "dblclick"}
+    wheel = "wheel![event.altKey || event.ctrlKey]"
+    drag = "[pointerdown[event.pointerType !== 'touch'], window:pointerup] > window:pointermove!"
+    select = {"type": "interval", "encodings": list(axes), "zoom": wheel, "translate": drag, "clear": "dblclick"}
     return {"name": "zoom", "select": select, "bind": "scales"}
 
 
@@ -57,7 +57,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def rows_of(section: Section, table: str, *needed: str) -> pd.DataFrame:
-    """A table of a chapter, empty where it is not there or lacks a column."""
+    """A table of a section, empty where it is not there or lacks a column."""
     frame = section.tables[table] if table in section.tables else pd.DataFrame()
     if any(column not in frame for column in needed):
         return pd.DataFrame(columns=list(needed))
@@ -68,8 +68,8 @@ def numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """The rows whose values in these columns are finite numbers; further columns are left as they are."""
     converted = frame.assign(**{c: pd.to_numeric(frame[c], errors="coerce") for c in columns})
     finite = np.isfinite(converted[list(columns)].to_numpy(dtype=float)).all(axis=1)
-    kept: pd.DataFrame = converted[finite].reset_index(drop=True)
-    return kept
+    rows: pd.DataFrame = converted[finite].reset_index(drop=True)
+    return rows
 
 
 def column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
@@ -96,5 +96,11 @@ def tooltip(*fields: tuple[str, str, str]) -> list[Spec]:
 
 def layer(mark: Spec, **more: Any) -> Spec:
     """One layer: a mark, its encoding, and whatever else belongs to it (data, transform, params)."""
-    rest: Spec = {key: more.pop(key) for key in ("data", "transform", "params") if key in more}
-    return {**rest, "mark": mark, "encoding": more}
+    properties: Spec = {key: more.pop(key) for key in ("data", "transform", "params") if key in more}
+    return {**properties, "mark": mark, "encoding": more}
+
+
+def straight_line(points: list[dict[str, float]], x: Spec, y: Spec, colour: str, dash: list[int]) -> Spec:
+    """A line through these points."""
+    mark = {"type": "line", "color": colour, "strokeWidth": 1.5, "strokeDash": dash, "clip": True}
+    return layer(mark, x={"field": "x", **x}, y={"field": "y", **y}, data=inline(points))

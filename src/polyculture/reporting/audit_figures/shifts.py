@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..charts.vega import WIDTH, Spec, figure, layer, records, tooltip
 from ..theme import BAND, BLUE, GREY, ORANGE
-from .vega import WIDTH, Spec, figure, layer, records, tooltip
 
 _WHICH = (("shift", "shift", ""), ("severity", "severity", "~r"))
 _X = {
@@ -23,11 +23,7 @@ def shift_accuracy_figure(shifts: pd.DataFrame) -> Spec:
     lines = {"best": "best model", "accuracy": "mean accuracy", "all_wrong": "failed by all"}
     scale = {"domain": list(lines.values()), "range": [GREY, BLUE, ORANGE]}
     colour = {"type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top", "symbolType": "stroke"}}
-    y = {
-        "type": "quantitative",
-        "scale": {"domain": [0, 1]},
-        "axis": {"title": None, "format": "%", "tickCount": 5},
-    }
+    y = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"title": None, "format": "%", "tickCount": 5}}
     tip = tooltip(*_WHICH, *((key, name, ".1%") for key, name in lines.items()), ("n", "instances", ",d"))
     layers = [
         layer(
@@ -80,8 +76,8 @@ def _multiples(title: str, shifts: pd.DataFrame, layers: list[Spec]) -> Spec:
 def shift_rows(shifts: pd.DataFrame) -> list[dict[str, Any]]:
     """The table with the unshifted test set, where it is a row of its own, as the first point of every shift."""
     sizes = shifts.groupby("shift")["severity"].transform("size")
-    alone = (sizes == 1) & (shifts["severity"] == 0)
-    shifted, origin = shifts[~alone], shifts[alone].head(1)
+    is_origin = (sizes == 1) & (shifts["severity"] == 0)
+    shifted, origin = shifts[~is_origin], shifts[is_origin].head(1)
     if len(shifted):
         starts = [origin.assign(shift=kind) for kind in dict.fromkeys(shifted["shift"])] if len(origin) else []
         shifts = pd.concat([*starts, shifted])

@@ -10,12 +10,13 @@ import pytest
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder
+from polyculture.models.features import features
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES
-from polyculture.training.architectures import Classical, TrainingContext
-from polyculture.training.architectures.features import features
+from polyculture.training.architectures import SklearnModel
+from polyculture.training.context import TrainingContext
 
-LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, Classical)}
+LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, SklearnModel)}
 OF_CLASSES = [name for name, learner in LEARNERS.items() if learner.build]
 OF_NUMBERS = [name for name, learner in LEARNERS.items() if learner.regressor]
 

@@ -26,7 +26,7 @@ from polyculture.training import (
     predict,
     train,
 )
-from polyculture.training.architectures import Classical
+from polyculture.training.architectures import SklearnModel
 
 NINE = [
     Recipe("logistic"),
@@ -45,7 +45,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from polyculture.training import load_problem, train
-from polyculture.training.architectures.net import FittedNet
+from polyculture.models.fitted_net import FittedNet
 from test_fit import FOUR
 
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
@@ -176,9 +176,9 @@ def test_the_record_of_a_failure_gives_way_to_the_model(
     small: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe("later")
-    monkeypatch.setitem(ARCHITECTURES, "later", Classical(lambda seed: None))
+    monkeypatch.setitem(ARCHITECTURES, "later", SklearnModel(lambda seed: None))
     assert recipe.id in train([Recipe("knn"), recipe], small, tmp_path, workers=1).failed
-    monkeypatch.setitem(ARCHITECTURES, "later", Classical(lambda seed: ARCHITECTURES["knn"].build(seed)))
+    monkeypatch.setitem(ARCHITECTURES, "later", SklearnModel(lambda seed: ARCHITECTURES["knn"].build(seed)))
     population = train([Recipe("knn"), recipe], small, tmp_path, workers=1)
     assert not population.failed
     assert list(population) == [Recipe("knn").id, recipe.id]
@@ -305,7 +305,7 @@ def test_a_worker_that_dies_is_one_clear_error_and_what_is_done_is_kept(
 
         os._exit(1)
 
-    monkeypatch.setitem(ARCHITECTURES, "fatal", Classical(dies))
+    monkeypatch.setitem(ARCHITECTURES, "fatal", SklearnModel(dies))
     train([Recipe("knn")], small, tmp_path, workers=1)
     with pytest.raises(TrainingError) as caught:
         train([Recipe("knn"), Recipe("fatal"), Recipe("fatal", seed=1)], small, tmp_path, workers=2)

@@ -13,10 +13,10 @@ import pytest
 import skops.io
 
 from polyculture.errors import FileError, InputError
+from polyculture.models.store import all_records, write_model
 from polyculture.population import Population
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
-from polyculture.training.store import all_records, write_model
 
 NO_DIGITS = ("ridge", "crf")
 """Learners of numbers only, and of tokens only."""

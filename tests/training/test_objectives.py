@@ -325,7 +325,7 @@ def test_a_recipe_of_a_group_keeps_its_member(small: Problem) -> None:
     assert len({answer.tobytes() for answer in answers}) == 3
     for recipe, answer in zip(recipes, answers, strict=True):
         np.testing.assert_array_equal(learned(recipe, train)(train.inputs), answer)
-    assert group[0].effort.steps == 3 * 2
+    assert group[0].cost.steps == 3 * 2
 
 
 def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> None:
@@ -335,7 +335,7 @@ def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> Non
     bond = told | {"strength": 0, "members": 2}
     first = learned(Recipe("mlp", objective="negative-correlation", optimizer="adam", hyperparameters=bond), train)
     np.testing.assert_allclose(first(train.inputs), alone(train.inputs), atol=1e-6)
-    assert first.effort.flops == pytest.approx(alone.effort.flops)
+    assert first.cost.flops == pytest.approx(alone.cost.flops)
 
 
 def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:

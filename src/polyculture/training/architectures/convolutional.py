@@ -1,29 +1,28 @@
-"""Nets of convolutions in a row; what has one dimension only is an image of height 1.
+"""Plain convolutional nets; one-dimensional input is an image of height 1.
 
-Where an image is too small to be halved as often as published, the first halvings are left out.
+Where an image is too small for all published halvings of its sides, the first ones are left out.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from torch import nn
 
 from polyculture.errors import InputError
 from polyculture.models.encoder import Form
+
+from .convolution_layers import ConvFactory, three_layers
+from .stems import as_image
 
 VGG = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions in each stage, by depth (Simonyan and Zisserman 2015, table 1: A, B, D and E)."""
 
 
-def lenet(form: Form, outputs: int, *, width: int = 16, normalization: str = "none", dropout: float = 0.1) -> Any:
+def lenet(form: Form, outputs: int, *, width: int = 16, normalization: str = "none", dropout: float = 0.1) -> nn.Module:
     """Two convolutions with pooling, then two linear layers (after LeCun et al. 1998)."""
-    from torch import nn
-
-    from .convolution_modules import Kit
-    from .stems import as_image
-
     stem, (channels, height, breadth) = as_image(form)
-    norm = Kit((height, breadth), normalization).norm
+    norm = ConvFactory((height, breadth), normalization).norm
     flat = 2 * width * (-(-height // 4)) * (-(-breadth // 4))
     return nn.Sequential(
         stem,
@@ -35,15 +34,11 @@ def lenet(form: Form, outputs: int, *, width: int = 16, normalization: str = "no
     )
 
 
-def lenet5(form: Form, outputs: int, *, width: int = 6, dropout: float = 0.0) -> Any:
+def lenet5(form: Form, outputs: int, *, width: int = 6, dropout: float = 0.0) -> nn.Module:
     """LeNet-5 (LeCun et al. 1998, section II.B): tanh, mean pooling, 6, 16, 120 and 84 units at width 6.
 
     Every map of the third layer sees every map of the second. Sides under 32 (then under 10) are padded by two.
     """
-    from torch import nn
-
-    from .stems import as_image
-
     stem, (channels, *sides) = as_image(form)
     layers, inside = [stem], channels
     for outside, enough in ((width, 32), (width * 8 // 3, 10)):
@@ -59,15 +54,12 @@ def lenet5(form: Form, outputs: int, *, width: int = 6, dropout: float = 0.0) ->
     )
 
 
-def alexnet(form: Form, outputs: int, *, width: int = 8, normalization: str = "batch", dropout: float = 0.5) -> Any:
+def alexnet(
+    form: Form, outputs: int, *, width: int = 8, normalization: str = "batch", dropout: float = 0.5
+) -> nn.Module:
     """AlexNet on one device (Krizhevsky 2014): five convolutions, three linear layers; published width 64."""
-    from torch import nn
-
-    from .convolution_modules import Kit, three_layers
-    from .stems import as_image
-
     stem, (channels, *sides) = as_image(form)
-    kit = Kit(tuple(sides), normalization)
+    kit = ConvFactory(tuple(sides), normalization)
     strides = kit.strides(5)
     jump = strides[0] * strides[1]
     small = [nn.MaxPool2d(3, 2, padding=1)]  # ⌈side / 2⌉
@@ -93,17 +85,12 @@ def vgg(
     depth: int = 11,
     normalization: str = "batch",
     dropout: float = 0.5,
-) -> Any:
+) -> nn.Module:
     """VGG (Simonyan and Zisserman 2015) of depth 11, 13, 16 or 19: 3 × 3 convolutions; published width 64, no norm."""
-    from torch import nn
-
-    from .convolution_modules import Kit, three_layers
-    from .stems import as_image
-
     if depth not in VGG:
         raise InputError(f"depth of 'vgg' is {depth}", "11, 13, 16 or 19")
     stem, (inside, *sides) = as_image(form)
-    kit = Kit(tuple(sides), normalization)
+    kit = ConvFactory(tuple(sides), normalization)
     strides = kit.strides(5)
     layers = [stem]
     for repeats, times, stride in zip(VGG[depth], (1, 2, 4, 8, 8), strides, strict=True):

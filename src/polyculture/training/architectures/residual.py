@@ -1,17 +1,17 @@
-"""Nets whose layers add to what they are given, and so can be deep.
+"""Residual nets: layers add to their input, so that nets can be deep.
 
-Where an image is too small to be halved as often as published, the first halvings are left out.
+Where an image is too small for all published halvings of its sides, the first ones are left out.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from torch import nn
 
 from polyculture.errors import InputError
 from polyculture.models.encoder import Form
 
-if TYPE_CHECKING:
-    from .convolution_modules import Kit
+from .convolution_layers import ConvFactory, Residual, mean_and_scores
+from .stems import as_image
 
 RESNET = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Blocks in each stage of the nets for large images, by depth (He et al. 2016, table 1)."""
@@ -30,23 +30,18 @@ def resnet(
     depth: int = 14,
     normalization: str = "batch",
     dropout: float = 0.0,
-) -> Any:
+) -> nn.Module:
     """A residual net (He et al. 2016); `width` is the channels of the first stage.
 
     Depths 8, 14, 20, 26, 32, … (6k + 2) are the nets for small images: three stages of k blocks, published width 16.
     Depths 18, 34, 50, 101 and 152 are those for large ones: four stages, from 50 on of bottlenecks, published width 64.
     Shortcuts between stages are 1 × 1 convolutions.
     """
-    from torch import nn
-
-    from .convolution_modules import Kit, mean_and_scores
-    from .stems import as_image
-
     blocks = RESNET.get(depth) or (depth // 6,) * 3
     if depth not in RESNET and (depth < 8 or depth % 6 != 2):
         raise InputError(f"depth of 'resnet' is {depth}", "18, 34, 50, 101, 152 or one of 8, 14, 20, 26, …")
     stem, (channels, *sides) = as_image(form)
-    kit = Kit(tuple(sides), normalization)
+    kit = ConvFactory(tuple(sides), normalization)
     strides = kit.strides(5) if len(blocks) == 4 else [1, 1, *kit.strides(2)]
     times = 4 if depth >= 50 and depth in RESNET else 1
     layers = [stem, kit.convolution(channels, width, 7 if strides[0] == 2 else 3, strides[0])]
@@ -60,12 +55,8 @@ def resnet(
     return nn.Sequential(*layers, *mean_and_scores(inside, outputs, dropout))
 
 
-def _block(kit: Kit, inside: int, outside: int, stride: int, times: int) -> Any:
+def _block(kit: ConvFactory, inside: int, outside: int, stride: int, times: int) -> nn.Module:
     """Two 3 × 3 convolutions, or one between two of 1 × 1 if it is `times` narrower; and a way around them."""
-    from torch import nn
-
-    from .convolution_modules import Residual
-
     if times == 1:
         branch = [kit.convolution(inside, outside, 3, stride), kit.convolution(outside, outside, rectify=False)]
     else:
@@ -77,18 +68,15 @@ def _block(kit: Kit, inside: int, outside: int, stride: int, times: int) -> Any:
     return Residual(nn.Sequential(*branch), shortcut, nn.ReLU(), silent=kit.normalization == "none")
 
 
-def mobilenet(form: Form, outputs: int, *, width: int = 8, normalization: str = "batch", dropout: float = 0.0) -> Any:
+def mobilenet(
+    form: Form, outputs: int, *, width: int = 8, normalization: str = "batch", dropout: float = 0.0
+) -> nn.Module:
     """MobileNetV2 (Sandler et al. 2018): inverted residuals of depthwise convolutions; published width 32.
 
     Channels are rounded to multiples of 8. ReLU is used where the source uses ReLU6.
     """
-    from torch import nn
-
-    from .convolution_modules import Kit, mean_and_scores
-    from .stems import as_image
-
     stem, (channels, *sides) = as_image(form)
-    kit = Kit(tuple(sides), normalization)
+    kit = ConvFactory(tuple(sides), normalization)
     strides = kit.strides(5)
     inside = _eighths(32 * width / 32)
     layers = [stem, kit.convolution(channels, inside, 3, strides.pop(0))]
@@ -101,12 +89,8 @@ def mobilenet(form: Form, outputs: int, *, width: int = 8, normalization: str = 
     return nn.Sequential(*layers, kit.convolution(inside, last, 1), *mean_and_scores(last, outputs, dropout))
 
 
-def _inverted(kit: Kit, inside: int, outside: int, stride: int, wider: int) -> Any:
+def _inverted(kit: ConvFactory, inside: int, outside: int, stride: int, wider: int) -> nn.Module:
     """Widen, look around in each channel by itself, narrow; with a way around where the shape stays."""
-    from torch import nn
-
-    from .convolution_modules import Residual
-
     wide = inside * wider
     branch = nn.Sequential(
         *([kit.convolution(inside, wide, 1)] if wider > 1 else []),

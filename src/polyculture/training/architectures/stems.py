@@ -14,7 +14,7 @@ EMBEDDING = 32
 """Numbers per word where the family does not say how many."""
 
 
-class Embedded(nn.Module):  # type: ignore[misc]
+class TokenEmbedding(nn.Module):  # type: ignore[misc]
     """Codes → vectors; the vectors of several marks are added up. Code 0 is the zero vector."""
 
     def __init__(self, sizes: tuple[int, ...], width: int) -> None:
@@ -28,7 +28,7 @@ class Embedded(nn.Module):  # type: ignore[misc]
         return sum(table(codes[..., k]) for k, table in enumerate(self.tables))
 
 
-class EmbeddedMean(Embedded):
+class MeanEmbedding(TokenEmbedding):
     """Mean vector of the words that there are."""
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class EmbeddedMean(Embedded):
         return super().forward(codes).sum(dim=1) / (codes > 0).sum(dim=1, keepdim=True).clamp(min=1)
 
 
-class Neighbourhood(Embedded):
+class WindowEmbedding(TokenEmbedding):
     """A token's vector between those of the tokens before and after it."""
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Neighbourhood(Embedded):
         return torch.cat([here[:, :-2], here[:, 1:-1], here[:, 2:]], dim=2)
 
 
-class FeatureTokens(nn.Module):  # type: ignore[misc]
+class FeatureTokenizer(nn.Module):  # type: ignore[misc]
     """Every number of a vector as a step of its own: number × direction + place (Gorishniy et al. 2021)."""
 
     def __init__(self, features: int, width: int) -> None:
@@ -58,7 +58,7 @@ class FeatureTokens(nn.Module):  # type: ignore[misc]
         return numbers[:, :, None] * self.direction + self.place
 
 
-class Reordered(nn.Module):  # type: ignore[misc]
+class Permute(nn.Module):  # type: ignore[misc]
     """Axes after the first in another order, and the last of them flattened together."""
 
     def __init__(self, order: tuple[int, ...], keep: int) -> None:
@@ -74,22 +74,22 @@ class Reordered(nn.Module):  # type: ignore[misc]
 def as_vector(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, int]:
     """One vector per input (for tags one per step), and how long it is."""
     if form.kind == "words":
-        return EmbeddedMean(form.vocabulary, width), width
+        return MeanEmbedding(form.vocabulary, width), width
     if form.kind == "tags":
-        return Neighbourhood(form.vocabulary, width), 3 * width
+        return WindowEmbedding(form.vocabulary, width), 3 * width
     return nn.Flatten(), math.prod(form.shape)
 
 
 def as_sequence(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, int, int]:
     """Steps × features of each input, how many steps and how many features: words, time, rows of an image, features."""
     if form.kind in ("words", "tags"):
-        return Embedded(form.vocabulary, width), form.shape[0], width
+        return TokenEmbedding(form.vocabulary, width), form.shape[0], width
     if form.kind == "vector":
-        return FeatureTokens(form.shape[0], width), form.shape[0], width
+        return FeatureTokenizer(form.shape[0], width), form.shape[0], width
     if form.kind == "series":
         return nn.Identity(), form.shape[0], form.shape[1]
     channels, steps, *rest = form.shape
-    return Reordered((1, 0, *range(2, 2 + len(rest))), 1), steps, channels * math.prod(rest)
+    return Permute((1, 0, *range(2, 2 + len(rest))), 1), steps, channels * math.prod(rest)
 
 
 def as_image(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, int, int]]:
@@ -109,8 +109,8 @@ def as_image(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, 
         return nn.Unflatten(1, (1, 1, form.shape[0])), (1, 1, form.shape[0])
     if form.kind == "series":
         steps, features = form.shape
-        return nn.Sequential(Reordered((1, 0), 2), nn.Unflatten(1, (features, 1))), (features, 1, steps)
-    return _Line(form.vocabulary, width), (width, 1, form.shape[0])
+        return nn.Sequential(Permute((1, 0), 2), nn.Unflatten(1, (features, 1))), (features, 1, steps)
+    return _WordImage(form.vocabulary, width), (width, 1, form.shape[0])
 
 
 def as_volume(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, int, int, int]]:
@@ -127,7 +127,7 @@ def as_volume(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int,
     return nn.Sequential(stem, nn.Unflatten(2, (1, 1))), (channels, 1, 1, breadth)
 
 
-class _Line(Embedded):
+class _WordImage(TokenEmbedding):
     """Words as an image of height 1 whose channels are their vectors."""
 
     def forward(self, codes: Tensor) -> Tensor:

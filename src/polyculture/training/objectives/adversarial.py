@@ -13,7 +13,7 @@ from typing import Any
 from polyculture.dataset import Task
 
 from .objective import Objective, average
-from .pointwise import between, surprise
+from .pointwise import check_range, log_loss
 
 TASKS: tuple[Task, ...] = ("classification",)
 
@@ -23,25 +23,25 @@ def fgsm(*, radius: float = 0.1, clean: float = 0.5) -> Objective:
 
     Source: Goodfellow, Shlens and Szegedy 2015, § 6.
     """
-    between("radius", radius, 0)
-    between("clean", clean, 0, 1)
+    check_range("radius", radius, 0)
+    check_range("clean", clean, 0, 1)
 
     def loss(net: Any, inputs: Any, targets: Any) -> Any:
         hard = moved(_loss_of(net, targets), inputs, radius)
         return clean * _loss_of(net, targets)(inputs) + (1 - clean) * _loss_of(net, targets)(hard)
 
-    return Objective(surprise, TASKS, loss, numbers_only=True)
+    return Objective(log_loss, TASKS, loss, numbers_only=True)
 
 
 def pgd(*, radius: float = 0.1, ascents: int = 5) -> Objective:
     """Cross-entropy of inputs moved uphill in `ascents` steps from a random start (Madry et al. 2018)."""
-    between("radius", radius, 0)
-    between("ascents", ascents, 2)
+    check_range("radius", radius, 0)
+    check_range("ascents", ascents, 2)
 
     def loss(net: Any, inputs: Any, targets: Any) -> Any:
         return _loss_of(net, targets)(moved(_loss_of(net, targets), inputs, radius, ascents))
 
-    return Objective(surprise, TASKS, loss, numbers_only=True)
+    return Objective(log_loss, TASKS, loss, numbers_only=True)
 
 
 def free(*, radius: float = 0.1, replays: int = 4) -> Objective:
@@ -50,9 +50,9 @@ def free(*, radius: float = 0.1, replays: int = 4) -> Objective:
     Each batch is learned from `replays` times in a row, and the training set is gone through so much less often,
     which makes it as cheap as plain training. The move goes on from batch to batch (Shafahi et al. 2019, alg. 1).
     """
-    between("radius", radius, 0)
-    between("replays", replays, 2)
-    return Objective(surprise, TASKS, _Free(radius), replays=replays, numbers_only=True)
+    check_range("radius", radius, 0)
+    check_range("replays", replays, 2)
+    return Objective(log_loss, TASKS, _Free(radius), replays=replays, numbers_only=True)
 
 
 def moved(loss_of: Callable[[Any], Any], inputs: Any, radius: float, ascents: int = 1) -> Any:
@@ -93,4 +93,4 @@ class _Free:
 
 
 def _loss_of(net: Any, targets: Any) -> Callable[[Any], Any]:
-    return lambda inputs: average(surprise(net(inputs), targets), targets)
+    return lambda inputs: average(log_loss(net(inputs), targets), targets)

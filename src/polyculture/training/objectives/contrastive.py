@@ -7,7 +7,7 @@ from typing import Any
 from polyculture.errors import TrainingError
 
 from .objective import Objective, average, shares
-from .pointwise import between, surprise
+from .pointwise import check_range, log_loss
 
 
 def contrastive(*, temperature: float = 0.1, mix: float = 1.0) -> Objective:
@@ -15,15 +15,15 @@ def contrastive(*, temperature: float = 0.1, mix: float = 1.0) -> Objective:
 
     Instances of a batch with the same label attract each other (L_out, eq. 2); of mixed labels the heavier counts.
     """
-    between("temperature", temperature, 1e-9)
-    between("mix", mix, 0)
+    check_range("temperature", temperature, 1e-9)
+    check_range("mix", mix, 0)
 
     def loss(net: Any, inputs: Any, targets: Any) -> Any:
         seen, scores = penultimate(net, inputs)
         codes = shares(scores, targets).argmax(-1)
-        return average(surprise(scores, targets), targets) + mix * attraction(seen, codes, temperature)
+        return average(log_loss(scores, targets), targets) + mix * attraction(seen, codes, temperature)
 
-    return Objective(surprise, ("classification",), loss)
+    return Objective(log_loss, ("classification",), loss)
 
 
 def attraction(seen: Any, codes: Any, temperature: float) -> Any:

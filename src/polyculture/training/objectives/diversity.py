@@ -13,7 +13,7 @@ from polyculture.errors import InputError, TrainingError
 from polyculture.recipe import Recipe
 
 from .objective import CLASSES, Objective
-from .pointwise import between, estimates, squares, surprise
+from .pointwise import check_range, estimates, log_loss, squares
 
 GROUPS = ("negative-correlation", "adp")
 """Objectives of nets that learn together."""
@@ -26,7 +26,7 @@ def negative_correlation(*, members: int = 4, member: int = 0, strength: float =
     probabilities are compared.
     """
     _group(members, member)
-    between("strength", strength, 0, 1)
+    check_range("strength", strength, 0, 1)
 
     def loss(scores: Any, targets: Any) -> Any:
         said = estimates(scores)
@@ -45,8 +45,8 @@ def adp(*, members: int = 4, member: int = 0, entropy: float = 2.0, volume: floa
     (Pang et al. 2019, eq. 5). More than `members` classes are needed.
     """
     _group(members, member)
-    between("entropy", entropy, 0)
-    between("volume", volume, 0)
+    check_range("entropy", entropy, 0)
+    check_range("volume", volume, 0)
 
     def loss(scores: Any, targets: Any) -> Any:
         import torch
@@ -63,7 +63,7 @@ def adp(*, members: int = 4, member: int = 0, entropy: float = 2.0, volume: floa
         directions = torch.nn.functional.normalize(said * wrong, dim=-1).movedim(0, -2)
         products = directions @ directions.mT + 1e-6 * torch.eye(members, device=scores.device, dtype=scores.dtype)
         bonus = entropy * unsure + volume * torch.logdet(products)
-        of_each = torch.stack([surprise(one, targets) for one in scores])
+        of_each = torch.stack([log_loss(one, targets) for one in scores])
         return of_each - bonus / members
 
     return Objective(loss, ("classification",), members=members)

@@ -12,7 +12,7 @@ from .objective import CLASSES, Objective, shares
 ANY: tuple[Task, ...] = (*CLASSES, "regression")
 
 
-def surprise(scores: Any, targets: Any) -> Any:
+def log_loss(scores: Any, targets: Any) -> Any:
     """Cross-entropy of each instance: the negative log-probability of its class, or its mean over shares."""
     chances = scores.log_softmax(-1)
     if targets.is_floating_point():
@@ -22,23 +22,23 @@ def surprise(scores: Any, targets: Any) -> Any:
 
 def cross_entropy() -> Objective:
     """Negative log-probability of the true class."""
-    return Objective(surprise, likelihood=True)
+    return Objective(log_loss, likelihood=True)
 
 
 def label_smoothing(*, smoothing: float = 0.1) -> Objective:
     """Cross-entropy where `smoothing` of each label is spread evenly over all classes (Szegedy et al. 2016, § 7)."""
-    between("smoothing", smoothing, 0, 1)
+    check_range("smoothing", smoothing, 0, 1)
 
     def loss(scores: Any, targets: Any) -> Any:
         even = -scores.log_softmax(-1).mean(-1)
-        return (1 - smoothing) * surprise(scores, targets) + smoothing * even
+        return (1 - smoothing) * log_loss(scores, targets) + smoothing * even
 
     return Objective(loss)
 
 
 def focal(*, gamma: float = 2.0) -> Objective:
     """Cross-entropy times (1 − p)^γ of the true class, so that what is known well counts less (Lin et al. 2017)."""
-    between("gamma", gamma, 0)
+    check_range("gamma", gamma, 0)
 
     def loss(scores: Any, targets: Any) -> Any:
         chances = scores.log_softmax(-1)
@@ -85,7 +85,7 @@ def estimates(scores: Any) -> Any:
 
 def huber(*, delta: float = 1.0) -> Objective:
     """Squared error up to `delta` standard deviations of the labels, and linear beyond (Huber 1964)."""
-    between("delta", delta, 1e-9)
+    check_range("delta", delta, 1e-9)
 
     def loss(scores: Any, targets: Any) -> Any:
         from torch.nn.functional import huber_loss
@@ -95,7 +95,7 @@ def huber(*, delta: float = 1.0) -> Objective:
     return Objective(loss, ("regression",))
 
 
-def between(name: str, value: float | int, low: float | int, high: float | int = float("inf")) -> None:
+def check_range(name: str, value: float | int, low: float | int, high: float | int = float("inf")) -> None:
     """Refuse an option outside its range."""
     if not low <= value <= high:
         wanted = f"{low} … {high}" if high < float("inf") else f"{low} or more"

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from polyculture.models.encoder import Form
 
+from ..context import PretrainingContext, TrainingHistory
 from ..objectives.contrastive import penultimate
-from . import Prior, Started
 from .corruption import hidden_blocks, hidden_words, moved, noised, present
 from .loop import descend
 
@@ -16,13 +16,15 @@ BATCH, WIDTH, MOST_TOKENS = 128, 64, 512
 NOISE, HIDDEN = 0.2, 0.2
 
 
-def learn(net: nn.Module, prior: Prior, told: tuple[int, float], temperature: float) -> Started:
+def learn(
+    net: nn.Module, context: PretrainingContext, settings: tuple[int, float], temperature: float
+) -> TrainingHistory:
     """Fit the net, in place, so that what its last layer reads tells inputs apart however they are spoiled."""
-    inputs = torch.from_numpy(prior.encoder(prior.pool))
+    inputs = torch.from_numpy(context.encoder(context.pool))
     with torch.no_grad():
         seen, _ = penultimate(net.eval(), inputs[:2])
-    task = ContrastiveModule(net, prior.encoder.form, seen.shape[-1], temperature)
-    return descend(task, (inputs, inputs), prior, told, BATCH)
+    task = ContrastiveModule(net, context.encoder.form, seen.shape[-1], temperature)
+    return descend(task, (inputs, inputs), context, settings, BATCH)
 
 
 class ContrastiveModule(nn.Module):  # type: ignore[misc]

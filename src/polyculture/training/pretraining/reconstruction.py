@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from polyculture.models.encoder import Form
 
+from ..context import PretrainingContext, TrainingHistory
 from ..objectives.contrastive import penultimate
-from . import Prior, Started
 from .corruption import hidden_blocks, hidden_words, noised, present
 from .loop import descend
 
@@ -19,17 +19,19 @@ ASKED = 0.3
 """Share of the words that are asked for where not only hidden ones are."""
 
 
-def learn(net: nn.Module, prior: Prior, told: tuple[int, float], masked: float, noise: float) -> Started:
+def learn(
+    net: nn.Module, context: PretrainingContext, settings: tuple[int, float], masked: float, noise: float
+) -> TrainingHistory:
     """Fit the net, in place, to tell its inputs from spoiled ones; of masked inputs only what is hidden counts."""
-    inputs = torch.from_numpy(prior.encoder(prior.pool))
+    inputs = torch.from_numpy(context.encoder(context.pool))
     with torch.no_grad():
         seen, _ = penultimate(net.eval(), inputs[:2])
-    kind = Words if prior.encoder.form.vocabulary else Numbers
-    task = kind(net, prior.encoder.form, seen.shape[-1], masked, noise)
-    return descend(task, (inputs, inputs), prior, told, BATCH)
+    kind = WordReconstruction if context.encoder.form.vocabulary else InputReconstruction
+    task = kind(net, context.encoder.form, seen.shape[-1], masked, noise)
+    return descend(task, (inputs, inputs), context, settings, BATCH)
 
 
-class Numbers(nn.Module):  # type: ignore[misc]
+class InputReconstruction(nn.Module):  # type: ignore[misc]
     """A net, and two layers that tell the whole input from what the net's last layer reads."""
 
     def __init__(self, net: nn.Module, form: Form, features: int, masked: float, noise: float) -> None:
@@ -47,7 +49,7 @@ class Numbers(nn.Module):  # type: ignore[misc]
         return ((told - targets.to(device)).square() * asked).sum() / asked.sum().clamp(min=1)
 
 
-class Words(nn.Module):  # type: ignore[misc]
+class WordReconstruction(nn.Module):  # type: ignore[misc]
     """A net, and layers that tell the word at a place of a text, or the word that a token is, from what it reads."""
 
     def __init__(self, net: nn.Module, form: Form, features: int, masked: float, noise: float) -> None:

@@ -12,22 +12,22 @@ from polyculture.dataset import Dataset, Task
 from polyculture.errors import InputError
 from polyculture.preparation.problems import load_problem
 
-from . import Prior, Started
+from ..context import PretrainingContext, TrainingHistory
 from .finetuning import last_layer
 from .loop import descend
 
 BATCH = 32
 
 
-def learn(net: nn.Module, prior: Prior, told: tuple[int, float]) -> Started:
+def learn(net: nn.Module, context: PretrainingContext, settings: tuple[int, float]) -> TrainingHistory:
     """Fit the net, in place, to the training set of another problem; its last layer comes out as it went in."""
-    other = adapted(source_of(prior.source, prior.train), prior)
-    inputs, targets = torch.from_numpy(prior.encoder(other.inputs)), torch.from_numpy(_targets(other))
+    other = adapted(source_of(context.source, context.train), context)
+    inputs, targets = torch.from_numpy(context.encoder(other.inputs)), torch.from_numpy(_targets(other))
     own = last_layer(net, inputs[:2])
     head = nn.Linear(own.in_features, max(1, len(other.classes)))
     _exchange(net, own, head)
     try:
-        return descend(SourceModule(net, other.task), (inputs, targets), prior, told, BATCH)
+        return descend(SourceModule(net, other.task), (inputs, targets), context, settings, BATCH)
     finally:
         _exchange(net, head, own)
 
@@ -58,20 +58,20 @@ def source_of(problem: str, train: Dataset) -> Dataset:
     return other
 
 
-def adapted(other: Dataset, prior: Prior) -> Dataset:
+def adapted(other: Dataset, context: PretrainingContext) -> Dataset:
     """Another problem with its inputs in the shape that the net reads.
 
     Images and volumes are resized and get or lose colour; waveforms, series and sentences are cut or filled with
     nothing. Raises InputError for tables and series with another number of features.
     """
-    shape = prior.encoder.shape
+    shape = context.encoder.shape
     if other.modality == "text" or other.inputs.shape[1:] == shape:
         return other
     if other.modality in ("image", "volume"):
         return other.with_inputs(_resized(other, shape))
     if other.modality == "table" or other.inputs.shape[2:] != shape[1:]:
         raise InputError(
-            f"'transfer:{prior.source}' brings inputs of shape {other.inputs.shape[1:]}", f"the shape {shape}"
+            f"'transfer:{context.source}' brings inputs of shape {other.inputs.shape[1:]}", f"the shape {shape}"
         )
     fitting = other.with_inputs(_fitted(other.inputs, shape[0], "" if other.modality == "tags" else 0))
     return replace(fitting, labels=_fitted(other.labels, shape[0], -1)) if other.modality == "tags" else fitting

@@ -31,7 +31,7 @@ FILES = (
 
 
 @dataclass(frozen=True)
-class Hub(Net):
+class HubArchitecture(Net):
     """A net whose starting weights, and whose way of reading, come from a pretrained model."""
 
     packages: ClassVar[tuple[str, ...]] = ("torch", "safetensors", "transformers", "tokenizers")
@@ -42,7 +42,7 @@ class Hub(Net):
         super().check(recipe)
 
 
-def from_hub(architecture: str) -> Hub:
+def from_hub(architecture: str) -> HubArchitecture:
     """The learner of a name that begins with ``hf:``; nothing is fetched before it is fitted.
 
     Raises InputError for an empty name and for a folder with a revision.
@@ -52,7 +52,7 @@ def from_hub(architecture: str) -> Hub:
         raise InputError(f"no architecture {architecture!r}", f"{PREFIX}NAME, {PREFIX}NAME@REVISION or {PREFIX}FOLDER")
     if revision and Path(name).expanduser().is_dir():
         raise InputError(f"{name} is a folder but {revision!r} a revision", "a folder or a revision")
-    return Hub(_finetuned, Schedule(epochs=3, learning_rate=5e-5, batch_size=16), HubModel(name, revision))
+    return HubArchitecture(_finetuned, Schedule(epochs=3, learning_rate=5e-5, batch_size=16), HubModel(name, revision))
 
 
 def _finetuned(form: Form, outputs: int) -> Any:

@@ -24,7 +24,7 @@ PIECES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageFormat:
     """What a model of images wants to see: height and width (0 for any), and the centre and spread of its channels."""
 
     side: tuple[int, int] = (0, 0)
@@ -51,7 +51,7 @@ class Checkpoint:
     weights: Path | None = None
     tokenizer: Any = None
     around: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-    looks: Looks = Looks()
+    looks: ImageFormat = ImageFormat()
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class CheckpointEncoder(Encoder):
         try:
             rules = json.loads(path.read_text(encoding="utf-8"))
             before, after = rules["around"]
-            looks = Looks(**{name: tuple(value) for name, value in rules["looks"].items()})
+            looks = ImageFormat(**{name: tuple(value) for name, value in rules["looks"].items()})
             reads = rules["modality"] != "image"
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if reads else None
             around = (tuple(before), tuple(after))
@@ -227,7 +227,7 @@ def most_pieces(config: Any) -> int:
     return places - 2 if shifted else places
 
 
-def _looks(folder: Path, config: Any) -> Looks:
+def _looks(folder: Path, config: Any) -> ImageFormat:
     """Size and colours as ``preprocessor_config.json`` says, else the size in the configuration and half grey."""
     path = folder / "preprocessor_config.json"
     try:
@@ -239,7 +239,7 @@ def _looks(folder: Path, config: Any) -> Looks:
         edge = size.get("shortest_edge", 0)
         size = (size.get("height", edge), size.get("width", edge))
     height, breadth = (size, size) if isinstance(size, int) else size
-    return Looks(
+    return ImageFormat(
         (int(height), int(breadth)), tuple(said.get("image_mean") or (0.5,)), tuple(said.get("image_std") or (0.5,))
     )
 

@@ -27,9 +27,9 @@ def finetuned(form: Form, outputs: int) -> nn.Module:
 
     assert isinstance(form, CheckpointForm)
     family, reader = {
-        "words": ("AutoModelForSequenceClassification", ReadsTexts),
-        "tags": ("AutoModelForTokenClassification", ReadsTokens),
-        "image": ("AutoModelForImageClassification", ReadsImages),
+        "words": ("AutoModelForSequenceClassification", TextModule),
+        "tags": ("AutoModelForTokenClassification", TokenModule),
+        "image": ("AutoModelForImageClassification", ImageModule),
     }[form.kind]
     checkpoint, auto = form.checkpoint, getattr(transformers, family)
     config = copy.deepcopy(checkpoint.config)
@@ -60,7 +60,7 @@ def _model(auto: Any, config: Any, checkpoint: Checkpoint) -> nn.Module:
     )
 
 
-class Finetuned(nn.Module):  # type: ignore[misc]
+class HubModule(nn.Module):  # type: ignore[misc]
     """A pretrained model that answers in parts."""
 
     def __init__(self, checkpoint: Checkpoint, model: nn.Module) -> None:
@@ -84,7 +84,7 @@ class Finetuned(nn.Module):  # type: ignore[misc]
         return self.model(input_ids=torch.where(there, codes - 1, padding), attention_mask=there.long()).logits
 
 
-class ReadsTexts(Finetuned):
+class TextModule(HubModule):
     """Answers for a whole text."""
 
     def scores(self, inputs: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class ReadsTexts(Finetuned):
         return self.read(inputs)
 
 
-class ReadsTokens(Finetuned):
+class TokenModule(HubModule):
     """Answers for every token, from its first piece; for a token beyond what the model can read, from the last read."""
 
     def scores(self, inputs: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class ReadsTokens(Finetuned):
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[2]))
 
 
-class ReadsImages(Finetuned):
+class ImageModule(HubModule):
     """Answers for an image, brought to the size and the colours that the model knows."""
 
     def scores(self, inputs: Tensor) -> Tensor:

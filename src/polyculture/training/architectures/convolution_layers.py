@@ -17,7 +17,7 @@ NORMALIZATIONS = ("batch", "layer", "none")
 
 
 @dataclass(frozen=True)
-class Kit:
+class ConvFactory:
     """How the layers of one net are made.
 
     Parameters
@@ -102,7 +102,7 @@ class Residual(nn.Module):  # type: ignore[misc]
         return self.after(self.branch(inputs) + self.shortcut(inputs))
 
 
-class SideBySide(nn.Module):  # type: ignore[misc]
+class Concatenation(nn.Module):  # type: ignore[misc]
     """The channels that several branches make of the same input, one after the other."""
 
     def __init__(self, *branches: nn.Module) -> None:
@@ -114,7 +114,7 @@ class SideBySide(nn.Module):  # type: ignore[misc]
         return torch.cat([branch(inputs) for branch in self.branches], dim=1)
 
 
-class VolumePool(nn.Module):  # type: ignore[misc]
+class VolumePooling(nn.Module):  # type: ignore[misc]
     """Maximum over 2 × 2 places, and over two slices where `depth` is halved, too.
 
     Two poolings of planes: the gradient of torch's pooling of volumes is not deterministic on a GPU.

@@ -1,0 +1,58 @@
+"""DenseNet: every layer adds channels to all channels before it.
+
+Where an image is too small for all published halvings of its sides, the first ones are left out.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from polyculture.errors import InputError
+from polyculture.models.encoder import Form
+
+from .convolution_layers import Concatenation, ConvFactory, mean_and_scores
+from .stems import as_image
+
+DENSENET = {121: (6, 12, 24, 16), 161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
+"""Layers in each block of the nets for large images, by depth (Huang et al. 2017, table 1)."""
+
+
+def densenet(
+    form: Form, outputs: int, *, width: int = 12, depth: int = 22, normalization: str = "batch", dropout: float = 0.0
+) -> nn.Module:
+    """DenseNet-BC (Huang et al. 2017): each layer adds `width` channels to all that are before it.
+
+    Depths 10, 16, 22, 28, … (6k + 4) are the nets for small images: three blocks of k layers, published width 12 at
+    depth 100. Depths 121, 169 and 201 (published width 32) and 161 (width 48) are those for large ones.
+    """
+    blocks = DENSENET.get(depth) or ((depth - 4) // 6,) * 3
+    if depth not in DENSENET and (depth < 10 or depth % 6 != 4):
+        raise InputError(f"depth of 'densenet' is {depth}", "121, 161, 169, 201 or one of 10, 16, 22, 28, …")
+    stem, (channels, *sides) = as_image(form)
+    kit = ConvFactory(tuple(sides), normalization)
+    inside = 2 * width
+    if depth in DENSENET:
+        first, second, *strides = kit.strides(5)
+        layers = [stem, kit.convolution(channels, inside, 7 if first == 2 else 3, first)]
+        layers += [nn.MaxPool2d(3, 2, padding=1)] * (second - 1)
+    else:
+        strides = kit.strides(2)
+        layers = [stem, kit.bare(channels, inside, 3)]
+    for repeats, stride in zip(blocks, [*strides, 0], strict=True):
+        for _ in range(repeats):
+            layers.append(_dense(kit, inside, width))
+            inside += width
+        layers += [*kit.norm(inside), nn.ReLU()]
+        if stride:  # between blocks
+            layers += [kit.bare(inside, inside // 2, 1), *[nn.AvgPool2d(2, ceil_mode=True)] * (stride - 1)]
+            inside //= 2
+    return nn.Sequential(*layers, *mean_and_scores(inside, outputs, dropout))
+
+
+def _dense(kit: ConvFactory, inside: int, width: int) -> nn.Module:
+    """The input and, beside it, `width` channels made of it through a bottleneck four times as wide."""
+    made = nn.Sequential(
+        *(*kit.norm(inside), nn.ReLU(), kit.bare(inside, 4 * width, 1)),
+        *(*kit.norm(4 * width), nn.ReLU(), kit.bare(4 * width, width, 3)),
+    )
+    return Concatenation(nn.Identity(), made)

@@ -20,7 +20,7 @@ from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.context import TrainingContext
 from polyculture.training.objectives import OBJECTIVES, average, find_objective, group_of, member_of, suits
-from polyculture.training.objectives.adversarial import moved
+from polyculture.training.objectives.adversarial import perturb
 from polyculture.training.objectives.contrastive import attraction, penultimate
 
 DRAW = np.random.default_rng(0)
@@ -213,13 +213,13 @@ def test_moved_inputs_stay_in_the_box_and_the_range_and_raise_the_loss(
 ) -> None:
     inputs = torch.rand(16, 8, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(0)
-    hard = moved(judge, inputs, 0.1, ascents)
+    hard = perturb(judge, inputs, 0.1, ascents)
     assert (hard - inputs).abs().max() <= 0.1 + 1e-6
     assert (hard - inputs).abs().mean() > 0.05
     assert hard.min() >= inputs.min()
     assert hard.max() <= inputs.max()
     assert judge(hard) > judge(inputs) + 0.05
-    assert torch.equal(moved(judge, inputs, 0.0, ascents), inputs)
+    assert torch.equal(perturb(judge, inputs, 0.0, ascents), inputs)
 
 
 def test_fgsm_moves_along_the_sign_of_the_gradient() -> None:
@@ -347,7 +347,7 @@ def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:
         told: dict[str, Any] = {"epochs": 10} | hard
         net = learned(Recipe("mlp", objective=name, optimizer="adam", hyperparameters=told), train).net.eval()
         torch.manual_seed(0)
-        attacked = moved(lambda x, net=net: nn.functional.cross_entropy(net(x), codes), inputs, 0.25, 5)
+        attacked = perturb(lambda x, net=net: nn.functional.cross_entropy(net(x), codes), inputs, 0.25, 5)
         kept[name] = (net(attacked).argmax(1) == codes).float().mean().item()
     assert kept["pgd"] > kept["cross-entropy"] + 0.1
 

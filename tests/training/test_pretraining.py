@@ -21,7 +21,7 @@ from polyculture.training.architectures import Net, find_architecture
 from polyculture.training.context import TrainingContext
 from polyculture.training.pretraining import PRETRAINING, encoder_of, pretrained, settable
 from polyculture.training.pretraining.contrastive_learning import disagreement
-from polyculture.training.pretraining.corruption import hidden_blocks, hidden_words, moved
+from polyculture.training.pretraining.corruption import hidden_blocks, hidden_words, shifted
 from polyculture.training.pretraining.finetuning import last_layer, tuned
 
 ALONE = ("masked", "autoencoder", "contrastive")
@@ -371,7 +371,7 @@ def test_hidden_words_are_unknown_and_what_is_no_word_stays() -> None:
 def test_images_move_by_at_most_an_eighth_and_the_darkest_moves_in() -> None:
     images = torch.full((200, 2, 16, 16), -1.0)
     images[:, :, 8, 8] = 1.0
-    places = (moved(images, torch.Generator().manual_seed(0))[:, 0] == 1).nonzero()
+    places = (shifted(images, torch.Generator().manual_seed(0))[:, 0] == 1).nonzero()
     assert len(places) == 200
     assert set((places[:, 1] - 8).tolist()) == {-2, -1, 0, 1, 2} == set((places[:, 2] - 8).tolist())
 

@@ -81,7 +81,7 @@ class Encoder:
     def form(self) -> Form:
         """What an encoded input looks like."""
         if self.modality in ("text", "tags"):
-            sizes = tuple(len(known) + 2 for known in self.vocabulary)
+            sizes = tuple(len(words) + 2 for words in self.vocabulary)
             return (
                 Form("words", (self.steps,), sizes)
                 if self.modality == "text"
@@ -105,8 +105,8 @@ class Encoder:
             channels_first: np.ndarray = scaled[:, None] if scaled.ndim == 3 else np.moveaxis(scaled, 3, 1)
             return np.ascontiguousarray(channels_first)
         if self.modality == "volume":
-            deep: np.ndarray = (numbers * 2 - 1)[:, None]
-            return deep
+            volumes: np.ndarray = (numbers * 2 - 1)[:, None]
+            return volumes
         if self.modality == "audio":
             numbers = log_mel(numbers)[:, None]
         centred: np.ndarray = (numbers - np.array(self.centre)) / np.array(self.spread)
@@ -114,7 +114,7 @@ class Encoder:
 
     @cached_property
     def _codes(self) -> tuple[dict[str, int], ...]:
-        return tuple({word: code for code, word in enumerate(known, 2)} for known in self.vocabulary)
+        return tuple({word: code for code, word in enumerate(words, 2)} for words in self.vocabulary)
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``."""
@@ -126,9 +126,9 @@ class Encoder:
         path = folder / "encoder.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            known = tuple(tuple(part) for part in values.pop("vocabulary"))
+            vocabulary = tuple(tuple(part) for part in values.pop("vocabulary"))
             lists = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-            rules: dict[str, Any] = {**lists, "vocabulary": known}
+            rules: dict[str, Any] = {**lists, "vocabulary": vocabulary}
             return cls(**rules)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileError(

@@ -31,17 +31,17 @@ def _neighbourhoods(codes: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarr
     Having no neighbour is a mark, too.
     """
     padded = np.pad(codes, ((0, 0), (1, 1), (0, 0)))
-    around = np.concatenate([padded[:, :-2], codes, padded[:, 2:]], axis=2)
+    windows = np.concatenate([padded[:, :-2], codes, padded[:, 2:]], axis=2)
     starts = np.cumsum([1, *sizes * 3])
-    return (around + starts[:-1])[codes[..., 0] > 0], int(starts[-1])
+    return (windows + starts[:-1])[codes[..., 0] > 0], int(starts[-1])
 
 
 def _counts(codes: np.ndarray, size: int) -> Any:
     """How often each code stands in each row; code 0, which means nothing, is not counted for words."""
     from scipy.sparse import csr_array
 
-    there = codes > 0
-    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)  # trees read no wider integers
-    counts = csr_array((np.ones(int(ends[-1]), np.float32), codes[there].astype(np.int32), ends), (len(codes), size))
+    present = codes > 0
+    ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)  # trees read no wider integers
+    counts = csr_array((np.ones(int(ends[-1]), np.float32), codes[present].astype(np.int32), ends), (len(codes), size))
     counts.sum_duplicates()
     return counts

@@ -34,13 +34,13 @@ def usual_length(texts: Iterable[str]) -> int:
 
 
 def codes(
-    texts: Sequence[str] | Shaped[np.ndarray, " n"], known: Mapping[str, int], steps: int
+    texts: Sequence[str] | Shaped[np.ndarray, " n"], code_of_word: Mapping[str, int], steps: int
 ) -> Int64[np.ndarray, "n l"]:
     """Code of each of the first `steps` words: 0 after the end, 1 unknown, 2 and more known."""
     table = np.zeros((len(texts), steps), np.int64)
     for row, text in zip(table, texts, strict=True):
-        found = [known.get(word, 1) for word in split(text)[:steps]] or [1]
-        row[: len(found)] = found
+        numbers = [code_of_word.get(word, 1) for word in split(text)[:steps]] or [1]
+        row[: len(numbers)] = numbers
     return table
 
 
@@ -65,14 +65,16 @@ def mark_vocabularies(tokens: Shaped[np.ndarray, "n l"]) -> tuple[tuple[str, ...
     return tuple(_frequent(kind) for kind in kinds)
 
 
-def mark_codes(tokens: Shaped[np.ndarray, "n l"], known: Sequence[Mapping[str, int]]) -> Int64[np.ndarray, "n l k"]:
+def mark_codes(
+    tokens: Shaped[np.ndarray, "n l"], code_of_mark: Sequence[Mapping[str, int]]
+) -> Int64[np.ndarray, "n l k"]:
     """Code of each mark of each token: 0 after the end, 1 unknown, 2 and more known."""
-    different, where = np.unique(tokens, return_inverse=True)
+    unique, positions = np.unique(tokens, return_inverse=True)
     rows = [
-        [0] * len(known) if not t else [k.get(m, 1) for k, m in zip(known, marks(t), strict=True)]
-        for t in different.tolist()
+        [0] * len(code_of_mark) if not t else [k.get(m, 1) for k, m in zip(code_of_mark, marks(t), strict=True)]
+        for t in unique.tolist()
     ]
-    return np.array(rows, np.int64).reshape(-1, len(known))[where.reshape(tokens.shape)]
+    return np.array(rows, np.int64).reshape(-1, len(code_of_mark))[positions.reshape(tokens.shape)]
 
 
 def _frequent(counts: Counter[str]) -> tuple[str, ...]:

@@ -75,7 +75,8 @@ def _of_numbers(
     from polyculture import auditing, formats, training
 
     def asked(dataset: Dataset, elsewhere: bool) -> Values:  # noqa: ARG001
-        predicted = training.estimate(population, dataset)
+        predicted = training.predict(population, dataset).values
+        assert predicted is not None
         return auditing.Values(
             predicted.astype(float),
             dataset.labels.astype(float),

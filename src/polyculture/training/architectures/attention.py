@@ -16,11 +16,11 @@ from .sequences import absent, average, last, present
 from .stems import as_image, as_sequence
 
 PER_SIDE = 7
-"""Patches along the longer side where the patch is not given."""
+"""Default number of patches along the longer side."""
 
 
 def attention(form: Form, outputs: int, *, width: int = 32, dropout: float = 0.1) -> nn.Module:
-    """A bidirectional GRU that looks back at its states by additive attention.
+    """A bidirectional GRU with additive attention over its states.
 
     Source: Bahdanau, Cho and Bengio 2015; one learned query as in Yang et al. 2016.
     """
@@ -51,7 +51,7 @@ def transformer_decoder(
     expansion: int = 2,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """A Transformer in which every step sees only those before; it answers from the last (Radford et al. 2018)."""
+    """A Transformer with causal attention that predicts from the last step (Radford et al. 2018)."""
     return TransformerDecoder(form, outputs, TransformerConfig(width, layers, heads, expansion, dropout))
 
 
@@ -65,10 +65,10 @@ def transformer_encdec(
     expansion: int = 2,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """A Transformer encoder that a decoder asks, starting from one learned query.
+    """A Transformer encoder and a decoder that starts from one learned query.
 
-    For tags the tokens themselves are the queries, each of which sees the tokens before it and the whole encoding.
-    Source: Vaswani et al. 2017; answering from the decoder's state as in BART (Lewis et al. 2020).
+    For tags the tokens are the queries, each of which attends to the tokens before it and the full encoding.
+    Source: Vaswani et al. 2017; predicting from the decoder's state as in BART (Lewis et al. 2020).
     """
     return TransformerEncoderDecoder(form, outputs, TransformerConfig(width, layers, heads, expansion, dropout))
 
@@ -84,7 +84,7 @@ def vit(
     expansion: int = 2,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """A Vision Transformer (Dosovitskiy et al. 2021) over patches of so many pixels a side.
+    """A Vision Transformer (Dosovitskiy et al. 2021) over patches of `patch` pixels a side.
 
     A patch of 0 is a seventh of the longer side, rounded up. ViT-B/16 is patch=16, width=768, layers=12, heads=12,
     expansion=4.
@@ -94,15 +94,15 @@ def vit(
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """How large the blocks of a Transformer are and how many there are.
+    """Size and number of the blocks of a Transformer.
 
     Parameters
     ----------
     width : numbers per step; a multiple of `heads`.
     layers : blocks, in the encoder and in the decoder each.
     heads : of attention.
-    expansion : how many times wider the layer inside each block is.
-    dropout : share of the numbers left out while learning.
+    expansion : width of the layer inside each block, in multiples of `width`.
+    dropout : share of the numbers that are dropped in training.
     """
 
     width: int
@@ -137,7 +137,7 @@ class TransformerConfig:
 
 
 class PositionalEmbedding(nn.Module):  # type: ignore[misc]
-    """Any form as a sequence of vectors that know their place, by learned places."""
+    """Any form as a sequence of vectors with learned positional embeddings."""
 
     def __init__(self, form: Form, width: int) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class PositionalEmbedding(nn.Module):  # type: ignore[misc]
 
 
 class TransformerEncoder(nn.Module):  # type: ignore[misc]
-    """Self-attention mixes the steps; a linear layer answers from their mean, for tags from each."""
+    """Self-attention over steps; a linear layer predicts from their mean, for tags from each."""
 
     def __init__(self, form: Form, outputs: int, blocks: TransformerConfig) -> None:
         super().__init__()
@@ -162,13 +162,13 @@ class TransformerEncoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
-        there = present(self.form, inputs)
-        mixed = self.encoder(self.steps(inputs), src_key_padding_mask=absent(there))
-        return self.head(mixed if self.form.kind == "tags" else average(mixed, there))
+        mask = present(self.form, inputs)
+        mixed = self.encoder(self.steps(inputs), src_key_padding_mask=absent(mask))
+        return self.head(mixed if self.form.kind == "tags" else average(mixed, mask))
 
 
 class TransformerDecoder(nn.Module):  # type: ignore[misc]
-    """Every step sees itself and those before; a linear layer answers from the last one there, for tags from each."""
+    """Causal self-attention; a linear layer predicts from the last step, for tags from each."""
 
     def __init__(self, form: Form, outputs: int, blocks: TransformerConfig) -> None:
         super().__init__()
@@ -180,12 +180,12 @@ class TransformerDecoder(nn.Module):  # type: ignore[misc]
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
         steps = self.steps(inputs)
-        mixed = self.blocks(steps, mask=_later(steps), is_causal=True)  # what follows the end is never looked at
+        mixed = self.blocks(steps, mask=_causal_mask(steps), is_causal=True)  # causal: padding at the end is never used
         return self.head(mixed if self.form.kind == "tags" else last(mixed, present(self.form, inputs)))
 
 
 class TransformerEncoderDecoder(nn.Module):  # type: ignore[misc]
-    """An encoding of the steps, asked by one learned query, for tags by every token."""
+    """An encoder, and a decoder whose input is one learned query, for tags every token."""
 
     def __init__(self, form: Form, outputs: int, blocks: TransformerConfig) -> None:
         super().__init__()
@@ -201,13 +201,15 @@ class TransformerEncoderDecoder(nn.Module):  # type: ignore[misc]
         steps, hidden = self.steps(inputs), absent(present(self.form, inputs))
         encoding = self.encoder(steps, src_key_padding_mask=hidden)
         if self.start is None:
-            return self.head(self.decoder(steps, encoding, tgt_mask=_later(steps), memory_key_padding_mask=hidden))
+            return self.head(
+                self.decoder(steps, encoding, tgt_mask=_causal_mask(steps), memory_key_padding_mask=hidden)
+            )
         start = self.start.expand(len(inputs), -1, -1)
         return self.head(self.decoder(start, encoding, memory_key_padding_mask=hidden)[:, 0])
 
 
 class AttentiveGRU(nn.Module):  # type: ignore[misc]
-    """States of a GRU weighed by how well they fit one learned query; for tags each state beside that summary."""
+    """States of a GRU, averaged by attention from one learned query; for tags each state joined with it."""
 
     def __init__(self, form: Form, outputs: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -215,8 +217,8 @@ class AttentiveGRU(nn.Module):  # type: ignore[misc]
         self.reader = BidirectionalReader("GRU", form, width)
         self.key = nn.Linear(2 * width, width)
         self.query = nn.Linear(width, 1, bias=False)
-        seen = 4 * width if form.kind == "tags" else 2 * width
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(seen, outputs))
+        features = 4 * width if form.kind == "tags" else 2 * width
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, outputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
@@ -227,19 +229,19 @@ class AttentiveGRU(nn.Module):  # type: ignore[misc]
         return self.head(summary)
 
     def weights(self, states: Tensor, inputs: Tensor) -> Tensor:
-        """How much each step counts: n × l, 0 where it is not there, 1 in sum."""
-        fit, there = self.query(torch.tanh(self.key(states)))[..., 0], present(self.form, inputs)
-        return (fit if there is None else fit.masked_fill(~there, float("-inf"))).softmax(dim=1)
+        """Attention weight of each step: n × l, 0 at padding, 1 in sum."""
+        fit, mask = self.query(torch.tanh(self.key(states)))[..., 0], present(self.form, inputs)
+        return (fit if mask is None else fit.masked_fill(~mask, float("-inf"))).softmax(dim=1)
 
 
-def _later(steps: Tensor) -> Tensor:
-    """What no step may look at: l × l, true for the steps after it."""
+def _causal_mask(steps: Tensor) -> Tensor:
+    """Causal mask: l × l, true for the steps after each step."""
     length = steps.shape[1]
     return torch.ones(length, length, dtype=torch.bool, device=steps.device).triu(1)
 
 
 class VisionTransformer(nn.Module):  # type: ignore[misc]
-    """Patches with learned places and one more step, whose state after the blocks a linear layer answers from."""
+    """Patches with learned positions and a class token, from whose state a linear layer predicts."""
 
     def __init__(self, form: Form, outputs: int, patch: int, blocks: TransformerConfig) -> None:
         super().__init__()

@@ -12,9 +12,9 @@ from .stems import as_vector
 def autoencoder(
     form: Form, outputs: int, *, width: int = 64, code: int = 16, reconstruction: float = 1.0, dropout: float = 0.1
 ) -> nn.Module:
-    """An autoencoder that answers from its code; `reconstruction` weighs the squared error of what it redraws.
+    """An autoencoder that predicts from its code; `reconstruction` is the weight of its squared error.
 
-    Source: Hinton and Salakhutdinov 2006; learning both at once as in Le, Patterson and White 2018.
+    Source: Hinton and Salakhutdinov 2006; jointly with the labels as in Le, Patterson and White 2018.
     """
     return Autoencoder(form, outputs, (width, code), reconstruction, dropout)
 
@@ -22,7 +22,7 @@ def autoencoder(
 class Autoencoder(nn.Module):  # type: ignore[misc]
     """Input → code → input again, and scores from the code; for tags of every token.
 
-    What is redrawn is the vector that the first layer makes of the input: the input itself where it is numbers.
+    Reconstructed is the output of the first layer: the input itself where it is numbers.
     """
 
     def __init__(self, form: Form, outputs: int, sizes: tuple[int, int], reconstruction: float, dropout: float) -> None:
@@ -41,7 +41,7 @@ class Autoencoder(nn.Module):  # type: ignore[misc]
         return self.head(self.encoder(self.stem(inputs)))
 
     def extra_loss(self, inputs: Tensor) -> Tensor:
-        """Mean squared error of the redrawn input, weighed; what is added to the objective while learning."""
-        seen = self.stem(inputs)
-        error = self.decoder(self.encoder(seen)) - seen.detach()  # else words would agree on being nothing
+        """Weighted mean squared error of the reconstruction, which is added to the objective."""
+        features = self.stem(inputs)
+        error = self.decoder(self.encoder(features)) - features.detach()  # otherwise embeddings would collapse to zero
         return self.reconstruction * error.square().mean()

@@ -21,14 +21,14 @@ def c3d(form: Form, outputs: int, *, width: int = 6, normalization: str = "batch
     Depth is halved with the sides but for the first time. Where a volume is too small to be halved five times the
     first halvings are left out.
     """
-    stem, (inside, depth, *sides) = as_volume(form)
+    stem, (channels, depth, *sides) = as_volume(form)
     kit = ConvFactory((depth, *sides), normalization)
     layers, strides = [stem], kit.strides(5)
     for stage, (repeats, times) in enumerate(zip(C3D, (1, 2, 4, 8, 8), strict=True)):
         for _ in range(repeats):
-            layers.append(kit.convolution(inside, times * width))
-            inside = times * width
+            layers.append(kit.convolution(channels, times * width))
+            channels = times * width
         layers += [VolumePooling(depth=stage > 0)] * (strides[stage] - 1)
     _, *plane = kit.places(strides)
-    flat = inside * kit.places(strides[1:])[0] * math.prod(plane)
+    flat = channels * kit.places(strides[1:])[0] * math.prod(plane)
     return nn.Sequential(*layers, *three_layers(flat, 64 * width, outputs, dropout))

@@ -40,15 +40,15 @@ def lenet5(form: Form, outputs: int, *, width: int = 6, dropout: float = 0.0) ->
     Every map of the third layer sees every map of the second. Sides under 32 (then under 10) are padded by two.
     """
     stem, (channels, *sides) = as_image(form)
-    layers, inside = [stem], channels
-    for outside, enough in ((width, 32), (width * 8 // 3, 10)):
-        padding = [0 if side >= enough else 2 for side in sides]
-        layers += [nn.Conv2d(inside, outside, 5, padding=padding), nn.Tanh(), nn.AvgPool2d(2, ceil_mode=True)]
-        sides = [-(-(side - 4 + 2 * more) // 2) for side, more in zip(sides, padding, strict=True)]
-        inside = outside
+    layers, in_channels = [stem], channels
+    for out_channels, minimum in ((width, 32), (width * 8 // 3, 10)):
+        padding = [0 if side >= minimum else 2 for side in sides]
+        layers += [nn.Conv2d(in_channels, out_channels, 5, padding=padding), nn.Tanh(), nn.AvgPool2d(2, ceil_mode=True)]
+        sides = [-(-(side - 4 + 2 * pad) // 2) for side, pad in zip(sides, padding, strict=True)]
+        in_channels = out_channels
     return nn.Sequential(
         *layers,
-        *(nn.Flatten(), nn.Linear(inside * math.prod(sides), 20 * width), nn.Tanh(), nn.Dropout(dropout)),
+        *(nn.Flatten(), nn.Linear(in_channels * math.prod(sides), 20 * width), nn.Tanh(), nn.Dropout(dropout)),
         *(nn.Linear(20 * width, 14 * width), nn.Tanh(), nn.Dropout(dropout)),
         nn.Linear(14 * width, outputs),
     )
@@ -59,20 +59,20 @@ def alexnet(
 ) -> nn.Module:
     """AlexNet on one device (Krizhevsky 2014): five convolutions, three linear layers; published width 64."""
     stem, (channels, *sides) = as_image(form)
-    kit = ConvFactory(tuple(sides), normalization)
-    strides = kit.strides(5)
+    factory = ConvFactory(tuple(sides), normalization)
+    strides = factory.strides(5)
     jump = strides[0] * strides[1]
     small = [nn.MaxPool2d(3, 2, padding=1)]  # ⌈side / 2⌉
-    sides = list(kit.places(strides[:-1]))
+    sides = list(factory.places(strides[:-1]))
     padding = tuple(0 if side > 2 else 1 for side in sides)
     if strides[-1] == 2:  # 6 × 6 places are left of 224 × 224
-        sides = [(side + 2 * more - 3) // 2 + 1 for side, more in zip(sides, padding, strict=True)]
+        sides = [(side + 2 * pad - 3) // 2 + 1 for side, pad in zip(sides, padding, strict=True)]
     return nn.Sequential(
         stem,
-        *(kit.convolution(channels, width, {1: 3, 2: 5, 4: 11}[jump], jump), *small * (strides[2] - 1)),
-        *(kit.convolution(width, 3 * width, 5), *small * (strides[3] - 1)),
-        *(kit.convolution(3 * width, 6 * width), kit.convolution(6 * width, 4 * width)),
-        *(kit.convolution(4 * width, 4 * width), *[nn.MaxPool2d(3, 2, padding)] * (strides[4] - 1)),
+        *(factory.convolution(channels, width, {1: 3, 2: 5, 4: 11}[jump], jump), *small * (strides[2] - 1)),
+        *(factory.convolution(width, 3 * width, 5), *small * (strides[3] - 1)),
+        *(factory.convolution(3 * width, 6 * width), factory.convolution(6 * width, 4 * width)),
+        *(factory.convolution(4 * width, 4 * width), *[nn.MaxPool2d(3, 2, padding)] * (strides[4] - 1)),
         *three_layers(4 * width * math.prod(sides), 64 * width, outputs, dropout),
     )
 
@@ -89,13 +89,15 @@ def vgg(
     """VGG (Simonyan and Zisserman 2015) of depth 11, 13, 16 or 19: 3 × 3 convolutions; published width 64, no norm."""
     if depth not in VGG:
         raise InputError(f"depth of 'vgg' is {depth}", "11, 13, 16 or 19")
-    stem, (inside, *sides) = as_image(form)
-    kit = ConvFactory(tuple(sides), normalization)
-    strides = kit.strides(5)
+    stem, (channels, *sides) = as_image(form)
+    factory = ConvFactory(tuple(sides), normalization)
+    strides = factory.strides(5)
     layers = [stem]
     for repeats, times, stride in zip(VGG[depth], (1, 2, 4, 8, 8), strides, strict=True):
         for _ in range(repeats):
-            layers.append(kit.convolution(inside, times * width))
-            inside = times * width
+            layers.append(factory.convolution(channels, times * width))
+            channels = times * width
         layers += [nn.MaxPool2d(2, ceil_mode=True)] if stride == 2 else []
-    return nn.Sequential(*layers, *three_layers(inside * math.prod(kit.places(strides)), 64 * width, outputs, dropout))
+    return nn.Sequential(
+        *layers, *three_layers(channels * math.prod(factory.places(strides)), 64 * width, outputs, dropout)
+    )

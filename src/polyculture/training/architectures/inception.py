@@ -26,33 +26,35 @@ INCEPTION = (
 def inception(
     form: Form, outputs: int, *, width: int = 16, normalization: str = "batch", dropout: float = 0.2
 ) -> nn.Module:
-    """GoogLeNet without its helper outputs (Szegedy et al. 2015): nine modules; published width 64, no norm."""
+    """GoogLeNet without its auxiliary outputs (Szegedy et al. 2015): nine modules; published width 64, no norm."""
 
     def scaled(channels: int) -> int:
         return max(1, channels * width // 64)
 
     stem, (channels, *sides) = as_image(form)
-    kit = ConvFactory(tuple(sides), normalization)
-    strides = kit.strides(5)
+    factory = ConvFactory(tuple(sides), normalization)
+    strides = factory.strides(5)
     pools = [[nn.MaxPool2d(3, 2, padding=1)] * (stride - 1) for stride in strides]
-    layers = [stem, kit.convolution(channels, width, 7 if strides[0] == 2 else 3, strides[0]), *pools[1]]
-    layers += [kit.convolution(width, width, 1), kit.convolution(width, 3 * width), *pools[2]]
-    inside = 3 * width
-    for stage, after in zip(INCEPTION, (pools[3], pools[4], []), strict=True):
+    layers = [stem, factory.convolution(channels, width, 7 if strides[0] == 2 else 3, strides[0]), *pools[1]]
+    layers += [factory.convolution(width, width, 1), factory.convolution(width, 3 * width), *pools[2]]
+    channels_in = 3 * width
+    for stage, pooling in zip(INCEPTION, (pools[3], pools[4], []), strict=True):
         for module in stage:
-            one, before_three, three, before_five, five, pooled = map(scaled, module)
-            layers.append(_inception(kit, inside, (one, before_three, three, before_five, five, pooled)))
-            inside = one + three + five + pooled
-        layers += after
-    return nn.Sequential(*layers, *mean_and_scores(inside, outputs, dropout))
+            one_by_one, before_three, three, before_five, five, pooled = map(scaled, module)
+            layers.append(
+                _inception(factory, channels_in, (one_by_one, before_three, three, before_five, five, pooled))
+            )
+            channels_in = one_by_one + three + five + pooled
+        layers += pooling
+    return nn.Sequential(*layers, *mean_and_scores(channels_in, outputs, dropout))
 
 
-def _inception(kit: ConvFactory, inside: int, channels: tuple[int, ...]) -> nn.Module:
-    """1 × 1, 3 × 3 and 5 × 5 convolutions and a pooling, side by side."""
-    one, before_three, three, before_five, five, pooled = channels
+def _inception(factory: ConvFactory, channels_in: int, channels: tuple[int, ...]) -> nn.Module:
+    """Parallel 1 × 1, 3 × 3 and 5 × 5 convolutions and a pooling."""
+    one_by_one, before_three, three, before_five, five, pooled = channels
     return Concatenation(
-        kit.convolution(inside, one, 1),
-        nn.Sequential(kit.convolution(inside, before_three, 1), kit.convolution(before_three, three, 3)),
-        nn.Sequential(kit.convolution(inside, before_five, 1), kit.convolution(before_five, five, 5)),
-        nn.Sequential(nn.MaxPool2d(3, 1, padding=1), kit.convolution(inside, pooled, 1)),
+        factory.convolution(channels_in, one_by_one, 1),
+        nn.Sequential(factory.convolution(channels_in, before_three, 1), factory.convolution(before_three, three, 3)),
+        nn.Sequential(factory.convolution(channels_in, before_five, 1), factory.convolution(before_five, five, 5)),
+        nn.Sequential(nn.MaxPool2d(3, 1, padding=1), factory.convolution(channels_in, pooled, 1)),
     )

@@ -19,21 +19,21 @@ def mlp(
     """
     stem, features = as_vector(form)
     layers = [stem]
-    for inside in [features, *[width] * (depth - 1)]:
-        layers += [nn.Linear(inside, width), *feature_norm(normalization, width), nn.ReLU(), nn.Dropout(dropout)]
+    for inputs in [features, *[width] * (depth - 1)]:
+        layers += [nn.Linear(inputs, width), *feature_norm(normalization, width), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
 def selu_mlp(form: Form, outputs: int, *, width: int = 64, depth: int = 2, dropout: float = 0.05) -> nn.Module:
-    """A self-normalizing net (Klambauer et al. 2017): SELU keeps mean and spread from layer to layer.
+    """A self-normalizing net (Klambauer et al. 2017): SELU preserves mean and spread from layer to layer.
 
-    Weights are drawn with variance 1 / inputs (LeCun et al. 1998) and dropout keeps mean and spread, too. With 3 hidden
-    layers or more `sgd` wants a learning rate below its usual one, or `clip`.
+    Weights have variance 1 / inputs (LeCun et al. 1998) and dropout preserves mean and spread, too. With 3 hidden
+    layers or more `sgd` needs a learning rate below its default, or `clip`.
     """
     stem, features = as_vector(form)
     layers = [stem]
-    for inside in [features, *[width] * (depth - 1)]:
-        layers += [nn.Linear(inside, width), nn.SELU(), nn.AlphaDropout(dropout)]
+    for inputs in [features, *[width] * (depth - 1)]:
+        layers += [nn.Linear(inputs, width), nn.SELU(), nn.AlphaDropout(dropout)]
     net = nn.Sequential(*layers, nn.Linear(width, outputs))
     for layer in net:
         if isinstance(layer, nn.Linear):

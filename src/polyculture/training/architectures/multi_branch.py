@@ -15,21 +15,21 @@ from .stems import as_image, as_sequence, as_vector
 
 
 def multi_branch(form: Form, outputs: int, *, width: int = 32, dropout: float = 0.1) -> nn.Module:
-    """Branches that see the same input in different ways, and one linear layer that answers from all of them.
+    """Branches of different kinds over the same input, and one linear layer over all of them.
 
-    Tables: the numbers as they are beside two dense layers (wide and deep, Cheng et al. 2016). Everything else: a
-    convolution, a recurrent and a dense layer (convolution and recurrence side by side as in LSTM-FCN, Karim et al.
+    Tables: the numbers themselves and two dense layers (wide and deep, Cheng et al. 2016). Other modalities: a
+    convolution, a recurrent and a dense layer (convolution and recurrence in parallel as in LSTM-FCN, Karim et al.
     2018).
     """
     return MultiBranch(form, outputs, width, dropout)
 
 
 PER_SIDE = 4
-"""An image is reduced to at most so many places a side."""
+"""Largest number of places a side that an image is reduced to."""
 
 
 class MultiBranch(nn.Module):  # type: ignore[misc]
-    """Vectors of all branches beside each other, then a linear layer; for tags of every token."""
+    """Concatenated vectors of all branches, then a linear layer; for tags of every token."""
 
     def __init__(self, form: Form, outputs: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class MultiBranch(nn.Module):  # type: ignore[misc]
 
 
 class WideBranch(nn.Module):  # type: ignore[misc]
-    """The numbers as they are."""
+    """The numbers, unchanged."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -64,8 +64,8 @@ class DenseBranch(nn.Module):  # type: ignore[misc]
     def __init__(self, form: Form, width: int, layers: int) -> None:
         super().__init__()
         stem, features = as_vector(form)
-        more = [part for _ in range(layers - 1) for part in (nn.Linear(width, width), nn.ReLU())]
-        self.layers = nn.Sequential(stem, nn.Linear(features, width), nn.ReLU(), *more)
+        hidden = [part for _ in range(layers - 1) for part in (nn.Linear(width, width), nn.ReLU())]
+        self.layers = nn.Sequential(stem, nn.Linear(features, width), nn.ReLU(), *hidden)
         self.features = width
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class DenseBranch(nn.Module):  # type: ignore[misc]
 
 
 class RecurrentBranch(nn.Module):  # type: ignore[misc]
-    """The last states of a GRU that reads from both ends, for tags every state."""
+    """The last states of a bidirectional GRU, for tags every state."""
 
     def __init__(self, form: Form, width: int) -> None:
         super().__init__()
@@ -84,8 +84,8 @@ class RecurrentBranch(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × 2 width, for tags n × steps × 2 width."""
-        every, after = self.reader(inputs)
-        return every if self.tagging else after
+        states, final = self.reader(inputs)
+        return states if self.tagging else final
 
 
 class ConvolutionBranch(nn.Module):  # type: ignore[misc]
@@ -100,8 +100,8 @@ class ConvolutionBranch(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × width, for tags n × steps × width."""
-        found = self.convolution(self.stem(inputs).transpose(1, 2)).relu().transpose(1, 2)
-        return found if self.form.kind == "tags" else highest(found, present(self.form, inputs))
+        activations = self.convolution(self.stem(inputs).transpose(1, 2)).relu().transpose(1, 2)
+        return activations if self.form.kind == "tags" else highest(activations, present(self.form, inputs))
 
 
 class ImageBranch(nn.Module):  # type: ignore[misc]

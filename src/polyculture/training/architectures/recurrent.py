@@ -31,32 +31,34 @@ def gru(form: Form, outputs: int, *, width: int = 32, layers: int = 1, dropout: 
 
 
 class BidirectionalReader(nn.Module):  # type: ignore[misc]
-    """Recurrent layers that read any form from both ends."""
+    """Bidirectional recurrent layers over any form."""
 
     def __init__(self, cell: Cell, form: Form, width: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         self.stem, _, features = as_sequence(form)
         self.form = form
         self.features = 2 * width
-        between = dropout if layers > 1 else 0.0  # torch warns of dropout between the layers of a single one
-        self.cell = getattr(nn, cell)(features, width, layers, batch_first=True, bidirectional=True, dropout=between)
+        layer_dropout = dropout if layers > 1 else 0.0  # torch warns of dropout with a single layer
+        self.cell = getattr(nn, cell)(
+            features, width, layers, batch_first=True, bidirectional=True, dropout=layer_dropout
+        )
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded inputs → the state after every step (n × l × 2 width) and after the last ones (n × 2 width)."""
-        sequence, there = self.stem(inputs), present(self.form, inputs)
-        if there is None:
-            every, after = self.cell(sequence)
-            return every, self._both_ends(after)
+        """Encoded inputs → the state after every step (n × l × 2 width) and after the last one (n × 2 width)."""
+        sequence, mask = self.stem(inputs), present(self.form, inputs)
+        if mask is None:
+            states, final = self.cell(sequence)
+            return states, self._both_ends(final)
         packed = nn.utils.rnn.pack_padded_sequence(
-            sequence, there.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False
+            sequence, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False
         )
-        states, after = self.cell(packed)
-        every, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True, total_length=inputs.shape[1])
-        return every, self._both_ends(after)
+        packed_states, final = self.cell(packed)
+        states, _ = nn.utils.rnn.pad_packed_sequence(packed_states, batch_first=True, total_length=inputs.shape[1])
+        return states, self._both_ends(final)
 
     @staticmethod
-    def _both_ends(after: Tensor | tuple[Tensor, Tensor]) -> Tensor:
-        hidden = after[0] if isinstance(after, tuple) else after
+    def _both_ends(final: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+        hidden = final[0] if isinstance(final, tuple) else final
         return torch.cat([hidden[-2], hidden[-1]], dim=1)
 
 
@@ -71,5 +73,5 @@ class RecurrentNet(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
-        every, after = self.reader(inputs)
-        return self.head(every if self.tagging else after)
+        states, final = self.reader(inputs)
+        return self.head(states if self.tagging else final)

@@ -41,31 +41,34 @@ def resnet(
     if depth not in RESNET and (depth < 8 or depth % 6 != 2):
         raise InputError(f"depth of 'resnet' is {depth}", "18, 34, 50, 101, 152 or one of 8, 14, 20, 26, …")
     stem, (channels, *sides) = as_image(form)
-    kit = ConvFactory(tuple(sides), normalization)
-    strides = kit.strides(5) if len(blocks) == 4 else [1, 1, *kit.strides(2)]
+    factory = ConvFactory(tuple(sides), normalization)
+    strides = factory.strides(5) if len(blocks) == 4 else [1, 1, *factory.strides(2)]
     times = 4 if depth >= 50 and depth in RESNET else 1
-    layers = [stem, kit.convolution(channels, width, 7 if strides[0] == 2 else 3, strides[0])]
+    layers = [stem, factory.convolution(channels, width, 7 if strides[0] == 2 else 3, strides[0])]
     layers += [nn.MaxPool2d(3, 2, padding=1)] * (strides[1] - 1)
-    inside = width
+    in_channels = width
     for stage, (repeats, stride) in enumerate(zip(blocks, [1, *strides[2:]], strict=True)):
         for block in range(repeats):
-            outside = times * width * 2**stage
-            layers.append(_block(kit, inside, outside, stride if block == 0 else 1, times))
-            inside = outside
-    return nn.Sequential(*layers, *mean_and_scores(inside, outputs, dropout))
+            out_channels = times * width * 2**stage
+            layers.append(_block(factory, in_channels, out_channels, stride if block == 0 else 1, times))
+            in_channels = out_channels
+    return nn.Sequential(*layers, *mean_and_scores(in_channels, outputs, dropout))
 
 
-def _block(kit: ConvFactory, inside: int, outside: int, stride: int, times: int) -> nn.Module:
-    """Two 3 × 3 convolutions, or one between two of 1 × 1 if it is `times` narrower; and a way around them."""
+def _block(factory: ConvFactory, in_channels: int, out_channels: int, stride: int, times: int) -> nn.Module:
+    """Two 3 × 3 convolutions, or one between two of 1 × 1 if it is `times` narrower; and a shortcut around them."""
     if times == 1:
-        branch = [kit.convolution(inside, outside, 3, stride), kit.convolution(outside, outside, rectify=False)]
+        branch = [
+            factory.convolution(in_channels, out_channels, 3, stride),
+            factory.convolution(out_channels, out_channels, rectify=False),
+        ]
     else:
-        narrow = outside // times
-        branch = [kit.convolution(inside, narrow, 1), kit.convolution(narrow, narrow, 3, stride)]
-        branch.append(kit.convolution(narrow, outside, 1, rectify=False))
-    same = inside == outside and stride == 1
-    shortcut = nn.Identity() if same else kit.convolution(inside, outside, 1, stride, rectify=False)
-    return Residual(nn.Sequential(*branch), shortcut, nn.ReLU(), silent=kit.normalization == "none")
+        narrow = out_channels // times
+        branch = [factory.convolution(in_channels, narrow, 1), factory.convolution(narrow, narrow, 3, stride)]
+        branch.append(factory.convolution(narrow, out_channels, 1, rectify=False))
+    identity = in_channels == out_channels and stride == 1
+    shortcut = nn.Identity() if identity else factory.convolution(in_channels, out_channels, 1, stride, rectify=False)
+    return Residual(nn.Sequential(*branch), shortcut, nn.ReLU(), silent=factory.normalization == "none")
 
 
 def mobilenet(
@@ -76,28 +79,28 @@ def mobilenet(
     Channels are rounded to multiples of 8. ReLU is used where the source uses ReLU6.
     """
     stem, (channels, *sides) = as_image(form)
-    kit = ConvFactory(tuple(sides), normalization)
-    strides = kit.strides(5)
-    inside = _eighths(32 * width / 32)
-    layers = [stem, kit.convolution(channels, inside, 3, strides.pop(0))]
+    factory = ConvFactory(tuple(sides), normalization)
+    strides = factory.strides(5)
+    in_channels = _eighths(32 * width / 32)
+    layers = [stem, factory.convolution(channels, in_channels, 3, strides.pop(0))]
     for wider, full, repeats, planned in MOBILENET:
-        outside, first = _eighths(full * width / 32), strides.pop(0) if planned == 2 else 1
+        out_channels, first = _eighths(full * width / 32), strides.pop(0) if planned == 2 else 1
         for block in range(repeats):
-            layers.append(_inverted(kit, inside, outside, first if block == 0 else 1, wider))
-            inside = outside
+            layers.append(_inverted(factory, in_channels, out_channels, first if block == 0 else 1, wider))
+            in_channels = out_channels
     last = _eighths(1280 * max(1.0, width / 32))
-    return nn.Sequential(*layers, kit.convolution(inside, last, 1), *mean_and_scores(last, outputs, dropout))
+    return nn.Sequential(*layers, factory.convolution(in_channels, last, 1), *mean_and_scores(last, outputs, dropout))
 
 
-def _inverted(kit: ConvFactory, inside: int, outside: int, stride: int, wider: int) -> nn.Module:
-    """Widen, look around in each channel by itself, narrow; with a way around where the shape stays."""
-    wide = inside * wider
+def _inverted(factory: ConvFactory, in_channels: int, out_channels: int, stride: int, expansion: int) -> nn.Module:
+    """Expand, convolve each channel, project; with a shortcut where the shape is unchanged."""
+    hidden = in_channels * expansion
     branch = nn.Sequential(
-        *([kit.convolution(inside, wide, 1)] if wider > 1 else []),
-        kit.convolution(wide, wide, 3, stride, groups=wide),
-        kit.convolution(wide, outside, 1, rectify=False),
+        *([factory.convolution(in_channels, hidden, 1)] if expansion > 1 else []),
+        factory.convolution(hidden, hidden, 3, stride, groups=hidden),
+        factory.convolution(hidden, out_channels, 1, rectify=False),
     )
-    if inside != outside or stride != 1:
+    if in_channels != out_channels or stride != 1:
         return branch
     return Residual(branch, nn.Identity(), nn.Identity(), silent=True)  # no ReLU keeps their sums from growing
 

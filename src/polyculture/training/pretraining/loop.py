@@ -1,4 +1,4 @@
-"""How is a net pre-trained? One small loop over batches; what is made small is a module with the net in it."""
+"""How is a net pre-trained? One small loop over batches, which minimizes the output of a module around the net."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ WARM_UP = 0.1
 
 
 def descend(
-    task: nn.Module, given: tuple[Tensor, Tensor], context: PretrainingContext, settings: tuple[int, float], batch: int
+    task: nn.Module, data: tuple[Tensor, Tensor], context: PretrainingContext, settings: tuple[int, float], batch: int
 ) -> TrainingHistory:
-    """Fit all of a task in place by AdamW, its rate rising for a tenth of the steps and falling along a cosine.
+    """Fit all weights of a task in place by AdamW, whose rate rises for a tenth of the steps and falls along a cosine.
 
     Parameters
     ----------
-    task : from a batch of inputs, their targets and a stream to draw from to a mean loss.
-    given : all inputs and their targets; batches of nearly `batch` share them evenly.
-    told : epochs and highest learning rate.
+    task : from a batch of inputs, their targets and a random generator to a mean loss.
+    data : all inputs and their targets, in even batches of about `batch`.
+    settings : epochs and highest learning rate.
 
-    Raises TrainingError for a loss that is no number and for too much time.
+    Raises TrainingError for a loss that is not finite and when time is up.
     """
-    (inputs, targets), (epochs, rate) = given, told
-    began, n = time.monotonic(), len(inputs)
+    (inputs, targets), (epochs, rate) = data, settings
+    start, n = time.monotonic(), len(inputs)
     generator = torch.Generator().manual_seed(context.seed)
     batches = max(1, n // batch)
-    each = flops.of_instance(
-        task, lambda copied, *two: copied(*two, generator.clone_state()), (inputs[:2], targets[:2])
+    flops_per_instance = flops.of_instance(
+        task, lambda net, *batch: net(*batch, generator.clone_state()), (inputs[:2], targets[:2])
     )
     step, curve = 0, []
     task.to(context.training.device).train()
@@ -53,12 +53,12 @@ def descend(
             optimizer.step()
             total += loss.item() * len(rows)
         curve.append(total / n)
-        _check(curve[-1], epoch, epochs, time.monotonic() - began, context)
-    return TrainingHistory(tuple(curve), FitCost(epochs, step, each * n * epochs))
+        _check(curve[-1], epoch, epochs, time.monotonic() - start, context)
+    return TrainingHistory(tuple(curve), FitCost(epochs, step, flops_per_instance * n * epochs))
 
 
-def _pace(done: float) -> float:
-    return min(done / WARM_UP, 1.0) * (1 + math.cos(math.pi * done)) / 2
+def _pace(progress: float) -> float:
+    return min(progress / WARM_UP, 1.0) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def _check(loss: float, epoch: int, epochs: int, seconds: float, context: PretrainingContext) -> None:

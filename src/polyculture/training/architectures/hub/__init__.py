@@ -92,21 +92,21 @@ class HubModel:
         Raises FileError if they cannot be had, or if there are no weights in safetensors among them.
         """
         local = Path(self.name).expanduser()
-        found = local if local.is_dir() else self._cached() or self._fetched()
-        if not _has_weights(found):
+        folder = local if local.is_dir() else self._cached() or self._fetched()
+        if not _has_weights(folder):
             raise FileError(f"{self.name} has no model.safetensors", "weights in safetensors; others are never opened")
-        return found
+        return folder
 
     def _cached(self) -> Path | None:
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         try:
-            found = self._snapshot(local_files_only=True)
+            folder = self._snapshot(local_files_only=True)
         except LocalEntryNotFoundError:
             return None
         except ValueError:  # not a name that the hub could know; asking it says why
             return None
-        return found if _has_weights(found) else None
+        return folder if _has_weights(folder) else None
 
     def _fetched(self) -> Path:
         try:

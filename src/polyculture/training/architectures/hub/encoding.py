@@ -111,11 +111,11 @@ class CheckpointEncoder(Encoder):
         if self.modality == "text":
             read = tokenizer.encode_batch([str(text) for text in inputs])
             return _table([pieces.ids for pieces in read], self.steps)
-        different, where = np.unique(inputs, return_inverse=True)
-        read = [tokenizer.encode([str(t)], is_pretokenized=True, add_special_tokens=False) for t in different]
+        tokens, positions = np.unique(inputs, return_inverse=True)
+        read = [tokenizer.encode([str(t)], is_pretokenized=True, add_special_tokens=False) for t in tokens]
         table = _table([pieces.ids for pieces in read], PIECES_PER_TOKEN)
-        table[different == ""] = 0
-        return table[where.reshape(inputs.shape)]
+        table[tokens == ""] = 0
+        return table[positions.reshape(inputs.shape)]
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``, ``config.json`` and for texts ``tokenizer.json``."""
@@ -142,12 +142,12 @@ class CheckpointEncoder(Encoder):
         path = folder / "encoder.json"
         try:
             rules = json.loads(path.read_text(encoding="utf-8"))
-            before, after = rules["around"]
+            prefix, suffix = rules["around"]
             looks = ImageFormat(**{name: tuple(value) for name, value in rules["looks"].items()})
             reads = rules["modality"] != "image"
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if reads else None
-            around = (tuple(before), tuple(after))
-            checkpoint = Checkpoint(_config(folder), rules["origin"], None, tokenizer, around, looks)
+            special = (tuple(prefix), tuple(suffix))
+            checkpoint = Checkpoint(_config(folder), rules["origin"], None, tokenizer, special, looks)
             shape, target = tuple(rules["shape"]), tuple(rules["target"])
             return cls(rules["modality"], shape, steps=rules["steps"], target=target, checkpoint=checkpoint)
         except FileError:
@@ -190,11 +190,11 @@ def _tokenizer(folder: Path, *, words: bool) -> Any:
     """The fast tokenizer that lies in the folder; for lists of words one that takes them as if in a sentence."""
     from transformers import AutoTokenizer
 
-    more = {"add_prefix_space": True} if words else {}
+    options = {"add_prefix_space": True} if words else {}
     try:
         with quiet():
-            whole = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
-        tokenizer = whole.backend_tokenizer
+            wrapper = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+        tokenizer = wrapper.backend_tokenizer
     except Exception as error:  # readers of many formats raise what they like
         raise _unreadable(folder, "tokenizer.json", "a fast tokenizer", error) from error
     tokenizer.no_padding()
@@ -210,8 +210,8 @@ def _unreadable(folder: Path, name: str, expected: str, error: Exception) -> Fil
 def _around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Codes before and after the pieces of a sequence, learned from one word."""
     pieces = tokenizer.encode("a")
-    own = [place for place, added in enumerate(pieces.special_tokens_mask) if not added] or [len(pieces.ids)]
-    return tuple(pieces.ids[: own[0]]), tuple(pieces.ids[own[-1] + 1 :])
+    content = [place for place, added in enumerate(pieces.special_tokens_mask) if not added] or [len(pieces.ids)]
+    return tuple(pieces.ids[: content[0]]), tuple(pieces.ids[content[-1] + 1 :])
 
 
 def _usual_length(checkpoint: Checkpoint, texts: Shaped[np.ndarray, " n"]) -> int:
@@ -231,16 +231,18 @@ def _looks(folder: Path, config: Any) -> ImageFormat:
     """Size and colours as ``preprocessor_config.json`` says, else the size in the configuration and half grey."""
     path = folder / "preprocessor_config.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise _unreadable(folder, path.name, "what an image processor is told", error) from error
-    size: Any = getattr(config, "image_size", None) or said.get("crop_size") or said.get("size") or 0
+    size: Any = getattr(config, "image_size", None) or settings.get("crop_size") or settings.get("size") or 0
     if isinstance(size, dict):
         edge = size.get("shortest_edge", 0)
         size = (size.get("height", edge), size.get("width", edge))
     height, breadth = (size, size) if isinstance(size, int) else size
     return ImageFormat(
-        (int(height), int(breadth)), tuple(said.get("image_mean") or (0.5,)), tuple(said.get("image_std") or (0.5,))
+        (int(height), int(breadth)),
+        tuple(settings.get("image_mean") or (0.5,)),
+        tuple(settings.get("image_std") or (0.5,)),
     )
 
 

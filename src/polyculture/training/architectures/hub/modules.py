@@ -80,8 +80,8 @@ class HubModule(nn.Module):  # type: ignore[misc]
     def read(self, codes: Tensor) -> Any:
         """What the model says of codes without gaps (n × l), which are cut to the longest there is."""
         codes = codes[:, : int((codes > 0).sum(dim=1).max())]
-        there, padding = codes > 0, self.model.config.pad_token_id
-        return self.model(input_ids=torch.where(there, codes - 1, padding), attention_mask=there.long()).logits
+        mask, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
 
 
 class TextModule(HubModule):
@@ -97,15 +97,15 @@ class TokenModule(HubModule):
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × l × pieces → n × l × outputs."""
-        before, after = (
+        prefix, suffix = (
             torch.tensor(codes, dtype=inputs.dtype, device=inputs.device) + 1 for codes in self.checkpoint.around
         )
-        pieces = torch.cat([before.expand(len(inputs), -1), inputs.flatten(1), after.expand(len(inputs), -1)], dim=1)
-        there = pieces > 0
-        together = pieces.gather(1, (~there).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
-        states = self.read(together)
-        firsts = slice(len(before), len(before) + inputs[0].numel(), inputs.shape[2])
-        places = (there.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
+        pieces = torch.cat([prefix.expand(len(inputs), -1), inputs.flatten(1), suffix.expand(len(inputs), -1)], dim=1)
+        mask = pieces > 0
+        compact = pieces.gather(1, (~mask).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
+        states = self.read(compact)
+        firsts = slice(len(prefix), len(prefix) + inputs[0].numel(), inputs.shape[2])
+        places = (mask.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[2]))
 
 

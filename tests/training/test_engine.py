@@ -18,13 +18,14 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, MissingExtraError, TrainingError
+from polyculture.models.threads import one_thread
 from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
 from polyculture.training.architectures import SklearnModel
 from polyculture.training.engine.jobs import Job
 from polyculture.training.engine.planning import plan
-from polyculture.training.engine.process import at_most, one_thread
+from polyculture.training.engine.process import at_most
 
 
 def net(seed: int = 0, architecture: str = "mlp", data: str = "all", **told: object) -> Recipe:
@@ -173,7 +174,7 @@ def test_accidents_on_ray_are_one_sentence_and_a_ray_that_was_there_goes_on(
     finally:
         ray.shutdown()
     assert str(died.value) == (
-        "a worker process died; expected memory enough for all of them; use fewer workers; what is done is kept."
+        "a worker process died; expected memory enough for all of them; use fewer workers; finished models are kept."
     )
     assert str(gone.value) == (
         f"cannot write {tmp_path / 'b' / Recipe('knn').id}: No such file or directory; "

@@ -88,7 +88,7 @@ def test_a_weights_file_with_a_strange_type_is_refused_unopened(small: Problem, 
         load_population(copied, small)
     assert str(caught.value) == (
         f"{path} holds the type {Smuggled.__module__}.Smuggled; "
-        "expected nothing but learners of scikit-learn; do not use this file."
+        "expected only scikit-learn estimators; do not use this file."
     )
     assert executed == []
 

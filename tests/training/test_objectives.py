@@ -248,7 +248,7 @@ def test_free_moves_on_by_the_gradient_that_the_weights_learned_from() -> None:
         others = torch.tensor(DRAW.uniform(-1, 1, (more, 4)))
         objective(net, others, torch.zeros(more, dtype=torch.int64)).backward()
     assert objective.of_batch is not None
-    assert objective.of_batch.move.abs().max() <= 0.2  # type: ignore[attr-defined]
+    assert objective.of_batch.perturbation.abs().max() <= 0.2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_words_cannot_be_moved_a_little(sets: dict[str, Dataset]) -> None:
     with pytest.raises(InputError) as caught:
         suits("pgd", sets["text"])
     assert str(caught.value) == (
-        "the objective 'pgd' was given words; expected inputs that are numbers and can be moved a little."
+        "the objective 'pgd' was given words; expected inputs that are numbers."
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import TrainingError
+from polyculture.models.threads import one_thread
 from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
@@ -20,7 +21,6 @@ from polyculture.training.batched import BY_ELEMENT, BY_WEIGHT, fit_stacked, sha
 from polyculture.training.batched_layers import ALIGNED, BatchedDropout
 from polyculture.training.context import TrainingContext
 from polyculture.training.engine.costs import CostModel
-from polyculture.training.engine.process import one_thread
 from polyculture.training.optimizers import OPTIMIZERS
 
 STACKABLE = [name for name, made in OPTIMIZERS.items() if made in BY_ELEMENT + BY_WEIGHT]

@@ -1,4 +1,4 @@
-"""What does a learner without layers read? Every input as one row of numbers, sparse where words are counted."""
+"""What does a scikit-learn estimator read? Every input as one row of numbers, sparse where words are counted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from polyculture.models.encoder import Encoder
 
 
 def features(encoder: Encoder, inputs: Shaped[np.ndarray, "n ..."]) -> Any:
-    """One row per input, or for tags per token: pixels as they are, standardized numbers, counts of words or of marks.
+    """One row per input, or for tags per token: pixels, standardized numbers, counts of words or of marks.
 
-    The marks of a token are its own and those of the token before and after it. Counts are a sparse matrix.
+    The marks of a token are its own and those of the previous and the next token. Counts are a sparse matrix.
     """
     if encoder.modality in ("image", "volume"):
         return np.asarray(inputs, np.float32).reshape(len(inputs), -1)
@@ -26,9 +26,9 @@ def features(encoder: Encoder, inputs: Shaped[np.ndarray, "n ..."]) -> Any:
 
 
 def _neighbourhoods(codes: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Of each real token the 3 × marks codes of itself and its neighbours, every kind in a range of its own from 1 on.
+    """The 3 × marks codes of each token and its neighbours, every kind in a separate range from 1 on.
 
-    Having no neighbour is a mark, too.
+    A missing neighbour is a mark, too.
     """
     padded = np.pad(codes, ((0, 0), (1, 1), (0, 0)))
     windows = np.concatenate([padded[:, :-2], codes, padded[:, 2:]], axis=2)
@@ -37,11 +37,11 @@ def _neighbourhoods(codes: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarr
 
 
 def _counts(codes: np.ndarray, size: int) -> Any:
-    """How often each code stands in each row; code 0, which means nothing, is not counted for words."""
+    """Counts of each code in each row; code 0, the padding, is not counted."""
     from scipy.sparse import csr_array
 
     present = codes > 0
-    ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)  # trees read no wider integers
+    ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)  # trees need 32-bit integers
     counts = csr_array((np.ones(int(ends[-1]), np.float32), codes[present].astype(np.int32), ends), (len(codes), size))
     counts.sum_duplicates()
     return counts

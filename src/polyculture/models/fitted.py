@@ -16,7 +16,7 @@ class FitCost:
 
     Parameters
     ----------
-    epochs, steps : passes over the training set and updates of the weights; 0 for learners without.
+    epochs, steps : passes over the training set and updates of the weights; 0 for estimators without.
     flops : floating-point operations of all forward and backward passes, counted on one batch; nan where not counted.
     """
 
@@ -33,7 +33,7 @@ class Fitted(ABC):
     """A fitted model (inputs → probabilities) that can be saved.
 
     Attributes: `parameters`, how many numbers the fit determined; `curve`, the mean training loss of each epoch
-    (empty for learners without epochs); `cost`, the computation of the fit.
+    (empty for estimators without epochs); `cost`, the computation of the fit.
     """
 
     parameters: int

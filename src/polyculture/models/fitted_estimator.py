@@ -71,7 +71,7 @@ class FittedEstimator(Fitted):
         untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if untrusted:
             raise FileError(
-                f"{path} holds the type {untrusted[0]}", "nothing but learners of scikit-learn", "do not use this file"
+                f"{path} holds the type {untrusted[0]}", "only scikit-learn estimators", "do not use this file"
             )
         return cls(skops.io.load(path, trusted=list(TRUSTED)), Encoder.load(folder), classes)
 

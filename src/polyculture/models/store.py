@@ -32,11 +32,7 @@ _CURE = "delete that subfolder and train again: only what is missing is fitted"
 
 
 def read_population(
-    folder: Path,
-    made_for: Mapping[str, str],
-    train: Dataset,
-    load: Loader,
-    recipes: Sequence[Recipe] | None = None,
+    folder: Path, made_for: Mapping[str, str], train: Dataset, load: Loader, recipes: Sequence[Recipe] | None = None
 ) -> Population:
     """The models in a folder, with the recipe and the cost of each.
 

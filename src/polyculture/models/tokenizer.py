@@ -1,4 +1,4 @@
-"""How do texts become codes? Words that are known, the rest unknown; for tags also what a token looks like."""
+"""How do texts become codes? By a vocabulary of words; for tags also by the ending, beginning and shape of a token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Int64, Shaped
 
 MOST_WORDS = 20_000
 FEWEST_USES = 2
-"""A word that is used less often is read as unknown, so that unknown is learned, too."""
+"""Rarer words are unknown, so that training includes unknown words."""
 MOST_STEPS = 128
 MARKS = ("word", "ending", "beginning", "shape")
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -28,7 +28,7 @@ def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def usual_length(texts: Iterable[str]) -> int:
-    """How many words are read: as many as 98 % of the texts have at most, 4 to 128."""
+    """Number of words that are read: the 98th percentile of the lengths, 4 to 128."""
     lengths = [len(split(text)) for text in texts]
     return int(np.clip(np.quantile(lengths, 0.98), 4, MOST_STEPS))
 

@@ -97,7 +97,7 @@ class _Run:
             reasons += [f"{name}: {reason}"] if reason else []
             self._report(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
         if len(reasons) == len(recipes):
-            raise TrainingError("no model could be trained", "one or more", f"the first failed so: {reasons[0]}")
+            raise TrainingError("no model could be trained", "one or more", f"the first failure: {reasons[0]}")
         return load_population(folder, self.problem, recipes)
 
     def _fit(self, pending: Sequence[Recipe], folder: Path) -> Iterator[tuple[str, str]]:
@@ -145,7 +145,7 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
     ids: set[str] = set()
     for recipe in recipes:
         if recipe.id in ids:
-            raise InputError(f"the recipe {recipe.id} stands twice", "each recipe once", "give one another seed")
+            raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
         ids.add(recipe.id)
         architecture = find_architecture(recipe.architecture)
         find_level(recipe.data).check(recipe.data, train)

@@ -54,11 +54,4 @@ def find_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-__all__ = [
-    "ARCHITECTURES",
-    "Architecture",
-    "Classical",
-    "Net",
-    "Schedule",
-    "find_architecture",
-]
+__all__ = ["ARCHITECTURES", "Architecture", "Net", "Schedule", "SklearnModel", "find_architecture"]

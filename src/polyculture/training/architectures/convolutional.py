@@ -78,13 +78,7 @@ def alexnet(
 
 
 def vgg(
-    form: Form,
-    outputs: int,
-    *,
-    width: int = 8,
-    depth: int = 11,
-    normalization: str = "batch",
-    dropout: float = 0.5,
+    form: Form, outputs: int, *, width: int = 8, depth: int = 11, normalization: str = "batch", dropout: float = 0.5
 ) -> nn.Module:
     """VGG (Simonyan and Zisserman 2015) of depth 11, 13, 16 or 19: 3 × 3 convolutions; published width 64, no norm."""
     if depth not in VGG:

@@ -23,13 +23,7 @@ MOBILENET = (
 
 
 def resnet(
-    form: Form,
-    outputs: int,
-    *,
-    width: int = 16,
-    depth: int = 14,
-    normalization: str = "batch",
-    dropout: float = 0.0,
+    form: Form, outputs: int, *, width: int = 16, depth: int = 14, normalization: str = "batch", dropout: float = 0.0
 ) -> nn.Module:
     """A residual net (He et al. 2016); `width` is the channels of the first stage.
 

@@ -62,7 +62,9 @@ class SklearnModel(Architecture):
     def suits(self, recipe: Recipe, train: Dataset) -> None:
         """Refuse regression where it only classifies, and the other way round."""
         if self._builder(train.task) is None:
-            raise InputError(f"{recipe.architecture!r} for {train.task}", "a learner that can", "such as 'forest'")
+            raise InputError(
+                f"{recipe.architecture!r} for {train.task}", "an architecture for this task", "such as 'forest'"
+            )
 
     def fit(self, recipe: Recipe, train: Dataset, context: TrainingContext = TrainingContext()) -> Fitted:
         """Fit to flat features; where the data axis has a view, to the training set and one transformed copy."""

@@ -102,5 +102,5 @@ def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobR
 
 def _worker_died() -> TrainingError:
     return TrainingError(
-        "a worker process died", "memory enough for all of them", "use fewer workers; what is done is kept"
+        "a worker process died", "memory enough for all of them", "use fewer workers; finished models are kept"
     )

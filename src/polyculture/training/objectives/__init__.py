@@ -53,16 +53,7 @@ def suits(name: str, train: Dataset) -> None:
             f"use one of {alternatives}",
         )
     if objective.numbers_only and train.modality in ("text", "tags"):
-        raise InputError(f"the objective {name!r} was given words", "inputs that are numbers and can be moved a little")
+        raise InputError(f"the objective {name!r} was given words", "inputs that are numbers")
 
 
-__all__ = [
-    "OBJECTIVES",
-    "Loss",
-    "Objective",
-    "average",
-    "find_objective",
-    "group_of",
-    "member_of",
-    "suits",
-]
+__all__ = ["OBJECTIVES", "Loss", "Objective", "average", "find_objective", "group_of", "member_of", "suits"]

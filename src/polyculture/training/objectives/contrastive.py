@@ -27,7 +27,7 @@ def contrastive(*, temperature: float = 0.1, mix: float = 1.0) -> Objective:
 
 
 def attraction(features: Any, codes: Any, temperature: float) -> Any:
-    """Supervised contrastive loss of n × d features and n class codes: its mean over instances that share their class with others."""
+    """Supervised contrastive loss of n × d features and n class codes: its mean over classes of two or more."""
     import torch
 
     directions = torch.nn.functional.normalize(features.flatten(1), dim=1)

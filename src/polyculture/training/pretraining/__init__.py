@@ -75,8 +75,8 @@ def contrastive(
 ) -> TrainingHistory:
     """Two corrupted views of one input are to be similar, and unlike the rest of the batch (Chen et al. 2020).
 
-    Views are noised and have a fifth masked, images are shifted by up to an eighth; compared are projections of the last
-    layer's inputs, and where tokens are tagged those of each token.
+    Views are noised and have a fifth masked, images are shifted by up to an eighth; projections of the last layer's
+    inputs are compared, and where tokens are tagged those of each token.
     """
     from .contrastive_learning import learn
 

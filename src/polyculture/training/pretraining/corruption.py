@@ -41,7 +41,7 @@ def present(codes: Tensor) -> Tensor:
 
 
 def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images, n × channels × h × w, each shifted by at most an eighth of its sides; the margin has the darkest level."""
+    """Images, n × channels × h × w, shifted by at most an eighth of their sides, padded with the darkest level."""
     n, channels, height, width = images.shape
     limit = torch.tensor([math.ceil(height / 8), math.ceil(width / 8)])
     offsets = (torch.rand((n, 2), generator=generator) * (2 * limit + 1)).long()

@@ -50,7 +50,7 @@ class InputReconstruction(nn.Module):  # type: ignore[misc]
 
 
 class WordReconstruction(nn.Module):  # type: ignore[misc]
-    """A net, and layers that predict the word at a position of a text, or of a token, from the inputs of its last layer."""
+    """A net, and layers that predict the word at a position of a text from the inputs of its last layer."""
 
     def __init__(self, net: nn.Module, form: Form, features: int, masked: float, noise: float) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class WordReconstruction(nn.Module):  # type: ignore[misc]
         self.decoder = nn.Linear(64, form.vocabulary[0])
 
     def forward(self, inputs: Tensor, targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean negative log-probability of the hidden words of the vocabulary, or of a sample of all; 0 if there is none."""
+        """Mean negative log-probability of the hidden known words, or of a sample of all; 0 if there is none."""
         corrupted, positions = hidden_words(inputs, self.masked or self.noise, generator)
         if not self.masked:
             positions = present(inputs) & (torch.rand(positions.shape, generator=generator) < PREDICTED)

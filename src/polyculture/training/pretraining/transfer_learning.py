@@ -61,7 +61,8 @@ def source_of(problem: str, train: Dataset) -> Dataset:
 def adapted(source: Dataset, context: PretrainingContext) -> Dataset:
     """The source problem with its inputs in the shape that the net reads.
 
-    Images and volumes are resized and get or lose colour; waveforms, series and sentences are truncated or padded. Raises InputError for tables and series with another number of features.
+    Images and volumes are resized and get or lose colour; waveforms, series and sentences are truncated or padded.
+    Raises InputError for tables and series with another number of features.
     """
     shape = context.encoder.shape
     if source.modality == "text" or source.inputs.shape[1:] == shape:

@@ -14,14 +14,14 @@ from polyculture.models.encoder import Form
 
 from .encoding import Checkpoint, CheckpointForm, most_pieces, quiet
 
-AT_ONCE = 64
-"""Inputs that a large model answers at once, so that its memory is bounded."""
+BATCH = 64
+"""Inputs per forward pass of a large model, so that its memory is bounded."""
 
 
 def finetuned(form: Form, outputs: int) -> nn.Module:
-    """The pretrained model with an answering layer for these outputs, new where its own does not fit.
+    """The pretrained model with an output layer of this size, new where its own does not fit.
 
-    Raises InputError for a model that is made for something else.
+    Raises InputError for a model of another task.
     """
     import transformers
 
@@ -35,7 +35,7 @@ def finetuned(form: Form, outputs: int) -> nn.Module:
     config = copy.deepcopy(checkpoint.config)
     config.num_labels, config.dtype = outputs, torch.float32
     if getattr(config, "pad_token_id", None) is None:
-        config.pad_token_id = 0  # models that answer from the last piece look for the padding
+        config.pad_token_id = 0  # models that predict from the last piece need the padding token
     try:
         with quiet():
             return reader(checkpoint, _model(auto, config, checkpoint))
@@ -61,7 +61,7 @@ def _model(auto: Any, config: Any, checkpoint: Checkpoint) -> nn.Module:
 
 
 class HubModule(nn.Module):  # type: ignore[misc]
-    """A pretrained model that answers in parts."""
+    """A pretrained model that predicts in batches."""
 
     def __init__(self, checkpoint: Checkpoint, model: nn.Module) -> None:
         super().__init__()
@@ -71,21 +71,21 @@ class HubModule(nn.Module):  # type: ignore[misc]
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
         if self.training:
             return self.scores(inputs)
-        return torch.cat([self.scores(part) for part in inputs.split(AT_ONCE)])
+        return torch.cat([self.scores(part) for part in inputs.split(BATCH)])
 
     @abstractmethod
     def scores(self, inputs: Tensor) -> Tensor:
-        """What `forward` says, at once."""
+        """Scores of one batch."""
 
     def read(self, codes: Tensor) -> Any:
-        """What the model says of codes without gaps (n × l), which are cut to the longest there is."""
+        """The model's scores of codes without gaps (n × l), truncated to the longest sequence."""
         codes = codes[:, : int((codes > 0).sum(dim=1).max())]
         mask, padding = codes > 0, self.model.config.pad_token_id
         return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
 
 
 class TextModule(HubModule):
-    """Answers for a whole text."""
+    """One prediction per text."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × l → n × outputs."""
@@ -93,7 +93,7 @@ class TextModule(HubModule):
 
 
 class TokenModule(HubModule):
-    """Answers for every token, from its first piece; for a token beyond what the model can read, from the last read."""
+    """One prediction per token, from its first piece; for tokens beyond the model's length from the last piece."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × l × pieces → n × l × outputs."""
@@ -110,7 +110,7 @@ class TokenModule(HubModule):
 
 
 class ImageModule(HubModule):
-    """Answers for an image, brought to the size and the colours that the model knows."""
+    """One prediction per image, resized and normalized as in pre-training."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × channels × h × w in [−1, 1] → n × outputs."""

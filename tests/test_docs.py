@@ -60,7 +60,7 @@ def test_the_guide_of_levels_names_every_level_of_every_axis_and_its_defaults() 
     from dataclasses import fields
 
     from polyculture.training import ARCHITECTURES, DATA, OBJECTIVES, OPTIMIZERS, PRETRAINING
-    from polyculture.training.architectures.architecture import options
+    from polyculture.training.hyperparameters import options
     from polyculture.training.schedule import Schedule
 
     guide = (ROOT / "docs" / "levels.md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from polyculture import rng
 from polyculture.dataset import Dataset
 from polyculture.models.encoder import Encoder
-from polyculture.training.architectures.features import features
+from polyculture.models.features import features
 
 from .sets import rows
 

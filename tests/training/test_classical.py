@@ -10,12 +10,13 @@ import pytest
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder
+from polyculture.models.features import features
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES
-from polyculture.training.architectures import Classical, TrainingContext
-from polyculture.training.architectures.features import features
+from polyculture.training.architectures import SklearnModel
+from polyculture.training.context import TrainingContext
 
-LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, Classical)}
+LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, SklearnModel)}
 OF_CLASSES = [name for name, learner in LEARNERS.items() if learner.build]
 OF_NUMBERS = [name for name, learner in LEARNERS.items() if learner.regressor]
 
@@ -76,10 +77,10 @@ def test_a_token_is_read_with_its_neighbours(sets: dict[str, Dataset]) -> None:
 def test_what_learns_classes_refuses_numbers_and_the_other_way_round(sets: dict[str, Dataset]) -> None:
     with pytest.raises(InputError) as caught:
         LEARNERS["logistic"].fit(Recipe("logistic"), sets["numbers"])
-    assert str(caught.value) == "'logistic' for regression; expected a learner that can; such as 'forest'."
+    assert str(caught.value) == "'logistic' for regression; expected an architecture for this task; such as 'forest'."
     with pytest.raises(InputError) as caught:
         LEARNERS["ridge"].fit(Recipe("ridge"), sets["table"])
-    assert str(caught.value) == "'ridge' for classification; expected a learner that can; such as 'forest'."
+    assert str(caught.value) == "'ridge' for classification; expected an architecture for this task; such as 'forest'."
 
 
 def test_what_only_nets_can_be_told_is_refused() -> None:

@@ -17,22 +17,22 @@ from polyculture.errors import InputError
 from polyculture.models.encoder import Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
-from polyculture.training.architectures.crf_modules import Chain, Tagger
+from polyculture.training.architectures.crf import CrfTagger, LinearChain
 
 TAGS = Form("tags", (5, 2), (9, 4))
 
 
-def drawn(seed: int, lengths: tuple[int, ...], tags: int) -> tuple[Chain, Tensor, Tensor]:
+def drawn(seed: int, lengths: tuple[int, ...], tags: int) -> tuple[LinearChain, Tensor, Tensor]:
     """A chain, scores and which tokens are there, all in double precision."""
     generator = torch.Generator().manual_seed(seed)
-    chain = Chain(tags).double().requires_grad_(False)
+    chain = LinearChain(tags).double().requires_grad_(False)
     for weights in chain.parameters():
         weights.copy_(torch.randn(weights.shape, generator=generator))
     scores = 2 * torch.randn(len(lengths), max(lengths), tags, generator=generator, dtype=torch.float64)
     return chain, scores, torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
-def all_sequences(chain: Chain, scores: Tensor, length: int) -> tuple[list[tuple[int, ...]], np.ndarray]:
+def all_sequences(chain: LinearChain, scores: Tensor, length: int) -> tuple[list[tuple[int, ...]], np.ndarray]:
     """Every sequence of tags and its score, added up one by one."""
     start, step, end = (weights.detach().numpy() for weights in (chain.start, chain.step, chain.end))
     sequences = list(itertools.product(range(scores.shape[1]), repeat=length))
@@ -76,7 +76,7 @@ def test_marginals_are_the_slope_of_the_log_partition() -> None:
 
 
 def test_of_tied_sequences_the_one_of_the_lowest_codes_is_best() -> None:
-    best = Chain(3).best(torch.zeros(1, 4, 3), torch.ones(1, 4, dtype=torch.bool))
+    best = LinearChain(3).best(torch.zeros(1, 4, 3), torch.ones(1, 4, dtype=torch.bool))
     assert best.tolist() == [[0, 0, 0, 0]]
 
 
@@ -89,9 +89,9 @@ def codes_and_tags() -> tuple[Tensor, Tensor]:
     return codes, tags
 
 
-def tagger(decode: str = "marginal") -> Tagger:
+def tagger(decode: str = "marginal") -> CrfTagger:
     torch.manual_seed(0)
-    net = Tagger(TAGS, 3, 4, 0.0, decode).eval()
+    net = CrfTagger(TAGS, 3, 4, 0.0, decode).eval()
     torch.nn.init.normal_(net.chain.step)
     return net
 

@@ -18,13 +18,14 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, MissingExtraError, TrainingError
-from polyculture.preparation.transforms import find_transform
+from polyculture.models.threads import one_thread
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
-from polyculture.training.architectures import Classical
+from polyculture.training.architectures import SklearnModel
 from polyculture.training.engine.jobs import Job
 from polyculture.training.engine.planning import plan
-from polyculture.training.engine.process import at_most, one_thread
+from polyculture.training.engine.process import at_most
 
 
 def net(seed: int = 0, architecture: str = "mlp", data: str = "all", **told: object) -> Recipe:
@@ -61,8 +62,8 @@ def test_every_recipe_is_in_one_job(digits: Problem) -> None:
     jobs = plan(recipes, digits.split.train, 2)
     assert sorted(r.id for job in jobs for r in job.recipes) == sorted(r.id for r in recipes)
     for job in jobs:
-        assert job.learners == tuple(ARCHITECTURES[r.architecture] for r in job.recipes)
-        assert job.levels == tuple(find_transform(r.data) for r in job.recipes)
+        assert job.architectures == tuple(ARCHITECTURES[r.architecture] for r in job.recipes)
+        assert job.levels == tuple(find_level(r.data) for r in job.recipes)
 
 
 def test_a_stack_is_cut_into_a_part_for_each_worker(digits: Problem) -> None:
@@ -162,7 +163,7 @@ def test_accidents_on_ray_are_one_sentence_and_a_ray_that_was_there_goes_on(
 
         os._exit(1)
 
-    monkeypatch.setitem(ARCHITECTURES, "fatal", Classical(dies))
+    monkeypatch.setitem(ARCHITECTURES, "fatal", SklearnModel(dies))
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
         with pytest.raises(TrainingError) as died:
@@ -173,7 +174,7 @@ def test_accidents_on_ray_are_one_sentence_and_a_ray_that_was_there_goes_on(
     finally:
         ray.shutdown()
     assert str(died.value) == (
-        "a worker process died; expected memory enough for all of them; use fewer workers; what is done is kept."
+        "a worker process died; expected memory enough for all of them; use fewer workers; finished models are kept."
     )
     assert str(gone.value) == (
         f"cannot write {tmp_path / 'b' / Recipe('knn').id}: No such file or directory; "
@@ -221,7 +222,7 @@ def test_learners_without_epochs_and_stacks_have_the_same_limit(
             while True:
                 time.sleep(0.01)
 
-    monkeypatch.setitem(ARCHITECTURES, "sleeper", Classical(lambda seed: Sleeper()))
+    monkeypatch.setitem(ARCHITECTURES, "sleeper", SklearnModel(lambda seed: Sleeper()))
     slow = [Recipe("sleeper"), net(0, epochs=100_000), net(1, epochs=100_000)]
     population = train([Recipe("knn"), *slow], small, tmp_path, workers=1, seconds=0.1)
     says = "not done after {} seconds; expected a fit within the limit; allow more seconds or train for fewer epochs."

@@ -26,7 +26,7 @@ from polyculture.training import (
     predict,
     train,
 )
-from polyculture.training.architectures import Classical
+from polyculture.training.architectures import SklearnModel
 
 NINE = [
     Recipe("logistic"),
@@ -45,7 +45,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from polyculture.training import load_problem, train
-from polyculture.training.architectures.net import FittedNet
+from polyculture.models.fitted_net import FittedNet
 from test_fit import FOUR
 
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
@@ -176,9 +176,9 @@ def test_the_record_of_a_failure_gives_way_to_the_model(
     small: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe("later")
-    monkeypatch.setitem(ARCHITECTURES, "later", Classical(lambda seed: None))
+    monkeypatch.setitem(ARCHITECTURES, "later", SklearnModel(lambda seed: None))
     assert recipe.id in train([Recipe("knn"), recipe], small, tmp_path, workers=1).failed
-    monkeypatch.setitem(ARCHITECTURES, "later", Classical(lambda seed: ARCHITECTURES["knn"].build(seed)))
+    monkeypatch.setitem(ARCHITECTURES, "later", SklearnModel(lambda seed: ARCHITECTURES["knn"].build(seed)))
     population = train([Recipe("knn"), recipe], small, tmp_path, workers=1)
     assert not population.failed
     assert list(population) == [Recipe("knn").id, recipe.id]
@@ -189,7 +189,7 @@ def test_if_no_model_can_be_trained_that_is_an_error(small: Problem, tmp_path: P
     with pytest.raises(TrainingError) as caught:
         train([recipe], small, tmp_path, workers=1)
     assert str(caught.value) == (
-        f"no model could be trained; expected one or more; the first failed so: {recipe.id}: "
+        f"no model could be trained; expected one or more; the first failure: {recipe.id}: "
         "the loss became nan in epoch 1; expected a finite loss; lower learning_rate."
     )
 
@@ -243,7 +243,7 @@ def test_a_folder_that_vanishes_while_training_is_a_file_error(small: Problem, t
         (Recipe("mlp", optimizer="sgd", pretraining="maskd"), "no pretraining 'maskd'; did you mean 'masked'?"),
         (
             Recipe("ridge", objective="squared"),
-            "'ridge' for classification; expected a learner that can; such as 'forest'",
+            "'ridge' for classification; expected an architecture for this task; such as 'forest'",
         ),
         (Recipe("svm", optimizer="adam"), "'svm' cannot use the optimizer 'adam'; expected 'own'"),
         (Recipe("svm", hyperparameters={"c": 1}), "'svm' has no hyperparameter 'c'; known: C, kernel"),
@@ -268,7 +268,7 @@ def test_an_unknown_name_is_refused_before_anything_is_trained(
         (
             [Recipe("knn"), Recipe("knn")],
             {},
-            f"the recipe {Recipe('knn').id} stands twice; expected each recipe once; give one another seed.",
+            f"the recipe {Recipe('knn').id} is listed twice; expected each recipe once; give one another seed.",
         ),
     ],
 )
@@ -305,12 +305,12 @@ def test_a_worker_that_dies_is_one_clear_error_and_what_is_done_is_kept(
 
         os._exit(1)
 
-    monkeypatch.setitem(ARCHITECTURES, "fatal", Classical(dies))
+    monkeypatch.setitem(ARCHITECTURES, "fatal", SklearnModel(dies))
     train([Recipe("knn")], small, tmp_path, workers=1)
     with pytest.raises(TrainingError) as caught:
         train([Recipe("knn"), Recipe("fatal"), Recipe("fatal", seed=1)], small, tmp_path, workers=2)
     assert str(caught.value) == (
-        "a worker process died; expected memory enough for all of them; use fewer workers; what is done is kept."
+        "a worker process died; expected memory enough for all of them; use fewer workers; finished models are kept."
     )
     assert list(load_population(tmp_path, small)) == [Recipe("knn").id]
 

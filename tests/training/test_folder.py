@@ -13,10 +13,10 @@ import pytest
 import skops.io
 
 from polyculture.errors import FileError, InputError
+from polyculture.models.store import all_records, write_model
 from polyculture.population import Population
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
-from polyculture.training.store import all_records, write_model
 
 NO_DIGITS = ("ridge", "crf")
 """Learners of numbers only, and of tokens only."""
@@ -88,7 +88,7 @@ def test_a_weights_file_with_a_strange_type_is_refused_unopened(small: Problem, 
         load_population(copied, small)
     assert str(caught.value) == (
         f"{path} holds the type {Smuggled.__module__}.Smuggled; "
-        "expected nothing but learners of scikit-learn; do not use this file."
+        "expected only scikit-learn estimators; do not use this file."
     )
     assert executed == []
 

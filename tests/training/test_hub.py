@@ -314,7 +314,7 @@ def test_names_that_name_nothing_are_refused(tmp_path: Path) -> None:
     [
         ("config.json", "the configuration of a model that transformers knows"),
         ("tokenizer.json", "a fast tokenizer"),
-        ("preprocessor_config.json", "what an image processor is told"),
+        ("preprocessor_config.json", "settings of an image processor"),
     ],
 )
 def test_a_folder_with_damaged_files_is_one_clear_error(
@@ -345,7 +345,7 @@ def test_the_size_of_images_is_what_the_image_processor_is_told(
 ) -> None:
     transformers.ResNetConfig().save_pretrained(tmp_path)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
-    assert CheckpointEncoder.reading(tmp_path, IMAGES).checkpoint.looks.side == side
+    assert CheckpointEncoder.of_folder(tmp_path, IMAGES).checkpoint.looks.side == side
 
 
 def test_a_kept_model_with_damaged_files_is_one_clear_error(language: Path, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from polyculture.training.context import TrainingContext
 from polyculture.training.objectives import OBJECTIVES
 from polyculture.training.optimizers import OPTIMIZERS
 from polyculture.training.schedule import Schedule
-from polyculture.training.weight_averaging import Best, WeightAverage, refresh
+from polyculture.training.weight_averaging import BestWeights, WeightAverage, refresh
 
 
-def lesson(train: Dataset, schedule: Schedule, objective: str = "cross-entropy", **more: Any) -> loop.TrainingPlan:
+def plan(train: Dataset, schedule: Schedule, objective: str = "cross-entropy", **more: Any) -> loop.TrainingPlan:
     """A lesson in plain gradient descent."""
     optimizer = OPTIMIZERS[more.pop("optimizer", "plain-sgd")], {}
     seed, told = more.pop("seed", 0), more.pop("told", {})
@@ -67,10 +67,10 @@ def test_the_loop_is_plain_gradient_descent_over_shuffled_batches(small: Problem
             slope = (inputs[rows] @ w.T + b).softmax(1) - hot[rows]
             w, b = w - 0.3 * slope.T @ inputs[rows] / len(rows), b - 0.3 * slope.mean(0)
     schedule = Schedule(epochs=2, batch_size=20, learning_rate=0.3, schedule="constant")
-    learned = loop.fit(net, lesson(train, schedule, seed=3))
+    learned = loop.fit(net, plan(train, schedule, seed=3))
     torch.testing.assert_close(net[1].weight.double(), w, atol=1e-5, rtol=0)
     torch.testing.assert_close(net[1].bias.double(), b, atol=1e-5, rtol=0)
-    assert (learned.effort.epochs, learned.effort.steps) == (2, 8)
+    assert (learned.cost.epochs, learned.cost.steps) == (2, 8)
     assert len(learned.curve) == 2
 
 
@@ -82,7 +82,7 @@ def test_a_view_is_drawn_anew_in_every_epoch_from_the_seed_of_the_recipe(small: 
         return train.array * np.float32(seen[-1]), None
 
     curves = [
-        loop.fit(linear(), lesson(small.split.train, Schedule(epochs=3), seed=seed, view=view)).curve
+        loop.fit(linear(), plan(small.split.train, Schedule(epochs=3), seed=seed, view=view)).curve
         for seed in (1, 1, 2)
     ]
     assert seen[:3] == [rng.stream(1, "view", epoch).random() for epoch in (1, 2, 3)]
@@ -95,8 +95,8 @@ def test_shares_from_a_view_are_what_is_learned(small: Problem) -> None:
         return train.array, np.full((len(train), 10), 0.1)
 
     net = linear()
-    loop.fit(net, lesson(small.split.train, Schedule(epochs=100, learning_rate=0.2), view=all_alike))
-    encoded = torch.from_numpy(small.split.train.array * 2 - 1)
+    loop.fit(net, plan(small.split.train, Schedule(epochs=100, learning_rate=0.2), view=all_alike))
+    encoded = torch.from_numpy(small.split.train.inputs * 2 - 1)
     assert net(encoded).softmax(1).sub(0.1).abs().max() < 0.05
 
 
@@ -109,7 +109,7 @@ def test_numbers_from_a_view_are_standardized_like_the_labels(sets: dict[str, Da
     schedule = Schedule(epochs=2, learning_rate=0.01)
     nets = [linear(5, 1) for _ in range(2)]
     for net, view in zip(nets, (None, same), strict=True):
-        loop.fit(net, lesson(train, schedule, "squared", view=view))
+        loop.fit(net, plan(train, schedule, "squared", view=view))
     torch.testing.assert_close(weights(nets[0]), weights(nets[1]))
 
 
@@ -117,33 +117,33 @@ def test_frozen_weights_stay_and_the_others_learn(small: Problem) -> None:
     net = linear()
     net[1].bias.requires_grad_(False)
     before = [weight.detach().clone() for weight in net.parameters()]
-    loop.fit(net, lesson(small.split.train, Schedule(epochs=1, clip=1.0, l1=0.01), optimizer="muon"))
+    loop.fit(net, plan(small.split.train, Schedule(epochs=1, clip=1.0, l1=0.01), optimizer="muon"))
     assert not torch.equal(net[1].weight, before[0])
     assert torch.equal(net[1].bias, before[1])
 
 
 def test_the_fitted_net_is_on_the_cpu_and_holds_no_gradients(small: Problem) -> None:
     net = linear()
-    loop.fit(net, lesson(small.split.train, Schedule(epochs=1)))
+    loop.fit(net, plan(small.split.train, Schedule(epochs=1)))
     assert all(weight.grad is None and weight.device.type == "cpu" for weight in net.parameters())
 
 
 def test_one_instance_left_over_does_not_break_batch_normalization(small: Problem) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
-    learned = loop.fit(net, lesson(small.split.train.take(np.arange(33)), Schedule(epochs=2, batch_size=32)))
-    assert learned.effort.steps == 2
+    learned = loop.fit(net, plan(small.split.train.take(np.arange(33)), Schedule(epochs=2, batch_size=32)))
+    assert learned.cost.steps == 2
 
 
 def test_l1_adds_the_sum_of_absolute_weights_and_shrinks_them(small: Problem) -> None:
     schedule = Schedule(epochs=1, batch_size=64, learning_rate=1e-9, l1=0.5)
     net = linear()
     penalty = 0.5 * weights(net).abs().sum().item()
-    plain = loop.fit(linear(), lesson(small.split.train, Schedule(epochs=1, batch_size=64, learning_rate=1e-9))).curve
-    assert loop.fit(net, lesson(small.split.train, schedule)).curve[0] == pytest.approx(plain[0] + penalty, rel=1e-5)
+    plain = loop.fit(linear(), plan(small.split.train, Schedule(epochs=1, batch_size=64, learning_rate=1e-9))).curve
+    assert loop.fit(net, plan(small.split.train, schedule)).curve[0] == pytest.approx(plain[0] + penalty, rel=1e-5)
     sizes = []
     for l1 in (0.0, 0.05):
         net = linear()
-        loop.fit(net, lesson(small.split.train, Schedule(epochs=20, l1=l1, learning_rate=0.05)))
+        loop.fit(net, plan(small.split.train, Schedule(epochs=20, l1=l1, learning_rate=0.05)))
         sizes.append(weights(net).abs().sum().item())
     assert sizes[1] < sizes[0] / 2
 
@@ -154,7 +154,7 @@ def test_a_clipped_gradient_is_no_longer_than_asked(small: Problem) -> None:
         net = linear()
         before = weights(net)
         schedule = Schedule(epochs=1, batch_size=64, learning_rate=0.5, schedule="constant", clip=clip)
-        loop.fit(net, lesson(small.split.train, schedule))
+        loop.fit(net, plan(small.split.train, schedule))
         moves.append((weights(net) - before).norm().item())
     assert moves[1] == pytest.approx(0.5 * 0.01, rel=1e-3)
     assert moves[0] == moves[2] > 2 * moves[1]
@@ -165,11 +165,11 @@ def test_learning_stops_when_the_held_out_loss_does_and_the_best_weights_are_kep
     wrong = np.random.default_rng(0).integers(0, 10, len(train))  # nothing to be learned: the held-out loss must rise
     hopeless = Dataset(train.array, wrong, train.classes, modality="image")
     schedule = Schedule(epochs=50, patience=4, learning_rate=0.3, schedule="constant")
-    learned = loop.fit(stopped := linear(), lesson(hopeless, schedule))
+    learned = loop.fit(stopped := linear(), plan(hopeless, schedule))
     best = len(learned.curve) - 4
     assert 1 <= best < 20
-    assert learned.effort.epochs == len(learned.curve)
-    exact = loop.fit(upto := linear(), lesson(hopeless, Schedule(**vars(schedule) | {"epochs": best, "patience": 60})))
+    assert learned.cost.epochs == len(learned.curve)
+    exact = loop.fit(upto := linear(), plan(hopeless, Schedule(**vars(schedule) | {"epochs": best, "patience": 60})))
     torch.testing.assert_close(weights(stopped), weights(upto))
     assert learned.curve[:best] == exact.curve
 
@@ -178,24 +178,24 @@ def test_what_is_held_out_is_not_learned_from(small: Problem) -> None:
     train = small.split.train
     held = rng.stream(0, "held out").permutation(64)[:7]
     schedule = Schedule(epochs=2, patience=5)
-    whole = loop.fit(linear(), lesson(train, schedule)).curve
-    other = train.array.copy()
+    whole = loop.fit(linear(), plan(train, schedule)).curve
+    other = train.inputs.copy()
     other[held] = 0
     changed = train.with_inputs(other)
-    assert loop.fit(linear(), lesson(changed, schedule)).curve == whole
+    assert loop.fit(linear(), plan(changed, schedule)).curve == whole
 
 
 def test_too_few_instances_cannot_be_held_out(small: Problem) -> None:
     with pytest.raises(InputError) as caught:
-        loop.fit(linear(), lesson(small.split.train.take(np.arange(1)), Schedule(patience=2)))
+        loop.fit(linear(), plan(small.split.train.take(np.arange(1)), Schedule(patience=2)))
     assert str(caught.value) == "1 instance with patience 2; expected 2 or more to learn from."
 
 
 def test_best_keeps_the_weights_of_the_lowest_loss() -> None:
-    net, best = Walk(), Best(2)
-    stops = [best.see(net.to_(k), loss) for k, loss in enumerate([3.0, 1.0, 2.0, math.nan])]
+    net, best = Walk(), BestWeights(2)
+    stops = [best.update(net.to_(k), loss) for k, loss in enumerate([3.0, 1.0, 2.0, math.nan])]
     assert stops == [False, False, False, True]
-    best.put(net)
+    best.apply(net)
     assert net.place.tolist() == [1, 1]
 
 
@@ -203,10 +203,10 @@ def test_a_moving_average_is_its_formula() -> None:
     net, average = Walk(), WeightAverage(Schedule(averaging="ema"))
     kept = 1.0
     for step in range(1, 2001):
-        average.see(net.to_(math.sin(step) + 1.5), step, 2000)
+        average.update(net.to_(math.sin(step) + 1.5), step, 2000)
         keep = min(0.99, (1 + step) / (10 + step))
         kept = keep * (kept if step > 1 else math.sin(1) + 1.5) + (1 - keep) * (math.sin(step) + 1.5)
-    average.put(net, torch.zeros(1), 1)
+    average.apply(net, torch.zeros(1), 1)
     assert net.place[0].item() == pytest.approx(kept, rel=1e-5)
 
 
@@ -217,8 +217,8 @@ def test_a_moving_average_is_its_formula() -> None:
 def test_weights_are_averaged_at_the_ends_of_the_last_epochs_or_cycles(averaging: str, taken: list[int]) -> None:
     net, average = Walk(), WeightAverage(Schedule(epochs=10, averaging=averaging))
     for step in range(1, 101):
-        average.see(net.to_(step), step, 100)
-    average.put(net, torch.zeros(1), 1)
+        average.update(net.to_(step), step, 100)
+    average.apply(net, torch.zeros(1), 1)
     assert net.place[0].item() == pytest.approx(np.mean(taken) if taken else 100)
 
 
@@ -248,7 +248,7 @@ def test_on_a_plateau_the_net_learns_more_slowly(small: Problem) -> None:
     curves = {}
     for name in ("warm-up", "plateau"):
         schedule = Schedule(epochs=12, learning_rate=5.0, schedule=name)
-        curves[name] = loop.fit(linear(), lesson(small.split.train, schedule)).curve
+        curves[name] = loop.fit(linear(), plan(small.split.train, schedule)).curve
     assert curves["plateau"][:4] == curves["warm-up"][:4]
     assert curves["plateau"][-1] != curves["warm-up"][-1]
 
@@ -258,7 +258,7 @@ def test_half_precision_learns_nearly_the_same(small: Problem) -> None:
     for precision in ("float32", "bfloat16"):
         net = linear()
         schedule = Schedule(epochs=3, precision=precision)
-        curves[precision] = loop.fit(net, lesson(small.split.train, schedule)).curve
+        curves[precision] = loop.fit(net, plan(small.split.train, schedule)).curve
         assert net[1].weight.dtype == torch.float32
     assert curves["bfloat16"] != curves["float32"]
     np.testing.assert_allclose(curves["bfloat16"], curves["float32"], rtol=0.02)
@@ -266,21 +266,21 @@ def test_half_precision_learns_nearly_the_same(small: Problem) -> None:
 
 def test_a_fit_that_takes_too_long_says_where_it_was(small: Problem) -> None:
     with pytest.raises(TrainingError) as caught:
-        loop.fit(linear(), lesson(small.split.train, Schedule(epochs=7), seconds=0.0))
+        loop.fit(linear(), plan(small.split.train, Schedule(epochs=7), seconds=0.0))
     assert str(caught.value) == ("not done after 0 s, in epoch 1 of 7; expected a fit within that time; lower epochs.")
-    loop.fit(linear(), lesson(small.split.train, Schedule(epochs=1), seconds=600.0))
+    loop.fit(linear(), plan(small.split.train, Schedule(epochs=1), seconds=600.0))
 
 
 def test_a_loss_that_is_no_number_ends_the_fit(small: Problem) -> None:
     train = small.split.train.with_inputs(np.full((64, 8, 8), np.inf, np.float32))
     with pytest.raises(TrainingError) as caught:
-        loop.fit(linear(), lesson(train, Schedule(epochs=2)))
+        loop.fit(linear(), plan(train, Schedule(epochs=2)))
     assert str(caught.value) == "the loss became nan in epoch 1; expected a finite loss; lower learning_rate."
 
 
 def test_replayed_batches_leave_the_number_of_steps_as_it_is(small: Problem) -> None:
-    learned = loop.fit(linear(), lesson(small.split.train, Schedule(epochs=8), "free"))
-    assert (learned.effort.epochs, learned.effort.steps, len(learned.curve)) == (8, 16, 2)
+    learned = loop.fit(linear(), plan(small.split.train, Schedule(epochs=8), "free"))
+    assert (learned.cost.epochs, learned.cost.steps, len(learned.curve)) == (8, 16, 2)
 
 
 class Counted(nn.Module):
@@ -303,20 +303,20 @@ class Counted(nn.Module):
 def test_a_net_may_bring_its_own_likelihood_and_an_extra_loss(small: Problem) -> None:
     net = Counted()
     schedule = Schedule(epochs=40, learning_rate=0.1, schedule="constant")
-    learned = loop.fit(net, lesson(small.split.train, schedule))
+    learned = loop.fit(net, plan(small.split.train, schedule))
     assert learned.curve[0] > 3
     assert net.level.item() == pytest.approx(2)
-    assert math.isnan(learned.effort.flops)
-    stopped = loop.fit(Counted(), lesson(small.split.train, Schedule(epochs=9, patience=2)))
+    assert math.isnan(learned.cost.flops)
+    stopped = loop.fit(Counted(), plan(small.split.train, Schedule(epochs=9, patience=2)))
     assert len(stopped.curve) > 2
 
 
 def test_a_net_with_its_own_likelihood_takes_no_other_objective(small: Problem) -> None:
     with pytest.raises(InputError) as caught:
-        loop.fit(Counted(), lesson(small.split.train, Schedule(), "focal"))
+        loop.fit(Counted(), plan(small.split.train, Schedule(), "focal"))
     said = "a net that has its own likelihood was given another objective; expected 'cross-entropy'."
     assert str(caught.value) == said
-    group = lesson(small.split.train, Schedule(), "negative-correlation", told={"members": 2})
+    group = plan(small.split.train, Schedule(), "negative-correlation", told={"members": 2})
     with pytest.raises(InputError) as caught:
         loop.fit_all([Counted(), Counted()], group)
     assert str(caught.value) == said
@@ -329,20 +329,20 @@ def test_nets_that_learn_together_share_what_it_took_and_add_their_extra_losses(
 
     told = {"members": 2, "strength": 0.0}
     schedule = Schedule(epochs=1, batch_size=64, learning_rate=1e-9)
-    plain = loop.fit(linear(), lesson(small.split.train, schedule, "squared"))
+    plain = loop.fit(linear(), plan(small.split.train, schedule, "squared"))
     nets = [Leaning(*linear(seed=seed)) for seed in (0, 0)]
-    both = loop.fit_all(nets, lesson(small.split.train, schedule, "negative-correlation", told=told))
+    both = loop.fit_all(nets, plan(small.split.train, schedule, "negative-correlation", told=told))
     for learned in both:
         assert learned.curve == pytest.approx([plain.curve[0] + 5])
-        assert learned.effort.flops == plain.effort.flops
+        assert learned.cost.flops == plain.cost.flops
 
 
 def test_operations_are_counted_as_products_forward_and_backward(small: Problem) -> None:
-    learned = loop.fit(linear(), lesson(small.split.train, Schedule(epochs=3)))
-    assert learned.effort.flops == 3 * 64 * (2 * 64 * 10) * 2  # the inputs need no gradient
-    twice = loop.fit(linear(), lesson(small.split.train, Schedule(epochs=3), optimizer="sam"))
-    assert twice.effort.flops == 2 * learned.effort.flops
-    free = loop.fit(linear(), lesson(small.split.train, Schedule(epochs=4), "free")).effort.flops
+    learned = loop.fit(linear(), plan(small.split.train, Schedule(epochs=3)))
+    assert learned.cost.flops == 3 * 64 * (2 * 64 * 10) * 2  # the inputs need no gradient
+    twice = loop.fit(linear(), plan(small.split.train, Schedule(epochs=3), optimizer="sam"))
+    assert twice.cost.flops == 2 * learned.cost.flops
+    free = loop.fit(linear(), plan(small.split.train, Schedule(epochs=4), "free")).cost.flops
     assert free == 4 * 64 * (2 * 64 * 10) * 3  # they do here
 
 

@@ -20,7 +20,7 @@ from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.context import TrainingContext
 from polyculture.training.objectives import OBJECTIVES, average, find_objective, group_of, member_of, suits
-from polyculture.training.objectives.adversarial import moved
+from polyculture.training.objectives.adversarial import perturb
 from polyculture.training.objectives.contrastive import attraction, penultimate
 
 DRAW = np.random.default_rng(0)
@@ -213,13 +213,13 @@ def test_moved_inputs_stay_in_the_box_and_the_range_and_raise_the_loss(
 ) -> None:
     inputs = torch.rand(16, 8, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(0)
-    hard = moved(judge, inputs, 0.1, ascents)
+    hard = perturb(judge, inputs, 0.1, ascents)
     assert (hard - inputs).abs().max() <= 0.1 + 1e-6
     assert (hard - inputs).abs().mean() > 0.05
     assert hard.min() >= inputs.min()
     assert hard.max() <= inputs.max()
     assert judge(hard) > judge(inputs) + 0.05
-    assert torch.equal(moved(judge, inputs, 0.0, ascents), inputs)
+    assert torch.equal(perturb(judge, inputs, 0.0, ascents), inputs)
 
 
 def test_fgsm_moves_along_the_sign_of_the_gradient() -> None:
@@ -248,7 +248,7 @@ def test_free_moves_on_by_the_gradient_that_the_weights_learned_from() -> None:
         others = torch.tensor(DRAW.uniform(-1, 1, (more, 4)))
         objective(net, others, torch.zeros(more, dtype=torch.int64)).backward()
     assert objective.of_batch is not None
-    assert objective.of_batch.move.abs().max() <= 0.2  # type: ignore[attr-defined]
+    assert objective.of_batch.perturbation.abs().max() <= 0.2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -324,8 +324,8 @@ def test_a_recipe_of_a_group_keeps_its_member(small: Problem) -> None:
     answers = [one(train.array) for one in group]
     assert len({answer.tobytes() for answer in answers}) == 3
     for recipe, answer in zip(recipes, answers, strict=True):
-        np.testing.assert_array_equal(learned(recipe, train)(train.array), answer)
-    assert group[0].effort.steps == 3 * 2
+        np.testing.assert_array_equal(learned(recipe, train)(train.inputs), answer)
+    assert group[0].cost.steps == 3 * 2
 
 
 def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> None:
@@ -334,8 +334,8 @@ def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> Non
     alone = learned(Recipe("mlp", objective="squared", optimizer="adam", hyperparameters=told), train)
     bond = told | {"strength": 0, "members": 2}
     first = learned(Recipe("mlp", objective="negative-correlation", optimizer="adam", hyperparameters=bond), train)
-    np.testing.assert_allclose(first(train.array), alone(train.array), atol=1e-6)
-    assert first.effort.flops == pytest.approx(alone.effort.flops)
+    np.testing.assert_allclose(first(train.inputs), alone(train.inputs), atol=1e-6)
+    assert first.cost.flops == pytest.approx(alone.cost.flops)
 
 
 def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:
@@ -347,7 +347,7 @@ def test_adversarial_training_makes_a_net_stand_firmer(digits: Problem) -> None:
         told: dict[str, Any] = {"epochs": 10} | hard
         net = learned(Recipe("mlp", objective=name, optimizer="adam", hyperparameters=told), train).net.eval()
         torch.manual_seed(0)
-        attacked = moved(lambda x, net=net: nn.functional.cross_entropy(net(x), codes), inputs, 0.25, 5)
+        attacked = perturb(lambda x, net=net: nn.functional.cross_entropy(net(x), codes), inputs, 0.25, 5)
         kept[name] = (net(attacked).argmax(1) == codes).float().mean().item()
     assert kept["pgd"] > kept["cross-entropy"] + 0.1
 
@@ -432,7 +432,7 @@ def test_words_cannot_be_moved_a_little(sets: dict[str, Dataset]) -> None:
     with pytest.raises(InputError) as caught:
         suits("pgd", sets["text"])
     assert str(caught.value) == (
-        "the objective 'pgd' was given words; expected inputs that are numbers and can be moved a little."
+        "the objective 'pgd' was given words; expected inputs that are numbers."
     )
 
 

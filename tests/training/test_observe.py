@@ -11,7 +11,7 @@ import pytest
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.population import Population
-from polyculture.training import estimate, predict
+from polyculture.training import predict
 
 PIXELS = Dataset(np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 1]), ("low", "high"))
 
@@ -83,13 +83,12 @@ def test_every_token_of_a_sequence_is_an_instance_that_knows_its_sequence() -> N
     assert predictions.wrong[1].all()
 
 
-def test_regressors_are_asked_for_numbers() -> None:
+def test_regressors_predict_numbers() -> None:
     numbers = Dataset(np.array([[1.0], [3.0]]), np.array([2.0, 6.0]), ())
     population = Population({"twice": lambda inputs: 2 * inputs, "same": lambda inputs: inputs}, ())
-    np.testing.assert_array_equal(estimate(population, numbers), [[2, 6], [1, 3]])
+    predictions = predict(population, numbers)
+    np.testing.assert_array_equal(predictions.values, [[2, 6], [1, 3]])
+    np.testing.assert_array_equal(predictions.targets, [2, 6])
     with pytest.raises(InputError) as caught:
-        predict(population, numbers)
-    assert str(caught.value) == ("labels that are numbers; expected classes; ask regressors with training.estimate.")
-    with pytest.raises(InputError) as caught:
-        estimate(Population({"a": lambda inputs: inputs[:, 0]}, ()), numbers)
+        predict(Population({"a": lambda inputs: inputs[:, 0]}, ()), numbers)
     assert str(caught.value) == "the predictions of 'a' have shape (2,); expected 2 × 1 finite numbers."

@@ -21,7 +21,7 @@ from polyculture.training.architectures import Net, find_architecture
 from polyculture.training.context import TrainingContext
 from polyculture.training.pretraining import PRETRAINING, encoder_of, pretrained, settable
 from polyculture.training.pretraining.contrastive_learning import disagreement
-from polyculture.training.pretraining.corruption import hidden_blocks, hidden_words, moved
+from polyculture.training.pretraining.corruption import hidden_blocks, hidden_words, shifted
 from polyculture.training.pretraining.finetuning import last_layer, tuned
 
 ALONE = ("masked", "autoencoder", "contrastive")
@@ -64,8 +64,8 @@ def test_it_lowers_its_own_loss_on_every_modality(sets: dict[str, Dataset], name
     _, started = begun(recipe_for(architecture, pretraining, pretraining_epochs=25), sets[name])
     assert len(started.curve) == 25
     assert np.mean(started.curve[-3:]) < (0.995 if pretraining == "contrastive" else 0.97) * started.curve[0]
-    assert started.effort.steps == 25 * max(1, len(sets[name]) // (128 if pretraining == "contrastive" else 64))
-    assert started.effort.flops > 0
+    assert started.cost.steps == 25 * max(1, len(sets[name]) // (128 if pretraining == "contrastive" else 64))
+    assert started.cost.flops > 0
 
 
 @pytest.mark.parametrize("architecture", NETS)
@@ -94,7 +94,7 @@ def test_without_pretraining_nothing_is_told_nothing_is_changed_and_nothing_is_d
             Recipe("mlp", optimizer="sgd"), Encoder.of(small.split.train), small.split.train
         )  # type: ignore[attr-defined]
     np.testing.assert_array_equal(weights(net), weights(fresh))
-    assert (started.curve, started.effort.steps, started.effort.flops) == ((), 0, 0.0)
+    assert (started.curve, started.cost.steps, started.cost.flops) == ((), 0, 0.0)
 
 
 def test_it_reads_all_inputs_of_the_pool(sets: dict[str, Dataset]) -> None:
@@ -118,7 +118,7 @@ def test_regression_keeps_its_own_target_and_tables_the_spread_of_the_pool(sets:
 
 def test_what_pretraining_took_is_part_of_the_effort(small: Problem) -> None:
     plain, more = (
-        find_architecture("mlp").fit(recipe, small.split.train).effort
+        find_architecture("mlp").fit(recipe, small.split.train).cost
         for recipe in (
             Recipe("mlp", optimizer="adam", hyperparameters={"epochs": 2}),
             recipe_for("mlp", "masked", pretraining_epochs=3),
@@ -204,7 +204,7 @@ def test_a_net_of_colours_can_come_from_grey_images(digits: Problem, monkeypatch
 def test_problems_by_name_are_transferred_from(digits: Problem) -> None:
     _, started = begun(recipe_for("mlp", "transfer:digits", pretraining_epochs=5), early(digits))
     assert started.curve[-1] < started.curve[0] / 2
-    assert started.effort.steps == 5 * (len(digits.split.train) // 32)
+    assert started.cost.steps == 5 * (len(digits.split.train) // 32)
 
 
 @pytest.mark.parametrize("name", ["table", "colour", "volume", "series", "audio", "text", "tags", "numbers"])
@@ -371,7 +371,7 @@ def test_hidden_words_are_unknown_and_what_is_no_word_stays() -> None:
 def test_images_move_by_at_most_an_eighth_and_the_darkest_moves_in() -> None:
     images = torch.full((200, 2, 16, 16), -1.0)
     images[:, :, 8, 8] = 1.0
-    places = (moved(images, torch.Generator().manual_seed(0))[:, 0] == 1).nonzero()
+    places = (shifted(images, torch.Generator().manual_seed(0))[:, 0] == 1).nonzero()
     assert len(places) == 200
     assert set((places[:, 1] - 8).tolist()) == {-2, -1, 0, 1, 2} == set((places[:, 2] - 8).tolist())
 

@@ -69,14 +69,14 @@ def test_plateau_slows_down_as_torch_does() -> None:
     own = Plateau()
     for loss in losses:
         theirs.step(loss)
-        own.see(loss)
+        own.update(loss)
         assert own.factor == pytest.approx(optimizer.param_groups[0]["lr"])
     assert own.factor == pytest.approx(0.3**2)
 
 
 @given(n=st.integers(1, 300), batch_size=st.integers(1, 64))
 def test_batches_hold_every_instance_and_none_is_alone(n: int, batch_size: int) -> None:
-    sizes = Schedule(batch_size=batch_size).cuts(n)
+    sizes = Schedule(batch_size=batch_size).batch_sizes(n)
     assert sum(sizes) == n
     assert max(sizes) <= batch_size + 1
     assert all(size == batch_size for size in sizes[:-1])
@@ -85,11 +85,11 @@ def test_batches_hold_every_instance_and_none_is_alone(n: int, batch_size: int) 
 
 def test_a_last_batch_of_one_is_added_to_the_one_before() -> None:
     schedule = Schedule(batch_size=32)
-    assert schedule.cuts(66) == [32, 32, 2]
-    assert schedule.cuts(65) == [32, 33]
-    assert schedule.cuts(64) == [32, 32]
-    assert schedule.cuts(1) == [1]
-    assert Schedule(batch_size=1).cuts(2) == [1, 1]
+    assert schedule.batch_sizes(66) == [32, 32, 2]
+    assert schedule.batch_sizes(65) == [32, 33]
+    assert schedule.batch_sizes(64) == [32, 32]
+    assert schedule.batch_sizes(1) == [1]
+    assert Schedule(batch_size=1).batch_sizes(2) == [1, 1]
 
 
 @pytest.mark.parametrize(

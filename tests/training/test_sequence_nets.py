@@ -16,7 +16,7 @@ from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
-from polyculture.training.architectures.attention_modules import Attentive
+from polyculture.training.architectures.attention import AttentiveGRU
 
 EPOCHS = {
     "rnn": 30,
@@ -186,7 +186,7 @@ def test_a_decoder_does_not_look_ahead_and_the_others_do() -> None:
 def test_attention_weighs_the_steps_that_are_there_and_adds_up_to_one() -> None:
     codes = torch.tensor([[3, 4, 5, 0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6, 7, 8, 9]])
     net = built("attention", WORDS)
-    assert isinstance(net, Attentive)
+    assert isinstance(net, AttentiveGRU)
     weights = net.weights(net.reader(codes)[0], codes)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
     assert (weights[0, 3:] == 0).all()

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from polyculture.dataset import Dataset
 from polyculture.errors import TrainingError
-from polyculture.preparation.transforms import find_transform
+from polyculture.models.threads import one_thread
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
 from polyculture.training.batched import BY_ELEMENT, BY_WEIGHT, fit_stacked, shape_of
-from polyculture.training.batched_layers import ALIGNED, Dropping
+from polyculture.training.batched_layers import ALIGNED, BatchedDropout
 from polyculture.training.context import TrainingContext
-from polyculture.training.engine.costs import Costs
-from polyculture.training.engine.process import one_thread
+from polyculture.training.engine.costs import CostModel
 from polyculture.training.optimizers import OPTIMIZERS
 
 STACKABLE = [name for name, made in OPTIMIZERS.items() if made in BY_ELEMENT + BY_WEIGHT]
@@ -32,11 +32,11 @@ def recipe(seed: int = 0, architecture: str = "mlp", optimizer: str = "adam", mo
 
 def stacked(recipes: Sequence[Recipe], train: Dataset) -> list[Any]:
     """The recipes' nets, fitted in one stack."""
-    learners = [ARCHITECTURES[r.architecture] for r in recipes]
-    levels = [find_transform(r.data) for r in recipes]
+    architectures = [ARCHITECTURES[r.architecture] for r in recipes]
+    levels = [find_level(r.data) for r in recipes]
     trains = [level.take(train, r.seed) for level, r in zip(levels, recipes, strict=True)]
     with one_thread():
-        return fit_stacked(recipes, learners, trains, [TrainingContext(level.view) for level in levels])
+        return fit_stacked(recipes, architectures, trains, [TrainingContext(level.view) for level in levels])
 
 
 def alone(recipe: Recipe, train: Dataset) -> Any:
@@ -54,7 +54,7 @@ def assert_same(recipes: Sequence[Recipe], train: Dataset) -> None:
         wanted = alone(each, train)
         assert float((weights(found) - weights(wanted)).abs().max() / weights(wanted).abs().max()) < 1e-5
         np.testing.assert_allclose(found.curve, wanted.curve, rtol=1e-5)
-        assert found.effort == wanted.effort
+        assert found.cost == wanted.cost
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_member_that_fails_does_not_disturb_the_others(few: Dataset) -> None:
 @pytest.mark.parametrize("kind", [nn.Dropout, nn.AlphaDropout])
 def test_dropout_draws_what_torch_draws(kind: type[nn.Module]) -> None:
     layers, seeds = [kind(0.3), kind(0.05)], (7, 8)
-    dropping = Dropping(layers, [torch.Generator().manual_seed(seed) for seed in seeds], "cpu")
+    dropping = BatchedDropout(layers, [torch.Generator().manual_seed(seed) for seed in seeds], "cpu")
     batches = [(torch.randn(2, ALIGNED, 5), count) for count in (ALIGNED, 9)]
     found = []
     for inputs, dropping.count in batches:
@@ -149,9 +149,9 @@ def test_dropout_draws_what_torch_draws(kind: type[nn.Module]) -> None:
 
 
 def shape(given: Recipe, train: Dataset) -> Any:
-    learner = ARCHITECTURES[given.architecture]
-    assert isinstance(learner, Net)
-    return shape_of(given, learner, Costs(train).sketch(given, learner))
+    architecture = ARCHITECTURES[given.architecture]
+    assert isinstance(architecture, Net)
+    return shape_of(given, architecture, CostModel(train).sketch(given, architecture))
 
 
 @pytest.mark.parametrize(

@@ -20,16 +20,17 @@ from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures.c3d import c3d
-from polyculture.training.architectures.convolution_modules import (
+from polyculture.training.architectures.convolution_layers import (
+    Concatenation,
+    ConvFactory,
     Convolution,
     FeatureNorm,
-    Kit,
     Residual,
-    SideBySide,
-    VolumePool,
+    VolumePooling,
 )
 from polyculture.training.architectures.convolutional import alexnet, lenet, lenet5, vgg
-from polyculture.training.architectures.inception import densenet, inception
+from polyculture.training.architectures.densenet import densenet
+from polyculture.training.architectures.inception import inception
 from polyculture.training.architectures.mlp import mlp, selu_mlp
 from polyculture.training.architectures.residual import mobilenet, resnet
 from polyculture.training.architectures.stems import as_volume
@@ -238,7 +239,7 @@ def test_what_a_net_cannot_be_is_refused(build: Callable[..., Any], options: dic
     ],
 )
 def test_small_inputs_lose_the_first_halvings(sides: tuple[int, ...], planned: int, strides: list[int]) -> None:
-    assert Kit(sides, "none").strides(planned) == strides
+    assert ConvFactory(sides, "none").strides(planned) == strides
 
 
 @given(
@@ -247,7 +248,7 @@ def test_small_inputs_lose_the_first_halvings(sides: tuple[int, ...], planned: i
     planned=st.integers(0, 4),
 )
 def test_places_are_what_convolutions_leave(sides: tuple[int, int], kernel: int, planned: int) -> None:
-    kit = Kit(sides, "none")
+    kit = ConvFactory(sides, "none")
     strides = kit.strides(planned)
     net = nn.Sequential(*(kit.convolution(1, 1, kernel, stride) for stride in strides))
     assert tuple(net(torch.zeros(1, 1, *sides)).shape[2:]) == kit.places(strides)
@@ -255,8 +256,8 @@ def test_places_are_what_convolutions_leave(sides: tuple[int, int], kernel: int,
 
 
 def test_kernels_are_flat_where_inputs_are() -> None:
-    assert tuple(Kit((1, 9), "none").bare(2, 3, 5).weight.shape) == (3, 2, 1, 5)
-    assert tuple(Kit((4, 1, 9), "none").bare(2, 3, 3).weight.shape) == (3, 2, 3, 1, 3)
+    assert tuple(ConvFactory((1, 9), "none").bare(2, 3, 5).weight.shape) == (3, 2, 1, 5)
+    assert tuple(ConvFactory((4, 1, 9), "none").bare(2, 3, 3).weight.shape) == (3, 2, 3, 1, 3)
 
 
 def test_layer_normalization_does_not_look_at_the_rest_of_the_batch_and_batch_normalization_does() -> None:
@@ -270,7 +271,7 @@ def test_layer_normalization_does_not_look_at_the_rest_of_the_batch_and_batch_no
 def test_a_silent_residual_block_starts_as_its_shortcut() -> None:
     inputs = torch.rand(2, 3, 5, 5)
     for normalization in ("batch", "layer", "none"):
-        branch = nn.Sequential(Kit((5, 5), normalization).convolution(3, 3, rectify=False))
+        branch = nn.Sequential(ConvFactory((5, 5), normalization).convolution(3, 3, rectify=False))
         loud = Residual(branch, nn.Identity(), nn.ReLU(), silent=False)(inputs)
         torch.testing.assert_close(loud, (branch(inputs) + inputs).relu())
         assert (loud - inputs).abs().max() > 0.01
@@ -279,14 +280,14 @@ def test_a_silent_residual_block_starts_as_its_shortcut() -> None:
 
 def test_branches_put_their_channels_one_after_the_other() -> None:
     inputs = torch.rand(2, 3, 4, 4)
-    torch.testing.assert_close(SideBySide(nn.Identity(), nn.ReLU())(inputs), torch.cat([inputs, inputs], dim=1))
+    torch.testing.assert_close(Concatenation(nn.Identity(), nn.ReLU())(inputs), torch.cat([inputs, inputs], dim=1))
 
 
 @given(shape=st.tuples(*[st.integers(1, 7)] * 3), depth=st.booleans())
 def test_volumes_are_pooled_as_torch_pools_them(shape: tuple[int, int, int], depth: bool) -> None:
     inputs = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(0))
     expected = nn.functional.max_pool3d(inputs, (1 + depth, 2, 2), ceil_mode=True)
-    torch.testing.assert_close(VolumePool(depth)(inputs), expected, rtol=0, atol=0)
+    torch.testing.assert_close(VolumePooling(depth)(inputs), expected, rtol=0, atol=0)
 
 
 def test_channels_last_is_the_same_convolution() -> None:

@@ -172,7 +172,7 @@ def _measured(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Effects and standings, from what every model answered."""
     from polyculture.studies.ablation import replicates
-    from polyculture.training.store import all_records
+    from polyculture.models.store import all_records
 
     shifted = {name: one for name, one in answers.items() if name not in (AS_THEY_ARE, "train")}
     records = all_records(folder)

@@ -1,1 +1,1 @@
-"""What is a fitted model? Encoder, tokenizer, inference and storage; readable without the trainer."""
+"""What is a fitted model? Encoder, tokenizer, inference and storage; usable without the trainer."""

@@ -1,4 +1,4 @@
-"""What does a net read? Inputs of every modality as numbers, by rules learned from the training set."""
+"""What does a net read? Inputs of every modality as numbers, by an encoding fitted to the training set."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Kind = Literal["vector", "image", "volume", "series", "words", "tags"]
 
 @dataclass(frozen=True)
 class Form:
-    """What one encoded input looks like to a net.
+    """Form of one encoded input.
 
     Parameters
     ----------
     kind : ``"vector"`` (d), ``"image"`` (channels × h × w), ``"volume"`` (channels × depth × h × w), ``"series"``
-        (steps × features), ``"words"`` (steps codes) or ``"tags"`` (steps × marks codes, an answer for every step).
+        (steps × features), ``"words"`` (steps codes) or ``"tags"`` (steps × marks codes, an output for every step).
     shape : of one input, as above.
-    vocabulary : how many codes there are: one number for words, one per mark for tags. Code 0 is "nothing here".
+    vocabulary : number of codes: one number for words, one per mark for tags. Code 0 is padding.
     """
 
     kind: Kind
@@ -39,16 +39,16 @@ class Form:
 
 @dataclass(frozen=True)
 class Encoder:
-    """From inputs as users have them to arrays that nets read, and from standardized targets back to numbers.
+    """From inputs of a dataset to arrays that nets read, and from standardized targets back to numbers.
 
     Parameters
     ----------
     modality : of the inputs.
     shape : of one input.
-    centre, spread : of each feature of a table or series, or of the whole spectrogram; empty for images.
-    vocabulary : for texts the known words, for tags the known marks of each kind; codes start at 2 (1 is unknown).
-    steps : how many words or tokens of each input are read.
-    target : centre and spread of the numbers to be predicted; (0, 1) where classes are.
+    centre, spread : of each feature of a table or series, or of the spectrogram; empty for images.
+    vocabulary : for texts the words, for tags the marks of each kind; codes start at 2 (1 is unknown).
+    steps : number of words or tokens that are read of each input.
+    target : centre and spread of the numbers to be predicted; (0, 1) for classes.
     """
 
     modality: Modality
@@ -61,7 +61,7 @@ class Encoder:
 
     @classmethod
     def of(cls, train: Dataset) -> Encoder:
-        """The rules that this training set teaches."""
+        """The encoder fitted to this training set."""
         rules: dict[str, Any] = {}
         if train.modality in ("table", "series"):
             features = train.array.reshape(-1, train.array.shape[-1]).astype(np.float64)
@@ -79,9 +79,9 @@ class Encoder:
 
     @cached_property
     def form(self) -> Form:
-        """What an encoded input looks like."""
+        """Form of an encoded input."""
         if self.modality in ("text", "tags"):
-            sizes = tuple(len(known) + 2 for known in self.vocabulary)
+            sizes = tuple(len(words) + 2 for words in self.vocabulary)
             return (
                 Form("words", (self.steps,), sizes)
                 if self.modality == "text"
@@ -101,12 +101,12 @@ class Encoder:
             return tokenizer.mark_codes(inputs, self._codes)
         numbers = np.asarray(inputs, np.float32)
         if self.modality == "image":
-            scaled = numbers * 2 - 1  # from [0, 1] to [−1, 1], where starting weights expect them
+            scaled = numbers * 2 - 1  # from [0, 1] to [−1, 1], as starting weights expect
             channels_first: np.ndarray = scaled[:, None] if scaled.ndim == 3 else np.moveaxis(scaled, 3, 1)
             return np.ascontiguousarray(channels_first)
         if self.modality == "volume":
-            deep: np.ndarray = (numbers * 2 - 1)[:, None]
-            return deep
+            volumes: np.ndarray = (numbers * 2 - 1)[:, None]
+            return volumes
         if self.modality == "audio":
             numbers = log_mel(numbers)[:, None]
         centred: np.ndarray = (numbers - np.array(self.centre)) / np.array(self.spread)
@@ -114,7 +114,7 @@ class Encoder:
 
     @cached_property
     def _codes(self) -> tuple[dict[str, int], ...]:
-        return tuple({word: code for code, word in enumerate(known, 2)} for known in self.vocabulary)
+        return tuple({word: code for code, word in enumerate(words, 2)} for words in self.vocabulary)
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``."""
@@ -122,13 +122,13 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
-        """What `save` wrote; FileError if that is not what there is."""
+        """What `save` wrote; FileError if it cannot be read."""
         path = folder / "encoder.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            known = tuple(tuple(part) for part in values.pop("vocabulary"))
+            vocabulary = tuple(tuple(part) for part in values.pop("vocabulary"))
             lists = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-            rules: dict[str, Any] = {**lists, "vocabulary": known}
+            rules: dict[str, Any] = {**lists, "vocabulary": vocabulary}
             return cls(**rules)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileError(

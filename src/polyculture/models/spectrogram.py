@@ -1,4 +1,4 @@
-"""What does a sound look like? The logarithm of its energy over time, in bands as wide as the ear hears them."""
+"""How does sound become an image? By the logarithm of its energy over time, in mel bands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WINDOW, HOP, BANDS = 256, 160, 40
 
 
 def log_mel(waves: Float[np.ndarray, "n t"]) -> Float32[np.ndarray, "n f b"]:
-    """Log-energies of 40 mel bands (0 to 4 kHz), a row for each window of 32 ms every 20 ms: rows are read in time.
+    """Log-energies of 40 mel bands (0 to 4 kHz), a row for each window of 32 ms every 20 ms.
 
     Source: Davis and Mermelstein 1980; mel scale of O'Shaughnessy 1987.
     """

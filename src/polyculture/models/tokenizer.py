@@ -1,4 +1,4 @@
-"""How do texts become codes? Words that are known, the rest unknown; for tags also what a token looks like."""
+"""How do texts become codes? By a vocabulary of words; for tags also by the ending, beginning and shape of a token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Int64, Shaped
 
 MOST_WORDS = 20_000
 FEWEST_USES = 2
-"""A word that is used less often is read as unknown, so that unknown is learned, too."""
+"""Rarer words are unknown, so that training includes unknown words."""
 MOST_STEPS = 128
 MARKS = ("word", "ending", "beginning", "shape")
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -28,19 +28,19 @@ def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def usual_length(texts: Iterable[str]) -> int:
-    """How many words are read: as many as 98 % of the texts have at most, 4 to 128."""
+    """Number of words that are read: the 98th percentile of the lengths, 4 to 128."""
     lengths = [len(split(text)) for text in texts]
     return int(np.clip(np.quantile(lengths, 0.98), 4, MOST_STEPS))
 
 
 def codes(
-    texts: Sequence[str] | Shaped[np.ndarray, " n"], known: Mapping[str, int], steps: int
+    texts: Sequence[str] | Shaped[np.ndarray, " n"], code_of_word: Mapping[str, int], steps: int
 ) -> Int64[np.ndarray, "n l"]:
     """Code of each of the first `steps` words: 0 after the end, 1 unknown, 2 and more known."""
     table = np.zeros((len(texts), steps), np.int64)
     for row, text in zip(table, texts, strict=True):
-        found = [known.get(word, 1) for word in split(text)[:steps]] or [1]
-        row[: len(found)] = found
+        numbers = [code_of_word.get(word, 1) for word in split(text)[:steps]] or [1]
+        row[: len(numbers)] = numbers
     return table
 
 
@@ -65,14 +65,16 @@ def mark_vocabularies(tokens: Shaped[np.ndarray, "n l"]) -> tuple[tuple[str, ...
     return tuple(_frequent(kind) for kind in kinds)
 
 
-def mark_codes(tokens: Shaped[np.ndarray, "n l"], known: Sequence[Mapping[str, int]]) -> Int64[np.ndarray, "n l k"]:
+def mark_codes(
+    tokens: Shaped[np.ndarray, "n l"], code_of_mark: Sequence[Mapping[str, int]]
+) -> Int64[np.ndarray, "n l k"]:
     """Code of each mark of each token: 0 after the end, 1 unknown, 2 and more known."""
-    different, where = np.unique(tokens, return_inverse=True)
+    unique, positions = np.unique(tokens, return_inverse=True)
     rows = [
-        [0] * len(known) if not t else [k.get(m, 1) for k, m in zip(known, marks(t), strict=True)]
-        for t in different.tolist()
+        [0] * len(code_of_mark) if not t else [k.get(m, 1) for k, m in zip(code_of_mark, marks(t), strict=True)]
+        for t in unique.tolist()
     ]
-    return np.array(rows, np.int64).reshape(-1, len(known))[where.reshape(tokens.shape)]
+    return np.array(rows, np.int64).reshape(-1, len(code_of_mark))[positions.reshape(tokens.shape)]
 
 
 def _frequent(counts: Counter[str]) -> tuple[str, ...]:

@@ -76,8 +76,9 @@ def _of_numbers(
     from polyculture.values import Values
 
     def asked(dataset: Dataset, elsewhere: bool) -> Values:  # noqa: ARG001
-        predicted = training.estimate(population, dataset)
-        return Values(
+        predicted = training.predict(population, dataset).values
+        assert predicted is not None
+        return auditing.Values(
             predicted.astype(float),
             dataset.labels.astype(float),
             tuple(population),

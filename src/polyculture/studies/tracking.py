@@ -11,7 +11,7 @@ from typing import Any
 
 from polyculture.errors import FileError, MissingExtraError
 from polyculture.recipe import Recipe
-from polyculture.training.store import all_records, read_cost
+from polyculture.models.store import all_records, read_cost
 
 _TAG = "polyculture.model"
 

@@ -1,4 +1,4 @@
-"""How does a list of recipes become a population, and the population answers? Torch is loaded on first use only.
+"""How does a list of recipes become a population of fitted models? Torch is loaded on first use only.
 
 load_problem → default_design → train → predict
 """
@@ -10,17 +10,16 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import MissingExtraError
+from polyculture.models.prediction import predict
 from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, load_problem
 from polyculture.preparation.transforms import TRANSFORMS as DATA
 
 from .architectures import ARCHITECTURES
 from .design import breeding_axes, default_design, possible_recipe
-from .fit import train
+from .fit import load_population, train
 from .objectives import OBJECTIVES
 from .optimizers import OPTIMIZERS
-from .prediction import estimate, predict
 from .pretraining import PRETRAINING
-from .store import load_population
 
 if TYPE_CHECKING:
     from .estimators import RecipeClassifier as RecipeClassifier
@@ -39,7 +38,6 @@ __all__ = [
     "RecipeRegressor",
     "breeding_axes",
     "default_design",
-    "estimate",
     "load_population",
     "load_problem",
     "possible_recipe",

@@ -1,4 +1,4 @@
-"""What does a layer of many nets at once do? The same as in each net: m × n × d in, m × n × outputs out."""
+"""What does a layer of many nets at once compute? The same as in each net: m × n × d in, m × n × outputs out."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 ACTIVATIONS = (nn.ReLU, nn.SELU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.LeakyReLU, nn.Identity)
 REGISTER = 16
-"""Numbers in the longest register: products come out the same wherever matrices begin at multiples of it."""
+"""Numbers in the longest register: products are equal wherever matrices begin at multiples of it."""
 ALIGNED = 2 * REGISTER
-"""Numbers that kernels take at a time, one by one: what is left over of other sizes, they may round differently."""
+"""Numbers that kernels process at a time: the remainder of other sizes may be rounded differently."""
 SELU_FLOOR = 1.7580993408473766
 """Minus the value that SELU approaches on the left (Klambauer et al. 2017), as torch's AlphaDropout has it."""
 
 
 def layout(net: nn.Module) -> Hashable | None:
-    """The same for nets whose layers can be stacked on each other, different for others; None where a layer cannot."""
+    """A key that is equal for nets whose layers can be stacked on each other; None where a layer cannot be stacked."""
     if type(net) is not nn.Sequential:
         return None
-    layers = tuple(_of_layer(layer) for layer in net)
+    layers = tuple(_layer_key(layer) for layer in net)
     return None if None in layers else layers
 
 
-def _of_layer(layer: nn.Module) -> Hashable | None:
+def _layer_key(layer: nn.Module) -> Hashable | None:
     if type(layer) is nn.Linear and layer.bias is not None:
         return ("linear", layer.in_features, layer.out_features)
     if type(layer) in (nn.Dropout, nn.AlphaDropout):
@@ -35,50 +35,50 @@ def _of_layer(layer: nn.Module) -> Hashable | None:
     return repr(layer) if flat or type(layer) in ACTIVATIONS else None
 
 
-def through(layers: Sequence[Any], weights: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
-    """Scores, m × n × outputs, from flat inputs, m × n × d; `weights` are those and where their gradients go."""
-    given = iter(weights)
+def forward(layers: Sequence[Any], weights: Sequence[tuple[Tensor, Tensor]], inputs: Tensor) -> Tensor:
+    """Scores, m × n × outputs, from flat inputs, m × n × d; `weights` are pairs of weights and their gradients."""
+    pairs = iter(weights)
     scores = inputs
     for layer in layers:
         if isinstance(layer, nn.Linear):
-            scores = Affine.apply(scores, *next(given), *next(given))
+            scores = BatchedLinear.apply(scores, *next(pairs), *next(pairs))
         elif not isinstance(layer, nn.Flatten):
             scores = layer(scores)
     return scores
 
 
-class Affine(torch.autograd.Function):  # type: ignore[misc]
-    """Products with matrices, a vector added, of all members; gradients are put where they are wanted."""
+class BatchedLinear(torch.autograd.Function):  # type: ignore[misc]
+    """Linear layers of all members, whose gradients are written to the given tensors."""
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, weight_slope: Tensor, bias: Tensor, bias_slope: Tensor
+        ctx: Any, inputs: Tensor, weight: Tensor, weight_gradient: Tensor, bias: Tensor, bias_gradient: Tensor
     ) -> Tensor:
         """m × n × d and m × outputs × d → m × n × outputs."""
         ctx.save_for_backward(inputs, weight)
-        ctx.slopes = weight_slope, bias_slope
+        ctx.gradients = weight_gradient, bias_gradient
         return torch.baddbmm(bias[:, None], inputs, weight.mT)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient of the inputs; those of the weights are written down on the way."""
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of the inputs; those of the weights are written on the way."""
         inputs, weight = ctx.saved_tensors
-        of_weight, of_bias = ctx.slopes
+        weight_gradient, bias_gradient = ctx.gradients
         if weight[0].numel() % REGISTER:
-            torch.bmm(slope.mT, inputs, out=of_weight)  # one by one, but to aligned places
+            torch.bmm(gradient.mT, inputs, out=weight_gradient)  # one by one, but to aligned addresses
         else:
-            of_weight.copy_(torch.bmm(slope.mT, inputs))
-        torch.sum(slope, 1, out=of_bias)
-        return torch.bmm(slope, weight) if ctx.needs_input_grad[0] else None, None, None, None, None
+            weight_gradient.copy_(torch.bmm(gradient.mT, inputs))
+        torch.sum(gradient, 1, out=bias_gradient)
+        return torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None, None, None, None, None
 
 
-class Dropping:
-    """Dropout in which every member drops its own share, drawn from its own stream as `nn.Dropout` would."""
+class BatchedDropout:
+    """Dropout in which every member has its own rate and its own stream, drawn as by `nn.Dropout`."""
 
     def __init__(self, layers: Sequence[nn.Module], streams: Sequence[torch.Generator], device: str) -> None:
         self.shares, self.streams = [float(layer.p) for layer in layers], streams
         self.alpha = isinstance(layers[0], nn.AlphaDropout)
-        self.count, self.kept = 0, torch.zeros(0)
+        self.count, self.mask = 0, torch.zeros(0)
         stretch = [1 / math.sqrt((SELU_FLOOR**2 * p + 1) * (1 - p)) for p in self.shares]
         floor = [SELU_FLOOR * a for a in stretch]
         self.stay, self.stretch, self.floor, self.shift = (
@@ -95,11 +95,11 @@ class Dropping:
         """Inputs, m × n × d, of which the first `count` rows of each member are instances."""
         if not any(self.shares):
             return inputs
-        if self.kept.shape != inputs.shape:
-            self.kept = torch.ones_like(inputs)
-        for kept, share, stream in zip(self.kept, self.shares, self.streams, strict=True):
+        if self.mask.shape != inputs.shape:
+            self.mask = torch.ones_like(inputs)
+        for mask, share, stream in zip(self.mask, self.shares, self.streams, strict=True):
             if share:
-                kept[: self.count].bernoulli_(1 - share, generator=stream)
+                mask[: self.count].bernoulli_(1 - share, generator=stream)
         if not self.alpha:
-            return inputs * (self.kept / self.stay)
-        return inputs * (self.kept * self.stretch) + ((self.kept - 1) * self.floor + self.shift)
+            return inputs * (self.mask / self.stay)
+        return inputs * (self.mask * self.stretch) + ((self.mask - 1) * self.floor + self.shift)

@@ -1,25 +1,28 @@
-"""What is a learner given besides its recipe and its training set, and what did learning take?"""
+"""What does a fit need besides its recipe and training set, and what does it report?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Shaped
 
+from polyculture.dataset import Dataset
+from polyculture.models.encoder import Encoder
+from polyculture.models.fitted import FitCost
 from polyculture.preparation.transforms.transform import View
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingContext:
-    """What a learner is given besides its recipe and its training set.
+    """What a fit needs besides its recipe and its training set.
 
     Parameters
     ----------
-    view : how the training set is seen in each epoch; None for as it is.
+    view : how the training set is transformed in each epoch; None to leave it unchanged.
     pool : inputs without labels, to pre-train on; None for those of the training set.
-    seconds : how long the fit may take; a net that is not done by then fails with a TrainingError.
-    device : where nets learn, such as ``"cpu"`` or ``"cuda:0"``.
+    seconds : time limit of the fit; a net that exceeds it fails with a TrainingError.
+    device : where nets are trained, such as ``"cpu"`` or ``"cuda:0"``.
     """
 
     view: View | None = None
@@ -28,20 +31,31 @@ class TrainingContext:
     device: str = "cpu"
 
 
-@dataclass(frozen=True)
-class FitCost:
-    """What a fit took, besides seconds; pre-training is part of it.
+@dataclass(frozen=True, eq=False)
+class PretrainingContext:
+    """What pre-training needs besides the net.
 
     Parameters
     ----------
-    epochs, steps : passes over the training set and updates of the weights; 0 for learners without.
-    flops : floating-point operations of all forward and backward passes, counted on one batch; nan where not counted.
+    train : the labelled training set; its inputs and classes are used, its labels are not.
+    pool : inputs without labels.
+    encoder : how the net reads them.
+    seed : of all random numbers.
+    training : device and time limit.
+    source : name of the problem that is transferred from; empty for none.
     """
 
-    epochs: int = 0
-    steps: int = 0
-    flops: float = float("nan")
+    train: Dataset
+    pool: Shaped[np.ndarray, "p ..."]
+    encoder: Encoder
+    seed: int
+    training: TrainingContext
+    source: str = ""
 
-    def __add__(self, other: FitCost) -> FitCost:
-        """What both took."""
-        return FitCost(self.epochs + other.epochs, self.steps + other.steps, self.flops + other.flops)
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """Mean training loss of each epoch, and the computation that it took."""
+
+    curve: tuple[float, ...] = ()
+    cost: FitCost = field(default_factory=lambda: FitCost(flops=0.0))

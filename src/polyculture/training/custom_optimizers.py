@@ -1,4 +1,4 @@
-"""How do the optimizers descend that torch does not have, or not in single precision?"""
+"""Which optimizers does torch not have, or not in single precision? Lion, Muon and SAM."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class Lion(Optimizer):  # type: ignore[misc]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, closure: Callable[[], Tensor]) -> Tensor:
-        """One step down the gradients that the closure leaves; its loss."""
-        loss = _asked(closure)
-        for weight, group, state in _moving(self):
-            slow = state.setdefault("momentum", torch.zeros_like(weight))
-            near, far = group["betas"]
+        """One step along the gradients of the closure; its loss."""
+        loss = _evaluate(closure)
+        for weight, group, state in _with_gradient(self):
+            momentum = state.setdefault("momentum", torch.zeros_like(weight))
+            update, decay = group["betas"]
             weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.sub_(group["lr"] * (near * slow + (1 - near) * weight.grad).sign())
-            slow.lerp_(weight.grad, 1 - far)
+            weight.sub_(group["lr"] * (update * momentum + (1 - update) * weight.grad).sign())
+            momentum.lerp_(weight.grad, 1 - decay)
         return loss
 
 
 class Muon(Optimizer):  # type: ignore[misc]
     """Matrices move along their orthogonalized momentum (Jordan et al. 2024), all other weights as Adam moves them.
 
-    Kernels of convolutions are matrices of outputs × all the rest. Others learn at a fifth of the rate.
+    Kernels of convolutions are matrices of outputs × inputs and places. Other weights have a fifth of the rate.
     """
 
     def __init__(self, parameters: Iterable[Any], lr: float, weight_decay: float) -> None:
@@ -49,13 +49,13 @@ class Muon(Optimizer):  # type: ignore[misc]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, closure: Callable[[], Tensor]) -> Tensor:
-        """One step down the gradients that the closure leaves; its loss."""
-        loss = _asked(closure)
-        for weight, group, state in _moving(self):
+        """One step along the gradients of the closure; its loss."""
+        loss = _evaluate(closure)
+        for weight, group, state in _with_gradient(self):
             weight.mul_(1 - group["lr"] * group["weight_decay"])
             if group["matrices"]:
-                slow = state.setdefault("momentum", torch.zeros_like(weight)).lerp_(weight.grad, 0.05)
-                move = orthogonal(weight.grad.lerp(slow, 0.95).flatten(1)).view_as(weight)
+                momentum = state.setdefault("momentum", torch.zeros_like(weight)).lerp_(weight.grad, 0.05)
+                move = orthogonal(weight.grad.lerp(momentum, 0.95).flatten(1)).view_as(weight)
                 stretch = math.sqrt(max(1.0, len(weight) / weight[0].numel()))
                 weight.sub_(group["lr"] * stretch * move)
             else:
@@ -68,23 +68,23 @@ class Sam(SGD):  # type: ignore[misc]
 
     passes = 2
 
-    def __init__(self, parameters: Iterable[Any], rho: float, **told: Any) -> None:
-        super().__init__(parameters, **told)
+    def __init__(self, parameters: Iterable[Any], rho: float, **settings: Any) -> None:
+        super().__init__(parameters, **settings)
         self.rho = rho
 
     def step(self, closure: Callable[[], Tensor]) -> Tensor:
-        """One step down the gradients that the closure leaves there; the loss where the weights were."""
-        loss = _asked(closure)
-        moving = [weight for weight, _, _ in _moving(self)]
-        kept = [weight.detach().clone() for weight in moving]
+        """One step along the gradients of the closure at that point; the loss at the current weights."""
+        loss = _evaluate(closure)
+        weights = [weight for weight, _, _ in _with_gradient(self)]
+        start = [weight.detach().clone() for weight in weights]
         with torch.no_grad():
-            length = torch.stack([weight.grad.norm() for weight in moving]).norm()
-            for weight in moving:
+            length = torch.stack([weight.grad.norm() for weight in weights]).norm()
+            for weight in weights:
                 weight.add_(weight.grad, alpha=self.rho / (float(length) + 1e-12))
         closure()
         with torch.no_grad():
-            for weight, before in zip(moving, kept, strict=True):
-                weight.copy_(before)
+            for weight, original in zip(weights, start, strict=True):
+                weight.copy_(original)
         super().step()
         return loss
 
@@ -93,23 +93,25 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """The nearest matrix (… × a × b) whose singular values are all about 1, by five Newton–Schulz steps."""
     a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[-2] > matrix.shape[-1]
-    found = matrix.mT if tall else matrix
-    found = found / found.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    result = matrix.mT if tall else matrix
+    result = result / result.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(5):
-        gram = found @ found.mT
-        found = a * found + (b * gram + c * gram @ gram) @ found
-    return found.mT if tall else found
+        gram = result @ result.mT
+        result = a * result + (b * gram + c * gram @ gram) @ result
+    return result.mT if tall else result
 
 
-def _adam(slope: Tensor, state: dict[str, Any]) -> Tensor:
+def _adam(gradient: Tensor, state: dict[str, Any]) -> Tensor:
     """Adam's direction (Kingma and Ba 2015), with its usual constants."""
     count = state["count"] = state.get("count", 0) + 1
-    first = state.setdefault("first", torch.zeros_like(slope)).lerp_(slope, 0.1)
-    second = state.setdefault("second", torch.zeros_like(slope)).mul_(0.999).addcmul_(slope, slope, value=0.001)
+    first = state.setdefault("first", torch.zeros_like(gradient)).lerp_(gradient, 0.1)
+    second = (
+        state.setdefault("second", torch.zeros_like(gradient)).mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    )
     return first / (1 - 0.9**count) / ((second / (1 - 0.999**count)).sqrt() + 1e-8)
 
 
-def _moving(optimizer: Optimizer) -> list[tuple[Tensor, dict[str, Any], dict[str, Any]]]:
+def _with_gradient(optimizer: Optimizer) -> list[tuple[Tensor, dict[str, Any], dict[str, Any]]]:
     """Every weight that has a gradient, with its group and its state."""
     return [
         (weight, group, optimizer.state[weight])
@@ -119,6 +121,6 @@ def _moving(optimizer: Optimizer) -> list[tuple[Tensor, dict[str, Any], dict[str
     ]
 
 
-def _asked(closure: Callable[[], Tensor]) -> Tensor:
+def _evaluate(closure: Callable[[], Tensor]) -> Tensor:
     with torch.enable_grad():
         return closure()

@@ -1,4 +1,4 @@
-"""Which models should be trained, so that afterwards one can say which ingredient makes them alike?"""
+"""Which recipes identify what makes models alike? Designs over the axes of recipes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LINEUPS: dict[str, tuple[str, ...]] = {
     "tags": ("logistic", "forest", "boosting", "mlp", "rnn", "lstm", "gru", "transformer", "crf"),
     "regression": ("ridge", "knn", "svm", "forest", "extra-trees", "boosting", "mlp", "lenet", "transformer"),
 }
-"""Unlike architectures by what they have to learn: a problem's name, else its task, else its modality."""
+"""Dissimilar architectures by a problem's name, else its task, else its modality."""
 
 DEPARTURES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "logistic": ({"C": 0.05}, {"C": 20.0}),
@@ -50,45 +50,45 @@ DEPARTURES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "transformer": ({"width": 16}, {"dropout": 0.3}),
     "crf": ({"width": 16}, {"dropout": 0.3}),
 }
-"""Two departures from each architecture's default hyperparameters that change the model and do not spoil it."""
+"""Two changes of each architecture's default hyperparameters that keep its accuracy."""
 
 DATA = ("all", "half-a", "half-b", "bootstrap")
 FIFTH = {"text": "drop", "tags": "drop", "audio": "gain", "series": "jitter"}
-"""The level of the data axis that shows more than there is, where it is not ``"augmented"``."""
+"""The fifth level of the data axis by modality; ``"augmented"`` for the others."""
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
 OF_NUMBERS = ("adagrad", "adam", "rmsprop")
-"""Optimizers for regression, whose errors have no bound: none of them takes longer steps the larger the error."""
+"""Optimizers for regression, whose step length does not grow with the error."""
 SEEDS = 4
-"""How many seeds a design uses; models that share one also share starting weights, resamples and order."""
+"""Number of seeds of a design; models with one seed share starting weights, resamples and order."""
 MANY = 6000
 SLOW_WITH_MANY = ("svm", "knn")
-"""Learners whose time grows with the square of the training set; left out above so many instances."""
+"""Architectures with quadratic time in the training set; left out above `MANY` instances."""
 
 
 def default_design(problem: str | Problem, models: int = 36, seed: int = 0) -> list[Recipe]:
-    """Recipes in which architecture, data, optimizer, hyperparameters and seed can be told apart.
+    """Recipes in which the effects of architecture, data, optimizer, hyperparameters and seed are identified.
 
-    Every architecture gets its share of the models to within one. The other axes are dealt at random and evenly, so
-    that two models that share a level of one axis are no more likely to share one of another; with 32 models or more
+    Architectures are balanced to within one model. The levels of the other axes are random and balanced, so that two
+    models that share a level of one axis are no more likely to share one of another; with 32 models or more
     the variance inflation of the same-level pair indicators stays below 2.5. No two models differ in their seed only.
 
     Parameters
     ----------
-    problem : what is to be learned, or the name of one of `PROBLEMS`, which is then taken to be of images.
-    models : how many, at least 2.
-    seed : of the deal, and the first of the seeds in the design.
+    problem : the problem, or the name of one of `PROBLEMS`, which is then taken to be of images.
+    models : their number, at least 2.
+    seed : of the random assignment, and the first seed of the design.
 
     Raises InputError for an unknown problem, and for fewer models than 2 or more than there are combinations.
     """
     lineup, data, objective = _levels(problem)
-    most = len(lineup) * len(data) * 3
-    if not 2 <= models <= most:
-        raise InputError(f"{models} models", f"2 to {most}")
+    combinations = len(lineup) * len(data) * 3
+    if not 2 <= models <= combinations:
+        raise InputError(f"{models} models", f"2 to {combinations}")
     generator = stream(seed, "design")
     architectures = sorted(islice(cycle(lineup), models), key=lineup.index)
     variants = [variant for name in lineup for variant in _variants(name, data, architectures.count(name), generator)]
-    seeds = _dealt(range(seed, seed + SEEDS), models, generator)
-    optimizers = iter(_dealt(OF_NUMBERS if objective == "squared" else OPTIMIZERS, models, generator))
+    seeds = _balanced(range(seed, seed + SEEDS), models, generator)
+    optimizers = iter(_balanced(OF_NUMBERS if objective == "squared" else OPTIMIZERS, models, generator))
     return [
         Recipe(
             architecture=name,
@@ -120,7 +120,7 @@ def _levels(problem: str | Problem) -> tuple[tuple[str, ...], tuple[str, ...], s
 def _variants(
     architecture: str, data: Sequence[str], count: int, generator: np.random.Generator
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """So many different combinations of data and hyperparameters; half of them, rounded up, have the defaults."""
+    """`count` different combinations of data and hyperparameters; half of them, rounded up, have the defaults."""
     defaults = generator.permutation(list(data))
     departures = [(level, change) for level, change in product(data, DEPARTURES[architecture])]
     shuffled = [departures[i] for i in generator.permutation(len(departures))]
@@ -128,20 +128,20 @@ def _variants(
     return [(str(level), {}) for level in defaults[:half]] + shuffled[: count - half]
 
 
-def _dealt(levels: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:
-    """Levels in turn, each turn shuffled, until there are so many."""
+def _balanced(levels: Sequence[Any], count: int, generator: np.random.Generator) -> list[Any]:
+    """`count` levels: all levels in random order, repeatedly."""
     turns = [generator.permutation(len(levels)) for _ in range(-(-count // len(levels)))]
     return [levels[i] for i in np.concatenate(turns)[:count]]
 
 
 def breeding_axes(problem: Problem) -> dict[str, list[Any]]:
-    """Levels of every axis among which models for this problem may be bred."""
+    """Levels of every axis among which models for this problem are evolved."""
     lineup, data, objective = _levels(problem)
-    softer = [objective] if problem.task == "regression" else [objective, "label-smoothing", "focal"]
+    objectives = [objective] if problem.task == "regression" else [objective, "label-smoothing", "focal"]
     return {
         "architecture": list(lineup),
         "data": list(data),
-        "objective": softer,
+        "objective": objectives,
         "optimizer": list(OF_NUMBERS if problem.task == "regression" else OPTIMIZERS),
         "hyperparameters.width": [16, 32, 64],
         "hyperparameters.dropout": [0.0, 0.1, 0.3],
@@ -151,22 +151,22 @@ def breeding_axes(problem: Problem) -> dict[str, list[Any]]:
 
 
 def possible_recipe(levels: Mapping[str, Any]) -> Recipe:
-    """The recipe with these levels, without what its architecture cannot be told.
+    """The recipe with these levels, without those that its architecture does not have.
 
     Parameters
     ----------
-    levels : by axis, single hyperparameters as ``"hyperparameters.width"``. Learners without epochs keep their own
-        optimizer and objective and no pre-training.
+    levels : by axis, single hyperparameters as ``"hyperparameters.width"``. Scikit-learn estimators keep
+        their own optimizer and objective and no pre-training.
 
-    Raises InputError for an axis or a name that there is not, and where the levels do not fit together.
+    Raises InputError for an unknown axis or name, and for levels that cannot be combined.
     """
-    plain = Recipe.from_dict({axis: level for axis, level in levels.items() if not axis.startswith(PREFIX)})
-    architecture = find_architecture(plain.architecture)
+    recipe = Recipe.from_dict({axis: level for axis, level in levels.items() if not axis.startswith(PREFIX)})
+    architecture = find_architecture(recipe.architecture)
     if "own" in architecture.optimizers:
-        plain = Recipe(plain.architecture, plain.data, seed=plain.seed)
-    find_objective(plain.objective)
-    find_pretraining(plain.pretraining)
-    architecture.check(plain)
+        recipe = Recipe(recipe.architecture, recipe.data, seed=recipe.seed)
+    find_objective(recipe.objective)
+    find_pretraining(recipe.pretraining)
+    architecture.check(recipe)
     single = {axis.removeprefix(PREFIX): level for axis, level in levels.items() if axis.startswith(PREFIX)}
-    known = architecture.settable(plain)
-    return replace(plain, hyperparameters={name: level for name, level in single.items() if name in known})
+    defaults = architecture.settable(recipe)
+    return replace(recipe, hyperparameters={name: level for name, level in single.items() if name in defaults})

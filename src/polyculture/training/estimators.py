@@ -1,4 +1,4 @@
-"""How is a recipe used from scikit-learn? As an estimator that learns as `train` does, on tables, pictures or texts."""
+"""How is a recipe used from scikit-learn? As an estimator that fits as `train` does, to tables, images or texts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
-from polyculture.preparation.transforms import find_transform
+from polyculture.models.fitted import Fitted
+from polyculture.preparation.transforms import find_level
 from polyculture.recipe import Recipe
 
-from .architectures import Fitted, TrainingContext, find_architecture
+from .architectures import find_architecture
+from .context import TrainingContext
 from .fit import check
 
 SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table": (1,)}
-"""How many dimensions one input may have, by modality."""
+"""Number of dimensions that one input may have, by modality."""
 
 
 class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
-    """What both share: all but the target."""
+    """Everything but the target."""
 
     def __init__(
         self,
@@ -51,9 +53,9 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def _recipe(self, objective: str) -> Recipe:
-        """The recipe, with this objective and the learner's own optimizer, or of a net Adam, where none is named."""
-        learner = find_architecture(self.architecture)
-        optimizer = self.optimizer or ("adam" if "adam" in learner.optimizers else learner.optimizers[0])
+        """The recipe; by default with this objective and the estimator's own optimizer, or Adam for a net."""
+        architecture = find_architecture(self.architecture)
+        optimizer = self.optimizer or ("adam" if "adam" in architecture.optimizers else architecture.optimizers[0])
         return Recipe(
             self.architecture,
             self.data,
@@ -71,14 +73,14 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fitted(self, inputs: np.ndarray, labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Fitted:
         recipe = self._recipe("cross-entropy" if classes else "squared")
-        whole = Dataset(inputs, labels, classes, modality=self.modality)
-        check([recipe], whole)
-        level = find_transform(recipe.data)
-        train = level.take(whole, recipe.seed)
-        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, whole.array))
+        dataset = Dataset(inputs, labels, classes, modality=self.modality)
+        check([recipe], dataset)
+        level = find_level(recipe.data)
+        train = level.take(dataset, recipe.seed)
+        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, dataset.inputs))
 
     def _read(self, X: Any, reset: bool) -> np.ndarray:
-        """Inputs as the training room has them."""
+        """Inputs in the shape of a dataset."""
         if self.modality == "text":
             return self._texts(X, reset)
         if self.modality not in SHAPED:
@@ -86,10 +88,10 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, reset=reset, dtype=np.float32)
         shape = (self.n_features_in_,) if self.shape is None else tuple(self.shape)
         if math.prod(shape) != self.n_features_in_ or len(shape) not in SHAPED[self.modality]:
-            many = " or ".join(map(str, SHAPED[self.modality]))
+            dimensions = " or ".join(map(str, SHAPED[self.modality]))
             raise InputError(
                 f"rows of {self.n_features_in_} numbers as {self.modality} of the shape {shape}",
-                f"a shape of {many} dimensions whose product is {self.n_features_in_}",
+                f"a shape of {dimensions} dimensions whose product is {self.n_features_in_}",
             )
         inputs: np.ndarray = rows.reshape(len(rows), *shape)
         return inputs
@@ -106,19 +108,19 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         return texts
 
     def __sklearn_tags__(self) -> Tags:
-        """Texts are strings; everything else is numbers without gaps."""
+        """Texts are strings; everything else is numbers without missing values."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = self.modality == "text"
         return tags
 
 
 class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
-    """A classifier made by a recipe: any architecture, data level, objective, optimizer and pre-training there is.
+    """A classifier with any architecture, data level, objective, optimizer and pre-training.
 
     Parameters
     ----------
     architecture, data, objective, optimizer, hyperparameters, pretraining : as in `Recipe`; objective None for
-        cross-entropy, of numbers squared error; optimizer None for the learner's own, or Adam.
+        cross-entropy, of numbers squared error; optimizer None for the estimator's own, or Adam.
     modality : what a row is: ``"table"``, ``"image"``, ``"volume"``, ``"series"``, ``"audio"`` or ``"text"``.
     shape : of one input, such as ``(28, 28)`` for rows of 784 grey levels; None for the row as it is.
     random_state : the recipe's seed, 0 where None; a RandomState draws one.
@@ -126,14 +128,14 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : labels, sorted.
-    model_ : the fitted model, from inputs of the training room to class probabilities.
+    model_ : the fitted model, from inputs to class probabilities.
     n_features_in_ : numbers in a row; 1 for texts.
 
-    Raises InputError for a recipe that there is none of, that does not fit the inputs, and for a shape that does not.
+    Raises InputError for an unknown recipe, and for a recipe or a shape that does not fit the inputs.
     """
 
     def fit(self, X: Any, y: Any) -> RecipeClassifier:
-        """Learn from n rows of numbers, or n texts (an array, a list or one column of a dataframe), and n labels."""
+        """Fit to n rows of numbers, or n texts (an array, a list or one column of a dataframe), and n labels."""
         inputs, labels = self._read(X, reset=True), _targets(self, X, y)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -145,21 +147,20 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n c"]:
         """Class probabilities, columns in the order of `classes_`."""
         check_is_fitted(self)
-        told = np.asarray(self.model_(self._read(X, reset=False)), dtype=np.float64)
-        whole: Float[np.ndarray, "n c"] = told / told.sum(axis=1, keepdims=True)
-        return whole
+        output = np.asarray(self.model_(self._read(X, reset=False)), dtype=np.float64)
+        probabilities: Float[np.ndarray, "n c"] = output / output.sum(axis=1, keepdims=True)
+        return probabilities
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable class; the first in the order of `classes_` where two are equally probable."""
-        most = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[most])
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
 class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]
-    """A regressor made by a recipe; parameters and attributes as those of `RecipeClassifier`, without classes."""
+    """A regressor with any architecture; parameters and attributes as those of `RecipeClassifier`, without classes."""
 
     def fit(self, X: Any, y: Any) -> RecipeRegressor:
-        """Learn from n rows of numbers, or n texts, and n numbers."""
+        """Fit to n rows of numbers, or n texts, and n numbers."""
         inputs, values = self._read(X, reset=True), _targets(self, X, y).astype(np.float64)
         self.model_ = self._fitted(inputs, values, ())
         return self
@@ -167,8 +168,7 @@ class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Float[np.ndarray, " n"]:
         """The predicted numbers."""
         check_is_fitted(self)
-        told: Float[np.ndarray, " n"] = np.asarray(self.model_(self._read(X, reset=False)), dtype=np.float64)[:, 0]
-        return told
+        return self.model_.estimate(self._read(X, reset=False))
 
 
 def _targets(estimator: Any, X: Any, y: Any) -> Shaped[np.ndarray, " n"]:

@@ -1,4 +1,4 @@
-"""How are many recipes trained? Grouped into jobs, longest first, each model kept as soon as it is there."""
+"""How are many recipes trained? Grouped into jobs, longest first, each model written as soon as it is fitted."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from pathlib import Path
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError, need
+from polyculture.models.fitted import Fitted
+from polyculture.models.store import open_folder, read_population, read_records
 from polyculture.population import Population
 from polyculture.preparation.problems import Problem
 from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
-from .engine.executors import check_engine, count_workers, done
+from .engine.executors import check_engine, count_workers, run_jobs
 from .engine.jobs import RunContext
 from .engine.planning import plan
 from .objectives import find_objective
 from .pretraining import find_pretraining
-from .store import load_population, open_folder, read_records
 
 Progress = Callable[[int, int, str], None]
-"""Called with models done, models in all, and what was done last."""
+"""Called with the number of finished models, of all models, and the latest event."""
 
 
 def train(
@@ -41,23 +42,23 @@ def train(
 ) -> Population:
     """The trained models, in the order of the recipes; those that could not be trained are in `Population.failed`.
 
-    Numbers depend on the recipes and the problem only: not on the number of workers, on the engine, on what else is
-    trained nor on what was interrupted. On one kind of processor they are equal to the last bit. Small dense nets of
+    Numbers depend on the recipes and the problem only: not on the number of workers, the engine, the other
+    recipes or interruptions. On one kind of processor they are equal to the last bit. Small dense nets of
     one shape are fitted many at once; by itself (`Architecture.fit`) such a net gets the same numbers to 1e-5 of its
-    largest weight, as tested after 50 steps. A GPU draws other random numbers, so there the models are others.
+    largest weight, as tested after 50 steps. A GPU draws other random numbers and so yields other models.
 
     Parameters
     ----------
     recipes : what to train, each once.
-    problem : what to learn; only its training set is looked at.
-    folder : where models are kept, one subfolder each. Those already there are not fitted again, so an interrupted
-        run is resumed by the same call. None keeps nothing.
-    workers : processes, each with one thread; None for one per core, 1 for none besides this one.
+    problem : what to learn; only its training set is used.
+    folder : where models are written, one subfolder each. Models that are in it are not fitted again, so an
+        interrupted run is resumed by the same call. None for a temporary folder.
+    workers : processes, each with one thread; None for one per core, 1 for this process only.
     engine : ``"auto"`` for this machine; ``"ray"`` for the cluster that this process is connected to, whose machines
         must all see the folder, or else for a Ray of two workers that is started here and stopped at the end.
-    seconds : how long one member may take; one that takes longer has failed. None for as long as it takes.
-    device : where nets learn, such as ``"cpu"`` or ``"cuda:1"``; None for the GPUs in turn, where there are any.
-    progress : called when a model is done.
+    seconds : time limit of one model; one that exceeds it has failed. None for no limit.
+    device : where nets are trained, such as ``"cpu"`` or ``"cuda:1"``; None for the GPUs in turn, where there are any.
+    progress : called when a model is finished.
 
     Raises InputError for unknown names or a folder made for another problem, before anything is trained; FileError
     for a folder that cannot be written; TrainingError if no model could be trained or a worker died.
@@ -74,7 +75,7 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Everything that a run is told besides its recipes and its folder."""
+    """Everything that a run needs besides its recipes and its folder."""
 
     problem: Problem
     engine: str
@@ -86,44 +87,66 @@ class _Run:
     def __call__(self, recipes: Sequence[Recipe], folder: Path) -> Population:
         """Fit what is missing and read the folder."""
         open_folder(folder)
-        records = read_records(folder, self.problem)
+        records = read_records(folder, _made_for(self.problem))
         pending = [recipe for recipe in recipes if records.get(recipe.id, {"failed": "new"})["failed"]]
         finished = len(recipes) - len(pending)
-        self._tell(finished, len(recipes), f"{finished} found in {folder}" if finished else "starting")
+        self._report(finished, len(recipes), f"{finished} found in {folder}" if finished else "starting")
         reasons = []
         for name, reason in self._fit(pending, folder):
             finished += 1
             reasons += [f"{name}: {reason}"] if reason else []
-            self._tell(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
+            self._report(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
         if len(reasons) == len(recipes):
-            raise TrainingError("no model could be trained", "one or more", f"the first failed so: {reasons[0]}")
+            raise TrainingError("no model could be trained", "one or more", f"the first failure: {reasons[0]}")
         return load_population(folder, self.problem, recipes)
 
     def _fit(self, pending: Sequence[Recipe], folder: Path) -> Iterator[tuple[str, str]]:
-        """Id of each recipe and the reason why it failed (empty if it did not), as they are done."""
+        """Id of each recipe and why it failed (empty if it did not), as they are finished."""
         if pending:
             train = self.problem.split.train
-            made_for = {"name": self.problem.name, "fingerprint": self.problem.fingerprint}
             workers = count_workers(self.engine, self.workers)
             # Workers may have been started where another folder was the current one.
-            workshop = RunContext(train, made_for, folder.absolute(), self.seconds, os.getpid())
+            run = RunContext(train, _made_for(self.problem), folder.absolute(), self.seconds, os.getpid())
             jobs = plan(pending, train, workers, self.device)
-            yield from chain.from_iterable(done(jobs, workshop, self.engine, workers))
+            yield from chain.from_iterable(run_jobs(jobs, run, self.engine, workers))
 
-    def _tell(self, finished: int, total: int, message: str) -> None:
+    def _report(self, finished: int, total: int, message: str) -> None:
         if self.progress:
             self.progress(finished, total, message)
 
 
+def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | None = None) -> Population:
+    """The models in a folder that `train` wrote, with the recipe and the cost of each.
+
+    Parameters
+    ----------
+    folder : one subfolder per model.
+    problem : that they were trained on.
+    recipes : which models, in which order; None for all, in the order of their ids.
+
+    Columns of `factors` and errors are those of `polyculture.models.store.read_population`.
+    """
+    need("torch", "sklearn", "safetensors", "skops")
+
+    def load(recipe: Recipe, train: Dataset, path: Path) -> Fitted:
+        return find_architecture(recipe.architecture).load(recipe, train, path)
+
+    return read_population(folder, _made_for(problem), problem.split.train, load, recipes)
+
+
+def _made_for(problem: Problem) -> dict[str, str]:
+    return {"name": problem.name, "fingerprint": problem.fingerprint}
+
+
 def check(recipes: Sequence[Recipe], train: Dataset) -> None:
-    """Refuse recipes that cannot be trained on this, or that stand twice, before anything is trained."""
+    """Refuse recipes that cannot be trained on this, and duplicates, before anything is trained."""
     if not recipes:
         raise InputError("no recipe", "one or more")
-    seen: set[str] = set()
+    ids: set[str] = set()
     for recipe in recipes:
-        if recipe.id in seen:
-            raise InputError(f"the recipe {recipe.id} stands twice", "each recipe once", "give one another seed")
-        seen.add(recipe.id)
+        if recipe.id in ids:
+            raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
+        ids.add(recipe.id)
         architecture = find_architecture(recipe.architecture)
         find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)

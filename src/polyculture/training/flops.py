@@ -1,4 +1,4 @@
-"""How much arithmetic does learning take? Products of matrices and convolutions, forward and backward, counted."""
+"""How much arithmetic does training take? Products of matrices and convolutions, forward and backward, counted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class Counter(TorchDispatchMode):  # type: ignore[misc]
-    """Adds up the floating-point operations that run inside; torch's own counter would load its compiler first."""
+class FlopCounter(TorchDispatchMode):  # type: ignore[misc]
+    """Sum of the floating-point operations that run inside; torch's own counter would load its compiler."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,15 +33,17 @@ class Counter(TorchDispatchMode):  # type: ignore[misc]
         return out
 
 
-def of_instance(net: nn.Module, loss_of: Callable[[Any, Tensor, Tensor], Tensor], two: tuple[Tensor, Tensor]) -> float:
-    """Floating-point operations of forward and backward pass per instance, counted on these instances; nan if none are.
+def of_instance(
+    net: nn.Module, loss_of: Callable[[Any, Tensor, Tensor], Tensor], batch: tuple[Tensor, Tensor]
+) -> float:
+    """Floating-point operations of forward and backward pass per instance, counted on a batch; nan if none are.
 
-    The net stays as it is: a copy in double precision is asked, as nothing there is fused past counting.
+    A copy in double precision is used, in which no operation is fused.
     """
-    inputs, targets = (given.cpu().double() if given.is_floating_point() else given.cpu() for given in two)
+    inputs, targets = (tensor.cpu().double() if tensor.is_floating_point() else tensor.cpu() for tensor in batch)
     try:
-        with torch.random.fork_rng(devices=[]), Counter() as counter:
+        with torch.random.fork_rng(devices=[]), FlopCounter() as counter:
             loss_of(copy.deepcopy(net).cpu().double().eval(), inputs, targets).backward()
-    except (RuntimeError, NotImplementedError, TypeError, ValueError):  # a net that insists on single precision
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):  # a net that needs single precision
         return float("nan")
     return counter.total / len(inputs) or float("nan")

@@ -1,4 +1,4 @@
-"""How do nets descend? The optimizers and the learning rate that suits each."""
+"""Which optimizers are there? Builders of torch optimizers, each with its default learning rate."""
 
 from __future__ import annotations
 

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch import nn
 
 from polyculture.models.encoder import Form
+
+from .convolution_layers import feature_norm
+from .stems import as_vector
 
 
 def mlp(
     form: Form, outputs: int, *, width: int = 64, depth: int = 2, normalization: str = "none", dropout: float = 0.1
-) -> Any:
+) -> nn.Module:
     """A multilayer perceptron of `depth` hidden layers.
 
     Before each ReLU `normalization`: ``"batch"`` (Ioffe and Szegedy 2015), ``"layer"`` (Ba et al. 2016) or ``"none"``.
     """
-    from torch import nn
-
-    from .convolution_modules import feature_norm
-    from .stems import as_vector
-
     stem, features = as_vector(form)
     layers = [stem]
-    for inside in [features, *[width] * (depth - 1)]:
-        layers += [nn.Linear(inside, width), *feature_norm(normalization, width), nn.ReLU(), nn.Dropout(dropout)]
+    for inputs in [features, *[width] * (depth - 1)]:
+        layers += [nn.Linear(inputs, width), *feature_norm(normalization, width), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
-def selu_mlp(form: Form, outputs: int, *, width: int = 64, depth: int = 2, dropout: float = 0.05) -> Any:
-    """A self-normalizing net (Klambauer et al. 2017): SELU keeps mean and spread from layer to layer.
+def selu_mlp(form: Form, outputs: int, *, width: int = 64, depth: int = 2, dropout: float = 0.05) -> nn.Module:
+    """A self-normalizing net (Klambauer et al. 2017): SELU preserves mean and spread from layer to layer.
 
-    Weights are drawn with variance 1 / inputs (LeCun et al. 1998) and dropout keeps mean and spread, too. With 3 hidden
-    layers or more `sgd` wants a learning rate below its usual one, or `clip`.
+    Weights have variance 1 / inputs (LeCun et al. 1998) and dropout preserves mean and spread, too. With 3 hidden
+    layers or more `sgd` needs a learning rate below its default, or `clip`.
     """
-    from torch import nn
-
-    from .stems import as_vector
-
     stem, features = as_vector(form)
     layers = [stem]
-    for inside in [features, *[width] * (depth - 1)]:
-        layers += [nn.Linear(inside, width), nn.SELU(), nn.AlphaDropout(dropout)]
+    for inputs in [features, *[width] * (depth - 1)]:
+        layers += [nn.Linear(inputs, width), nn.SELU(), nn.AlphaDropout(dropout)]
     net = nn.Sequential(*layers, nn.Linear(width, outputs))
     for layer in net:
         if isinstance(layer, nn.Linear):

@@ -1,51 +1,70 @@
-"""What is a net? A builder of torch modules and a schedule, fitted by one loop, kept in safetensors files."""
+"""How is a torch net fitted? From a builder of modules, a schedule, an objective and an optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from jaxtyping import Float, Shaped
-
 from polyculture.dataset import Dataset
+from polyculture.errors import need
 from polyculture.models.encoder import Encoder
+from polyculture.models.fitted import Fitted
+from polyculture.models.fitted_net import FittedNet
+from polyculture.models.threads import one_thread
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
 from .. import objectives, pretraining
-from ..engine.process import one_thread
+from ..context import TrainingContext, TrainingHistory
+from ..hyperparameters import options, select
 from ..objectives import OBJECTIVES, member_of
 from ..optimizers import OPTIMIZERS
-from ..pretraining import Started, encoder_of, pretrained
 from ..schedule import Schedule
-from .architecture import Architecture, FitCost, Fitted, TrainingContext, options
+from .architecture import Architecture
 
 
 @dataclass(frozen=True)
 class Net(Architecture):
     """A torch net: a function from `Form`, number of outputs and hyperparameters to a module, and its schedule.
 
-    The module maps encoded inputs to n × outputs scores; where the form is ``"tags"`` to n × steps × outputs. What
-    reads the inputs is an `Encoder` unless the net brings its own way: anything with `of(train)` and `load(folder)`.
+    The module maps encoded inputs to n × outputs scores; where the form is ``"tags"`` to n × steps × outputs.
+
+    Parameters
+    ----------
+    builder : the function, or its place in this folder, such as ``"mlp.selu_mlp"``, which is imported on first use
+        since it loads torch.
+    schedule : default schedule.
+    reader : `Encoder`, or anything with `of(train)` and `load(folder)`.
     """
 
-    build: Callable[..., Any]
+    builder: str | Callable[..., Any]
     schedule: Schedule = Schedule()
     reader: Any = Encoder
     packages: ClassVar[tuple[str, ...]] = ("torch", "safetensors")
 
+    @cached_property
+    def build(self) -> Callable[..., Any]:
+        """The builder function."""
+        if not isinstance(self.builder, str):
+            return self.builder
+        need("torch")
+        module, _, name = self.builder.rpartition(".")
+        function: Callable[..., Any] = getattr(import_module(f"{__package__}.{module}"), name)
+        return function
+
     def settable(self, recipe: Recipe) -> Mapping[str, Any]:
-        """The keyword-only parameters of builder, objective, optimizer and pre-training, and the schedule."""
-        others = {**options(OBJECTIVES[recipe.objective]), **options(OPTIMIZERS[recipe.optimizer])}
-        return others | pretraining.settable(recipe) | options(self.build) | asdict(self.schedule)
+        """The keyword-only parameters of objective, optimizer, pre-training and builder, and the schedule."""
+        learning = {**options(OBJECTIVES[recipe.objective]), **options(OPTIMIZERS[recipe.optimizer])}
+        return learning | pretraining.settable(recipe) | options(self.build) | asdict(self.schedule)
 
     @property
     def optimizers(self) -> tuple[str, ...]:
-        """All that there are."""
+        """All optimizers."""
         return tuple(OPTIMIZERS)
 
     def check(self, recipe: Recipe) -> None:
@@ -59,104 +78,89 @@ class Net(Architecture):
         """Refuse an objective that does not fit the labels or the inputs."""
         objectives.suits(recipe.objective, train)
 
-    def fit(self, recipe: Recipe, train: Dataset, setting: TrainingContext = TrainingContext()) -> Fitted:  # noqa: B008
-        """Learn; starting weights and order of the instances depend on the recipe's seed only."""
-        return self.fit_group(recipe, train, setting)[member_of(recipe)]
+    def fit(self, recipe: Recipe, train: Dataset, context: TrainingContext = TrainingContext()) -> Fitted:
+        """Fit; starting weights and order of the instances depend on the recipe's seed only."""
+        return self.fit_group(recipe, train, context)[member_of(recipe)]
 
-    def fit_group(self, recipe: Recipe, train: Dataset, setting: TrainingContext = TrainingContext()) -> list[Fitted]:  # noqa: B008
-        """All nets that this recipe makes: those that learn together, or the only one."""
+    def fit_group(self, recipe: Recipe, train: Dataset, context: TrainingContext = TrainingContext()) -> list[Fitted]:
+        """All nets of this recipe: the group that is trained jointly, or the only one."""
         from .. import loop
 
         self.suits(recipe, train)
-        encoder = encoder_of(recipe, train, setting, self.reader)
-        before: list[Started] = []
-        lesson = self.lesson(recipe, train, encoder, setting)
+        encoder = pretraining.encoder_of(recipe, train, context, self.reader)
+        plan = self.plan(recipe, train, encoder, context)
+        histories: list[TrainingHistory] = []
 
-        def made() -> Any:
+        def start() -> Any:
             net = self.module(recipe, encoder, train)
-            before.append(stack.enter_context(pretrained(net, recipe, encoder, train, setting)))
+            histories.append(stack.enter_context(pretraining.pretrained(net, recipe, encoder, train, context)))
             return net
 
         with one_thread(), ExitStack() as stack, loop.seeded(derived_seed(recipe.seed, "weights")):
-            nets = [made()]
-            for member in range(1, lesson.objective.members):
+            nets = [start()]
+            for member in range(1, plan.objective.members):
                 with loop.seeded(derived_seed(recipe.seed, "weights", member)):
-                    nets.append(made())
-            learned = loop.fit_all(nets, lesson)
+                    nets.append(start())
+            fits = loop.fit_all(nets, plan)
         return [
-            FittedNet(net, encoder, tuple(then.curve), first.effort + then.effort)
-            for net, first, then in zip(nets, before, learned, strict=True)
+            FittedNet(net, encoder, fit.curve, prior.cost + fit.cost)
+            for net, prior, fit in zip(nets, histories, fits, strict=True)
         ]
 
     def load(self, recipe: Recipe, train: Dataset, folder: Path) -> Fitted:
-        """The net with the weights in ``weights.safetensors``, reading as ``encoder.json`` says."""
-        from safetensors.torch import load_model
-
+        """The net with the weights in ``weights.safetensors`` and the encoder of ``encoder.json``."""
         from .. import loop
 
         encoder = self.reader.load(folder)
         with loop.seeded(0):
             net = self.module(recipe, encoder, train)
-        load_model(net, folder / "weights.safetensors")
-        return FittedNet(net, encoder)
+        return FittedNet.load(folder, net, encoder)
 
     def module(self, recipe: Recipe, encoder: Encoder, train: Dataset) -> Any:
         """The untrained module; its starting weights are drawn from torch's global stream."""
-        own = options(self.build)
-        chosen = {name: value for name, value in self.settings(recipe).items() if name in own}
-        return self.build(encoder.form, max(1, len(train.classes)), **chosen)
+        return self.build(encoder.form, max(1, len(train.classes)), **self._settings_of(recipe, self.build))
 
-    def lesson(self, recipe: Recipe, train: Dataset, encoder: Encoder, setting: TrainingContext) -> Any:
-        """All that the loop needs to know."""
+    def plan(self, recipe: Recipe, train: Dataset, encoder: Encoder, context: TrainingContext) -> Any:
+        """Everything that the training loop needs."""
         from .. import loop
 
-        chosen = self.settings(recipe)
-        optimizer = {k: v for k, v in chosen.items() if k in options(OPTIMIZERS[recipe.optimizer])}
+        optimizer, objective = OPTIMIZERS[recipe.optimizer], self.objective_of(recipe)
         return loop.TrainingPlan(
             train,
             encoder,
             self.schedule_of(recipe),
-            self.objective_of(recipe),
-            (OPTIMIZERS[recipe.optimizer], optimizer),
+            objective,
+            (optimizer, self._settings_of(recipe, optimizer)),
             recipe.seed,
-            setting,
+            context,
+            partial(_fit_teacher, objective.teacher, train, recipe.seed, context) if objective.teacher else None,
         )
 
     def objective_of(self, recipe: Recipe) -> objectives.Objective:
-        """The recipe's objective, set as the recipe says."""
+        """The recipe's objective, with its hyperparameters; InputError for an impossible one."""
         build = OBJECTIVES[recipe.objective]
-        own = options(build)
-        return build(**{name: value for name, value in self.settings(recipe).items() if name in own})
+        objective = build(**self._settings_of(recipe, build))
+        if objective.teacher:
+            _teacher_architecture(objective.teacher)
+        return objective
 
     def schedule_of(self, recipe: Recipe) -> Schedule:
-        """The architecture's schedule with what the recipe changes."""
+        """The architecture's schedule with the changes of the recipe."""
         names = {f.name for f in fields(Schedule)}
         return Schedule(**asdict(self.schedule) | {k: v for k, v in self.settings(recipe).items() if k in names})
 
+    def _settings_of(self, recipe: Recipe, build: Callable[..., Any]) -> dict[str, Any]:
+        """The recipe's hyperparameters of one builder."""
+        return select(recipe.hyperparameters, options(build))
 
-@dataclass(frozen=True, eq=False)
-class FittedNet(Fitted):
-    """A torch net that has learned, and how it reads."""
 
-    net: Any
-    encoder: Encoder
-    curve: tuple[float, ...] = ()
-    effort: FitCost = field(default_factory=FitCost)
+def _teacher_architecture(name: str) -> Architecture:
+    from . import find_architecture
 
-    def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
-        """Class probabilities of each input, or of each token; for regression the predicted numbers."""
-        from .. import loop
+    return find_architecture(name)
 
-        return loop.answers(self.net, self.encoder, inputs)
 
-    @property
-    def parameters(self) -> int:  # type: ignore[override]
-        """How many weights there are."""
-        return sum(p.numel() for p in self.net.parameters())
-
-    def save(self, folder: Path) -> None:
-        """Write ``weights.safetensors`` and ``encoder.json``."""
-        from safetensors.torch import save_model
-
-        save_model(self.net, str(folder / "weights.safetensors"))  # weights that layers share are written once
-        self.encoder.save(folder)
+def _fit_teacher(name: str, train: Dataset, seed: int, context: TrainingContext) -> Fitted:
+    """Another architecture with its defaults, fitted to the same training set with the same seed."""
+    architecture = _teacher_architecture(name)
+    return architecture.fit(Recipe(name, optimizer=architecture.optimizers[0], seed=seed), train, context)

@@ -1,8 +1,105 @@
-"""Which learners without layers are there? Builders of scikit-learn estimators: a seed and hyperparameters to one."""
+"""Which scikit-learn estimators are there? Builders, from a seed and hyperparameters to an unfitted estimator."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from polyculture.dataset import Dataset, Modality, Task
+from polyculture.errors import InputError
+from polyculture.models.encoder import Encoder
+from polyculture.models.features import features
+from polyculture.models.fitted import Fitted
+from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.threads import one_thread
+from polyculture.preparation.transforms import with_copy
+from polyculture.recipe import Recipe
+from polyculture.rng import derived_seed, stream
+
+from ..context import TrainingContext
+from ..hyperparameters import options
+from .architecture import Architecture
+
+WORD_FACTORS = 64
+"""Dimensions that word counts are projected to for estimators that cannot read sparse counts."""
+OWN_OBJECTIVES = ("cross-entropy", "squared")
+
+
+@dataclass(frozen=True)
+class SklearnModel(Architecture):
+    """A scikit-learn architecture: functions from a seed and hyperparameters to unfitted estimators.
+
+    Parameters
+    ----------
+    build : of the classifier; its keyword-only parameters are the hyperparameters. None for regression only.
+    regressor : of the regressor; None for classification only.
+    reads_counts : whether it can read sparse counts of words; if not they are projected first.
+    """
+
+    build: Callable[..., Any] | None
+    regressor: Callable[..., Any] | None = None
+    reads_counts: bool = True
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
+
+    def settable(self, recipe: Recipe) -> Mapping[str, Any]:  # noqa: ARG002
+        """The builder's keyword-only parameters."""
+        return options(self.build or self.regressor)  # type: ignore[arg-type]
+
+    @property
+    def optimizers(self) -> tuple[str, ...]:
+        """The estimator's own."""
+        return ("own",)
+
+    def check(self, recipe: Recipe) -> None:
+        """Also refuse objectives and pre-training, which only nets have."""
+        super().check(recipe)
+        if recipe.objective not in OWN_OBJECTIVES or recipe.pretraining != "none":
+            wrong = f"{recipe.architecture!r} with the objective {recipe.objective!r}"
+            raise InputError(f"{wrong} and the pre-training {recipe.pretraining!r}", "its own objective, 'none'")
+
+    def suits(self, recipe: Recipe, train: Dataset) -> None:
+        """Refuse regression where it only classifies, and the other way round."""
+        if self._builder(train.task) is None:
+            raise InputError(
+                f"{recipe.architecture!r} for {train.task}", "an architecture for this task", "such as 'forest'"
+            )
+
+    def fit(self, recipe: Recipe, train: Dataset, context: TrainingContext = TrainingContext()) -> Fitted:
+        """Fit to flat features; where the data axis has a view, to the training set and one transformed copy."""
+        self.suits(recipe, train)
+        if context.view is not None:
+            train = with_copy(train, context.view, stream(recipe.seed, "view"))
+        encoder = Encoder.of(train)
+        build = self._builder(train.task)
+        assert build is not None
+        seed = derived_seed(recipe.seed, "fit") % 2**32
+        rows = features(encoder, train.inputs)
+        estimator = self._pipeline(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
+        labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
+        with one_thread():
+            estimator.fit(rows, labels)
+        return FittedEstimator(estimator, encoder, len(train.classes))
+
+    def load(self, recipe: Recipe, train: Dataset, folder: Path) -> Fitted:  # noqa: ARG002
+        """The estimator in ``weights.skops``; FileError if it holds a type that is not on the list of trusted ones."""
+        return FittedEstimator.load(folder, len(train.classes))
+
+    def _builder(self, task: Task) -> Callable[..., Any] | None:
+        return self.regressor if task == "regression" else self.build
+
+    def _pipeline(self, modality: Modality, estimator: Any, seed: int, columns: int) -> Any:
+        """The estimator; words are weighted by rarity, and projected for estimators that cannot read sparse counts."""
+        if modality not in ("text", "tags"):
+            return estimator
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.pipeline import make_pipeline
+
+        weighting = [TfidfTransformer(sublinear_tf=True)] if modality == "text" else []
+        reduction = [] if self.reads_counts else [TruncatedSVD(min(WORD_FACTORS, columns - 1), random_state=seed)]
+        return make_pipeline(*weighting, *reduction, estimator)
 
 
 def logistic(seed: int, *, C: float = 1.0) -> Any:

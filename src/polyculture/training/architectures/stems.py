@@ -1,4 +1,4 @@
-"""How does any net read any input? The first layer, which brings every form into the one that a family works on."""
+"""How does any net read any input? By a first layer that converts every form to the one of its family."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from polyculture.errors import InputError
 from polyculture.models.encoder import Form
 
 EMBEDDING = 32
-"""Numbers per word where the family does not say how many."""
+"""Default number of dimensions of a word."""
 
 
-class Embedded(nn.Module):  # type: ignore[misc]
-    """Codes → vectors; the vectors of several marks are added up. Code 0 is the zero vector."""
+class TokenEmbedding(nn.Module):  # type: ignore[misc]
+    """Codes → vectors; the vectors of several marks are summed. Code 0 is the zero vector."""
 
     def __init__(self, sizes: tuple[int, ...], width: int) -> None:
         super().__init__()
@@ -28,25 +28,25 @@ class Embedded(nn.Module):  # type: ignore[misc]
         return sum(table(codes[..., k]) for k, table in enumerate(self.tables))
 
 
-class EmbeddedMean(Embedded):
-    """Mean vector of the words that there are."""
+class MeanEmbedding(TokenEmbedding):
+    """Mean vector of the words."""
 
     def forward(self, codes: Tensor) -> Tensor:
         """n × l → n × width."""
         return super().forward(codes).sum(dim=1) / (codes > 0).sum(dim=1, keepdim=True).clamp(min=1)
 
 
-class Neighbourhood(Embedded):
-    """A token's vector between those of the tokens before and after it."""
+class WindowEmbedding(TokenEmbedding):
+    """The vectors of the previous, the current and the next token."""
 
     def forward(self, codes: Tensor) -> Tensor:
         """n × l × marks → n × l × 3 width."""
-        here = nn.functional.pad(super().forward(codes), (0, 0, 1, 1))
-        return torch.cat([here[:, :-2], here[:, 1:-1], here[:, 2:]], dim=2)
+        padded = nn.functional.pad(super().forward(codes), (0, 0, 1, 1))
+        return torch.cat([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]], dim=2)
 
 
-class FeatureTokens(nn.Module):  # type: ignore[misc]
-    """Every number of a vector as a step of its own: number × direction + place (Gorishniy et al. 2021)."""
+class FeatureTokenizer(nn.Module):  # type: ignore[misc]
+    """Every number of a vector as one step: number × direction + place (Gorishniy et al. 2021)."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
@@ -58,44 +58,44 @@ class FeatureTokens(nn.Module):  # type: ignore[misc]
         return numbers[:, :, None] * self.direction + self.place
 
 
-class Reordered(nn.Module):  # type: ignore[misc]
-    """Axes after the first in another order, and the last of them flattened together."""
+class Permute(nn.Module):  # type: ignore[misc]
+    """Axes after the first in another order, the last ones flattened into one."""
 
-    def __init__(self, order: tuple[int, ...], keep: int) -> None:
+    def __init__(self, order: tuple[int, ...], axes: int) -> None:
         super().__init__()
-        self.order, self.keep = order, keep
+        self.order, self.keep = order, axes
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """n × … → n × …, `keep` axes after the first are kept apart."""
-        moved = inputs.permute(0, *(axis + 1 for axis in self.order))
-        return moved.flatten(self.keep + 1) if moved.ndim > self.keep + 2 else moved
+        """n × … → n × …, the axes after the first `keep` flattened into one."""
+        permuted = inputs.permute(0, *(axis + 1 for axis in self.order))
+        return permuted.flatten(self.keep + 1) if permuted.ndim > self.keep + 2 else permuted
 
 
 def as_vector(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, int]:
     """One vector per input (for tags one per step), and how long it is."""
     if form.kind == "words":
-        return EmbeddedMean(form.vocabulary, width), width
+        return MeanEmbedding(form.vocabulary, width), width
     if form.kind == "tags":
-        return Neighbourhood(form.vocabulary, width), 3 * width
+        return WindowEmbedding(form.vocabulary, width), 3 * width
     return nn.Flatten(), math.prod(form.shape)
 
 
 def as_sequence(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, int, int]:
     """Steps × features of each input, how many steps and how many features: words, time, rows of an image, features."""
     if form.kind in ("words", "tags"):
-        return Embedded(form.vocabulary, width), form.shape[0], width
+        return TokenEmbedding(form.vocabulary, width), form.shape[0], width
     if form.kind == "vector":
-        return FeatureTokens(form.shape[0], width), form.shape[0], width
+        return FeatureTokenizer(form.shape[0], width), form.shape[0], width
     if form.kind == "series":
         return nn.Identity(), form.shape[0], form.shape[1]
-    channels, steps, *rest = form.shape
-    return Reordered((1, 0, *range(2, 2 + len(rest))), 1), steps, channels * math.prod(rest)
+    channels, steps, *sides = form.shape
+    return Permute((1, 0, *range(2, 2 + len(sides))), 1), steps, channels * math.prod(sides)
 
 
 def as_image(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Channels × height × width of each input; what has one dimension only is an image of height 1.
+    """Channels × height × width of each input; one-dimensional input is an image of height 1.
 
-    Raises InputError for tags, which want an answer for every step.
+    Raises InputError for tags, which need an output for every step.
     """
     if form.kind == "tags":
         raise InputError("a net over images was given tokens to tag", "a net over sequences, such as 'lstm' or 'crf'")
@@ -109,14 +109,14 @@ def as_image(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, 
         return nn.Unflatten(1, (1, 1, form.shape[0])), (1, 1, form.shape[0])
     if form.kind == "series":
         steps, features = form.shape
-        return nn.Sequential(Reordered((1, 0), 2), nn.Unflatten(1, (features, 1))), (features, 1, steps)
-    return _Line(form.vocabulary, width), (width, 1, form.shape[0])
+        return nn.Sequential(Permute((1, 0), 2), nn.Unflatten(1, (features, 1))), (features, 1, steps)
+    return _WordImage(form.vocabulary, width), (width, 1, form.shape[0])
 
 
 def as_volume(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int, int, int, int]]:
     """Channels × depth × height × width of each input; the channels of an image are slices, a line has sides of 1.
 
-    Raises InputError for tags, which want an answer for every step.
+    Raises InputError for tags, which need an output for every step.
     """
     if form.kind == "volume":
         channels, depth, height, breadth = form.shape
@@ -127,7 +127,7 @@ def as_volume(form: Form, width: int = EMBEDDING) -> tuple[nn.Module, tuple[int,
     return nn.Sequential(stem, nn.Unflatten(2, (1, 1))), (channels, 1, 1, breadth)
 
 
-class _Line(Embedded):
+class _WordImage(TokenEmbedding):
     """Words as an image of height 1 whose channels are their vectors."""
 
     def forward(self, codes: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How long will a fit take? Roughly: only the order in which jobs are begun depends on it."""
+"""How long will a fit take? An estimate that decides the order of the jobs only."""
 
 from __future__ import annotations
 
@@ -14,66 +14,66 @@ from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net
-from ..architectures.architecture import options
+from ..hyperparameters import options
 
 STEP = 3e-4
-"""Seconds of what every step has besides its net (measured)."""
+"""Fixed seconds of every step (measured)."""
 CALL = 12e-6
-"""Seconds that one operation of a net takes in a step, forward and backward, however little it works on (measured)."""
+"""Fixed seconds of one operation of a net in a step, forward and backward (measured)."""
 OPERATION = 3 / 15e9
-"""Seconds that a floating-point operation of the forward pass takes, the backward pass with it (measured, one core)."""
-CLASSICAL = {"boosting": 1.2e-5, "forest": 9e-6, "extra-trees": 6e-6, "svm": 3e-6, "logistic": 1e-6}
-"""Seconds of a fit per number in the training set (measured on digits); of learners that are not named, none."""
+"""Seconds per floating-point operation of the forward pass, backward pass included (measured, one core)."""
+SKLEARN = {"boosting": 1.2e-5, "forest": 9e-6, "extra-trees": 6e-6, "svm": 3e-6, "logistic": 1e-6}
+"""Seconds of a fit per number in the training set (measured on digits); 0 for the others."""
 
 
-class Costs:
-    """Expected seconds of a fit on a training set; infinite where nothing can be said, so that it is begun first."""
+class CostModel:
+    """Expected seconds of a fit on a training set; infinite where unknown, so that it is started first."""
 
     def __init__(self, train: Dataset) -> None:
-        self.train, self.few = train, train.take(np.arange(min(2, len(train))))
+        self.train, self.sample = train, train.take(np.arange(min(2, len(train))))
         self.sketches: dict[Hashable, Any] = {}
         self.counts: dict[Hashable, tuple[float, float]] = {}
 
-    def __call__(self, recipe: Recipe, learner: Architecture) -> float:
-        """Of this recipe."""
-        if not isinstance(learner, Net):
-            return CLASSICAL.get(recipe.architecture, 0.0) * self.train.array.size
-        schedule, key = learner.schedule_of(recipe), _key(recipe, learner)
+    def __call__(self, recipe: Recipe, architecture: Architecture) -> float:
+        """Expected seconds of this recipe."""
+        if not isinstance(architecture, Net):
+            return SKLEARN.get(recipe.architecture, 0.0) * self.train.inputs.size
+        schedule, key = architecture.schedule_of(recipe), _key(recipe, architecture)
         if key not in self.counts:
-            self.counts[key] = self._counted(self.sketch(recipe, learner))
+            self.counts[key] = self._count(self.sketch(recipe, architecture))
         calls, operations = self.counts[key]
         step = STEP + calls * CALL + operations * schedule.batch_size * OPERATION
         return schedule.epochs * math.ceil(len(self.train) / schedule.batch_size) * step
 
-    def sketch(self, recipe: Recipe, learner: Net) -> Any:
-        """A net of the recipe's shape, with any weights; None where it takes more than two instances to build one, or
-        where it cannot be built."""
+    def sketch(self, recipe: Recipe, architecture: Net) -> Any:
+        """A net of the recipe's shape, with any weights; None where two instances are too few to build one, or where it
+        cannot be built."""
         from .. import loop
 
-        key = _key(recipe, learner)
+        key = _key(recipe, architecture)
         if key not in self.sketches:
             self.sketches[key] = None
-            if learner.reader is Encoder:
-                # What cannot be built fails when it is fitted, and costs no other model.
+            if architecture.reader is Encoder:
+                # An architecture that cannot be built fails when it is fitted.
                 with loop.seeded(0), suppress(Exception):
-                    self.sketches[key] = learner.module(recipe, Encoder.of(self.few), self.train)
+                    self.sketches[key] = architecture.module(recipe, Encoder.of(self.sample), self.train)
         return self.sketches[key]
 
-    def _counted(self, net: Any) -> tuple[float, float]:
+    def _count(self, net: Any) -> tuple[float, float]:
         """Operations of a net, and floating-point operations per instance, counted on two."""
         import torch
 
-        from ..flops import Counter
+        from ..flops import FlopCounter
 
         if net is None:
             return math.inf, 0.0
-        inputs = torch.from_numpy(Encoder.of(self.few)(self.few.array))
+        inputs = torch.from_numpy(Encoder.of(self.sample)(self.sample.inputs))
         numbers = inputs.double() if inputs.is_floating_point() else inputs
-        with Counter() as counter:
-            net.double().eval()(numbers)  # in double precision nothing is fused past counting
+        with FlopCounter() as counter:
+            net.double().eval()(numbers)  # in double precision no operation is fused
         return float(counter.calls), counter.total / len(inputs)
 
 
-def _key(recipe: Recipe, learner: Net) -> Hashable:
-    chosen = learner.settings(recipe)
-    return recipe.architecture, *(chosen.get(name) for name in options(learner.build))
+def _key(recipe: Recipe, architecture: Net) -> Hashable:
+    settings = architecture.settings(recipe)
+    return recipe.architecture, *(settings.get(name) for name in options(architecture.build))

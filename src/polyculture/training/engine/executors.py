@@ -1,6 +1,6 @@
-"""Where are the jobs done? In this process, in a warm pool of processes with one thread each, or on many machines.
+"""Where are the jobs run? In this process, in a pool of processes with one thread each, or on many machines.
 
-Which of them does a job changes no number of it.
+The choice changes no number.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from polyculture.errors import InputError, MissingExtraError, TrainingError, nea
 from .jobs import Job, RunContext, do
 
 ENGINES = ("auto", "ray")
-WARM = 7 * 24 * 3600
-"""Seconds that idle workers stay. With loky's own 300 one may leave while new work comes, and both then wait for ever;
+IDLE_SECONDS = 7 * 24 * 3600
+"""Seconds that idle workers stay. With loky's own 300 one may leave while new work arrives, and both then wait forever;
 workers end with this process anyway."""
 RAY_WORKERS = 2
-"""Processes of a Ray that is started here, if nobody says how many."""
+"""Default number of processes of a Ray that is started here."""
 
-Said = list[tuple[str, str]]
-"""Id of each model of a job, and the reason why it failed (empty if it did not)."""
+JobReport = list[tuple[str, str]]
+"""Id of each model of a job, and why it failed (empty if it did not)."""
 
 
 def check_engine(engine: str, workers: int | None, seconds: float | None = None) -> None:
-    """Refuse an unknown engine, one that is not installed, fewer workers than one, and no time for a model."""
+    """Refuse an unknown engine, one that is not installed, fewer workers than one, and a time limit of 0."""
     if engine not in ENGINES:
         raise InputError(f"no engine {engine!r}", f"one of {', '.join(ENGINES)}", near(engine, ENGINES))
     if workers is not None and workers < 1:
@@ -41,7 +41,7 @@ def check_engine(engine: str, workers: int | None, seconds: float | None = None)
 
 
 def count_workers(engine: str, workers: int | None) -> int:
-    """How many jobs are done at a time: as many as there are cores, here or in the cluster, if nobody says."""
+    """Number of jobs run at a time; by default the number of cores, here or in the cluster."""
     if engine == "ray":
         import ray
 
@@ -53,32 +53,32 @@ def count_workers(engine: str, workers: int | None) -> int:
     return workers or int(cpu_count())
 
 
-def done(jobs: Sequence[Job], workshop: RunContext, engine: str, workers: int) -> Iterator[Said]:
-    """What each job says, as they are done; they are begun in the order given.
+def run_jobs(jobs: Sequence[Job], run: RunContext, engine: str, workers: int) -> Iterator[JobReport]:
+    """The report of each job as soon as it is finished; jobs are started in this order.
 
     TrainingError if a worker dies. A Ray that this process is connected to is used and left running; its machines must
     all see the folder.
     """
     if engine == "ray":
-        return _on_ray(jobs, replace(workshop, started_by=None), workers)
-    return _here(jobs, workshop, min(workers, len(jobs)))
+        return _on_ray(jobs, replace(run, started_by=None), workers)
+    return _on_this_machine(jobs, run, min(workers, len(jobs)))
 
 
-def _here(jobs: Sequence[Job], workshop: RunContext, workers: int) -> Iterator[Said]:
+def _on_this_machine(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
     if workers <= 1:
-        yield from (do(job, workshop) for job in jobs)
+        yield from (do(job, run) for job in jobs)
         return
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=WARM):
+    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
         pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
         try:
-            yield from pool(delayed(do)(job, workshop) for job in jobs)
+            yield from pool(delayed(do)(job, run) for job in jobs)
         except BrokenProcessPool as error:
-            raise _died() from error
+            raise _worker_died() from error
 
 
-def _on_ray(jobs: Sequence[Job], workshop: RunContext, workers: int) -> Iterator[Said]:
+def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
     import ray
 
     started = not ray.is_initialized()
@@ -86,21 +86,21 @@ def _on_ray(jobs: Sequence[Job], workshop: RunContext, workers: int) -> Iterator
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        task, shared = ray.remote(max_retries=0)(do), ray.put(workshop)
+        task, shared = ray.remote(max_retries=0)(do), ray.put(run)
         waiting = [task.remote(job, shared) for job in jobs]
         while waiting:
-            ready, waiting = ray.wait(waiting)
-            yield ray.get(ready[0])
+            finished, waiting = ray.wait(waiting)
+            yield ray.get(finished[0])
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except ray.exceptions.RayError as error:
-        raise _died() from error
+        raise _worker_died() from error
     finally:
         if started:
             ray.shutdown()
 
 
-def _died() -> TrainingError:
+def _worker_died() -> TrainingError:
     return TrainingError(
-        "a worker process died", "memory enough for all of them", "use fewer workers; what is done is kept"
+        "a worker process died", "memory enough for all of them", "use fewer workers; finished models are kept"
     )

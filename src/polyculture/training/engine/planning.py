@@ -1,4 +1,4 @@
-"""Which recipes are fitted together, where, and in what order? Jobs, longest first so that none is left for the end."""
+"""Which recipes are fitted together, where, and in what order? Jobs, longest first."""
 
 from __future__ import annotations
 
@@ -7,57 +7,58 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 
 from polyculture.dataset import Dataset
-from polyculture.preparation.transforms import Transform, find_transform
+from polyculture.models.threads import one_thread
+from polyculture.preparation.transforms import Level, find_level
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net, find_architecture
 from ..objectives import group_of
-from .costs import Costs
+from .costs import CostModel
 from .jobs import Job
-from .process import one_thread
 
 FEWEST = 4
-"""Members below which a stack is not cut: one step of a stack has its price however few they are."""
+"""Members below which a stack is not split: every step has a fixed cost."""
 MOST_NUMBERS = 2**27
 """Encoded inputs that a stack may hold, in numbers: half a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
-    """A recipe with its learner and its level of the data axis, whom it is fitted beside, and seconds expected.
+class _PlannedFit:
+    """A recipe with its architecture, its level of the data axis, the key of its bundle, and the seconds expected.
 
-    `beside` is None for those that are fitted alone and the same for all that are fitted together.
+    `bundle` is None for recipes that are fitted alone and equal for those that are fitted together.
     """
 
     recipe: Recipe
-    learner: Architecture
-    level: Transform
-    beside: Hashable
+    architecture: Architecture
+    level: Level
+    bundle: Hashable
     cost: float
 
 
 def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | None = None) -> list[Job]:
-    """Jobs that together fit all recipes, the longest first; how recipes are put together changes no number.
+    """Jobs that together fit all recipes, the longest first; bundling changes no number.
 
-    Small dense nets of one shape are stacked, and a stack is cut into as many parts as there are workers; members of
-    one group are fitted jointly; all others alone. Nets go to the devices in turn.
+    Small dense nets of one shape are stacked, and a stack is split into one part per worker; members of one group are
+    fitted jointly; all others alone. Nets are assigned to the devices in turn.
     """
-    costs = Costs(train)
-    bundles: dict[Hashable, list[_Made]] = {}
+    costs = CostModel(train)
+    bundles: dict[Hashable, list[_PlannedFit]] = {}
     with one_thread():
         for recipe in recipes:
-            learner, level = find_architecture(recipe.architecture), find_transform(recipe.data)
-            made = _Made(recipe, learner, level, _beside(recipe, learner, level, costs), costs(recipe, learner))
-            bundles.setdefault((made.beside, recipe if made.beside is None else None), []).append(made)
+            architecture, level = find_architecture(recipe.architecture), find_level(recipe.data)
+            key = _bundle(recipe, architecture, level, costs)
+            fit = _PlannedFit(recipe, architecture, level, key, costs(recipe, architecture))
+            bundles.setdefault((key, recipe if key is None else None), []).append(fit)
     parts = [part for bundle in bundles.values() for part in _parts(bundle, workers, train)]
     jobs = sorted(map(_job, parts), key=lambda job: -job.cost)
     devices = cycle(_devices(device))
-    return [replace(job, device=next(devices)) if isinstance(job.learners[0], Net) else job for job in jobs]
+    return [replace(job, device=next(devices)) if isinstance(job.architectures[0], Net) else job for job in jobs]
 
 
-def _beside(recipe: Recipe, learner: Architecture, level: Transform, costs: Costs) -> Hashable:
-    """What all recipes share that are fitted together with this one; None if it is fitted alone."""
-    if not isinstance(learner, Net):
+def _bundle(recipe: Recipe, architecture: Architecture, level: Level, costs: CostModel) -> Hashable:
+    """Key of all recipes that are fitted together with this one; None if it is fitted alone."""
+    if not isinstance(architecture, Net):
         return None
     if (group := group_of(recipe)) is not None:
         return group
@@ -65,30 +66,30 @@ def _beside(recipe: Recipe, learner: Architecture, level: Transform, costs: Cost
         return None
     from .. import batched
 
-    shape = batched.shape_of(recipe, learner, costs.sketch(recipe, learner))
+    shape = batched.shape_of(recipe, architecture, costs.sketch(recipe, architecture))
     if shape is None:
         return None
     return shape, len(level.take(costs.train, recipe.seed)), recipe.data if level.view is not None else ""
 
 
-def _parts(bundle: list[_Made], workers: int, train: Dataset) -> Iterator[list[_Made]]:
-    """A group whole; a stack in even parts, one for each worker, or more where it would not fit into memory."""
-    if bundle[0].beside is None or isinstance(bundle[0].beside, Recipe):
+def _parts(bundle: list[_PlannedFit], workers: int, train: Dataset) -> Iterator[list[_PlannedFit]]:
+    """A group undivided; a stack in even parts, one per worker, or more where it would not fit into memory."""
+    if bundle[0].bundle is None or isinstance(bundle[0].bundle, Recipe):
         yield bundle
         return
-    most = max(FEWEST, MOST_NUMBERS // max(1, train.array.size))
-    count = max(min(workers, len(bundle) // FEWEST), -(-len(bundle) // most), 1)
+    largest = max(FEWEST, MOST_NUMBERS // max(1, train.inputs.size))
+    count = max(min(workers, len(bundle) // FEWEST), -(-len(bundle) // largest), 1)
     yield from (bundle[k::count] for k in range(count))
 
 
-def _job(part: list[_Made]) -> Job:
-    beside = part[0].beside
+def _job(part: list[_PlannedFit]) -> Job:
+    key = part[0].bundle
     return Job(
-        tuple(made.recipe for made in part),
-        tuple(made.learner for made in part),
-        tuple(made.level for made in part),
-        "alone" if beside is None else "jointly" if isinstance(beside, Recipe) else "stacked",
-        cost=part[0].cost if isinstance(beside, Recipe) else sum(made.cost for made in part),
+        tuple(fit.recipe for fit in part),
+        tuple(fit.architecture for fit in part),
+        tuple(fit.level for fit in part),
+        "alone" if key is None else "jointly" if isinstance(key, Recipe) else "stacked",
+        cost=part[0].cost if isinstance(key, Recipe) else sum(fit.cost for fit in part),
     )
 
 

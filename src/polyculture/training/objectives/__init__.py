@@ -1,6 +1,6 @@
-"""What is a net asked to make small? One visible dict of objectives; keyword-only parameters are hyperparameters.
+"""What does a net minimize? One visible dict of objectives; keyword-only parameters are hyperparameters.
 
-objective (what one is) · pointwise · contrastive · groups · adversarial · distillation
+objective · pointwise · contrastive · diversity · adversarial · distillation
 """
 
 from __future__ import annotations
@@ -43,24 +43,17 @@ def find_objective(name: str) -> Callable[..., Objective]:
 
 
 def suits(name: str, train: Dataset) -> None:
-    """Refuse an objective that does not fit the labels or cannot move the inputs of a training set."""
+    """Refuse an objective that does not fit the labels, or cannot perturb the inputs, of a training set."""
     objective = find_objective(name)()
     if train.task not in objective.tasks:
-        others = ", ".join(repr(other) for other, build in OBJECTIVES.items() if train.task in build().tasks)
+        alternatives = ", ".join(repr(level) for level, build in OBJECTIVES.items() if train.task in build().tasks)
         raise InputError(
-            f"the objective {name!r} does not fit {train.task}", " or ".join(objective.tasks), f"use one of {others}"
+            f"the objective {name!r} does not fit {train.task}",
+            " or ".join(objective.tasks),
+            f"use one of {alternatives}",
         )
     if objective.numbers_only and train.modality in ("text", "tags"):
-        raise InputError(f"the objective {name!r} was given words", "inputs that are numbers and can be moved a little")
+        raise InputError(f"the objective {name!r} was given words", "inputs that are numbers")
 
 
-__all__ = [
-    "OBJECTIVES",
-    "Loss",
-    "Objective",
-    "average",
-    "find_objective",
-    "group_of",
-    "member_of",
-    "suits",
-]
+__all__ = ["OBJECTIVES", "Loss", "Objective", "average", "find_objective", "group_of", "member_of", "suits"]

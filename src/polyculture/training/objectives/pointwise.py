@@ -12,38 +12,38 @@ from .objective import CLASSES, Objective, shares
 ANY: tuple[Task, ...] = (*CLASSES, "regression")
 
 
-def surprise(scores: Any, targets: Any) -> Any:
+def log_loss(scores: Any, targets: Any) -> Any:
     """Cross-entropy of each instance: the negative log-probability of its class, or its mean over shares."""
-    chances = scores.log_softmax(-1)
+    log_probabilities = scores.log_softmax(-1)
     if targets.is_floating_point():
-        return -(targets * chances).sum(-1)
-    return -chances.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+        return -(targets * log_probabilities).sum(-1)
+    return -log_probabilities.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
 
 
 def cross_entropy() -> Objective:
     """Negative log-probability of the true class."""
-    return Objective(surprise, likelihood=True)
+    return Objective(log_loss, likelihood=True)
 
 
 def label_smoothing(*, smoothing: float = 0.1) -> Objective:
     """Cross-entropy where `smoothing` of each label is spread evenly over all classes (Szegedy et al. 2016, § 7)."""
-    between("smoothing", smoothing, 0, 1)
+    check_range("smoothing", smoothing, 0, 1)
 
     def loss(scores: Any, targets: Any) -> Any:
-        even = -scores.log_softmax(-1).mean(-1)
-        return (1 - smoothing) * surprise(scores, targets) + smoothing * even
+        uniform = -scores.log_softmax(-1).mean(-1)
+        return (1 - smoothing) * log_loss(scores, targets) + smoothing * uniform
 
     return Objective(loss)
 
 
 def focal(*, gamma: float = 2.0) -> Objective:
-    """Cross-entropy times (1 − p)^γ of the true class, so that what is known well counts less (Lin et al. 2017)."""
-    between("gamma", gamma, 0)
+    """Cross-entropy times (1 − p)^γ of the true class, so that easy instances count less (Lin et al. 2017)."""
+    check_range("gamma", gamma, 0)
 
     def loss(scores: Any, targets: Any) -> Any:
-        chances = scores.log_softmax(-1)
-        doubt = (-chances.expm1()).clamp(min=1e-6) ** gamma
-        return -(shares(scores, targets) * doubt * chances).sum(-1)
+        log_probabilities = scores.log_softmax(-1)
+        weight = (-log_probabilities.expm1()).clamp(min=1e-6) ** gamma
+        return -(shares(scores, targets) * weight * log_probabilities).sum(-1)
 
     return Objective(loss)
 
@@ -51,15 +51,15 @@ def focal(*, gamma: float = 2.0) -> Objective:
 def binary() -> Objective:
     """Each class against the rest: the sum over classes of binary cross-entropies; one score is enough for two classes.
 
-    The softmax of scores so learned is each class's probability given that one of the classes is true.
+    The softmax of these scores is each class's probability given that one of the classes is true.
     """
 
     def loss(scores: Any, targets: Any) -> Any:
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         single = scores.shape[-1] == 1 and not targets.is_floating_point()
-        wanted = targets[..., None].to(scores.dtype) if single else shares(scores, targets)
-        return binary_cross_entropy_with_logits(scores, wanted, reduction="none").sum(-1)
+        labels = targets[..., None].to(scores.dtype) if single else shares(scores, targets)
+        return binary_cross_entropy_with_logits(scores, labels, reduction="none").sum(-1)
 
     return Objective(loss)
 
@@ -79,13 +79,13 @@ def squares(scores: Any, targets: Any) -> Any:
 
 
 def estimates(scores: Any) -> Any:
-    """What scores say: probabilities, or the number itself where there is one score."""
+    """Estimates from scores: probabilities, or the number where there is one score."""
     return scores if scores.shape[-1] == 1 else scores.softmax(-1)
 
 
 def huber(*, delta: float = 1.0) -> Objective:
     """Squared error up to `delta` standard deviations of the labels, and linear beyond (Huber 1964)."""
-    between("delta", delta, 1e-9)
+    check_range("delta", delta, 1e-9)
 
     def loss(scores: Any, targets: Any) -> Any:
         from torch.nn.functional import huber_loss
@@ -95,8 +95,8 @@ def huber(*, delta: float = 1.0) -> Objective:
     return Objective(loss, ("regression",))
 
 
-def between(name: str, value: float | int, low: float | int, high: float | int = float("inf")) -> None:
+def check_range(name: str, value: float | int, low: float | int, high: float | int = float("inf")) -> None:
     """Refuse an option outside its range."""
     if not low <= value <= high:
-        wanted = f"{low} … {high}" if high < float("inf") else f"{low} or more"
-        raise InputError(f"{name} is {value}", wanted)
+        expected = f"{low} … {high}" if high < float("inf") else f"{low} or more"
+        raise InputError(f"{name} is {value}", expected)

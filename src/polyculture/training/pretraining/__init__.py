@@ -1,18 +1,16 @@
-"""What do a net's weights start from? Nothing, or what was learned before without these labels; and which then stay.
+"""What do a net's weights start from? Random numbers, or pre-training without these labels; and which are then tuned.
 
-descent (how it is learned) · reconstruction · contrast · transferring · tuning (which weights go on learning)
+loop · corruption · reconstruction · contrastive_learning · transfer_learning · finetuning · low_rank
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, near
@@ -21,110 +19,83 @@ from polyculture.preparation.problems import PROBLEMS
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
-from ..context import FitCost, TrainingContext
+from ..context import PretrainingContext, TrainingContext, TrainingHistory
+from ..hyperparameters import options, select
 from .finetuning import TUNINGS, tuned
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """What pre-training is given.
-
-    Parameters
-    ----------
-    train : the labelled training set; what it is like is looked at, its labels are not.
-    pool : inputs without labels.
-    encoder : how the net reads them.
-    seed : of all that is random.
-    setting : device and time limit.
-    source : the problem that is transferred from; empty where none is.
-    """
-
-    train: Dataset
-    pool: Shaped[np.ndarray, "p ..."]
-    encoder: Encoder
-    seed: int
-    setting: TrainingContext
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Started:
-    """How pre-training went: the mean loss of each epoch, and what it took."""
-
-    curve: tuple[float, ...] = ()
-    effort: FitCost = FitCost(flops=0.0)
-
-
-def none(net: Any, prior: Prior) -> Started:  # noqa: ARG001
-    """Starting weights as they were drawn."""
-    return Started()
+def none(net: Any, context: PretrainingContext) -> TrainingHistory:  # noqa: ARG001
+    """Random starting weights."""
+    return TrainingHistory()
 
 
 def masked(
     net: Any,
-    prior: Prior,
+    context: PretrainingContext,
     *,
     pretraining_epochs: int = 20,
     pretraining_rate: float = 0.002,
     masked_share: float | None = None,
-) -> Started:
-    """Part of each input is hidden and has to be told from the rest, by a decoder of what the last layer reads.
+) -> TrainingHistory:
+    """Part of each input is masked and predicted from the rest, by a decoder of the last layer's inputs.
 
-    Hidden are patches of images and spectrograms, stretches of series, features of tables (half of them unless
+    Masked are patches of images and spectrograms, stretches of series, features of tables (half of them unless
     `masked_share` says otherwise), or words (15 %). Sources: Devlin et al. 2019, He et al. 2022.
     """
     from .reconstruction import learn
 
-    share = masked_share or (0.15 if prior.encoder.form.vocabulary else 0.5)
-    return learn(net, prior, (pretraining_epochs, pretraining_rate), masked=share, noise=0.0)
+    share = masked_share or (0.15 if context.encoder.form.vocabulary else 0.5)
+    return learn(net, context, (pretraining_epochs, pretraining_rate), masked=share, noise=0.0)
 
 
 def autoencoder(
     net: Any,
-    prior: Prior,
+    context: PretrainingContext,
     *,
     pretraining_epochs: int = 20,
     pretraining_rate: float = 0.002,
     corruption: float = 0.3,
-) -> Started:
-    """Each input is spoiled and has to be told as it was: by noise of this spread, or with this share of words hidden.
+) -> TrainingHistory:
+    """Each input is corrupted, by noise of this spread or by masking this share of words, and reconstructed.
 
     Source: denoising autoencoders of Vincent et al. 2008.
     """
     from .reconstruction import learn
 
-    return learn(net, prior, (pretraining_epochs, pretraining_rate), masked=0.0, noise=corruption)
+    return learn(net, context, (pretraining_epochs, pretraining_rate), masked=0.0, noise=corruption)
 
 
 def contrastive(
     net: Any,
-    prior: Prior,
+    context: PretrainingContext,
     *,
     pretraining_epochs: int = 20,
     pretraining_rate: float = 0.002,
     pretraining_temperature: float = 0.2,
-) -> Started:
-    """Two spoiled views of one input have to look alike, and unlike those of the rest of the batch (Chen et al. 2020).
+) -> TrainingHistory:
+    """Two corrupted views of one input are to be similar, and unlike the rest of the batch (Chen et al. 2020).
 
-    Views are noised and have a fifth hidden, images are moved by up to an eighth; alike have to be projections of what
-    the last layer reads. Where tokens are tagged it is the views of one token.
+    Views are noised and have a fifth masked, images are shifted by up to an eighth; projections of the last layer's
+    inputs are compared, and where tokens are tagged those of each token.
     """
     from .contrastive_learning import learn
 
-    return learn(net, prior, (pretraining_epochs, pretraining_rate), pretraining_temperature)
+    return learn(net, context, (pretraining_epochs, pretraining_rate), pretraining_temperature)
 
 
-def transfer(net: Any, prior: Prior, *, pretraining_epochs: int = 20, pretraining_rate: float = 0.002) -> Started:
-    """The net first learns another problem, its inputs brought into the shape of these; all but the last layer is kept.
+def transfer(
+    net: Any, context: PretrainingContext, *, pretraining_epochs: int = 20, pretraining_rate: float = 0.002
+) -> TrainingHistory:
+    """The net is first trained on another problem, whose inputs get the shape of these; the last layer is discarded.
 
-    Raises InputError where the inputs of the two problems cannot be brought together.
+    Raises InputError where the inputs of the two problems cannot be matched.
     """
     from .transfer_learning import learn
 
-    return learn(net, prior, (pretraining_epochs, pretraining_rate))
+    return learn(net, context, (pretraining_epochs, pretraining_rate))
 
 
-PRETRAINING: dict[str, Callable[..., Started]] = {
+PRETRAINING: dict[str, Callable[..., TrainingHistory]] = {
     "none": none,
     "masked": masked,
     "autoencoder": autoencoder,
@@ -135,7 +106,7 @@ PRETRAINING: dict[str, Callable[..., Started]] = {
 Keyword-only parameters are hyperparameters, and so are those of `tuned` wherever the level is not ``none``."""
 
 
-def find_pretraining(name: str) -> Callable[..., Started]:
+def find_pretraining(name: str) -> Callable[..., TrainingHistory]:
     """The pre-training of that name, such as ``"masked"`` or ``"transfer:digits"``.
 
     Raises InputError, with the near names, if there is none.
@@ -150,81 +121,69 @@ def find_pretraining(name: str) -> Callable[..., Started]:
 
 
 def settable(recipe: Recipe) -> dict[str, Any]:
-    """What the recipe can say about pre-training, with its default; nothing where there is none."""
+    """Hyperparameters of the recipe's pre-training, with their defaults; empty where there is none."""
     level = find_pretraining(recipe.pretraining)
-    return {} if _from_nothing(recipe) else _options(level) | _options(tuned)
+    return {} if _from_nothing(recipe) else options(level) | options(tuned)
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a pre-training that there is not, or that is told something impossible."""
-    told = _told(recipe)
-    tuning = told.pop("tuning", "full")
+    """Refuse an unknown pre-training and impossible hyperparameters."""
+    settings = select(recipe.hyperparameters, settable(recipe))
+    tuning = settings.pop("tuning", "full")
     if tuning not in TUNINGS:
         raise InputError(f"tuning is {tuning!r}", " or ".join(map(repr, TUNINGS)))
-    for name, value in told.items():
-        most = 1 if name == "masked_share" else float("inf")
-        if not 0 < value <= most:
-            raise InputError(f"{name} is {value:g}", "more than 0" + ", at most 1" * (most == 1))
+    for name, value in settings.items():
+        limit = 1 if name == "masked_share" else float("inf")
+        if not 0 < value <= limit:
+            raise InputError(f"{name} is {value:g}", "more than 0" + ", at most 1" * (limit == 1))
 
 
-def encoder_of(recipe: Recipe, train: Dataset, setting: TrainingContext, reader: Any = Encoder) -> Any:
-    """How a net reads: as its training set teaches, or all inputs that it will have seen where it is pre-trained.
+def encoder_of(recipe: Recipe, train: Dataset, context: TrainingContext, reader: Any = Encoder) -> Any:
+    """The net's encoder, fitted to its training set, or to all inputs of pre-training.
 
     Parameters
     ----------
-    reader : `Encoder`, or what a net brings along that has the method ``of``; such a one learns from `train` only.
+    reader : `Encoder`, or anything else with the method ``of``, which is fitted to `train` only.
     """
     kind, _, problem = recipe.pretraining.partition(":")
-    seen = setting.pool if kind not in ("none", "transfer") else None
+    inputs = context.pool if kind not in ("none", "transfer") else None
     if kind == "transfer" and train.modality == "text":
         from .transfer_learning import source_of
 
-        seen = np.concatenate([train.array, source_of(problem, train).array])
-    if seen is None or reader is not Encoder:
+        inputs = np.concatenate([train.inputs, source_of(problem, train).inputs])
+    if inputs is None or reader is not Encoder:
         return reader.of(train)
-    unlabelled = Dataset(seen, np.zeros(len(seen), np.int64), ("",), modality=train.modality)
+    unlabelled = Dataset(inputs, np.zeros(len(inputs), np.int64), ("",), modality=train.modality)
     return replace(Encoder.of(unlabelled), target=Encoder.of(train).target)
 
 
 @contextmanager
 def pretrained(
-    net: Any, recipe: Recipe, encoder: Encoder, train: Dataset, setting: TrainingContext
-) -> Iterator[Started]:
-    """The net with its weights where the recipe wants them to start; inside, only those free that should learn on.
+    net: Any, recipe: Recipe, encoder: Encoder, train: Dataset, context: TrainingContext
+) -> Iterator[TrainingHistory]:
+    """Pre-train the net; inside, only the weights that the recipe tunes are trainable.
 
-    Numbers depend on the recipe and its seed; torch's global stream is left where it was.
+    Numbers depend on the recipe and its seed; torch's global stream is restored.
     """
     level = find_pretraining(recipe.pretraining)
     if _from_nothing(recipe):
-        yield Started()
+        yield TrainingHistory()
         return
     import torch
 
-    pool = train.array if setting.pool is None else setting.pool
+    pool = train.inputs if context.pool is None else context.pool
     seed = derived_seed(recipe.seed, "pretraining")
-    prior = Prior(train, pool, encoder, seed, setting, recipe.pretraining.partition(":")[2])
-    told = _told(recipe)
-    free = {name: told.pop(name) for name in _options(tuned) if name in told}
+    pretraining_context = PretrainingContext(train, pool, encoder, seed, context, recipe.pretraining.partition(":")[2])
+    settings = select(recipe.hyperparameters, options(level))
+    tuning = select(recipe.hyperparameters, options(tuned))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        started = level(net, prior, **told)
+        history = level(net, pretraining_context, **settings)
     net.to("cpu")
-    with tuned(net, torch.from_numpy(encoder(train.array[:2])), **free):
-        yield started
+    with tuned(net, torch.from_numpy(encoder(train.inputs[:2])), **tuning):
+        yield history
 
 
 def _from_nothing(recipe: Recipe) -> bool:
-    """Whether the weights start as they were drawn; those of the hub's models do not."""
+    """Whether the weights start from random numbers; those of the hub's models do not."""
     return recipe.pretraining == "none" and not recipe.architecture.startswith("hf:")
-
-
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """What the recipe does say; whole numbers where fractions are usual become floats again."""
-    known = settable(recipe)
-    said = {name: value for name, value in recipe.hyperparameters.items() if name in known}
-    return {name: value if isinstance(known[name], (str, int)) else float(value) for name, value in said.items()}
-
-
-def _options(level: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect.signature(level).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -1,4 +1,4 @@
-"""Which weights go on learning after pre-training? All, or few: the last layer's, biases, changes of low rank."""
+"""Which weights are tuned after pre-training? All, or few: the last layer's, biases, low-rank updates."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ TUNINGS = ("full", "head", "bias", "lora")
 
 @contextmanager
 def tuned(net: Any, inputs: Any, *, tuning: str = "full", rank: int = 4) -> Iterator[None]:
-    """Inside, only some weights of the net can learn; afterwards all can, and the net is as plain as it was before.
+    """Inside, only some weights of the net are trainable; afterwards all are, and the net has its original structure.
 
     Parameters
     ----------
     net : the net.
-    inputs : a few encoded inputs; they tell which layer is the last.
+    inputs : a few encoded inputs, to determine the last layer.
     tuning : ``"full"`` all weights; ``"head"`` the last linear layer; ``"bias"`` that layer and all biases (Ben Zaken
-        et al. 2022); ``"lora"`` that layer, and of each other linear layer a change of this rank (Hu et al. 2022, with
+        et al. 2022); ``"lora"`` that layer, and of each other linear layer an update of this rank (Hu et al. 2022, with
         α = rank), which is added to its weights afterwards.
-    rank : of the changes.
+    rank : of the updates.
 
-    Raises TrainingError for ``"lora"`` where no layer but the last is linear.
+    Raises TrainingError for ``"lora"`` where only the last layer is linear.
     """
     if tuning == "full":
         yield
         return
     head = last_layer(net, inputs)
-    free = {id(weight) for weight in head.parameters()}
+    trainable = {id(weight) for weight in head.parameters()}
     for name, weight in net.named_parameters():
         is_bias = "bias" in name.rpartition(".")[2]
-        weight.requires_grad_(id(weight) in free or (tuning == "bias" and is_bias))
-    changed = _add_changes(net, head, rank) if tuning == "lora" else []
+        weight.requires_grad_(id(weight) in trainable or (tuning == "bias" and is_bias))
+    changed = _add_updates(net, head, rank) if tuning == "lora" else []
     try:
         yield
     finally:
@@ -46,9 +46,9 @@ def last_layer(net: Any, inputs: Any) -> Any:
     """The linear layer that a net calls last; TrainingError where it calls none."""
     import torch
 
-    called: list[Any] = []
+    calls: list[Any] = []
     hooks = [
-        layer.register_forward_hook(lambda layer, *_: called.append(layer))
+        layer.register_forward_hook(lambda layer, *_: calls.append(layer))
         for layer in net.modules()
         if isinstance(layer, torch.nn.Linear)
     ]
@@ -60,13 +60,13 @@ def last_layer(net: Any, inputs: Any) -> Any:
         net.train(learning)
         for hook in hooks:
             hook.remove()
-    if not called:
+    if not calls:
         raise TrainingError("the net calls no linear layer", "one, whose inputs can be learned from", "use 'none'")
-    return called[-1]
+    return calls[-1]
 
 
-def _add_changes(net: Any, head: Any, rank: int) -> list[tuple[Any, str]]:
-    """A low-rank change added to every linear weight but those of the last layer; which ones they are."""
+def _add_updates(net: Any, head: Any, rank: int) -> list[tuple[Any, str]]:
+    """Add a low-rank update to every linear weight but those of the last layer; the list of these weights."""
     from torch import nn
     from torch.nn.utils import parametrize
 

@@ -1,4 +1,4 @@
-"""How is a net pre-trained? One small loop over batches; what is made small is a module with the net in it."""
+"""How is a net pre-trained? One small loop over batches, which minimizes the output of a module around the net."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.errors import TrainingError
+from polyculture.models.fitted import FitCost
 
 from .. import flops
-from ..context import FitCost
-from . import Prior, Started
+from ..context import PretrainingContext, TrainingHistory
 
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises."""
 
 
 def descend(
-    task: nn.Module, given: tuple[Tensor, Tensor], prior: Prior, told: tuple[int, float], batch: int
-) -> Started:
-    """Fit all of a task in place by AdamW, its rate rising for a tenth of the steps and falling along a cosine.
+    task: nn.Module, data: tuple[Tensor, Tensor], context: PretrainingContext, settings: tuple[int, float], batch: int
+) -> TrainingHistory:
+    """Fit all weights of a task in place by AdamW, whose rate rises for a tenth of the steps and falls along a cosine.
 
     Parameters
     ----------
-    task : from a batch of inputs, their targets and a stream to draw from to a mean loss.
-    given : all inputs and their targets; batches of nearly `batch` share them evenly.
-    told : epochs and highest learning rate.
+    task : from a batch of inputs, their targets and a random generator to a mean loss.
+    data : all inputs and their targets, in even batches of about `batch`.
+    settings : epochs and highest learning rate.
 
-    Raises TrainingError for a loss that is no number and for too much time.
+    Raises TrainingError for a loss that is not finite and when time is up.
     """
-    (inputs, targets), (epochs, rate) = given, told
-    began, n = time.monotonic(), len(inputs)
-    generator = torch.Generator().manual_seed(prior.seed)
+    (inputs, targets), (epochs, rate) = data, settings
+    start, n = time.monotonic(), len(inputs)
+    generator = torch.Generator().manual_seed(context.seed)
     batches = max(1, n // batch)
-    each = flops.of_instance(
-        task, lambda copied, *two: copied(*two, generator.clone_state()), (inputs[:2], targets[:2])
+    flops_per_instance = flops.of_instance(
+        task, lambda net, *batch: net(*batch, generator.clone_state()), (inputs[:2], targets[:2])
     )
     step, curve = 0, []
-    task.to(prior.setting.device).train()
+    task.to(context.training.device).train()
     optimizer = torch.optim.AdamW(task.parameters(), lr=rate, weight_decay=0.01)
     for epoch in range(1, epochs + 1):
         total = 0.0
@@ -53,20 +53,20 @@ def descend(
             optimizer.step()
             total += loss.item() * len(rows)
         curve.append(total / n)
-        _check(curve[-1], epoch, epochs, time.monotonic() - began, prior)
-    return Started(tuple(curve), FitCost(epochs, step, each * n * epochs))
+        _check(curve[-1], epoch, epochs, time.monotonic() - start, context)
+    return TrainingHistory(tuple(curve), FitCost(epochs, step, flops_per_instance * n * epochs))
 
 
-def _pace(done: float) -> float:
-    return min(done / WARM_UP, 1.0) * (1 + math.cos(math.pi * done)) / 2
+def _pace(progress: float) -> float:
+    return min(progress / WARM_UP, 1.0) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _check(loss: float, epoch: int, epochs: int, seconds: float, prior: Prior) -> None:
+def _check(loss: float, epoch: int, epochs: int, seconds: float, context: PretrainingContext) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
             f"the loss of pre-training became {loss} in epoch {epoch}", "a finite loss", "lower pretraining_rate"
         )
-    limit = prior.setting.seconds
+    limit = context.training.seconds
     if limit is not None and seconds > limit:
         raise TrainingError(
             f"pre-training was in epoch {epoch} of {epochs} after {limit:g} seconds",

@@ -1,18 +1,17 @@
-"""How does a pretrained model of the Hugging Face hub become a learner? By its name: ``hf:NAME``, ``hf:NAME@REVISION``.
+"""How is a model of the Hugging Face hub fine-tuned? By its name: ``hf:NAME``, ``hf:NAME@REVISION`` or ``hf:FOLDER``.
 
-A folder may stand for the name. The answering layer is made anew where it does not fit the classes, then all is
-fine-tuned by the loop of all nets. What is kept on disk (weights, configuration, tokenizer) needs no hub any more.
+The output layer is replaced where it does not fit the classes, and the model is trained by the loop of all nets. What
+is stored on disk (weights, configuration, tokenizer) does not need the hub.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, InputError, need
-from polyculture.models.encoder import Form
 from polyculture.recipe import Recipe
 
 from ...schedule import Schedule
@@ -27,23 +26,23 @@ FILES = (
     *(*WEIGHTS, "model.safetensors.index.json", "config.json", "preprocessor_config.json"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "spiece.model"),
 )
-"""What is fetched: never code, and never weights that would have to be unpickled."""
+"""Files that are fetched: never code, never pickled weights."""
 
 
 @dataclass(frozen=True)
-class Hub(Net):
-    """A net whose starting weights, and whose way of reading, come from a pretrained model."""
+class HubArchitecture(Net):
+    """A net whose starting weights and encoder come from a pretrained model."""
 
     packages: ClassVar[tuple[str, ...]] = ("torch", "safetensors", "transformers", "tokenizers")
 
     def check(self, recipe: Recipe) -> None:
-        """Also refuse to go on without the packages of the ``text`` extra."""
+        """Also require the packages of the ``text`` extra."""
         need("transformers", "tokenizers", extra="text")
         super().check(recipe)
 
 
-def from_hub(architecture: str) -> Hub:
-    """The learner of a name that begins with ``hf:``; nothing is fetched before it is fitted.
+def from_hub(architecture: str) -> HubArchitecture:
+    """The architecture of a name that begins with ``hf:``; nothing is fetched before it is fitted.
 
     Raises InputError for an empty name and for a folder with a revision.
     """
@@ -52,18 +51,14 @@ def from_hub(architecture: str) -> Hub:
         raise InputError(f"no architecture {architecture!r}", f"{PREFIX}NAME, {PREFIX}NAME@REVISION or {PREFIX}FOLDER")
     if revision and Path(name).expanduser().is_dir():
         raise InputError(f"{name} is a folder but {revision!r} a revision", "a folder or a revision")
-    return Hub(_finetuned, Schedule(epochs=3, learning_rate=5e-5, batch_size=16), HubModel(name, revision))
-
-
-def _finetuned(form: Form, outputs: int) -> Any:
-    from .modules import finetuned
-
-    return finetuned(form, outputs)
+    return HubArchitecture(
+        "hub.modules.finetuned", Schedule(epochs=3, learning_rate=5e-5, batch_size=16), HubModel(name, revision)
+    )
 
 
 @dataclass(frozen=True)
 class HubModel:
-    """Where a pretrained model comes from.
+    """Source of a pretrained model.
 
     Parameters
     ----------
@@ -75,10 +70,10 @@ class HubModel:
     revision: str = ""
 
     def of(self, train: Dataset) -> CheckpointEncoder:
-        """How this model reads such inputs; fetches its files unless they are there."""
+        """The encoder of this model for a training set; fetches its files unless they are cached."""
         from .encoding import CheckpointEncoder
 
-        return CheckpointEncoder.reading(self.folder(), train)
+        return CheckpointEncoder.of_folder(self.folder(), train)
 
     def load(self, folder: Path) -> CheckpointEncoder:
         """What `CheckpointEncoder.save` wrote."""
@@ -87,31 +82,31 @@ class HubModel:
         return CheckpointEncoder.load(folder)
 
     def folder(self) -> Path:
-        """Where its files are: the folder itself, or the hub's cache, to which they are fetched if they are not there.
+        """Folder of its files, or of the hub's cache, to which missing files are fetched.
 
-        Raises FileError if they cannot be had, or if there are no weights in safetensors among them.
+        Raises FileError if they cannot be fetched, or if there are no weights in safetensors among them.
         """
         local = Path(self.name).expanduser()
-        found = local if local.is_dir() else self._cached() or self._fetched()
-        if not _has_weights(found):
+        folder = local if local.is_dir() else self._cached() or self._fetched()
+        if not _has_weights(folder):
             raise FileError(f"{self.name} has no model.safetensors", "weights in safetensors; others are never opened")
-        return found
+        return folder
 
     def _cached(self) -> Path | None:
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         try:
-            found = self._snapshot(local_files_only=True)
+            folder = self._snapshot(local_files_only=True)
         except LocalEntryNotFoundError:
             return None
-        except ValueError:  # not a name that the hub could know; asking it says why
+        except ValueError:  # not a valid name; the hub's error tells why
             return None
-        return found if _has_weights(found) else None
+        return folder if _has_weights(folder) else None
 
     def _fetched(self) -> Path:
         try:
             return self._snapshot(local_files_only=False)
-        except Exception as error:  # whatever the client of the hub may raise
+        except Exception as error:  # the client of the hub raises anything
             reason = str(error).strip().split("\n")[0].rstrip(".:")
             raise FileError(
                 f"cannot fetch {self.name!r} from the hub ({type(error).__name__}: {reason})",

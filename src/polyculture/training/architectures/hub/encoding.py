@@ -1,4 +1,4 @@
-"""How does a pretrained model read? Texts and tokens by its own tokenizer, images in the size that it knows."""
+"""How does a pretrained model read? Texts and tokens by its own tokenizer, images in its own size."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from polyculture.errors import FileError, InputError
 from polyculture.models.encoder import Encoder, Form
 
 MOST_PIECES = 128
-"""A text is read up to so many pieces, the marks of its beginning and end included."""
+"""Pieces that are read of a text, special tokens included."""
 PIECES_PER_TOKEN = 4
-"""A token to be tagged is read up to so many pieces."""
+"""Pieces that are read of a token to be tagged."""
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What a model of images wants to see: height and width (0 for any), and the centre and spread of its channels."""
+class ImageFormat:
+    """Input format of an image model: height and width (0 for any), centre and spread of its channels."""
 
     side: tuple[int, int] = (0, 0)
     centre: tuple[float, ...] = (0.5,)
@@ -34,16 +34,16 @@ class Looks:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a pretrained model is, besides its weights.
+    """A pretrained model without its weights.
 
     Parameters
     ----------
     config : its transformers configuration.
-    origin : where its files came from; a folder of the hub's cache is named by the commit.
-    weights : folder of the weights to start from; None where they have been learned and kept elsewhere.
+    origin : folder of its files; a folder of the hub's cache is named by the commit.
+    weights : folder of the starting weights; None for a model that has been fine-tuned.
     tokenizer : a `tokenizers.Tokenizer`, which splits texts into pieces; None for models of images.
-    around : codes that stand before and after the pieces of every sequence.
-    looks : of the images.
+    around : special codes before and after the pieces of every sequence.
+    looks : format of the images.
     """
 
     config: Any
@@ -51,36 +51,36 @@ class Checkpoint:
     weights: Path | None = None
     tokenizer: Any = None
     around: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-    looks: Looks = Looks()
+    looks: ImageFormat = ImageFormat()
 
 
 @dataclass(frozen=True)
 class CheckpointForm(Form):
-    """What an encoded input looks like, and the pretrained model that is to read it."""
+    """Form of an encoded input, and the pretrained model that reads it."""
 
     checkpoint: Any = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CheckpointEncoder(Encoder):
-    """Encodes as a pretrained model was taught to read: pieces of words by their number + 1, 0 after the end."""
+    """The encoding of a pretrained model: pieces of words by their number + 1, 0 after the end."""
 
     checkpoint: Checkpoint
 
     @classmethod
-    def reading(cls, folder: Path, train: Dataset) -> CheckpointEncoder:
-        """The model in this folder, to be fine-tuned on that; InputError for inputs but text, tags and images."""
+    def of_folder(cls, folder: Path, train: Dataset) -> CheckpointEncoder:
+        """The encoder of the model in this folder; InputError for inputs other than text, tags and images."""
         if train.modality not in ("text", "tags", "image"):
             raise InputError(
                 f"a model of the hub was given inputs of modality {train.modality!r}", "text, tags or image"
             )
         config = _config(folder)
         if train.modality == "image":
-            checkpoint = Checkpoint(config, str(folder), folder, looks=_looks(folder, config))
+            checkpoint = Checkpoint(config, str(folder), folder, looks=_image_format(folder, config))
         else:
             tokenizer = _tokenizer(folder, words=train.modality == "tags")
-            checkpoint = Checkpoint(config, str(folder), folder, tokenizer, _around(tokenizer))
-        steps = 0 if train.modality == "image" else int(train.array.shape[-1])
+            checkpoint = Checkpoint(config, str(folder), folder, tokenizer, _special_codes(tokenizer))
+        steps = 0 if train.modality == "image" else int(train.inputs.shape[-1])
         if train.modality == "text":
             steps = _usual_length(checkpoint, train.array)
             checkpoint.tokenizer.enable_truncation(steps)
@@ -91,7 +91,7 @@ class CheckpointEncoder(Encoder):
 
     @cached_property
     def form(self) -> Form:
-        """What an encoded input looks like."""
+        """Form of an encoded input."""
         if self.modality == "image":
             height, breadth, *channels = self.shape
             return CheckpointForm("image", (*(channels or [1]), height, breadth), checkpoint=self.checkpoint)
@@ -111,11 +111,11 @@ class CheckpointEncoder(Encoder):
         if self.modality == "text":
             read = tokenizer.encode_batch([str(text) for text in inputs])
             return _table([pieces.ids for pieces in read], self.steps)
-        different, where = np.unique(inputs, return_inverse=True)
-        read = [tokenizer.encode([str(t)], is_pretokenized=True, add_special_tokens=False) for t in different]
+        tokens, positions = np.unique(inputs, return_inverse=True)
+        read = [tokenizer.encode([str(t)], is_pretokenized=True, add_special_tokens=False) for t in tokens]
         table = _table([pieces.ids for pieces in read], PIECES_PER_TOKEN)
-        table[different == ""] = 0
-        return table[where.reshape(inputs.shape)]
+        table[tokens == ""] = 0
+        return table[positions.reshape(inputs.shape)]
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``, ``config.json`` and for texts ``tokenizer.json``."""
@@ -136,23 +136,23 @@ class CheckpointEncoder(Encoder):
 
     @classmethod
     def load(cls, folder: Path) -> CheckpointEncoder:
-        """What `save` wrote; FileError if that is not what there is."""
+        """What `save` wrote; FileError if it cannot be read."""
         from tokenizers import Tokenizer
 
         path = folder / "encoder.json"
         try:
             rules = json.loads(path.read_text(encoding="utf-8"))
-            before, after = rules["around"]
-            looks = Looks(**{name: tuple(value) for name, value in rules["looks"].items()})
+            prefix, suffix = rules["around"]
+            looks = ImageFormat(**{name: tuple(value) for name, value in rules["looks"].items()})
             reads = rules["modality"] != "image"
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if reads else None
-            around = (tuple(before), tuple(after))
-            checkpoint = Checkpoint(_config(folder), rules["origin"], None, tokenizer, around, looks)
+            special = (tuple(prefix), tuple(suffix))
+            checkpoint = Checkpoint(_config(folder), rules["origin"], None, tokenizer, special, looks)
             shape, target = tuple(rules["shape"]), tuple(rules["target"])
             return cls(rules["modality"], shape, steps=rules["steps"], target=target, checkpoint=checkpoint)
         except FileError:
             raise
-        except Exception as error:  # tokenizers raise bare ones
+        except Exception as error:  # tokenizers raise bare exceptions
             raise FileError(
                 f"cannot read {path} ({type(error).__name__}: {error})", "what training wrote there"
             ) from error
@@ -160,7 +160,7 @@ class CheckpointEncoder(Encoder):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars and no reports of transformers inside: that the answering layer is new is meant so."""
+    """No progress bars and no warnings of transformers inside: a new output layer is intended."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -187,15 +187,15 @@ def _config(folder: Path) -> Any:
 
 
 def _tokenizer(folder: Path, *, words: bool) -> Any:
-    """The fast tokenizer that lies in the folder; for lists of words one that takes them as if in a sentence."""
+    """The fast tokenizer in the folder; for lists of words with the prefix space of words in a sentence."""
     from transformers import AutoTokenizer
 
-    more = {"add_prefix_space": True} if words else {}
+    options = {"add_prefix_space": True} if words else {}
     try:
         with quiet():
-            whole = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
-        tokenizer = whole.backend_tokenizer
-    except Exception as error:  # readers of many formats raise what they like
+            wrapper = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+        tokenizer = wrapper.backend_tokenizer
+    except Exception as error:  # readers of many formats raise anything
         raise _unreadable(folder, "tokenizer.json", "a fast tokenizer", error) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -207,45 +207,47 @@ def _unreadable(folder: Path, name: str, expected: str, error: Exception) -> Fil
     return FileError(f"cannot read {folder / name} ({type(error).__name__}: {reason})", expected)
 
 
-def _around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Codes before and after the pieces of a sequence, learned from one word."""
+def _special_codes(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Special codes before and after the pieces of a sequence, determined from one word."""
     pieces = tokenizer.encode("a")
-    own = [place for place, added in enumerate(pieces.special_tokens_mask) if not added] or [len(pieces.ids)]
-    return tuple(pieces.ids[: own[0]]), tuple(pieces.ids[own[-1] + 1 :])
+    content = [place for place, added in enumerate(pieces.special_tokens_mask) if not added] or [len(pieces.ids)]
+    return tuple(pieces.ids[: content[0]]), tuple(pieces.ids[content[-1] + 1 :])
 
 
 def _usual_length(checkpoint: Checkpoint, texts: Shaped[np.ndarray, " n"]) -> int:
-    """Pieces of 98 % of the texts at most, and no more than the model can read."""
+    """The 98th percentile of the number of pieces, and no more than the model can read."""
     lengths = [len(pieces.ids) for pieces in checkpoint.tokenizer.encode_batch([str(text) for text in texts])]
     return int(min(np.quantile(lengths, 0.98), MOST_PIECES, most_pieces(checkpoint.config)))
 
 
 def most_pieces(config: Any) -> int:
-    """How many pieces a model can tell the places of; RoBERTa and its kin count them from after the padding mark."""
+    """Number of positions of a model; RoBERTa and its relatives count them from after the padding token."""
     places: int = getattr(config, "max_position_embeddings", None) or 512
     shifted = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
     return places - 2 if shifted else places
 
 
-def _looks(folder: Path, config: Any) -> Looks:
-    """Size and colours as ``preprocessor_config.json`` says, else the size in the configuration and half grey."""
+def _image_format(folder: Path, config: Any) -> ImageFormat:
+    """Size and channels of ``preprocessor_config.json``, else the size in the configuration and half grey."""
     path = folder / "preprocessor_config.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
-        raise _unreadable(folder, path.name, "what an image processor is told", error) from error
-    size: Any = getattr(config, "image_size", None) or said.get("crop_size") or said.get("size") or 0
+        raise _unreadable(folder, path.name, "settings of an image processor", error) from error
+    size: Any = getattr(config, "image_size", None) or settings.get("crop_size") or settings.get("size") or 0
     if isinstance(size, dict):
         edge = size.get("shortest_edge", 0)
         size = (size.get("height", edge), size.get("width", edge))
     height, breadth = (size, size) if isinstance(size, int) else size
-    return Looks(
-        (int(height), int(breadth)), tuple(said.get("image_mean") or (0.5,)), tuple(said.get("image_std") or (0.5,))
+    return ImageFormat(
+        (int(height), int(breadth)),
+        tuple(settings.get("image_mean") or (0.5,)),
+        tuple(settings.get("image_std") or (0.5,)),
     )
 
 
 def _table(pieces: list[list[int]], steps: int) -> Int64[np.ndarray, "n l"]:
-    """Numbers + 1 of the first pieces of each, 0 after them; one that has none gets the first there is."""
+    """Numbers + 1 of the first pieces of each, 0 after them; an empty one gets the first piece."""
     table = np.zeros((len(pieces), steps), np.int64)
     for row, numbers in zip(table, pieces, strict=True):
         first = (numbers or [0])[:steps]

@@ -14,28 +14,28 @@ from polyculture.models.encoder import Form
 
 from .encoding import Checkpoint, CheckpointForm, most_pieces, quiet
 
-AT_ONCE = 64
-"""Inputs that a large model answers at once, so that its memory is bounded."""
+BATCH = 64
+"""Inputs per forward pass of a large model, so that its memory is bounded."""
 
 
 def finetuned(form: Form, outputs: int) -> nn.Module:
-    """The pretrained model with an answering layer for these outputs, new where its own does not fit.
+    """The pretrained model with an output layer of this size, new where its own does not fit.
 
-    Raises InputError for a model that is made for something else.
+    Raises InputError for a model of another task.
     """
     import transformers
 
     assert isinstance(form, CheckpointForm)
     family, reader = {
-        "words": ("AutoModelForSequenceClassification", ReadsTexts),
-        "tags": ("AutoModelForTokenClassification", ReadsTokens),
-        "image": ("AutoModelForImageClassification", ReadsImages),
+        "words": ("AutoModelForSequenceClassification", TextModule),
+        "tags": ("AutoModelForTokenClassification", TokenModule),
+        "image": ("AutoModelForImageClassification", ImageModule),
     }[form.kind]
     checkpoint, auto = form.checkpoint, getattr(transformers, family)
     config = copy.deepcopy(checkpoint.config)
     config.num_labels, config.dtype = outputs, torch.float32
     if getattr(config, "pad_token_id", None) is None:
-        config.pad_token_id = 0  # models that answer from the last piece look for the padding
+        config.pad_token_id = 0  # models that predict from the last piece need the padding token
     try:
         with quiet():
             return reader(checkpoint, _model(auto, config, checkpoint))
@@ -60,8 +60,8 @@ def _model(auto: Any, config: Any, checkpoint: Checkpoint) -> nn.Module:
     )
 
 
-class Finetuned(nn.Module):  # type: ignore[misc]
-    """A pretrained model that answers in parts."""
+class HubModule(nn.Module):  # type: ignore[misc]
+    """A pretrained model that predicts in batches."""
 
     def __init__(self, checkpoint: Checkpoint, model: nn.Module) -> None:
         super().__init__()
@@ -71,46 +71,46 @@ class Finetuned(nn.Module):  # type: ignore[misc]
         """Encoded inputs → n × outputs scores, for tags n × steps × outputs."""
         if self.training:
             return self.scores(inputs)
-        return torch.cat([self.scores(part) for part in inputs.split(AT_ONCE)])
+        return torch.cat([self.scores(part) for part in inputs.split(BATCH)])
 
     @abstractmethod
     def scores(self, inputs: Tensor) -> Tensor:
-        """What `forward` says, at once."""
+        """Scores of one batch."""
 
     def read(self, codes: Tensor) -> Any:
-        """What the model says of codes without gaps (n × l), which are cut to the longest there is."""
+        """The model's scores of codes without gaps (n × l), truncated to the longest sequence."""
         codes = codes[:, : int((codes > 0).sum(dim=1).max())]
-        there, padding = codes > 0, self.model.config.pad_token_id
-        return self.model(input_ids=torch.where(there, codes - 1, padding), attention_mask=there.long()).logits
+        mask, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
 
 
-class ReadsTexts(Finetuned):
-    """Answers for a whole text."""
+class TextModule(HubModule):
+    """One prediction per text."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × l → n × outputs."""
         return self.read(inputs)
 
 
-class ReadsTokens(Finetuned):
-    """Answers for every token, from its first piece; for a token beyond what the model can read, from the last read."""
+class TokenModule(HubModule):
+    """One prediction per token, from its first piece; for tokens beyond the model's length from the last piece."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × l × pieces → n × l × outputs."""
-        before, after = (
+        prefix, suffix = (
             torch.tensor(codes, dtype=inputs.dtype, device=inputs.device) + 1 for codes in self.checkpoint.around
         )
-        pieces = torch.cat([before.expand(len(inputs), -1), inputs.flatten(1), after.expand(len(inputs), -1)], dim=1)
-        there = pieces > 0
-        together = pieces.gather(1, (~there).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
-        states = self.read(together)
-        firsts = slice(len(before), len(before) + inputs[0].numel(), inputs.shape[2])
-        places = (there.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
+        pieces = torch.cat([prefix.expand(len(inputs), -1), inputs.flatten(1), suffix.expand(len(inputs), -1)], dim=1)
+        mask = pieces > 0
+        compact = pieces.gather(1, (~mask).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
+        states = self.read(compact)
+        firsts = slice(len(prefix), len(prefix) + inputs[0].numel(), inputs.shape[2])
+        places = (mask.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[2]))
 
 
-class ReadsImages(Finetuned):
-    """Answers for an image, brought to the size and the colours that the model knows."""
+class ImageModule(HubModule):
+    """One prediction per image, resized and normalized as in pre-training."""
 
     def scores(self, inputs: Tensor) -> Tensor:
         """n × channels × h × w in [−1, 1] → n × outputs."""

@@ -1,4 +1,4 @@
-"""What are nets of convolutions made of? Layers for planes, lines and volumes of any size, and ways to join them."""
+"""Which layers do convolutional nets share? Convolutions for lines, planes and volumes, and ways to join them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NORMALIZATIONS = ("batch", "layer", "none")
 
 
 @dataclass(frozen=True)
-class Kit:
-    """How the layers of one net are made.
+class ConvFactory:
+    """Makes the convolutions and normalizations of one net.
 
     Parameters
     ----------
@@ -36,36 +36,44 @@ class Kit:
         check_normalization(self.normalization)
 
     def strides(self, planned: int) -> list[int]:
-        """Stride of each planned halving: where an input is too small for all of them the first ones are left out."""
-        longest, kept = max(self.sides), 0
-        while kept < planned and -(-longest // 2) >= FEWEST_PIXELS:
-            longest, kept = -(-longest // 2), kept + 1
-        return [1] * (planned - kept) + [2] * kept
+        """Stride of each planned halving; where an input is too small for all of them, the first ones are left out."""
+        longest, halvings = max(self.sides), 0
+        while halvings < planned and -(-longest // 2) >= FEWEST_PIXELS:
+            longest, halvings = -(-longest // 2), halvings + 1
+        return [1] * (planned - halvings) + [2] * halvings
 
     def places(self, strides: Sequence[int]) -> tuple[int, ...]:
-        """Sides of what is left after these strides."""
+        """Sides after these strides."""
         return tuple(-(-side // math.prod(strides)) for side in self.sides)
 
     def convolution(
-        self, inside: int, outside: int, kernel: int = 3, stride: int = 1, groups: int = 1, rectify: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        rectify: bool = True,
     ) -> nn.Sequential:
         """Convolution, normalization and ReLU. A side becomes ⌈side / stride⌉."""
-        layer = self.bare(inside, outside, kernel, stride, groups)
-        return nn.Sequential(layer, *self.norm(outside), *([nn.ReLU()] if rectify else []))
+        layer = self.bare(in_channels, out_channels, kernel, stride, groups)
+        return nn.Sequential(layer, *self.norm(out_channels), *([nn.ReLU()] if rectify else []))
 
-    def bare(self, inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
-        """A convolution by itself; weights drawn as He et al. 2015 say."""
+    def bare(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
+        """A convolution without normalization, initialized as in He et al. 2015."""
         kernels = tuple(kernel if side > 1 else 1 for side in self.sides)
         make = Convolution if len(self.sides) == 2 else nn.Conv3d
         padding = tuple(k // 2 for k in kernels)
-        layer = make(inside, outside, kernels, stride, padding, groups=groups, bias=self.normalization == "none")
+        layer = make(
+            in_channels, out_channels, kernels, stride, padding, groups=groups, bias=self.normalization == "none"
+        )
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
         return layer
 
     def norm(self, channels: int) -> list[nn.Module]:
-        """The normalization of so many channels, if there is one."""
+        """The normalization of these channels, if there is one."""
         if self.normalization == "none":
             return []
         if self.normalization == "layer":
@@ -74,9 +82,9 @@ class Kit:
 
 
 class Convolution(nn.Conv2d):  # type: ignore[misc]
-    """A convolution of planes that leaves the channels of a place side by side in memory.
+    """A convolution of planes whose output has the channels of a place adjacent in memory.
 
-    All that follows keeps them so, and torch pools such arrays faster on a processor.
+    Later layers preserve this layout, which torch pools faster on a CPU.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -85,15 +93,15 @@ class Convolution(nn.Conv2d):  # type: ignore[misc]
 
 
 class Residual(nn.Module):  # type: ignore[misc]
-    """The sum of what a branch makes of its input and of a shortcut around it.
+    """The sum of a branch and a shortcut around it.
 
-    A branch that is `silent` adds nothing at first, lest sums grow from block to block: the weights of its last layer
+    A `silent` branch is initially zero, so that sums do not grow from block to block: the weights of its last layer
     start at zero (Goyal et al. 2017, section 5.1; Zhang et al. 2019, "Fixup").
     """
 
-    def __init__(self, branch: nn.Sequential, shortcut: nn.Module, after: nn.Module, silent: bool) -> None:
+    def __init__(self, branch: nn.Sequential, shortcut: nn.Module, activation: nn.Module, silent: bool) -> None:
         super().__init__()
-        self.branch, self.shortcut, self.after = branch, shortcut, after
+        self.branch, self.shortcut, self.after = branch, shortcut, activation
         if silent:
             nn.init.zeros_(branch[-1][-1].weight)
 
@@ -102,8 +110,8 @@ class Residual(nn.Module):  # type: ignore[misc]
         return self.after(self.branch(inputs) + self.shortcut(inputs))
 
 
-class SideBySide(nn.Module):  # type: ignore[misc]
-    """The channels that several branches make of the same input, one after the other."""
+class Concatenation(nn.Module):  # type: ignore[misc]
+    """The channels of several branches over the same input, concatenated."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
@@ -114,8 +122,8 @@ class SideBySide(nn.Module):  # type: ignore[misc]
         return torch.cat([branch(inputs) for branch in self.branches], dim=1)
 
 
-class VolumePool(nn.Module):  # type: ignore[misc]
-    """Maximum over 2 × 2 places, and over two slices where `depth` is halved, too.
+class VolumePooling(nn.Module):  # type: ignore[misc]
+    """Maximum over 2 × 2 places, and over two slices if `depth`.
 
     Two poolings of planes: the gradient of torch's pooling of volumes is not deterministic on a GPU.
     """
@@ -134,7 +142,7 @@ class VolumePool(nn.Module):  # type: ignore[misc]
 
 
 class FeatureNorm(nn.BatchNorm1d):  # type: ignore[misc]
-    """Batch normalization of the features of vectors, also where there is a vector per step."""
+    """Batch normalization of features, also of one vector per step."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """… × features → … × features."""
@@ -142,13 +150,13 @@ class FeatureNorm(nn.BatchNorm1d):  # type: ignore[misc]
 
 
 def check_normalization(normalization: str) -> None:
-    """InputError unless there is a normalization of that name."""
+    """InputError for an unknown normalization."""
     if normalization not in NORMALIZATIONS:
         raise InputError(f"normalization is {normalization!r}", "'batch', 'layer' or 'none'")
 
 
 def feature_norm(normalization: str, features: int) -> list[nn.Module]:
-    """The normalization of vectors of so many features, if there is one."""
+    """The normalization of vectors of features, if there is one."""
     check_normalization(normalization)
     if normalization == "none":
         return []
@@ -156,7 +164,7 @@ def feature_norm(normalization: str, features: int) -> list[nn.Module]:
 
 
 def three_layers(flat: int, hidden: int, outputs: int, dropout: float) -> list[nn.Module]:
-    """The end of the older nets: two hidden layers and the scores."""
+    """Head of the older nets: two hidden layers and the scores."""
     return [
         *(nn.Flatten(), nn.Dropout(dropout), nn.Linear(flat, hidden), nn.ReLU()),
         *(nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU()),
@@ -165,5 +173,5 @@ def three_layers(flat: int, hidden: int, outputs: int, dropout: float) -> list[n
 
 
 def mean_and_scores(channels: int, outputs: int, dropout: float) -> list[nn.Module]:
-    """The end of the newer nets: the mean over all places, and the scores."""
+    """Head of the newer nets: the mean over all places, and the scores."""
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, outputs)]

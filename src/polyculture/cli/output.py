@@ -1,71 +1,55 @@
-"""What does a command leave behind? The stored audit and its page, the terminal page or JSON, and what to do next."""
+"""What does a command leave? The stored audit and its page, the terminal page or JSON, and the next command."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyculture.errors import FileError, InputError
+from polyculture.studies.run_folder import AUDIT, PAGE
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from polyculture.results import Audit, Section
+    from polyculture.studies.progress import Progress
 
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, how much there is, and what was done last."""
-
-PAGE, AUDIT, PREDICTIONS, MODELS = "page.html", "audit.json", "predictions", "models"
-MOST_ROWS = 12
+MAX_ROWS = 12
 
 
-def show(found: Audit, folder: Path, json: bool, following: str) -> None:
-    """Store the audit and its page; then the terminal page, or the JSON, and what to do next."""
-    from rich.console import Console
-
+def store(audit: Audit, folder: Path) -> None:
+    """Write the audit and its page."""
     from polyculture import reporting
     from polyculture.reporting.atomic_write import write_whole
 
-    text = found.to_json()
-    write_whole(folder / AUDIT, text.encode())
-    reporting.report(found, folder / PAGE)
+    write_whole(folder / AUDIT, audit.to_json().encode())
+    reporting.report(audit, folder / PAGE)
+
+
+def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
+    """Store the audit and its page; then the terminal page, or the JSON, and the next command."""
+    from rich.console import Console
+
+    from polyculture import reporting
+
+    store(audit, folder)
     if json:
-        print(text)
+        print(audit.to_json())
     else:
-        reporting.terminal(found, Console())
-    print(f"{found.sentence}\npage  {folder / PAGE}\nnext  {following}", file=sys.stderr if json else sys.stdout)
+        reporting.terminal(audit, Console())
+    show_next(folder, json, next_command, audit.sentence)
 
 
-def read_audit(path: Path) -> Audit:
-    from polyculture.results import Audit
-
-    try:
-        return Audit.from_json(path.read_text(encoding="utf-8"))
-    except InputError as error:
-        raise InputError(f"{path}: {error.wrong}", error.expected, error.cure) from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}", f"the {AUDIT} that run and audit write") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is a damaged audit: {error!r}", f"the {AUDIT} that run and audit write") from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make sure before any work that the results can be put there."""
-    probe = folder / f".{os.getpid()}.try"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise FileError(
-            f"cannot write to {folder}: {error.strerror}", "a folder that can be written", "name another with --out"
-        ) from error
+def show_next(folder: Path, json: bool, next_command: str, *lines: str) -> None:
+    text = "\n".join([*lines, f"page  {folder / PAGE}", f"next  {next_command}"])
+    print(text, file=sys.stderr if json else sys.stdout)
 
 
 def show_section(section: Section, *tables: str) -> None:
-    """One chapter in the terminal: the answer, its numbers and its tables, or those of these names."""
+    """One section in the terminal: the answer, its numbers and its tables, or those of these names."""
     from rich.console import Console
 
     console = Console()
@@ -77,12 +61,12 @@ def show_section(section: Section, *tables: str) -> None:
         if tables and name not in tables:
             continue
         console.print(f"\n{name}", markup=False)
-        console.print(table.head(MOST_ROWS).to_string(index=False, float_format="%.4g"), markup=False, highlight=False)
+        console.print(table.head(MAX_ROWS).to_string(index=False, float_format="%.4g"), markup=False, highlight=False)
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str], Progress]]:
-    """Bars with the remaining time on stderr: a function that starts a bar and gives the one that moves it."""
+def progress_bars(announce: bool = False) -> Iterator[Progress]:
+    """Bars with the remaining time on stderr, one per phase; with `announce` also what was read, on stdout."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -94,10 +78,34 @@ def progress_bars() -> Iterator[Callable[[str], Progress]]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[last]}", markup=False),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    bars = Bars(*columns, console=Console(stderr=True))
+    tasks: dict[str, TaskID] = {}
 
-        def start(title: str) -> Progress:
-            bar = bars.add_task(title, total=None, last="")
-            return lambda done, total, last: bars.update(bar, completed=done, total=total, last=last)
+    def advance(phase: str, finished: int, total: int, message: str) -> None:
+        if phase == "reading":
+            if announce:
+                print(f"read  {message}")
+            return
+        bars.start()
+        if phase not in tasks:
+            tasks[phase] = bars.add_task(phase, total=None, last="")
+        bars.update(tasks[phase], completed=finished, total=total, last=message)
 
-        yield start
+    _silence_pool()
+    try:
+        yield advance
+    finally:
+        if tasks:
+            bars.stop()
+
+
+def _silence_pool() -> None:
+    """Ctrl-C empties the pool's queue under its manager thread, whose KeyError would hide the line that matters."""
+    default = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        manager = args.thread is not None and "ExecutorManager" in args.thread.name
+        if not (manager and issubclass(args.exc_type, KeyError)):
+            default(args)
+
+    threading.excepthook = hook

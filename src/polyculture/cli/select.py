@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from polyculture.studies.run_folder import AUDIT, PAGE, PORTFOLIO, make_folder
+
 from .application import app
 from .options import (
     Cluster,
@@ -28,13 +30,11 @@ from .options import (
     SkipBad,
     Unify,
 )
-from .output import AUDIT, PAGE, make_folder, show_section
+from .output import show_section
 from .values import Wanted, choose_values, holds_numbers, refuse
 
 if TYPE_CHECKING:
     from polyculture.results import Portfolio
-
-PORTFOLIO = "portfolio.json"
 
 
 @app.command(short_help="Keep the few models that cover for each other, certified.")
@@ -65,9 +65,7 @@ def select(
     group: Group = None,
     factors: Factors = None,
     correct: Correct = False,
-    values: Annotated[
-        bool, typer.Option("--values", help="Columns hold predicted numbers; of a folder that run left that is known.")
-    ] = False,
+    values: Annotated[bool, typer.Option("--values", hidden=True)] = False,
     metric: Metric = None,
     filter: Filter = None,
     normalize: Normalize = "exact",

@@ -1,4 +1,4 @@
-"""select and breed from the shell's side: what is kept, what is stored, what is refused."""
+"""select and evolve from the shell's side: what is kept, what is stored, what is refused."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_selected_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.slow
-def test_breed_trains_generations_and_ends_in_a_page_with_a_certificate(
+def test_evolve_trains_generations_and_ends_in_a_page_with_a_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch")
@@ -88,21 +88,21 @@ def test_breed_trains_generations_and_ends_in_a_page_with_a_certificate(
         'data = ["half-a", "half-b"]\nseed = [0, 1]\n'
     )
     words = ("--axes", "axes.toml", "--budget", "8", "--first", "4", "--generation", "4", "--worthwhile", "-1")
-    code, out, _ = said(capsys, "breed", "wine", *words, "--workers", "1", "--out", "bred")
+    code, out, _ = said(capsys, "evolve", "wine", *words, "--workers", "1", "--out", "bred")
     assert code == 0
     assert len(list((tmp_path / "bred" / "models").glob("[!.]*/recipe.json"))) == 8
     found = Audit.from_json((tmp_path / "bred" / "audit.json").read_text())
-    assert "8 models were bred, 1 generation after the first" in found.section("breeding").sentence
+    assert "8 models were trained, 1 generation after the first" in found.section("breeding").sentence
     kept = Portfolio.from_json((tmp_path / "bred" / "portfolio.json").read_text())
     assert found.section("portfolio").sentence == kept.sentence
     assert "page bred/page.html" in out
 
 
-def test_breed_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evolve_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    code, _, err = said(capsys, "breed", "diabetes", "--out", str(tmp_path))
+    code, _, err = said(capsys, "evolve", "diabetes", "--out", str(tmp_path))
     assert code == 2
-    assert err == "polyculture: breeding for diabetes, whose labels are numbers; expected classes.\n"
+    assert err == "polyculture: an evolution on diabetes, whose labels are numbers; expected classes.\n"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pandas as pd
 
 from polyculture.auditing.sections.attribution import attribute
 from polyculture.measures.attribution.covariance_split import accuracy_controls, by_level
-from polyculture.measures.attribution.hypothesis_tests import Pairs
+from polyculture.measures.attribution.hypothesis_tests import PairRegression
 from polyculture.predictions import Predictions
 
 MODELS, INSTANCES, PERMUTATIONS = 100, 100_000, 2_000
@@ -56,7 +56,7 @@ def one_permutation_at_a_time(predictions: Predictions, sample: int) -> float:
     codes = [pd.factorize(predictions.models[name])[0] for name in LEVELS]
     phi = np.corrcoef(predictions.wrong)
     controls = accuracy_controls(predictions.wrong.mean(axis=1))
-    pairs = Pairs.of(phi, [by_level(c) for c in codes], controls)
+    pairs = PairRegression.of(phi, [by_level(c) for c in codes], controls)
     start = time.perf_counter()
     for _ in range(sample):
         dealt = rng.permutation(codes[0])

@@ -25,7 +25,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import polyculture as pc
-from polyculture.auditing.streaming.sharded import audit_shards
 from polyculture.formats.tables.shards import read_shards
 from polyculture.results import Audit
 
@@ -81,7 +80,7 @@ def in_memory(_: Path) -> Callable[[], Audit]:
 
 def from_parquet(folder: Path) -> Callable[[], Audit]:
     """1,000 × 1,000,000 answers in a folder of Parquet files."""
-    return lambda: audit_shards(read_shards(folder))
+    return lambda: pc.audit(read_shards(folder))
 
 
 ROWS = {"100 × 100,000 in memory": in_memory, "1,000 × 1,000,000 from Parquet": from_parquet}

@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from polyculture.measures.alikeness.probabilities import capa, hellinger_squared
+from polyculture.measures.similarity.probabilities import capa, hellinger_squared
 
 MODELS, INSTANCES, CLASSES = 100, 100_000, 10
 SIZE = f"{MODELS} × {INSTANCES:,} × {CLASSES}"

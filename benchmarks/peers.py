@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from polyculture.measures.alikeness.representations import cka, procrustes
+from polyculture.measures.similarity.representations import cka, procrustes
 from polyculture.measures.effective import effective
 from polyculture.measures.structure import structural
 

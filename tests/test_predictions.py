@@ -310,3 +310,87 @@ def test_from_answers_refuses_outcomes_of_others(correct, text):
     with pytest.raises(InputError) as caught:
         judged(correct=correct)
     assert str(caught.value) == text
+
+
+def numbers(**changes):
+    rows = {"a": [1.0, 2.0, np.nan], "b": [1.5, 2.0, 7.0]}
+    return Predictions.from_values(rows, [1.0, 3.0, 5.0], **changes)
+
+
+def test_the_task_is_what_was_predicted():
+    outcomes = Predictions.from_correct({"a": [1, 0], "b": [1, 1]})
+    assert (gate().task, outcomes.task, numbers().task) == ("classification", "outcomes", "regression")
+
+
+def test_a_number_is_wrong_beyond_the_tolerance_and_unknown_where_missing():
+    predictions = numbers(tolerance=0.5)
+    assert predictions.residuals.tolist()[1] == [0.5, -1.0, 2.0]
+    assert np.isnan(predictions.residuals[0, 2])
+    assert predictions.wrong.tolist() == [[False, True, False], [False, True, True]]
+    assert predictions.observed.tolist() == [[True, True, False], [True, True, True]]
+    assert predictions.allowed_error == 0.5
+    assert predictions.shape == (2, 3)
+
+
+def test_the_tolerance_is_the_median_rmse_unless_given():
+    predictions = numbers()
+    assert predictions.rmse.tolist() == [np.sqrt(1 / 2), np.sqrt(5.25 / 3)]
+    assert predictions.allowed_error == np.median(predictions.rmse)
+
+
+def test_numbers_are_taken_with_their_models_and_instances():
+    models = pd.DataFrame({"seconds": [2.0, 1.0]}, index=["b", "a"])
+    instances = pd.DataFrame({"site": ["x", "x", "y"]}, index=["i0", "i1", "i2"])
+    predictions = numbers(models=models, instances=instances, noise=0.1)
+    single = predictions.take_models(["b"])
+    assert (single.model_ids, single.values.tolist(), single.noise) == (["b"], [[1.5, 2.0, 7.0]], 0.1)
+    assert single.models.to_dict() == {"seconds": {"b": 2.0}}
+    selected = predictions.take_instances(np.array([2, 0]))
+    assert selected.targets.tolist() == [5.0, 1.0]
+    assert selected.values[1].tolist() == [7.0, 1.5]
+    assert selected.instances["site"].to_dict() == {"i2": "y", "i0": "x"}
+    assert numbers().take_instances(np.array([1, 2])).instances.index.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: Predictions.from_values({"a": [1.0, 2.0], "b": [1.0]}, [1.0, 2.0]),
+            "b has 1 values but there are 2 targets; expected one per instance.",
+        ),
+        (lambda: Predictions.from_values({}, [1.0]), "no models; expected two models or more."),
+        (
+            lambda: Predictions.from_values({"a": [1.0], "b": [1.0]}, [np.nan]),
+            "a target that is not a finite number; expected a true value for every instance.",
+        ),
+        (
+            lambda: numbers(tolerance=-1.0),
+            "noise 0.0 and tolerance -1.0; expected a variance and an error above 0.",
+        ),
+        (
+            lambda: Predictions(table(["a", "b"]), table([0, 1]), values=np.zeros((2, 3)), targets=np.zeros(3)),
+            "values has shape (2, 3); expected (2, 2), for 2 models and 2 instances.",
+        ),
+        (
+            lambda: gate(values=np.zeros((2, 3)), targets=np.zeros(3)),
+            "values and answers; expected predicted numbers, or answers and outcomes.",
+        ),
+        (
+            lambda: gate(values=np.zeros((2, 3))),
+            "predicted numbers without targets; expected values and targets, or neither.",
+        ),
+        (
+            lambda: gate(targets=np.zeros(3)),
+            "predicted numbers without values; expected values and targets, or neither.",
+        ),
+        (
+            lambda: gate().residuals,
+            "residuals of answers; expected predicted numbers; Predictions.from_values takes them.",
+        ),
+    ],
+)
+def test_the_gate_refuses_numbers(make, text):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert str(caught.value) == text

@@ -23,8 +23,6 @@ from polyculture.version import __version__ as __version__
 if TYPE_CHECKING:
     from polyculture.auditing import AuditOptions as AuditOptions
     from polyculture.auditing import audit as audit
-    from polyculture.auditing import audit_shards as audit_shards
-    from polyculture.auditing import audit_values as audit_values
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
@@ -63,8 +61,6 @@ _HOMES = {
     "Interval": "stats",
     "AuditOptions": "auditing",
     "audit": "auditing",
-    "audit_shards": "auditing",
-    "audit_values": "auditing",
     "compare": "auditing",
     "text_alikeness": "auditing",
     "read": "formats",
@@ -104,8 +100,6 @@ __all__ = [
     "TrainingError",
     "Values",
     "audit",
-    "audit_shards",
-    "audit_values",
     "combine",
     "combine_values",
     "compare",

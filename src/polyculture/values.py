@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from polyculture.errors import InputError, near
+from polyculture.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,17 @@ class Values:
         if not rows:
             raise InputError("no models", "two models or more")
         return cls(np.stack(list(rows.values())), truth, tuple(rows), **more)
+
+    def predictions(self) -> Predictions:
+        """The same as Predictions."""
+        return Predictions(
+            self.made_of,
+            self.known,
+            values=self.predicted,
+            targets=self.targets,
+            tolerance=self.tolerance,
+            noise=self.noise,
+        )
 
     @property
     def known(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import rankdata
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.calibration import calibration, classes
 from polyculture.predictions import Predictions
 from polyculture.results import Section

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.generalization import generalization
 from polyculture.predictions import Predictions
 from polyculture.results import Section

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import false_discovery_control, fisher_exact, hypergeom
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.groups import groups
 from polyculture.predictions import Predictions
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.multiplicity import multiplicity_section, repeated_runs
 from polyculture.predictions import Predictions
 from polyculture.results import Section

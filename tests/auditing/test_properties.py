@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.measures.counts import count
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions

@@ -10,7 +10,7 @@ import pytest
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.review_queue import canonical, queue
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions

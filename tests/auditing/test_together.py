@@ -15,7 +15,7 @@ from scipy.stats import beta
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.options import AuditContext
+from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.joint_failures import together
 from polyculture.predictions import Predictions
 from polyculture.results import Section

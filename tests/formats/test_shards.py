@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import polyculture as pc
-from polyculture.auditing.streaming.sharded import audit_shards
+from polyculture.auditing import audit
 from polyculture.errors import FileError, InputError
 from polyculture.formats.tables import parquet_layout
 from polyculture.formats.tables.shards import Shard, read_shards
@@ -115,7 +115,7 @@ def test_what_is_read_in_parts_is_what_is_read_at_once(tmp_path: Path, kind: str
 def test_an_audit_does_not_depend_on_how_the_files_are_cut(tmp_path: Path) -> None:
     frame = table(kind="gaps")
     found = [
-        numbers(audit_shards(read_shards(path)))
+        numbers(audit(read_shards(path)))
         for path in (
             write_rows(tmp_path / "rows", frame, [333]),
             write_rows(tmp_path / "more", frame, [10, 200, 600]),

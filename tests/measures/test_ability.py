@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from polyculture.measures.excess_by_ability import (
-    Excess,
+    JointFailureExcess,
     excess_over_difficulty_and_labels,
     excess_over_rasch,
     tetrachoric,
@@ -102,8 +102,8 @@ def test_the_rasch_null_is_undefined_where_nothing_can_vary() -> None:
 
 
 def test_nothing_exceeds_an_expectation_of_nothing() -> None:
-    assert math.isnan(Excess(0.1, 0.0).relative)
-    assert Excess(0.3, 0.2).relative == pytest.approx(0.5)
+    assert math.isnan(JointFailureExcess(0.1, 0.0).relative)
+    assert JointFailureExcess(0.3, 0.2).relative == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("r", [-0.6, 0.0, 0.4, 0.9])

@@ -22,7 +22,7 @@ from polyculture.measures.attribution.covariance_split import (
     missing_cell,
     split,
 )
-from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
+from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 from polyculture.measures.effective import effective
 from polyculture.rng import stream
 
@@ -111,7 +111,7 @@ def test_contributions_sum_to_the_rho_of_the_ladder(seed: int, strata: int, gaps
     code = np.unique(code, return_inverse=True)[1]
     observed = rng.random(wrong.shape) < 0.8 if gaps else None
     wrong = wrong & observed if observed is not None else wrong
-    errors = Errors(wrong, code, observed)
+    errors = StratifiedErrors(wrong, code, observed)
     parted = split(error_covariance(errors), [by_level(DATA), by_level(ARCH)])
     assert parted.contributions.sum() == pytest.approx(parted.rho, abs=1e-12)
     assert parted.rho == pytest.approx(effective(wrong, code, observed).rho, abs=1e-12)
@@ -119,7 +119,7 @@ def test_contributions_sum_to_the_rho_of_the_ladder(seed: int, strata: int, gaps
 
 def test_balanced_regression_is_two_way_analysis_of_variance() -> None:
     wrong = wrong_table(3, 16, 300)
-    errors = Errors(wrong, np.zeros(300, int))
+    errors = StratifiedErrors(wrong, np.zeros(300, int))
     C = error_covariance(errors)
     parted = split(C, [by_level(DATA), by_level(ARCH)])
     R = (wrong - wrong.mean(axis=1, keepdims=True)).T.reshape(300, 4, 4)
@@ -139,7 +139,7 @@ def test_the_parts_of_the_instances_average_to_the_coefficients(gaps: bool) -> N
     wrong, code = wrong_table(4, 16, 500), rng.integers(0, 3, 500)
     observed = rng.random(wrong.shape) < 0.9 if gaps else None
     wrong = wrong & observed if observed is not None else wrong
-    errors = Errors(wrong, code, observed)
+    errors = StratifiedErrors(wrong, code, observed)
     C = error_covariance(errors)
     parted = split(C, [by_level(DATA), by_level(ARCH)])
     parts = instance_parts(errors, C, parted.weights)
@@ -150,7 +150,7 @@ def test_instances_alone_in_their_stratum_add_nothing() -> None:
     wrong = wrong_table(5, 16, 101)
     code = np.zeros(101, dtype=np.int64)
     code[100] = 1
-    errors = Errors(wrong, code)
+    errors = StratifiedErrors(wrong, code)
     C = error_covariance(errors)
     parts = instance_parts(errors, C, split(C, [by_level(DATA)]).weights)
     assert list(np.flatnonzero(~errors.used)) == [100]
@@ -162,9 +162,11 @@ def test_influence_from_parts_is_the_infinitesimal_jackknife() -> None:
     factors = [by_level(DATA), by_level(ARCH)]
 
     def coefficient(rows: np.ndarray) -> float:
-        return float(split(error_covariance(Errors(wrong[:, rows], np.zeros(len(rows), int))), factors).coefficients[1])
+        return float(
+            split(error_covariance(StratifiedErrors(wrong[:, rows], np.zeros(len(rows), int))), factors).coefficients[1]
+        )
 
-    errors = Errors(wrong, np.zeros(120, int))
+    errors = StratifiedErrors(wrong, np.zeros(120, int))
     C = error_covariance(errors)
     parted = split(C, factors)
     scale = 2 * np.eye(16)[None] / np.trace(C)
@@ -180,7 +182,7 @@ def test_pairs_without_common_instances_are_left_out() -> None:
     observed = np.ones_like(wrong)
     observed[0, :40] = False
     observed[1, 40:] = False
-    C = error_covariance(Errors(wrong & observed, np.zeros(80, int), observed))
+    C = error_covariance(StratifiedErrors(wrong & observed, np.zeros(80, int), observed))
     assert np.isnan(C[0, 1])
     parted = split(C, [by_level(DATA)])
     assert parted.weights[1, 0, 1] == 0

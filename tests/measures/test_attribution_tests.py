@@ -9,7 +9,7 @@ import pytest
 
 from polyculture.measures.attribution.covariance_split import accuracy_controls, by_distance, by_level
 from polyculture.measures.attribution.hypothesis_tests import (
-    Pairs,
+    PairRegression,
     arrangements,
     conditional_permutation,
     mrqap,
@@ -26,12 +26,12 @@ def response(seed: int, effect: float) -> np.ndarray:
     return 0.2 + effect * by_level(DATA).alike + (noise + noise.T) / 10
 
 
-def regression(seed: int, effect: float = 0.05) -> Pairs:
+def regression(seed: int, effect: float = 0.05) -> PairRegression:
     rates = stream(seed, "rates").uniform(0.1, 0.4, 24)
-    return Pairs.of(response(seed, effect), [by_level(DATA), by_level(ARCH)], accuracy_controls(rates))
+    return PairRegression.of(response(seed, effect), [by_level(DATA), by_level(ARCH)], accuracy_controls(rates))
 
 
-def t_of(pairs: Pairs, column: int) -> float:
+def t_of(pairs: PairRegression, column: int) -> float:
     """Of an ordinary regression."""
     b = np.linalg.lstsq(pairs.X, pairs.y)[0]
     e = pairs.y - pairs.X @ b
@@ -64,7 +64,7 @@ def test_the_p_value_is_that_of_permuting_one_by_one() -> None:
             dealt[inside] = DATA[rng.permutation(inside)]
         X = pairs.X.copy()
         X[:, 1] = dealt[pairs.a] == dealt[pairs.b]
-        slow += t_of(Pairs(pairs.a, pairs.b, pairs.y, X, 24), 1) >= observed - 1e-9
+        slow += t_of(PairRegression(pairs.a, pairs.b, pairs.y, X, 24), 1) >= observed - 1e-9
     assert fast == pytest.approx(slow / 401, abs=0.07)
 
 
@@ -79,7 +79,7 @@ def test_a_graded_factor_is_permuted_by_its_models() -> None:
     values = np.arange(24.0)
     factor = by_distance(values[:, None])
     noise = stream(5, "graded").normal(size=(24, 24)) / 20
-    pairs = Pairs.of(0.3 * factor.alike + noise + noise.T, [factor])
+    pairs = PairRegression.of(0.3 * factor.alike + noise + noise.T, [factor])
     test = conditional_permutation(pairs, 1, factor, np.zeros(24, dtype=np.int64), stream(0, "p"), 199)
     assert test.p == 1 / 200
 
@@ -106,18 +106,18 @@ def test_the_jackknife_is_that_of_leaving_out_one_model_at_a_time() -> None:
 def test_the_jackknife_is_undefined_where_one_model_alone_identifies_the_factor() -> None:
     only_two = np.array([0, 0, *range(1, 11)])
     noise = stream(6, "noise").normal(size=(12, 12))
-    assert math.isnan(node_jackknife(Pairs.of(noise + noise.T, [by_level(only_two)]), 1).p)
+    assert math.isnan(node_jackknife(PairRegression.of(noise + noise.T, [by_level(only_two)]), 1).p)
 
 
 def test_the_jackknife_is_undefined_without_any_scatter() -> None:
     flat = np.full((24, 24), 0.1)
-    assert math.isnan(node_jackknife(Pairs.of(flat, [by_level(DATA)]), 1).p)
+    assert math.isnan(node_jackknife(PairRegression.of(flat, [by_level(DATA)]), 1).p)
 
 
 def test_unknown_pairs_and_useless_controls_are_left_out() -> None:
     y = response(7, 0.1)
     y[0, 1] = y[1, 0] = np.nan
-    pairs = Pairs.of(y, [by_level(DATA)], accuracy_controls(np.full(24, 0.2)))
+    pairs = PairRegression.of(y, [by_level(DATA)], accuracy_controls(np.full(24, 0.2)))
     assert len(pairs.y) == 24 * 23 // 2 - 1
     assert pairs.X.shape[1] == 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from polyculture.measures.alikeness.explanations import ExplanationAgreement, cosine, sign_agreement, spearman, top_k
+from polyculture.measures.similarity.explanations import ExplanationAgreement, cosine, sign_agreement, spearman, top_k
 
 
 def explanations(shared: float, n: int = 400) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polyculture.measures import effective_vectors as room
-from polyculture.measures.alikeness.texts import effective_by_similarity, text_similarity
+from polyculture.measures.similarity.texts import effective_by_similarity, text_similarity
 from polyculture.measures.effective import NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, effective
 from polyculture.measures.effective_vectors import (
     NOISE_EXPLAINS_ALL,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.alikeness.probabilities import capa
+from polyculture.measures.similarity.probabilities import capa
 from polyculture.measures.counts import PairCounts, count
 from polyculture.measures.pairs import MEASURES, reasons
 

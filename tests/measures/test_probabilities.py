@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyculture.measures.alikeness import probabilities as room
-from polyculture.measures.alikeness.probabilities import capa, capa_of, hellinger_squared, probability_sums
+from polyculture.measures.similarity import probabilities as room
+from polyculture.measures.similarity.probabilities import capa, capa_of, hellinger_squared, probability_sums
 from polyculture.measures.counts import count
 
 

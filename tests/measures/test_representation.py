@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.alikeness.representations import (
+from polyculture.measures.similarity.representations import (
     calibrate,
     cka,
     cka_matrix,

@@ -9,7 +9,7 @@ import pytest
 
 from polyculture.measures.scaling import (
     FAMILIES,
-    Curve,
+    ScalingCurve,
     broken_power_law,
     find_break,
     fit_curves,
@@ -115,6 +115,6 @@ def test_push_through_is_a_chi_square_test() -> None:
 
 
 def test_curves_are_values() -> None:
-    a = Curve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
-    assert a == Curve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
+    a = ScalingCurve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
+    assert a == ScalingCurve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
     assert a.at(np.array([4.0])) == pytest.approx([0.5])

@@ -12,27 +12,27 @@ from hypothesis.extra import numpy as nps
 
 from polyculture.measures.counts import count
 from polyculture.measures.effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, effective
-from polyculture.measures.streaming.effective import Common, Estimate, from_complete, from_pairs
-from polyculture.measures.streaming.exact_sums import Chunk, Sums, exact, on_grid, tally
+from polyculture.measures.streaming.effective import CommonCounts, StreamedEstimate, from_complete, from_pairs
+from polyculture.measures.streaming.exact_sums import InstanceChunk, InfluenceSums, exact, on_grid, count_chunk
 from polyculture.measures.systemic import systemic
 from polyculture.stats import standard_error
 
 FLOATS = st.floats(-1e20, 1e20, allow_subnormal=False)
 
 
-def whole(wrong: np.ndarray, strata: np.ndarray, observed: np.ndarray | None = None) -> Chunk:
-    return Chunk(wrong if observed is None else wrong & observed, observed, strata, int(strata.max()) + 1)
+def whole(wrong: np.ndarray, strata: np.ndarray, observed: np.ndarray | None = None) -> InstanceChunk:
+    return InstanceChunk(wrong if observed is None else wrong & observed, observed, strata, int(strata.max()) + 1)
 
 
-def estimate(chunk: Chunk) -> Estimate:
+def estimate(chunk: InstanceChunk) -> StreamedEstimate:
     """D of some instances, from whatever way of counting their cells need."""
     known = np.ones_like(chunk.wrong) if chunk.observed is None else chunk.observed
     counts = count(None, None, np.where(known, ~chunk.wrong, -1).astype(np.int8), 2)
     errors = np.diag(counts.n00)
     informative = (errors > 0) & (errors < np.diag(counts.n))
     if chunk.observed is None:
-        return from_complete(tally(chunk, {2: counts}).strata(chunk.strata > 1), informative)
-    return from_pairs(Common.by_class(chunk), informative)
+        return from_complete(count_chunk(chunk, {2: counts}).strata(chunk.strata > 1), informative)
+    return from_pairs(CommonCounts.by_class(chunk), informative)
 
 
 @given(st.lists(FLOATS, max_size=40), st.data())
@@ -69,7 +69,7 @@ def test_the_standard_error_is_that_of_all_influence_values(clustered: bool) -> 
     influence -= np.nanmean(influence)
     clusters = rng.integers(0, 30, 500) if clustered else None
     parts = [slice(0, 200), slice(200, 210), slice(210, 500)]
-    found = [Sums.of(influence[at], None if clusters is None else clusters[at]) for at in parts]
+    found = [InfluenceSums.of(influence[at], None if clusters is None else clusters[at]) for at in parts]
     error, draws = (found[0] + found[1] + found[2]).standard_error()
     assert (error, draws) == (
         pytest.approx(standard_error(influence, clusters)[0], rel=1e-12),
@@ -79,7 +79,7 @@ def test_the_standard_error_is_that_of_all_influence_values(clustered: bool) -> 
 
 
 def test_a_single_draw_has_no_standard_error() -> None:
-    assert np.isnan(Sums.of(np.array([1.0])).standard_error()[0])
+    assert np.isnan(InfluenceSums.of(np.array([1.0])).standard_error()[0])
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,7 +102,7 @@ def test_two_passes_find_what_one_finds(seed: int, strata: int, missing: float) 
         return
     influence, centred = two.influence(chunk)
     np.testing.assert_allclose(influence, one.influence, rtol=1e-7, atol=1e-9)
-    assert Sums.of(influence, None, centred).n_info == pytest.approx(one.n_info, rel=1e-9)
+    assert InfluenceSums.of(influence, None, centred).n_info == pytest.approx(one.n_info, rel=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -114,7 +114,9 @@ def test_influence_values_have_the_same_bits_in_any_chunk(seed: int, gaps: bool)
     found = estimate(chunk)
     assert found.influence is not None
     at = np.flatnonzero(rng.random(200) < 0.4)
-    part = Chunk(chunk.wrong[:, at], None if chunk.observed is None else chunk.observed[:, at], code[at], chunk.strata)
+    part = InstanceChunk(
+        chunk.wrong[:, at], None if chunk.observed is None else chunk.observed[:, at], code[at], chunk.strata
+    )
     for values, some in zip(found.influence(chunk), found.influence(part), strict=True):
         np.testing.assert_array_equal(values[at], some)
 
@@ -123,22 +125,24 @@ def test_failure_counts_add_up_to_those_of_all_instances() -> None:
     rng = np.random.default_rng(1)
     wrong, code, observed = rng.random((5, 400)) < 0.4, rng.integers(0, 3, 400), rng.random((5, 400)) < 0.95
     chunk = whole(wrong, code, observed)
-    parts = [Chunk(chunk.wrong[:, at], observed[:, at], code[at], 3) for at in (slice(0, 30), slice(30, 400))]
+    parts = [InstanceChunk(chunk.wrong[:, at], observed[:, at], code[at], 3) for at in (slice(0, 30), slice(30, 400))]
     found = sum_of(parts).systemic()
     usual = systemic(wrong & observed, code, observed)
     for name in ("histogram", "expected", "errors", "sizes", "expected_rate", "largest_rate"):
         np.testing.assert_array_equal(getattr(found, name), getattr(usual, name))
 
 
-def sum_of(parts: list[Chunk]):
-    tallies = [tally(p, {2: count(None, None, np.where(p.observed, ~p.wrong, -1).astype(np.int8), 2)}) for p in parts]
+def sum_of(parts: list[InstanceChunk]):
+    tallies = [
+        count_chunk(p, {2: count(None, None, np.where(p.observed, ~p.wrong, -1).astype(np.int8), 2)}) for p in parts
+    ]
     return tallies[0] + tallies[1]
 
 
 def test_no_complete_instance_is_said() -> None:
     observed = np.array([[True, False], [False, True]])
     chunk = whole(np.zeros((2, 2), bool), np.zeros(2, np.int64), observed)
-    found = tally(chunk, {2: count(None, None, np.where(observed, 1, -1).astype(np.int8), 2)}).systemic()
+    found = count_chunk(chunk, {2: count(None, None, np.where(observed, 1, -1).astype(np.int8), 2)}).systemic()
     assert found.reason == "no instance was answered by every model"
     assert found.n == 0
 

@@ -9,12 +9,12 @@ from scipy.stats import multivariate_normal
 
 from polyculture.measures.attribution.covariance_split import Factor, accuracy_controls, by_level, correlation, split
 from polyculture.measures.attribution.hypothesis_tests import (
-    Pairs,
+    PairRegression,
     arrangements,
     conditional_permutation,
     node_jackknife,
 )
-from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
+from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 from polyculture.rng import stream
 
 pytestmark = pytest.mark.nightly
@@ -48,8 +48,8 @@ def errors(
 
 def p_of(rng: np.random.Generator, wrong: np.ndarray, made_of: dict[str, np.ndarray], name: str) -> float:
     factors = {k: by_level(v) for k, v in made_of.items()}
-    C = error_covariance(Errors(wrong, np.zeros(wrong.shape[1], dtype=np.int64)))
-    pairs = Pairs.of(correlation(C), list(factors.values()), accuracy_controls(wrong.mean(axis=1)))
+    C = error_covariance(StratifiedErrors(wrong, np.zeros(wrong.shape[1], dtype=np.int64)))
+    pairs = PairRegression.of(correlation(C), list(factors.values()), accuracy_controls(wrong.mean(axis=1)))
     column = 1 + list(factors).index(name)
     others = np.stack([v for k, v in made_of.items() if k != name])
     strata = np.unique(others, axis=1, return_inverse=True)[1].ravel()
@@ -99,7 +99,7 @@ def test_mc10_the_ratio_of_two_causes_and_the_coverage_of_their_intervals() -> N
     ratios, covered = [], []
     for _ in range(200):
         wrong = errors(rng, made_of, {"data": 0.3, "arch": 0.1}, np.full(32, 0.25), 1000)
-        table = Errors(wrong, np.zeros(1000, dtype=np.int64))
+        table = StratifiedErrors(wrong, np.zeros(1000, dtype=np.int64))
         C = error_covariance(table)
         parted = split(C, factors)
         parts = instance_parts(table, C, np.concatenate([parted.weights, 2 * np.eye(32)[None] / np.trace(C)]))

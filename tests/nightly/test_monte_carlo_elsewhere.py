@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyculture.measures.alikeness.representations import cka
+from polyculture.measures.similarity.representations import cka
 from polyculture.measures.generalization import disagreement
 
 pytestmark = pytest.mark.nightly

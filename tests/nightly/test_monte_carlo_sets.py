@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtri
 
 import polyculture.stats as room
-from polyculture.measures.effective import Effective, effective
+from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.leave_one_out import rho_without_each
 from polyculture.measures.systemic import common_shock
 from polyculture.stats import n_eff_bootstrap, n_eff_interval, paired_difference, rho_population_interval
@@ -45,7 +45,7 @@ SETTINGS = {
 }
 
 
-def covers(found: Effective, truth: float, rng: np.random.Generator | None = None) -> bool:
+def covers(found: EffectiveNumber, truth: float, rng: np.random.Generator | None = None) -> bool:
     if rng is None:
         interval = n_eff_interval(found.n_models, found.design_effect, found.influence)
     else:

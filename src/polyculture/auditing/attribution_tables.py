@@ -23,14 +23,14 @@ from polyculture.measures.attribution.covariance_split import (
 )
 from polyculture.measures.attribution.hypothesis_tests import (
     FEW_ARRANGEMENTS,
-    Pairs,
+    PairRegression,
     arrangements,
     conditional_permutation,
     mrqap,
     node_jackknife,
     shapley,
 )
-from polyculture.measures.attribution.per_instance import Errors, instance_parts
+from polyculture.measures.attribution.per_instance import StratifiedErrors, instance_parts
 from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient, held_fixed, model_to_add
 from polyculture.rng import stream
@@ -62,7 +62,7 @@ class Sampling:
 
 def tests(
     phi: Float[np.ndarray, "m m"],
-    errors: Errors,
+    errors: StratifiedErrors,
     found: list[Ingredient],
     gate: Identifiability,
     permutations: int,
@@ -76,7 +76,7 @@ def tests(
     """
     live = _independent(found, gate)
     factors = [found[f].factor for f in live]
-    pairs = Pairs.of(phi, factors, accuracy_controls(_error_rates(errors)))
+    pairs = PairRegression.of(phi, factors, accuracy_controls(_error_rates(errors)))
     parts = shapley(pairs.y, pairs.X[:, 1 : 1 + len(live)])
     rows = []
     for f in np.flatnonzero(gate.estimable):
@@ -105,7 +105,7 @@ def _independent(found: list[Ingredient], gate: Identifiability) -> list[int]:
     return [int(f) for f in live[independent(X)[1:]]]
 
 
-def _error_rates(errors: Errors) -> Float[np.ndarray, " m"]:
+def _error_rates(errors: StratifiedErrors) -> Float[np.ndarray, " m"]:
     seen = errors.wrong.shape[1] if errors.observed is None else errors.observed.sum(axis=1)
     rates: Float[np.ndarray, " m"] = errors.wrong.sum(axis=1) / seen
     return rates
@@ -143,7 +143,7 @@ def levels(parted: CovarianceSplit, found: list[Ingredient], live: list[int]) ->
 
 
 def interactions(
-    errors: Errors,
+    errors: StratifiedErrors,
     covariance: Float[np.ndarray, "m m"],
     found: list[Ingredient],
     gate: Identifiability,
@@ -173,7 +173,7 @@ def interactions(
             row["contribution"] = float(parted.contributions[-1])
             row["at"] = len(weights)
             weights.append(parted.weights[-1])
-            pairs = Pairs.of(correlation(covariance), [*single, product], controls)
+            pairs = PairRegression.of(correlation(covariance), [*single, product], controls)
             row["p"] = node_jackknife(pairs, len(single) + 1).p
     parts = instance_parts(errors, covariance, np.stack(weights)) if len(weights) > 1 else None
     for row in rows:

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 
 from polyculture.errors import InputError
-from polyculture.measures.effective import Effective, effective
+from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.systemic import systemic
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.stats import Interval, influence_interval, paired_difference
 
+from .context import AuditContext
 from .null_models import GIVEN, headline
-from .options import AuditContext, AuditOptions
+from .options import AuditOptions
 
 NAME, TITLE = "comparison", "Which of the two is more alike?"
 
@@ -77,7 +78,7 @@ def _all_wrong_change(here: AuditContext, there: AuditContext) -> Interval:
     return influence_interval(mean, difference - mean, clusters, here.options.level)
 
 
-def _sets(evidences: tuple[AuditContext, AuditContext], found: list[Effective]) -> pd.DataFrame:
+def _sets(evidences: tuple[AuditContext, AuditContext], found: list[EffectiveNumber]) -> pd.DataFrame:
     rows = []
     for which, e, f in zip(("first", "second"), evidences, found, strict=True):
         failures = systemic(e.predictions.wrong, e.classes, e.predictions.observed)

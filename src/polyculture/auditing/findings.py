@@ -35,7 +35,7 @@ def _conclude(
 
 
 def _label_errors(material: AuditParts) -> Iterator[Finding]:
-    told, plausible = material.section("together"), material.evidence.options.label_errors
+    told, plausible = material.section("together"), material.context.options.label_errors
     title = "label errors could explain it"
     shock = told.numbers.get("common_shock_rate")
     if shock is None or not shock.defined:

@@ -65,9 +65,9 @@ def _systemic(c: AuditParts) -> Iterator[Finding]:
 
 
 def _twins(c: AuditParts) -> Iterator[Finding]:
-    answers = c.evidence.counts.same_answer
-    same = answers if answers is not None else c.evidence.counts.n11 + c.evidence.counts.n00
-    a, b = np.nonzero(np.triu((same > ALIKE * c.evidence.counts.n) & (c.evidence.counts.n >= 200), 1))
+    answers = c.context.counts.same_answer
+    same = answers if answers is not None else c.context.counts.n11 + c.context.counts.n00
+    a, b = np.nonzero(np.triu((same > ALIKE * c.context.counts.n) & (c.context.counts.n >= 200), 1))
     if len(a):
         names = c.pairwise.models
         shown = "; ".join(f"{names[i]} and {names[j]}" for i, j in list(zip(a, b, strict=True))[:5])
@@ -104,10 +104,8 @@ def _informative(c: AuditParts) -> Iterator[Finding]:
 
 
 def _clusters(c: AuditParts) -> Iterator[Finding]:
-    if c.evidence.clusters is None:
-        return
-    n = int(c.evidence.clusters.max()) + 1
-    if n < FEW_CLUSTERS:
+    n = c.context.n_clusters
+    if n is not None and n < FEW_CLUSTERS:
         yield Finding(
             "PC006",
             "few clusters",
@@ -117,15 +115,9 @@ def _clusters(c: AuditParts) -> Iterator[Finding]:
 
 
 def _missing(c: AuditParts) -> Iterator[Finding]:
-    observed = c.evidence.predictions.observed
-    if observed is None:
-        return
-    answered = observed.sum(axis=0)
-    rate, error = observed.mean(axis=0), c.evidence.predictions.wrong.sum(axis=0) / np.maximum(answered, 1)
-    used = answered > 0
-    varies = used.sum() > 2 and rate[used].std() > 0 and error[used].std() > 0
-    r = float(np.corrcoef(rate[used], error[used])[0, 1]) if varies else math.nan
-    yield missing_cells(float(1 - observed.mean()), r)
+    counts = c.context.table_counts
+    if counts.missing:
+        yield missing_cells(counts.missing_share, counts.missing_correlation)
 
 
 def missing_cells(share: float, r: float) -> Finding:

@@ -1,18 +1,20 @@
-"""As how many independent models do they fail, and beyond what? One rung per null, always shown together."""
+"""As how many independent models do they fail, given each null model? Null models are always shown side by side."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
 
-from polyculture.measures.effective import Effective, effective
+from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.structure import structural
 from polyculture.results import NullModel
 from polyculture.rng import stream
 from polyculture.stats import (
     Interval,
+    StandardError,
     block_of,
     jackknife,
     n_eff_bootstrap,
@@ -21,7 +23,7 @@ from polyculture.stats import (
     rho_interval,
 )
 
-from .options import AuditContext
+from .context import AuditContext
 
 GIVEN = {
     "N0": "each model's overall error rate",
@@ -34,63 +36,72 @@ BOOTSTRAP_BELOW = 100
 NOT_IDENTIFIED = "the errors of the same models cannot tell shared difficulty from shared causes"
 
 
-def fit_null_models(evidence: AuditContext) -> tuple[tuple[NullModel, ...], dict[str, Effective]]:
-    """n_eff and rho against each null that this table can carry, weakest null first; and what they were made from.
+def fit_null_models(context: AuditContext) -> tuple[tuple[NullModel, ...], dict[str, EffectiveNumber]]:
+    """n_eff and rho against each null that this table can carry, weakest null first; and the estimates behind them.
 
     N0 compares with independence at each model's overall error rate; N1, for tasks with fixed classes, within the true
-    class; N2, where the user knows something about difficulty, within strata of it; N3 is n_struct, which sees only
-    which models stand out and never how alike all are.
+    class; N2, where there is external difficulty, within strata of it; N3 is n_struct, which shows only which models
+    stand out and never how alike all are.
     """
     strata: dict[str, Int[np.ndarray, " n"] | None] = {"N0": None}
-    if evidence.classes is not None:
-        strata["N1"] = evidence.classes
-    if evidence.strata is not None:
-        strata["N2"] = evidence.strata
-    found = {name: _effective(evidence, codes) for name, codes in strata.items()}
-    nulls = [fit_null_model(name, e, evidence) for name, e in found.items()]
-    return (*nulls, structural_null_model(evidence)), found
+    if context.classes is not None:
+        strata["N1"] = context.classes
+    if context.strata is not None:
+        strata["N2"] = context.strata
+    estimates = {name: _effective(context, codes) for name, codes in strata.items()}
+    null_models = [fit_null_model(name, estimate, context) for name, estimate in estimates.items()]
+    return (*null_models, structural_null_model(context)), estimates
 
 
-def headline(evidence: AuditContext) -> str:
-    """Name of the rung of the first sentence: given the truth where there are classes, else raw."""
-    return "N0" if evidence.classes is None else "N1"
+def headline(context: AuditContext) -> str:
+    """Name of the null model of the first sentence: given the truth where there are classes, else raw."""
+    return "N0" if context.classes is None else "N1"
 
 
-def headline_null_model(evidence: AuditContext) -> NullModel:
-    """The rung of the first sentence alone."""
-    return fit_null_model(headline(evidence), _effective(evidence, evidence.classes), evidence)
+def headline_null_model(context: AuditContext) -> NullModel:
+    """The null model of the first sentence alone."""
+    return fit_null_model(headline(context), _effective(context, context.classes), context)
 
 
-def _effective(evidence: AuditContext, strata: Int[np.ndarray, " n"] | None) -> Effective:
-    return effective(evidence.predictions.wrong, strata, evidence.predictions.observed, evidence.weights)
+def _effective(context: AuditContext, strata: Int[np.ndarray, " n"] | None) -> EffectiveNumber:
+    return effective(context.predictions.wrong, strata, context.predictions.observed, context.weights)
 
 
-def fit_null_model(name: str, found: Effective, evidence: AuditContext) -> NullModel:
-    """One rung with its intervals and its one-sided test of independence."""
-    if math.isnan(found.design_effect):
-        nothing = Interval.undefined(found.reason)
-        return NullModel(name, GIVEN[name], nothing, nothing, informative=found.n_models)
-    level, clusters = evidence.options.level, evidence.clusters
-    m, d = found.n_models, found.design_effect
-    if found.n_info < BOOTSTRAP_BELOW:
-        parts = (found.influence, found.variation)
-        n_eff = n_eff_bootstrap(m, d, parts, stream(evidence.options.seed, "bootstrap-t", name), clusters, level)
-        rho = rho_bootstrap(m, d, parts, stream(evidence.options.seed, "bootstrap-t", name), clusters, level)
-    else:
-        n_eff = n_eff_interval(m, d, found.influence, clusters, level)
-        rho = rho_interval(m, d, found.influence, clusters, level)
-    return NullModel(name, GIVEN[name], n_eff, rho, float(found.z), found.p_value, m, found.n_info)
+def fit_null_model(name: str, estimate: EffectiveNumber, context: AuditContext) -> NullModel:
+    """One null model with its intervals and its one-sided test of independence."""
+    level, clusters = context.options.level, context.clusters
+    null_model = linearized_null_model(
+        name, GIVEN[name], estimate, StandardError.of(estimate.influence, clusters), level
+    )
+    if math.isnan(estimate.design_effect) or estimate.n_info >= BOOTSTRAP_BELOW:
+        return null_model
+    m, d, parts = estimate.n_models, estimate.design_effect, (estimate.influence, estimate.variation)
+    n_eff = n_eff_bootstrap(m, d, parts, stream(context.options.seed, "bootstrap-t", name), clusters, level)
+    rho = rho_bootstrap(m, d, parts, stream(context.options.seed, "bootstrap-t", name), clusters, level)
+    return replace(null_model, n_eff=n_eff, rho=rho)
 
 
-def structural_null_model(evidence: AuditContext) -> NullModel:
+def linearized_null_model(
+    name: str, given: str, estimate: EffectiveNumber, error: StandardError, level: float
+) -> NullModel:
+    """One null model with limits from influence values, whose standard error is known."""
+    m, d = estimate.n_models, estimate.design_effect
+    if math.isnan(d):
+        undefined = Interval.undefined(estimate.reason)
+        return NullModel(name, given, undefined, undefined, informative=m)
+    n_eff, rho = n_eff_interval(m, d, error, level=level), rho_interval(m, d, error, level=level)
+    return NullModel(name, given, n_eff, rho, float(estimate.z), estimate.p_value, m, estimate.n_info)
+
+
+def structural_null_model(context: AuditContext) -> NullModel:
     """N3: the number of kinds of models beyond difficulty, with delete-a-block limits; descriptive."""
-    names = evidence.predictions.instances.index if evidence.clusters is None else evidence.clusters
-    complete = evidence.complete
+    names = context.predictions.instances.index if context.clusters is None else context.clusters
+    complete = context.complete
     block = block_of(np.asarray(names)[complete])
-    found = structural(evidence.predictions.wrong[:, complete], block)
-    n_struct = Interval.undefined(found.reason, found.n)
-    if not found.reason:
-        n_struct = jackknife(found.n_struct, found.leave_outs, found.n, evidence.options.level, above=1.0)
+    estimate = structural(context.predictions.wrong[:, complete], block)
+    n_struct = Interval.undefined(estimate.reason, estimate.n)
+    if not estimate.reason:
+        n_struct = jackknife(estimate.n_struct, estimate.leave_outs, estimate.n, context.options.level, above=1.0)
     return NullModel(
-        "N3", GIVEN["N3"], n_struct, Interval.undefined(NOT_IDENTIFIED), informative=int(found.informative.sum())
+        "N3", GIVEN["N3"], n_struct, Interval.undefined(NOT_IDENTIFIED), informative=int(estimate.informative.sum())
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Shaped
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
@@ -104,3 +105,10 @@ def clustered_order(kappa: Float[np.ndarray, "m m"]) -> tuple[int, ...]:
     condensed: Shaped[np.ndarray, " k"] = squareform(np.maximum(distance, 0), checks=False)
     tree = linkage(condensed, "average", optimal_ordering=len(kappa) <= MOST_ORDERED)
     return tuple(int(i) for i in leaves_list(tree))
+
+
+def pair_table(models: Sequence[str], matrices: Mapping[str, Float[np.ndarray, "m m"]]) -> pd.DataFrame:
+    """One row per pair of models, one column per matrix."""
+    a, b = np.triu_indices(len(models), 1)
+    names = np.array(models, dtype=object)
+    return pd.DataFrame({"model_a": names[a], "model_b": names[b], **{k: v[a, b] for k, v in matrices.items()}})

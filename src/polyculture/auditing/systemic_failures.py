@@ -1,4 +1,4 @@
-"""Whom do all models fail at once, and how often would they if they failed independently?"""
+"""Which instances do all models fail, and how often would they if they failed independently?"""
 
 from __future__ import annotations
 
@@ -8,42 +8,55 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from polyculture.measures.streaming.exact_sums import column_sums
 from polyculture.measures.systemic import FailureCounts
 from polyculture.predictions import MISSING, Predictions
 from polyculture.results import Systemic
 from polyculture.stats import Interval, jeffreys, systemic_p, systemic_pmf
 
-from .options import AuditContext
+from .context import AuditContext
 
 NEARLY_ALL = 0.9
 """An instance is called hard when at least this share of the models that answered it are wrong."""
 MOST_LISTED = 1000
 
 
-def systemic_failures(evidence: AuditContext) -> Systemic:
+def systemic_failures(context: AuditContext) -> Systemic:
     """Failure counts against their null (given the true class where there are classes), and the hardest instances."""
-    found, level = evidence.systemic, evidence.options.level
-    rate = Interval.undefined(found.reason) if found.reason else jeffreys(found.failures, found.n, level)
-    p = math.nan if found.reason else systemic_p(found.failures, systemic_pmf(found.errors, found.sizes))
+    counts, level = context.systemic, context.options.level
+    rate = Interval.undefined(counts.reason) if counts.reason else jeffreys(counts.failures, counts.n, level)
+    p = math.nan if counts.reason else systemic_p(counts.failures, systemic_pmf(counts.errors, counts.sizes))
     return Systemic(
-        observed=found.histogram,
-        expected=found.expected,
+        observed=counts.histogram,
+        expected=counts.expected,
         rate=rate,
-        expectation=found.expected_rate,
-        expectation_raw=expected_raw(found),
-        ratio=found.ratio,
+        expectation=counts.expected_rate,
+        expectation_raw=expected_raw(counts),
+        ratio=counts.ratio,
         p=p,
-        hardest=hardest_instances(evidence.predictions),
-        n=found.n,
+        hardest=hardest_instances(context.predictions),
+        n=counts.n,
     )
 
 
-def expected_raw(found: FailureCounts) -> float:
+def expected_raw(counts: FailureCounts) -> float:
     """Share of instances that all models would fail if they erred independently at their overall error rates."""
-    return float((found.errors.sum(axis=0) / found.n).prod()) if found.n else math.nan
+    return float((counts.errors.sum(axis=0) / counts.n).prod()) if counts.n else math.nan
 
 
-def hardest_instances(predictions: Predictions, share: float = NEARLY_ALL, most: int = MOST_LISTED) -> pd.DataFrame:
+def hardest_rows(
+    predictions: Predictions, share: float = NEARLY_ALL, limit: int = MOST_LISTED
+) -> Int[np.ndarray, " k"]:
+    """Positions of the instances that (nearly) all models fail, worst first; parameters as in `hardest_instances`."""
+    m, n = predictions.shape
+    wrong = column_sums(predictions.wrong)
+    models = np.full(n, m) if predictions.observed is None else column_sums(predictions.observed)
+    rows = np.flatnonzero((models >= 2) & (wrong >= np.maximum(share * models, 1)))
+    hardest: Int[np.ndarray, " k"] = rows[np.lexsort((rows, -models[rows], -wrong[rows] / models[rows]))][:limit]
+    return hardest
+
+
+def hardest_instances(predictions: Predictions, share: float = NEARLY_ALL, limit: int = MOST_LISTED) -> pd.DataFrame:
     """Instances that (nearly) all models fail, worst first: instance, label, wrong, models, answer, share.
 
     `wrong` of `models` that answered are wrong, and the column `share` of the wrong ones give the same `answer`.
@@ -51,23 +64,20 @@ def hardest_instances(predictions: Predictions, share: float = NEARLY_ALL, most:
     Parameters
     ----------
     share : at least this share of the models that answered are wrong.
-    most : list no more than so many.
+    limit : number of instances to list at most.
     """
-    wrong = predictions.wrong.sum(axis=0, dtype=np.int64)
+    rows = hardest_rows(predictions, share, limit)
     observed = predictions.observed
-    models = np.full_like(wrong, predictions.shape[0]) if observed is None else observed.sum(axis=0, dtype=np.int64)
-    rows = np.flatnonzero((models >= 2) & (wrong >= np.maximum(share * models, 1)))
-    rows = rows[np.lexsort((rows, -models[rows], -wrong[rows] / models[rows]))][:most]
     table = pd.DataFrame({"instance": predictions.instances.index[rows].astype(str)})
     classes = np.array(predictions.classes, dtype=object)
     if predictions.labels is not None:
         table["label"] = classes[predictions.labels[rows]]
-    table["wrong"] = wrong[rows]
-    table["models"] = models[rows]
+    table["wrong"] = column_sums(predictions.wrong[:, rows])
+    table["models"] = predictions.shape[0] if observed is None else column_sums(observed[:, rows])
     if predictions.answers is not None and len(rows):
         codes, votes = _common_wrong_answers(predictions, rows)
         table["answer"] = [classes[c] if c != MISSING else "" for c in codes]
-        table["share"] = votes / wrong[rows]
+        table["share"] = votes / table["wrong"].to_numpy()
     return table
 
 
@@ -77,10 +87,9 @@ def _common_wrong_answers(
     """The most frequent wrong answer on each of these instances, and how many models give it."""
     assert predictions.answers is not None
     codes, votes = np.full(len(rows), MISSING, np.int64), np.zeros(len(rows), np.int64)
-    for at, row in enumerate(rows):
-        given = predictions.answers[:, row][predictions.wrong[:, row]]
-        given = given[given != MISSING]
-        if len(given):
-            answers, counts = np.unique(given, return_counts=True)
-            codes[at], votes[at] = answers[counts.argmax()], counts.max()
+    for position, row in enumerate(rows):
+        wrong = predictions.answers[:, row][predictions.wrong[:, row]]
+        answers, counts = np.unique(wrong[wrong != MISSING], return_counts=True)
+        if len(answers):
+            codes[position], votes[position] = answers[counts.argmax()], counts.max()
     return codes, votes

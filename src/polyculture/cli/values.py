@@ -70,7 +70,8 @@ def choose_values(
         terms=terms,
     )
     options = auditing.AuditOptions(clusters=terms.clusters, groups=terms.groups, seed=terms.seed)
-    audit = auditing.audit_values(sets.test, source=", ".join(paths), options=options, shifted=sets.shifted)
+    shifted = {name: values.predictions() for name, values in sets.shifted.items()}
+    audit = auditing.audit(sets.test.predictions(), source=", ".join(paths), options=options, shifted=shifted)
     return found, audit
 
 

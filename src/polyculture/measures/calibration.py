@@ -75,7 +75,7 @@ def _bins(confidence: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n
 
 
 @dataclass(frozen=True, eq=False)
-class Brier:
+class BrierScore:
     """The Brier score and what it is made of: score = reliability − resolution + uncertainty + within.
 
     Parameters
@@ -96,7 +96,7 @@ class Brier:
     values: Float[np.ndarray, " n"]
 
 
-def brier(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], bins: int = BINS) -> Brier:
+def brier(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], bins: int = BINS) -> BrierScore:
     """Brier score of one model with its decomposition, each class against the rest, added up.
 
     Parameters
@@ -123,11 +123,11 @@ def brier(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]
             float((spread**2 - 2 * spread * joint).mean()),
         ]
     far, apart, spread, rest = map(float, parts)
-    return Brier(float(values.mean()), far, apart, spread, rest, values)
+    return BrierScore(float(values.mean()), far, apart, spread, rest, values)
 
 
 @dataclass(frozen=True, eq=False)
-class Roc:
+class RocCurve:
     """How well a score tells one class from the rest.
 
     Parameters
@@ -145,7 +145,7 @@ class Roc:
     influence: Float[np.ndarray, " n"]
 
 
-def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Roc:
+def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> RocCurve:
     """Receiver operating characteristic of one class against the rest, with the influence of each instance on the area.
 
     Parameters
@@ -163,12 +163,12 @@ def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Ro
     curve = [np.append(0, x) / max(total, 1) for x, total in ((misses, no), (hits, yes))]
     threshold = np.append(np.inf, scores[order][ends])
     if not yes or not no:
-        return Roc(curve[0], curve[1], threshold, np.nan, np.full(n, np.nan))
+        return RocCurve(curve[0], curve[1], threshold, np.nan, np.full(n, np.nan))
     ranks, own = _midranks(scores), np.empty(n)
     own[positive], own[~positive] = _midranks(scores[positive]), _midranks(scores[~positive])
     beaten = np.where(positive, (ranks - own) / no, 1 - (ranks - own) / yes)
     auc = float(beaten[positive].mean())
-    return Roc(curve[0], curve[1], threshold, auc, (beaten - auc) * np.where(positive, n / yes, n / no))
+    return RocCurve(curve[0], curve[1], threshold, auc, (beaten - auc) * np.where(positive, n / yes, n / no))
 
 
 def _midranks(scores: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

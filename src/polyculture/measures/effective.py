@@ -26,7 +26,7 @@ COMPLEMENTARY = "errors are perfectly complementary"
 
 
 @dataclass(frozen=True, eq=False)
-class Effective:
+class EffectiveNumber:
     """The effective number of independent models in a set, and what stats needs for its interval.
 
     Parameters
@@ -83,7 +83,7 @@ def effective(
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
     weights: Float[np.ndarray, " n"] | None = None,
-) -> Effective:
+) -> EffectiveNumber:
     """As how many independent models the given ones fail.
 
     With missing cells, D = 1 + (M − 1) × mean covariance / mean variance over what each pair or model was observed on.
@@ -113,7 +113,7 @@ def effective(
         informative = wrong.any(axis=1) & (observed & ~wrong).any(axis=1)
     if informative.sum() < 2:
         nothing = np.full(n, np.nan)
-        return Effective(
+        return EffectiveNumber(
             informative, math.nan, nothing, nothing, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS
         )
     if not informative.all():
@@ -128,7 +128,7 @@ def _without_the_weightless(
     strata: Int[np.ndarray, " n"] | None,
     observed: Bool[np.ndarray, "m n"] | None,
     weights: Float[np.ndarray, " n"],
-) -> Effective:
+) -> EffectiveNumber:
     """Instances that do not count at all are left out."""
     kept = weights > 0
     parts = (None if x is None else x[..., kept] for x in (strata, observed, weights))
@@ -194,13 +194,13 @@ class _Moments:
     pairs_dropped: int = 0
 
 
-def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> Effective:
+def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> EffectiveNumber:
     squares = moments.centred**2 * (1.0 if groups.weight is None else groups.weight)
     n_info = float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
     used = groups.size[groups.code] > 1
     influence, variation = (np.where(used, x, np.nan) for x in (moments.influence, moments.variation))
     reason = moments.reason or (COMPLEMENTARY if moments.design_effect <= 0 else "")
-    return Effective(
+    return EffectiveNumber(
         informative,
         moments.design_effect,
         influence,
@@ -243,7 +243,7 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class _Common:
+class _StratumCommon:
     """One stratum's counts on the instances that two models share: how many, the row's errors, the joint errors."""
 
     n: Float[np.ndarray, "m m"]
@@ -278,7 +278,7 @@ def _common(
     observed: Bool[np.ndarray, "m n"],
     at: Int[np.ndarray, " k"],
     weight: Float[np.ndarray, " n"] | None,
-) -> _Common:
+) -> _StratumCommon:
     m = len(wrong)
     n, row_wrong, both_wrong = np.zeros((3, m, m))
     for start in range(0, len(at), BLOCK):
@@ -288,7 +288,7 @@ def _common(
         n += wW @ W.T
         row_wrong += wE @ W.T
         both_wrong += wE @ E.T
-    return _Common(n, row_wrong, both_wrong)
+    return _StratumCommon(n, row_wrong, both_wrong)
 
 
 def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from .effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, Effective
+from .effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, EffectiveNumber
 
 CELLS = 1 << 21
 """Numbers turned into 64 bits at a time."""
@@ -30,7 +30,7 @@ def effective_vectors(
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
     noise: float = 0.0,
-) -> Effective:
+) -> EffectiveNumber:
     """As how many independent models the given ones err, from the vectors of their errors.
 
     Streams over instances in O(m n d); with missing cells it needs m × m × d matrices.
@@ -62,7 +62,7 @@ def effective_vectors(
     singletons = int((size == 1).sum())
     if informative.sum() < 2:
         reason = TOO_FEW_MODELS if variance.any() else NO_VARIATION
-        return Effective(informative, math.nan, nothing, nothing, math.nan, math.nan, singletons, reason=reason)
+        return EffectiveNumber(informative, math.nan, nothing, nothing, math.nan, math.nan, singletons, reason=reason)
     above, below = np.zeros((2, n))
     for here, z in source.chunks():
         z = (z - means[:, code[here]])[informative]
@@ -74,7 +74,7 @@ def effective_vectors(
 
 def effective_residuals(
     residuals: Float[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"] | None = None, noise: float = 0.0
-) -> Effective:
+) -> EffectiveNumber:
     """As how many independent models regressors err: `effective_vectors` of predictions minus truth.
 
     Noise in the truth is an error that all models share; `noise` is its known variance.
@@ -137,20 +137,20 @@ def _finish(
     below: Float[np.ndarray, " n"],
     used: Bool[np.ndarray, " n"],
     options: tuple[float, int],
-) -> Effective:
+) -> EffectiveNumber:
     """D and its influence from each instance's part of 1ᵀC1 and of tr C, both times the number of instances used."""
     noise, singletons = options
     m, n = int(informative.sum()), int(used.sum())
     total, trace = above.sum() / n - m**2 * noise, below.sum() / n - m * noise
     nothing = np.full(len(used), math.nan)
     if trace <= 0:
-        return Effective(
+        return EffectiveNumber(
             informative, math.nan, nothing, nothing, math.nan, math.nan, singletons, reason=NOISE_EXPLAINS_ALL
         )
     ratio = float(total / trace)
     influence = (above - m**2 * noise - ratio * (below - m * noise)) / trace
     info = float(above.sum() ** 2 / (above**2).sum()) if above.any() else 0.0
-    return Effective(
+    return EffectiveNumber(
         informative,
         ratio,
         np.where(used, influence, np.nan),
@@ -162,7 +162,7 @@ def _finish(
     )
 
 
-def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) -> Effective:
+def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) -> EffectiveNumber:
     """Missing cells: every covariance on what the pair shares, every variance on what the model was seen on."""
     m, n, d = source.values.shape
     common, products = np.zeros((2, m, m))
@@ -179,7 +179,7 @@ def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) 
     own = np.diag(covariance)
     informative = np.diag(enough) & (own > VARIES * own.mean())
     nothing = np.full(n, math.nan)
-    empty = Effective(informative, math.nan, nothing, nothing, math.nan, math.nan, 0, reason=TOO_FEW_MODELS)
+    empty = EffectiveNumber(informative, math.nan, nothing, nothing, math.nan, math.nan, 0, reason=TOO_FEW_MODELS)
     if informative.sum() < 2:
         return empty
     pairs = enough & np.outer(informative, informative) & ~np.eye(m, dtype=bool)
@@ -196,7 +196,7 @@ def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) 
     ratio = mean / level
     design_effect = 1 + (models - 1) * ratio
     info = float(centred.sum() ** 2 / (centred**2).sum()) if centred.any() else 0.0
-    return Effective(
+    return EffectiveNumber(
         informative,
         design_effect,
         (models - 1) * (on_covariance - ratio * on_variance) / level,

@@ -19,7 +19,7 @@ SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class LossDecomposition:
     """ensemble = mean − diversity, exactly.
 
     Parameters
@@ -40,7 +40,7 @@ class Decomposition:
     values: Float[np.ndarray, " n"]
 
 
-def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> Decomposition:
+def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> LossDecomposition:
     """Squared error (or, from probabilities and one-hot truth, the Brier score) of the members' mean.
 
     Diversity is the variance between members and needs no labels. Source: Krogh and Vedelsby 1995.
@@ -56,7 +56,7 @@ def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, 
     return _of_losses(mean, values)
 
 
-def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"]) -> Decomposition:
+def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"]) -> LossDecomposition:
     """Cross-entropy (nats) of the members' normalized geometric mean.
 
     Diversity is −log of what normalizes it, the mean divergence of the ensemble from its members: at least 0 and
@@ -73,13 +73,13 @@ def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndar
     return _of_losses(mean, values)
 
 
-def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> Decomposition:
-    return Decomposition(
+def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> LossDecomposition:
+    return LossDecomposition(
         float((mean - values).mean()), float(mean.mean()), float(values.mean()), math.nan, math.nan, values
     )
 
 
-def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> Decomposition:
+def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> LossDecomposition:
     """Error rate of the majority vote.
 
     Parameters
@@ -92,7 +92,7 @@ def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " 
     share = wrong.mean(axis=0)
     lost = share >= 0.5 if majority_wrong is None else majority_wrong
     good, bad = np.where(lost, 0.0, share), np.where(lost, 1 - share, 0.0)
-    return Decomposition(
+    return LossDecomposition(
         float(lost.mean()),
         float(share.mean()),
         float((good - bad).mean()),

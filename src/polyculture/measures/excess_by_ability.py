@@ -22,7 +22,7 @@ MOST_SPREAD = 6.0
 
 
 @dataclass(frozen=True)
-class Excess:
+class JointFailureExcess:
     """How much more often the strong models fail together than a null says.
 
     Parameters
@@ -43,7 +43,7 @@ class Excess:
 
 def excess_over_difficulty_and_labels(
     both_wrong: Float[np.ndarray, "m m"], strong: Bool[np.ndarray, " m"], label_errors: float, answers: float
-) -> Excess:
+) -> JointFailureExcess:
     """Calibrate difficulty on the weak models, predict how often the strong ones fail together.
 
     Difficulty is normal on the logit scale; its spread is what the pairs without a strong model show. A share of
@@ -74,7 +74,7 @@ def excess_over_difficulty_and_labels(
     else:
         spread = float(brentq(gap, 1e-3, MOST_SPREAD, xtol=1e-4)) if gap(MOST_SPREAD) > 0 else MOST_SPREAD
     predicted = float(_joint_failures(e, spread)[strong_pairs].mean())
-    return Excess(float(joint[strong_pairs].mean()), predicted, spread)
+    return JointFailureExcess(float(joint[strong_pairs].mean()), predicted, spread)
 
 
 def _joint_failures(e: Float[np.ndarray, " m"], spread: float) -> Float[np.ndarray, "m m"]:
@@ -95,7 +95,7 @@ def excess_over_rasch(
     histogram: Int[np.ndarray, " m1"],
     ability: Float[np.ndarray, " m"],
     strong: Bool[np.ndarray, " m"],
-) -> tuple[Excess, float]:
+) -> tuple[JointFailureExcess, float]:
     """Excess of the strong models' joint failures over the conditional Rasch model, and its z (a little conservative).
 
     Whatever the difficulties are, they drop out given how many models fail. Immune to difficulty, but neither to
@@ -123,7 +123,7 @@ def excess_over_rasch(
     expected, spread = float(weights @ mean), math.sqrt(float(weights @ variance))
     scale = weights.sum() * s * (s - 1) / 2
     z = (observed - expected) / spread if spread > 0 else math.nan
-    return Excess(observed / scale, expected / scale), z
+    return JointFailureExcess(observed / scale, expected / scale), z
 
 
 def _log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:

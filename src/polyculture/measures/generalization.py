@@ -63,7 +63,7 @@ def error_without_labels(
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class AgreementLine:
     """Agreement-on-the-line: accuracies elsewhere, estimated without labels there.
 
     Parameters
@@ -84,7 +84,7 @@ class Line:
 
 def agreement_on_the_line(
     here: Float[np.ndarray, "m m"], there: Float[np.ndarray, "m m"], accuracy_here: Float[np.ndarray, " m"]
-) -> Line:
+) -> AgreementLine:
     """Accuracies on instances without labels, from how agreement between models moves with the shift.
 
     Parameters
@@ -107,7 +107,7 @@ def agreement_on_the_line(
     found = 4 / (m - 2) * (sums - sums.sum() / (2 * m - 2))
     total = float(((y - y.mean()) ** 2).sum())
     r2 = slope**2 * spread / total if total > 0 else np.nan
-    return Line(ndtr(bias + slope * accuracy), ndtr(found), slope, bias, float(r2))
+    return AgreementLine(ndtr(bias + slope * accuracy), ndtr(found), slope, bias, float(r2))
 
 
 def _probit(shares: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

@@ -48,7 +48,7 @@ FAMILIES: MappingProxyType[str, Callable[[Float[np.ndarray, " n"], Shape], Float
 
 
 @dataclass(frozen=True)
-class Curve:
+class ScalingCurve:
     """A smooth curve c + a·g(scale), fitted by weighted least squares.
 
     Parameters
@@ -114,7 +114,7 @@ def _shapes(family: str, low: float, high: float) -> list[Shape]:
 
 def fit_curves(
     scale: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None = None
-) -> list[Curve]:
+) -> list[ScalingCurve]:
     """The best curve of every family, the one with the smallest AICc first.
 
     Parameters
@@ -167,23 +167,23 @@ def _curve(
     x: Float[np.ndarray, " n"],
     y: Float[np.ndarray, " n"],
     root: Float[np.ndarray, " n"],
-) -> Curve:
+) -> ScalingCurve:
     floor, gain, squares = _line(family, x, y, root, shape)
     n, k = len(y), len(shape) + 3
     sd = math.sqrt(squares / max(n - k + 1, 1))
     if n <= k + 1:
-        return Curve(family, middle, shape, floor, gain, sd, math.inf)
+        return ScalingCurve(family, middle, shape, floor, gain, sd, math.inf)
     aicc = n * math.log(max(squares, 1e-300) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
-    return Curve(family, middle, shape, floor, gain, sd, aicc)
+    return ScalingCurve(family, middle, shape, floor, gain, sd, aicc)
 
 
 def redraw_curves(
-    curve: Curve,
+    curve: ScalingCurve,
     scale: Float[np.ndarray, " n"],
     weights: Float[np.ndarray, " n"] | None,
     generator: np.random.Generator,
     draws: int = 400,
-) -> list[Curve]:
+) -> list[ScalingCurve]:
     """Curves of the same family, fitted to points drawn around the given one: a parametric bootstrap."""
     x = np.log(scale / curve.middle)
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
@@ -194,7 +194,7 @@ def redraw_curves(
 
 
 @dataclass(frozen=True)
-class Break:
+class LevelShift:
     """A sudden shift at one scale, beyond a smooth curve.
 
     Parameters
@@ -219,7 +219,7 @@ def find_break(
     generator: np.random.Generator,
     weights: Float[np.ndarray, " n"] | None = None,
     draws: int = 999,
-) -> Break:
+) -> LevelShift:
     """Sup-F test of one level shift against a quadratic in the logarithm of scale.
 
     Give log-loss on its logarithmic scale, where power laws are nearly quadratic. p is by parametric bootstrap, which
@@ -229,7 +229,7 @@ def find_break(
     """
     x = np.log(scale)
     steps = np.unique(x)
-    nothing = Break(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+    nothing = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     if len(steps) < FEW_SCALES:
         return nothing
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
@@ -258,7 +258,7 @@ def find_break(
     error = abs(shift) / math.sqrt(f[best]) if f[best] > 0 else math.nan
     reach = float(stdtrit(df, 0.975)) * error
     p = (1 + int((null >= f[best]).sum())) / (draws + 1)
-    return Break(float(np.exp(places[best])), shift, shift - reach, shift + reach, float(f[best]), p)
+    return LevelShift(float(np.exp(places[best])), shift, shift - reach, shift + reach, float(f[best]), p)
 
 
 def push_through(

@@ -20,7 +20,7 @@ FEW_MODELS = f"fewer than three models have {FEW_ERRORS} right and {FEW_ERRORS} 
 
 
 @dataclass(frozen=True, eq=False)
-class Structural:
+class StructuralNumber:
     """The number of kinds of models beyond difficulty, and what a delete-a-block interval needs. Descriptive.
 
     Parameters
@@ -40,7 +40,7 @@ class Structural:
     reason: str = ""
 
 
-def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | None = None) -> Structural:
+def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | None = None) -> StructuralNumber:
     """Difficulty-free number of kinds of models: 1 + tr(S)²/tr(S²), S the covariance of item-centred errors.
 
     One pass; memory for m × m per block. Biased by some per cent where models discriminate unequally, and its interval
@@ -57,7 +57,7 @@ def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | No
     errors = wrong.sum(axis=1)
     informative = np.minimum(errors, n - errors) >= FEW_ERRORS
     if informative.sum() < 3:
-        return Structural(math.nan, np.zeros(0), informative, n, FEW_MODELS)
+        return StructuralNumber(math.nan, np.zeros(0), informative, n, FEW_MODELS)
     if not informative.all():
         wrong, errors = wrong[informative], errors[informative]
     ends = np.array([n])
@@ -70,7 +70,7 @@ def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | No
     joint_all, fourth_all = np.sum(joint, axis=0), float(sum(fourth))
     without = zip(joint, fourth, ends - starts, strict=True)
     leave_outs = np.array([_ratio(joint_all - j, fourth_all - q, n - int(k)) for j, q, k in without if k < n])
-    return Structural(_ratio(joint_all, fourth_all, n), leave_outs, informative, n)
+    return StructuralNumber(_ratio(joint_all, fourth_all, n), leave_outs, informative, n)
 
 
 def _sums(

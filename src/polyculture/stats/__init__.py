@@ -5,6 +5,8 @@ interval (what travels) · influence (from influence values) · shares · pairs 
 
 from .exact import benjamini_hochberg, co_failure, mcnemar
 from .influence import (
+    StandardError,
+    cluster_inflation,
     gap_difference,
     independent_difference,
     influence_interval,
@@ -23,10 +25,12 @@ from .systemic import systemic_p, systemic_pmf
 __all__ = [
     "Interval",
     "Limits",
+    "StandardError",
     "benjamini_hochberg",
     "block_of",
     "capa_limits",
     "ceiling",
+    "cluster_inflation",
     "co_failure",
     "design_effect",
     "dirichlet_kappa",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -20,10 +21,40 @@ WIDEST = 300.0
 FEW_DRAWS = "fewer than two independent clusters"
 
 
+@dataclass(frozen=True)
+class StandardError:
+    """Standard error of a number from the influence of the instances on it.
+
+    Parameters
+    ----------
+    value : nan from fewer than two draws.
+    draws : independent draws it rests on: instances used, or their clusters.
+    n : instances used.
+    clustered : whether draws are clusters of instances.
+    """
+
+    value: float
+    draws: int
+    n: int
+    clustered: bool = False
+
+    @classmethod
+    def of(cls, influence: Float[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"] | None = None) -> StandardError:
+        """From influence values, nan on instances that were not used."""
+        value, draws = standard_error(influence, clusters)
+        return cls(value, draws, int((~np.isnan(influence)).sum()), clusters is not None)
+
+
+def cluster_inflation(clustered: StandardError, independent: StandardError) -> float:
+    """How many times fewer instances there are in effect because clusters go together; at least 1."""
+    numerator, denominator = clustered.value, independent.value
+    return max(1.0, (numerator / denominator) ** 2) if denominator > 0 and numerator > 0 else 1.0
+
+
 def n_eff_interval(
     n_models: int,
     design_effect: float,
-    influence: Float[np.ndarray, " n"],
+    influence: Float[np.ndarray, " n"] | StandardError,
     clusters: Shaped[np.ndarray, " n"] | None = None,
     level: float = 0.95,
 ) -> Interval:
@@ -33,7 +64,7 @@ def n_eff_interval(
     ----------
     n_models : informative models, M.
     design_effect : D; 0 or less gives inf, nan gives nan, both without limits.
-    influence : effect of each instance on D; nan on instances that were not used.
+    influence : effect of each instance on D, nan on instances that were not used; or the standard error made of it.
     clusters : which instances were sampled together (same patient, same document); each its own where None.
 
     Limits: t with (clusters − 1) degrees of freedom; nan with fewer than two clusters.
@@ -48,7 +79,7 @@ def n_eff_interval(
 def rho_interval(
     n_models: int,
     design_effect: float,
-    influence: Float[np.ndarray, " n"],
+    influence: Float[np.ndarray, " n"] | StandardError,
     clusters: Shaped[np.ndarray, " n"] | None = None,
     level: float = 0.95,
 ) -> Interval:
@@ -63,21 +94,20 @@ def rho_interval(
 def _log_scale(
     transform: Callable[[float], float],
     design_effect: float,
-    influence: Float[np.ndarray, " n"],
+    influence: Float[np.ndarray, " n"] | StandardError,
     clusters: Shaped[np.ndarray, " n"] | None,
     level: float,
 ) -> Interval:
-    n = int((~np.isnan(influence)).sum())
+    error = influence if isinstance(influence, StandardError) else StandardError.of(influence, clusters)
     if math.isnan(design_effect):
-        return Interval.undefined("no design effect", n)
-    error, draws = standard_error(influence, clusters)
-    if design_effect <= 0 or draws < 2:
+        return Interval.undefined("no design effect", error.n)
+    if design_effect <= 0 or error.draws < 2:
         reason = "errors are perfectly complementary" if design_effect <= 0 else FEW_DRAWS
-        return Interval(transform(design_effect), level=level, n=n, reason=reason)
-    reach = _t(level, draws) * error / design_effect
-    reach = min(reach, WIDEST)
+        return Interval(transform(design_effect), level=level, n=error.n, reason=reason)
+    reach = min(_t(level, error.draws) * error.value / design_effect, WIDEST)
     ends = sorted(transform(design_effect * math.exp(side * reach)) for side in (-1, 1))
-    return Interval(transform(design_effect), ends[0], ends[1], level, n, _method(", log scale", clusters, draws))
+    method = _method(", log scale", error.clustered, error.draws)
+    return Interval(transform(design_effect), ends[0], ends[1], level, error.n, method)
 
 
 def influence_interval(
@@ -108,7 +138,7 @@ def influence_interval(
         ends, scale = (estimate / factor, estimate * factor), ", log scale"
     else:
         ends, scale = (estimate - reach, estimate + reach), ""
-    return Interval(estimate, ends[0], ends[1], level, n, _method(scale, clusters, draws))
+    return Interval(estimate, ends[0], ends[1], level, n, _method(scale, clusters is not None, draws))
 
 
 def paired_difference(
@@ -233,5 +263,5 @@ def _t(level: float, draws: int) -> float:
     return float(stdtrit(draws - 1, 0.5 + level / 2))
 
 
-def _method(scale: str, clusters: Shaped[np.ndarray, " n"] | None, draws: int) -> str:
-    return f"influence function{scale}" + ("" if clusters is None else f", {draws} clusters")
+def _method(scale: str, clustered: bool, draws: int) -> str:
+    return f"influence function{scale}" + (f", {draws} clusters" if clustered else "")

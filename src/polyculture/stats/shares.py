@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import betaincinv, ndtri
 
-from .influence import influence_interval, standard_error
+from .influence import StandardError, cluster_inflation, influence_interval
 from .interval import Interval
 
 ENOUGH = 20
@@ -108,5 +108,4 @@ def fail_at_k_interval(
 def design_effect(hit: Shaped[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"]) -> float:
     """How many times fewer instances there really are for a share, because clusters go together; at least 1."""
     centred = np.asarray(hit, dtype=float) - float(np.mean(hit))
-    together, alone = standard_error(centred, clusters)[0], standard_error(centred)[0]
-    return max(1.0, (together / alone) ** 2) if alone > 0 and together > 0 else 1.0
+    return cluster_inflation(StandardError.of(centred, clusters), StandardError.of(centred))

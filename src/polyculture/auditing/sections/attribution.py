@@ -20,7 +20,7 @@ from polyculture.measures.attribution.covariance_split import (
     identifiability,
     split,
 )
-from polyculture.measures.attribution.per_instance import Errors, error_covariance, instance_parts
+from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient, warning_for, why_left_out, why_together
 from polyculture.results import Section
@@ -80,7 +80,7 @@ def attribute(
         for i in found
     ]
     observed = None if predictions.observed is None else predictions.observed[kept]
-    errors = Errors(predictions.wrong[kept], within, observed)
+    errors = StratifiedErrors(predictions.wrong[kept], within, observed)
     evidence = _weigh(errors, found, groups, level)
     tables = {
         "shares": _shares(evidence),
@@ -147,7 +147,9 @@ class _Evidence:
         )
 
 
-def _weigh(errors: Errors, found: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float) -> _Evidence:
+def _weigh(
+    errors: StratifiedErrors, found: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float
+) -> _Evidence:
     """Covariances, what can be told apart, the split, and what each instance adds to each coefficient."""
     covariance = error_covariance(errors)
     gate = identifiability([i.factor for i in found])

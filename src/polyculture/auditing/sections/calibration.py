@@ -12,7 +12,7 @@ from polyculture.measures.calibration import brier, confusion, reliability, roc
 from polyculture.results import Section
 from polyculture.stats import influence_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 VOTE = "(vote)"
 EVERY = "(all)"

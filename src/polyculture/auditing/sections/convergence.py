@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from polyculture.results import Section
 from polyculture.stats import Interval, jackknife
 
+from ..context import AuditContext
 from ..leaderboard import told_apart
-from ..options import AuditContext
 
 NAME, TITLE = "convergence", "Do they perform ever closer?"
 ORDERS = ("date", "released", "release_date", "year", "order", "generation", "version_date")

@@ -10,7 +10,7 @@ from polyculture.measures.leave_one_out import rho_without_each
 from polyculture.results import Section
 from polyculture.stats import Interval, influence_interval, jeffreys, rho_population_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 
 def ensembles(evidence: AuditContext) -> Section:

@@ -16,7 +16,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.stats import Interval, influence_interval, newcombe
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 NAME, TITLE = "generalization", "What do they lose elsewhere?"
 

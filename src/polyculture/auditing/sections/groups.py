@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from polyculture.results import Section
 from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, wilson
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 NAME, TITLE = "groups", "Whom do they all fail?"
 ALPHA = 0.05

@@ -11,7 +11,7 @@ from polyculture.measures.systemic import FailAtK, common_shock, fail_at_k_curve
 from polyculture.results import Section
 from polyculture.stats import Interval, ceiling, fail_at_k_interval, influence_interval, upper_limit
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 NAME, TITLE = "together", "How often do several of them fail together?"
 

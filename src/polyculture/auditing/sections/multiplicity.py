@@ -12,7 +12,7 @@ from polyculture.results import Section
 from polyculture.rng import stream
 from polyculture.stats import Interval, influence_interval, wilson
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 NAME, TITLE = "multiplicity", "Does the answer depend on which good model was taken?"
 TOLERANCE = 0.01

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from polyculture.predictions import Predictions
 from polyculture.results import NullModel, Section
 
-from ..options import AuditContext
-from ..outputs import probabilities
+from ..context import AuditContext
 from .attribution import attribute
 from .calibration import calibration, classes
 from .convergence import convergence
@@ -18,6 +17,7 @@ from .groups import groups
 from .joint_failures import together
 from .multiplicity import multiplicity_section
 from .pair_excess import beyond
+from .probabilities import probabilities
 from .review_queue import queue
 from .similarity_by_scale import along_scale
 

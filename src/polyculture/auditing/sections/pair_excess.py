@@ -12,7 +12,7 @@ from polyculture.measures.pair_excess import PairExcess, pair_excess
 from polyculture.results import NullModel, Section
 from polyculture.stats import benjamini_hochberg
 
-from ..options import AuditContext
+from ..context import AuditContext
 
 ALPHA = 0.05
 NAME, TITLE = "beyond", "Who is more alike than shared difficulty explains?"

@@ -13,7 +13,7 @@ from polyculture.predictions import MISSING, Predictions
 from polyculture.results import Section
 from polyculture.stats import n_eff_interval
 
-from ..options import AuditContext
+from ..context import AuditContext
 from ..systemic_failures import MOST_LISTED, hardest_instances
 
 NAME, TITLE = "queue", "Which failures should a person look at?"
@@ -35,7 +35,7 @@ def queue(evidence: AuditContext) -> Section:
     Judge them, put ``instance,valid`` rows (valid from 0 to 1) into a file and audit again with ``--verdicts``.
     """
     p = evidence.predictions
-    table = hardest_instances(p, share=1.0, most=p.shape[1])
+    table = hardest_instances(p, share=1.0, limit=p.shape[1])
     if table.empty:
         return Section(NAME, TITLE, "", reason="no instance is failed by every model")
     sorted_rows = pd.concat([table, _kinds(p, table)], axis=1)

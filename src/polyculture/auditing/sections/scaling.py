@@ -12,7 +12,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from polyculture.errors import InputError, near
-from polyculture.measures.scaling import FEW_SCALES, Break, Curve, find_break, fit_curves, push_through, redraw_curves
+from polyculture.measures.scaling import (
+    FEW_SCALES,
+    LevelShift,
+    ScalingCurve,
+    find_break,
+    fit_curves,
+    push_through,
+    redraw_curves,
+)
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.rng import stream
@@ -211,7 +219,7 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
     return _Fit(sentence, numbers, pd.DataFrame(rows), points)
 
 
-def _parameters(curve: Curve, size: Scale) -> dict[str, float]:
+def _parameters(curve: ScalingCurve, size: Scale) -> dict[str, float]:
     """Numbers of a curve that mean something: places as scales, the width from 10 to 90 % in decades or years."""
     shape = dict(zip(SHAPE_NAMES[curve.family], curve.shape, strict=True))
     for place in ("middle", "break"):
@@ -223,7 +231,7 @@ def _parameters(curve: Curve, size: Scale) -> dict[str, float]:
     return shape if curve.family == "sigmoid" else shape | {"floor": curve.floor}
 
 
-def _jump(found: Break, n: int) -> Interval:
+def _jump(found: LevelShift, n: int) -> Interval:
     if math.isnan(found.p):
         return Interval.undefined(f"fewer than {FEW_SCALES} different scales, or no scatter", n)
     return Interval(found.shift, found.low, found.high, 0.95, n, "t, for a given place")
@@ -264,7 +272,9 @@ def _right_if(predictions: Predictions, model: int) -> Callable[[float], float]:
     return accuracy
 
 
-def _verdict(scale: Scale, breaks: dict[str, Break], push: float, accuracy: Float[np.ndarray, " m"]) -> tuple[str, str]:
+def _verdict(
+    scale: Scale, breaks: dict[str, LevelShift], push: float, accuracy: Float[np.ndarray, " m"]
+) -> tuple[str, str]:
     """The verdict and the reason for it."""
     sharp = breaks["accuracy"]
     steps = len(np.unique(scale.values))

@@ -1,4 +1,4 @@
-"""Where is the work done? Here, shard after shard, or on many machines with Ray: a map over shards, and a sum.
+"""Where is the work done? In this process, or on many machines with Ray: a map over shards, and a sum.
 
 The sums that travel are whole numbers or exact, so the number of workers and the order of their answers change nothing.
 """
@@ -17,25 +17,25 @@ from polyculture.errors import InputError, MissingExtraError, near
 from polyculture.predictions import Predictions
 
 Shards = Sequence[Iterable[Predictions]]
-"""Parts of one table, each of which can be gone through again and again, and travel to another process (pickle)."""
+"""Parts of one table, each of which can be iterated repeatedly and sent to another process (pickle)."""
 
-Over = Callable[[Callable[[Predictions], Any]], Any]
-"""The sum of a job over all chunks of all shards; the job is a function of a module or a `functools.partial` of one."""
+ShardSum = Callable[[Callable[[Predictions], Any]], Any]
+"""The sum of a job over all chunks of all shards; a job is a module-level function or a `functools.partial` of one."""
 
 ENGINES = ("local", "ray")
 WORKERS = 2
-"""Processes of a Ray that is started here."""
+"""Processes of a Ray cluster that this process starts."""
 
 
 @contextmanager
-def summing(shards: Shards, engine: str = "local", workers: int | None = None) -> Iterator[Over]:
+def summing(shards: Shards, engine: str = "local", workers: int | None = None) -> Iterator[ShardSum]:
     """A function that adds up a job over all chunks, while the engine runs.
 
     Parameters
     ----------
     engine : ``"local"``, shard after shard (each step uses all cores), or ``"ray"``: the cluster that this process is
-        connected to, whose machines must all see the files; else one that is started here and stopped at the end.
-    workers : tasks at a time with Ray; the cores of the cluster, or two processes here, if left out.
+        connected to, whose machines must all see the files; else one that is started and stopped at the end.
+    workers : parallel tasks with Ray (default: the cores of the cluster, or two processes of a new one).
 
     Raises InputError for another engine and MissingExtraError where Ray is not installed.
     """

@@ -1,4 +1,4 @@
-"""Which instances stand for all of them, where a table does not fit into memory? Those with the smallest hash.
+"""Which instances represent a table that does not fit into memory? Those with the smallest hash.
 
 The hash of an instance's name (of its cluster's, where there are clusters) is as good as a random number, and the same
 wherever the table is cut and on every machine.
@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int, UInt
+from jaxtyping import UInt
 
 from polyculture.predictions import Predictions
 
+from ..counting import take
+
 CELLS, FEWEST = 1 << 24, 2000
-"""A sample has about so many cells, but never fewer instances than this."""
+"""Cells of a sample, approximately; and the smallest number of instances."""
 
 
 def sample_size(models: int) -> int:
-    """How many instances are taken of a table with so many models."""
+    """Number of instances sampled from a table with this number of models."""
     return max(CELLS // models, FEWEST)
 
 
@@ -41,17 +43,13 @@ class Sample:
         return cls(p, np.frombuffer(b"".join(digests), np.uint64))._smallest()
 
     def __add__(self, other: Sample) -> Sample:
-        both = joined([self.predictions, other.predictions])
-        return Sample(both, np.concatenate([self.keys, other.keys]))._smallest()
+        return Sample(
+            joined([self.predictions, other.predictions]), np.concatenate([self.keys, other.keys])
+        )._smallest()
 
     def _smallest(self) -> Sample:
         rows = np.argsort(self.keys, kind="stable")[: sample_size(self.predictions.shape[0])]
         return Sample(take(self.predictions, rows), self.keys[rows])
-
-
-def take(p: Predictions, rows: Int[np.ndarray, " k"]) -> Predictions:
-    """The instances at these positions, without their probabilities."""
-    return replace(p, probabilities=None).take_instances(rows)
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:

@@ -25,7 +25,7 @@ MOST_SHAPLEY = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PairRegression:
     """A regression over pairs of models: the response and, beside an intercept, factors and then controls.
 
     Parameters
@@ -48,7 +48,7 @@ class Pairs:
         response: Float[np.ndarray, "m m"],
         factors: Sequence[Factor],
         controls: Sequence[Float[np.ndarray, "m m"]] = (),
-    ) -> Pairs:
+    ) -> PairRegression:
         """All pairs whose response is known; factors must be independent, controls that add nothing are left out."""
         a, b = np.triu_indices(len(response), 1)
         known = np.isfinite(response[a, b])
@@ -60,7 +60,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Test:
+class CoefficientTest:
     """t of a coefficient over pairs and its one-sided p-value against a larger one; nan where it cannot be had."""
 
     __test__ = False
@@ -80,7 +80,7 @@ class _Residualised:
     df: int
 
     @classmethod
-    def without(cls, pairs: Pairs, column: int) -> _Residualised:
+    def without(cls, pairs: PairRegression, column: int) -> _Residualised:
         others = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
         y = pairs.y - others @ (others.T @ pairs.y)
         return cls(np.column_stack([y, others]).astype(np.float32), float(y @ y), len(y) - pairs.X.shape[1])
@@ -99,13 +99,13 @@ class _Residualised:
 
 
 def conditional_permutation(
-    pairs: Pairs,
+    pairs: PairRegression,
     column: int,
     factor: Factor,
     strata: Int[np.ndarray, " m"],
     generator: np.random.Generator,
     permutations: int = 1999,
-) -> Test:
+) -> CoefficientTest:
     """Test of one factor by dealing its levels anew among the models of a stratum (the same in all other factors).
 
     The observed arrangement counts as one of them: p ≥ 1/(permutations + 1).
@@ -128,7 +128,9 @@ def conditional_permutation(
     return _permuted(pairs, column, rows, _deals(strata, permutations, len(pairs.y), generator))
 
 
-def mrqap(pairs: Pairs, column: int, generator: np.random.Generator, permutations: int = 499) -> Test:
+def mrqap(
+    pairs: PairRegression, column: int, generator: np.random.Generator, permutations: int = 499
+) -> CoefficientTest:
     """Double semi-partialling: the factor's residual is permuted over models. A companion, not the headline.
 
     It rejects a true null .08 to .19 of the time at .05 where factors overlap and matter. Source: Dekker, Krackhardt
@@ -149,11 +151,11 @@ def mrqap(pairs: Pairs, column: int, generator: np.random.Generator, permutation
 
 
 def _permuted(
-    pairs: Pairs,
+    pairs: PairRegression,
     column: int,
     rows: Callable[[Int[np.ndarray, "r m"]], Float[np.ndarray, "r p"]],
     deals: Iterator[Int[np.ndarray, "r m"]],
-) -> Test:
+) -> CoefficientTest:
     rest = _Residualised.without(pairs, column)
     observed = float(rest.t(pairs.X[:, [column]].T.astype(np.float32))[0])
     limit = observed - 1e-5 * max(1.0, abs(observed))
@@ -161,7 +163,7 @@ def _permuted(
     for deal in deals:
         larger += int((rest.t(rows(deal)) >= limit).sum())
         total += len(deal)
-    return Test(observed, larger / total)
+    return CoefficientTest(observed, larger / total)
 
 
 def _deals(
@@ -187,7 +189,7 @@ def arrangements(levels: Int[np.ndarray, " m"], strata: Int[np.ndarray, " m"]) -
     return float(round(math.exp(log))) if log < 30 else math.exp(log) if log < 700 else math.inf
 
 
-def node_jackknife(pairs: Pairs, column: int) -> Test:
+def node_jackknife(pairs: PairRegression, column: int) -> CoefficientTest:
     """Test of one column by leaving out one model at a time, t with models − 1 degrees of freedom; conservative.
 
     nan without scatter, and where leaving out some model makes the column a combination of the others.
@@ -202,13 +204,13 @@ def node_jackknife(pairs: Pairs, column: int) -> Test:
     scale = np.sqrt(np.maximum(np.einsum("ijj->ij", gram), 1e-300))
     unit = gram / (scale[:, :, None] * scale[:, None, :])
     if (np.linalg.eigvalsh(unit[:, :k, :k])[:, 0] < 1e-10).any():
-        return Test(math.nan, math.nan)
+        return CoefficientTest(math.nan, math.nan)
     slopes = np.linalg.solve(unit[:, :k, :k], unit[:, :k, k:])[:, column, 0] * scale[:, k] / scale[:, column]
     whole, without = float(slopes[0]), slopes[1:]
     error = math.sqrt((m - 1) / m * float(((without - without.mean()) ** 2).sum()))
     if error < 1e-12:
-        return Test(math.nan, math.nan)
-    return Test(whole / error, float(stdtr(m - 1, -whole / error)))
+        return CoefficientTest(math.nan, math.nan)
+    return CoefficientTest(whole / error, float(stdtr(m - 1, -whole / error)))
 
 
 def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:

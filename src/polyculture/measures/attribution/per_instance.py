@@ -15,7 +15,7 @@ BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
+class StratifiedErrors:
     """Who errs where, ready for covariances within strata.
 
     Parameters
@@ -68,7 +68,7 @@ class Errors:
             yield here, residual
 
 
-def error_covariance(errors: Errors) -> Float[np.ndarray, "m m"]:
+def error_covariance(errors: StratifiedErrors) -> Float[np.ndarray, "m m"]:
     """Unbiased covariance of every two models' errors within strata, pooled over strata by their size.
 
     From counts, which single precision holds exactly. With missing cells, on what both models were seen on; nan where
@@ -88,7 +88,7 @@ def error_covariance(errors: Errors) -> Float[np.ndarray, "m m"]:
 
 
 def _counts(
-    errors: Errors, at: Int[np.ndarray, " k"]
+    errors: StratifiedErrors, at: Int[np.ndarray, " k"]
 ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
     """Of one stratum: instances that two models were seen on, errors of the row's model there, errors of both."""
     m = len(errors.wrong)
@@ -108,7 +108,7 @@ def _counts(
 
 
 def instance_parts(
-    errors: Errors, covariance: Float[np.ndarray, "m m"], weights: Float[np.ndarray, "k m m"]
+    errors: StratifiedErrors, covariance: Float[np.ndarray, "m m"], weights: Float[np.ndarray, "k m m"]
 ) -> Float[np.ndarray, "k n"]:
     """What each instance adds to ½ Σ_ab H_ab C_ab, for each symmetric H: the mean over used instances is that sum.
 
@@ -134,7 +134,7 @@ def instance_parts(
     return parts
 
 
-def _used_together(errors: Errors, observed: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
+def _used_together(errors: StratifiedErrors, observed: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
     """Instances that each two models were both seen on, without those alone in their stratum."""
     together = np.zeros((len(observed), len(observed)))
     for start in range(0, observed.shape[1], BLOCK):

@@ -15,14 +15,14 @@ from jaxtyping import Bool, Float, Int
 
 from ..counts import PairCounts, count
 from ..effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS
-from .exact_sums import Chunk, Strata, on_grid
+from .exact_sums import InstanceChunk, StratumCounts, on_grid
 
-Influence = Callable[[Chunk], tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]]
+Influence = Callable[[InstanceChunk], tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]]
 """Of each instance of a chunk: its influence on D (nan where it is not used), and the centred failure count."""
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class StreamedEstimate:
     """D and its test from whole numbers, and how to see each instance's influence on it.
 
     Parameters
@@ -38,13 +38,13 @@ class Estimate:
     influence: Influence | None = None
 
 
-def from_complete(strata: Strata, informative: Bool[np.ndarray, " m"]) -> Estimate:
+def from_complete(strata: StratumCounts, informative: Bool[np.ndarray, " m"]) -> StreamedEstimate:
     """Every cell is known: from failure counts and errors by class alone."""
     if informative.sum() < 2:
-        return Estimate(informative, reason=TOO_FEW_MODELS)
+        return StreamedEstimate(informative, reason=TOO_FEW_MODELS)
     below = float(strata.unbiased @ strata.scatter.sum(axis=1))
     if not below:
-        return Estimate(informative, reason=NO_VARIATION)
+        return StreamedEstimate(informative, reason=NO_VARIATION)
     design_effect = float(strata.unbiased @ strata.power(2)) / below
     several, spread = strata.sizes > 1, strata.scatter
     excess = float((strata.power(2) - spread.sum(axis=1))[several].sum()) / 2
@@ -52,16 +52,16 @@ def from_complete(strata: Strata, informative: Bool[np.ndarray, " m"]) -> Estima
     variance = float(products[several].sum())
     z = excess / math.sqrt(variance) if variance > 0 else math.nan
     reason = COMPLEMENTARY if design_effect <= 0 else ""
-    return Estimate(informative, design_effect, z, reason, _Complete(strata, design_effect, below))
+    return StreamedEstimate(informative, design_effect, z, reason, _CompleteInfluence(strata, design_effect, below))
 
 
 @dataclass(frozen=True, eq=False)
-class _Complete:
-    strata: Strata
+class _CompleteInfluence:
+    strata: StratumCounts
     design_effect: float
     below: float
 
-    def __call__(self, chunk: Chunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def __call__(self, chunk: InstanceChunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         centred, own = self.strata.parts(chunk)
         stratum = self.strata.codes(chunk)
         per_instance = float(self.strata.sizes[self.strata.sizes > 1].sum()) / self.below
@@ -71,7 +71,7 @@ class _Complete:
 
 
 @dataclass(frozen=True, eq=False)
-class Common:
+class CommonCounts:
     """Some cells are missing: by class, what every pair of models has in common; adds up over chunks.
 
     Parameters
@@ -86,14 +86,14 @@ class Common:
     sizes: Int[np.ndarray, " s"]
 
     @classmethod
-    def of_all(cls, counts: PairCounts, instances: int) -> Common:
+    def of_all(cls, counts: PairCounts, instances: int) -> CommonCounts:
         """All instances as one class."""
         tables = (counts.n, counts.n01 + counts.n00, counts.n00)
         n, row_wrong, both_wrong = (np.asarray(table)[None] for table in tables)
         return cls(n, row_wrong, both_wrong, np.array([instances]))
 
     @classmethod
-    def by_class(cls, chunk: Chunk) -> Common:
+    def by_class(cls, chunk: InstanceChunk) -> CommonCounts:
         """Of some instances, class by class."""
         m = len(chunk.wrong)
         n, row_wrong, both_wrong = np.zeros((3, chunk.strata, m, m), np.int64)
@@ -104,9 +104,9 @@ class Common:
             n[code], row_wrong[code], both_wrong[code] = found.n, found.n01 + found.n00, found.n00
         return cls(n, row_wrong, both_wrong, np.bincount(chunk.stratum, minlength=chunk.strata))
 
-    def __add__(self, other: Common) -> Common:
+    def __add__(self, other: CommonCounts) -> CommonCounts:
         """Of both sets of instances."""
-        return Common(
+        return CommonCounts(
             self.n + other.n,
             self.row_wrong + other.row_wrong,
             self.both_wrong + other.both_wrong,
@@ -144,11 +144,11 @@ class _Pairs:
         return scatter
 
 
-def from_pairs(common: Common, informative: Bool[np.ndarray, " m"]) -> Estimate:
+def from_pairs(common: CommonCounts, informative: Bool[np.ndarray, " m"]) -> StreamedEstimate:
     """Some cells are missing: covariances are of what a pair shares, variances of what a model was seen on."""
     m = int(informative.sum())
     if m < 2:
-        return Estimate(informative, reason=TOO_FEW_MODELS)
+        return StreamedEstimate(informative, reason=TOO_FEW_MODELS)
     weight, covariance = np.zeros((2, m, m))
     excess = spread = 0.0
     upper = np.triu_indices(m, 1)
@@ -162,17 +162,17 @@ def from_pairs(common: Common, informative: Bool[np.ndarray, " m"]) -> Estimate:
     covariance /= np.maximum(weight, 1)
     defined = (weight > 0) & ~np.eye(m, dtype=bool)
     if not defined.any():
-        return Estimate(informative, reason=NO_PAIRS)
+        return StreamedEstimate(informative, reason=NO_PAIRS)
     variance = float(np.diag(covariance)[np.diag(weight) > 0].mean())
     if variance == 0:
-        return Estimate(informative, reason=NO_VARIATION)
+        return StreamedEstimate(informative, reason=NO_VARIATION)
     ratio = float(covariance[defined].mean()) / variance
     design_effect = 1 + (m - 1) * ratio
     z = excess / math.sqrt(spread) if spread > 0 else math.nan
     looks = [_look(common.at(code, informative), covariance, weight) for code in range(len(common.sizes))]
     used = common.sizes[common.sizes > 1].sum()
-    influence = _FromPairs(informative, looks, common.sizes, ratio, float((m - 1) * used / variance))
-    return Estimate(informative, design_effect, z, COMPLEMENTARY if design_effect <= 0 else "", influence)
+    influence = _PairwiseInfluence(informative, looks, common.sizes, ratio, float((m - 1) * used / variance))
+    return StreamedEstimate(informative, design_effect, z, COMPLEMENTARY if design_effect <= 0 else "", influence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,14 +201,14 @@ def _look(pairs: _Pairs, covariance: Float[np.ndarray, "m m"], weight: Float[np.
 
 
 @dataclass(frozen=True, eq=False)
-class _FromPairs:
+class _PairwiseInfluence:
     informative: Bool[np.ndarray, " m"]
     looks: Sequence[InfluenceMatrices]
     sizes: Int[np.ndarray, " s"]
     ratio: float
     scale: float
 
-    def __call__(self, chunk: Chunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def __call__(self, chunk: InstanceChunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         n = len(chunk.stratum)
         influence, centred = np.full(n, np.nan), np.zeros(n)
         wrong = chunk.wrong[self.informative]

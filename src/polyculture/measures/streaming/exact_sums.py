@@ -44,7 +44,7 @@ def on_grid(*weights: Float[np.ndarray, "*any"]) -> list[np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class TableCounts:
     """Whole numbers of one chunk or of all: what an audit needs before it looks at single instances.
 
     Parameters
@@ -62,12 +62,12 @@ class Tally:
     errors: Int[np.ndarray, "s m"]
     both_wrong: Int[np.ndarray, "m m"]
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: TableCounts) -> TableCounts:
         """Of both sets of instances."""
         pairs = dict(self.pairs)
         for options, counts in other.pairs.items():
             pairs[options] = pairs[options] + counts if options in pairs else counts
-        return Tally(
+        return TableCounts(
             pairs,
             self.joint + other.joint,
             self.failures + other.failures,
@@ -86,6 +86,27 @@ class Tally:
         m = len(self.joint) - 1
         return int(self.joint.sum(axis=1) @ (m - np.arange(m + 1)))
 
+    @property
+    def missing_share(self) -> float:
+        """Share of the cells without an outcome."""
+        cells = self.n * (len(self.joint) - 1)
+        return 1 - (cells - self.missing) / cells if self.missing else 0.0
+
+    @property
+    def missing_correlation(self) -> float:
+        """Correlation over instances between the share of models that answered and the share of these that are wrong.
+
+        nan with fewer than three answered instances, and where one of the two does not vary.
+        """
+        answered, wrong = np.nonzero(self.joint)
+        answered, wrong = answered[answered > 0], wrong[answered > 0]
+        times = self.joint[answered, wrong].astype(float)
+        x, y, n = answered / (len(self.joint) - 1), wrong / np.maximum(answered, 1), times.sum()
+        if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            return math.nan
+        dx, dy = (v - times @ v / n for v in (x, y))
+        return float(times @ (dx * dy)) / math.sqrt(float(times @ dx**2) * float(times @ dy**2))
+
     @cached_property
     def counts(self) -> PairCounts:
         """All-pairs counts, as `counts.count` gives them of all instances at once."""
@@ -95,16 +116,16 @@ class Tally:
             total = total + counts
         return total
 
-    def strata(self, by_class: bool) -> Strata:
+    def strata(self, by_class: bool) -> StratumCounts:
         """The instances that every model answered, by class or all in one."""
         if by_class:
-            return Strata(self.failures, self.errors)
-        return Strata(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
+            return StratumCounts(self.failures, self.errors)
+        return StratumCounts(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
 
     def systemic(self) -> FailureCounts:
         """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
         seen = self.failures.sum(axis=1) > 0
-        strata = Strata(self.failures[seen], self.errors[seen])
+        strata = StratumCounts(self.failures[seen], self.errors[seen])
         n, histogram = int(strata.sizes.sum()), self.failures.sum(axis=0)
         if n == 0:
             nothing = np.zeros(len(histogram))
@@ -131,7 +152,7 @@ def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
+class InstanceChunk:
     """Some instances, as the two passes see them.
 
     Parameters
@@ -147,12 +168,12 @@ class Chunk:
     stratum: Int[np.ndarray, " n"]
     strata: int
 
-    def complete(self) -> Chunk:
+    def complete(self) -> InstanceChunk:
         """The instances that every model answered."""
         if self.observed is None:
             return self
         kept = self.observed.all(axis=0)
-        return Chunk(self.wrong[:, kept], None, self.stratum[kept], self.strata)
+        return InstanceChunk(self.wrong[:, kept], None, self.stratum[kept], self.strata)
 
     def blocks(self, by_class: bool = True) -> Iterator[tuple[int, Int[np.ndarray, " k"]]]:
         """Instances of one class (of all, with code 0), a few thousand at a time."""
@@ -164,7 +185,7 @@ class Chunk:
                 yield code, order[start : min(start + BLOCK, end)]
 
 
-def tally(chunk: Chunk, pairs: Mapping[int, PairCounts]) -> Tally:
+def count_chunk(chunk: InstanceChunk, pairs: Mapping[int, PairCounts]) -> TableCounts:
     """The whole numbers of some instances; `pairs` by the number of options, as in `Tally`."""
     m = len(chunk.wrong)
     answered = np.full(chunk.wrong.shape[1], m) if chunk.observed is None else column_sums(chunk.observed)
@@ -179,7 +200,7 @@ def tally(chunk: Chunk, pairs: Mapping[int, PairCounts]) -> Tally:
         both_wrong = sum((c.n00 for c in pairs.values()), np.zeros((m, m), np.int64))
     else:
         both_wrong = count(None, None, (~complete.wrong).astype(np.int8), 2).n00
-    return Tally(pairs, joint.reshape(m + 1, m + 1), failures.reshape(-1, m + 1), errors, both_wrong)
+    return TableCounts(pairs, joint.reshape(m + 1, m + 1), failures.reshape(-1, m + 1), errors, both_wrong)
 
 
 def column_sums(cells: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
@@ -189,7 +210,7 @@ def column_sums(cells: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
 
 
 @dataclass(frozen=True, eq=False)
-class Strata:
+class StratumCounts:
     """Instances by class: how many models fail them, and how often each model does.
 
     Parameters
@@ -236,11 +257,11 @@ class Strata:
         scatter: Float[np.ndarray, "s m"] = self.errors * (1 - self.rates)
         return scatter
 
-    def codes(self, chunk: Chunk) -> Int[np.ndarray, " n"]:
+    def codes(self, chunk: InstanceChunk) -> Int[np.ndarray, " n"]:
         """Row of each instance of a chunk: its class, or 0 where all are in one."""
         return chunk.stratum if len(self.sizes) > 1 else np.zeros_like(chunk.stratum)
 
-    def parts(self, chunk: Chunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    def parts(self, chunk: InstanceChunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Of each instance of a complete chunk: centred failure count, and squared deviations summed over models.
 
         Σ_m (E − e)² = K − 2 Σ_m E e + Σ_m e². The errors of the models that fail are a whole number, so the product of
@@ -255,7 +276,7 @@ class Strata:
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class InfluenceSums:
     """What an interval needs of the influence of every instance, to the last bit.
 
     Parameters
@@ -277,7 +298,7 @@ class Sums:
         influence: Float[np.ndarray, " n"],
         clusters: Shaped[np.ndarray, " n"] | None = None,
         centred: Float[np.ndarray, " n"] | None = None,
-    ) -> Sums:
+    ) -> InfluenceSums:
         """Of some instances; those with nan are not used."""
         used = ~np.isnan(influence)
         values = influence[used]
@@ -290,7 +311,7 @@ class Sums:
         of_counts = ((), ()) if centred is None else _powers(np.where(used, centred, 0.0) ** 2)
         return cls(int(used.sum()), _powers(values), of_counts, together)
 
-    def __add__(self, other: Sums) -> Sums:
+    def __add__(self, other: InfluenceSums) -> InfluenceSums:
         """Of both sets of instances."""
         clusters = dict(self.clusters)
         for name, parts in other.clusters.items():
@@ -299,7 +320,7 @@ class Sums:
             (exact((*a[0], *b[0])), exact((*a[1], *b[1])))
             for a, b in ((self.powers, other.powers), (self.centred, other.centred))
         )
-        return Sums(self.n + other.n, powers, centred, clusters)
+        return InfluenceSums(self.n + other.n, powers, centred, clusters)
 
     @property
     def n_info(self) -> float:

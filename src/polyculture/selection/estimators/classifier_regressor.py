@@ -241,7 +241,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         """
         import polyculture
 
-        return polyculture.audit_values(self.values_)
+        return polyculture.audit(self.values_.predictions())
 
     @property
     def portfolio_(self) -> Portfolio:

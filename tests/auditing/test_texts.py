@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polyculture as pc
-from polyculture.auditing import AuditOptions, Values, audit_values, text_alikeness
+from polyculture.auditing import AuditOptions, text_alikeness
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
@@ -23,10 +23,10 @@ def regressors(
 def test_noise_in_the_targets_is_an_error_that_all_models_share() -> None:
     """Independent errors of variance 1 and noise of variance s²: n_eff = M (1 + s²)/(1 + M s²)."""
     predicted, targets = regressors(noise_sd=0.5)
-    audit = audit_values(Values.of(predicted, targets))
+    audit = pc.audit(Predictions.from_values(predicted, targets))
     assert audit.headline == "R"
     assert audit.n_eff.low < 10 * 1.25 / 3.5 < audit.n_eff.high
-    corrected = audit_values(Values.of(predicted, targets, noise=0.25))
+    corrected = pc.audit(Predictions.from_values(predicted, targets, noise=0.25))
     assert corrected.n_eff.low < 10 < corrected.n_eff.high
     assert audit.findings[0].code == "PC001"
     assert "each model's mean squared residual" in next(f for f in audit.findings if f.code == "PC001").sentence
@@ -34,7 +34,7 @@ def test_noise_in_the_targets_is_an_error_that_all_models_share() -> None:
 
 def test_regressors_fail_beyond_the_tolerance() -> None:
     predicted, targets = regressors(noise_sd=0.0)
-    audit = audit_values(Values.of(predicted, targets, tolerance=1.0))
+    audit = pc.audit(Predictions.from_values(predicted, targets, tolerance=1.0))
     assert audit.facts["tolerance"] == 1.0
     assert audit.leaderboard.table["accuracy"].mean() == pytest.approx(0.683, abs=0.01)
     assert audit.section("values").tables["pairs"]["residual_correlation"].mean() == pytest.approx(0, abs=0.02)
@@ -44,26 +44,8 @@ def test_regressors_fail_beyond_the_tolerance() -> None:
 def test_missing_predictions_are_left_out_pairwise() -> None:
     predicted, targets = regressors(noise_sd=0.5)
     predicted["m0"][::3] = np.nan
-    audit = audit_values(Values.of(predicted, targets))
+    audit = pc.audit(Predictions.from_values(predicted, targets))
     assert audit.n_eff.estimate == pytest.approx(10 * 1.25 / 3.5, rel=0.1)
-
-
-def test_values_are_checked_at_the_gate() -> None:
-    with pytest.raises(InputError) as caught:
-        Values.of({"a": [1.0, 2.0], "b": [1.0]}, [1.0, 2.0])
-    assert str(caught.value) == "b has 1 values but there are 2 targets; expected one per instance."
-    with pytest.raises(InputError) as caught:
-        Values.of({"a": [1.0], "b": [1.0]}, [np.nan])
-    assert str(caught.value) == "a target that is not a finite number; expected a true value for every instance."
-    with pytest.raises(InputError) as caught:
-        Values.of({"a": [1.0], "b": [1.0]}, [1.0], tolerance=-1.0)
-    assert str(caught.value) == "noise 0.0 and tolerance -1.0; expected a variance and an error above 0."
-    with pytest.raises(InputError) as caught:
-        Values(np.zeros((2, 4)), np.zeros(4), ("a", "b", "c"))
-    assert str(caught.value) == "predicted values have shape (2, 4); expected (3, 4), for 3 models and 4 targets."
-    with pytest.raises(InputError) as caught:
-        Values.of({}, [1.0])
-    assert str(caught.value) == "no models; expected two models or more."
 
 
 def test_texts_of_one_distribution_reach_their_ceiling() -> None:

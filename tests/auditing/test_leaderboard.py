@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyculture.auditing.letters import letters_display
+from polyculture.auditing.leaderboard import letters_display
 
 
 def symmetric(m: int, pairs: list[tuple[int, int]]) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..effective import COMPLEMENTARY, TOO_FEW_MODELS, Effective
+from ..effective import COMPLEMENTARY, TOO_FEW_MODELS, EffectiveNumber
 
 Similarity = Callable[[Shaped[np.ndarray, " n"], Shaped[np.ndarray, " n"]], Float[np.ndarray, " n"]]
 
@@ -68,7 +68,7 @@ def text_similarity(embeddings: Float[np.ndarray, "m s n d"]) -> TextSimilarity:
 
 def effective_by_similarity(
     outputs: Shaped[np.ndarray, "m n"], similarity: Similarity, rng: np.random.Generator, shifts: int = 8
-) -> Effective:
+) -> EffectiveNumber:
     """As how many independent models the given ones answer, by any similarity of two outputs.
 
     The covariance of two models is the mean similarity on the same prompt minus that on different prompts, which is
@@ -93,12 +93,12 @@ def effective_by_similarity(
     total, trace, nothing = float(on_total.mean()), float(on_trace.mean()), np.full(n, math.nan)
     every = np.ones(m, dtype=bool)
     if m < 2 or trace <= 0:
-        return Effective(every, math.nan, nothing, nothing, math.nan, math.nan, reason=TOO_FEW_MODELS)
+        return EffectiveNumber(every, math.nan, nothing, nothing, math.nan, math.nan, reason=TOO_FEW_MODELS)
     ratio = total / trace
     info = float(on_total.sum() ** 2 / (on_total**2).sum())
     influence = (on_total - ratio * on_trace) / trace
     reason = COMPLEMENTARY if ratio <= 0 else ""
-    return Effective(every, ratio, influence, on_trace / trace, info, math.nan, reason=reason)
+    return EffectiveNumber(every, ratio, influence, on_trace / trace, info, math.nan, reason=reason)
 
 
 def _centred(

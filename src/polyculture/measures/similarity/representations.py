@@ -135,7 +135,7 @@ def procrustes(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> floa
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrated:
+class CalibratedSimilarity:
     """A similarity against its null, the instances of one representation permuted.
 
     Parameters
@@ -156,7 +156,7 @@ def calibrate(
     similarity: Callable[[Representation, Representation], float],
     rng: np.random.Generator,
     permutations: int = 99,
-) -> Calibrated:
+) -> CalibratedSimilarity:
     """Any similarity of two representations, set against chance; for `procrustes` and its like never do without.
 
     Parameters
@@ -168,4 +168,4 @@ def calibrate(
     null = np.array([similarity(X, Y[rng.permutation(len(Y))]) for _ in range(permutations)])
     mean = float(null.mean())
     adjusted = (value - mean) / (1 - mean) if mean < 1 else np.nan
-    return Calibrated(value, adjusted, (1 + int((null >= value).sum())) / (permutations + 1))
+    return CalibratedSimilarity(value, adjusted, (1 + int((null >= value).sum())) / (permutations + 1))

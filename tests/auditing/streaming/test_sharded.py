@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyculture as pc
-from polyculture.auditing import AuditOptions
+from polyculture.auditing import AuditOptions, audit
 from polyculture.auditing.streaming import passes, sampling
-from polyculture.auditing.streaming.sharded import audit_shards
 from polyculture.errors import InputError, MissingExtraError
 from polyculture.predictions import Predictions
 from polyculture.testing import tiny_predictions
@@ -75,7 +74,7 @@ TABLES = {
 @pytest.mark.parametrize("kind", list(TABLES))
 def test_a_table_in_shards_has_the_numbers_of_one_piece(kind: str) -> None:
     table, options = TABLES[kind]
-    whole, parts = pc.audit(table, options=options), audit_shards(cut(table, [100, 777]), options=options)
+    whole, parts = pc.audit(table, options=options), audit(cut(table, [100, 777]), options=options)
     one, other = numbers(whole), numbers(parts)
     for exact in ("n_models", "n_instances", "headline", "standing", "systemic", "shifts"):
         assert one[exact] == other[exact], exact
@@ -100,7 +99,7 @@ def test_a_table_in_shards_has_the_numbers_of_one_piece(kind: str) -> None:
 @given(st.sampled_from(list(TABLES)), st.lists(st.integers(1, 899), max_size=12))
 def test_the_bits_do_not_depend_on_the_cuts(kind: str, ends: list[int]) -> None:
     table, options = TABLES[kind]
-    assert numbers(audit_shards(cut(table, ends), options=options)) == _uncut(kind)
+    assert numbers(audit(cut(table, ends), options=options)) == _uncut(kind)
 
 
 _UNCUT: dict[str, dict[str, Any]] = {}
@@ -109,7 +108,7 @@ _UNCUT: dict[str, dict[str, Any]] = {}
 def _uncut(kind: str) -> dict[str, Any]:
     table, options = TABLES[kind]
     if kind not in _UNCUT:
-        _UNCUT[kind] = numbers(audit_shards([[table]], options=options))
+        _UNCUT[kind] = numbers(audit([[table]], options=options))
     return _UNCUT[kind]
 
 
@@ -119,7 +118,7 @@ def test_the_bits_do_not_depend_on_the_order_of_shards(kind: str, order: list[in
     """Only the order of equally hard instances follows that of the table."""
     table, options = TABLES[kind]
     shards = cut(table, [50, 300, 310, 640])
-    found, usual = numbers(audit_shards([shards[k] for k in order], options=options)), dict(_uncut(kind))
+    found, usual = numbers(audit([shards[k] for k in order], options=options)), dict(_uncut(kind))
     for name in ("ladder", "standing", "pairwise", "findings", "facts"):
         assert found[name] == usual[name], name
     for name in ("observed", "expected", "rate", "p"):
@@ -130,7 +129,7 @@ def test_the_bits_do_not_depend_on_the_order_of_shards(kind: str, order: list[in
 
 def test_several_chunks_of_a_shard_are_as_good_as_several_shards() -> None:
     chunks = [chunk for shard in cut(TABLE, [200, 500]) for chunk in shard]
-    assert numbers(audit_shards([chunks])) == _uncut("answers")
+    assert numbers(audit([chunks])) == _uncut("answers")
 
 
 @pytest.mark.slow
@@ -138,7 +137,7 @@ def test_ray_gives_the_bits_of_one_machine(recwarn: pytest.WarningsRecorder) -> 
     pytest.importorskip("ray", reason="ray is not installed")
     table, options = TABLES["clusters and missing cells"]
     shards = cut(table, [100, 400, 444])
-    found = audit_shards(shards, options=options, engine="ray", workers=2)
+    found = audit(shards, options=replace(options, engine="ray", workers=2))
     assert found.facts["engine"] == "ray"
     assert numbers(found) == _uncut("clusters and missing cells")
 
@@ -149,16 +148,14 @@ def test_labels_that_are_no_classes_are_seen_as_such_in_all_shards_together() ->
     rng = np.random.default_rng(0)
     answers = {f"m{i}": [x if rng.random() < 0.7 else "?" for x in labels] for i in range(4)}
     table = Predictions.from_answers(answers, labels)
-    assert [r.name for r in audit_shards(cut(table, [20, 40])).null_models] == [
-        r.name for r in pc.audit(table).null_models
-    ]
+    assert [r.name for r in audit(cut(table, [20, 40])).null_models] == [r.name for r in pc.audit(table).null_models]
     assert not table.has_fixed_classes
 
 
 def test_a_sample_is_the_same_for_any_cut_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "FEWEST", 250)
     monkeypatch.setattr(sampling, "CELLS", 1)
-    one, other = audit_shards([[TABLE]]), audit_shards(cut(TABLE, [111, 333, 500]))
+    one, other = audit([[TABLE]]), audit(cut(TABLE, [111, 333, 500]))
     assert numbers(one) == numbers(other)
     assert one.facts["sampled_instances"] == 250
     assert one.n_eff.n == 900
@@ -182,28 +179,28 @@ def test_clusters_stay_together_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> 
 def test_all_models_perfect_is_undefined_with_a_reason() -> None:
     labels = [0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0]
     table = Predictions.from_answers({"a": labels, "b": labels}, labels)
-    assert numbers(audit_shards(cut(table, [4])))["ladder"] == numbers(pc.audit(table))["ladder"]
-    assert audit_shards(cut(table, [4])).systemic.hardest.empty
+    assert numbers(audit(cut(table, [4])))["ladder"] == numbers(pc.audit(table))["ladder"]
+    assert audit(cut(table, [4])).systemic.hardest.empty
 
 
 def test_one_cluster_has_no_limits() -> None:
     table = replace(TABLE, instances=TABLE.instances.assign(patient="only"))
-    n_eff = audit_shards(cut(table, [100]), options=AuditOptions(clusters="patient")).n_eff
+    n_eff = audit(cut(table, [100]), options=AuditOptions(clusters="patient")).n_eff
     assert n_eff.reason == "fewer than two independent clusters"
     assert np.isnan(n_eff.low)
 
 
 def test_no_pairs_by_class_where_they_do_not_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "MOST_CELLS", 10)
-    audit = audit_shards(cut(with_gaps(TABLE), [100]))
-    assert audit.null_model("N0").n_eff.defined
-    assert audit.n_eff.reason == "cells are missing, and the pairs of every class do not fit into memory"
+    result = audit(cut(with_gaps(TABLE), [100]))
+    assert result.null_model("N0").n_eff.defined
+    assert result.n_eff.reason == "cells are missing, and the pairs of every class do not fit into memory"
 
 
 def test_shards_that_differ_in_models_are_refused() -> None:
     other = TABLE.take_models(["model-1", "model-0", "model-2", "model-3", "model-4", "model-5"])
     with pytest.raises(InputError) as caught:
-        audit_shards([[TABLE], [other]])
+        audit([[TABLE], [other]])
     assert str(caught.value) == (
         "shards differ in their models, first in 'model-0'; expected the same models in the same order in all."
     )
@@ -211,7 +208,7 @@ def test_shards_that_differ_in_models_are_refused() -> None:
 
 def test_shards_that_differ_in_classes_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[replace(TABLE, fixed_classes=True)], [replace(TABLE, classes=("0", "1", "2", "3"))]])
+        audit([[replace(TABLE, fixed_classes=True)], [replace(TABLE, classes=("0", "1", "2", "3"))]])
     assert str(caught.value) == (
         "shards differ in their classes, first in '3'; expected the same classes in the same order in all."
     )
@@ -219,7 +216,7 @@ def test_shards_that_differ_in_classes_are_refused() -> None:
 
 def test_what_needs_all_instances_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[TABLE]], options=AuditOptions(outside=("model-0",)))
+        audit([[TABLE]], options=AuditOptions(outside=("model-0",)))
     assert str(caught.value) == (
         "outside is given for a table in shards; expected a table in one piece; leave outside out."
     )
@@ -227,29 +224,43 @@ def test_what_needs_all_instances_is_refused() -> None:
 
 def test_no_shards_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([])
+        audit([])
     assert str(caught.value) == "no shards; expected one with instances, or more."
 
 
 def test_an_unknown_cluster_column_is_answered_with_the_near_ones() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[in_clusters(TABLE)]], options=AuditOptions(clusters="patients"))
+        audit([[in_clusters(TABLE)]], options=AuditOptions(clusters="patients"))
     assert str(caught.value) == "no instance column 'patients'; did you mean 'patient'?"
 
 
 def test_an_unknown_engine_is_answered_with_the_near_ones() -> None:
     with pytest.raises(InputError) as caught:
-        audit_shards([[TABLE]], engine="rays")
+        audit([[TABLE]], options=AuditOptions(engine="rays"))
     assert str(caught.value) == "no engine 'rays'; expected one of local, ray; did you mean 'ray'?"
     with pytest.raises(InputError) as caught:
-        audit_shards([[TABLE]], engine="ray", workers=0)
+        audit([[TABLE]], options=AuditOptions(engine="ray", workers=0))
     assert str(caught.value) == "0 workers; expected one or more."
+
+
+def test_what_does_not_apply_to_shards_or_to_a_table_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        audit([[TABLE]], shifted={"noise@1": TABLE})
+    assert (
+        str(caught.value) == "shifted is given for a table in shards; expected a table in one piece; leave shifted out."
+    )
+    with pytest.raises(InputError) as caught:
+        audit(TABLE, options=AuditOptions(engine="ray", workers=2))
+    assert str(caught.value) == (
+        "engine 'ray' with workers 2 for a table in memory; expected shards, such as polyculture.read_shards gives; "
+        "leave engine and workers out."
+    )
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError) as caught:
-        audit_shards([[TABLE]], engine="ray")
+        audit([[TABLE]], options=AuditOptions(engine="ray"))
     assert str(caught.value) == "the package 'ray' is not installed; pip install \"polyculture[ray]\"."
 
 
@@ -258,13 +269,13 @@ def test_tables_of_many_models_are_packed_in_json_and_come_back() -> None:
     right = (rng.random((210, 300)) < rng.uniform(0.5, 1, 210)[:, None]).astype(np.int8)
     right[0] = 1
     models = pd.DataFrame(index=pd.Index([f"m{i}" for i in range(210)], name="model"))
-    audit = audit_shards([[Predictions(models, pd.DataFrame(index=pd.RangeIndex(300)), correct=right)]])
-    text = audit.to_json()
+    result = audit([[Predictions(models, pd.DataFrame(index=pd.RangeIndex(300)), correct=right)]])
+    text = result.to_json()
     again = pc.Audit.from_json(text)
     assert again.to_json() == text
     assert set(json.loads(text)["pairwise"]["values"]["kappa"]) == {"packed", "type", "rows", "half"}
-    for name, table in audit.pairwise.counts.items():
+    for name, table in result.pairwise.counts.items():
         np.testing.assert_array_equal(again.pairwise.counts[name], table)
-    for name, values in audit.pairwise.values.items():
+    for name, values in result.pairwise.values.items():
         np.testing.assert_allclose(again.pairwise.values[name], values, rtol=1e-6)
-    assert again.pairwise.reasons == audit.pairwise.reasons
+    assert again.pairwise.reasons == result.pairwise.reasons

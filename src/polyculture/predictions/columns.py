@@ -1,0 +1,125 @@
+"""How do columns by model id become arrays and tables? Lengths, kinds and ids are checked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from polyculture.errors import InputError
+
+MISSING = -1
+"""Code of a cell that was never observed: no answer, no outcome."""
+
+Columns = Mapping[str, Iterable[Any]] | pd.DataFrame
+
+
+def are_classes(sizes: Int[np.ndarray, " c"]) -> bool:
+    """Whether labels with these numbers of instances are classes; see `Predictions.has_fixed_classes`."""
+    return bool(2 * sizes[sizes >= 5].sum() >= sizes.sum() and np.count_nonzero(sizes) > 1)
+
+
+def smallest_integer(classes: int) -> type[np.signedinteger[Any]]:
+    """The narrowest signed type that holds codes −1 … classes − 1."""
+    return np.int8 if classes <= 127 else np.int16 if classes <= 32767 else np.int32
+
+
+def fractions_error(source: str, value: object) -> InputError:
+    """The error for a column of fractions: those are scores or probabilities, not answers."""
+    return InputError(
+        f"{source} holds fractions such as {value}",
+        "answers: integers, strings or booleans",
+        "turn scores into answers first, or leave the column out",
+    )
+
+
+def object_columns(columns: Columns) -> dict[str, pd.Series[Any]]:
+    """Columns of any kind of value by model id."""
+    return {str(name): pd.Series(list(column), dtype=object) for name, column in columns.items()}
+
+
+def encode_answers(
+    columns: Mapping[str, pd.Series[Any]], truth: pd.Series[Any]
+) -> tuple[Int[np.ndarray, "m1 n"], tuple[str, ...]]:
+    """Codes of the true answers (first row) and of each model's answers, and the classes that the codes stand for."""
+    check_lengths({"labels": len(truth)} | {name: len(column) for name, column in columns.items()})
+    if truth.isna().any():
+        raise InputError(f"{int(truth.isna().sum())} instances have no label", "a true answer for every instance")
+    _check_no_fractions("the label column", truth)
+    for name, column in columns.items():
+        _check_no_fractions(f"model column {name!r}", column)
+    cells = pd.concat([truth, *columns.values()], ignore_index=True)
+    sortable = len({str if isinstance(value, str) else float for value in cells.dropna().unique()}) == 1
+    codes, classes = pd.factorize(cells, sort=sortable)
+    table = codes.reshape(len(columns) + 1, len(truth)).astype(smallest_integer(len(classes)))
+    return table, tuple(str(int(c)) if isinstance(c, float) else str(c) for c in classes)
+
+
+def outcome_table(columns: Columns, ids: list[str], n: int | None = None) -> Int[np.ndarray, "m n"]:
+    """Outcomes of these models in this order: 1 right, 0 wrong, MISSING unknown."""
+    series = object_columns(columns)
+    if set(series) != set(ids):
+        unmatched = next(name for name in [*ids, *series] if (name in series) != (name in ids))
+        raise InputError(f"answers or outcomes of {unmatched!r} are missing", "both of every model")
+    check_lengths(({} if n is None else {"labels": n}) | {name: len(column) for name, column in series.items()})
+    outcomes = np.full((len(series), len(next(iter(series.values()), []))), MISSING, np.int8)
+    for row, name in zip(outcomes, ids, strict=True):
+        observed = series[name].notna()
+        values = series[name][observed]
+        invalid = values[~values.isin([0, 1, True, False])]
+        if len(invalid):
+            raise InputError(f"outcome {invalid.iloc[0]!r} of model {name!r}", "true/false or 1/0 per instance")
+        row[observed.to_numpy()] = values.astype(np.int8)
+    return outcomes
+
+
+def value_table(columns: Columns, targets: Float[np.ndarray, " n"]) -> Float[np.ndarray, "m n"]:
+    """Predicted numbers, a row per model."""
+    rows = {str(name): np.asarray(list(column), dtype=np.float64) for name, column in columns.items()}
+    for name, row in rows.items():
+        if len(row) != len(targets):
+            raise InputError(f"{name} has {len(row)} values but there are {len(targets)} targets", "one per instance")
+    if not rows:
+        raise InputError("no models", "two models or more")
+    return np.stack(list(rows.values()))
+
+
+def model_table(models: pd.DataFrame | None, ids: list[str]) -> pd.DataFrame:
+    """The rows of the table that belong to these models, in their order; without columns where there is no table."""
+    if models is None:
+        return pd.DataFrame(index=pd.Index(ids, name="model", dtype=object))
+    absent = [model for model in ids if model not in models.index]
+    if absent:
+        raise InputError(f"the model table has no row for {absent[0]!r}", "one row per model, indexed by model id")
+    return models.loc[ids]
+
+
+def instance_table(instances: pd.DataFrame | None, n: int) -> pd.DataFrame:
+    """The table with a row for each of n instances; numbered and without columns where there is no table."""
+    if instances is None:
+        return pd.DataFrame(index=pd.RangeIndex(n, name="instance"))
+    if len(instances) != n:
+        raise InputError(
+            f"the instance table has {len(instances)} rows but there are {n} instances", "one row per instance"
+        )
+    return instances
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """Raise InputError if two columns differ in length."""
+    if len(set(lengths.values())) > 1:
+        first, *columns = lengths.items()
+        second = next(column for column in columns if column[1] != first[1])
+        raise InputError(
+            f"{first[0]} has {first[1]} instances but {second[0]} has {second[1]}",
+            "the same instances, in the same order, for every model",
+        )
+
+
+def _check_no_fractions(source: str, column: pd.Series[Any]) -> None:
+    values = column.dropna().infer_objects()
+    if pd.api.types.is_float_dtype(values) and not (values % 1 == 0).all():
+        raise fractions_error(source, values[values % 1 != 0].iloc[0])

@@ -13,7 +13,7 @@ from polyculture.auditing.factors import codes_of, ingredients
 from polyculture.auditing.sections.attribution import attribute
 from polyculture.errors import InputError
 from polyculture.formats import read
-from polyculture.formats.model_factors import factors_of
+from polyculture.formats.tables.model_factors import factors_of
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
 from polyculture.results import Section

@@ -109,21 +109,21 @@ def test_evolve_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """left/values as run leaves it, and numbers.csv: six models of three families, of hours in blocks."""
     from polyculture.formats import ValueSets, write_values
-    from polyculture.values import Values
+    from polyculture.predictions import Predictions
 
-    def values(n: int, start: int, drift: float = 0.0) -> Values:
+    def values(n: int, start: int, drift: float = 0.0) -> Predictions:
         draw = np.random.default_rng(start)
         truth, shared = draw.normal(size=n), draw.normal(size=(3, n))
         predicted = np.stack([truth + drift * i + shared[i % 3] + 0.2 * draw.normal(size=n) for i in range(6)])
         known = pd.DataFrame({"block": np.arange(start, start + n) // 5}, index=range(start, start + n))
-        factors = pd.DataFrame({"seconds": np.arange(1.0, 7)})
-        return Values(predicted, truth, tuple(f"m{i}" for i in range(6)), factors=factors, instances=known)
+        models = pd.DataFrame({"seconds": np.arange(1.0, 7)}, index=[f"m{i}" for i in range(6)])
+        return Predictions(models, known, values=predicted, targets=truth)
 
     monkeypatch.chdir(tmp_path)
     test = values(200, 1000)
     shifted = {"drift@1": values(200, 1000, 0.5)}
     write_values(ValueSets(test, values(300, 0), shifted, "block"), tmp_path / "left" / "values")
-    table = pd.DataFrame(dict(zip(test.models, test.predicted, strict=True))).assign(target=test.targets)
+    table = pd.DataFrame(dict(zip(test.model_ids, test.values, strict=True))).assign(target=test.targets)
     table.assign(site=np.arange(200) % 2).to_csv("numbers.csv", index=False)
     return tmp_path
 
@@ -154,7 +154,7 @@ def test_select_by_shifted_tests_parts_the_test_in_two(numbers: Path, capsys: py
 
 
 def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--values", "--group", "site", "--rule", "mean", "-k", "2", "--json")
+    words = ("--group", "site", "--rule", "mean", "-k", "2", "--json")
     code, out, _ = said(capsys, "select", "numbers.csv", *words)
     found = json.loads(out)
     assert code == 0
@@ -170,19 +170,18 @@ def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFi
     [
         (("left", "--goal", "accuracy"), "the goal 'accuracy' where the truth is a number; expected squared_error, "),
         (("left", "--rule", "vote"), "no rule 'vote' where the truth is a number; known: average, mean."),
-        (("left", "--correct"), "--correct where the truth is a number; expected a table of numbers, as it is."),
+        (("left", "--correct"), "correct is given but left/values is a Predictions folder; expected its own names"),
         (
             ("left", "--normalize", "code"),
-            "--normalize where the truth is a number; expected a table of numbers, as it",
+            "--normalize with numbers to predict; expected a table of numbers, as it is.",
         ),
         (
             ("left", "--certify-on", "numbers.csv"),
-            "--certify-on beside left; expected its own test instances to certify",
+            "--certify-on with left; expected nothing, as the folder has its own.",
         ),
-        (("left", "--label", "y"), "--label beside left; expected nothing, as the folder tells which column is what."),
-        (("left", "numbers.csv", "--values"), "2 paths of numbers; expected one table, or a folder that run left."),
-        ((".", "--values"), ". holds no values; expected a table of numbers, or a folder that run left."),
-        (("numbers.csv",), "model column 'm0' holds fractions such as"),
+        (("left", "--factors", "f.csv"), "--factors with left; expected nothing, as the folder has its own."),
+        (("left", "--label", "y"), "label is given but left/values is a Predictions folder; expected its own names"),
+        (("left", "numbers.csv"), "left/values is a Predictions folder among other sources; expected one Predictions"),
     ],
 )
 def test_what_cannot_be_selected_among_numbers_is_one_line_and_exit_code_2(

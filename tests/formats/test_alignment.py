@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polyculture.auditing import audit
 from polyculture.errors import InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 from polyculture.formats.canonical_answers import canonical, unify, variants
 from polyculture.formats.text_lines import CUT_OFF
 from polyculture.measures.counts import count
@@ -125,7 +125,7 @@ def test_two_models_that_only_refuse_are_wrong_together_but_never_agree(tmp_path
     for name, text in (("a", "I'm sorry."), ("b", "I can't say."), ("c", "yes")):
         rows = [f'{{"k": {i}, "said": "{text}", "gold": "yes"}}\n' for i in range(20)]
         (tmp_path / f"{name}.jsonl").write_text("".join(rows))
-    aligned = align(tmp_path, rules=Rules(fields={"instance": "k", "answer": "said", "label": "gold"}))
+    aligned = align(tmp_path, rules=ReadingRules(fields={"instance": "k", "answer": "said", "label": "gold"}))
     assert aligned.report.frame()[["refused", "silent"]].to_numpy().tolist() == [[20, True], [20, True], [0, False]]
     assert "a, b answer nothing" in aligned.report.sentence
     p = aligned.predictions
@@ -139,7 +139,7 @@ def test_half_a_last_row_of_a_table_is_named_and_can_be_left_out(write):
     with pytest.raises(InputError) as caught:
         read(path)
     assert str(caught.value).startswith(f"line 4 of {path} is cut off: the file ends in the middle of it; ")
-    aligned = align(path, rules=Rules(skip_bad=True))
+    aligned = align(path, rules=ReadingRules(skip_bad=True))
     assert aligned.predictions.shape == (2, 2)
     assert aligned.report.skipped.to_numpy().tolist() == [[f"line 4 of {path}", CUT_OFF]]
     assert aligned.report.sentence.endswith(f"; lines left out: 1 (first: line 4 of {path}).")
@@ -160,7 +160,7 @@ def test_answers_that_differ_in_form_are_named_and_kept_apart(write):
 
 
 def test_answers_that_differ_in_form_are_one_on_request(write):
-    aligned = align(write("t.csv", FORMS), models=["a", "b"], rules=Rules(unify=True))
+    aligned = align(write("t.csv", FORMS), models=["a", "b"], rules=ReadingRules(unify=True))
     assert aligned.predictions.wrong.tolist() == [[False, False, False, True]] * 2
     assert aligned.report.labels["unified"].all()
     assert "'YES' and 'Yes', and are taken for one answer" in aligned.report.sentence
@@ -170,8 +170,8 @@ def test_outcomes_that_follow_from_labels_follow_the_request_too(tmp_path):
     for name, text in (("a", "true"), ("b", "I can't say")):
         (tmp_path / f"{name}.jsonl").write_text(f'{{"k": 1, "said": "{text}", "gold": "True"}}\n')
     fields = {"instance": "k", "answer": "said", "label": "gold"}
-    assert read(tmp_path, rules=Rules(fields=fields)).wrong.tolist() == [[True], [True]]
-    assert read(tmp_path, rules=Rules(fields=fields, unify=True)).wrong.tolist() == [[False], [True]]
+    assert read(tmp_path, rules=ReadingRules(fields=fields)).wrong.tolist() == [[True], [True]]
+    assert read(tmp_path, rules=ReadingRules(fields=fields, unify=True)).wrong.tolist() == [[False], [True]]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_label_of_a_table_is_a_column(write):
 def test_a_table_and_a_log_come_together(write, tmp_path):
     write("wide.csv", "id,label,a,b\nx,1,1,0\ny,2,2,2\n")
     log = write("c.jsonl", '{"k": "y", "said": " 2 "}\n')
-    rules = Rules(fields={"instance": "k", "answer": "said"})
+    rules = ReadingRules(fields={"instance": "k", "answer": "said"})
     predictions = read([tmp_path / "wide.csv", log], label={"x": "1", "y": "2"}, rules=rules)
     assert predictions.wrong.tolist() == [[False, False], [True, False], [False, False]]
     assert predictions.answers[2].tolist() == [-1, 2]

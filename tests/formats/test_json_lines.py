@@ -8,7 +8,7 @@ import json
 import pytest
 
 from polyculture.errors import FileError, InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 
 
 def said(predictions):
@@ -61,7 +61,7 @@ def test_a_file_of_bad_lines_alone_is_empty(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text("nothing\n")
     with pytest.raises(InputError) as caught:
-        read(path, rules=Rules(skip_bad=True))
+        read(path, rules=ReadingRules(skip_bad=True))
     assert str(caught.value) == f"{path} is empty; expected a JSON object per line."
 
 
@@ -82,12 +82,12 @@ LABELS = {"q1": "B", "q2": "A", "q3": "C"}
 def test_batch_outputs_with_the_truth_beside_them(tmp_path):
     one = lines(tmp_path / "one.jsonl", batch(1, "Answer: B"), batch(2, "(C)"), batch(3, "c"))
     two = lines(tmp_path / "two.jsonl", batch(3, "C.", "gpt-y"), batch(2, "A", "gpt-y"), batch(1, "B", "gpt-y"))
-    aligned = align([one, two], label=LABELS, rules=Rules(normalize="multiple-choice"))
+    aligned = align([one, two], label=LABELS, rules=ReadingRules(normalize="multiple-choice"))
     assert said(aligned.predictions) == {"gpt-x": ["B", "C", "C"], "gpt-y": ["B", "A", "C"]}
     assert aligned.predictions.wrong.tolist() == [[False, True, False], [False, False, False]]
     assert ["Answer: B", "B", "multiple-choice"] in aligned.report.examples.to_numpy().tolist()
     (tmp_path / "labels.csv").write_text("instance,label\n" + "".join(f"{k},{v}\n" for k, v in LABELS.items()))
-    by_file = read([one, two], label=tmp_path / "labels.csv", rules=Rules(normalize="multiple-choice"))
+    by_file = read([one, two], label=tmp_path / "labels.csv", rules=ReadingRules(normalize="multiple-choice"))
     assert by_file.wrong.tolist() == aligned.predictions.wrong.tolist()
 
 
@@ -109,7 +109,7 @@ def test_refusals_and_failures_of_batches_are_no_agreement(tmp_path):
     assert aligned.predictions.wrong.tolist() == [[True, True, False, True, False, True]] * 2
     assert aligned.predictions.observed[0].tolist() == [True, True, False, True, True, True]
     assert "refusals, no agreement: 6 (most: a, 3)" in aligned.report.sentence
-    plain = read(tmp_path, label=labels, rules=Rules(refusal=""))
+    plain = read(tmp_path, label=labels, rules=ReadingRules(refusal=""))
     assert said(plain)["a"][1] == "I'm sorry, but I can't help with that."
 
 
@@ -118,7 +118,7 @@ def test_a_small_mapping_reads_lines_of_any_form(tmp_path):
     for model, text in (("a", "yes"), ("b", "no")):
         message = {"content": [{"type": "text", "text": text}]}
         lines(tmp_path / f"{model}.jsonl", {"key": 7, "result": {"message": message}, "gold": "yes", "asked": model})
-    aligned = align(tmp_path, rules=Rules(fields=fields))
+    aligned = align(tmp_path, rules=ReadingRules(fields=fields))
     assert aligned.predictions.wrong.tolist() == [[False], [True]]
     assert aligned.report.frame()["other_prompt"].tolist() == [0, 1]
 
@@ -127,12 +127,12 @@ def test_a_small_mapping_reads_lines_of_any_form(tmp_path):
     ("options", "text"),
     [
         (
-            {"rules": Rules(fields={"anwser": "x"})},
+            {"rules": ReadingRules(fields={"anwser": "x"})},
             "no field 'anwser'; expected some of instance, model, answer, label, correct, prompt, refused, stopped, "
             "failed; did you mean 'answer'?",
         ),
         (
-            {"rules": Rules(fields={"instance": "nowhere.0", "answer": "id"})},
+            {"rules": ReadingRules(fields={"instance": "nowhere.0", "answer": "id"})},
             "line 1 of t.jsonl tells no instance; expected an id where the field instance points; "
             "mend the line, or leave such lines out with skip_bad=True (--skip-bad).",
         ),

@@ -16,7 +16,7 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = ("run", "design", "ablate", "evolve", "read", "audit", "compare", "scaling", "select", "report")
 """The commands in the order of the help: train, audit, select, report."""
-RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}
+RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels", "--values": ""}
 """Words of the previous release: accepted until the next one; empty where they are not needed any more."""
 
 

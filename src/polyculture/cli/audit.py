@@ -79,8 +79,8 @@ def audit(
     \b
       polyculture audit predictions.csv --models 'api_*' --group site
     """
-    from polyculture.auditing import AuditOptions, audit, audit_shards
-    from polyculture.formats import Rules, align, read_shards
+    from polyculture.auditing import AuditOptions, audit
+    from polyculture.formats import ReadingRules, align, read_shards
     from polyculture.formats.verdicts import read_verdicts
 
     options = AuditOptions(
@@ -104,9 +104,9 @@ def audit(
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
         shards = read_shards(paths[0], **roles)
         make_folder(out)
-        result = audit_shards(shards, source=source, options=options, engine=engine)
+        result = audit(shards, source=source, options=replace(options, engine=engine))
     else:
-        rules = Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
+        rules = ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
         aligned = align(paths, rules=rules, **roles)
         make_folder(out)
         if not json:
@@ -137,7 +137,7 @@ def read(
     \b
       polyculture read logs/ --metric exact_match --out predictions
     """
-    from polyculture.formats import Rules, align, write
+    from polyculture.formats import ReadingRules, align, write
 
     aligned = align(
         paths,
@@ -146,7 +146,7 @@ def read(
         models=models,
         factors=factors,
         correct=correct,
-        rules=Rules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
+        rules=ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
     )
     write(aligned.predictions, out)
     print("\n".join([aligned.report.sentence, *aligned.report.notes]))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from .alignment import Aligned, Alignment
-from .inference import ask
+from .alignment import AlignedPredictions, AlignmentReport
+from .inference import predictions_of_models
 from .normalization import NORMALIZERS
 from .predictions_folder import write
 from .reader import align, read
-from .rules import NAME_RULES, Rules
+from .regression_folder import ValueSets, read_value_sets, read_values, values_folder, write_values
+from .rules import NAME_RULES, ReadingRules
 from .tables.shards import read_shards
-from .values import ValueSets, read_value_sets, read_values, values_folder, write_values
 
 __all__ = [
     "NAME_RULES",
     "NORMALIZERS",
-    "Aligned",
-    "Alignment",
-    "Rules",
+    "AlignedPredictions",
+    "AlignmentReport",
+    "ReadingRules",
     "ValueSets",
     "align",
-    "ask",
+    "predictions_of_models",
     "read",
     "read_shards",
     "read_value_sets",

@@ -11,7 +11,7 @@ from polyculture.results import Section
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class AlignmentReport:
     """How far what was read belongs together: the first thing to look at, before any number.
 
     Parameters
@@ -45,29 +45,31 @@ class Alignment:
     @property
     def sentence(self) -> str:
         """How many instances all models have, and everything that stands in the way."""
-        said = [
+        clauses = [
             f"{len(self.models)} models, {self.n_instances:,} instances matched by {self.matched_by}; "
             f"every model has {self.n_matched:,} of them"
         ]
         for column, words in _STANDS_IN_THE_WAY.items():
             cells = self.models[column]
             if cells.sum():
-                most = int(cells.to_numpy().argmax())
-                said.append(f"{words}: {cells.sum():,} (most: {self.models['model'].iloc[most]}, {cells.max():,})")
-        nothing = self.models["model"][self.models["silent"]].tolist()
-        if nothing:
-            verb = "answers" if len(nothing) == 1 else "answer"
-            said.append(f"{', '.join(nothing[:5])}{', …' if len(nothing) > 5 else ''} {verb} nothing")
+                largest = int(cells.to_numpy().argmax())
+                clauses.append(
+                    f"{words}: {cells.sum():,} (most: {self.models['model'].iloc[largest]}, {cells.max():,})"
+                )
+        silent = self.models["model"][self.models["silent"]].tolist()
+        if silent:
+            verb = "answers" if len(silent) == 1 else "answer"
+            clauses.append(f"{', '.join(silent[:5])}{', …' if len(silent) > 5 else ''} {verb} nothing")
         if len(self.labels):
             first = self.labels.iloc[0]
             state = "taken for one answer" if first["unified"] else "kept apart"
-            said.append(
+            clauses.append(
                 f"{len(self.labels):,} answers differ from another only by case, space or type, such as "
                 f"{first['variant']!r} and {first['form']!r}, and are {state}"
             )
         if self.n_skipped:
-            said.append(f"lines left out: {self.n_skipped:,} (first: {self.skipped['place'].iloc[0]})")
-        return "; ".join(said) + "."
+            clauses.append(f"lines left out: {self.n_skipped:,} (first: {self.skipped['place'].iloc[0]})")
+        return "; ".join(clauses) + "."
 
     def section(self) -> Section:
         """The same as a chapter of an audit."""
@@ -89,8 +91,8 @@ _STANDS_IN_THE_WAY = {
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class AlignedPredictions:
     """Predictions, and how far what they were made of belongs together."""
 
     predictions: Predictions
-    report: Alignment
+    report: AlignmentReport

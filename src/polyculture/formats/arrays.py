@@ -18,44 +18,48 @@ SOURCE = "the arrays"
 
 
 def predictions_of_arrays(
-    arrays: Mapping[str, Any], label: Any, chosen: ColumnOptions, source: str = SOURCE, classes: Sequence[str] = ()
+    arrays: Mapping[str, Any],
+    label: Any,
+    column_options: ColumnOptions,
+    source: str = SOURCE,
+    classes: Sequence[str] = (),
 ) -> Predictions:
     """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
-    given = {str(name): _plain(str(name), values) for name, values in arrays.items()}
-    given = {name: given[name] for name in matching(given, chosen.models, source)}
-    lengths = {name: len(values) for name, values in given.items()}
+    outputs = {str(name): _plain(str(name), values) for name, values in arrays.items()}
+    outputs = {name: outputs[name] for name in matching(outputs, column_options.models, source)}
+    lengths = {name: len(values) for name, values in outputs.items()}
     if len(set(lengths.values())) > 1:
         (first, a), *rest = lengths.items()
         second, b = next((name, n) for name, n in rest if n != a)
         raise InputError(f"{first} has {a} instances but {second} has {b}", "the same instances, in the same order")
-    if chosen.correct:
-        return Predictions.from_correct({name: values.tolist() for name, values in given.items()})
+    if column_options.correct:
+        return Predictions.from_correct({name: values.tolist() for name, values in outputs.items()})
     if label is None:
         raise InputError(f"{source} have no labels", "the true answer of each instance", "give them with label")
     truth = _plain("label", label)
-    if truth.ndim == 1 and all(values.ndim == 2 for values in given.values()):
-        return _from_probabilities(given, truth, classes)
-    if any(values.ndim == 2 for values in given.values()):
-        answered = next(name for name, values in given.items() if values.ndim == 1)
+    if truth.ndim == 1 and all(values.ndim == 2 for values in outputs.values()):
+        return _from_probabilities(outputs, truth, classes)
+    if any(values.ndim == 2 for values in outputs.values()):
+        answered = next(name for name, values in outputs.items() if values.ndim == 1)
         raise InputError(f"{answered} holds answers but other models probabilities", "one or the other for every model")
-    return Predictions.from_answers({name: values.tolist() for name, values in given.items()}, truth.tolist())
+    return Predictions.from_answers({name: values.tolist() for name, values in outputs.items()}, truth.tolist())
 
 
-def read_npy_folder(folder: Path, label: Any, chosen: ColumnOptions) -> Predictions:
+def read_npy_folder(folder: Path, label: Any, column_options: ColumnOptions) -> Predictions:
     """Predictions from a folder with NAME.npy per model and one file called label, labels, y_true, ….npy."""
     arrays = {path.stem: _load(path) for path in sorted(folder.glob("*.npy"))}
-    usual = next((name for name in LABEL_NAMES if name in arrays), None)
-    key = label if isinstance(label, str) else usual if label is None else None
+    default_name = next((name for name in LABEL_NAMES if name in arrays), None)
+    key = label if isinstance(label, str) else default_name if label is None else None
     if isinstance(label, str) and label not in arrays:
         raise InputError(f"{folder} has no file {label + '.npy'!r}", "a file with the true answers")
     truth = arrays.pop(key) if key else label
-    if truth is None and not chosen.correct:
+    if truth is None and not column_options.correct:
         raise InputError(
             f"{folder} has no file with the true answers",
             "one called " + ", ".join(f"{name}.npy" for name in LABEL_NAMES[:3]),
             "name it with label (--label)",
         )
-    return predictions_of_arrays(arrays, truth, chosen, str(folder))
+    return predictions_of_arrays(arrays, truth, column_options, str(folder))
 
 
 def by_row(array: np.ndarray) -> dict[str, np.ndarray]:
@@ -63,27 +67,29 @@ def by_row(array: np.ndarray) -> dict[str, np.ndarray]:
     return {f"model-{i}": row for i, row in enumerate(array)}
 
 
-def _from_probabilities(given: Mapping[str, np.ndarray], truth: np.ndarray, classes: Sequence[str]) -> Predictions:
-    sizes = {name: values.shape[1] for name, values in given.items()}
+def _from_probabilities(outputs: Mapping[str, np.ndarray], truth: np.ndarray, classes: Sequence[str]) -> Predictions:
+    sizes = {name: values.shape[1] for name, values in outputs.items()}
     c = next(iter(sizes.values()))
-    odd = next((name for name, size in sizes.items() if size != c), None)
-    if odd is not None:
-        raise InputError(f"{odd} has {sizes[odd]} classes but {next(iter(sizes))} has {c}", "the same classes")
-    table = np.stack(list(given.values())).astype(np.float64)
+    mismatched = next((name for name, size in sizes.items() if size != c), None)
+    if mismatched is not None:
+        raise InputError(
+            f"{mismatched} has {sizes[mismatched]} classes but {next(iter(sizes))} has {c}", "the same classes"
+        )
+    table = np.stack(list(outputs.values())).astype(np.float64)
     names = tuple(classes) or tuple(str(k) for k in range(c))
-    known = np.isfinite(table).all(axis=2)
-    answers = np.where(known, np.nan_to_num(table).argmax(axis=2), MISSING)
+    observed = np.isfinite(table).all(axis=2)
+    answers = np.where(observed, np.nan_to_num(table).argmax(axis=2), MISSING)
     index = {name: code for code, name in enumerate(names)}
     texts = [str(int(v)) if isinstance(v, (float, bool)) else str(v) for v in truth.tolist()]
-    strange = next((text for text in texts if text not in index), None)
-    if strange is not None:
+    unknown_label = next((text for text in texts if text not in index), None)
+    if unknown_label is not None:
         raise InputError(
-            f"the label {strange!r} is none of {c} classes", f"the number of the class, 0 … {c - 1}, as the label"
+            f"the label {unknown_label!r} is none of {c} classes", f"the number of the class, 0 … {c - 1}, as the label"
         )
     if len(texts) != table.shape[1]:
         raise InputError(f"there are {len(texts)} labels but {table.shape[1]} instances", "a true answer for each")
     return Predictions(
-        pd.DataFrame(index=pd.Index(list(given), name="model", dtype=object)),
+        pd.DataFrame(index=pd.Index(list(outputs), name="model", dtype=object)),
         pd.DataFrame(index=pd.RangeIndex(len(texts), name="instance")),
         answers,
         np.array([index[text] for text in texts]),

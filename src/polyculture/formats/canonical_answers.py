@@ -14,13 +14,13 @@ from polyculture.predictions import MISSING, Predictions
 
 def canonical(text: str) -> str:
     """What the text is without regard to case, spacing and the way a number is written: 0.00 is 0.0, True is true."""
-    plain = " ".join(text.split()).casefold()
+    folded = " ".join(text.split()).casefold()
     try:
-        number = Decimal(plain)
+        number = Decimal(folded)
     except InvalidOperation:
-        return plain
+        return folded
     if not number.is_finite() or abs(number.adjusted()) > 30:
-        return plain
+        return folded
     return "0" if number == 0 else format(number.normalize(), "f")
 
 
@@ -28,9 +28,9 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
     """One row per answer that differs from a more frequent one only in form: form, variant, cells, unified."""
     counts = _counts(predictions)
     rows = [
-        (predictions.classes[first], predictions.classes[other], int(counts[other]), unified)
-        for first, *others in _groups(predictions, counts)
-        for other in others
+        (predictions.classes[main], predictions.classes[code], int(counts[code]), unified)
+        for main, *rarer in _groups(predictions, counts)
+        for code in rarer
     ]
     return pd.DataFrame(rows, columns=["form", "variant", "cells", "unified"], dtype=object)
 
@@ -40,14 +40,14 @@ def unify(predictions: Predictions) -> Predictions:
     groups = _groups(predictions, _counts(predictions))
     if not groups:
         return predictions
-    home = np.arange(len(predictions.classes))
-    for first, *others in groups:
-        home[others] = first
-    kept = np.unique(home)
-    places = np.append(np.searchsorted(kept, home), MISSING)
+    main_code_of = np.arange(len(predictions.classes))
+    for main, *rarer in groups:
+        main_code_of[rarer] = main
+    main_codes = np.unique(main_code_of)
+    places = np.append(np.searchsorted(main_codes, main_code_of), MISSING)
     answers, labels, chances = predictions.answers, predictions.labels, predictions.probabilities
     if chances is not None:
-        summed = np.zeros((*chances.shape[:2], len(kept)), chances.dtype)
+        summed = np.zeros((*chances.shape[:2], len(main_codes)), chances.dtype)
         for code, place in enumerate(places[:-1]):
             summed[:, :, place] += chances[:, :, code]
         chances = summed
@@ -55,7 +55,7 @@ def unify(predictions: Predictions) -> Predictions:
         predictions,
         answers=None if answers is None else places[answers].astype(answers.dtype),
         labels=None if labels is None else places[labels].astype(labels.dtype),
-        classes=tuple(predictions.classes[code] for code in kept),
+        classes=tuple(predictions.classes[code] for code in main_codes),
         probabilities=chances,
     )
 
@@ -72,7 +72,7 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
 
 def _groups(predictions: Predictions, counts: Int[np.ndarray, " c"]) -> list[list[int]]:
     """Classes that are the same but for their form, the most frequent first."""
-    alike: dict[str, list[int]] = {}
+    codes_by_form: dict[str, list[int]] = {}
     for code, text in enumerate(predictions.classes):
-        alike.setdefault(canonical(text), []).append(code)
-    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in alike.values() if len(codes) > 1]
+        codes_by_form.setdefault(canonical(text), []).append(code)
+    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in codes_by_form.values() if len(codes) > 1]

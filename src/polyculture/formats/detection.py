@@ -14,13 +14,14 @@ from polyculture.errors import FileError, InputError
 from .json_lines import BadLines, first_object, load_json
 from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
 from .predictions_folder import ANSWERS, MODELS
-from .rules import Rules
+from .regression_folder import values_folder
+from .rules import ReadingRules
 from .tables.column_roles import ANSWER_NAMES, MODEL_NAMES, OUTCOME_NAMES
 from .tables.dataframes import ARROW_SUFFIXES, is_lists, is_split_table, open_arrow, open_json_lines, open_lists
 from .tables.files import ColumnTable, check_readable, open_table
 from .text_lines import KINDS
 
-Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines"]
+Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines", "regression"]
 LEFT = "predictions"
 """Where `run` leaves what its models answered, in its folder."""
 TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
@@ -52,14 +53,14 @@ class InputSource:
         return self.kind in ("lm-eval", "inspect", "helm", "mlflow", "split", "lines")
 
 
-def find_sources(path: str, rules: Rules, model: str | None = None) -> list[InputSource]:
+def find_sources(path: str, rules: ReadingRules, model: str | None = None) -> list[InputSource]:
     """Everything that is to be read at this path, in the order of names."""
     if path.startswith(mlflow_runs.SCHEME):
         return [InputSource("mlflow", path, model)]
-    here = Path(path)
-    if here.is_dir():
-        return [replace(found, model=model) for found in _in_folder(here, rules)]
-    return [InputSource(_kind(here, rules), path, model)]
+    location = Path(path)
+    if location.is_dir():
+        return [replace(source, model=model) for source in _in_folder(location, rules)]
+    return [InputSource(_kind(location, rules), path, model)]
 
 
 def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
@@ -85,14 +86,14 @@ def of_one_model(table: ColumnTable, name: str) -> ColumnTable:
     first = next(iter(table.load(table.names[:1]).values()))
     names = pa.chunked_array([pa.array([name] * len(first))]).dictionary_encode()
 
-    def load(wanted: Iterable[str]) -> dict[str, pa.ChunkedArray]:
-        rest = table.load([column for column in wanted if column != "model"])
-        return {column: names if column == "model" else rest[column] for column in wanted}
+    def load(column_names: Iterable[str]) -> dict[str, pa.ChunkedArray]:
+        loaded = table.load([column for column in column_names if column != "model"])
+        return {column: names if column == "model" else loaded[column] for column in column_names}
 
     return replace(table, names=(*table.names, "model"), load=load)
 
 
-def _kind(path: Path, rules: Rules) -> Kind:
+def _kind(path: Path, rules: ReadingRules) -> Kind:
     check_readable(path)
     if path.suffix == ".eval":
         return "inspect"
@@ -127,7 +128,7 @@ def _kind_of_json(path: Path) -> Kind:
     )
 
 
-def _in_folder(folder: Path, rules: Rules) -> list[InputSource]:
+def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
     if (folder / LEFT / ANSWERS).is_file():
         folder = folder / LEFT
     if (folder / ANSWERS).is_file():
@@ -137,20 +138,23 @@ def _in_folder(folder: Path, rules: Rules) -> list[InputSource]:
                 str(folder if (folder / MODELS).is_file() else folder / ANSWERS),
             )
         ]
+    values = values_folder(folder)
+    if values is not None:
+        return [InputSource("regression", str(values))]
     if (folder / "dataset_info.json").is_file() and any(folder.glob("*.arrow")):
         return [InputSource("table", str(folder))]
     if any(folder.glob("*.npy")):
         return [InputSource("npy", str(folder))]
-    found = sorted(_logs(folder), key=lambda source: source.path)
-    if not found:
+    sources = sorted(_logs(folder), key=lambda source: source.path)
+    if not sources:
         files = sorted({path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS})
-        found = [InputSource(_kind(path, rules), str(path)) for path in files]
-    if not found:
+        sources = [InputSource(_kind(path, rules), str(path)) for path in files]
+    if not sources:
         raise FileError(
             f"{folder} is a folder without {ANSWERS}, logs or tables",
             f"a Predictions folder, logs of an evaluation tool, npy files, or tables ({KINDS})",
         )
-    return found
+    return sources
 
 
 def _logs(folder: Path) -> Iterator[InputSource]:

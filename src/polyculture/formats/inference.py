@@ -30,7 +30,7 @@ _ONNX_TYPES: dict[str, type[np.generic]] = {
 }
 
 
-def ask(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
+def predictions_of_models(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
     """Who answers what: every model asked about every instance of the dataset.
 
     Parameters
@@ -43,60 +43,62 @@ def ask(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
     Returns Predictions with probabilities if all models give some. Raises InputError if an answer is not of the
     dataset's classes, or of another length, or not finite.
     """
-    told = {str(name): _asked(str(name), model, dataset) for name, model in models.items()}
-    answers = [t.argmax(axis=1) if t.ndim == 2 else t for t in told.values()]
+    outputs = {str(name): _output(str(name), model, dataset) for name, model in models.items()}
+    answers = [t.argmax(axis=1) if t.ndim == 2 else t for t in outputs.values()]
     c = len(dataset.classes)
-    everyone = bool(told) and all(t.ndim == 2 for t in told.values())
+    all_probabilities = bool(outputs) and all(t.ndim == 2 for t in outputs.values())
     return Predictions(
-        pd.DataFrame(index=pd.Index(list(told), name="model", dtype=object)),
+        pd.DataFrame(index=pd.Index(list(outputs), name="model", dtype=object)),
         dataset.instances,
         np.array(answers, smallest_integer(c)).reshape(len(answers), len(dataset)),
         dataset.labels,
         classes=dataset.classes,
-        probabilities=np.stack(list(told.values())) if everyone else None,
+        probabilities=np.stack(list(outputs.values())) if all_probabilities else None,
     )
 
 
-def _asked(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
+def _output(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
     """The probabilities that a model gives, or else the codes of its answers."""
     inputs = dataset.inputs
     columns: Sequence[Any] = dataset.classes
     if hasattr(model, "state_dict"):
-        said = _probabilities(_from_torch(name, model, inputs))
+        output = _probabilities(_from_torch(name, model, inputs))
     elif hasattr(model, "run") and hasattr(model, "get_inputs"):
-        said = _probabilities(_from_onnx(name, model, inputs, len(columns)))
+        output = _probabilities(_from_onnx(name, model, inputs, len(columns)))
     elif hasattr(model, "predict"):
         flat = inputs.reshape(len(inputs), -1) if hasattr(model, "get_params") else inputs
-        said = np.asarray((model.predict_proba if hasattr(model, "predict_proba") else model.predict)(flat))
+        output = np.asarray((model.predict_proba if hasattr(model, "predict_proba") else model.predict)(flat))
         columns = list(getattr(model, "classes_", columns))
     elif callable(model):
-        said = np.asarray(model(inputs))
+        output = np.asarray(model(inputs))
     else:
         raise InputError(
             f"the model {name!r} is a {type(model).__name__}",
             "something that can be called, or a scikit-learn, PyTorch or ONNX model",
         )
-    return _by_class(name, said, columns, dataset)
+    return _by_class(name, output, columns, dataset)
 
 
 def _by_class(
-    name: str, said: np.ndarray, columns: Sequence[Any], dataset: Dataset
+    name: str, output: np.ndarray, columns: Sequence[Any], dataset: Dataset
 ) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
     """What was said, by the dataset's classes."""
     n, c = len(dataset), len(dataset.classes)
-    if said.shape == (n,):
-        known, at = np.unique(said, return_inverse=True)
-        return np.asarray(_codes(name, known.tolist(), dataset.classes))[at]
-    if said.shape != (n, len(columns)) or said.dtype.kind not in "fiu" or not np.isfinite(said).all():
-        shown = f"the shape {said.shape}" if said.shape != (n, len(columns)) else "values that are no finite numbers"
-        raise InputError(f"the answers of {name!r} have {shown}", f"{n} answers, or {n} × {c} probabilities")
-    if not _are_probabilities(said):
+    if output.shape == (n,):
+        distinct, positions = np.unique(output, return_inverse=True)
+        return np.asarray(_codes(name, distinct.tolist(), dataset.classes))[positions]
+    if output.shape != (n, len(columns)) or output.dtype.kind not in "fiu" or not np.isfinite(output).all():
+        problem = (
+            f"the shape {output.shape}" if output.shape != (n, len(columns)) else "values that are no finite numbers"
+        )
+        raise InputError(f"the answers of {name!r} have {problem}", f"{n} answers, or {n} × {c} probabilities")
+    if not _are_probabilities(output):
         raise InputError(
             f"the rows of {name!r} are no probabilities", "numbers in 0 … 1 with the sum 1", "apply softmax"
         )
     places = range(c) if columns is dataset.classes else _codes(name, list(columns), dataset.classes)
     chances = np.zeros((n, c), np.float32)
-    chances[:, list(places)] = said
+    chances[:, list(places)] = output
     return chances
 
 
@@ -105,22 +107,22 @@ def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[in
     if all(isinstance(a, (int, float, np.number)) and a in range(MISSING, len(classes)) for a in answers):
         return [int(a) for a in answers]
     index = {text: code for code, text in enumerate(classes)}
-    strange = next((a for a in answers if str(a) not in index), None)
-    if strange is not None:
-        raise InputError(f"{name!r} answers {strange!r}", f"a class, or its number, 0 … {len(classes) - 1}")
+    unknown = next((a for a in answers if str(a) not in index), None)
+    if unknown is not None:
+        raise InputError(f"{name!r} answers {unknown!r}", f"a class, or its number, 0 … {len(classes) - 1}")
     return [index[str(a)] for a in answers]
 
 
-def _probabilities(said: np.ndarray) -> np.ndarray:
+def _probabilities(output: np.ndarray) -> np.ndarray:
     """Rows that are no probabilities as the softmax of themselves."""
-    if said.ndim != 2 or _are_probabilities(said):
-        return said
-    powers = np.exp(said - said.max(axis=1, keepdims=True))
+    if output.ndim != 2 or _are_probabilities(output):
+        return output
+    powers = np.exp(output - output.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _are_probabilities(said: np.ndarray) -> bool:
-    return bool(said.min(initial=0) >= 0 and np.allclose(said.sum(axis=1), 1, atol=1e-3))
+def _are_probabilities(rows: np.ndarray) -> bool:
+    return bool(rows.min(initial=0) >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _from_torch(name: str, model: Any, inputs: Shaped[np.ndarray, "n ..."]) -> np.ndarray:

@@ -34,17 +34,17 @@ class BadLines:
     count: int = 0
     shown: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, place: str, why: str, expected: str = "") -> None:
+    def add(self, place: str, reason: str, expected: str = "") -> None:
         """Take note of a bad line, or raise InputError where they may not be skipped."""
         if not self.skip:
-            self.refuse(place, why, expected)
+            self.refuse(place, reason, expected)
         self.count += 1
         if len(self.shown) < SHOWN:
-            self.shown.append((place, why))
+            self.shown.append((place, reason))
 
-    def refuse(self, place: str, why: str, expected: str = "") -> NoReturn:
+    def refuse(self, place: str, reason: str, expected: str = "") -> NoReturn:
         """Raise InputError about this line."""
-        raise InputError(f"{place} {why}", expected, self.cure)
+        raise InputError(f"{place} {reason}", expected, self.cure)
 
 
 def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -40,15 +40,15 @@ def quasi_exact(text: str) -> str | None:
 
 def numeric(text: str) -> str | None:
     """The last number, in its shortest form."""
-    found = _NUMBER.findall(text)
-    if not found:
+    numbers = _NUMBER.findall(text)
+    if not numbers:
         return None
-    number = Decimal(found[-1].replace(",", ""))
+    number = Decimal(numbers[-1].replace(",", ""))
     if abs(number.adjusted()) > 30:
         return str(number.normalize())
-    plain = format(number, "f")
-    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return "0" if plain in ("-0", "") else plain
+    digits = format(number, "f")
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return "0" if digits in ("-0", "") else digits
 
 
 def multiple_choice(text: str) -> str | None:
@@ -57,9 +57,9 @@ def multiple_choice(text: str) -> str | None:
     if stated:
         return str(stated[-1]).upper()
     mentioned = set(_MENTIONED.findall(text))
-    alone = _ALONE.match(text)
-    if alone and len(mentioned) < 2:
-        return alone[1].upper()
+    single = _ALONE.match(text)
+    if single and len(mentioned) < 2:
+        return single[1].upper()
     return mentioned.pop() if len(mentioned) == 1 else None
 
 
@@ -67,8 +67,8 @@ def code(text: str) -> str | None:
     """The program without what does not change it: comment lines, blank lines, spaces at line ends."""
     fenced = _FENCE.search(text)
     lines = (fenced[1] if fenced else text).splitlines()
-    kept = [line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith(("#", "//"))]
-    return "\n".join(kept) or None
+    statements = [line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith(("#", "//"))]
+    return "\n".join(statements) or None
 
 
 NORMALIZERS: dict[str, Normalizer] = {

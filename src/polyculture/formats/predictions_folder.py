@@ -8,12 +8,8 @@ probabilities.npy   m × n × c, in the order of models.csv, answers.parquet and
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +22,12 @@ from jaxtyping import Float, Int
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
 
-from .model_factors import read_factors
+from .atomic_folder import replacing
+from .regression_folder import ValueSets, write_values
 from .tables.categorical import encode, outcomes
 from .tables.files import ColumnTable, open_table
-from .tables.truth_columns import Parts, assemble
+from .tables.model_factors import read_factors
+from .tables.truth_columns import TableContents, assemble
 
 ANSWERS, MODELS, PROBABILITIES = "answers.parquet", "models.csv", "probabilities.npy"
 _OUTCOME = ":correct"
@@ -42,41 +40,32 @@ def read_folder(folder: Path) -> Predictions:
     table = open_table(folder / ANSWERS)
     notes = json.loads(table.metadata.get(_NOTES, b"{}"))
     classes = tuple(notes.get("classes", ()))
-    answered = _present(models.index, "", table)
-    judged = _present(models.index, _OUTCOME, table)
+    answer_columns = _present(models.index, "", table)
+    outcome_columns = _present(models.index, _OUTCOME, table)
     cells = table.load(table.names)
-    more: dict[str, Any] = {"fixed_classes": notes.get("fixed_classes")}
-    roles = {"instance", *answered, *judged}
+    fields: dict[str, Any] = {"fixed_classes": notes.get("fixed_classes")}
+    roles = {"instance", *answer_columns, *outcome_columns}
     label = None
     if "label" in cells and notes.get("labelled", True):
         label = encode("label", cells["label"], exact=bool(classes))
         roles.add("label")
     if "options" in cells and notes.get("optioned", True):
-        more["options"] = cells["options"].to_numpy()
+        fields["options"] = cells["options"].to_numpy()
         roles.add("options")
     if (folder / PROBABILITIES).is_file():
-        more["probabilities"] = _probabilities(folder / PROBABILITIES)
-    verdicts = [outcomes(name, encode(name, cells[name])) for name in judged]
+        fields["probabilities"] = _probabilities(folder / PROBABILITIES)
+    verdicts = [outcomes(name, encode(name, cells[name])) for name in outcome_columns]
     return assemble(
-        Parts(
+        TableContents(
             models,
             _instances(table, [name for name in table.names if name not in roles]),
-            [encode(name, cells[name], exact=bool(classes)) for name in answered],
+            [encode(name, cells[name], exact=bool(classes)) for name in answer_columns],
             label,
             np.stack(verdicts) if verdicts else None,
             classes,
-            more,
+            fields,
         )
     )
-
-
-def is_folder(path: Path) -> bool:
-    """Whether this is a whole Predictions folder; one with answers alone is read as a single table."""
-    if not path.is_dir():
-        return False
-    if not (path / ANSWERS).is_file():
-        raise FileError(f"{path} is a folder without {ANSWERS}", "a Predictions folder, or one CSV or Parquet file")
-    return (path / MODELS).is_file()
 
 
 def write(predictions: Predictions, folder: str | Path) -> Path:
@@ -87,36 +76,32 @@ def write(predictions: Predictions, folder: str | Path) -> Path:
 
     Raises FileError if the folder cannot be written and InputError if two columns would have the same name.
     """
-    folder = Path(folder)
-    table = _table(predictions)
-    try:
+    if predictions.task == "regression":
+        return write_values(ValueSets(predictions), folder)
+    folder, table = Path(folder), _table(predictions)
+    with replacing(folder) as new_folder:
         foreign = {p.name for p in folder.iterdir()} - {ANSWERS, MODELS, PROBABILITIES} if folder.exists() else set()
         if foreign:
             raise FileError(
                 f"{folder} holds other files, such as {min(foreign)!r}", "a new folder, or Predictions to replace"
             )
-        with replacing(folder) as fresh:
-            pq.write_table(table, fresh / ANSWERS, compression="zstd")
-            predictions.models.to_csv(fresh / MODELS, index_label="model")
-            if predictions.probabilities is not None:
-                np.save(fresh / PROBABILITIES, predictions.probabilities)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"cannot write {folder}: {error.strerror or error}", "a folder that can be written") from error
+        pq.write_table(table, new_folder / ANSWERS, compression="zstd")
+        predictions.models.to_csv(new_folder / MODELS, index_label="model")
+        if predictions.probabilities is not None:
+            np.save(new_folder / PROBABILITIES, predictions.probabilities)
     return folder
 
 
 def _present(models: pd.Index[Any], ending: str, table: ColumnTable) -> list[str]:
     """The columns of these models with this ending: of all of them or of none."""
-    found = [f"{model}{ending}" for model in models if f"{model}{ending}" in table.names]
-    if found and len(found) < len(models):
-        absent = next(model for model in models if f"{model}{ending}" not in found)
+    names = [f"{model}{ending}" for model in models if f"{model}{ending}" in table.names]
+    if names and len(names) < len(models):
+        absent = next(model for model in models if f"{model}{ending}" not in names)
         raise InputError(
             f"{table.source} has no column {absent + ending!r} but {MODELS} has a model {absent!r}",
             "the same models in both files",
         )
-    return found
+    return names
 
 
 def _instances(table: ColumnTable, groups: list[str]) -> pd.DataFrame:
@@ -155,10 +140,10 @@ def _table(predictions: Predictions) -> pa.Table:
             verdict = predictions.correct[i]
             columns.append((model + _OUTCOME, pa.array(verdict == 1, mask=verdict == MISSING)))
     names = [name for name, _ in columns]
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
         raise InputError(
-            f"a model and an instance column are both called {twice[0]!r}", "different names", "rename one of them"
+            f"a model and an instance column are both called {repeated[0]!r}", "different names", "rename one of them"
         )
     notes = {
         "format": 1,
@@ -177,19 +162,3 @@ def _plain(column: pd.Series[Any]) -> pa.Array:
         return pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if pd.isna(value) else str(value) for value in column])
-
-
-@contextlib.contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` when all went well, and vanishes when it did not."""
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    old = fresh.with_suffix(".old")
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)

@@ -12,21 +12,22 @@ import numpy as np
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
-from .alignment import Aligned
+from .alignment import AlignedPredictions
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
 from .canonical_answers import unify, variants
 from .detection import InputSource, find_sources, of_one_model, open_source
-from .items.builder import Collector
-from .items.predictions_from_items import finish, report_on
+from .items.builder import PredictionsBuilder
+from .items.predictions_from_items import alignment_of_table, assemble_items
 from .items.tables_to_items import add_table, labels_by_id
 from .json_lines import BadLines
 from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
-from .model_factors import factors_of
 from .predictions_folder import read_folder
-from .rules import NAME_RULES, Rules
+from .regression_folder import read_values_file
+from .rules import NAME_RULES, ReadingRules
 from .tables.column_roles import ColumnOptions, find_roles, matching
 from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, unknown_column
+from .tables.model_factors import factors_of
 from .tables.wide_long import predictions_from
 
 POSITION = "their position"
@@ -41,7 +42,7 @@ def read(
     groups: str | Sequence[str] = (),
     factors: str | Path | None = None,
     correct: bool = False,
-    rules: Rules | None = None,
+    rules: ReadingRules | None = None,
 ) -> Predictions:
     """Predictions from whatever holds them: who answered what, and what would have been right.
 
@@ -84,126 +85,132 @@ def read(
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
     """
-    chosen = ColumnOptions(label, instance, _several(models), _several(groups), correct)
-    return _align(source, chosen, factors, rules or Rules()).predictions
+    columns = ColumnOptions(label, instance, _several(models), _several(groups), correct)
+    return _align(source, columns, factors, rules or ReadingRules()).predictions
 
 
-def align(source: Any, *, rules: Rules | None = None, factors: str | Path | None = None, **columns: Any) -> Aligned:
+def align(
+    source: Any, *, rules: ReadingRules | None = None, factors: str | Path | None = None, **columns: Any
+) -> AlignedPredictions:
     """The same as `read`, with the report on how far what was read belongs together; takes what `read` takes."""
-    several: dict[str, Any] = {name: _several(columns.pop(name, None)) for name in ("models", "groups")}
-    return _align(source, ColumnOptions(**columns, **several), factors, rules or Rules())
+    names: dict[str, Any] = {name: _several(columns.pop(name, None)) for name in ("models", "groups")}
+    return _align(source, ColumnOptions(**columns, **names), factors, rules or ReadingRules())
 
 
-def _align(source: Any, chosen: ColumnOptions, factors: str | Path | None, rules: Rules) -> Aligned:
+def _align(source: Any, columns: ColumnOptions, factors: str | Path | None, rules: ReadingRules) -> AlignedPredictions:
     bad = BadLines(rules.skip_bad)
-    aligned = _aligned(source, chosen, rules, bad)
+    aligned = _aligned(source, columns, rules, bad)
     predictions, report = aligned.predictions, aligned.report
     if predictions.answers is not None:
         report = replace(report, labels=variants(predictions, rules.unify))
         predictions = unify(predictions) if rules.unify else predictions
     if factors is not None:
         predictions = replace(predictions, models=factors_of(predictions.model_ids, Path(factors)))
-    return Aligned(predictions, report)
+    return AlignedPredictions(predictions, report)
 
 
-def _aligned(source: Any, chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadLines) -> AlignedPredictions:
     if isinstance(source, np.ndarray):
         source = by_row(source)
     if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
-        return _from_frames(source, chosen, rules, bad)
+        return _from_frames(source, columns, rules, bad)
     if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
-        predictions = predictions_of_arrays(source, chosen.label, chosen)
-        return Aligned(predictions, report_on(predictions, SOURCE, POSITION, bad))
+        predictions = predictions_of_arrays(source, columns.label, columns)
+        return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
-        return _from_table(replace(open_frame(source), bad=bad), chosen, bad)
+        return _from_table(replace(open_frame(source), bad=bad), columns, bad)
     if isinstance(source, Mapping):
-        sources = [found for name, path in source.items() for found in find_sources(str(path), rules, str(name))]
+        sources = [item for name, path in source.items() for item in find_sources(str(path), rules, str(name))]
     else:
         paths = [source] if isinstance(source, (str, Path)) else _paths(source)
-        sources = [found for path in paths for found in find_sources(str(path), rules)]
+        sources = [item for path in paths for item in find_sources(str(path), rules)]
     if not sources:
         raise InputError("nothing to read", "a path, several, or {model: path}")
     if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
-        return _from_one(sources[0], chosen, bad)
-    return _from_many(sources, chosen, rules, bad)
+        return _from_one(sources[0], columns, bad)
+    return _from_many(sources, columns, rules, bad)
 
 
-def _from_one(source: InputSource, chosen: ColumnOptions, bad: BadLines) -> Aligned:
+def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
     """The predictions of a single table, folder of arrays or Predictions folder."""
-    if source.kind == "folder":
-        predictions = _from_folder(source.file, chosen)
-        return Aligned(predictions, report_on(predictions, source.path, "their ids", bad))
+    if source.kind in ("folder", "regression"):
+        predictions = _from_folder(source, columns)
+        return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, "their ids", bad))
     if source.kind == "npy":
-        predictions = read_npy_folder(source.file, chosen.label, chosen)
-        return Aligned(predictions, report_on(predictions, source.path, POSITION, bad))
-    return _from_table(open_source(source, bad), chosen, bad)
+        predictions = read_npy_folder(source.file, columns.label, columns)
+        return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, POSITION, bad))
+    return _from_table(open_source(source, bad), columns, bad)
 
 
-def _from_table(table: ColumnTable, chosen: ColumnOptions, bad: BadLines) -> Aligned:
-    if chosen.label is not None and not isinstance(chosen.label, str):
-        raise InputError(f"label is a {type(chosen.label).__name__}", f"the name of a column of {table.source}")
-    predictions = predictions_from(table, chosen)
-    matched_by = "their ids" if find_roles(table, chosen).instance is not None else "the order of their rows"
-    return Aligned(predictions, report_on(predictions, table.source, matched_by, bad))
+def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
+    if columns.label is not None and not isinstance(columns.label, str):
+        raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
+    predictions = predictions_from(table, columns)
+    matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
+    return AlignedPredictions(predictions, alignment_of_table(predictions, table.source, matched_by, bad))
 
 
-def _from_frames(frames: Mapping[str, Any], chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+def _from_frames(
+    frames: Mapping[str, Any], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
+) -> AlignedPredictions:
     """The predictions of a dataframe per model."""
-    items = Collector(replace(rules, names=rules.names or {}), bad)
+    builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
     matched: dict[str, None] = {}
     for name, frame in frames.items():
         table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad)
-        matched[add_table(of_one_model(table, str(name)), chosen, items)] = None
-    return finish(items, " and ".join(matched), chosen.models, "the dataframes")
+        matched[add_table(of_one_model(table, str(name)), columns, builder)] = None
+    return assemble_items(builder, " and ".join(matched), columns.models, "the dataframes")
 
 
-def _from_many(sources: Sequence[InputSource], chosen: ColumnOptions, rules: Rules, bad: BadLines) -> Aligned:
+def _from_many(
+    sources: Sequence[InputSource], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
+) -> AlignedPredictions:
     """The predictions of several sources, or of one log, item by item."""
     logs = [source for source in sources if source.is_log]
-    _check_options(logs, chosen)
-    given = labels_by_id(chosen.label) if logs else None
-    usual = NAME_RULES if logs else {}  # files of tables are seldom called like what the model is made of
-    items = Collector(replace(rules, names=usual if rules.names is None else rules.names), bad, given)
+    _check_options(logs, columns)
+    labels = labels_by_id(columns.label) if logs else None
+    name_rules = NAME_RULES if logs else {}  # files of tables are seldom called like what the model is made of
+    builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
     for source in sources:
-        matched[_add(source, chosen, items)] = None
-    return finish(items, " and ".join(matched), chosen.models, ", ".join(s.path for s in sources[:3]))
+        matched[_add(source, columns, builder)] = None
+    return assemble_items(builder, " and ".join(matched), columns.models, ", ".join(s.path for s in sources[:3]))
 
 
-def _add(source: InputSource, chosen: ColumnOptions, items: Collector) -> str:
+def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all items of a source; tells by what they are matched."""
     path, model = source.file, source.model
     if source.kind == "lm-eval":
-        lm_eval.read_samples(path, model, items)
+        lm_eval.read_samples(path, model, builder)
         return lm_eval.MATCHED_BY
     if source.kind == "inspect":
-        inspect_logs.read_log(path, model, items)
+        inspect_logs.read_log(path, model, builder)
         return inspect_logs.MATCHED_BY
     if source.kind == "helm":
-        helm.read_run(path, model, items)
+        helm.read_run(path, model, builder)
         return helm.MATCHED_BY
     if source.kind == "lines":
-        mapped_json_lines.read_lines(path, model, items)
+        mapped_json_lines.read_lines(path, model, builder)
         return mapped_json_lines.MATCHED_BY
     if source.kind == "mlflow":
-        mlflow_runs.read_runs(source.path, items)
+        mlflow_runs.read_runs(source.path, builder)
         return mlflow_runs.MATCHED_BY
     if source.kind == "split":
-        mlflow_runs.read_table(open_split_table(path), model or path.stem, items)
+        mlflow_runs.read_table(open_split_table(path), model or path.stem, builder)
         return mlflow_runs.MATCHED_BY
     if source.kind == "npy":
         raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
-    if source.kind == "folder":
+    if source.kind in ("folder", "regression"):
         raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
-    table = of_one_model(open_source(source, items.bad), model or path.name.partition(".")[0])
-    return add_table(table, chosen, items)
+    table = of_one_model(open_source(source, builder.bad), model or path.name.partition(".")[0])
+    return add_table(table, columns, builder)
 
 
-def _check_options(logs: Sequence[InputSource], chosen: ColumnOptions) -> None:
+def _check_options(logs: Sequence[InputSource], columns: ColumnOptions) -> None:
     if not logs:
         return
     for option in ("instance", "groups", "correct"):
-        if getattr(chosen, option):
+        if getattr(columns, option):
             raise InputError(
                 f"{option} is given but {logs[0].path} is a log", "its own names for what it holds", "leave it out"
             )
@@ -218,19 +225,21 @@ def _paths(source: Any) -> list[str | Path]:
     return list(source)
 
 
-def _from_folder(path: Path, chosen: ColumnOptions) -> Predictions:
+def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
     for option in ("label", "instance", "correct"):
-        if getattr(chosen, option):
+        if getattr(columns, option):
             raise InputError(
-                f"{option} is given but {path} is a Predictions folder", "its own names for columns", "leave it out"
+                f"{option} is given but {source.path} is a Predictions folder",
+                "its own names for columns",
+                "leave it out",
             )
-    predictions = read_folder(path)
-    for name in chosen.groups:
+    predictions = (read_folder if source.kind == "folder" else read_values_file)(source.file)
+    for name in columns.groups:
         if name not in predictions.instances.columns:
-            raise unknown_column(str(path), name, "group", list(predictions.instances.columns))
-    if not chosen.models:
+            raise unknown_column(source.path, name, "group", list(predictions.instances.columns))
+    if not columns.models:
         return predictions  # taking models would bring the probabilities into memory
-    return predictions.take_models(matching(predictions.model_ids, chosen.models, str(path)))
+    return predictions.take_models(matching(predictions.model_ids, columns.models, source.path))
 
 
 def _several(names: str | Sequence[str] | None) -> tuple[str, ...]:

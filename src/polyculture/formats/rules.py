@@ -24,7 +24,7 @@ REFUSAL = r"(?i)^\W*(i['’]?m sorry|sorry\b|i (can(no|['’])?t|can ?not|am una
 
 
 @dataclass(frozen=True)
-class Rules:
+class ReadingRules:
     """How answers are read where the source leaves a choice.
 
     Parameters

@@ -16,7 +16,7 @@ CUT_OFF = "is cut off: the file ends in the middle of it"
 _UTF8 = "text in UTF-8"
 
 
-class Lines(io.RawIOBase):
+class TextLines(io.RawIOBase):
     """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, whatever the file has.
 
     Parameters
@@ -45,8 +45,8 @@ class Lines(io.RawIOBase):
         while (size < 0 or len(self._ready) < size) and self._fill():
             pass
         size = len(self._ready) if size < 0 else size
-        found, self._ready = self._ready[:size], self._ready[size:]
-        return found
+        block, self._ready = self._ready[:size], self._ready[size:]
+        return block
 
     def has_more(self) -> bool:
         """Whether anything but blanks is left."""
@@ -79,12 +79,12 @@ class Lines(io.RawIOBase):
         text = self._carry + raw
         if self._number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
-        held = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
-        text = text.removesuffix(held)
+        carriage_return = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
+        text = text.removesuffix(carriage_return)
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = text.rfind(b"\n") + 1 if raw else len(text)
-        self._carry = text[end:] + held
+        self._carry = text[end:] + carriage_return
         self._ready += self._whole(self._checked(text[:end]))
         return True
 
@@ -94,13 +94,13 @@ class Lines(io.RawIOBase):
         self._number += text.count(b"\n")
         if b"\0" not in text and _not_text(text) is None:
             return text
-        kept = []
+        lines = []
         for number, line in enumerate(text.splitlines(keepends=True), first):
             if b"\0" in line and number == 1:
                 raise InputError(f"{self.path} holds binary data, not a table", f"{KINDS}, {_UTF8}")
             byte = 0 if b"\0" in line else _not_text(line)
             if byte is None:
-                kept.append(line)
+                lines.append(line)
                 continue
             if number == 1 or not self.bad.skip:
                 raise InputError(
@@ -112,7 +112,7 @@ class Lines(io.RawIOBase):
                 )
             self.bad.add(f"line {number} of {self.path}", f"is not UTF-8 text: it has the byte 0x{byte:02x}")
             self.dropped.append(number)
-        return b"".join(kept)
+        return b"".join(lines)
 
     def _whole(self, text: bytes) -> bytes:
         """The lines without a last one that ends within quotes."""

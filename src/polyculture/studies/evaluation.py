@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-from polyculture.auditing import AuditOptions, audit, audit_values
+from polyculture.auditing import AuditOptions, audit
 from polyculture.dataset import Dataset, Split
 from polyculture.formats import ValueSets, write, write_values
 from polyculture.population import Population
 from polyculture.predictions import Predictions
 from polyculture.results import Audit
 from polyculture.training import Problem, estimate, load_problem, predict
-from polyculture.values import Values
 
 from .run_folder import PREDICTIONS, VALUES
 
@@ -24,7 +22,6 @@ TEST = "as they are"
 PhaseProgress = Callable[[int, int, str], None]
 ProblemSource = Problem | str | Path | Sequence[str | Path]
 """A problem, its name, or files to learn from."""
-Answers = TypeVar("Answers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +39,7 @@ class RunResult:
 
     problem: Problem
     population: Population
-    predictions: Predictions | Values
+    predictions: Predictions
     audit: Audit
     folder: Path
 
@@ -76,18 +73,25 @@ def evaluate(
     population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None = None
 ) -> RunResult:
     """The audit of these models on this problem; their predictions are stored in the folder."""
-    kind = _evaluate_values if problem.task == "regression" else _evaluate_answers
-    return kind(population, problem, seed, folder, progress)
-
-
-def _evaluate_answers(
-    population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None
-) -> RunResult:
-    answers = predict_parts(population, problem.split, progress, ("train", "selection"))
-    test = answers.pop(TEST)
-    write(test, folder / PREDICTIONS)
+    others = predict_parts(population, problem.split, progress, ("train", "selection"))
+    test = others.pop(TEST)
+    if problem.task == "regression":
+        shifted = {name: others[name] for name in problem.split.shifted}
+        sets = ValueSets(test, others["selection"], shifted, problem.cluster, problem.groups)
+        write_values(sets, folder / VALUES)
+    else:
+        write(test, folder / PREDICTIONS)
     source = f"{problem.name}: {len(population)} models trained here"
-    return RunResult(problem, population, test, audit_answers(test, answers, problem, source, seed), folder)
+    return RunResult(problem, population, test, audit_parts(test, others, problem, source, seed), folder)
+
+
+def audit_parts(
+    test: Predictions, others: Mapping[str, Predictions], problem: Problem, source: str, seed: int
+) -> Audit:
+    """The audit of models on the test set of a problem, and on its other parts and shifts."""
+    options = AuditOptions(clusters=cluster_column(problem), groups=problem.groups, designed=True, seed=seed)
+    dataset = problem.split.test if problem.task == "classification" else None
+    return audit(test, source=source, shifted=others, dataset=dataset, options=options)
 
 
 def predict_parts(
@@ -97,58 +101,24 @@ def predict_parts(
 
     Only those on the test set keep their probabilities: an audit uses no others.
     """
-
-    def predictions(dataset: Dataset, name: str) -> Predictions:
-        predicted = predict(population, dataset)
-        return predicted if name == TEST else replace(predicted, probabilities=None)
-
-    return _on_parts(split, parts, predictions, progress)
-
-
-def audit_answers(test: Predictions, others: dict[str, Predictions], problem: Problem, source: str, seed: int) -> Audit:
-    """The audit of models on the test set of a problem, and on its other parts and shifts."""
-    options = AuditOptions(clusters=cluster_column(problem), groups=problem.groups, designed=True, seed=seed)
-    dataset = None if problem.task == "tagging" else problem.split.test
-    return audit(test, source=source, shifted=others, dataset=dataset, options=options)
-
-
-def _evaluate_values(
-    population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None
-) -> RunResult:
-    def values(dataset: Dataset, name: str) -> Values:  # noqa: ARG001
-        predicted = estimate(population, dataset).astype(float)
-        return Values(
-            predicted,
-            dataset.labels.astype(float),
-            tuple(population),
-            factors=population.factors,
-            instances=dataset.instances,
-        )
-
-    answers = _on_parts(problem.split, ("train", "selection"), values, progress)
-    test = answers.pop(TEST)
-    shifted = {name: answers[name] for name in problem.split.shifted}
-    write_values(ValueSets(test, answers["selection"], shifted, problem.cluster, problem.groups), folder / VALUES)
-    options = AuditOptions(clusters=problem.cluster, groups=problem.groups, designed=True, seed=seed)
-    source = f"{problem.name}: {len(population)} models trained here"
-    return RunResult(
-        problem, population, test, audit_values(test, source=source, shifted=answers, options=options), folder
-    )
-
-
-def _on_parts(
-    split: Split,
-    parts: Sequence[str],
-    predictor: Callable[[Dataset, str], Answers],
-    progress: PhaseProgress | None,
-) -> dict[str, Answers]:
-    """What a predictor gives for the test set, these parts of the split and the shifted tests."""
     datasets = {TEST: split.test} | {name: getattr(split, name) for name in parts} | dict(split.shifted)
     answers = {}
     for finished, (name, dataset) in enumerate(datasets.items()):
         if progress:
             progress(finished, len(datasets), name)
-        answers[name] = predictor(dataset, name)
+        predictions = _predict(population, dataset)
+        answers[name] = predictions if name == TEST else replace(predictions, probabilities=None)
     if progress:
         progress(len(datasets), len(datasets), "")
     return answers
+
+
+def _predict(population: Population, dataset: Dataset) -> Predictions:
+    if dataset.task != "regression":
+        return predict(population, dataset)
+    return Predictions(
+        models=population.factors,
+        instances=dataset.instances,
+        values=estimate(population, dataset).astype(float),
+        targets=dataset.labels.astype(float),
+    )

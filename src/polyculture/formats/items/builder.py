@@ -21,15 +21,15 @@ from polyculture.predictions import MISSING
 from ..canonical_answers import canonical
 from ..json_lines import BadLines
 from ..normalization import normalizer
-from ..rules import Rules
-from .columns import Column, Vocabulary
+from ..rules import ReadingRules
+from .columns import ModelRun, Vocabulary
 from .item import Item
 
 _EXAMPLES = 12
 _UNTOLD = MISSING
 
 
-class Collector:
+class PredictionsBuilder:
     """Takes items as they come.
 
     Parameters
@@ -39,7 +39,7 @@ class Collector:
     labels : the true answers by the id of the instance, where the logs do not tell them.
     """
 
-    def __init__(self, rules: Rules, bad: BadLines, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(self, rules: ReadingRules, bad: BadLines, labels: Mapping[str, str] | None = None) -> None:
         self.rules, self.bad, self.given = rules, bad, labels
         self.normalize = normalizer(rules.normalize)
         self.refuses = re.compile(rules.refusal or r"(?!)").search
@@ -49,7 +49,7 @@ class Collector:
         self.labels, self.references, self.prompts = array("i"), array("q"), array("q")
         self.options, self.groups = array("i"), array("i")
         self.group_names = Vocabulary()
-        self.columns: dict[tuple[str, int], Column] = {}
+        self.columns: dict[tuple[str, int], ModelRun] = {}
         self.factors: dict[str, dict[str, Any]] = {}
         self.examples: dict[str, tuple[str, str]] = {}
         self.notes: dict[str, None] = {}
@@ -73,57 +73,57 @@ class Collector:
         answer, state = self._answer(item)
         label = self._label(item)
         if outcome == MISSING and label is not None and state != "failed":
-            same = canonical if self.rules.unify else str
-            outcome = int(answer is not None and same(answer) == same(label))
+            normal_form = canonical if self.rules.unify else str
+            outcome = int(answer is not None and normal_form(answer) == normal_form(label))
         column = self.columns.get((item.model, item.repeat))
         if column is None:
             source = item.place.partition(" of ")[2] or item.place
-            column = self.columns[(item.model, item.repeat)] = Column(item.model, item.repeat, source)
+            column = self.columns[(item.model, item.repeat)] = ModelRun(item.model, item.repeat, source)
         self._place(item, column, (self.vocabulary.code(answer), self.vocabulary.code(label), outcome), state)
 
-    def _place(self, item: Item, column: Column, codes: tuple[int, int, int], state: str) -> None:
+    def _place(self, item: Item, column: ModelRun, codes: tuple[int, int, int], state: str) -> None:
         answer, label, outcome = codes
-        at = self.instances.get(item.instance)
+        index = self.instances.get(item.instance)
         reference = hash(item.reference) if item.reference else label
         prompt = hash(item.prompt) if item.prompt else _UNTOLD
-        if at is None:
-            at = self._new(item, label, reference, prompt)
+        if index is None:
+            index = self._new(item, label, reference, prompt)
         else:
-            column.last = self._in_order(column, at)
-            if _differ(self.references[at], reference):
+            column.last = self._in_order(column, index)
+            if _differ(self.references[index], reference):
                 column.count("other_reference")
                 return
-            if _differ(self.prompts[at], prompt):
+            if _differ(self.prompts[index], prompt):
                 column.count("other_prompt")
-        if column.seen(at):
-            self._again(item, column, at, answer, outcome)
+        if column.seen(index):
+            self._again(item, column, index, answer, outcome)
             return
-        column.put(at, answer, outcome)
+        column.put(index, answer, outcome)
         if state:
             column.count(state)
-        if item.chances and len(item.chances) == self.options[at]:
+        if item.chances and len(item.chances) == self.options[index]:
             column.chances.extend(item.chances)
-            column.chances_at.append(at)
+            column.chances_at.append(index)
         self._look_at_choices(item)
 
     def _new(self, item: Item, label: int, reference: int, prompt: int) -> int:
-        at = self.instances[item.instance] = len(self.shown)
+        index = self.instances[item.instance] = len(self.shown)
         self.shown.append(item.shown)
         self.labels.append(label)
         self.references.append(reference)
         self.prompts.append(prompt)
         self.options.append(item.options)
         self.groups.append(self.group_names.code(item.group))
-        return at
+        return index
 
     @staticmethod
-    def _in_order(column: Column, at: int) -> int:
-        if at < column.last:
+    def _in_order(column: ModelRun, index: int) -> int:
+        if index < column.last:
             column.count("other_order")
-        return at
+        return index
 
-    def _again(self, item: Item, column: Column, at: int, answer: int, outcome: int) -> None:
-        if (column.answers[at], column.outcomes[at]) == (answer, outcome):
+    def _again(self, item: Item, column: ModelRun, index: int, answer: int, outcome: int) -> None:
+        if (column.answers[index], column.outcomes[index]) == (answer, outcome):
             column.count("duplicated")
             return
         raise InputError(
@@ -177,7 +177,7 @@ class Collector:
             self.choices = item.choices
         self.same_choices &= bool(item.choices) and item.choices == self.choices
 
-    def all_columns(self, order: Sequence[str] = ()) -> list[Column]:
+    def all_columns(self, order: Sequence[str] = ()) -> list[ModelRun]:
         """The runs, by the order of appearance of their models."""
         return [column for column in self.columns.values() if not order or column.model in order]
 
@@ -186,9 +186,9 @@ class Collector:
         return np.array(self.labels, np.int32)
 
 
-def _differ(one: int, other: int) -> bool:
+def _differ(first: int, second: int) -> bool:
     """Whether both are told and not the same."""
-    return one != other and _UNTOLD not in (one, other)
+    return first != second and _UNTOLD not in (first, second)
 
 
 def _number(score: object) -> float:

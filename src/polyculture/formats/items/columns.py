@@ -37,7 +37,7 @@ class Vocabulary:
 
 
 @dataclass(eq=False)
-class Column:
+class ModelRun:
     """The answers of one run of one model; `answers` and `outcomes` have a place per instance.
 
     Parameters
@@ -70,9 +70,9 @@ class Column:
         self.answers[instance] = answer
         self.outcomes[instance] = outcome
 
-    def count(self, what: str) -> None:
+    def count(self, event: str) -> None:
         """One more of these."""
-        self.counts[what] = self.counts.get(what, 0) + 1
+        self.counts[event] = self.counts.get(event, 0) + 1
 
     def dense(self, n: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
         """Answers (UNSEEN where there is no item) and outcomes of all n instances."""
@@ -85,10 +85,10 @@ class Column:
     def spread(self, options: Int[np.ndarray, " n"], classes: int) -> Float[np.ndarray, "n c"]:
         """Probabilities per instance and class, 0 beyond the instance's options; nan where there is no item."""
         table = np.full((len(options), classes), np.nan, np.float32)
-        at = np.frombuffer(self.chances_at, np.int32)
-        sizes = options[at]
-        rows = np.repeat(at, sizes)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        table[at] = 0.0
-        table[rows, within] = np.frombuffer(self.chances, np.float32)
+        instances = np.frombuffer(self.chances_at, np.int32)
+        sizes = options[instances]
+        rows = np.repeat(instances, sizes)
+        offsets = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        table[instances] = 0.0
+        table[rows, offsets] = np.frombuffer(self.chances, np.float32)
         return table

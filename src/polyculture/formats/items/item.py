@@ -51,4 +51,4 @@ class Item:
     free: bool = False
 
 
-Items = Iterator[Item]
+ItemStream = Iterator[Item]

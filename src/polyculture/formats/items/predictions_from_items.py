@@ -14,70 +14,68 @@ from jaxtyping import Bool, Float, Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions, smallest_integer
 
-from ..alignment import Aligned, Alignment
+from ..alignment import AlignedPredictions, AlignmentReport
 from ..json_lines import BadLines
-from ..model_factors import factors_from_logs
 from ..tables.categorical import in_order
 from ..tables.column_roles import matching
-from .builder import Collector
-from .columns import UNSEEN, Column
+from .builder import PredictionsBuilder
+from .columns import UNSEEN, ModelRun
+from .factors import factors_from_logs
 
 COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed")
 _MOST_CELLS = 2**31
 
 
-def finish(items: Collector, matched_by: str, models: Sequence[str], source: str) -> Aligned:
+def assemble_items(
+    items: PredictionsBuilder, matched_by: str, models: Sequence[str], source: str
+) -> AlignedPredictions:
     """The table and the report; `models` are names or patterns of the models wanted, all if empty."""
     if not items.columns:
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
-    wanted = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
-    columns = items.all_columns(wanted)
+    names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
+    columns = items.all_columns(names)
     n = len(items.shown)
     dense = [column.dense(n) for column in columns]
     answers, outcomes = np.stack([a for a, _ in dense]), np.stack([o for _, o in dense])
-    seen = answers != UNSEEN
-    kept = np.flatnonzero(seen.any(axis=0))  # a model that is not wanted may have brought instances
-    table = _Table(items, columns, answers[:, kept], outcomes[:, kept], kept)
+    observed = answers != UNSEEN
+    instances = np.flatnonzero(observed.any(axis=0))  # a model that is not wanted may have brought instances
+    table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
     predictions = table.predictions()
     notes = list(items.notes)
     if items.fractions:
         notes.append(
             f"{items.fractions:,} scores are neither 0 nor 1; {items.rules.threshold:g} or more counts as right."
         )
-    models_table, said = factors_from_logs(columns, items.factors, items.rules.names or {})
+    models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
     predictions = _with_models(predictions, models_table)
-    report = Alignment(
-        _models(columns, predictions.model_ids, seen[:, kept], answers[:, kept]),
-        len(kept),
-        int(seen.all(axis=0).sum()),
+    report = AlignmentReport(
+        _models(columns, predictions.model_ids, observed[:, instances], answers[:, instances]),
+        len(instances),
+        int(observed.all(axis=0).sum()),
         matched_by,
         no_labels(),
         pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=["source", "answer", "rule"], dtype=object),
         skipped_lines(items.bad),
         items.bad.count,
-        (*notes, *said),
+        (*notes, *name_notes),
     )
-    return Aligned(predictions, report)
+    return AlignedPredictions(predictions, report)
 
 
-def report_on(predictions: Predictions, source: str, matched_by: str, bad: BadLines) -> Alignment:
-    """The report on a table that was read as a whole."""
-    known = predictions.correct if predictions.correct is not None else predictions.answers
-    assert known is not None
-    seen = known != MISSING
-    silent = ~seen.any(axis=1)
-    everywhere = seen.all(axis=0)
-    zeros = dict.fromkeys(COUNTED, 0)
+def alignment_of_table(predictions: Predictions, source: str, matched_by: str, bad: BadLines) -> AlignmentReport:
+    """The report on predictions that were read as one table."""
+    observed = np.ones(predictions.shape, bool) if predictions.observed is None else predictions.observed
+    matched = int(observed.all(axis=0).sum())
     rows = [
-        {"model": m, "source": source, "items": int(k), "matched": int(everywhere.sum()), "missing": int(len(s) - k)}
-        | zeros
-        | {"silent": bool(nothing)}
-        for m, k, s, nothing in zip(predictions.model_ids, seen.sum(axis=1), seen, silent, strict=True)
+        {"model": model, "source": source, "items": int(row.sum()), "matched": matched, "missing": int((~row).sum())}
+        | dict.fromkeys(COUNTED, 0)
+        | {"silent": not row.any()}
+        for model, row in zip(predictions.model_ids, observed, strict=True)
     ]
-    return Alignment(
+    return AlignmentReport(
         pd.DataFrame(rows),
         predictions.shape[1],
-        int(everywhere.sum()),
+        matched,
         matched_by,
         no_labels(),
         pd.DataFrame(columns=["source", "answer", "rule"], dtype=object),
@@ -97,11 +95,11 @@ def skipped_lines(bad: BadLines) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _ItemArrays:
     """What the items come to, in arrays: codes of the vocabulary, UNSEEN where there is no item."""
 
-    items: Collector
-    columns: list[Column]
+    items: PredictionsBuilder
+    columns: list[ModelRun]
     answers: Int[np.ndarray, "m n"]
     outcomes: Int[np.ndarray, "m n"]
     kept: Int[np.ndarray, " n"]
@@ -110,8 +108,8 @@ class _Table:
         """The answers, with labels where every instance has one, and outcomes where labels do not explain them all."""
         labels = self.items.labels_array()[self.kept]
         codes = np.where(self.answers == UNSEEN, MISSING, self.answers)
-        told = labels != MISSING
-        if not told.any() and not (self.outcomes != MISSING).any():
+        labelled = labels != MISSING
+        if not labelled.any() and not (self.outcomes != MISSING).any():
             raise InputError(
                 "the logs do not tell which answers are right",
                 "scores or references in the logs",
@@ -121,25 +119,25 @@ class _Table:
         answers, truth = places[codes].astype(smallest_integer(len(classes))), places[labels]
         implied = np.where(codes == MISSING, MISSING, answers == truth)
         chances = self._probabilities(len(classes))
-        more: dict[str, Any] = {} if chances is None else {"probabilities": chances}
+        fields: dict[str, Any] = {} if chances is None else {"probabilities": chances}
         if self.items.same_choices is False or _are_letters(self.items.choices):
             options = np.array(self.items.options, np.int32)[self.kept]
             if (options > 0).all():
-                more["options"] = options
+                fields["options"] = options
         models = pd.DataFrame(index=pd.Index(_ids(self.columns), name="model", dtype=object))
         truth = truth.astype(answers.dtype)
-        correct = None if told.all() and np.array_equal(implied, self.outcomes) else self.outcomes
-        labels, instances = (truth, None) if told.all() else (None, np.array([*classes, None], dtype=object)[truth])
-        said = None if (codes == MISSING).all() and correct is not None else answers
-        more = {} if said is None else more
+        correct = None if labelled.all() and np.array_equal(implied, self.outcomes) else self.outcomes
+        labels, instances = (truth, None) if labelled.all() else (None, np.array([*classes, None], dtype=object)[truth])
+        stored_answers = None if (codes == MISSING).all() and correct is not None else answers
+        fields = {} if stored_answers is None else fields
         return Predictions(
             models,
-            self._instances(instances if told.any() else None),
-            said,
+            self._instances(instances if labelled.any() else None),
+            stored_answers,
             labels,
             correct,
-            tuple(classes) if said is not None or labels is not None else (),
-            **more,
+            tuple(classes) if stored_answers is not None or labels is not None else (),
+            **fields,
         )
 
     def _classes(self, codes: np.ndarray, labels: np.ndarray) -> tuple[list[str], Int[np.ndarray, " k"]]:
@@ -149,18 +147,18 @@ class _Table:
             sorted_texts = [str(i) for i in range(len(self.items.choices))]
             names = list(self.items.choices)
         else:
-            used = np.unique(np.concatenate([codes.ravel(), labels]))
-            present = [texts[code] for code in used if code != MISSING]
-            most = max(self.items.options, default=0) if self._has_chances else 0
-            sorted_texts = names = in_order({*present, *(str(i) for i in range(most))})
+            occurring = np.unique(np.concatenate([codes.ravel(), labels]))
+            present = [texts[code] for code in occurring if code != MISSING]
+            n_options = max(self.items.options, default=0) if self._has_chances else 0
+            sorted_texts = names = in_order({*present, *(str(i) for i in range(n_options))})
         index = {text: i for i, text in enumerate(sorted_texts)}
         return names, np.array([index.get(text, MISSING) for text in texts] + [MISSING], np.int32)
 
     @property
     def _has_chances(self) -> bool:
         """Whether every item came with a probability per choice."""
-        told = [len(column.chances_at) for column in self.columns]
-        return bool(np.array_equal(told, (self.answers != UNSEEN).sum(axis=1)))
+        counts = [len(column.chances_at) for column in self.columns]
+        return bool(np.array_equal(counts, (self.answers != UNSEEN).sum(axis=1)))
 
     def _probabilities(self, classes: int) -> Float[np.ndarray, "m n c"] | None:
         options = np.array(self.items.options, np.int32)
@@ -171,19 +169,19 @@ class _Table:
         return np.stack([column.spread(options, classes)[self.kept] for column in self.columns])
 
     def _instances(self, labels: np.ndarray | None) -> pd.DataFrame:
-        shown = [self.items.shown[i] for i in self.kept]
+        ids = [self.items.shown[i] for i in self.kept]
         groups = [self.items.groups[i] for i in self.kept]
         names = self.items.group_names.texts
         columns: dict[str, Any] = {}
         if len(set(groups)) > 1:
             columns["task"] = [names[code] for code in groups]
-            shown = [f"{names[code]}/{text}" for code, text in zip(groups, shown, strict=True)]
+            ids = [f"{names[code]}/{text}" for code, text in zip(groups, ids, strict=True)]
         if labels is not None:
             columns["label"] = labels
-        return pd.DataFrame(columns, index=pd.Index(_distinct(shown), name="instance", dtype=object))
+        return pd.DataFrame(columns, index=pd.Index(_distinct(ids), name="instance", dtype=object))
 
 
-def _ids(columns: list[Column]) -> list[str]:
+def _ids(columns: list[ModelRun]) -> list[str]:
     """Ids of the runs: the model's name, with the number of the run where it has several."""
     runs = Counter(column.model for column in columns)
     return [f"{c.model}@{c.repeat}" if runs[c.model] > 1 else c.model for c in columns]
@@ -208,21 +206,21 @@ def _with_models(predictions: Predictions, models: pd.DataFrame) -> Predictions:
     return replace(predictions, models=models.set_axis(predictions.models.index))
 
 
-def _is_silent(column: Column, have: Bool[np.ndarray, " n"], said: Int[np.ndarray, " n"]) -> bool:
+def _answers_none(column: ModelRun, observed: Bool[np.ndarray, " n"], answers: Int[np.ndarray, " n"]) -> bool:
     """Whether a model answered nothing, as opposed to answers that the source does not tell."""
-    none = sum(column.counts.get(state, 0) for state in ("unparsed", "refused", "failed"))
-    return bool((said < 0).all()) and none >= int(have.sum())
+    no_answers = sum(column.counts.get(state, 0) for state in ("unparsed", "refused", "failed"))
+    return bool((answers < 0).all()) and no_answers >= int(observed.sum())
 
 
 def _models(
-    columns: list[Column], ids: list[str], seen: Bool[np.ndarray, "m n"], answers: Int[np.ndarray, "m n"]
+    columns: list[ModelRun], ids: list[str], observed: Bool[np.ndarray, "m n"], answers: Int[np.ndarray, "m n"]
 ) -> pd.DataFrame:
-    everywhere = int(seen.all(axis=0).sum())
+    matched = int(observed.all(axis=0).sum())
     rows = [
-        {"model": name, "source": column.source, "items": int(have.sum()), "matched": everywhere}
-        | {"missing": int((~have).sum())}
-        | {what: column.counts.get(what, 0) for what in COUNTED}
-        | {"silent": _is_silent(column, have, said)}
-        for column, name, have, said in zip(columns, ids, seen, answers, strict=True)
+        {"model": name, "source": column.source, "items": int(row.sum()), "matched": matched}
+        | {"missing": int((~row).sum())}
+        | {event: column.counts.get(event, 0) for event in COUNTED}
+        | {"silent": _answers_none(column, row, row_answers)}
+        for column, name, row, row_answers in zip(columns, ids, observed, answers, strict=True)
     ]
     return pd.DataFrame(rows)

@@ -12,30 +12,30 @@ import numpy as np
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING
 
-from ..tables.categorical import Coded
+from ..tables.categorical import CategoricalColumn
 from ..tables.column_roles import ColumnOptions, find_roles
 from ..tables.files import ColumnTable, open_table
-from ..tables.wide_long import parts_of
-from .builder import Collector
+from ..tables.wide_long import contents_of
+from .builder import PredictionsBuilder
 from .item import Item
 
 
-def add_table(table: ColumnTable, chosen: ColumnOptions, into: Collector) -> str:
+def add_table(table: ColumnTable, column_options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; tells by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    options = replace(chosen, models=(), label=None if into.given is not None else chosen.label)
-    roles, parts = find_roles(table, options), parts_of(table, options)
+    options = replace(column_options, models=(), label=None if builder.given is not None else column_options.label)
+    roles, parts = find_roles(table, options), contents_of(table, options)
     texts = None if parts.label is None else _texts(parts.label)
-    shown = [str(name) for name in parts.instances.index]
+    instances = [str(name) for name in parts.instances.index]
     for m, model in enumerate(parts.models.index):
         column = parts.answers[m] if parts.answers else None
         answers = None if column is None else _texts(column)
-        for n, instance in enumerate(shown):
+        for n, instance in enumerate(instances):
             answer = None if answers is None else answers[n]
             outcome = MISSING if parts.correct is None else int(parts.correct[m, n])
             if answer is None and outcome == MISSING:
                 continue
-            into.add(
+            builder.add(
                 Item(
                     str(model),
                     instance=instance,
@@ -49,7 +49,7 @@ def add_table(table: ColumnTable, chosen: ColumnOptions, into: Collector) -> str
     return "their ids" if roles.instance is not None else "the order of their rows"
 
 
-def _texts(column: Coded) -> list[str | None]:
+def _texts(column: CategoricalColumn) -> list[str | None]:
     """The cells as texts; None where they are empty."""
     texts: list[str | None] = np.array([*column.values, None], dtype=object)[column.codes].tolist()
     return texts

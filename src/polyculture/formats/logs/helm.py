@@ -14,7 +14,7 @@ from typing import Any
 
 from polyculture.errors import InputError, near
 
-from ..items.builder import Collector
+from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import load_json
 
@@ -41,7 +41,7 @@ def is_run(folder: Path) -> bool:
     return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / SHOWN).is_file())
 
 
-def read_run(folder: Path, model: str | None, into: Collector) -> None:
+def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all items of one run."""
     spec = load_json(folder / SPEC)
     adapter = spec.get("adapter_spec") or {}
@@ -49,32 +49,32 @@ def read_run(folder: Path, model: str | None, into: Collector) -> None:
     method = str(adapter.get("method", ""))
     task = _task(str(spec.get("name", folder.name)))
     stats = _stats(folder)
-    metric = _metric(stats, into, folder, joint=method.startswith("multiple_choice"))
-    into.note(f"Task {task}: {metric} says what is right.")
-    into.about(name, {"method": method or None})
-    several = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
+    metric = _metric(stats, builder, folder, joint=method.startswith("multiple_choice"))
+    builder.note(f"Task {task}: {metric} says what is right.")
+    builder.about(name, {"method": method or None})
+    repeated = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
     references = _references(folder)
-    answers = _shown(folder) if (folder / SHOWN).is_file() else _completions(folder, stats, references)
+    answers = _displayed_answers(folder) if (folder / SHOWN).is_file() else _completions(folder, stats, references)
     for key, answer, state in answers:
         instance, perturbation, trial = key
-        known = references.get((instance, perturbation)) or {}
-        right = [r["output"]["text"] for r in known.get("references", []) if "correct" in r.get("tags", [])]
-        shown = f"{instance}~{perturbation}" if perturbation else instance
-        into.add(
+        source = references.get((instance, perturbation)) or {}
+        right = [r["output"]["text"] for r in source.get("references", []) if "correct" in r.get("tags", [])]
+        instance_id = f"{instance}~{perturbation}" if perturbation else instance
+        builder.add(
             Item(
                 name,
-                instance=f"{task}\n{shown}",
-                shown=shown,
-                place=f"instance {shown} of {folder}",
+                instance=f"{task}\n{instance_id}",
+                shown=instance_id,
+                place=f"instance {instance_id} of {folder}",
                 answer=answer,
                 label=right[0] if len(right) == 1 else None,
                 score=stats.get(key, {}).get(metric),
                 state="failed" if key not in stats else state,
-                prompt=str(known.get("input", "")),
+                prompt=str(source.get("input", "")),
                 reference=json.dumps(right),
                 group=task,
-                repeat=trial + 1 if several else 0,
-                options=len(known.get("references", [])) if method.startswith("multiple_choice") else 0,
+                repeat=trial + 1 if repeated else 0,
+                options=len(source.get("references", [])) if method.startswith("multiple_choice") else 0,
                 free=True,
             )
         )
@@ -83,8 +83,8 @@ def read_run(folder: Path, model: str | None, into: Collector) -> None:
 def _task(name: str) -> str:
     """The name of a run without its model: mmlu:subject=anatomy."""
     scenario, _, arguments = name.partition(":")
-    kept = [a for a in arguments.split(",") if a and not a.startswith(("model=", "model_deployment="))]
-    return f"{scenario}:{','.join(kept)}" if kept else scenario
+    fields = [a for a in arguments.split(",") if a and not a.startswith(("model=", "model_deployment="))]
+    return f"{scenario}:{','.join(fields)}" if fields else scenario
 
 
 def _perturbation(value: Mapping[str, Any]) -> str:
@@ -106,17 +106,17 @@ def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
     return stats
 
 
-def _metric(stats: Mapping[Key, Mapping[str, Any]], into: Collector, folder: Path, joint: bool) -> str:
-    found = list(dict.fromkeys(name for values in stats.values() for name in values))
-    wanted = into.rules.metric
-    if wanted and wanted not in found:
-        raise InputError(f"{folder} has no statistic {wanted!r}", "", near(wanted, found))
-    usual = ("exact_match", *METRICS) if joint else METRICS
-    metric = wanted or next((name for name in usual if name in found), "")
+def _metric(stats: Mapping[Key, Mapping[str, Any]], builder: PredictionsBuilder, folder: Path, joint: bool) -> str:
+    names = list(dict.fromkeys(name for values in stats.values() for name in values))
+    metric_option = builder.rules.metric
+    if metric_option and metric_option not in names:
+        raise InputError(f"{folder} has no statistic {metric_option!r}", "", near(metric_option, names))
+    defaults = ("exact_match", *METRICS) if joint else METRICS
+    metric = metric_option or next((name for name in defaults if name in names), "")
     if not metric:
-        shown = ", ".join(found[:6]) or "none"
+        listing = ", ".join(names[:6]) or "none"
         raise InputError(
-            f"{folder} has no statistic that says right or wrong (its statistics: {shown})",
+            f"{folder} has no statistic that says right or wrong (its statistics: {listing})",
             f"one such as {METRICS[0]}",
             "name it with metric (--metric)",
         )
@@ -134,11 +134,11 @@ def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(str(i["id"]), _perturbation(i)): i for i in instances}
 
 
-def _shown(folder: Path) -> Iterator[tuple[Key, str, State]]:
+def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
     for row in load_json(folder / SHOWN):
         key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
-        mapped, said = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
-        yield key, str(mapped if mapped is not None else said), "" if (mapped or said.strip()) else "unparsed"
+        mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
+        yield key, str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"
 
 
 def _completions(
@@ -148,16 +148,16 @@ def _completions(
     for request in load_json(folder / STATE)["request_states"]:
         instance = request["instance"]
         key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index", 0)))
-        result, at = request.get("result") or {}, request.get("reference_index")
+        result, choice = request.get("result") or {}, request.get("reference_index")
         if request.get("request_mode") == "calibration":
             continue
-        if at is not None:
-            if stats.get(key, {}).get("predicted_index") == at:
-                yield key, str(references[key[:2]]["references"][at]["output"]["text"]), ""
+        if choice is not None:
+            if stats.get(key, {}).get("predicted_index") == choice:
+                yield key, str(references[key[:2]]["references"][choice]["output"]["text"]), ""
             continue
         texts = [c.get("text", "") for c in result.get("completions") or []]
-        said = texts[0] if texts else ""
+        text = texts[0] if texts else ""
         mapping = request.get("output_mapping") or {}
-        answer = mapping.get(said.strip(), said)
+        answer = mapping.get(text.strip(), text)
         state: State = "failed" if not result.get("success", bool(texts)) else "" if answer.strip() else "unparsed"
         yield key, str(answer), state

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from polyculture.errors import FileError, InputError, near
 
-from ..items.builder import Collector
+from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import load_json
 
@@ -32,36 +32,36 @@ def is_log(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("eval"), dict) and "model" in value["eval"]
 
 
-def read_log(path: Path, model: str | None, into: Collector) -> None:
+def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all samples of one log; the model has the name given, or the one in the log."""
-    head, samples = _open_zip(path, into) if path.suffix == ".eval" else _open_json(path)
+    head, samples = _open_zip(path, builder) if path.suffix == ".eval" else _open_json(path)
     spec = head["eval"]
     name = model or str(spec["model"])
     task = str(spec.get("task", "")).rpartition("/")[2]
-    several = int((spec.get("config") or {}).get("epochs") or 1) > 1
-    into.about(name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None})
+    repeated = int((spec.get("config") or {}).get("epochs") or 1) > 1
+    builder.about(name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None})
     if head.get("status") not in ("success", None):
-        into.note(f"{path} is of a run that ended with the status {head['status']!r}.")
+        builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
     for place, sample in samples:
-        into.add(_item(sample, place, into, (name, task, several)))
+        builder.add(_item(sample, place, builder, (name, task, repeated)))
 
 
-def _item(sample: Mapping[str, Any], place: str, into: Collector, run: tuple[str, str, bool]) -> Item:
-    model, task, several = run
+def _item(sample: Mapping[str, Any], place: str, builder: PredictionsBuilder, run: tuple[str, str, bool]) -> Item:
+    model, task, repeated = run
     scores = sample.get("scores") or {}
-    score = _score(scores, into, task, place)
+    score = _score(scores, builder, task, place)
     target = sample.get("target")
     target = target[0] if isinstance(target, list) and len(target) == 1 else target
     output = sample.get("output") or {}
     stops = [choice.get("stop_reason") for choice in output.get("choices") or []]
     value = score.get("value")
-    said = score.get("answer")
+    answer = score.get("answer")
     state: State = ""
     if not scores:
         state = "failed"
     elif "content_filter" in stops:
         state = "refused"
-    elif value == "N" or said == "":
+    elif value == "N" or answer == "":
         state = "unparsed"
     choices = sample.get("choices") or []
     return Item(
@@ -69,30 +69,30 @@ def _item(sample: Mapping[str, Any], place: str, into: Collector, run: tuple[str
         instance=f"{task}\n{sample.get('id')}",
         shown=str(sample.get("id")),
         place=place,
-        answer=str(said if said is not None else output.get("completion", "")),
+        answer=str(answer if answer is not None else output.get("completion", "")),
         label=target if isinstance(target, str) else None,
         score=None if not scores else GRADES.get(value, value) if isinstance(value, str) else value,
         state=state,
         prompt=json.dumps([sample.get("input"), choices], sort_keys=True),
         reference=json.dumps(sample.get("target")),
         group=task,
-        repeat=int(sample.get("epoch") or 1) if several else 0,
+        repeat=int(sample.get("epoch") or 1) if repeated else 0,
         options=len(choices),
         free=True,
     )
 
 
-def _score(scores: Mapping[str, Any], into: Collector, task: str, place: str) -> Mapping[str, Any]:
+def _score(scores: Mapping[str, Any], builder: PredictionsBuilder, task: str, place: str) -> Mapping[str, Any]:
     """The score that counts: of the scorer named, or of the first."""
     if not scores:
         return {}
-    wanted = into.rules.metric or next(iter(scores))
-    if wanted not in scores:
-        raise InputError(f"{place} has no scorer {wanted!r}", f"one of {', '.join(scores)}", near(wanted, scores))
+    scorer = builder.rules.metric or next(iter(scores))
+    if scorer not in scores:
+        raise InputError(f"{place} has no scorer {scorer!r}", f"one of {', '.join(scores)}", near(scorer, scores))
     if len(scores) > 1:
-        others = ", ".join(name for name in scores if name != wanted)
-        into.note(f"Task {task}: the scorer {wanted!r} says what is right; there is also {others}.")
-    score = scores[wanted]
+        unused = ", ".join(name for name in scores if name != scorer)
+        builder.note(f"Task {task}: the scorer {scorer!r} says what is right; there is also {unused}.")
+    score = scores[scorer]
     return score if isinstance(score, dict) else {"value": score}
 
 
@@ -102,7 +102,7 @@ def _open_json(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str
     return log, ((f"sample {s.get('id')!r} of {path}", s) for s in samples)
 
 
-def _open_zip(path: Path, into: Collector) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
+def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
@@ -112,7 +112,7 @@ def _open_zip(path: Path, into: Collector) -> tuple[dict[str, Any], Iterator[tup
     if not head_name:
         raise InputError(f"{path} is a zip file without header.json", "a log that Inspect wrote")
     head = json.loads(_member(archive, path, head_name))
-    order = {str(i): at for at, i in enumerate((head["eval"].get("dataset") or {}).get("sample_ids") or [])}
+    order = {str(i): position for position, i in enumerate((head["eval"].get("dataset") or {}).get("sample_ids") or [])}
 
     def place(name: str) -> tuple[int, int]:
         sample, _, epoch = name.removeprefix("samples/").removesuffix(".json").rpartition("_epoch_")
@@ -121,11 +121,11 @@ def _open_zip(path: Path, into: Collector) -> tuple[dict[str, Any], Iterator[tup
     def samples() -> Iterator[tuple[str, dict[str, Any]]]:
         with archive:
             for name in sorted((n for n in names if n.startswith("samples/")), key=place):
-                where = f"{name} of {path}"
+                member = f"{name} of {path}"
                 try:
-                    yield where, json.loads(_member(archive, path, name))
+                    yield member, json.loads(_member(archive, path, name))
                 except (ValueError, OSError, zipfile.BadZipFile) as error:
-                    into.bad.add(where, f"cannot be read: {error}")
+                    builder.bad.add(member, f"cannot be read: {error}")
 
     return head, samples()
 

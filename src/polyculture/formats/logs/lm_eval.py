@@ -19,10 +19,10 @@ from typing import Any
 
 from polyculture.errors import InputError, near
 
-from ..items.builder import Collector
-from ..items.item import Item, Items, State
+from ..items.builder import PredictionsBuilder
+from ..items.item import Item, ItemStream, State
 from ..json_lines import json_lines, load_json
-from ..rules import Rules
+from ..rules import ReadingRules
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
@@ -36,83 +36,89 @@ def is_sample(value: Mapping[str, Any]) -> bool:
     return "doc_id" in value and "filtered_resps" in value
 
 
-def read_samples(path: Path, model: str | None, into: Collector) -> None:
+def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all items of one file; the model has the name given, or the one in the results beside it."""
-    named = _NAME.fullmatch(path.name)
-    results = _results(path, named["date"] if named else None)
-    log = _Log(path, named["task"] if named else path.stem, model or _model_name(path, results), into.rules)
-    filtered = into.rules.filter == "*"
+    file_name = _NAME.fullmatch(path.name)
+    results = _results(path, file_name["date"] if file_name else None)
+    log = _SampleLog(
+        path, file_name["task"] if file_name else path.stem, model or _model_name(path, results), builder.rules
+    )
+    filtered = builder.rules.filter == "*"
     if not filtered:
-        into.about(log.model, _factors(results))
-    for item in log.items(into):
+        builder.about(log.model, _factors(results))
+    for item in log.items(builder):
         if filtered:
-            into.about(item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")})
-        into.add(item)
+            builder.about(item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")})
+        builder.add(item)
     if len(log.filters) > 1 and not filtered:
-        others = ", ".join(name for name in log.filters if name != log.chosen)
-        into.note(f"Task {log.task}: answers of the filter {log.chosen!r} count; there is also {others}.")
-    if into.rules.filter not in (None, "*", *log.filters):
-        wrong = str(into.rules.filter)
+        unused = ", ".join(name for name in log.filters if name != log.chosen)
+        builder.note(f"Task {log.task}: answers of the filter {log.chosen!r} count; there is also {unused}.")
+    if builder.rules.filter not in (None, "*", *log.filters):
+        filter_option = str(builder.rules.filter)
         raise InputError(
-            f"{path} has no filter {wrong!r}", f"one of {', '.join(log.filters)}", near(wrong, log.filters)
+            f"{path} has no filter {filter_option!r}",
+            f"one of {', '.join(log.filters)}",
+            near(filter_option, log.filters),
         )
 
 
 @dataclass(eq=False)
-class _Log:
+class _SampleLog:
     """One file, and what was seen in it so far: its filters, the metric that counts, how often each document came."""
 
     path: Path
     task: str
     model: str
-    rules: Rules
+    rules: ReadingRules
     filters: dict[str, None] = field(default_factory=dict)
     chosen: str = ""
     metric: str = ""
     first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    def items(self, into: Collector) -> Items:
-        for number, row in json_lines(self.path, into.bad):
+    def items(self, builder: PredictionsBuilder) -> ItemStream:
+        for number, row in json_lines(self.path, builder.bad):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
-                into.bad.add(place, "is not a sample of lm-evaluation-harness", "doc_id, filtered_resps, a metric, …")
+                builder.bad.add(
+                    place, "is not a sample of lm-evaluation-harness", "doc_id, filtered_resps, a metric, …"
+                )
                 continue
             name = str(row.get("filter", "none"))
             self.filters[name] = None
-            wanted = self.rules.filter or next(iter(self.filters))
-            if wanted not in ("*", name):
+            filter_option = self.rules.filter or next(iter(self.filters))
+            if filter_option not in ("*", name):
                 continue
             self.chosen = name
             if not self.metric or self.metric not in row:
                 self.metric = self._metric(row, place)
-                into.note(f"Task {self.task}: {self.metric} says what is right.")
-            model = f"{self.model}:{name}" if wanted == "*" and name != "none" else self.model
+                builder.note(f"Task {self.task}: {self.metric} says what is right.")
+            model = f"{self.model}:{name}" if filter_option == "*" and name != "none" else self.model
             yield self._item(row, model, place)
 
     def _metric(self, row: Mapping[str, Any], place: str) -> str:
-        found = [str(name) for name in row.get("metrics", [name for name in METRICS if name in row])]
+        names = [str(name) for name in row.get("metrics", [name for name in METRICS if name in row])]
         if self.rules.metric:
             if self.rules.metric not in row:
                 raise InputError(
                     f"{place} has no metric {self.rules.metric!r}",
-                    f"one of {', '.join(found)}",
-                    near(self.rules.metric, found),
+                    f"one of {', '.join(names)}",
+                    near(self.rules.metric, names),
                 )
             return self.rules.metric
-        usual = [name for name in METRICS if name in found]
-        if not found:
+        defaults = [name for name in METRICS if name in names]
+        if not names:
             raise InputError(f"{place} has no metric", f"one such as {METRICS[0]} or {METRICS[1]}")
-        return (usual or found)[0]
+        return (defaults or names)[0]
 
     def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
         requests = _requests(row.get("arguments"))
-        logs, shown = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
+        logs, document_id = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
         target = row.get("target")
         common: dict[str, Any] = {
             "model": model,
             "instance": self._instance(model, document, row["doc_id"]),
-            "shown": shown,
+            "shown": document_id,
             "place": place,
             "score": row[self.metric] if row[self.metric] is not None else "nothing",
             "prompt": str(row.get("prompt_hash") or _hash(requests)),
@@ -178,8 +184,8 @@ def _text(answers: Any) -> str:
 
 def _requests(arguments: Any) -> list[tuple[str, str]]:
     """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
-    given = list(arguments.values()) if isinstance(arguments, dict) else arguments or []
-    pairs = [list(a.values()) if isinstance(a, dict) else list(a) for a in given]
+    requests = list(arguments.values()) if isinstance(arguments, dict) else arguments or []
+    pairs = [list(a.values()) if isinstance(a, dict) else list(a) for a in requests]
     return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]
 
 
@@ -199,9 +205,9 @@ def _hash(value: Any) -> str:
 
 def _results(path: Path, date: str | None) -> dict[str, Any]:
     """The results file of the same run, if it lies beside the samples."""
-    beside = [path.with_name(f"results_{date}.json")] if date else sorted(path.parent.glob("results_*.json"))[-1:]
-    found = next((p for p in beside if p.is_file()), None)
-    results = load_json(found) if found else {}
+    candidates = [path.with_name(f"results_{date}.json")] if date else sorted(path.parent.glob("results_*.json"))[-1:]
+    file = next((p for p in candidates if p.is_file()), None)
+    results = load_json(file) if file else {}
     return results if isinstance(results, dict) else {}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from polyculture.errors import InputError, near
 
-from ..items.builder import Collector
+from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import json_lines
 
@@ -33,50 +33,51 @@ def is_batch(value: Mapping[str, Any]) -> bool:
     return "custom_id" in value and "response" in value
 
 
-def read_lines(path: Path, model: str | None, into: Collector) -> None:
+def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all items of one file."""
-    fields = dict(into.rules.fields)
+    fields = dict(builder.rules.fields)
     for name in fields:
         if name not in FIELDS:
             raise InputError(f"no field {name!r}", f"some of {', '.join(FIELDS)}", near(name, FIELDS))
-    for number, row in json_lines(path, into.bad):
+    for number, row in json_lines(path, builder.bad):
         place = f"line {number} of {path}"
-        found = {
-            name: _at(row, where) for name, where in ({**OPENAI_BATCH, **fields} if is_batch(row) else fields).items()
+        values = {
+            name: _value_at(row, field_path)
+            for name, field_path in ({**OPENAI_BATCH, **fields} if is_batch(row) else fields).items()
         }
-        if found.get("instance") is None:
-            into.bad.add(place, "tells no instance", "an id where the field instance points")
+        if values.get("instance") is None:
+            builder.bad.add(place, "tells no instance", "an id where the field instance points")
             continue
-        into.add(_item(found, model or str(found.get("model") or path.stem), place))
+        builder.add(_item(values, model or str(values.get("model") or path.stem), place))
 
 
-def _item(found: Mapping[str, Any], model: str, place: str) -> Item:
-    answer, stopped = found.get("answer"), found.get("stopped")
+def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
+    answer, stopped = values.get("answer"), values.get("stopped")
     state: State = ""
-    if found.get("failed"):
+    if values.get("failed"):
         state = "failed"
-    elif found.get("refused") or stopped == "content_filter":
+    elif values.get("refused") or stopped == "content_filter":
         state = "refused"
-    elif answer is None and found.get("correct") is None:
+    elif answer is None and values.get("correct") is None:
         state = "unparsed"
-    label = found.get("label")
+    label = values.get("label")
     return Item(
         model,
-        instance=str(found["instance"]),
-        shown=str(found["instance"]),
+        instance=str(values["instance"]),
+        shown=str(values["instance"]),
         place=place,
         answer=None if answer is None else str(answer),
         label=None if label is None else str(label),
-        score=found.get("correct"),
+        score=values.get("correct"),
         state=state,
-        prompt=str(found.get("prompt", "")),
+        prompt=str(values.get("prompt", "")),
         free=True,
     )
 
 
-def _at(value: Any, where: str) -> Any:
+def _value_at(value: Any, field_path: str) -> Any:
     """What stands at the end of the path; None if it leads nowhere."""
-    for key in where.split("."):
+    for key in field_path.split("."):
         if isinstance(value, dict):
             value = value.get(key)
         elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):

@@ -16,7 +16,7 @@ from typing import Any
 
 from polyculture.errors import InputError, MissingExtraError, near
 
-from ..items.builder import Collector
+from ..items.builder import PredictionsBuilder
 from ..items.item import Item
 from ..tables.dataframes import open_split_table
 from ..tables.files import ColumnTable
@@ -46,36 +46,36 @@ def is_evaluation(table: ColumnTable) -> bool:
     return bool(lower & set(ANSWERS)) and bool(lower & set(ASKED[:4])) and "model" not in lower
 
 
-def read_runs(uri: str, into: Collector) -> None:
+def read_runs(uri: str, builder: PredictionsBuilder) -> None:
     """Add the evaluation tables of the runs that the URI names."""
     name, _, store = uri.removeprefix(SCHEME).partition("?")
     for run, path in _downloads(name, store):
         title = run.info.run_name or run.info.run_id
-        into.about(title, dict(run.data.params))
-        read_table(open_split_table(path), title, into)
+        builder.about(title, dict(run.data.params))
+        read_table(open_split_table(path), title, builder)
 
 
-def read_table(table: ColumnTable, model: str, into: Collector) -> None:
+def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> None:
     """Add the rows of one evaluation table."""
-    roles = _roles(table, into.rules.metric)
+    roles = _roles(table, builder.rules.metric)
     columns = {name: table.values(name).tolist() for name in table.names if name in vars(roles).values()}
     cells: dict[str, list[Any]] = {k: columns[v] for k, v in vars(roles).items() if v is not None}
-    into.note(f"{roles.score or 'equality with ' + str(roles.label)} says what is right.")
+    builder.note(f"{roles.score or 'equality with ' + str(roles.label)} says what is right.")
     for row in range(len(next(iter(cells.values())))):
-        here = {k: v[row] for k, v in cells.items()}
-        asked = str(here.get("asked", row))
-        answer = here.get("answer")
-        gone = answer is None or answer != answer
-        into.add(
+        cell = {k: v[row] for k, v in cells.items()}
+        question = str(cell.get("asked", row))
+        answer = cell.get("answer")
+        no_answer = answer is None or answer != answer
+        builder.add(
             Item(
                 model,
-                instance=asked,
-                shown=asked if len(asked) <= 40 else f"{asked[:39]}…",
+                instance=question,
+                shown=question if len(question) <= 40 else f"{question[:39]}…",
                 place=f"row {row + 1} of {table.source}",
-                answer=None if gone else str(answer),
-                label=None if here.get("label") is None else str(here["label"]),
-                score=here.get("score"),
-                state="unparsed" if gone else "",
+                answer=None if no_answer else str(answer),
+                label=None if cell.get("label") is None else str(cell["label"]),
+                score=cell.get("score"),
+                state="unparsed" if no_answer else "",
                 free=True,
             )
         )
@@ -91,10 +91,10 @@ def _roles(table: ColumnTable, metric: str | None) -> EvaluationTable:
     if metric and metric not in table.names:
         raise InputError(f"{table.source} has no score {metric!r}", "", near(metric, scores or table.names))
     label = first(LABELS)
-    usual = next(
+    default_score = next(
         (n for n in scores if n.split("/")[0] in ("exact_match", "correctness", "correct", "is_correct")), None
     )
-    score = metric or usual
+    score = metric or default_score
     if label is None and score is None:
         raise InputError(
             f"{table.source} tells no truth (its columns: {', '.join(table.names)})",
@@ -115,18 +115,18 @@ def _downloads(name: str, store: str) -> Iterator[tuple[Any, Path]]:
     experiment_name, _, run_name = name.partition("/")
     try:
         experiment = client.get_experiment_by_name(experiment_name)
-        known = [e.name for e in client.search_experiments()] if experiment is None else []
+        experiments = [e.name for e in client.search_experiments()] if experiment is None else []
     except MlflowException as error:
         raise InputError(f"MLflow does not open {store!r}: {str(error).splitlines()[0]}", "a store it knows") from error
     if experiment is None:
-        raise InputError(f"MLflow has no experiment {experiment_name!r}", "", near(experiment_name, known))
+        raise InputError(f"MLflow has no experiment {experiment_name!r}", "", near(experiment_name, experiments))
     runs = _runs(client, experiment.experiment_id)
-    chosen = [r for r in runs if run_name in ("", r.info.run_name, r.info.run_id)]
-    if not chosen:
+    selected = [r for r in runs if run_name in ("", r.info.run_name, r.info.run_id)]
+    if not selected:
         names = [str(r.info.run_name) for r in runs]
         raise InputError(f"the experiment {experiment_name!r} has no run {run_name!r}", "", near(run_name, names))
     with tempfile.TemporaryDirectory() as folder:
-        for run in chosen:
+        for run in selected:
             artifact = _table_of(client, run)
             place = Path(folder, run.info.run_id)
             place.mkdir()

@@ -24,7 +24,7 @@ _TRUTH_WORDS = {"true": "True", "false": "False"}
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
+class CategoricalColumn:
     """One column: which of its values stands in each row.
 
     Parameters
@@ -40,7 +40,7 @@ class Coded:
 
 
 @dataclass(frozen=True, eq=False)
-class Merged:
+class CategoricalTable:
     """Several columns on common codes.
 
     Parameters
@@ -53,7 +53,7 @@ class Merged:
     classes: tuple[str, ...]
 
 
-def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Coded:
+def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> CategoricalColumn:
     """One column as codes; texts as they are if `exact`, else in the common form. Lists and the like are an error."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -63,7 +63,7 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Coded:
             "leave the column out by naming the model columns with models (--models)",
         )
     if pa.types.is_null(kind):
-        return Coded(np.full(len(column), MISSING, np.int32), ())
+        return CategoricalColumn(np.full(len(column), MISSING, np.int32), ())
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         column, kind = column.cast(pa.float64()), pa.float64()
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
@@ -76,30 +76,30 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Coded:
     narrow = smallest_integer(len(values))
     codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
-        return Coded(codes, tuple("" if v is None else str(v) for v in values))
+        return CategoricalColumn(codes, tuple("" if v is None else str(v) for v in values))
     texts = [_text(v) for v in values]
     if "" in texts:
         gaps = np.array([MISSING if t == "" else i for i, t in enumerate(texts)] + [MISSING], narrow)
         codes = gaps[codes]
-    return Coded(codes, tuple(texts), _fraction(texts))
+    return CategoricalColumn(codes, tuple(texts), _fraction(texts))
 
 
-def merge(columns: Sequence[Coded], known: Sequence[str] = ()) -> Merged:
-    """The columns on one list of classes: `known` first, in its order, then whatever else occurs, sorted."""
-    found = {value for column in columns for value in column.values} - {""}
-    booleans = found & {"True", "False"}
-    mixed = bool(booleans and found - booleans) and found <= _BINARY and not known
+def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = ()) -> CategoricalTable:
+    """The columns on one list of classes: `first_classes` first, in its order, then whatever else occurs, sorted."""
+    values = {value for column in columns for value in column.values} - {""}
+    booleans = values & {"True", "False"}
+    mixed = bool(booleans and values - booleans) and values <= _BINARY and not first_classes
     as_numbers = {"True": "1", "False": "0"} if mixed else {}
-    rest = {as_numbers.get(value, value) for value in found} - set(known)
-    classes = (*known, *in_order(rest))
+    added = {as_numbers.get(value, value) for value in values} - set(first_classes)
+    classes = (*first_classes, *in_order(added))
     index = {"": MISSING} | {value: code for code, value in enumerate(classes)}
     if not columns:
-        return Merged(np.empty((0, 0), np.int8), classes)
+        return CategoricalTable(np.empty((0, 0), np.int8), classes)
     table = np.empty((len(columns), len(columns[0].codes)), smallest_integer(len(classes)))
     for row, column in zip(table, columns, strict=True):
         codes = [index[as_numbers.get(value, value)] for value in column.values]
         np.take(np.array([*codes, MISSING], table.dtype), column.codes, out=row, mode="wrap")
-    return Merged(table, classes)
+    return CategoricalTable(table, classes)
 
 
 def in_order(texts: Collection[str]) -> list[str]:
@@ -114,11 +114,11 @@ _BINARY = {"0", "1", "True", "False"}
 VERDICT = "right or wrong as true/false or 1/0"
 
 
-def outcomes(name: str, column: Coded) -> Int[np.ndarray, " n"]:
+def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
     """Right (1), wrong (0) or MISSING from a column of true/false or 1/0."""
-    strange = [v for v in column.values if is_no_verdict(v)]
-    if strange:
-        raise InputError(f"column {name!r} holds {strange[0]!r}", VERDICT)
+    invalid = [v for v in column.values if is_no_verdict(v)]
+    if invalid:
+        raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT)
     codes = [MISSING if not v else int(v in ("1", "True")) for v in column.values]
     verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
     return verdicts
@@ -137,10 +137,10 @@ def is_fraction(cell: str) -> bool:
         return False
 
 
-def check_answers(what: str, column: Coded) -> None:
+def check_answers(source: str, column: CategoricalColumn) -> None:
     """Refuse a column of fractions: those are scores or probabilities, not answers."""
     if column.fraction:
-        raise fractions_error(what, column.fraction)
+        raise fractions_error(source, column.fraction)
 
 
 def _text(value: object) -> str:
@@ -149,8 +149,8 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         return "" if value is None else str(value)
     text = value.strip()
-    whole = _WHOLE_FLOAT.fullmatch(text)
-    return whole[1] if whole else _TRUTH_WORDS.get(text.casefold(), text)
+    match = _WHOLE_FLOAT.fullmatch(text)
+    return match[1] if match else _TRUTH_WORDS.get(text.casefold(), text)
 
 
 def _fraction(texts: Sequence[str]) -> str:

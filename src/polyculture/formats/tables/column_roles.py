@@ -33,7 +33,7 @@ class ColumnOptions:
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """What every column of a table is; None where there is no such column.
 
     Parameters
@@ -56,8 +56,8 @@ class Roles:
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that have a role."""
-        named = (self.instance, self.label, self.options, self.model, self.answer, self.outcome)
-        return tuple(dict.fromkeys((*(name for name in named if name is not None), *self.groups, *self.models)))
+        single = (self.instance, self.label, self.options, self.model, self.answer, self.outcome)
+        return tuple(dict.fromkeys((*(name for name in single if name is not None), *self.groups, *self.models)))
 
     @property
     def long(self) -> bool:
@@ -65,26 +65,26 @@ class Roles:
         return self.model is not None
 
 
-def find_roles(table: ColumnTable, chosen: ColumnOptions) -> Roles:
+def find_roles(table: ColumnTable, column_options: ColumnOptions) -> ColumnRoles:
     """The role of every column; named columns must exist, the others are found by their usual names."""
-    exact = [name for name in chosen.models if name in table.names]
+    exact = [name for name in column_options.models if name in table.names]
     free = [name for name in table.names if name not in exact]
-    label = table.require(chosen.label, "label") if chosen.label else _first(free, LABEL_NAMES)
+    label = table.require(column_options.label, "label") if column_options.label else _first(free, LABEL_NAMES)
     instance = (
-        table.require(chosen.instance, "instance id")
-        if chosen.instance
+        table.require(column_options.instance, "instance id")
+        if column_options.instance
         else _first(free, INSTANCE_NAMES) or _first(free, UNNAMED_INDEX)
     )
-    groups = tuple(table.require(name, "group") for name in chosen.groups)
+    groups = tuple(table.require(name, "group") for name in column_options.groups)
     options = _first([name for name in free if name not in groups], (OPTIONS_NAME,))
-    common = Roles(instance, label, options, groups)
+    common = ColumnRoles(instance, label, options, groups)
     free = [name for name in free if name not in (instance, label, options)]
     model, answer, outcome = (_first(free, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
     if model and (answer or outcome) and not exact:
         return replace(common, model=model, answer=answer, outcome=outcome)
-    taken = {instance, label, options, *groups, *UNNAMED_INDEX} - set(exact)
-    candidates = [name for name in table.names if name not in taken]
-    return replace(common, models=matching(candidates, chosen.models, table.source))
+    used_names = {instance, label, options, *groups, *UNNAMED_INDEX} - set(exact)
+    candidates = [name for name in table.names if name not in used_names]
+    return replace(common, models=matching(candidates, column_options.models, table.source))
 
 
 def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tuple[str, ...]:
@@ -92,27 +92,27 @@ def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tupl
     names = tuple(names)
     if not patterns:
         return names
-    wanted: set[str] = set()
+    selected: set[str] = set()
     for pattern in patterns:
-        hits = {pattern} & set(names) or {name for name in names if fnmatchcase(name, pattern)}
-        if not hits:
+        matches = {pattern} & set(names) or {name for name in names if fnmatchcase(name, pattern)}
+        if not matches:
             raise InputError(f"no model of {source} is called {pattern!r}", cure=near(pattern, names))
-        wanted |= hits
-    return tuple(name for name in names if name in wanted)
+        selected |= matches
+    return tuple(name for name in names if name in selected)
 
 
 def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:
     """The error for a table whose truth cannot be found."""
-    shown = ", ".join(table.names[:6]) + (", …" if len(table.names) > 6 else "")
+    listing = ", ".join(table.names[:6]) + (", …" if len(table.names) > 6 else "")
     cure = "name the column of true answers with label (--label)"
     if cells_are_binary:
         cure += ", or say with correct=True (--correct) that 1 means right and 0 wrong"
     return InputError(
-        f"{table.source} has no label column (its columns: {shown})", "one called " + ", ".join(LABEL_NAMES), cure
+        f"{table.source} has no label column (its columns: {listing})", "one called " + ", ".join(LABEL_NAMES), cure
     )
 
 
-def _first(names: Sequence[str], usual: Sequence[str]) -> str | None:
+def _first(names: Sequence[str], candidates: Sequence[str]) -> str | None:
     """The column with the first of the usual names, whatever its case."""
     by_lower = {name.lower(): name for name in reversed(names)}
-    return next((by_lower[name.lower()] for name in usual if name.lower() in by_lower), None)
+    return next((by_lower[name.lower()] for name in candidates if name.lower() in by_lower), None)

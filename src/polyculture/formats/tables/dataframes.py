@@ -46,11 +46,17 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
         codes.extend([-1] * (rows - len(codes)))
     arrays = {name: _dictionary(codes, list(values)) for name, (codes, values) in columns.items()}
 
-    def places(wanted: Sequence[int]) -> list[str]:
-        return [f"line {numbers[row]} of {path}" for row in wanted]
+    def places(selected: Sequence[int]) -> list[str]:
+        return [f"line {numbers[row]} of {path}" for row in selected]
 
     return ColumnTable(
-        str(path), tuple(arrays), lambda wanted: {n: arrays[n] for n in wanted}, {}, typed=False, bad=bad, places=places
+        str(path),
+        tuple(arrays),
+        lambda selected: {n: arrays[n] for n in selected},
+        {},
+        typed=False,
+        bad=bad,
+        places=places,
     )
 
 
@@ -66,8 +72,8 @@ def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
                 mapped.seek(0)
                 part = pa.ipc.open_stream(mapped).read_all()
         except (pa.ArrowException, OSError) as error:
-            why = re.split(r"[:\n]", str(error))[0]
-            raise FileError(f"{path} is not a whole Arrow file: {why}", "", "copy or write it again") from error
+            reason = re.split(r"[:\n]", str(error))[0]
+            raise FileError(f"{path} is not a whole Arrow file: {reason}", "", "copy or write it again") from error
         parts.append(part)
     return table_of(pa.concat_tables(parts, promote_options="default"), source)
 
@@ -93,8 +99,8 @@ def open_lists(path: Path) -> ColumnTable:
     cells = {name: [_only(cell) for cell in column] for name, column in value.items() if isinstance(column, list)}
     lengths = {name: len(column) for name, column in cells.items()}
     if len(set(lengths.values())) > 1:
-        shown = " and ".join(f"{n} {name}" for name, n in lengths.items())
-        raise InputError(f"{path} has {shown}", "one of each per instance")
+        listing = " and ".join(f"{n} {name}" for name, n in lengths.items())
+        raise InputError(f"{path} has {listing}", "one of each per instance")
     return table_of(pa.table({name: _column(column) for name, column in cells.items()}), str(path))
 
 
@@ -126,9 +132,9 @@ def _is_data_set(value: Any) -> bool:
 def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
     """The columns of a dataframe; the index of a pandas one is the instance, unless it only counts the rows."""
     if isinstance(frame, pd.DataFrame):
-        plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
-        named = frame.rename_axis(index="instance") if not plain and frame.index.name is None else frame
-        frame = frame if plain else named.reset_index()
+        row_numbers = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+        indexed = frame.rename_axis(index="instance") if not row_numbers and frame.index.name is None else frame
+        frame = frame if row_numbers else indexed.reset_index()
         frame = frame.rename(columns=str)
     if _is_data_set(frame):
         frame = frame.with_format("arrow")[:]  # in the order chosen with select or shuffle

@@ -21,7 +21,7 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, smallest_integer
 
 from ..json_lines import SHOWN, BadLines, open_bytes
-from ..text_lines import CUT_OFF, Lines
+from ..text_lines import CUT_OFF, TextLines
 
 EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
 """Cells of a CSV file that count as missing."""
@@ -32,7 +32,7 @@ _CELLS = "as many cells in every row; cells that contain the separator in quotes
 
 
 @dataclass(eq=False)
-class Delimited:
+class DelimitedFile:
     """A CSV file: its header at once, its columns when they are asked for.
 
     Parameters
@@ -56,7 +56,7 @@ class Delimited:
 
     def open(self, least: int) -> None:
         """Read the header, which must have so many names at least."""
-        with Lines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
+        with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows = text.header, text.has_more()
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
@@ -72,52 +72,52 @@ class Delimited:
 
     def load(self, positions: Sequence[int]) -> list[pa.ChunkedArray]:
         """These columns; those that were not read before are read in one go."""
-        wanted = [at for at in dict.fromkeys(positions) if at not in self.cells]
-        if wanted:
+        unread = [position for position in dict.fromkeys(positions) if position not in self.cells]
+        if unread:
             bad = BadLines(self.bad.skip, self.bad.cure) if self.whole else self.bad  # what is bad counts once
-            with Lines(self.path, bad, BLOCK) as text:
-                columns = self._stream(text, wanted, bad)
-            self.cells |= dict(zip(wanted, columns, strict=True))
+            with TextLines(self.path, bad, BLOCK) as text:
+                columns = self._stream(text, unread, bad)
+            self.cells |= dict(zip(unread, columns, strict=True))
             self.whole = True
-        return [self.cells[at] for at in positions]
+        return [self.cells[position] for position in positions]
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """Where these rows stand, counted from 0 among those that were read."""
         gaps = np.array(self.ragged, np.int64)
-        before = np.searchsorted(gaps - np.arange(len(gaps)), np.asarray(rows) + 1, side="right")
-        return self._lines_of([row + 1 + int(more) for row, more in zip(rows, before, strict=True)])
+        gaps_above = np.searchsorted(gaps - np.arange(len(gaps)), np.asarray(rows) + 1, side="right")
+        return self._lines_of([row + 1 + int(gap_count) for row, gap_count in zip(rows, gaps_above, strict=True)])
 
-    def _stream(self, text: Lines, wanted: Sequence[int], bad: BadLines) -> list[pa.ChunkedArray]:
-        columns = [_Codes() for _ in wanted]
+    def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[pa.ChunkedArray]:
+        columns = [_GrowingColumn() for _ in positions]
         ragged: dict[int, str] = {}
         try:
-            for batch in self._reader(text, wanted, ragged):
+            for batch in self._reader(text, positions, ragged):
                 for column, cells in zip(columns, batch.columns, strict=True):
                     column.add(cells)
         except pa.ArrowInvalid as error:
             if not ragged:
                 raise self._not_a_table(str(error)) from error
         self.dropped, self.ragged = frozenset(text.dropped), array("q", ragged)
-        for place, why in zip(self._lines_of(list(ragged)[:SHOWN]), ragged.values(), strict=False):
-            bad.add(place, why, "" if why == CUT_OFF else _CELLS)
+        for place, reason in zip(self._lines_of(list(ragged)[:SHOWN]), ragged.values(), strict=False):
+            bad.add(place, reason, "" if reason == CUT_OFF else _CELLS)
         bad.count += max(0, len(ragged) - SHOWN)
         if not columns[0].rows:
             raise InputError(f"{self.path} has no row that can be read", "one row per instance")
         return [column.done() for column in columns]
 
-    def _reader(self, text: Lines, wanted: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
+    def _reader(self, text: TextLines, positions: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
         # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
-        keys = [str(at) for at in range(len(self.header))]
+        keys = [str(position) for position in range(len(self.header))]
         return pa_csv.open_csv(
             text,
             pa_csv.ReadOptions(column_names=keys, block_size=BLOCK, use_threads=False),
             pa_csv.ParseOptions(
                 delimiter=self.separator,
                 newlines_in_values=True,
-                invalid_row_handler=_noting(text, ragged, self.bad.skip),
+                invalid_row_handler=_row_handler(text, ragged, self.bad.skip),
             ),
             pa_csv.ConvertOptions(
-                include_columns=[str(at) for at in wanted],
+                include_columns=[str(position) for position in positions],
                 column_types=dict.fromkeys(keys, pa.dictionary(pa.int32(), pa.string())),
                 null_values=list(EMPTY_CELLS),
                 strings_can_be_null=True,
@@ -138,26 +138,26 @@ class Delimited:
         if not rows:
             return []
         numbers: dict[int, int] = {}
-        wanted, row, within = set(rows), -1, False
+        targets, row, in_quotes = set(rows), -1, False
         opening = re.compile(rf'(?:^|{re.escape(self.separator)})"')
         with io.TextIOWrapper(open_bytes(self.path), "utf-8", "replace") as file:
             for number, line in enumerate(file, 1):
-                if number in self.dropped or (line == "\n" and not within):
+                if number in self.dropped or (line == "\n" and not in_quotes):
                     continue
-                odd = line.count('"') % 2 == 1
-                if within:
-                    within = not odd
+                odd_quotes = line.count('"') % 2 == 1
+                if in_quotes:
+                    in_quotes = not odd_quotes
                     continue
                 row += 1
-                within = odd and opening.search(line) is not None
-                if row in wanted:
+                in_quotes = odd_quotes and opening.search(line) is not None
+                if row in targets:
                     numbers[row] = number
-                    if len(numbers) == len(wanted):
+                    if len(numbers) == len(targets):
                         break
         return [f"line {numbers[row]} of {self.path}" for row in rows]
 
 
-class _Codes:
+class _GrowingColumn:
     """One column that grows: codes of its texts, or the texts themselves where nearly all of them differ."""
 
     def __init__(self) -> None:
@@ -174,8 +174,8 @@ class _Codes:
             return
         places = [self.index.setdefault(text, len(self.index)) for text in cells.dictionary.to_pylist()]
         table = np.array([*places, MISSING], smallest_integer(len(self.index)))
-        found = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
-        self.codes.append(table[found])
+        local_codes = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
+        self.codes.append(table[local_codes])
         if len(self.index) > max(_MANY, self.rows // 2):
             self.texts = [self._dictionary().dictionary_decode()]
 
@@ -193,7 +193,7 @@ class _Codes:
         return pa.DictionaryArray.from_arrays(indices, pa.array(list(self.index), pa.string()))
 
 
-def _noting(text: Lines, ragged: dict[int, str], skip: bool) -> Callable[[Any], str]:
+def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool) -> Callable[[Any], str]:
     """What to do with a row of another length: note it, and skip it or stop."""
 
     def note(row: Any) -> str:

@@ -21,7 +21,7 @@ from polyculture.predictions import MISSING
 
 from ..json_lines import SHOWN, BadLines
 from ..text_lines import KINDS
-from .delimited import Delimited
+from .delimited import DelimitedFile
 
 _SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc"}
 _SUFFIXES |= {".json", ".eval", ".npy"}
@@ -112,8 +112,10 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
             numbers = text.cast(kind)
         except pa.ArrowInvalid:
             continue
-        whole = kind == pa.int64()
-        return text if whole and not numbers.cast(pa.string()).equals(text) else numbers  # 007 is a name, not seven
+        is_integer = kind == pa.int64()
+        return (
+            text if is_integer and not numbers.cast(pa.string()).equals(text) else numbers
+        )  # 007 is a name, not seven
     return text
 
 
@@ -150,12 +152,12 @@ def unknown_column(source: str, name: str, option: str, names: Sequence[str]) ->
 
 
 def _no_such_file(path: Path) -> FileError:
-    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.75)
+    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    similar = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.75)
     return FileError(
         f"no such file: {path}",
         f"{KINDS}, or a Predictions folder",
-        f"did you mean {close[0]!r}?" if close else "check the path",
+        f"did you mean {similar[0]!r}?" if similar else "check the path",
     )
 
 
@@ -176,30 +178,30 @@ def _open_parquet(path: Path) -> ColumnTable:
 
 
 def broken_parquet(path: Path, error: Exception) -> FileError:
-    why = "it ends too early" if "magic bytes" in str(error) else re.split(r"[.:\n]", str(error))[0]
-    return FileError(f"{path} is not a whole Parquet file: {why}", "", "copy or write it again")
+    reason = "it ends too early" if "magic bytes" in str(error) else re.split(r"[.:\n]", str(error))[0]
+    return FileError(f"{path} is not a whole Parquet file: {reason}", "", "copy or write it again")
 
 
 def _open_csv(path: Path, least: int, bad: BadLines) -> ColumnTable:
-    file = Delimited(path, bad)
+    file = DelimitedFile(path, bad)
     file.open(least)
     check_unique(str(path), [name for name in file.header if name])
     unnamed = [at for at, name in enumerate(file.header) if not name]
     empty = {at for at, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)}
     at = {name: at for at, name in enumerate(file.header) if at not in empty}
 
-    def load(wanted: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-        return dict(zip(wanted, file.load([at[name] for name in wanted]), strict=True))
+    def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        return dict(zip(names, file.load([at[name] for name in names]), strict=True))
 
     return ColumnTable(str(path), tuple(at), load, {}, typed=False, bad=bad, places=file.places)
 
 
 def check_unique(source: str, names: Sequence[str]) -> None:
     """Refuse a table with two columns of one name."""
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
         raise InputError(
-            f"{source} has {Counter(names)[twice[0]]} columns called {twice[0]!r}",
+            f"{source} has {Counter(names)[repeated[0]]} columns called {repeated[0]!r}",
             "a name of its own for every column",
             "rename one of them",
         )

@@ -25,7 +25,7 @@ WHOLE = 64 * 1016
 
 
 @dataclass(frozen=True)
-class Cut:
+class TablePart:
     """Where one part of a table is.
 
     Parameters
@@ -41,9 +41,9 @@ class Cut:
     first: int
     rows: int
 
-    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """All columns (or these) of the instances, `rows` at a time; of several files side by side."""
-        parts = [_pieces(file, self.groups, self.rows, columns) for file in self.files]
+        parts = [_row_chunks(file, self.groups, self.rows, columns) for file in self.files]
         for tables in zip(*parts, strict=True):
             whole = tables[0]
             for file, table in zip(self.files[1:], tables[1:], strict=True):
@@ -68,7 +68,7 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def side_by_side(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
+def hold_different_models(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
     """Whether the files hold different models of the same instances, rather than different instances."""
     if all(set(table.names) == set(tables[0].names) for table in tables):
         return False
@@ -82,15 +82,15 @@ def side_by_side(tables: Sequence[ColumnTable], models: Sequence[str]) -> bool:
     )
 
 
-def cuts(files: Sequence[Path], models: int, together: bool) -> Iterator[Cut]:
+def table_parts(files: Sequence[Path], models: int, join_models: bool) -> Iterator[TablePart]:
     """The parts of the table, each as large as fits well into memory; a row group is never cut in two parts."""
-    most = CELLS // max(models, 1)
-    most = most // WHOLE * WHOLE if most >= WHOLE else max(most // 64 * 64, 64)
+    limit = CELLS // max(models, 1)
+    limit = limit // WHOLE * WHOLE if limit >= WHOLE else max(limit // 64 * 64, 64)
     layouts = [_row_groups(file) for file in files]
-    if not together:
+    if not join_models:
         first = 0
         for file, sizes in zip(files, layouts, strict=True):
-            yield from _bundles((file,), sizes, first, most)
+            yield from _bundled_row_groups((file,), sizes, first, limit)
             first += sum(sizes)
         return
     for file, sizes in zip(files, layouts, strict=True):
@@ -100,53 +100,53 @@ def cuts(files: Sequence[Path], models: int, together: bool) -> Iterator[Cut]:
                 "the same instances in files with different models",
             )
     if all(sizes == layouts[0] for sizes in layouts):
-        yield from _bundles(tuple(files), layouts[0], 0, most)
+        yield from _bundled_row_groups(tuple(files), layouts[0], 0, limit)
     else:  # row groups that do not match can only be read from the start
-        yield Cut(tuple(files), (), 0, _even(sum(layouts[0]), most))
+        yield TablePart(tuple(files), (), 0, _even_rows(sum(layouts[0]), limit))
 
 
 def _row_groups(file: Path) -> list[int]:
     """Instances in each."""
     try:
-        found = pq.read_metadata(file)
+        metadata = pq.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(file, error) from error
-    return [found.row_group(k).num_rows for k in range(found.num_row_groups)]
+    return [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
 
 
-def _bundles(files: tuple[Path, ...], sizes: Sequence[int], first: int, most: int) -> Iterator[Cut]:
+def _bundled_row_groups(files: tuple[Path, ...], sizes: Sequence[int], first: int, limit: int) -> Iterator[TablePart]:
     """As many row groups at a time as fit."""
     start = 0
     while start < len(sizes):
         end = start + 1
-        while end < len(sizes) and sum(sizes[start : end + 1]) <= most:
+        while end < len(sizes) and sum(sizes[start : end + 1]) <= limit:
             end += 1
         rows = sum(sizes[start:end])
         if rows:
-            yield Cut(files, tuple(range(start, end)), first, _even(rows, most))
+            yield TablePart(files, tuple(range(start, end)), first, _even_rows(rows, limit))
         first, start = first + rows, end
 
 
-def _even(rows: int, most: int) -> int:
-    """Instances at a time so that no small rest is left; a little above `most` rather than two halves."""
-    times = max(1, round(rows / most))
+def _even_rows(rows: int, limit: int) -> int:
+    """Instances at a time so that no small rest is left; a little above `limit` rather than two halves."""
+    times = max(1, round(rows / limit))
     return -(-rows // times)
 
 
-def _pieces(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+def _row_chunks(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """A file's row groups (all if none are named), so many rows at a time."""
     try:
-        with pq.ParquetFile(file) as opened:
-            wanted = [name for name in opened.schema_arrow.names if columns is None or name in columns]
-            kept, size = [], 0
-            for batch in opened.iter_batches(rows, list(groups) or None, wanted):
-                kept.append(batch)
+        with pq.ParquetFile(file) as parquet:
+            names = [name for name in parquet.schema_arrow.names if columns is None or name in columns]
+            batches, size = [], 0
+            for batch in parquet.iter_batches(rows, list(groups) or None, names):
+                batches.append(batch)
                 size += len(batch)
                 while size >= rows:
-                    whole = pa.Table.from_batches(kept)
-                    yield whole.slice(0, rows)
-                    kept, size = whole.slice(rows).to_batches(), size - rows
+                    table = pa.Table.from_batches(batches)
+                    yield table.slice(0, rows)
+                    batches, size = table.slice(rows).to_batches(), size - rows
             if size:
-                yield pa.Table.from_batches(kept)
+                yield pa.Table.from_batches(batches)
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(file, error) from error

@@ -17,11 +17,11 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
-from .categorical import Coded, check_answers, merge
+from .categorical import CategoricalColumn, check_answers, merge
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class TableContents:
     """What a table holds, before it is settled how its truth is given; all in the order of models and instances.
 
     Parameters
@@ -36,14 +36,14 @@ class Parts:
 
     models: pd.DataFrame
     instances: pd.DataFrame
-    answers: Sequence[Coded] = ()
-    label: Coded | None = None
+    answers: Sequence[CategoricalColumn] = ()
+    label: CategoricalColumn | None = None
     correct: Int[np.ndarray, "m n"] | None = None
     classes: Sequence[str] = ()
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def assemble(parts: Parts) -> Predictions:
+def assemble(parts: TableContents) -> Predictions:
     """Predictions; with `labels` if every instance has one, with `correct` if those do not explain all outcomes."""
     for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
         check_answers(f"model column {model!r}", column)
@@ -62,19 +62,19 @@ def assemble(parts: Parts) -> Predictions:
     return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
 
 
-def _is_whole_column(label: Coded) -> bool:
+def _is_whole_column(label: CategoricalColumn) -> bool:
     """Whether the label of every instance is known and can be a class."""
     return not label.fraction and bool((label.codes != MISSING).all())
 
 
-def _labelled(parts: Parts) -> pd.DataFrame:
+def _labelled(parts: TableContents) -> pd.DataFrame:
     """The instance table with the label as one more column."""
     assert parts.label is not None
     texts = np.array([*parts.label.values, None], dtype=object)[parts.label.codes]
     return parts.instances.assign(label=texts)
 
 
-def _check_label(parts: Parts) -> None:
+def _check_label(parts: TableContents) -> None:
     assert parts.label is not None
     check_answers("the label column", parts.label)
     missing = np.flatnonzero(parts.label.codes == MISSING)
@@ -87,11 +87,11 @@ def _check_label(parts: Parts) -> None:
         )
 
 
-def _check_verdicts(parts: Parts) -> None:
+def _check_verdicts(parts: TableContents) -> None:
     """Refuse verdicts that would be taken for answers."""
     assert parts.label is not None
-    said = {value for column in parts.answers for value in column.values}
-    if said and said <= {"", "True", "False"} and not set(parts.label.values) <= {"", "True", "False", "0", "1"}:
+    values = {value for column in parts.answers for value in column.values}
+    if values and values <= {"", "True", "False"} and not set(parts.label.values) <= {"", "True", "False", "0", "1"}:
         raise InputError(
             f"the model columns hold only true and false but the labels are such as {parts.label.values[0]!r}",
             "answers of the same kind as the labels",
@@ -99,7 +99,7 @@ def _check_verdicts(parts: Parts) -> None:
         )
 
 
-def check_guessed(parts: Parts) -> None:
+def check_guessed(parts: TableContents) -> None:
     """Refuse a column that was taken for a model but holds nothing but words where the labels are numbers."""
     if parts.label is None or not all(map(_is_whole, parts.label.values)):
         return

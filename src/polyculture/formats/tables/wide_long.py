@@ -15,52 +15,56 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import SHOWN
-from .categorical import VERDICT, Coded, check_answers, encode, is_fraction, is_no_verdict, outcomes
-from .column_roles import ColumnOptions, Roles, find_roles, matching, no_label
+from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
+from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
 from .files import ColumnTable
-from .truth_columns import Parts, assemble, check_guessed
+from .regression import holds_fractions, regression_from
+from .truth_columns import TableContents, assemble, check_guessed
 
 
-def predictions_from(table: ColumnTable, chosen: ColumnOptions) -> Predictions:
+def predictions_from(table: ColumnTable, column_options: ColumnOptions) -> Predictions:
     """Predictions from the columns of one file, wide or long."""
-    return assemble(parts_of(table, chosen))
+    roles = find_roles(table, column_options)
+    if roles.label and not column_options.correct and holds_fractions(table, roles):
+        return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
+    return assemble(contents_of(table, column_options))
 
 
-def parts_of(table: ColumnTable, chosen: ColumnOptions) -> Parts:
+def contents_of(table: ColumnTable, column_options: ColumnOptions) -> TableContents:
     """What the columns of one file hold, before they are put together."""
-    roles = find_roles(table, chosen)
+    roles = find_roles(table, column_options)
     table.load(roles.columns)  # in one go: what is streamed from a file is then known
-    return _long(table, roles, chosen) if roles.long else _wide(table, roles, chosen)
+    return _long(table, roles, column_options) if roles.long else _wide(table, roles, column_options)
 
 
-def _wide(table: ColumnTable, roles: Roles, chosen: ColumnOptions) -> Parts:
+def _wide(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
     if not roles.models:
         raise InputError(
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
     columns = table.load(roles.models)
-    unfit = is_no_verdict if chosen.correct else is_fraction
-    coded = [without_bad(table, name, encode(name, columns[name]), unfit) for name in roles.models]
-    parts = Parts(
+    unfit = is_no_verdict if column_options.correct else is_fraction
+    coded = [without_unfit_cells(table, name, encode(name, columns[name]), unfit) for name in roles.models]
+    parts = TableContents(
         pd.DataFrame(index=pd.Index(roles.models, name="model", dtype=object)),
         _instances(table, roles),
         label=_coded(table, roles.label),
         more=_options(table, roles),
     )
-    if chosen.correct:
+    if column_options.correct:
         verdicts = [outcomes(name, column) for name, column in zip(roles.models, coded, strict=True)]
         return replace(parts, correct=np.stack(verdicts))
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = replace(parts, answers=coded)
-    if not chosen.models:
+    if not column_options.models:
         check_guessed(parts)
     return parts
 
 
 @dataclass(frozen=True, eq=False)
-class _Grid:
+class _LongIndex:
     """Where each row of a long table belongs: which model, which instance, in order of appearance."""
 
     models: list[str]
@@ -72,9 +76,11 @@ class _Grid:
     def first(self) -> Int[np.ndarray, " n"]:
         """The first row of every instance."""
         rows = len(self.instance)
-        found = np.empty(len(self.instances), np.int64)
-        found[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[::-1]  # where an index repeats, the last one stays
-        return found
+        first_rows = np.empty(len(self.instances), np.int64)
+        first_rows[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[
+            ::-1
+        ]  # where an index repeats, the last one stays
+        return first_rows
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
         """One row per model, MISSING where the long table has no row."""
@@ -83,23 +89,23 @@ class _Grid:
         return wide
 
 
-def _long(table: ColumnTable, roles: Roles, chosen: ColumnOptions) -> Parts:
+def _long(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
     if roles.outcome is None and roles.label is None:
         raise no_label(table, cells_are_binary=False)
     grid = _grid(table, roles)
-    kept = matching(grid.models, chosen.models, table.source)
-    rows = [i for i, model in enumerate(grid.models) if model in kept]
+    selected = matching(grid.models, column_options.models, table.source)
+    rows = [i for i, model in enumerate(grid.models) if model in selected]
     for name in (*roles.groups, roles.label, roles.options):
         _check_constant(table, name, grid)
     label, answer, outcome = (_coded(table, name) for name in (roles.label, roles.answer, roles.outcome))
-    answer = answer and without_bad(table, str(roles.answer), answer, is_fraction)
-    outcome = outcome and without_bad(table, str(roles.outcome), outcome, is_no_verdict)
-    answers: list[Coded] = []
+    answer = answer and without_unfit_cells(table, str(roles.answer), answer, is_fraction)
+    outcome = outcome and without_unfit_cells(table, str(roles.outcome), outcome, is_no_verdict)
+    answers: list[CategoricalColumn] = []
     if answer is not None:
         check_answers(f"column {roles.answer!r}", answer)
         answers = [replace(answer, codes=codes) for codes in grid.spread(answer.codes)[rows]]
-    return Parts(
-        pd.DataFrame(index=pd.Index(kept, name="model", dtype=object)),
+    return TableContents(
+        pd.DataFrame(index=pd.Index(selected, name="model", dtype=object)),
         _instances(table, roles, grid),
         answers,
         label and replace(label, codes=label.codes[grid.first]),
@@ -108,10 +114,10 @@ def _long(table: ColumnTable, roles: Roles, chosen: ColumnOptions) -> Parts:
     )
 
 
-def _grid(table: ColumnTable, roles: Roles) -> _Grid:
+def _grid(table: ColumnTable, roles: ColumnRoles) -> _LongIndex:
     assert roles.model is not None
-    model, who = table.id_codes(roles.model)
-    models = [str(name) for name in who]
+    model, model_names = table.id_codes(roles.model)
+    models = [str(name) for name in model_names]
     if roles.instance is not None:
         instance, instances = table.id_codes(roles.instance)
     elif len(models) == 1:
@@ -122,9 +128,9 @@ def _grid(table: ColumnTable, roles: Roles) -> _Grid:
             "one called instance, item or example",
             "name it with instance (--instance)",
         )
-    seen = np.zeros((len(models), len(instances)), bool)
-    seen[model, instance] = True
-    if seen.sum() < len(model):
+    filled = np.zeros((len(models), len(instances)), bool)
+    filled[model, instance] = True
+    if filled.sum() < len(model):
         times = np.bincount(model.astype(np.int64) * len(instances) + instance)
         m, n = divmod(int(times.argmax()), len(instances))
         raise InputError(
@@ -132,18 +138,20 @@ def _grid(table: ColumnTable, roles: Roles) -> _Grid:
             "one row per model and instance",
             "drop the repeated rows",
         )
-    return _Grid(models, instances, model, instance)
+    return _LongIndex(models, instances, model, instance)
 
 
-def without_bad(table: ColumnTable, name: str, column: Coded, unfit: Callable[[str], bool]) -> Coded:
+def without_unfit_cells(
+    table: ColumnTable, name: str, column: CategoricalColumn, unfit: Callable[[str], bool]
+) -> CategoricalColumn:
     """The column without unfit cells, which are refused or counted; as it is if they are no exception but the rule."""
     bad = [code for code, value in enumerate(column.values) if unfit(value)]
     if not bad:
         return column
-    at = np.isin(column.codes, bad)
-    told = int((column.codes != MISSING).sum())
-    rows = np.flatnonzero(at)
-    if 2 * len(rows) >= told:
+    is_bad = np.isin(column.codes, bad)
+    n_filled = int((column.codes != MISSING).sum())
+    rows = np.flatnonzero(is_bad)
+    if 2 * len(rows) >= n_filled:
         return column
     cells = [column.values[code] for code in column.codes[rows[:SHOWN]]]
     table.refuse_cells(
@@ -151,26 +159,26 @@ def without_bad(table: ColumnTable, name: str, column: Coded, unfit: Callable[[s
     )
     values = tuple("" if code in set(bad) else value for code, value in enumerate(column.values))
     return replace(
-        column, codes=np.where(at, MISSING, column.codes).astype(column.codes.dtype), values=values, fraction=""
+        column, codes=np.where(is_bad, MISSING, column.codes).astype(column.codes.dtype), values=values, fraction=""
     )
 
 
-def _check_constant(table: ColumnTable, name: str | None, grid: _Grid) -> None:
+def _check_constant(table: ColumnTable, name: str | None, grid: _LongIndex) -> None:
     if name is None:
         return
     codes, values = table.codes(name)
     differs = codes != codes[grid.first][grid.instance]
     if differs.any():
         row = int(differs.argmax())
-        one, other = codes[grid.first][grid.instance[row]], codes[row]
-        shown = [repr(values[code]) if code >= 0 else "nothing" for code in (one, other)]
+        first_code, second_code = codes[grid.first][grid.instance[row]], codes[row]
+        pair = [repr(values[code]) if code >= 0 else "nothing" for code in (first_code, second_code)]
         raise InputError(
-            f"column {name!r} says both {shown[0]} and {shown[1]} of instance {grid.instances[grid.instance[row]]!r}",
+            f"column {name!r} says both {pair[0]} and {pair[1]} of instance {grid.instances[grid.instance[row]]!r}",
             "the same in all rows of an instance",
         )
 
 
-def _instances(table: ColumnTable, roles: Roles, grid: _Grid | None = None) -> pd.DataFrame:
+def _instances(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> pd.DataFrame:
     """The instance table: ids and group columns."""
     rows = slice(None) if grid is None else grid.first
     columns = {name: table.values(name).to_numpy()[rows] for name in roles.groups}
@@ -182,11 +190,11 @@ def _instances(table: ColumnTable, roles: Roles, grid: _Grid | None = None) -> p
     return pd.DataFrame(columns, index=pd.Index(table.ids(roles.instance), name="instance"))
 
 
-def _coded(table: ColumnTable, name: str | None) -> Coded | None:
+def _coded(table: ColumnTable, name: str | None) -> CategoricalColumn | None:
     return None if name is None else encode(name, table.load([name])[name])
 
 
-def _options(table: ColumnTable, roles: Roles, grid: _Grid | None = None) -> dict[str, Any]:
+def _options(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> dict[str, Any]:
     """How many answers one could choose from, where the table has a column of that name."""
     if roles.options is None:
         return {}

@@ -19,7 +19,7 @@ from polyculture.training import Problem, load_population, train
 from polyculture.training.engine.executors import check_engine
 from polyculture.training.store import all_records
 
-from ..evaluation import TEST, ProblemSource, audit_answers, cluster_column, open_problem, predict_parts
+from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, predict_parts
 from ..progress import Progress, phase_progress
 from ..run_folder import MODELS, PREDICTIONS, make_folder
 from .effects import MIN_REPLICATES
@@ -28,7 +28,7 @@ from .replicates import ReplicatePredictions, measure_changes
 from .section import ablation_section
 
 TABLE = "levers.csv"
-RecipesByChange = Mapping[str, list[Recipe]]
+RecipesByChange = dict[str, list[Recipe]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def ablate(
     test = answers.pop(TEST)
     write(test, folder / PREDICTIONS)
     source = f"{task.name}: {len(test.model_ids)} models, {options.architecture} with one change at a time"
-    audit = audit_answers(test, answers, task, source, options.seed)
+    audit = audit_parts(test, answers, task, source, options.seed)
     audit = replace(audit, sections=(section, *audit.sections))
     return AblationResult(section.tables["effects"], audit, population, test, failed, folder)
 

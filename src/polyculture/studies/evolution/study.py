@@ -76,7 +76,6 @@ def evolve(
     generations = evolve_recipes(levels, possible_recipe, trainer, options, phase_progress(progress, "evolution"))
     population = load_population(folder / MODELS, task, generations.recipes)
     run = evaluate(population, task, options.seed, folder, phase_progress(progress, "testing"))
-    assert isinstance(run.predictions, Predictions)
     terms = SelectionOptions(cost="seconds", seed=options.seed)
     portfolio = select(generations.predictions, certify_on=run.predictions, terms=terms)
     (folder / PORTFOLIO).write_text(portfolio.to_json(), encoding="utf-8")

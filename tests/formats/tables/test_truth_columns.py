@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polyculture.auditing import audit
-from polyculture.formats import Rules, read, write
+from polyculture.formats import ReadingRules, read, write
 from polyculture.predictions import MISSING, Predictions
 
 
@@ -64,7 +64,7 @@ def test_log_with_refusals_keeps_its_labels(tmp_path):
         rows = [{"id": i, "says": "AB"[i % 2] if i < 39 else last, "gold": "AB"[i % 2]} for i in range(40)]
         (tmp_path / f"{model}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     fields = {"instance": "id", "answer": "says", "label": "gold"}
-    predictions = read(tmp_path, rules=Rules(fields=fields, normalize="multiple-choice"))
+    predictions = read(tmp_path, rules=ReadingRules(fields=fields, normalize="multiple-choice"))
     assert predictions.has_fixed_classes
     assert predictions.answers[:, -1].tolist() == [MISSING, MISSING]
     assert predictions.wrong[:, -1].tolist() == [True, True]

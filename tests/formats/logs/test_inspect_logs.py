@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from polyculture.errors import FileError, InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 
 ANN, BOB = "mockllm/ann", "mockllm/bob"
 
@@ -52,7 +52,7 @@ def test_real_json_log_of_free_answers(real):
     assert aligned.predictions.classes == tuple("0123456")
     assert "Task sums: the scorer 'match' says what is right; there is also includes." in aligned.report.notes
     assert aligned.predictions.models["provider"].tolist() == ["mockllm", "mockllm"]
-    assert outcomes(read(real / "json", rules=Rules(metric="includes")))[ANN] == [0, 0, 1, 0, 0, 0]
+    assert outcomes(read(real / "json", rules=ReadingRules(metric="includes")))[ANN] == [0, 0, 1, 0, 0, 0]
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_partial_credit_is_right_from_the_threshold_on(tmp_path):
     aligned = align(tmp_path)
     assert aligned.predictions.wrong.tolist() == [[True, False]] * 2
     assert "2 scores are neither 0 nor 1; 1 or more counts as right." in aligned.report.notes
-    assert not read(tmp_path, rules=Rules(threshold=0.5)).wrong.any()
+    assert not read(tmp_path, rules=ReadingRules(threshold=0.5)).wrong.any()
 
 
 def test_no_answer_is_no_agreement(tmp_path):
@@ -107,7 +107,7 @@ def test_no_answer_is_no_agreement(tmp_path):
 def test_an_unknown_scorer_is_answered_with_the_near_ones(tmp_path):
     write(tmp_path, "a", sample(1))
     with pytest.raises(InputError) as caught:
-        read(tmp_path, rules=Rules(metric="mach"))
+        read(tmp_path, rules=ReadingRules(metric="mach"))
     assert str(caught.value) == (
         f"sample 1 of {tmp_path}/a.json has no scorer 'mach'; expected one of match; did you mean 'match'?"
     )
@@ -147,6 +147,6 @@ def test_a_run_that_was_stopped_is_read_as_far_as_it_went(tmp_path):
     with pytest.raises(InputError) as caught:
         read(tmp_path)
     assert str(caught.value).startswith(f"samples/2_epoch_1.json of {tmp_path}/a.eval cannot be read: ")
-    aligned = align(tmp_path, rules=Rules(skip_bad=True))
+    aligned = align(tmp_path, rules=ReadingRules(skip_bad=True))
     assert aligned.predictions.shape == (2, 1)
     assert aligned.report.n_skipped == 2

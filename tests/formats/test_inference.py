@@ -9,7 +9,7 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
-from polyculture.formats import ask
+from polyculture.formats import predictions_of_models
 
 INPUTS = np.array([[2.0, 0.0, 1.0], [0.0, 3.0, 1.0], [0.0, 1.0, 4.0], [5.0, 0.0, 0.0]])
 DATASET = Dataset(INPUTS, np.array([0, 1, 2, 1]), ("ant", "bee", "cat"))
@@ -22,24 +22,26 @@ def truth(_inputs):
 
 def refused(model):
     with pytest.raises(InputError) as caught:
-        ask({"m": model, "t": truth}, DATASET)
+        predictions_of_models({"m": model, "t": truth}, DATASET)
     return str(caught.value)
 
 
 def test_callables_give_codes_or_names_of_classes():
-    predictions = ask({"codes": truth, "names": lambda inputs: ["ant", "bee", "cat", "ant"]}, DATASET)
+    predictions = predictions_of_models({"codes": truth, "names": lambda inputs: ["ant", "bee", "cat", "ant"]}, DATASET)
     assert predictions.wrong.tolist() == [[False] * 4, [False, False, False, True]]
     assert predictions.probabilities is None
 
 
 def test_callables_give_probabilities_in_the_order_of_the_classes():
-    predictions = ask({"a": lambda inputs: SOFTMAX, "b": lambda inputs: np.eye(3)[[0, 0, 2, 0]]}, DATASET)
+    predictions = predictions_of_models(
+        {"a": lambda inputs: SOFTMAX, "b": lambda inputs: np.eye(3)[[0, 0, 2, 0]]}, DATASET
+    )
     assert predictions.answers.tolist() == [[0, 1, 2, 0], [0, 0, 2, 0]]
     assert predictions.probabilities.shape == (2, 4, 3)
 
 
 def test_models_with_and_without_probabilities_are_compared_by_their_answers():
-    predictions = ask({"a": lambda inputs: SOFTMAX, "b": truth}, DATASET)
+    predictions = predictions_of_models({"a": lambda inputs: SOFTMAX, "b": truth}, DATASET)
     assert predictions.answers.tolist() == [[0, 1, 2, 0], [0, 1, 2, 1]]
     assert predictions.probabilities is None
 
@@ -50,9 +52,9 @@ def test_sklearn_columns_are_put_in_the_order_of_the_classes(names):
 
     known = np.array(names, dtype=object if isinstance(names[0], str) else int)[[2, 1, 2, 1]]
     fitted = DecisionTreeClassifier(random_state=0).fit(INPUTS, known.tolist())  # has never seen an ant
-    predictions = ask({"tree": fitted, "t": truth}, DATASET)
+    predictions = predictions_of_models({"tree": fitted, "t": truth}, DATASET)
     assert predictions.answers[0].tolist() == [2, 1, 2, 1]
-    both = ask({"tree": fitted, "again": fitted}, DATASET)
+    both = predictions_of_models({"tree": fitted, "again": fitted}, DATASET)
     assert both.probabilities[0, :, 0].tolist() == [0, 0, 0, 0]
 
 
@@ -60,7 +62,7 @@ def test_sklearn_models_without_probabilities_predict():
     from sklearn.svm import LinearSVC
 
     fitted = LinearSVC(random_state=0).fit(INPUTS, DATASET.labels)
-    predictions = ask({"svc": fitted, "t": truth}, DATASET)
+    predictions = predictions_of_models({"svc": fitted, "t": truth}, DATASET)
     assert predictions.answers[0].tolist() == fitted.predict(INPUTS).tolist()
 
 
@@ -70,7 +72,7 @@ def test_torch_modules_answer_in_eval_mode_with_softmax():
     with torch.no_grad():
         linear.weight.copy_(torch.eye(3))
     module = torch.nn.Sequential(linear, torch.nn.Dropout(0.9))
-    predictions = ask({"module": module, "again": module}, DATASET)
+    predictions = predictions_of_models({"module": module, "again": module}, DATASET)
     np.testing.assert_allclose(predictions.probabilities[0], SOFTMAX, rtol=1e-5)
     assert module.training  # as it was before
 
@@ -80,7 +82,7 @@ def test_torch_modules_that_end_in_softmax_are_left_alone():
     linear = torch.nn.Linear(3, 3, bias=False)
     with torch.no_grad():
         linear.weight.copy_(torch.eye(3))
-    predictions = ask({"a": torch.nn.Sequential(linear, torch.nn.Softmax(1)), "b": linear}, DATASET)
+    predictions = predictions_of_models({"a": torch.nn.Sequential(linear, torch.nn.Softmax(1)), "b": linear}, DATASET)
     np.testing.assert_allclose(predictions.probabilities[0], predictions.probabilities[1], rtol=1e-5)
 
 
@@ -103,7 +105,7 @@ class Session:
 
 
 def test_onnx_sessions_are_run_with_their_own_type_and_the_fitting_output_counts():
-    predictions = ask({"onnx": Session(), "again": Session()}, DATASET)
+    predictions = predictions_of_models({"onnx": Session(), "again": Session()}, DATASET)
     np.testing.assert_allclose(predictions.probabilities[0], SOFTMAX, rtol=1e-5)
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from polyculture.errors import InputError, MissingExtraError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow and its store warn about each other
 
@@ -72,7 +72,7 @@ def test_tables_that_lie_in_a_folder_are_models_called_like_their_files(tmp_path
 def test_a_score_can_be_named(tmp_path):
     for model, judged in (("a", 1), ("b", 0)):
         write(tmp_path, model, ["inputs", "outputs", "judge/v1/score"], ["x", "long text", judged])
-    assert read(tmp_path, rules=Rules(metric="judge/v1/score")).wrong.tolist() == [[False], [True]]
+    assert read(tmp_path, rules=ReadingRules(metric="judge/v1/score")).wrong.tolist() == [[False], [True]]
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_a_score_can_be_named(tmp_path):
     [
         (
             (["inputs", "outputs"], ["x", "1"]),
-            Rules(),
+            ReadingRules(),
             "a.json tells no truth (its columns: inputs, outputs); "
             "expected targets in a column such as targets, or a score; name the score with metric (--metric).",
         ),
         (
             (["inputs", "outputs", "x/score"], ["x", "1", 1]),
-            Rules(metric="y/score"),
+            ReadingRules(metric="y/score"),
             "a.json has no score 'y/score'; did you mean 'x/score'?",
         ),
         (
             (["inputs", "outputs"], ["x"]),
-            Rules(),
+            ReadingRules(),
             "a.json has rows that are not as long as its columns; expected 2 cells in every row.",
         ),
     ],

@@ -10,28 +10,36 @@ import pandas as pd
 import pytest
 
 from polyculture.errors import FileError, InputError
-from polyculture.formats import ValueSets, read_value_sets, read_values, values_folder, write_values
-from polyculture.values import Values
+from polyculture.formats import (
+    ValueSets,
+    align,
+    read,
+    read_value_sets,
+    read_values,
+    values_folder,
+    write,
+    write_values,
+)
+from polyculture.predictions import Predictions
 
 
-def made(n: int = 4, start: int = 0) -> Values:
+def made(n: int = 4, start: int = 0) -> Predictions:
     draw = np.random.default_rng(start)
-    return Values(
-        draw.normal(size=(2, n)),
-        draw.normal(size=n),
-        ("ridge-1", "knn-2"),
-        factors=pd.DataFrame({"family": ["ridge", "knn"], "seconds": [0.5, 2.0]}, index=["ridge-1", "knn-2"]),
-        instances=pd.DataFrame({"block": np.arange(start, start + n) // 2}, index=range(start, start + n)),
+    ids = pd.Index(["ridge-1", "knn-2"], name="model", dtype=object)
+    return Predictions(
+        pd.DataFrame({"family": ["ridge", "knn"], "seconds": [0.5, 2.0]}, index=ids),
+        pd.DataFrame({"block": np.arange(start, start + n) // 2}, index=range(start, start + n)),
+        values=draw.normal(size=(2, n)),
+        targets=draw.normal(size=n),
     )
 
 
-def same(one: Values, other: Values) -> bool:
+def same(one: Predictions, other: Predictions) -> bool:
     return (
-        np.array_equal(one.predicted, other.predicted)
+        np.array_equal(one.values, other.values)
         and np.array_equal(one.targets, other.targets)
-        and one.models == other.models
-        and one.known.equals(other.known.rename_axis(one.known.index.name))
-        and one.made_of.equals(other.made_of)
+        and one.instances.equals(other.instances.rename_axis(one.instances.index.name))
+        and one.models.equals(other.models)
     )
 
 
@@ -65,9 +73,9 @@ def test_the_folder_is_found_in_what_run_left_and_by_itself(tmp_path: Path) -> N
 def test_some_of_the_models_are_read_by_pattern(tmp_path: Path) -> None:
     write_values(ValueSets(made()), tmp_path / "values")
     back = read_value_sets(tmp_path / "values", ["knn*"]).test
-    assert back.models == ("knn-2",)
-    assert list(back.known.columns) == ["block"]
-    assert back.made_of["seconds"].tolist() == [2.0]
+    assert back.model_ids == ["knn-2"]
+    assert list(back.instances.columns) == ["block"]
+    assert back.models["seconds"].tolist() == [2.0]
 
 
 def test_what_is_there_of_others_is_left_alone(tmp_path: Path) -> None:
@@ -79,7 +87,7 @@ def test_what_is_there_of_others_is_left_alone(tmp_path: Path) -> None:
 
 def test_two_columns_of_one_name_are_not_written(tmp_path: Path) -> None:
     for name in ("target", "instance", "block"):
-        named = replace(made(), models=("ridge-1", name), factors=None)
+        named = replace(made(), models=pd.DataFrame(index=["ridge-1", name]))
         with pytest.raises(
             InputError, match=rf"^two columns called '{name}'; expected a name of its own for every model and column\.$"
         ):
@@ -103,22 +111,22 @@ def test_a_damaged_folder_says_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_table_of_others_is_read_by_the_usual_names(tmp_path: Path) -> None:
     table = pd.DataFrame({"id": ["a", "b"], "y": [1, 2], "site": ["x", "y"], "m1": [1.5, np.nan], "m2": [1, 3]})
-    for suffix, write in (("csv", table.to_csv), ("parquet", table.to_parquet)):
+    for suffix, store in (("csv", table.to_csv), ("parquet", table.to_parquet)):
         path = tmp_path / f"t.{suffix}"
-        write(path, index=False)
+        store(path, index=False)
         found = read_values(path, groups=["site"])
-        assert found.models == ("m1", "m2")
+        assert found.model_ids == ["m1", "m2"]
         assert found.targets.tolist() == [1.0, 2.0]
-        assert np.array_equal(found.predicted, [[1.5, np.nan], [1.0, 3.0]], equal_nan=True)
-        assert found.known["site"].to_dict() == {"a": "x", "b": "y"}
+        assert np.array_equal(found.values, [[1.5, np.nan], [1.0, 3.0]], equal_nan=True)
+        assert found.instances["site"].to_dict() == {"a": "x", "b": "y"}
 
 
 def test_factors_of_the_models_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("target,m1,m2\n1,2,3\n2,3,4\n")
     (tmp_path / "f.csv").write_text("model,price\nm2,7\nm1,5\n")
     found = read_values(tmp_path / "t.csv", factors=tmp_path / "f.csv")
-    assert found.made_of["price"].tolist() == [5, 7]
-    assert found.known.index.tolist() == [0, 1]
+    assert found.models["price"].tolist() == [5, 7]
+    assert found.instances.index.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -140,3 +148,65 @@ def test_what_a_table_lacks_is_said(tmp_path: Path, text: str, says: str) -> Non
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match=says):
         read_values(tmp_path / "t.csv")
+
+
+FRACTIONS = "id,target,site,m1,m2\na,1.5,x,1.0,2.25\nb,2.0,y,,2.0\nc,7,x,6,8.5\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_fractions_is_recognised_as_regression(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "t.csv").write_text(FRACTIONS)
+    pd.read_csv(tmp_path / "t.csv").to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "f.csv").write_text("model,price\nm2,7\nm1,5\n")
+    aligned = align(tmp_path / f"t.{suffix}", groups="site", models=["m1", "m2"], factors=tmp_path / "f.csv")
+    predictions = aligned.predictions
+    assert predictions.task == "regression"
+    assert np.array_equal(predictions.values, [[1.0, np.nan, 6.0], [2.25, 2.0, 8.5]], equal_nan=True)
+    assert predictions.targets.tolist() == [1.5, 2.0, 7.0]
+    assert predictions.instances["site"].to_dict() == {"a": "x", "b": "y", "c": "x"}
+    assert predictions.models["price"].tolist() == [5, 7]
+    assert aligned.report.models["missing"].tolist() == [1, 0]
+    assert aligned.report.n_matched == 2
+
+
+def test_a_column_that_is_no_model_is_named_in_a_table_of_fractions(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(FRACTIONS)
+    with pytest.raises(InputError, match=r"^column 'site' of .*t.csv holds 'x'; expected numbers; choose the columns"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("target,m1,m2\n1,0.5,0.25\n0,0.125,1\n", "model column 'm1' holds fractions such as 0.5; expected answers: "),
+        ("target,m1,m2\n1.5,1,1\n0.5,0,1\n", "the label column holds fractions such as 1.5; expected answers: "),
+    ],
+)
+def test_fractions_on_one_side_are_scores_and_no_answers(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        read(tmp_path / "t.csv")
+
+
+def test_whole_numbers_are_classes(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("target,m1,m2\n1,1,1\n2,0,1\n")
+    assert read(tmp_path / "t.csv").task == "classification"
+
+
+def test_what_run_left_for_regression_is_read_as_it_is(tmp_path: Path) -> None:
+    write_values(ValueSets(made(), made(start=4)), tmp_path / "left" / "values")
+    assert same(read(tmp_path / "left"), made())
+    assert same(read(tmp_path / "left" / "values", groups="block"), made())
+    assert read(tmp_path / "left", models="knn*").model_ids == ["knn-2"]
+    with pytest.raises(
+        InputError, match=r"^label is given but .*values is a Predictions folder; expected its own"
+    ):
+        read(tmp_path / "left", label="target")
+    (tmp_path / "t.csv").write_text(FRACTIONS)
+    with pytest.raises(InputError, match="is a Predictions folder among other sources"):
+        read([tmp_path / "left", tmp_path / "t.csv"])
+
+
+def test_predictions_of_numbers_are_written_as_such_a_folder(tmp_path: Path) -> None:
+    write(made(), tmp_path / "p")
+    assert same(read(tmp_path / "p"), made())

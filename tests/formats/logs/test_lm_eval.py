@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 from polyculture.formats.logs.lm_eval import softmax
 
 ALPHA, BETA = "org/alpha-7b", "org/beta-13b-int4"
@@ -77,13 +77,13 @@ def test_real_answers_that_the_filter_could_not_find_are_no_agreement(real):
 
 @pytest.mark.slow
 def test_real_filter_can_be_named_and_the_choice_is_told(real):
-    aligned = align(real, rules=Rules(filter="*"), models="*:flexible")
+    aligned = align(real, rules=ReadingRules(filter="*"), models="*:flexible")
     assert said(aligned.predictions, f"{ALPHA}:flexible")["2"] == "2"
     assert aligned.predictions.models["filter"].tolist() == ["flexible", "flexible"]
     assert "Task sums: answers of the filter 'strict' count; there is also flexible." in align(real).report.notes
     sums = next(real.glob("*alpha*/samples_sums*"))
     with pytest.raises(InputError) as caught:
-        read({"a": sums, "b": sums}, rules=Rules(filter="flex"))
+        read({"a": sums, "b": sums}, rules=ReadingRules(filter="flex"))
     assert (
         str(caught.value) == f"{sums} has no filter 'flex'; expected one of strict, flexible; did you mean 'flexible'?"
     )
@@ -118,7 +118,7 @@ def test_what_the_results_tell_counts_more_than_the_name(run, tmp_path):
         "dtype": ["float16", "float16"],
     }
     assert "family of 2 models is read from the name by (?:^|/)([A-Za-z]+)[^/]*$" in aligned.report.notes
-    assert align(tmp_path, rules=Rules(names={})).predictions.models.columns.tolist() == [
+    assert align(tmp_path, rules=ReadingRules(names={})).predictions.models.columns.tolist() == [
         "size",
         "quantization",
         "date",
@@ -170,7 +170,7 @@ def test_a_half_written_last_line_is_named_and_can_be_left_out(run, tmp_path):
         f"line 2 of {name} is cut off: the file ends in the middle of it; "
         "mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
     )
-    aligned = align(tmp_path, rules=Rules(skip_bad=True))
+    aligned = align(tmp_path, rules=ReadingRules(skip_bad=True))
     assert aligned.report.n_skipped == 1
     assert aligned.report.skipped["place"].tolist() == [f"line 2 of {tmp_path}/{name}"]
     assert aligned.report.sentence.endswith(
@@ -197,7 +197,7 @@ def test_a_corrupt_line_names_its_file_and_number(bad, why, run, tmp_path):
         f"line 2 of b/samples_quiz_2025-01-01T00-00-00.000000.jsonl {why}; "
         "mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
     )
-    assert align(tmp_path, rules=Rules(skip_bad=True)).report.n_skipped == 1
+    assert align(tmp_path, rules=ReadingRules(skip_bad=True)).report.n_skipped == 1
 
 
 def test_bytes_that_are_not_text_are_named(run, tmp_path):
@@ -251,7 +251,7 @@ def test_one_document_that_stands_twice_in_a_task_is_two_instances(run, tmp_path
 def test_an_unknown_metric_is_answered_with_the_near_ones(run, tmp_path):
     run("a", line(0))
     run("b", line(0))
-    assert refused(tmp_path, rules=Rules(metric="accc")) == (
+    assert refused(tmp_path, rules=ReadingRules(metric="accc")) == (
         "line 1 of a/samples_quiz_2025-01-01T00-00-00.000000.jsonl has no metric 'accc'; expected one of acc; "
         "did you mean 'acc'?"
     )

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from polyculture.errors import InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 
 LETTERS = "ABC"
 
@@ -122,7 +122,7 @@ def test_generated_answers_and_failed_requests(run, tmp_path):
     for model in "ab":
         answers = [request(0, "The Choice 0.", output_mapping=None), failed]
         run(model, answers, [stats(0, "quasi_exact_match")], "generation")
-    aligned = align(tmp_path, rules=Rules(normalize="quasi-exact"))
+    aligned = align(tmp_path, rules=ReadingRules(normalize="quasi-exact"))
     assert said(aligned.predictions) == {"a": ["choice 0", None], "b": ["choice 0", None]}
     assert aligned.predictions.observed.tolist() == [[True, False]] * 2
     assert aligned.report.frame()["failed"].tolist() == [1, 1]
@@ -149,7 +149,7 @@ def test_perturbed_instances_are_instances_of_their_own(run, tmp_path):
 def test_a_statistic_that_is_not_there_is_answered_with_the_near_ones(run, tmp_path):
     folder = run("a", [request(0, "A")], [stats(0)])
     with pytest.raises(InputError) as caught:
-        read(tmp_path, rules=Rules(metric="exact_mach"))
+        read(tmp_path, rules=ReadingRules(metric="exact_mach"))
     assert str(caught.value) == f"{folder} has no statistic 'exact_mach'; did you mean 'exact_match'?"
 
 

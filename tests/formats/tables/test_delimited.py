@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from polyculture.errors import InputError
-from polyculture.formats import Rules, align, read
+from polyculture.formats import ReadingRules, align, read
 from polyculture.formats.tables import delimited
 from polyculture.formats.text_lines import CUT_OFF
 
@@ -80,7 +80,7 @@ def refused(path, **options):
 
 
 def skipped(path, **options):
-    aligned = align(path, rules=Rules(skip_bad=True), **options)
+    aligned = align(path, rules=ReadingRules(skip_bad=True), **options)
     rows = aligned.report.skipped.to_numpy().tolist()
     assert aligned.report.n_skipped == len(rows)
     return aligned.predictions, rows
@@ -177,20 +177,20 @@ def test_corrupt_outcome_in_json_lines_and_dataframes_names_its_place(tmp_path):
 
 def test_more_bad_cells_than_are_shown_are_counted(tmp_path):
     rows = "".join(f"q{i},1,{'0.5' if i % 4 == 0 else 1},1\n" for i in range(1000))
-    report = align(write(tmp_path, HEAD + rows), rules=Rules(skip_bad=True)).report
+    report = align(write(tmp_path, HEAD + rows), rules=ReadingRules(skip_bad=True)).report
     assert (report.n_skipped, len(report.skipped)) == (250, 100)
 
 
 def test_file_in_which_every_row_is_bad_has_none(tmp_path):
     path = write(tmp_path, HEAD + "x,1\ny,1\n")
     with pytest.raises(InputError) as caught:
-        align(path, rules=Rules(skip_bad=True))
+        align(path, rules=ReadingRules(skip_bad=True))
     assert str(caught.value) == f"{path} has no row that can be read; expected one row per instance."
 
 
 def test_several_tables_with_corrupt_cells_are_lined_up_without_them(tmp_path):
     one = write(tmp_path, "id,label,answer\n" + "".join(f"q{i},1,1\n" for i in range(9)) + "y,1,0.5\n", "one.csv")
     two = write(tmp_path, "id,label,answer\n" + "".join(f"q{i},1,0\n" for i in range(9)) + "y,1,0\n", "two.csv")
-    aligned = align([str(one), str(two)], rules=replace(Rules(), skip_bad=True))
+    aligned = align([str(one), str(two)], rules=replace(ReadingRules(), skip_bad=True))
     assert aligned.report.n_skipped == 1
     assert aligned.predictions.observed.sum() == 19

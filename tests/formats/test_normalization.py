@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
-from polyculture.formats import NAME_RULES, NORMALIZERS, Rules
-from polyculture.formats.model_factors import factors_of_name
+from polyculture.formats import NAME_RULES, NORMALIZERS, ReadingRules
+from polyculture.formats.items.factors import factors_of_name
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_normal_form_is_its_own(rule, text):
 
 def test_an_unknown_rule_is_answered_with_the_near_ones():
     with pytest.raises(InputError) as caught:
-        Rules(normalize="quasi_exact")
+        ReadingRules(normalize="quasi_exact")
     assert str(caught.value) == (
         "no normalizer 'quasi_exact'; expected one of exact, quasi-exact, numeric, multiple-choice, code; "
         "did you mean 'quasi-exact' or 'exact'?"
@@ -74,7 +74,7 @@ def test_an_unknown_rule_is_answered_with_the_near_ones():
 )  # fmt: skip
 def test_patterns_that_cannot_be_used(rules, text):
     with pytest.raises(InputError) as caught:
-        Rules(**rules)
+        ReadingRules(**rules)
     assert str(caught.value) == text
 
 

@@ -1,0 +1,83 @@
+"""What did regressors predict, in a table with a row per instance, its true number and a column per model?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from polyculture.errors import InputError
+from polyculture.predictions import Predictions
+
+from .categorical import encode
+from .column_roles import ColumnRoles
+from .files import ColumnTable
+
+
+def holds_fractions(table: ColumnTable, roles: ColumnRoles) -> bool:
+    """Whether labels and models of a wide table are fractional numbers: predictions of numbers, not of classes."""
+    if roles.long or roles.label is None:
+        return False
+    label = table.load((roles.label,) if table.typed else roles.columns)[roles.label]  # text is streamed in one go
+    return bool(encode(roles.label, label).fraction) and any(
+        encode(name, column).fraction for name, column in table.load(roles.models).items()
+    )
+
+
+def regression_from(
+    table: ColumnTable,
+    label: str,
+    models: Sequence[str],
+    *,
+    instance: str | None = None,
+    groups: Sequence[str] = (),
+    factors: pd.DataFrame | None = None,
+) -> Predictions:
+    """Predictions of numbers; empty cells are nan.
+
+    Parameters
+    ----------
+    label, models, instance, groups : the columns.
+    factors : what the models are made of.
+    """
+    absent = next((name for name in (*([instance] if instance else []), label, *models) if name not in table.names), "")
+    if absent:
+        raise InputError(f"{table.source} has no column {absent!r}", "a column of true numbers and one of every model")
+    if not models:
+        raise InputError(f"{table.source} has no column of a model", "a column of numbers for every model")
+    targets = _numbers(table, label)
+    index: pd.Index = pd.RangeIndex(len(targets), name="instance")
+    if instance:
+        index = pd.Index(table.ids(instance), name="instance")
+    if index.has_duplicates:
+        repeated = index[index.duplicated()].tolist()[0]
+        raise InputError(f"{table.source} has the instance {repeated!r} more than once", "one row per instance")
+    return Predictions(
+        pd.DataFrame(index=pd.Index(models, name="model", dtype=object)) if factors is None else factors,
+        pd.DataFrame({name: table.values(name).to_numpy() for name in groups}, index=index),
+        values=np.stack([_numbers(table, name) for name in models]),
+        targets=targets,
+    )
+
+
+def _numbers(table: ColumnTable, name: str) -> Float[np.ndarray, " n"]:
+    column = table.values(name)
+    if not pd.api.types.is_numeric_dtype(column):
+        invalid = next((v for v in column if v is not None and not _is_number(v)), None)
+        raise InputError(
+            f"column {name!r} of {table.source} holds {invalid!r}",
+            "numbers",
+            "choose the columns of models with models (--models), or name groups (--group)",
+        )
+    numbers: Float[np.ndarray, " n"] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True

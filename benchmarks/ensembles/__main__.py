@@ -23,7 +23,7 @@ from scipy.special import softmax
 
 from polyculture.dataset import Dataset
 from polyculture.selection.estimators import DiverseEnsembleClassifier
-from polyculture.selection.estimators.crossfitting import Budget, Table, crossfit, scores
+from polyculture.selection.estimators.crossfitting import TimeBudget, TrainingTable, crossfit, scores
 
 from . import rivals
 from .rivals import Clock, Said
@@ -74,8 +74,8 @@ def best_net(cut: Cut, seed: int, known: dict[Any, float]) -> tuple[str, Any]:
     new = [(name, net) for name, net in found if name not in known]
     if new:
         turns = np.arange(len(y)) % 5
-        table = Table(X, y, len(cut.develop.classes), None, turns, None)
-        candidates, _ = crossfit(new, table, Budget(), None, None)
+        table = TrainingTable(X, y, len(cut.develop.classes), None, turns, None)
+        candidates, _ = crossfit(new, table, TimeBudget(), None, None)
         for candidate in candidates:
             truth = softmax(candidate.scores, axis=1)[np.arange(len(y)), y]
             known[candidate.name] = float(-np.log(np.maximum(truth, SMALLEST)).mean())
@@ -102,7 +102,7 @@ def one(cut: Cut, seed: int, python: Path) -> dict[str, Any]:
         name: [np.stack([scores(member, rows(test), classes) for member in c.members]) for c in ours.everybody_]
         for name, test in tests.items()
     }
-    told = {"polyculture": judged({name: _said(ours, given) for name, given in everybody.items()}, tests, budget)}
+    told = {"polyculture": judged({name: _pooled(ours, given) for name, given in everybody.items()}, tests, budget)}
     warmth, shares = ours._pool.temperatures, ours._shares
     weights, seconds = caruana(python, np.exp(ours._logs()), labels, seed)
     told["Caruana (AutoGluon)"] = judged(rivals.weighted(everybody, warmth, shares, weights), tests, budget + seconds)
@@ -122,10 +122,10 @@ def one(cut: Cut, seed: int, python: Path) -> dict[str, Any]:
     return told
 
 
-def _said(ours: Remembering, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _pooled(ours: Remembering, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of the ensemble as `predict_proba` makes them, and the answer of each kept learner."""
     pool = ours._pool
-    means = [np.tensordot(ours._shares, softmax(given[m] / pool.temperatures[m], axis=2), axes=1) for m in pool.kept]
+    means = [np.tensordot(ours._shares, softmax(given[m] / pool.temperatures[m], axis=2), axes=1) for m in pool.members]
     each = np.log(np.maximum(means, np.finfo(float).tiny))
     return pool.combined(each), each.argmax(axis=2)
 

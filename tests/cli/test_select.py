@@ -136,7 +136,7 @@ def test_select_chooses_regressors_on_the_selection_part_and_certifies_on_the_te
     found = Portfolio.from_json((numbers / "kept" / "portfolio.json").read_text())
     assert {int(member[1]) % 3 for member in found.members} == {0, 1, 2}
     assert (found.loss, found.chosen_on, found.certified_on) == ("squared_error", 300, 200)
-    assert "40 clusters" in found.certificate.squared_error.method
+    assert "40 clusters" in found.certificate.scores["squared_error"].method
     assert found.certificate.shifts["shift"].tolist() == ["drift@1"]
     assert found.sentence in out
     assert out.endswith("next polyculture report kept --out page-to-share.html ".strip())

@@ -15,7 +15,7 @@ from scipy import stats
 
 from polyculture.predictions import Predictions
 from polyculture.selection import Goal, SelectionOptions, mixture_weights, select
-from polyculture.selection.choice import Plan, choose
+from polyculture.selection.plan import SelectionPlan, choose
 from polyculture.selection.combination import Combination
 from polyculture.selection.evaluation import EvaluationSet
 
@@ -53,7 +53,7 @@ def world(
 def planned(k: int | None, goal: str, method: str) -> Callable[[EvaluationSet], Combination]:
     def made(exam: EvaluationSet) -> Combination:
         rule = "mixture" if method == "mixture" else "mean"
-        return choose(Plan.settle(exam, k, Goal({goal: 1.0}, floor=None), rule, method, False), exam).blend
+        return choose(SelectionPlan.settle(exam, k, Goal({goal: 1.0}, floor=None), rule, method, False), exam).combination
 
     return made
 
@@ -156,10 +156,10 @@ def test_majority_error_of_panels(n: int, k: int) -> None:
         seen, unseen = judges(rng, n, error), judges(rng, 20_000, error)
         top = Combination("vote", np.argsort(seen.errors)[:k], np.full(k, 1 / k))
         plans = [
-            Plan.settle(seen, k, Goal({goal: 1.0}, floor=None), "vote", method, False)
+            SelectionPlan.settle(seen, k, Goal({goal: 1.0}, floor=None), "vote", method, False)
             for goal, method in (("error", "exact"), ("co_failure", "co_failure"))
         ]
-        direct, covering = (choose(plan, seen).blend for plan in plans)
+        direct, covering = (choose(plan, seen).combination for plan in plans)
         errors = [float(blend.outcome(unseen).wrong.mean()) for blend in (top, direct, covering)]
         rows.append([*errors, errors[1] - float(direct.outcome(seen).wrong.mean())])
     means = np.mean(rows, axis=0)
@@ -180,7 +180,7 @@ def test_the_certificate_covers_what_it_certifies() -> None:
         rows = np.array([int(m[1:]) for m in portfolio.members])
         best = int(portfolio.certificate.best[1:])
         vote = Combination("vote", rows, np.full(3, 1 / 3)).outcome(truth).wrong.mean()
-        gain = portfolio.certificate.error_gain_over_best
+        gain = portfolio.certificate.gains["error"]["best"]
         hits.append(gain.low <= truth.errors[best] - vote <= gain.high)
     print(f"coverage {np.mean(hits):.3f}")
     assert 0.91 <= np.mean(hits) <= 0.985

@@ -98,7 +98,7 @@ def test_every_further_judge_has_its_gain_on_other_instances(verdicts: Predictio
     assert table.loc[0, "gain_low":"gain_high"].isna().all()
     three = select(verdicts, 3, terms=SelectionOptions(folds=0))
     assert table["members"][2] == " + ".join(three.members)
-    assert table["error"][2] == pytest.approx(three.certificate.error.estimate)
+    assert table["error"][2] == pytest.approx(three.certificate.scores["error"].estimate)
     assert table["error"][2] < table["error"][0]
 
 

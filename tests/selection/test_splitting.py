@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polyculture.predictions import Predictions
 from polyculture.selection.evaluation import EvaluationSet
-from polyculture.selection.splitting import companions, folds, halves, without
+from polyculture.selection.splitting import folds, halves, leave_out, split_companions
 
 World = Callable[..., Predictions]
 
@@ -62,14 +62,14 @@ def test_companions_go_where_their_instance_went(world: World) -> None:
     p = world(n=100)
     ids = p.instances.index
     exam = EvaluationSet(p.take_instances(np.arange(50, 100)))
-    first, second = companions({"noise": exam}, (ids[:75], ids[75:]), 0)
+    first, second = split_companions({"noise": exam}, ids[:75], ids[75:], 0)
     assert list(first["noise"].predictions.instances.index) == list(ids[50:75])
     assert list(second["noise"].predictions.instances.index) == list(ids[75:])
 
 
 def test_strangers_are_parted_at_random_and_in_half(world: World) -> None:
     p = world(n=101, seed=9)
-    first, second = companions({"other": EvaluationSet(p)}, (pd.Index(["x"]), pd.Index(["y"])), 0)
+    first, second = split_companions({"other": EvaluationSet(p)}, pd.Index(["x"]), pd.Index(["y"]), 0)
     assert {first["other"].n, second["other"].n} == {50, 51}
     assert not set(first["other"].predictions.instances.index) & set(second["other"].predictions.instances.index)
 
@@ -77,13 +77,13 @@ def test_strangers_are_parted_at_random_and_in_half(world: World) -> None:
 def test_a_fold_that_is_held_out_takes_its_companions_along(world: World) -> None:
     p = world(n=60)
     exam = EvaluationSet(p, {"noise": EvaluationSet(p), "other": EvaluationSet(world(n=20, seed=1))})
-    rest = without(exam, np.arange(10))
+    rest = leave_out(exam, np.arange(10))
     assert rest.n == 50
     assert rest.shifted["noise"].n == 50
     assert rest.shifted["other"].n == 20
     assert (
         "noise"
-        not in without(
+        not in leave_out(
             EvaluationSet(p, {"noise": EvaluationSet(p.take_instances(np.arange(5)))}), np.arange(10)
         ).shifted
     )
@@ -93,11 +93,11 @@ def test_a_fold_that_is_held_out_takes_its_companions_along(world: World) -> Non
 def test_rows_that_are_only_numbered_are_not_names(world: World, named: bool) -> None:
     """Two tables whose rows are numbered 0, 1, … may be different instances."""
     from polyculture.errors import InputError
-    from polyculture.selection.splitting import apart
+    from polyculture.selection.splitting import check_disjoint
 
     index = pd.Index(["a", "b"]) if named else pd.RangeIndex(2)
     if named:
         with pytest.raises(InputError):
-            apart(index, index)
+            check_disjoint(index, index)
     else:
-        apart(index, index)
+        check_disjoint(index, index)

@@ -45,6 +45,8 @@ def from_json(result: type, text: str, kind: str) -> Any:
 
 def _encode(value: Any) -> Any:
     """Plain JSON values; shapes and types come back from the annotations of the dataclasses."""
+    if hasattr(value, "to_stored"):
+        return _encode(value.to_stored())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {_stored(f): _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, pd.DataFrame):
@@ -70,6 +72,8 @@ def _decode(kind: Any, value: Any) -> Any:
         if isinstance(value, dict):
             return _unpacked(value).astype(np.float64 if floating else np.int64)
         return np.array(_numbers(value), dtype=np.float64 if floating else np.int64)
+    if hasattr(kind, "from_stored"):
+        return kind.from_stored(value, _decode)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         stored = {f.name: _stored(f) for f in dataclasses.fields(kind)}
         hints = {name: hint for name, hint in _hints(kind).items() if stored[name] in value}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,68 +17,82 @@ from .encoding import from_json, to_json
 FEWEST_NAMED = 6
 """Sentences name so many members; of larger portfolios the first ones."""
 NO_NUMBER = "the truth is no number"
+GAIN = "_gain_over_"
+TABLES = ("best", "groups", "shifts", "n")
+STORED = (
+    *("error", "log_loss", "calibration", "error_gain_over_best", "error_gain_over_all", "log_loss_gain_over_best"),
+    *("log_loss_gain_over_all", "n_eff", "all_wrong", "ceiling", "worst_group", "worst_shift", *TABLES),
+    *("error_gain_over_top", "log_loss_gain_over_top", "squared_error", "r_squared", "squared_error_gain_over_best"),
+    *("squared_error_gain_over_all", "squared_error_gain_over_top"),
+)
+"""Names of the numbers of a certificate in JSON, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
     """What a portfolio is worth on instances that were never used to choose it.
 
-    Gains are losses of the other less losses of the portfolio, paired by instance: above 0 is better. All rivals were
-    fixed before these instances were looked at. Numbers that need what is not there (probabilities, groups, shifted
-    test sets) are nan with a reason.
+    Numbers that need what is not there (probabilities, groups, shifted test sets) are nan with a reason.
 
     Parameters
     ----------
-    error : share of the instances on which the portfolio's answer is wrong, in [0, 1].
-    log_loss : mean −log of the probability that it gives to the truth, in nats.
-    calibration : expected calibration error, what chance adds to it taken off, in [0, 1].
-    error_gain_over_best, log_loss_gain_over_best : against the best single model, best on the selection instances.
-    error_gain_over_all, log_loss_gain_over_all : against all candidates with equal weights.
-    n_eff : effective number of independent models among the members, given the true class where there are classes.
-    all_wrong : share of the instances that every member fails.
-    ceiling : the accuracy that no rule which returns one member's answer can beat, 1 − all_wrong.
-    worst_group, worst_shift : largest error over groups, and over shifted test sets; limits hold for all at once.
+    scores : by name: error (share of the instances on which the portfolio's answer is wrong, in [0, 1]); log_loss (mean
+        −log of the probability that it gives to the truth, in nats); calibration (expected calibration error, what
+        chance adds to it taken off, in [0, 1]); n_eff (effective number of independent models among the members, given
+        the true class where there are classes); all_wrong (share of the instances that every member fails); ceiling
+        (the accuracy that no rule which returns one member's answer can beat, 1 − all_wrong); worst_group, worst_shift
+        (largest error over groups, and over shifted test sets; limits hold for all at once). Where the truth is a
+        number: squared_error (mean), r_squared (share of the truth's variance that is predicted; below 0 where the
+        mean of the truth would be better), n_eff of the members' residuals, worst_group and worst_shift of squared
+        errors; the others are undefined.
+    gains : by loss (error, log_loss, squared_error) and baseline: loss of the baseline less loss of the portfolio,
+        paired by instance; above 0 the portfolio is better. Baselines, fixed before these instances were looked at:
+        best (the best single model on the selection instances), all (all candidates with equal weights), top (the best
+        single models, as many as it has members, combined by the same rule).
     best : the best single model's id.
-    groups : one row per group: column, group, n, error, low, high.
-    shifts : one row per test set: shift, n, error, low, high, log_loss, all_wrong.
+    groups : one row per group: column, group, n, error (or squared_error), low, high.
+    shifts : one row per test set: shift, n, error, low, high, log_loss, all_wrong; where the truth is a number shift,
+        n, squared_error, low, high and the gain over the best single model with its limits.
     n : instances certified on.
-    error_gain_over_top, log_loss_gain_over_top : against as many of the best single models as it has members, combined
-        by the same rule.
-    squared_error : mean squared error where the truth is a number; what speaks of right and wrong is then undefined,
-        n_eff is of the members' residuals, and groups and shifts tell squared errors.
-    r_squared : share of the truth's variance that is predicted; below 0 where the mean of the truth would be better.
-    squared_error_gain_over_best, squared_error_gain_over_all, squared_error_gain_over_top : against the same rivals.
     """
 
-    error: Interval
-    log_loss: Interval
-    calibration: Interval
-    error_gain_over_best: Interval
-    error_gain_over_all: Interval
-    log_loss_gain_over_best: Interval
-    log_loss_gain_over_all: Interval
-    n_eff: Interval
-    all_wrong: Interval
-    ceiling: Interval
-    worst_group: Interval
-    worst_shift: Interval
+    scores: Mapping[str, Interval]
+    gains: Mapping[str, Mapping[str, Interval]]
     best: str
     groups: pd.DataFrame
     shifts: pd.DataFrame
     n: int
-    error_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009 (an Interval is frozen)
-    log_loss_gain_over_top: Interval = Interval.undefined("not compared")  # noqa: RUF009
-    squared_error: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
-    r_squared: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
-    squared_error_gain_over_best: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
-    squared_error_gain_over_all: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
-    squared_error_gain_over_top: Interval = Interval.undefined(NO_NUMBER)  # noqa: RUF009
 
     def frame(self) -> pd.DataFrame:
         """One row per number: estimate, limits, level, n, method, reason."""
-        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        rows = [{"number": k} | dataclasses.asdict(v) for k, v in numbers.items() if isinstance(v, Interval)]
-        return pd.DataFrame(rows)
+        numbers = {name: value for name, value in self.to_stored().items() if isinstance(value, Interval)}
+        return pd.DataFrame([{"number": name} | dataclasses.asdict(value) for name, value in numbers.items()])
+
+    def to_stored(self) -> dict[str, Any]:
+        """Scores, gains and the rest side by side, under the names that they have in JSON."""
+        gains = {f"{loss}{GAIN}{name}": gain for loss, row in self.gains.items() for name, gain in row.items()}
+        tables = {"best": self.best, "groups": self.groups, "shifts": self.shifts, "n": self.n}
+        fields = {**self.scores, **gains, **tables}
+        return {name: fields[name] for name in STORED}
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any], decode: Callable[[Any, Any], Any]) -> Certificate:
+        """The certificate from its JSON form; numbers that older files lack are undefined.
+
+        Parameters
+        ----------
+        decode : makes a value of a type of its JSON form.
+        """
+        numbers = {name: decode(Interval, values[name]) for name in STORED if name in values and name not in TABLES}
+        for name in STORED:
+            if name not in values:
+                numbers[name] = Interval.undefined(NO_NUMBER if "squared" in name else "not compared")
+        gains: dict[str, dict[str, Interval]] = {}
+        for name in [name for name in numbers if GAIN in name]:
+            loss, baseline = name.split(GAIN)
+            gains.setdefault(loss, {})[baseline] = numbers.pop(name)
+        groups, shifts = (decode(pd.DataFrame, values[name]) for name in ("groups", "shifts"))
+        return cls(numbers, gains, values["best"], groups, shifts, values["n"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,22 +158,24 @@ class Portfolio:
 
     @property
     def sentence(self) -> str:
-        """Who is kept, what that is worth against the best single model, and how alike they still fail."""
+        """The members, what they are worth against the best single model, and how similar their failures still are."""
         c = self.certificate
-        gain: Interval = getattr(c, f"{self.loss}_gain_over_best")
+        gain, scores = c.gains[self.loss]["best"], c.scores
         certified = self.facts.get("certified", f"on {self.certified_on:,} others")
-        who = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
+        choice = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
+        n_eff = scores["n_eff"].format(".2f")
         if self.loss == "squared_error":
-            quality = f"mean squared error {c.squared_error.format('.4g')}, R² {c.r_squared.format('.3f')}"
-            alike = f" Residuals of its members vary like those of {c.n_eff.format('.2f')} independent models."
-            alike = alike if c.n_eff.defined else ""
+            error, r_squared = scores["squared_error"].format(".4g"), scores["r_squared"].format(".3f")
+            quality = f"mean squared error {error}, R² {r_squared}"
+            similarity = f" Residuals of its members vary like those of {n_eff} independent models."
+            similarity = similarity if scores["n_eff"].defined else ""
         else:
-            quality = f"error {c.error.format('.2%')}"
-            alike = f" Its members fail like {c.n_eff.format('.2f')} independent models and all fail on "
-            alike += f"{c.all_wrong.format('.2%')}."
+            quality = f"error {scores['error'].format('.2%')}"
+            similarity = f" Its members fail like {n_eff} independent models and all fail on "
+            similarity += f"{scores['all_wrong'].format('.2%')}."
         return (
-            f"{who}: {quality}; {_compared(gain, c.best, self.loss)}.{alike} Chosen on {self.chosen_on:,} instances, "
-            f"certified {certified}."
+            f"{choice}: {quality}; {_compared(gain, c.best, self.loss)}.{similarity} Chosen on {self.chosen_on:,} "
+            f"instances, certified {certified}."
         )
 
     def frame(self) -> pd.DataFrame:
@@ -177,16 +193,16 @@ class Portfolio:
 
 
 def _named(members: tuple[str, ...]) -> str:
-    more = len(members) - FEWEST_NAMED
-    return ", ".join(members[:FEWEST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    remainder = len(members) - FEWEST_NAMED
+    return ", ".join(members[:FEWEST_NAMED]) + (f" and {remainder} more" if remainder > 0 else "")
 
 
 def _compared(gain: Interval, best: str, loss: str) -> str:
     """The gain over the best single model in words; no verdict where the interval reaches 0."""
-    spec, what = {"error": (".2%", "error"), "log_loss": (".4f", "log-loss")}.get(loss, (".4g", "squared-error"))
+    spec, name = {"error": (".2%", "error"), "log_loss": (".4f", "log-loss")}.get(loss, (".4g", "squared-error"))
     if not gain.defined:
         return f"its gain over the best single model ({best}) is undefined ({gain.reason})"
-    said = f"{what} gain over the best single model ({best}) {gain.format(spec)}"
+    text = f"{name} gain over the best single model ({best}) {gain.format(spec)}"
     if gain.low > 0:
-        return said
-    return f"{said}, which is {'a loss' if gain.high < 0 else 'not shown to be different from nothing'}"
+        return text
+    return f"{text}, which is {'a loss' if gain.high < 0 else 'not shown to be different from nothing'}"

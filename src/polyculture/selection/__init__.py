@@ -1,8 +1,8 @@
 """Which few models should I keep, how do I combine them, what is that worth, and when is it better not to answer?
 
-selecting (the verb) · choosing (floor, search, weights) · goals · search · weights · combining · blending (rules) ·
-certificate · contributions · fronts · telling (as a chapter) · breeding (train more) · panels and judges (votes) ·
-abstaining · splitting · questions and exam · nearby · averaging · regression (numbers) · estimators (scikit-learn)
+portfolio (`select`, `combine`) · plan (floor, search, weights) · objectives · search · mixture_weights and
+least_squares_weights · combination and opinion_pool (rules) · dynamic_selection · certificate · contributions ·
+pareto · panels (votes) · abstention · evaluation and splitting · portfolio_section · estimators (scikit-learn)
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .abstention import Conformal, Referral, RiskCoverage, budget_threshold, conformal, refer, risk_coverage
-from .choice import SEARCH
-from .combination import COMBINE, Outcome
+from .combination import AVERAGES, COMBINE, Outcome
 from .mixture_weights import Mixture, mixture_weights
-from .objectives import QUANTITIES, Goal
+from .objectives import QUANTITIES, REGRESSION_QUANTITIES, Goal
 from .panel_sizes import panel_sizes
 from .panels import Panel, co_failure, panel
+from .plan import REGRESSION_SEARCH, SEARCH
 from .portfolio import SelectionOptions, combine, select
 from .portfolio_section import section
-from .regression import combine_values, select_values
 
 if TYPE_CHECKING:
     from .estimators import DiverseEnsembleClassifier as DiverseEnsembleClassifier
     from .estimators import DiverseEnsembleRegressor as DiverseEnsembleRegressor
 
 __all__ = [
+    "AVERAGES",
     "COMBINE",
     "QUANTITIES",
+    "REGRESSION_QUANTITIES",
+    "REGRESSION_SEARCH",
     "SEARCH",
     "Conformal",
     "DiverseEnsembleClassifier",
@@ -41,7 +43,6 @@ __all__ = [
     "budget_threshold",
     "co_failure",
     "combine",
-    "combine_values",
     "conformal",
     "mixture_weights",
     "panel",
@@ -50,7 +51,6 @@ __all__ = [
     "risk_coverage",
     "section",
     "select",
-    "select_values",
 ]
 
 

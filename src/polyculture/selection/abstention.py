@@ -44,25 +44,25 @@ def risk_coverage(
 
     Limits: influence function. Source: Geifman and El-Yaniv 2017; the area: Geifman, Uziel and El-Yaniv 2019.
     """
-    used = ~(np.isnan(wrong) | np.isnan(confidence))
-    n = int(used.sum())
+    valid = ~(np.isnan(wrong) | np.isnan(confidence))
+    n = int(valid.sum())
     if not n:
-        nothing = np.zeros(0)
-        return RiskCoverage(nothing, nothing, nothing, Interval.undefined("no instances"))
-    order = np.argsort(-confidence[used], kind="stable")
-    loss, sure = wrong[used][order], confidence[used][order]
-    last = np.append(np.flatnonzero(np.diff(sure)), n - 1)
+        empty = np.zeros(0)
+        return RiskCoverage(empty, empty, empty, Interval.undefined("no instances"))
+    order = np.argsort(-confidence[valid], kind="stable")
+    loss, confidences = wrong[valid][order], confidence[valid][order]
+    last = np.append(np.flatnonzero(np.diff(confidences)), n - 1)
     size = np.diff(np.append(-1, last))
     risk = np.cumsum(loss)[last] / (last + 1)
     area = float(size @ risk) / n
     # Instance j moves the threshold's distribution, and the risk at every threshold at or below its confidence.
     weight = size / (last + 1)
-    below = np.cumsum(weight[::-1])[::-1]
+    weight_below = np.cumsum(weight[::-1])[::-1]
     risk_below = np.cumsum((weight * risk)[::-1])[::-1]
     code = np.repeat(np.arange(len(last)), size)
-    influence = risk[code] - area + loss * below[code] - risk_below[code]
-    found = influence_interval(area, influence, level=level)
-    return RiskCoverage((last + 1) / n, risk, sure[last], found)
+    influence = risk[code] - area + loss * weight_below[code] - risk_below[code]
+    interval = influence_interval(area, influence, level=level)
+    return RiskCoverage((last + 1) / n, risk, confidences[last], interval)
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def budget_threshold(confidence: Float[np.ndarray, " n"], budget: float) -> floa
     if not 0 <= budget <= 1:
         raise InputError(f"a referral budget of {budget}", "a share of the instances, 0 … 1")
     ordered = np.sort(np.nan_to_num(confidence, nan=-math.inf))
-    most = math.floor(budget * len(ordered) + 1e-9)
-    return math.inf if most >= len(ordered) else float(ordered[most])
+    count = math.floor(budget * len(ordered) + 1e-9)
+    return math.inf if count >= len(ordered) else float(ordered[count])
 
 
 def refer(
@@ -107,10 +107,12 @@ def refer(
     ----------
     wrong, confidence : as in `risk_coverage`; instances without an answer are referred.
     """
-    kept = np.nan_to_num(confidence, nan=-math.inf) >= threshold
-    n, answered = len(wrong), wrong[kept & ~np.isnan(wrong)]
-    remaining = np.where(kept, np.nan_to_num(wrong, nan=1.0), 0.0)
-    return Referral(threshold, jeffreys(n - int(kept.sum()), n, level), _mean(answered, level), _mean(remaining, level))
+    answered_rows = np.nan_to_num(confidence, nan=-math.inf) >= threshold
+    n, losses = len(wrong), wrong[answered_rows & ~np.isnan(wrong)]
+    remaining = np.where(answered_rows, np.nan_to_num(wrong, nan=1.0), 0.0)
+    return Referral(
+        threshold, jeffreys(n - int(answered_rows.sum()), n, level), _mean(losses, level), _mean(remaining, level)
+    )
 
 
 def _mean(values: Float[np.ndarray, " n"], level: float) -> Interval:
@@ -143,18 +145,18 @@ class Conformal:
 
     def sets(self, probabilities: Float[np.ndarray, "n c"]) -> Bool[np.ndarray, "n c"]:
         """Which classes belong to the set of each instance; the most probable one always does."""
-        held = SCORES[self.score](probabilities) <= self.threshold
-        held[np.arange(len(held)), probabilities.argmax(axis=1)] = True
-        return held
+        members = SCORES[self.score](probabilities) <= self.threshold
+        members[np.arange(len(members)), probabilities.argmax(axis=1)] = True
+        return members
 
     def coverage(
         self, probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], level: float = 0.95
     ) -> tuple[Interval, Interval]:
         """Share of other instances whose set holds the truth, and the mean size of the sets."""
-        held = self.sets(probabilities)
-        hit, size = held[np.arange(len(labels)), labels], held.sum(axis=1).astype(np.float64)
+        members = self.sets(probabilities)
+        contains, size = members[np.arange(len(labels)), labels], members.sum(axis=1).astype(np.float64)
         sizes = influence_interval(float(size.mean()), size - size.mean(), level=level)
-        return jeffreys(int(hit.sum()), len(hit), level), sizes
+        return jeffreys(int(contains.sum()), len(contains), level), sizes
 
 
 def conformal(
@@ -176,9 +178,9 @@ def conformal(
     if score not in SCORES:
         raise InputError(f"no score {score!r}", cure=near(score, SCORES))
     n = len(labels)
-    own = np.sort(SCORES[score](probabilities)[np.arange(n), labels])
+    scores = np.sort(SCORES[score](probabilities)[np.arange(n), labels])
     rank = math.ceil((n + 1) * (1 - alpha) - 1e-9)
-    return Conformal(score, alpha, float(own[rank - 1]) if rank <= n else math.inf, n)
+    return Conformal(score, alpha, float(scores[rank - 1]) if rank <= n else math.inf, n)
 
 
 def _lac(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
@@ -188,9 +190,9 @@ def _lac(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
 
 def _aps(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    ranked = np.take_along_axis(probabilities.astype(np.float64), order, 1)
-    mass = np.empty_like(ranked)
-    np.put_along_axis(mass, order, np.cumsum(ranked, axis=1), 1)
+    descending = np.take_along_axis(probabilities.astype(np.float64), order, 1)
+    mass = np.empty_like(descending)
+    np.put_along_axis(mass, order, np.cumsum(descending, axis=1), 1)
     return mass
 
 

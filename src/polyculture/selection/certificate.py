@@ -1,10 +1,10 @@
-"""What is a portfolio worth? Every number on instances that were never used to choose it, against two fixed rivals."""
+"""What is a portfolio worth? Every number on instances that were never used to choose it, against fixed baselines."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ from jaxtyping import Bool, Float
 
 from polyculture.measures.calibration import reliability
 from polyculture.measures.effective import effective
+from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.results import Certificate
+from polyculture.results.portfolio import NO_NUMBER
 from polyculture.rng import stream
 from polyculture.stats import (
     Interval,
@@ -25,20 +27,19 @@ from polyculture.stats import (
     n_eff_interval,
 )
 
-from .combination import Combination
-from .evaluation import EvaluationSet
+from .combination import Combination, Outcome
+from .evaluation import SMALLEST_GROUP, EvaluationSet
 from .objectives import ScoredSet
-from .questions import SMALLEST_GROUP, Questions
-from .splitting import SelectionSplit
 
 NO_PROBABILITIES = "there are no probabilities"
 NO_COMPLETE_INSTANCE = "no instance was answered by every member"
 NO_GROUP = f"no group of {SMALLEST_GROUP} instances or more was named"
 NO_SHIFT = "no shifted test set was given"
+NUMBERS = "the truth is a number"
 BOOTSTRAP_BELOW = 100
 """Informative instances below which the influence function gives intervals that are too narrow."""
-GROUPS = ["column", "group", "n", "error", "low", "high"]
-SHIFTS = ["shift", "n", "error", "low", "high", "log_loss", "all_wrong"]
+SHIFT_COLUMNS = {"error": ("log_loss", "all_wrong"), "squared_error": ("gain_over_best", "gain_low", "gain_high")}
+"""Columns of the table of shifts besides name, number of instances and the loss with its limits, by loss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,187 +49,251 @@ class Baselines:
     Parameters
     ----------
     best : the best single model.
-    everyone : all candidates with equal weights.
-    top : as many of the best single models as the portfolio has members, combined by its rule.
+    all_models : all candidates with equal weights.
+    top : the best single models, as many as the portfolio has members, combined by its rule.
     """
 
     best: Combination
-    everyone: Combination
+    all_models: Combination
     top: Combination
 
 
 def certify(
-    blend: Combination, rivals: Baselines, exam: EvaluationSet, level: float = 0.95, seed: int = 0
+    combination: Combination, baselines: Baselines, evaluation: EvaluationSet, level: float = 0.95, seed: int = 0
 ) -> Certificate:
-    """Quality of a portfolio on an exam that nothing in it was fitted on.
+    """Quality of a portfolio on instances that nothing in it was fitted on.
 
     Parameters
     ----------
-    blend : the portfolio.
-    exam : the certification instances.
+    combination : the portfolio.
+    evaluation : the certification instances.
     """
-    trial = ScoredSet(blend, exam)
-    others = [ScoredSet(rival, exam).outcome for rival in (rivals.best, rivals.everyone, rivals.top)]
-    in_error = [paired(other.wrong, trial.outcome.wrong, exam, level) for other in others]
-    in_log_loss = [paired(other.log_loss, trial.outcome.log_loss, exam, level) for other in others]
-    groups = pd.DataFrame(_groups(trial, level), columns=GROUPS)
-    shifts = pd.DataFrame(_shifts(trial, level), columns=SHIFTS)
-    hit: Bool[np.ndarray, " a"] = np.asarray(trial.wrong[:, trial.complete].all(axis=0))
+    scored = ScoredSet(combination, evaluation)
+    loss, limits = ("squared_error", "t") if evaluation.is_regression else ("error", "Jeffreys")
+    groups = pd.DataFrame(_groups(scored, loss, level), columns=["column", "group", "n", loss, "low", "high"])
+    columns = ["shift", "n", loss, "low", "high", *SHIFT_COLUMNS[loss]]
+    shifts = pd.DataFrame(_shifts(scored, baselines.best, loss, level), columns=columns)
+    class_scores, number_scores = _class_scores(scored, level), _number_scores(scored, level)
+    joint = {"n_eff": _n_eff(scored, level, seed), **_joint_failures(scored, level)}
     return Certificate(
-        error=share(trial.outcome.wrong, exam, level),
-        log_loss=mean(trial.outcome.log_loss, exam, level),
-        calibration=_calibration(trial, level),
-        error_gain_over_best=in_error[0],
-        error_gain_over_all=in_error[1],
-        log_loss_gain_over_best=in_log_loss[0],
-        log_loss_gain_over_all=in_log_loss[1],
-        n_eff=_n_eff(trial, level, seed),
-        all_wrong=_all_wrong(hit, trial, level),
-        ceiling=_ceiling(hit, trial, level),
-        worst_group=worst(groups, NO_GROUP, level),
-        worst_shift=worst(shifts, NO_SHIFT, level),
-        best=exam.predictions.model_ids[int(rivals.best.rows[0])],
+        scores={
+            **class_scores,
+            **joint,
+            "worst_group": worst(groups, NO_GROUP, level, loss, limits),
+            "worst_shift": worst(shifts, NO_SHIFT, level, loss, limits),
+            **number_scores,
+        },
+        gains=_gains(scored.outcome, baselines, evaluation, level),
+        best=evaluation.model_ids[int(baselines.best.rows[0])],
         groups=groups,
         shifts=shifts,
-        n=exam.n,
-        error_gain_over_top=in_error[2],
-        log_loss_gain_over_top=in_log_loss[2],
+        n=evaluation.n,
     )
 
 
-def mean(values: Float[np.ndarray, " n"] | None, exam: Questions, level: float = 0.95) -> Interval:
+def _class_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+    evaluation, outcome = scored.evaluation, scored.outcome
+    if evaluation.is_regression:
+        return dict.fromkeys(("error", "log_loss", "calibration"), Interval.undefined(NUMBERS, evaluation.n))
+    return {
+        "error": share(outcome.wrong, evaluation, level),
+        "log_loss": mean(outcome.log_loss, evaluation, level),
+        "calibration": _calibration(scored, level),
+    }
+
+
+def _number_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+    losses = scored.outcome.squared_error
+    if losses is None:
+        return dict.fromkeys(("squared_error", "r_squared"), Interval.undefined(NO_NUMBER))
+    evaluation = scored.evaluation
+    return {
+        "squared_error": squared_error(losses, evaluation, level),
+        "r_squared": _r_squared(losses, evaluation, level),
+    }
+
+
+def _gains(
+    outcome: Outcome, baselines: Baselines, evaluation: EvaluationSet, level: float
+) -> Mapping[str, Mapping[str, Interval]]:
+    """Gains by loss and baseline; undefined where the loss is not one of the task."""
+    names = {"best": baselines.best, "all": baselines.all_models, "top": baselines.top}
+    outcomes = {name: combination.outcome(evaluation) for name, combination in names.items()}
+    if evaluation.is_regression:
+        undefined = dict.fromkeys(names, Interval.undefined(NUMBERS, evaluation.n))
+        squares = {k: paired(o.squared_error, outcome.squared_error, evaluation, level) for k, o in outcomes.items()}
+        return {"error": undefined, "log_loss": undefined, "squared_error": squares}
+    return {
+        "error": {k: paired(o.wrong, outcome.wrong, evaluation, level) for k, o in outcomes.items()},
+        "log_loss": {k: paired(o.log_loss, outcome.log_loss, evaluation, level) for k, o in outcomes.items()},
+        "squared_error": dict.fromkeys(names, Interval.undefined(NO_NUMBER)),
+    }
+
+
+def mean(values: Float[np.ndarray, " n"] | None, evaluation: EvaluationSet, level: float = 0.95) -> Interval:
     """Mean of a number per instance, with a cluster-aware t interval; nan values are left out."""
     if values is None:
-        return Interval.undefined(NO_PROBABILITIES, exam.n)
+        return Interval.undefined(NO_PROBABILITIES, evaluation.n)
     if np.isnan(values).all():
         return Interval.undefined(NO_COMPLETE_INSTANCE)
     centre = float(np.nanmean(values))
-    return influence_interval(centre, values - centre, exam.cluster_codes, level)
+    return influence_interval(centre, values - centre, evaluation.cluster_codes, level)
 
 
 def share(
-    wrong: Float[np.ndarray, " n"], exam: EvaluationSet, level: float = 0.95, here: Bool[np.ndarray, " n"] | None = None
+    wrong: Float[np.ndarray, " n"],
+    evaluation: EvaluationSet,
+    level: float = 0.95,
+    rows: Bool[np.ndarray, " n"] | None = None,
 ) -> Interval:
     """Mean of losses 0 and 1 with a Jeffreys interval, of counts divided by the design effect of the clusters.
 
     Parameters
     ----------
     wrong : with ½ where a vote is undecided, which counts as half a wrong answer; nan values are left out.
-    here : instances to look at; all where None.
+    rows : mask of the instances to use; all where None.
     """
-    used = ~np.isnan(wrong) if here is None else here & ~np.isnan(wrong)
-    values = wrong[used]
+    valid = ~np.isnan(wrong) if rows is None else rows & ~np.isnan(wrong)
+    values = wrong[valid]
     if not len(values):
         return Interval.undefined(NO_COMPLETE_INSTANCE)
-    clusters = None if exam.cluster_codes is None else exam.cluster_codes[used]
+    clusters = None if evaluation.cluster_codes is None else evaluation.cluster_codes[valid]
     inflation = 1.0 if clusters is None else design_effect(values, clusters)
     n = max(1, round(len(values) / inflation))
-    found = jeffreys(min(n, round(float(values.mean()) * n)), n, level)
-    low, high = min(found.low, float(values.mean())), max(found.high, float(values.mean()))
-    return Interval(float(values.mean()), low, high, level, len(values), found.method)
+    interval = jeffreys(min(n, round(float(values.mean()) * n)), n, level)
+    low, high = min(interval.low, float(values.mean())), max(interval.high, float(values.mean()))
+    return Interval(float(values.mean()), low, high, level, len(values), interval.method)
 
 
-def more_than(
-    there: Float[np.ndarray, " n1"], here: Float[np.ndarray, " n2"], sides: SelectionSplit[Any], level: float = 0.95
+def squared_error(losses: Float[np.ndarray, " n"], evaluation: EvaluationSet, level: float = 0.95) -> Interval:
+    """Mean squared error, with limits that are symmetric in its logarithm unless it is 0."""
+    centre = float(losses.mean())
+    return influence_interval(centre, losses - centre, evaluation.cluster_codes, level, logarithmic=centre > 0)
+
+
+def optimism(
+    combination: Combination, selection: EvaluationSet, certification: EvaluationSet, loss: str, level: float = 0.95
 ) -> Interval:
-    """Mean loss where a portfolio was certified less mean loss where it was chosen; nan values are left out."""
-    means = (float(np.nanmean(there)), float(np.nanmean(here)))
-    clusters = (sides.certified_on.cluster_codes, sides.chosen_on.cluster_codes)
-    return independent_difference(means, (there - means[0], here - means[1]), clusters, level)
+    """Mean loss on the certification instances less mean loss on the selection instances; nan values are left out."""
+    evaluations = (certification, selection)
+    first, second = (combination.losses(evaluation, loss) for evaluation in evaluations)
+    means = (float(np.nanmean(first)), float(np.nanmean(second)))
+    clusters = (certification.cluster_codes, selection.cluster_codes)
+    return independent_difference(means, (first - means[0], second - means[1]), clusters, level)
 
 
 def paired(
-    theirs: Float[np.ndarray, " n"] | None, mine: Float[np.ndarray, " n"] | None, exam: Questions, level: float
+    baseline: Float[np.ndarray, " n"] | None,
+    portfolio: Float[np.ndarray, " n"] | None,
+    evaluation: EvaluationSet,
+    level: float,
 ) -> Interval:
-    """Mean loss of a rival less mean loss of the portfolio, paired by instance: what hits both cancels."""
-    if theirs is None or mine is None:
-        return Interval.undefined(NO_PROBABILITIES, exam.n)
-    found = mean(theirs - mine, exam, level)
-    return Interval(found.estimate, found.low, found.high, level, found.n, f"paired {found.method}", found.reason)
+    """Mean loss of a baseline less mean loss of the portfolio, paired by instance: what affects both cancels."""
+    if baseline is None or portfolio is None:
+        return Interval.undefined(NO_PROBABILITIES, evaluation.n)
+    gain = mean(baseline - portfolio, evaluation, level)
+    return replace(gain, level=level, method=f"paired {gain.method}")
 
 
-def _calibration(trial: ScoredSet, level: float) -> Interval:
+def _calibration(scored: ScoredSet, level: float) -> Interval:
     """Expected calibration error of the answer given, at least 0."""
-    if trial.outcome.probabilities is None:
-        return Interval.undefined(NO_PROBABILITIES, trial.exam.n)
-    table = reliability(trial.outcome.confidence, trial.outcome.wrong < 0.5)
-    found = influence_interval(table.debiased, table.influence, trial.exam.cluster_codes, level)
-    return Interval(found.estimate, max(0.0, found.low), found.high, level, found.n, found.method, found.reason)
+    if scored.outcome.probabilities is None:
+        return Interval.undefined(NO_PROBABILITIES, scored.evaluation.n)
+    table = reliability(scored.outcome.confidence, scored.outcome.wrong < 0.5)
+    interval = influence_interval(table.debiased, table.influence, scored.evaluation.cluster_codes, level)
+    return replace(interval, low=max(0.0, interval.low), level=level)
 
 
-def _n_eff(trial: ScoredSet, level: float, seed: int) -> Interval:
-    rows, exam = trial.blend.rows, trial.exam
-    observed = None if exam.observed is None else exam.observed[rows]
-    found = effective(trial.wrong, exam.strata, observed)
-    if math.isnan(found.design_effect):
-        return Interval.undefined("one member" if len(rows) == 1 else found.reason, exam.n)
-    m, d, clusters = found.n_models, found.design_effect, exam.cluster_codes
-    if found.n_info < BOOTSTRAP_BELOW:
-        parts = (found.influence, found.variation)
+def _r_squared(losses: Float[np.ndarray, " n"], evaluation: EvaluationSet, level: float) -> Interval:
+    """Share of the truth's variance that is predicted, 1 − Σ(y − ŷ)²/Σ(y − ȳ)²."""
+    targets = evaluation.predictions.targets
+    assert targets is not None
+    squares = (targets - targets.mean()) ** 2
+    variance, residual = float(squares.mean()), float(losses.mean())
+    if variance == 0:
+        return Interval.undefined("the truth is the same everywhere", evaluation.n)
+    influence = -(losses - residual) / variance + residual * (squares - variance) / variance**2
+    return influence_interval(1 - residual / variance, influence, evaluation.cluster_codes, level)
+
+
+def _n_eff(scored: ScoredSet, level: float, seed: int) -> Interval:
+    """Effective number of the members, given the true class; where the truth is a number, of their residuals."""
+    rows, evaluation = scored.combination.rows, scored.evaluation
+    if evaluation.is_regression:
+        if len(rows) == 1:
+            return Interval.undefined("one member", evaluation.n)
+        estimate = effective_residuals(evaluation.residuals[rows])
+    else:
+        observed = None if evaluation.observed is None else evaluation.observed[rows]
+        estimate = effective(scored.wrong, evaluation.strata, observed)
+    if math.isnan(estimate.design_effect):
+        return Interval.undefined("one member" if len(rows) == 1 else estimate.reason, evaluation.n)
+    m, d, clusters = estimate.n_models, estimate.design_effect, evaluation.cluster_codes
+    if not evaluation.is_regression and estimate.n_info < BOOTSTRAP_BELOW:
+        parts = (estimate.influence, estimate.variation)
         return n_eff_bootstrap(m, d, parts, stream(seed, "certificate", "n_eff"), clusters, level)
-    return n_eff_interval(m, d, found.influence, clusters, level)
+    return n_eff_interval(m, d, estimate.influence, clusters, level)
 
 
-def _all_wrong(hit: Bool[np.ndarray, " n"], trial: ScoredSet, level: float) -> Interval:
-    if not len(hit):
-        return Interval.undefined(NO_COMPLETE_INSTANCE)
-    found = jeffreys(*_shrunk(hit, trial), level)
-    return Interval(float(hit.mean()), found.low, found.high, level, len(hit), found.method)
+def _joint_failures(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+    """Share of the instances that all members fail, and the accuracy that it leaves at most."""
+    names, evaluation = ("all_wrong", "ceiling"), scored.evaluation
+    if evaluation.is_regression:
+        return dict.fromkeys(names, Interval.undefined(NUMBERS, evaluation.n))
+    failures: Bool[np.ndarray, " a"] = np.asarray(scored.wrong[:, scored.complete].all(axis=0))
+    if not len(failures):
+        return dict.fromkeys(names, Interval.undefined(NO_COMPLETE_INSTANCE))
+    codes, rate = evaluation.cluster_codes, float(failures.mean())
+    inflation = 1.0 if codes is None else design_effect(failures, codes[scored.complete])
+    n = max(1, round(len(failures) / inflation))
+    count = min(n, round(rate * n))
+    intervals = (jeffreys(count, n, level), ceiling(count, n, level))
+    estimates = zip(names, (rate, 1 - rate), intervals, strict=True)
+    return {name: replace(i, estimate=value, level=level, n=len(failures)) for name, value, i in estimates}
 
 
-def _ceiling(hit: Bool[np.ndarray, " n"], trial: ScoredSet, level: float) -> Interval:
-    if not len(hit):
-        return Interval.undefined(NO_COMPLETE_INSTANCE)
-    found = ceiling(*_shrunk(hit, trial), level)
-    return Interval(1 - float(hit.mean()), found.low, found.high, level, len(hit), found.method)
-
-
-def _shrunk(hit: Bool[np.ndarray, " n"], trial: ScoredSet) -> tuple[int, int]:
-    """Hits and instances, both divided by the design effect of the clusters."""
-    codes = trial.exam.cluster_codes
-    inflation = 1.0 if codes is None else design_effect(hit, codes[trial.complete])
-    n = max(1, round(len(hit) / inflation))
-    return min(n, round(float(hit.mean()) * n)), n
-
-
-def _groups(trial: ScoredSet, level: float) -> list[dict[str, object]]:
+def _groups(scored: ScoredSet, loss: str, level: float) -> list[dict[str, object]]:
     """Error in each group; limits that hold for all groups at once (Bonferroni)."""
-    found = trial.exam.members_of_groups
-    together = 1 - (1 - level) / max(len(found), 1)
+    masks = scored.evaluation.members_of_groups
+    simultaneous = 1 - (1 - level) / max(len(masks), 1)
     rows: list[dict[str, object]] = []
-    for (column, group), here in found.items():
-        error = share(trial.outcome.wrong, trial.exam, together, here)
-        limits = {"error": error.estimate, "low": error.low, "high": error.high}
-        rows.append({"column": column, "group": group, "n": error.n, **limits})
+    for (column, group), mask in masks.items():
+        if loss == "squared_error":
+            part = scored.evaluation.take(np.flatnonzero(mask))
+            error = squared_error(scored.losses[mask], part, simultaneous)
+        else:
+            error = share(scored.losses, scored.evaluation, simultaneous, mask)
+        rows.append({"column": column, "group": group} | _limits(error, loss))
     return rows
 
 
-def _shifts(trial: ScoredSet, level: float) -> list[dict[str, object]]:
+def _shifts(scored: ScoredSet, best: Combination, loss: str, level: float) -> list[dict[str, object]]:
     """Error on each shifted test set; limits that hold for all at once (Bonferroni)."""
-    together = 1 - (1 - level) / max(len(trial.exam.shifted), 1)
+    simultaneous = 1 - (1 - level) / max(len(scored.evaluation.shifted), 1)
     rows: list[dict[str, object]] = []
-    for name, exam in trial.exam.shifted.items():
-        there = trial.elsewhere(exam)
-        error, complete = share(there.outcome.wrong, exam, together), there.complete
-        rows.append(
-            {
-                "shift": name,
-                "n": error.n,
-                "error": error.estimate,
-                "low": error.low,
-                "high": error.high,
-                "log_loss": mean(there.outcome.log_loss, exam, level).estimate,
-                "all_wrong": float(there.wrong[:, complete].all(axis=0).mean()) if complete.any() else math.nan,
-            }
-        )
+    for name, evaluation in scored.evaluation.shifted.items():
+        shifted = scored.on(evaluation)
+        if loss == "squared_error":
+            error = squared_error(shifted.losses, evaluation, simultaneous)
+            gain = paired(best.losses(evaluation, loss), shifted.losses, evaluation, simultaneous)
+            numbers = (gain.estimate, gain.low, gain.high)
+        else:
+            error, complete = share(shifted.losses, evaluation, simultaneous), shifted.complete
+            all_wrong = float(shifted.wrong[:, complete].all(axis=0).mean()) if complete.any() else math.nan
+            numbers = (mean(shifted.outcome.log_loss, evaluation, level).estimate, all_wrong)
+        rows.append({"shift": name} | _limits(error, loss) | dict(zip(SHIFT_COLUMNS[loss], numbers, strict=True)))
     return rows
 
 
-def worst(table: pd.DataFrame, none: str, level: float, loss: str = "error", limits: str = "Jeffreys") -> Interval:
+def _limits(error: Interval, loss: str) -> dict[str, object]:
+    return {"n": error.n, loss: error.estimate, "low": error.low, "high": error.high}
+
+
+def worst(table: pd.DataFrame, reason: str, level: float, loss: str, limits: str) -> Interval:
     """The largest loss of several, with limits for the largest: as all limits hold at once, so do their maxima."""
     if table.empty or table[loss].isna().all():
-        return Interval.undefined(none)
-    at = int(table[loss].to_numpy().argmax())
+        return Interval.undefined(reason)
+    position = int(table[loss].to_numpy().argmax())
     low, high = float(table["low"].max()), float(table["high"].max())
     method = f"largest of {len(table)}, simultaneous {limits} limits (Bonferroni)"
-    return Interval(float(table[loss].iloc[at]), low, high, level, int(table["n"].iloc[at]), method)
+    return Interval(float(table[loss].iloc[position]), low, high, level, int(table["n"].iloc[position]), method)

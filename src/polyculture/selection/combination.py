@@ -1,4 +1,4 @@
-"""How is a set of members turned into one model? Weights fitted by a rule, kept, and applied to any exam."""
+"""How is a set of members turned into one model? Weights fitted by a rule, stored, and applied to other instances."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from polyculture.errors import InputError, near
 from . import opinion_pool
 from .dynamic_selection import NearestInstances
 from .evaluation import EvaluationSet
+from .least_squares_weights import moment_weights
 from .mixture_weights import SMALLEST, mixture_weights
 
 Fitter = Callable[[EvaluationSet, Int[np.ndarray, " k"]], Float[np.ndarray, " k"]]
@@ -20,20 +21,25 @@ Fitter = Callable[[EvaluationSet, Int[np.ndarray, " k"]], Float[np.ndarray, " k"
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a portfolio does on each instance.
+    """What a portfolio predicts on each instance.
 
     Parameters
     ----------
-    wrong : 0 right, 1 wrong, ½ undecided (only where nothing but right and wrong is known), nan where nobody answered.
+    wrong : 0 right, 1 wrong, ½ undecided (only where nothing but right and wrong is known), nan where no member
+        answered and where the truth is a number.
     confidence : probability of the answer given, or the share of the vote that agrees with it; nan likewise.
     log_loss : −log of the probability of the truth; None without probabilities.
     probabilities : of the classes; None without.
+    values : predicted numbers; None unless the truth is a number.
+    squared_error : of these; None likewise.
     """
 
     wrong: Float[np.ndarray, " n"]
     confidence: Float[np.ndarray, " n"]
     log_loss: Float[np.ndarray, " n"] | None = None
     probabilities: Float[np.ndarray, "n c"] | None = None
+    values: Float[np.ndarray, " n"] | None = None
+    squared_error: Float[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +48,12 @@ class Combination:
 
     Parameters
     ----------
-    rule : a name in `COMBINE`.
+    rule : a name in `COMBINE`; where the truth is a number, in `AVERAGES`.
     rows : positions of the members, in the order in which ties are broken.
     weights : of the members, in their order.
     bias : of the classes; for stacking.
     temperature : by which logarithms of the combined probabilities are divided.
-    nearby : where the choice by instance looks up who was right.
+    nearest : where the choice by instance looks up which members were right.
     by_class : weights of the members (rows) for each class, which count instead where there are any; for stacking.
     """
 
@@ -56,72 +62,93 @@ class Combination:
     weights: Float[np.ndarray, " k"]
     bias: Float[np.ndarray, " c"] = field(default_factory=lambda: np.zeros(0))
     temperature: float = 1.0
-    nearby: NearestInstances | None = None
+    nearest: NearestInstances | None = None
     by_class: Float[np.ndarray, "j w"] = field(default_factory=lambda: np.zeros((0, 0)))
 
-    def outcome(self, exam: EvaluationSet) -> Outcome:
-        """What the blend does on each instance of the exam."""
-        if not exam.has_probabilities or COMBINE[self.rule].votes:
-            return self._vote(exam)
-        mixed = self.probabilities(exam)
-        labels, at = exam.predictions.labels, np.arange(exam.n)
+    def outcome(self, evaluation: EvaluationSet) -> Outcome:
+        """Prediction and loss on each instance."""
+        if evaluation.is_regression:
+            return self._average(evaluation)
+        if not evaluation.has_probabilities or COMBINE[self.rule].votes:
+            return self._vote(evaluation)
+        probabilities = self.probabilities(evaluation)
+        labels, instances = evaluation.predictions.labels, np.arange(evaluation.n)
         assert labels is not None
-        answer = mixed.argmax(axis=1)
-        log_loss = -np.log(np.maximum(mixed[at, labels], SMALLEST))
-        return Outcome((answer != labels).astype(np.float64), mixed[at, answer], log_loss, mixed)
+        answer = probabilities.argmax(axis=1)
+        log_loss = -np.log(np.maximum(probabilities[instances, labels], SMALLEST))
+        wrong = (answer != labels).astype(np.float64)
+        return Outcome(wrong, probabilities[instances, answer], log_loss, probabilities)
 
-    def log_losses(self, exam: EvaluationSet) -> Float[np.ndarray, " n"]:
+    def losses(self, evaluation: EvaluationSet, loss: str) -> Float[np.ndarray, " n"]:
+        """Loss on each instance: ``"log_loss"``, ``"error"`` or ``"squared_error"``."""
+        if loss == "squared_error":
+            squares: Float[np.ndarray, " n"] = (self.weights @ evaluation.residuals[self.rows]) ** 2
+            return squares
+        return self.log_losses(evaluation) if loss == "log_loss" else self.outcome(evaluation).wrong
+
+    def mean_loss(self, evaluation: EvaluationSet, loss: str) -> float:
+        """Mean loss where it is known; squared errors from the second moments of the members' residuals."""
+        if loss == "squared_error":
+            return float(self.weights @ evaluation.moments[np.ix_(self.rows, self.rows)] @ self.weights)
+        return float(np.nanmean(self.losses(evaluation, loss)))
+
+    def log_losses(self, evaluation: EvaluationSet) -> Float[np.ndarray, " n"]:
         """−log of the probability of the truth, on each instance; without making all probabilities where possible."""
         if self.rule in ("mean", "mixture") and self.temperature == 1:
-            losses: Float[np.ndarray, " n"] = -np.log(self.weights @ exam.truth[self.rows])
+            losses: Float[np.ndarray, " n"] = -np.log(self.weights @ evaluation.truth[self.rows])
             return losses
-        found = self.outcome(exam).log_loss
-        assert found is not None
-        return found
+        log_loss = self.outcome(evaluation).log_loss
+        assert log_loss is not None
+        return log_loss
 
-    def probabilities(self, exam: EvaluationSet) -> Float[np.ndarray, "n c"]:
+    def probabilities(self, evaluation: EvaluationSet) -> Float[np.ndarray, "n c"]:
         """Combined class probabilities."""
-        everything = exam.predictions.probabilities
-        assert everything is not None
-        given = everything[self.rows]
+        assert evaluation.predictions.probabilities is not None
+        members = evaluation.predictions.probabilities[self.rows]
         if self.rule in ("geometric", "stacking"):
             powers = self.by_class if self.by_class.size else self.weights
-            mixed = opinion_pool.geometric(given, powers, self.bias if len(self.bias) else None)
+            pooled = opinion_pool.geometric(members, powers, self.bias if len(self.bias) else None)
         else:
-            mixed = opinion_pool.arithmetic(given, self._spread(exam))
-        return mixed if self.temperature == 1 else opinion_pool.cooled(mixed, self.temperature)
+            pooled = opinion_pool.arithmetic(members, self._instance_weights(evaluation))
+        return pooled if self.temperature == 1 else opinion_pool.cooled(pooled, self.temperature)
 
-    def without(self, kept: Int[np.ndarray, " j"]) -> Combination:
-        """The same blend of these members only (positions among the members).
+    def restricted(self, positions: Int[np.ndarray, " j"]) -> Combination:
+        """The same combination of these members only (positions among the members).
 
-        The others' weight goes to them in proportion; in stacking, where weights are powers, it goes away.
+        The others' weight goes to them in proportion; in stacking, where weights are powers, it is lost.
         """
-        weights = self.weights[kept]
+        weights = self.weights[positions]
         if self.rule != "stacking":
-            weights = weights / weights.sum() if weights.any() else np.full(len(kept), 1 / len(kept))
-        by_class = self.by_class[kept] if self.by_class.size else self.by_class
-        return replace(self, rows=self.rows[kept], weights=weights, by_class=by_class)
+            weights = weights / weights.sum() if weights.any() else np.full(len(positions), 1 / len(positions))
+        by_class = self.by_class[positions] if self.by_class.size else self.by_class
+        return replace(self, rows=self.rows[positions], weights=weights, by_class=by_class)
 
-    def _spread(self, exam: EvaluationSet) -> Float[np.ndarray, "k ..."]:
+    def _instance_weights(self, evaluation: EvaluationSet) -> Float[np.ndarray, "k ..."]:
         """Weights of the members, by instance where the rule chooses by instance."""
-        return self.weights if self.nearby is None else self.nearby.weights(exam, self.rows)
+        return self.weights if self.nearest is None else self.nearest.weights(evaluation, self.rows)
 
-    def _vote(self, exam: EvaluationSet) -> Outcome:
-        p, at = exam.predictions, np.arange(exam.n)
-        weights, wrong = self._spread(exam), exam.wrong[self.rows]
-        observed = None if exam.observed is None else exam.observed[self.rows]
+    def _average(self, evaluation: EvaluationSet) -> Outcome:
+        assert evaluation.predictions.values is not None
+        unknown = np.full(evaluation.n, np.nan)
+        values = self.weights @ evaluation.predictions.values[self.rows]
+        return Outcome(unknown, unknown, values=values, squared_error=self.losses(evaluation, "squared_error"))
+
+    def _vote(self, evaluation: EvaluationSet) -> Outcome:
+        p, instances = evaluation.predictions, np.arange(evaluation.n)
+        weights, wrong = self._instance_weights(evaluation), evaluation.wrong[self.rows]
+        observed = None if evaluation.observed is None else evaluation.observed[self.rows]
         if p.answers is None:
-            part = opinion_pool.wrong_share(wrong, weights, observed)
-            return Outcome(opinion_pool.majority_loss(part), np.maximum(part, 1 - part))
+            share = opinion_pool.wrong_share(wrong, weights, observed)
+            return Outcome(opinion_pool.majority_loss(share), np.maximum(share, 1 - share))
         vote = opinion_pool.plurality(p.answers[self.rows], weights)
         decided = vote.leader != opinion_pool.MISSING
         if observed is None:
             unknown = ~decided
-            silent = np.where(wrong.all(axis=0), 1.0, np.nan)
+            undecided = np.where(wrong.all(axis=0), 1.0, np.nan)
         else:
-            unknown = ~decided | ~observed[vote.leader, at]
-            silent = np.where(observed.any(axis=0) & ~decided, 1.0, np.nan)
-        return Outcome(np.where(unknown, silent, wrong[vote.leader, at]), vote.share)
+            unknown = ~decided | ~observed[vote.leader, instances]
+            undecided = np.where(observed.any(axis=0) & ~decided, 1.0, np.nan)
+        return Outcome(np.where(unknown, undecided, wrong[vote.leader, instances]), vote.share)
 
 
 @dataclass(frozen=True)
@@ -130,79 +157,104 @@ class Rule:
 
     Parameters
     ----------
-    weigh : weights of the members from the exam they are fitted on; None for equal ones.
+    weights : weights of the members from the instances they are fitted on; None for equal ones.
     probabilities : whether it needs them.
     votes : whether it counts answers, even where there are probabilities.
     proxy : the rule with which sets are compared while searching; itself where empty.
     """
 
-    weigh: Fitter | None = None
+    weights: Fitter | None = None
     probabilities: bool = True
     votes: bool = False
     proxy: str = ""
 
 
-def fit(rule: str, exam: EvaluationSet, rows: Int[np.ndarray, " k"], calibrated: bool = False) -> Combination:
-    """Members blended by a rule, its weights fitted on this exam.
+def fit(rule: str, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"], calibrated: bool = False) -> Combination:
+    """Members combined by a rule, its weights fitted on these instances.
 
     Parameters
     ----------
-    rule : a name in `COMBINE`.
+    rule : a name in `COMBINE`; where the truth is a number, in `AVERAGES`.
     rows : positions of the members.
     calibrated : whether to fit a temperature for the combined probabilities, too.
     """
-    check(rule, exam)
-    how = COMBINE[rule]
-    weights = np.full(len(rows), 1 / len(rows)) if how.weigh is None else how.weigh(exam, rows)
+    check(rule, evaluation)
+    settings = rules(evaluation)[rule]
+    weights = np.full(len(rows), 1 / len(rows)) if settings.weights is None else settings.weights(evaluation, rows)
     bias = np.zeros(0)
-    p = exam.predictions
+    p = evaluation.predictions
     if rule == "stacking":
         assert p.probabilities is not None
         assert p.labels is not None
         weights, bias = opinion_pool.stack(p.probabilities[rows], p.labels)
     heaviest_first = np.argsort(-weights, kind="stable")
-    nearby = NearestInstances(exam, rows) if rule == "dynamic" else None
-    blend = Combination(rule, rows[heaviest_first], weights[heaviest_first], bias, nearby=nearby)
-    if calibrated and exam.has_probabilities and not how.votes:
+    nearest = NearestInstances(evaluation, rows) if rule == "dynamic" else None
+    combination = Combination(rule, rows[heaviest_first], weights[heaviest_first], bias, nearest=nearest)
+    if calibrated and evaluation.has_probabilities and not settings.votes:
         assert p.labels is not None
-        return replace(blend, temperature=opinion_pool.temperature(blend.probabilities(exam), p.labels))
-    return blend
+        temperature = opinion_pool.temperature(combination.probabilities(evaluation), p.labels)
+        return replace(combination, temperature=temperature)
+    return combination
 
 
-def check(rule: str, exam: EvaluationSet) -> None:
-    """Refuse a rule that is unknown or needs what the exam does not have."""
-    if rule not in COMBINE:
-        raise InputError(f"no rule {rule!r}", cure=near(rule, COMBINE))
-    if COMBINE[rule].probabilities and not exam.has_probabilities:
+def rules(evaluation: EvaluationSet) -> Mapping[str, Rule]:
+    """The rules for the task of these instances."""
+    return AVERAGES if evaluation.is_regression else COMBINE
+
+
+def loss_of(rule: str, evaluation: EvaluationSet) -> str:
+    """The loss by which combinations under a rule are compared on these instances."""
+    if evaluation.is_regression:
+        return "squared_error"
+    return "log_loss" if evaluation.has_probabilities and not COMBINE[rule].votes else "error"
+
+
+def check(rule: str, evaluation: EvaluationSet) -> None:
+    """Refuse a rule that is unknown or needs what the predictions do not have."""
+    if rule not in rules(evaluation):
+        task = " where the truth is a number" if evaluation.is_regression else ""
+        raise InputError(f"no rule {rule!r}{task}", cure=near(rule, rules(evaluation)))
+    if rules(evaluation)[rule].probabilities and not evaluation.has_probabilities:
         raise InputError(
             f"the rule {rule!r} without probabilities and labels",
             "probabilities of every model",
             "take the rule 'vote' or 'weighted_vote'",
         )
-    if rule == "dynamic" and (exam.observed is not None or not exam.has_answers):
+    if rule == "dynamic" and (evaluation.observed is not None or not evaluation.has_answers):
         raise InputError("the rule 'dynamic' with missing answers", "an answer of every model on every instance")
 
 
-def _em(exam: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    return mixture_weights(exam.truth[rows]).weights
+def _mixture_weights(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    return mixture_weights(evaluation.truth[rows]).weights
 
 
-def _odds(exam: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    seen = np.full(len(rows), exam.n) if exam.observed is None else exam.observed[rows].sum(axis=1)
-    smoothed = (exam.wrong[rows].sum(axis=1) + 0.5) / (seen + 1)
-    classes = len(exam.predictions.classes) if exam.has_answers and exam.strata is not None else 2
+def _least_squares(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    return moment_weights(evaluation.moments[np.ix_(rows, rows)], float(evaluation.n))
+
+
+def _log_odds(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    observed = evaluation.observed
+    counts = np.full(len(rows), evaluation.n) if observed is None else observed[rows].sum(axis=1)
+    smoothed = (evaluation.wrong[rows].sum(axis=1) + 0.5) / (counts + 1)
+    classes = len(evaluation.predictions.classes) if evaluation.has_answers and evaluation.strata is not None else 2
     weights = opinion_pool.log_odds(smoothed, classes)
     shares: Float[np.ndarray, " k"] = weights / weights.sum()
     return shares
 
 
 COMBINE: Mapping[str, Rule] = {
-    "mixture": Rule(_em, proxy="mean"),
+    "mixture": Rule(_mixture_weights, proxy="mean"),
     "mean": Rule(),
     "geometric": Rule(),
     "stacking": Rule(proxy="geometric"),
     "vote": Rule(probabilities=False, votes=True),
-    "weighted_vote": Rule(_odds, probabilities=False, votes=True),
+    "weighted_vote": Rule(_log_odds, probabilities=False, votes=True),
     "dynamic": Rule(probabilities=False, proxy="mean"),
 }
-"""Rules by name: what `select` can make of the members it keeps."""
+"""Rules by name: how `select` can combine members that predict classes or are right or wrong."""
+
+AVERAGES: Mapping[str, Rule] = {
+    "average": Rule(_least_squares, probabilities=False),
+    "mean": Rule(probabilities=False),
+}
+"""Rules by name where the truth is a number: weights on the simplex fitted by least squares, or equal ones."""

@@ -1,4 +1,4 @@
-"""Which models can be trusted here? Per-instance choice by who was right on the nearest instances seen before."""
+"""Which models can be trusted on this instance? Those that were right on the nearest reference instances."""
 
 from __future__ import annotations
 
@@ -12,82 +12,84 @@ from polyculture.errors import InputError
 from .evaluation import EvaluationSet
 
 NEIGHBOURS = 15
-MOST_SEEN = 5000
-"""Of more instances seen before, so many evenly spaced ones serve as neighbours."""
+MAX_REFERENCE = 5000
+"""Of more reference instances, this number of evenly spaced ones serve as neighbours."""
 CELLS = 1 << 22
 """Distances held at a time."""
 
 
 class NearestInstances:
-    """Instances seen before with who was right on them, and the nearest of them to any other.
+    """Reference instances with the models that were right on them, and the nearest of them to any other.
 
     Parameters
     ----------
-    seen : exam that was seen before.
+    reference : the instances among which neighbours are searched.
     rows : positions of the members; distances are between all of their outputs (decision space).
     """
 
-    def __init__(self, seen: EvaluationSet, rows: Int[np.ndarray, " k"]) -> None:
-        self.seen, self.rows = seen, rows
-        self._kept = evenly(seen.n)
-        self._found: WeakKeyDictionary[EvaluationSet, Int[np.ndarray, "n k"]] = WeakKeyDictionary()
+    def __init__(self, reference: EvaluationSet, rows: Int[np.ndarray, " k"]) -> None:
+        self.reference, self.rows = reference, rows
+        self._sample = evenly_spaced(reference.n)
+        self._neighbours: WeakKeyDictionary[EvaluationSet, Int[np.ndarray, "n k"]] = WeakKeyDictionary()
 
-    def weights(self, exam: EvaluationSet, rows: Int[np.ndarray, " j"]) -> Float[np.ndarray, "j n"]:
-        """Weights of some members on each instance of an exam; an instance is never its own neighbour."""
-        if exam.predictions.classes != self.seen.predictions.classes:
+    def weights(self, evaluation: EvaluationSet, rows: Int[np.ndarray, " j"]) -> Float[np.ndarray, "j n"]:
+        """Weights of some members on each instance; an instance is never its own neighbour."""
+        if evaluation.predictions.classes != self.reference.predictions.classes:
             raise InputError("classes that are not those seen before", "the same, in the same order")
-        if exam not in self._found:
-            own = None
-            if exam is self.seen:
-                own = np.full(exam.n, -1)
-                own[self._kept] = np.arange(len(self._kept))
-            places = _places(self.seen, self.rows)[self._kept]
-            self._found[exam] = nearest(places, _places(exam, self.rows), own=own)
-        return competence(~self.seen.wrong[rows][:, self._kept], self._found[exam])
+        if evaluation not in self._neighbours:
+            self_positions = None
+            if evaluation is self.reference:
+                self_positions = np.full(evaluation.n, -1)
+                self_positions[self._sample] = np.arange(len(self._sample))
+            reference = _features(self.reference, self.rows)[self._sample]
+            self._neighbours[evaluation] = nearest(
+                reference, _features(evaluation, self.rows), self_positions=self_positions
+            )
+        return competence(~self.reference.wrong[rows][:, self._sample], self._neighbours[evaluation])
 
 
-def _places(exam: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, "n d"]:
+def _features(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, "n d"]:
     """Where each instance lies in the space of the members' outputs."""
-    p = exam.predictions
+    p = evaluation.predictions
     if p.probabilities is not None:
-        places: Float[np.ndarray, "n d"] = p.probabilities[rows].transpose(1, 0, 2).reshape(exam.n, -1)
-        return places.astype(np.float32)
+        features: Float[np.ndarray, "n d"] = p.probabilities[rows].transpose(1, 0, 2).reshape(evaluation.n, -1)
+        return features.astype(np.float32)
     assert p.answers is not None
     return one_hot(p.answers[rows], len(p.classes))
 
 
 def nearest(
-    seen: Float[np.ndarray, "r d"],
-    places: Float[np.ndarray, "n d"],
+    reference: Float[np.ndarray, "r d"],
+    features: Float[np.ndarray, "n d"],
     k: int = NEIGHBOURS,
-    own: Int[np.ndarray, " n"] | None = None,
+    self_positions: Int[np.ndarray, " n"] | None = None,
 ) -> Int[np.ndarray, "n k"]:
-    """Positions of the k nearest seen instances of each place, nearest first (Euclidean; ties in the order seen).
+    """Positions of the k nearest reference instances of each instance, nearest first (Euclidean; ties in their order).
 
     Parameters
     ----------
-    seen, places : features of the instances: inputs, or the models' outputs (decision space).
-    own : where each place stands among the seen ones, −1 where it does not; none is its own neighbour.
+    reference, features : features of the instances: inputs, or the models' outputs (decision space).
+    self_positions : position of each instance among the reference ones, −1 where it is none; excluded from its
+        neighbours.
     """
-    r, n = len(seen), len(places)
-    k = min(k, r - (own is not None))
-    squares = np.einsum("rd,rd->r", seen, seen)
-    found = np.empty((n, k), np.int64)
+    r, n = len(reference), len(features)
+    k = min(k, r - (self_positions is not None))
+    squares = np.einsum("rd,rd->r", reference, reference)
+    neighbours = np.empty((n, k), np.int64)
     step = max(1, CELLS // max(r, 1))
     for start in range(0, n, step):
-        here = slice(start, start + step)
-        distance = squares - 2 * places[here] @ seen.T
-        if own is not None:
-            rows = np.flatnonzero(own[here] >= 0)
-            distance[rows, own[here][rows]] = np.inf
-        near = np.sort(np.argpartition(distance, k - 1, axis=1)[:, :k], axis=1) if k < r else _everyone(distance)
-        order = np.argsort(np.take_along_axis(distance, near, 1), axis=1, kind="stable")
-        found[here] = np.take_along_axis(near, order, 1)
-    return found
-
-
-def _everyone(distance: Float[np.ndarray, "n r"]) -> Int[np.ndarray, "n r"]:
-    return np.broadcast_to(np.arange(distance.shape[1]), distance.shape)
+        chunk = slice(start, start + step)
+        distance = squares - 2 * features[chunk] @ reference.T
+        if self_positions is not None:
+            rows = np.flatnonzero(self_positions[chunk] >= 0)
+            distance[rows, self_positions[chunk][rows]] = np.inf
+        if k < r:
+            closest = np.sort(np.argpartition(distance, k - 1, axis=1)[:, :k], axis=1)
+        else:
+            closest = np.broadcast_to(np.arange(r), distance.shape)
+        order = np.argsort(np.take_along_axis(distance, closest, 1), axis=1, kind="stable")
+        neighbours[chunk] = np.take_along_axis(closest, order, 1)
+    return neighbours
 
 
 def competence(right: Bool[np.ndarray, "m r"], neighbours: Int[np.ndarray, "n k"]) -> Float[np.ndarray, "m n"]:
@@ -98,7 +100,7 @@ def competence(right: Bool[np.ndarray, "m r"], neighbours: Int[np.ndarray, "n k"
 
     Parameters
     ----------
-    right : where each model was right among the instances seen before.
+    right : where each model was right among the reference instances.
     neighbours : from `nearest`, positions in the columns of `right`.
     """
     run = np.stack([np.cumprod(row[neighbours], axis=1).sum(axis=1) for row in right])
@@ -106,15 +108,15 @@ def competence(right: Bool[np.ndarray, "m r"], neighbours: Int[np.ndarray, "n k"
     return weights
 
 
-def evenly(n: int, most: int = MOST_SEEN) -> Int[np.ndarray, " r"]:
-    """At most so many of n positions, evenly spaced."""
-    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).round().astype(np.int64)
+def evenly_spaced(n: int, limit: int = MAX_REFERENCE) -> Int[np.ndarray, " r"]:
+    """At most `limit` of n positions, evenly spaced."""
+    return np.arange(n) if n <= limit else np.linspace(0, n - 1, limit).round().astype(np.int64)
 
 
 def one_hot(answers: Int[np.ndarray, "m n"], classes: int) -> Float[np.ndarray, "n d"]:
-    """Answers as places: one 1 for every model; a missing answer is at the same distance from all."""
+    """Answers as features: one 1 for every model; a missing answer is at the same distance from all."""
     m, n = answers.shape
-    places = np.zeros((n, m, classes), np.float32)
-    model, at = np.nonzero(answers >= 0)
-    places[at, model, answers[model, at]] = 1.0
-    return places.reshape(n, m * classes)
+    features = np.zeros((n, m, classes), np.float32)
+    model, instance = np.nonzero(answers >= 0)
+    features[instance, model, answers[model, instance]] = 1.0
+    return features.reshape(n, m * classes)

@@ -1,4 +1,4 @@
-"""What are candidates examined on? One prediction table, its shifted companions and its groups, read once."""
+"""On what are candidates evaluated? One table of predictions, its shifted companions and its groups, read once."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
 
 from .mixture_weights import SMALLEST
-from .questions import Questions
+
+SMALLEST_GROUP = 10
+"""Groups with fewer instances are not evaluated."""
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationSet(Questions):
-    """What models are examined on.
+class EvaluationSet:
+    """The instances that all candidates are evaluated on.
 
     Where there are probabilities and labels, the truth is the label and the combined answer the most probable class.
-    Else models vote, with their answers where there are any and with right or wrong where that is all that is known.
+    Where the truth is a number, values are averaged. Else models vote, with their answers where there are any and with
+    right or wrong where that is all that is known.
 
     Parameters
     ----------
-    predictions : the candidates' outputs.
+    predictions : the candidates' outputs; values without gaps.
     shifted : the same candidates on other test sets, by name.
-    groups : instance columns whose groups are judged one by one.
+    groups : instance columns whose groups are evaluated one by one.
     clusters : instance column that says which instances were sampled together.
     """
 
@@ -38,35 +41,44 @@ class EvaluationSet(Questions):
     clusters: str = ""
 
     def __post_init__(self) -> None:
-        self.check_columns()
         p = self.predictions
+        for name in (*self.groups, *([self.clusters] if self.clusters else [])):
+            if name not in p.instances.columns:
+                raise InputError(f"no instance column {name!r}", cure=near(name, map(str, p.instances.columns)))
+        if p.values is not None:
+            _check_gaps(p.values, self.model_ids)
         if self.has_probabilities and not np.isfinite(self.truth).all():
-            hit = int(np.flatnonzero(~np.isfinite(self.truth).all(axis=1))[0])
+            row = int(np.flatnonzero(~np.isfinite(self.truth).all(axis=1))[0])
             raise InputError(
-                f"model {p.model_ids[hit]!r} has probabilities that are not numbers",
+                f"model {p.model_ids[row]!r} has probabilities that are not numbers",
                 "probabilities of every model on every instance",
                 "leave the model out, or leave the probabilities out and let the answers vote",
             )
 
     @property
+    def n(self) -> int:
+        """Number of instances."""
+        return len(self.predictions.instances)
+
+    @property
+    def model_ids(self) -> list[str]:
+        """Ids of the candidates."""
+        return [str(model) for model in self.predictions.models.index]
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the truth is a number."""
+        return self.predictions.values is not None
+
+    @property
     def has_probabilities(self) -> bool:
-        """Whether there are probabilities, and labels to judge them by."""
+        """Whether there are class probabilities and labels."""
         return self.predictions.probabilities is not None and self.predictions.labels is not None
 
     @property
     def has_answers(self) -> bool:
-        """Whether models say what they answer, not only whether they are right."""
+        """Whether the models' answers are known, not only whether they are right."""
         return self.predictions.answers is not None
-
-    @property
-    def instances(self) -> pd.DataFrame:
-        """What is known of each instance."""
-        return self.predictions.instances
-
-    @property
-    def models(self) -> pd.DataFrame:
-        """What each candidate is made of."""
-        return self.predictions.models
 
     @cached_property
     def truth(self) -> Float[np.ndarray, "m n"]:
@@ -74,8 +86,8 @@ class EvaluationSet(Questions):
         p = self.predictions
         assert p.probabilities is not None
         assert p.labels is not None
-        given = p.probabilities[:, np.arange(self.n), p.labels].astype(np.float64)
-        return np.maximum(given, SMALLEST)
+        probabilities = p.probabilities[:, np.arange(self.n), p.labels].astype(np.float64)
+        return np.maximum(probabilities, SMALLEST)
 
     @property
     def wrong(self) -> Bool[np.ndarray, "m n"]:
@@ -88,13 +100,32 @@ class EvaluationSet(Questions):
         return self.predictions.observed
 
     @cached_property
+    def residuals(self) -> Float[np.ndarray, "m n"]:
+        """Predicted values less true values."""
+        return self.predictions.residuals
+
+    @cached_property
+    def moments(self) -> Float[np.ndarray, "m m"]:
+        """Mean product of the residuals of each pair; on the diagonal the mean squared errors."""
+        products: Float[np.ndarray, "m m"] = self.residuals @ self.residuals.T / self.n
+        return products
+
+    @property
+    def variance(self) -> float:
+        """Variance of the true values: mean squared error of their mean."""
+        assert self.predictions.targets is not None
+        return float(self.predictions.targets.var())
+
+    @cached_property
     def errors(self) -> Float[np.ndarray, " m"]:
-        """Error rate of each model where it was observed; nan where it never was."""
+        """Error rate of each model where it was observed, nan where it never was; for values the mean squared error."""
+        if self.is_regression:
+            return np.diag(self.moments).copy()
         if self.observed is None:
             return np.asarray(self.wrong.mean(axis=1), dtype=np.float64)
-        seen = self.observed.sum(axis=1)
-        rates = np.full(len(seen), np.nan)
-        np.divide(self.wrong.sum(axis=1), seen, out=rates, where=seen > 0)
+        counts = self.observed.sum(axis=1)
+        rates = np.full(len(counts), np.nan)
+        np.divide(self.wrong.sum(axis=1), counts, out=rates, where=counts > 0)
         return rates
 
     @property
@@ -102,10 +133,43 @@ class EvaluationSet(Questions):
         """True class of each instance, where the task has fixed classes."""
         return self.predictions.labels if self.predictions.has_fixed_classes else None
 
+    @cached_property
+    def cluster_codes(self) -> Int[np.ndarray, " n"] | None:
+        """Cluster of each instance, where a column was named."""
+        if not self.clusters:
+            return None
+        names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.clusters].to_numpy().astype(str)
+        codes: Int[np.ndarray, " n"] = np.unique(names, return_inverse=True)[1].astype(np.int64)
+        return codes
+
+    @cached_property
+    def members_of_groups(self) -> Mapping[tuple[str, str], Bool[np.ndarray, " n"]]:
+        """Where the instances of each group are, by column and group; groups of fewer than 10 are left out."""
+        masks: dict[tuple[str, str], Bool[np.ndarray, " n"]] = {}
+        for column in self.groups:
+            values: pd.Series[str] = self.predictions.instances[column].astype(str)
+            for group in sorted(values.unique()):
+                mask = np.asarray(values == group)
+                if mask.sum() >= SMALLEST_GROUP:
+                    masks[column, group] = mask
+        return masks
+
     def take(self, rows: Int[np.ndarray, " k"]) -> EvaluationSet:
-        """The exam on these instances only; shifted companions stay whole."""
+        """These instances only; shifted companions stay complete."""
         return replace(self, predictions=self.predictions.take_instances(rows))
 
-    def beside(self, shifted: Mapping[str, EvaluationSet]) -> EvaluationSet:
-        """The same exam with other shifted companions."""
+    def with_shifted(self, shifted: Mapping[str, EvaluationSet]) -> EvaluationSet:
+        """The same instances with other shifted companions."""
         return replace(self, shifted=shifted)
+
+
+def _check_gaps(values: Float[np.ndarray, "m n"], model_ids: list[str]) -> None:
+    """Refuse values that are missing or not finite."""
+    gaps = (~np.isfinite(values)).sum(axis=1)
+    if gaps.any():
+        row = int(gaps.argmax())
+        raise InputError(
+            f"model {model_ids[row]!r} has no value for {gaps[row]} of {values.shape[1]} instances",
+            "a finite number of every model for every instance",
+            "leave the model out",
+        )

@@ -37,8 +37,8 @@ def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.
     size = float(np.trace(moments)) / m
     if size == 0:
         return np.full(m, 1 / m)
-    drawn = moments + size * max(PULL / count, 1e-9) * np.eye(m)
-    lower = np.linalg.cholesky(drawn)
+    penalized = moments + size * max(PULL / count, 1e-9) * np.eye(m)
+    lower = np.linalg.cholesky(penalized)
     solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
     weights: Float[np.ndarray, " m"] = solution / solution.sum()
     return weights
@@ -46,18 +46,18 @@ def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.
 
 def without_the_lightest(
     fit: Callable[[Int[np.ndarray, " k"]], Float[np.ndarray, " k"]],
-    good: Bool[np.ndarray, " m"],
+    eligible: Bool[np.ndarray, " m"],
     losses: Float[np.ndarray, " m"],
     size: int | None,
 ) -> Float[np.ndarray, " m"]:
     """Weights of the good candidates; the lightest is dropped and the rest weighed again until all are worth it."""
-    kept = np.flatnonzero(good) if good.any() else np.array([int(losses.argmin())])
+    members = np.flatnonzero(eligible) if eligible.any() else np.array([int(losses.argmin())])
     while True:
-        weights = fit(kept)
+        weights = fit(members)
         light = int(weights.argmin())
-        if len(kept) == 1 or (len(kept) <= (size or len(kept)) and weights[light] >= LIGHTEST * weights.max()):
+        if len(members) == 1 or (len(members) <= (size or len(members)) and weights[light] >= LIGHTEST * weights.max()):
             break
-        kept = np.delete(kept, light)
-    whole = np.zeros(len(good))
-    whole[kept] = np.maximum(weights, np.finfo(float).tiny)
-    return whole
+        members = np.delete(members, light)
+    result = np.zeros(len(eligible))
+    result[members] = np.maximum(weights, np.finfo(float).tiny)
+    return result

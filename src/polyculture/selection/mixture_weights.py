@@ -116,13 +116,13 @@ def _newton(
     target = solve_triangular(upper, 2 * slope - 1, trans="T")
     direction = nnls(upper, target)[0] - weights
     change = (1 - slope) @ direction
-    here = -count @ np.log(mixed) + weights.sum()
+    height = -count @ np.log(mixed) + weights.sum()
     along, length = direction @ likelihood, 1.0
     while length > 1e-4:
-        moved = mixed + length * along
-        there: Float[np.ndarray, " m"] = weights + length * direction
-        if moved.min() > 0 and -count @ np.log(moved) + there.sum() <= here + 0.1 * length * change:
-            return there
+        trial = mixed + length * along
+        candidate: Float[np.ndarray, " m"] = weights + length * direction
+        if trial.min() > 0 and -count @ np.log(trial) + candidate.sum() <= height + 0.1 * length * change:
+            return candidate
         length /= 2
     slower: Float[np.ndarray, " m"] = weights * slope
     return slower

@@ -3,118 +3,141 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.measures.calibration import reliability
 from polyculture.measures.effective import effective
+from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.stats import influence_interval
 
 from .combination import Combination, Outcome
 from .evaluation import EvaluationSet
-from .questions import Questions
 
 HOPELESS = 3.0
-"""A model that errs so many times as often as the best is better left out of an equal vote; see `Goal`."""
+"""A model whose error is this many times that of the best is better left out of equal weights; see `Goal`."""
 LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredSet:
-    """One blend on one exam, with what several quantities need computed once."""
+    """One combination on one evaluation set, with what several quantities need computed once."""
 
-    blend: Combination
-    exam: EvaluationSet
+    combination: Combination
+    evaluation: EvaluationSet
 
     @cached_property
     def outcome(self) -> Outcome:
-        """What the blend does on each instance."""
-        return self.blend.outcome(self.exam)
+        """What the combination predicts on each instance."""
+        return self.combination.outcome(self.evaluation)
+
+    @cached_property
+    def losses(self) -> Float[np.ndarray, " n"]:
+        """Whether the combination is wrong on each instance; where the truth is a number, its squared error."""
+        loss = self.outcome.squared_error
+        return self.outcome.wrong if loss is None else loss
 
     @cached_property
     def wrong(self) -> Bool[np.ndarray, "k n"]:
         """Where each member is wrong."""
-        rows: Bool[np.ndarray, "k n"] = self.exam.wrong[self.blend.rows]
+        rows: Bool[np.ndarray, "k n"] = self.evaluation.wrong[self.combination.rows]
         return rows
 
     @cached_property
     def complete(self) -> Bool[np.ndarray, " n"]:
         """Instances that every member answered."""
-        observed = self.exam.observed
+        observed = self.evaluation.observed
         if observed is None:
-            return np.ones(self.exam.n, dtype=bool)
-        return np.asarray(observed[self.blend.rows].all(axis=0))
+            return np.ones(self.evaluation.n, dtype=bool)
+        return np.asarray(observed[self.combination.rows].all(axis=0))
 
-    def elsewhere(self, shifted: EvaluationSet) -> ScoredSet:
-        """The same blend on another exam."""
-        return ScoredSet(self.blend, shifted)
+    def on(self, evaluation: EvaluationSet) -> ScoredSet:
+        """The same combination on other instances."""
+        return ScoredSet(self.combination, evaluation)
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
+    finite = values[~np.isnan(values)]
+    return float(finite.mean()) if len(finite) else math.nan
 
 
-def _error(trial: ScoredSet) -> float:
-    return _mean(trial.outcome.wrong)
+def _error(scored: ScoredSet) -> float:
+    """Error rate; where the truth is a number, the mean squared error."""
+    if scored.evaluation.is_regression:
+        return scored.combination.mean_loss(scored.evaluation, "squared_error")
+    return _mean(scored.outcome.wrong)
 
 
-def _log_loss(trial: ScoredSet) -> float:
-    return float(trial.blend.log_losses(trial.exam).mean()) if trial.exam.has_probabilities else math.nan
+def _log_loss(scored: ScoredSet) -> float:
+    evaluation = scored.evaluation
+    return float(scored.combination.log_losses(evaluation).mean()) if evaluation.has_probabilities else math.nan
 
 
-def _calibration(trial: ScoredSet) -> float:
-    known = ~np.isnan(trial.outcome.confidence) & ~np.isnan(trial.outcome.wrong)
-    return reliability(trial.outcome.confidence[known], trial.outcome.wrong[known] < 0.5).debiased
+def _calibration(scored: ScoredSet) -> float:
+    defined = ~np.isnan(scored.outcome.confidence) & ~np.isnan(scored.outcome.wrong)
+    return reliability(scored.outcome.confidence[defined], scored.outcome.wrong[defined] < 0.5).debiased
 
 
-def _worst_group(trial: ScoredSet) -> float:
-    wrong = trial.outcome.wrong
-    return max((_mean(wrong[here]) for here in trial.exam.members_of_groups.values()), default=math.nan)
+def _worst_group(scored: ScoredSet) -> float:
+    masks = scored.evaluation.members_of_groups.values()
+    return max((_mean(scored.losses[mask]) for mask in masks), default=math.nan)
 
 
-def _worst_shift(trial: ScoredSet) -> float:
-    return max((_error(trial.elsewhere(there)) for there in trial.exam.shifted.values()), default=math.nan)
+def _worst_shift(scored: ScoredSet) -> float:
+    return max((_error(scored.on(shifted)) for shifted in scored.evaluation.shifted.values()), default=math.nan)
 
 
-def _worst_shift_log_loss(trial: ScoredSet) -> float:
-    return max((_log_loss(trial.elsewhere(there)) for there in trial.exam.shifted.values()), default=math.nan)
+def _worst_shift_log_loss(scored: ScoredSet) -> float:
+    return max((_log_loss(scored.on(shifted)) for shifted in scored.evaluation.shifted.values()), default=math.nan)
 
 
-def _all_wrong(trial: ScoredSet) -> float:
-    return float(trial.wrong[:, trial.complete].all(axis=0).mean()) if trial.complete.any() else math.nan
+def _all_wrong(scored: ScoredSet) -> float:
+    return float(scored.wrong[:, scored.complete].all(axis=0).mean()) if scored.complete.any() else math.nan
 
 
-def _co_failure(trial: ScoredSet) -> float:
-    return float((trial.wrong[:, trial.complete].mean(axis=0) ** 2).mean()) if trial.complete.any() else math.nan
+def _co_failure(scored: ScoredSet) -> float:
+    return float((scored.wrong[:, scored.complete].mean(axis=0) ** 2).mean()) if scored.complete.any() else math.nan
 
 
-def _n_eff(trial: ScoredSet) -> float:
-    """At most the number of members; that number, too, where nothing can be said (one member, perfect ones)."""
-    k, observed = len(trial.blend.rows), trial.exam.observed
-    found = effective(trial.wrong, trial.exam.strata, None if observed is None else observed[trial.blend.rows])
-    return float(k) if math.isnan(found.n_eff) else min(found.n_eff, float(k))
+def n_eff(scored: ScoredSet) -> float:
+    """At most the number of members; that number, too, where it is undefined (one member, perfect ones)."""
+    rows, evaluation = scored.combination.rows, scored.evaluation
+    k = float(len(rows))
+    if evaluation.is_regression:
+        estimate = effective_residuals(evaluation.residuals[rows]).n_eff if len(rows) > 1 else math.nan
+    else:
+        observed = None if evaluation.observed is None else evaluation.observed[rows]
+        estimate = effective(scored.wrong, evaluation.strata, observed).n_eff
+    return k if math.isnan(estimate) else min(estimate, k)
 
 
 QUANTITIES: Mapping[str, Callable[[ScoredSet], float]] = {
     "log_loss": _log_loss,
     "error": _error,
-    "accuracy": lambda trial: 1 - _error(trial),
+    "accuracy": lambda scored: 1 - _error(scored),
     "calibration": _calibration,
     "worst_group": _worst_group,
     "worst_shift": _worst_shift,
     "worst_shift_log_loss": _worst_shift_log_loss,
     "all_wrong": _all_wrong,
     "co_failure": _co_failure,
-    "n_eff": _n_eff,
+    "n_eff": n_eff,
 }
-"""What a goal can speak of, by name; besides these any numeric column of the model table, added up over members."""
+"""Quantities of a goal by name; besides these any numeric column of the model table, added up over members."""
+
+REGRESSION_QUANTITIES: Mapping[str, Callable[[ScoredSet], float]] = {
+    "squared_error": _error,
+    "worst_group": _worst_group,
+    "worst_shift": _worst_shift,
+    "n_eff": n_eff,
+}
+"""The same where the truth is a number."""
 
 LARGER_IS_BETTER = ("accuracy", "n_eff")
 COMPARISONS = ("<=", ">=")
@@ -128,14 +151,14 @@ class Goal:
     ----------
     minimize : importance of each quantity that should be small, by a name in `QUANTITIES` or a numeric column of the
         model table such as seconds, bytes or a price. Those of which more is better (accuracy, n_eff) count with
-        their sign turned.
+        their sign turned. Where the truth is a number: squared_error, worst_group, worst_shift, n_eff or a column.
     subject_to : bounds that a portfolio must keep, such as ``{"accuracy": (">=", 0.9)}``. While none keeps them the
         one that misses them least is preferred.
-    floor : models with a lower accuracy are left out. ``"hopeless"``, the default, leaves a model out that is shown
-        (one-sided, paired, 95 %) to err more than three times as often as the best: beside the best model, with equal
-        weights, it makes the mean squared share of wrong members larger even if the two never fail together, as
-        (e + e_best)/4 > e_best. Rules that fit weights need no floor and have none unless it is a number. None: no
-        floor.
+    floor : models with a lower accuracy (where the truth is a number, R²) are left out. ``"hopeless"``, the default,
+        leaves a model out that is shown (one-sided, paired, 95 %) to have more than three times the error of the best:
+        combined with the best model in equal parts it makes the mean squared share of wrong members (the squared
+        error) larger even if the two never fail together (have uncorrelated residuals), as (e + e_best)/4 > e_best.
+        Rules that fit weights need no floor and have none unless it is a number. None: no floor.
     """
 
     minimize: Mapping[str, float]
@@ -157,9 +180,9 @@ class Goal:
             raise InputError(f"floor {self.floor}", "an accuracy in [0, 1)")
 
     @classmethod
-    def of(cls, wanted: str | Goal) -> Goal:
+    def of(cls, goal: str | Goal) -> Goal:
         """A goal from the name of one quantity, or as it is."""
-        return wanted if isinstance(wanted, Goal) else cls({wanted: 1.0})
+        return goal if isinstance(goal, Goal) else cls({goal: 1.0})
 
     @property
     def words(self) -> str:
@@ -170,95 +193,109 @@ class Goal:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every quantity that it speaks of."""
+        """Every quantity in it."""
         return (*self.minimize, *self.subject_to)
 
-    def value(self, trial: ScoredSet) -> tuple[float, float]:
-        """By how much the bounds are missed, and the weighted sum; lower is better, the first before the second."""
-        return self.weigh(lambda name: quantity(name, trial))
+    def is_only(self, name: str) -> bool:
+        """Whether it is this quantity and nothing else."""
+        return tuple(self.minimize) == (name,) and not self.subject_to
 
-    def weigh(self, of: Callable[[str], float]) -> tuple[float, float]:
-        """The same from a function that gives each quantity by its name."""
-        missed = 0.0
+    def value(self, scored: ScoredSet) -> tuple[float, float]:
+        """By how much the bounds are missed, and the weighted sum; lower is better, the first before the second."""
+        excess = 0.0
         for name, (sign, bound) in self.subject_to.items():
-            found = of(name)
-            missed += max(0.0, found - bound if sign == "<=" else bound - found)
+            level = quantity(name, scored)
+            excess += max(0.0, level - bound if sign == "<=" else bound - level)
         total = 0.0
         for name, weight in self.minimize.items():
-            total += weight * of(name) * (-1 if name in LARGER_IS_BETTER else 1)
-        return missed, total
+            total += weight * quantity(name, scored) * (-1 if name in LARGER_IS_BETTER else 1)
+        return excess, total
 
 
-def quantity(name: str, trial: ScoredSet) -> float:
+def _quantities(evaluation: EvaluationSet) -> Mapping[str, Callable[[ScoredSet], float]]:
+    return REGRESSION_QUANTITIES if evaluation.is_regression else QUANTITIES
+
+
+def quantity(name: str, scored: ScoredSet) -> float:
     """One quantity, or the sum of a numeric column of the model table over the members."""
-    if name in QUANTITIES:
-        return QUANTITIES[name](trial)
-    return float(costs(name, trial.exam)[trial.blend.rows].sum())
+    quantities = _quantities(scored.evaluation)
+    if name in quantities:
+        return quantities[name](scored)
+    return float(costs(name, scored.evaluation)[scored.combination.rows].sum())
 
 
-def costs(name: str, exam: Questions, quantities: Iterable[str] = QUANTITIES) -> Float[np.ndarray, " m"]:
-    """A numeric column of the model table; where there is none of this name the error tells the quantities, too."""
-    models = exam.models
+def costs(name: str, evaluation: EvaluationSet) -> Float[np.ndarray, " m"]:
+    """A numeric column of the model table; where there is none of this name the error lists the quantities, too."""
+    models = evaluation.predictions.models
     numeric = [str(c) for c in models.columns if pd.api.types.is_numeric_dtype(models[c])]
     if name not in numeric:
-        raise InputError(f"no quantity or numeric model column {name!r}", cure=near(name, [*quantities, *numeric]))
+        cure = near(name, [*_quantities(evaluation), *numeric])
+        raise InputError(f"no quantity or numeric model column {name!r}", cure=cure)
     column: Float[np.ndarray, " m"] = models[name].to_numpy(dtype=np.float64)
     if np.isnan(column).any():
-        missing = exam.model_ids[int(np.flatnonzero(np.isnan(column))[0])]
+        missing = evaluation.model_ids[int(np.flatnonzero(np.isnan(column))[0])]
         raise InputError(f"model {missing!r} has no {name!r}", "a number for every model")
     return column
 
 
-def check(goal: Goal, exam: EvaluationSet) -> None:
-    """Refuse a goal that speaks of what the exam does not have."""
+def check(goal: Goal, evaluation: EvaluationSet) -> None:
+    """Refuse a goal whose quantities are not of the task, or need what the evaluation set does not have."""
+    quantities = _quantities(evaluation)
     needs = {
-        "log_loss": (exam.has_probabilities, "probabilities and labels"),
-        "worst_shift_log_loss": (exam.has_probabilities, "probabilities and labels"),
-        "worst_group": (bool(exam.members_of_groups), "instance columns with groups of 10 instances or more"),
-        "worst_shift": (bool(exam.shifted), "shifted test sets"),
+        "log_loss": (evaluation.has_probabilities, "probabilities and labels"),
+        "worst_shift_log_loss": (evaluation.has_probabilities, "probabilities and labels"),
+        "worst_group": (bool(evaluation.members_of_groups), "instance columns with groups of 10 instances or more"),
+        "worst_shift": (bool(evaluation.shifted), "shifted test sets"),
     }
     for name in goal.names:
-        there, what = needs.get(name, (True, ""))
-        if not there:
-            raise InputError(f"the goal {name!r} without {what}", what)
-        if name not in QUANTITIES:
-            costs(name, exam)
-    if "worst_shift_log_loss" in goal.names and not exam.shifted:
+        if name in QUANTITIES and name not in quantities:
+            expected = f"{', '.join(quantities)} or a numeric model column"
+            raise InputError(f"the goal {name!r} where the truth is a number", expected)
+        available, requirement = needs.get(name, (True, ""))
+        if not available:
+            raise InputError(f"the goal {name!r} without {requirement}", requirement)
+        if name not in quantities:
+            costs(name, evaluation)
+    if "worst_shift_log_loss" in goal.names and not evaluation.shifted:
         raise InputError("the goal 'worst_shift_log_loss' without shifted test sets", "shifted test sets")
 
 
-def above_floor(goal: Goal, exam: EvaluationSet, fitted_weights: bool, k: int) -> Int[np.ndarray, " j"]:
+def above_floor(goal: Goal, evaluation: EvaluationSet, fitted_weights: bool, k: int) -> Int[np.ndarray, " j"]:
     """Positions of the models that are good enough to be considered; see `Goal`.
 
     Parameters
     ----------
     fitted_weights : whether the rule fits weights.
-    k : at least so many models are kept where the floor is not a number, the best ones.
+    k : where the floor is not a number, at least the k best models stay.
     """
-    everyone = np.flatnonzero(~np.isnan(exam.errors))
+    candidates = np.flatnonzero(~np.isnan(evaluation.errors))
+    errors = evaluation.errors[candidates]
     if isinstance(goal.floor, (int, float)):
-        good = everyone[1 - exam.errors[everyone] >= goal.floor]
-        if len(good) < k:
+        if evaluation.is_regression:
+            measure, passed = "R²", errors <= (1 - goal.floor) * evaluation.variance
+        else:
+            measure, passed = "accuracy", 1 - errors >= goal.floor
+        if passed.sum() < k:
             raise InputError(
-                f"{len(good)} models have an accuracy of {goal.floor:g} or more", f"{k} or more", "lower the floor"
+                f"{passed.sum()} models have an {measure} of {goal.floor:g} or more", f"{k} or more", "lower the floor"
             )
-        return good
+        return candidates[passed]
     if goal.floor is None or fitted_weights:
-        return everyone
-    order = everyone[np.argsort(exam.errors[everyone], kind="stable")]
-    rest = [row for row in order[k:] if not _hopeless(exam, int(row), int(order[0]))]
-    return np.sort(np.concatenate([order[:k], np.array(rest, dtype=np.int64)]))
+        return candidates
+    order = candidates[np.argsort(errors, kind="stable")]
+    competitive = [row for row in order[k:] if not _hopeless(evaluation, int(row), int(order[0]))]
+    return np.sort(np.concatenate([order[:k], np.array(competitive, dtype=np.int64)]))
 
 
-def _hopeless(exam: EvaluationSet, row: int, best: int) -> bool:
-    """Whether a model is shown to err more than three times as often as the best, on the instances of both."""
-    shared = np.ones(exam.n, dtype=bool) if exam.observed is None else exam.observed[row] & exam.observed[best]
-    return shown_hopeless(exam.wrong[row, shared], exam.wrong[best, shared])
-
-
-def shown_hopeless(losses: Shaped[np.ndarray, " n"], best: Shaped[np.ndarray, " n"]) -> bool:
+def _hopeless(evaluation: EvaluationSet, row: int, best: int) -> bool:
     """Whether a model's mean loss is shown (one-sided, 95 %) to be more than three times the best one's, paired."""
-    more: Float[np.ndarray, " n"] = losses - HOPELESS * best
-    if len(more) < 2 or more.mean() <= 0:
+    pair = np.array([row, best])
+    if evaluation.is_regression:
+        losses = evaluation.residuals[pair] ** 2
+    else:
+        observed = evaluation.observed
+        losses = evaluation.wrong[pair] if observed is None else evaluation.wrong[pair][:, observed[pair].all(axis=0)]
+    excess: Float[np.ndarray, " n"] = losses[0] - HOPELESS * losses[1]
+    if len(excess) < 2 or excess.mean() <= 0:
         return False
-    return influence_interval(float(more.mean()), more - more.mean(), level=2 * LEVEL - 1).low > 0
+    return influence_interval(float(excess.mean()), excess - excess.mean(), level=2 * LEVEL - 1).low > 0

@@ -156,13 +156,13 @@ def stack(
         scores = np.tensordot(values[:m], logs, 1) + values[m:]
         normal = log_softmax(scores, axis=1)
         pooled = np.exp(normal)
-        away = values - start
-        height = -normal[np.arange(n), labels].sum() + ridge / 2 * float(away @ away)
+        deviation = values - start
+        height = -normal[np.arange(n), labels].sum() + ridge / 2 * float(deviation @ deviation)
         models = np.tensordot(logs, pooled, ((1, 2), (0, 1))) - true
-        return height / n, (np.append(models, pooled.sum(axis=0) - frequency) + ridge * away) / n
+        return height / n, (np.append(models, pooled.sum(axis=0) - frequency) + ridge * deviation) / n
 
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return found.x[:m], found.x[m:]
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    return optimum.x[:m], optimum.x[m:]
 
 
 def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> float:
@@ -176,8 +176,8 @@ def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray,
         normal = log_softmax(logs / np.exp(log_temperature), axis=1)
         return -float(normal[np.arange(len(labels)), labels].mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(optimum.x))
 
 
 def cooled(probabilities: Float[np.ndarray, "n c"], by: float) -> Float[np.ndarray, "n c"]:

@@ -11,10 +11,9 @@ from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
 from .certificate import mean, share
-from .choice import Plan, choose
-from .combination import Combination
-from .objectives import Goal, ScoredSet
-from .portfolio import SelectionOptions, part
+from .objectives import Goal
+from .plan import SelectionPlan, choose
+from .portfolio import SelectionOptions, split
 
 COLUMNS = ["size", "members", "error", "low", "high", "gain", "gain_low", "gain_high", "n"]
 
@@ -26,7 +25,7 @@ def panel_sizes(
     certify_on: Predictions | None = None,
     terms: SelectionOptions | None = None,
 ) -> pd.DataFrame:
-    """One row per size of a panel that votes with equal weights: its error, and what its last judge bought.
+    """One row per size of a panel that votes with equal weights: its error, and what its last judge adds.
 
     Every panel is the one that fails together least on the selection instances; error and gain are on the
     certification instances. Columns: size, members, error with low and high, gain (error of the panel that is one
@@ -41,22 +40,21 @@ def panel_sizes(
     certify_on, terms : as in `select`.
     """
     terms = terms or SelectionOptions()
-    here = part(predictions, certify_on, {}, terms)
-    exam, there = here.chosen_on, here.certified_on
+    selection, certification = split(predictions, certify_on, {}, terms)
     if not 1 <= largest <= predictions.shape[0]:
         m = predictions.shape[0]
         raise InputError(f"panels of up to {largest} out of {m} models", f"a size from 1 to {m}")
-    rows, before = [], None
+    rows, previous = [], None
     for size in range(1, largest + 1):
-        plan = Plan(Goal({"co_failure": 1.0}), "vote", "co_failure", size)
-        blend: Combination = choose(plan, exam).blend
-        wrong = ScoredSet(blend, there).outcome.wrong
-        error = share(wrong, there, terms.level)
-        bought = (math.nan, math.nan, math.nan)
-        if before is not None:
-            gain = mean(before - wrong, there, terms.level)
-            bought = (gain.estimate, gain.low, gain.high)
-        members = " + ".join(np.array(predictions.model_ids, dtype=object)[blend.rows])
-        rows.append((size, members, error.estimate, error.low, error.high, *bought, error.n))
-        before = wrong
+        plan = SelectionPlan(Goal({"co_failure": 1.0}), "vote", "co_failure", size)
+        combination = choose(plan, selection).combination
+        wrong = combination.outcome(certification).wrong
+        error = share(wrong, certification, terms.level)
+        limits = (math.nan, math.nan, math.nan)
+        if previous is not None:
+            gain = mean(previous - wrong, certification, terms.level)
+            limits = (gain.estimate, gain.low, gain.high)
+        members = " + ".join(np.array(predictions.model_ids, dtype=object)[combination.rows])
+        rows.append((size, members, error.estimate, error.low, error.high, *limits, error.n))
+        previous = wrong
     return pd.DataFrame(rows, columns=COLUMNS)

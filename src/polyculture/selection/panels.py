@@ -62,8 +62,8 @@ def co_failure(
         errors = wrong.astype(np.float32)
         shares: Float[np.ndarray, "m m"] = (errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1)
         return shares
-    errors, known = (wrong & observed).astype(np.float32), observed.astype(np.float32)
-    common = (known @ known.T).astype(np.float64)
+    errors, verdicts = (wrong & observed).astype(np.float32), observed.astype(np.float32)
+    common = (verdicts @ verdicts.T).astype(np.float64)
     if common.min() < FEWEST_COMMON:
         a, b = map(int, np.unravel_index(int(common.argmin()), common.shape))
         first, second = (names[a], names[b]) if names else (str(a), str(b))
@@ -81,74 +81,74 @@ def _moments(shares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
     if values[0] >= -1e-12:
         return shares
     repaired = (vectors * np.maximum(values, 0)) @ vectors.T
-    before, after = np.diag(shares), np.diag(repaired)
-    scale = np.sqrt(np.divide(before, after, out=np.ones(len(shares)), where=after > 0))
+    target, repaired_diagonal = np.diag(shares), np.diag(repaired)
+    scale = np.sqrt(np.divide(target, repaired_diagonal, out=np.ones(len(shares)), where=repaired_diagonal > 0))
     moments: Float[np.ndarray, "m m"] = repaired * np.outer(scale, scale)
     return moments
 
 
-def panel(together: Float[np.ndarray, "m m"], k: int) -> Panel:
+def panel(shares: Float[np.ndarray, "m m"], k: int) -> Panel:
     """The k models that fail together least.
 
     Exact where at most 200,000 sets have to be looked at, else the best of swapping members from each model as a start.
 
     Parameters
     ----------
-    together : from `co_failure`, on instances that are not those on which the panel will be reported.
+    shares : from `co_failure`, on instances that are not those on which the panel will be reported.
     k : size of the panel, 1 … m; three or more for a vote.
     """
-    m = len(together)
+    m = len(shares)
     if not 1 <= k <= m:
         raise InputError(f"a panel of {k} out of {m} models", f"a size from 1 to {m}")
     if math.comb(m, k) <= MOST_ENUMERATED:
-        chosen = _enumerated(together, k)
-        return Panel(tuple(int(i) for i in chosen), _criterion(together, chosen), True)
-    found = [_swapped(together, _greedy(together, k, first)) for first in range(m)]
-    best = min(found, key=lambda chosen: _criterion(together, chosen))
-    return Panel(tuple(sorted(int(i) for i in best)), _criterion(together, best), False)
+        members = _enumerated(shares, k)
+        return Panel(tuple(int(i) for i in members), _criterion(shares, members), True)
+    sets = [_swapped(shares, _greedy(shares, k, first)) for first in range(m)]
+    best = min(sets, key=lambda members: _criterion(shares, members))
+    return Panel(tuple(sorted(int(i) for i in best)), _criterion(shares, best), False)
 
 
-def _criterion(together: Float[np.ndarray, "m m"], chosen: Int[np.ndarray, " k"]) -> float:
-    return float(together[np.ix_(chosen, chosen)].sum()) / len(chosen) ** 2
+def _criterion(shares: Float[np.ndarray, "m m"], members: Int[np.ndarray, " k"]) -> float:
+    return float(shares[np.ix_(members, members)].sum()) / len(members) ** 2
 
 
-def _enumerated(together: Float[np.ndarray, "m m"], k: int) -> Int[np.ndarray, " k"]:
+def _enumerated(shares: Float[np.ndarray, "m m"], k: int) -> Int[np.ndarray, " k"]:
     """The best of all sets; the first in lexicographic order where several are equally good."""
     best, lowest = np.arange(k), math.inf
-    sets = itertools.combinations(range(len(together)), k)
+    sets = itertools.combinations(range(len(shares)), k)
     while block := list(itertools.islice(sets, BLOCK)):
         rows = np.array(block)
-        sums = together[rows[:, :, None], rows[:, None, :]].sum(axis=(1, 2))
-        at = int(sums.argmin())
-        if sums[at] < lowest:
-            best, lowest = rows[at], float(sums[at])
+        sums = shares[rows[:, :, None], rows[:, None, :]].sum(axis=(1, 2))
+        position = int(sums.argmin())
+        if sums[position] < lowest:
+            best, lowest = rows[position], float(sums[position])
     return best
 
 
-def _greedy(together: Float[np.ndarray, "m m"], k: int, first: int) -> Int[np.ndarray, " k"]:
+def _greedy(shares: Float[np.ndarray, "m m"], k: int, first: int) -> Int[np.ndarray, " k"]:
     """Start with one model and add, k − 1 times, the one that raises the sum least."""
-    cost = np.diag(together).copy()
-    chosen = [first]
-    while len(chosen) < k:
-        cost = cost + 2 * together[chosen[-1]]
-        cost[chosen] = np.inf
-        chosen.append(int(cost.argmin()))
-    return np.array(chosen)
+    cost = np.diag(shares).copy()
+    members = [first]
+    while len(members) < k:
+        cost = cost + 2 * shares[members[-1]]
+        cost[members] = np.inf
+        members.append(int(cost.argmin()))
+    return np.array(members)
 
 
-def _swapped(together: Float[np.ndarray, "m m"], start: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+def _swapped(shares: Float[np.ndarray, "m m"], start: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
     """Exchange one member for one outsider as long as that lowers the criterion, the best exchange first."""
-    chosen = np.sort(start)
-    own = np.diag(together)
+    members = np.sort(start)
+    diagonal = np.diag(shares)
     while True:
-        inside = np.zeros(len(together), dtype=bool)
-        inside[chosen] = True
-        shared = together[:, chosen].sum(axis=1)
-        out, into = chosen, np.flatnonzero(~inside)
-        leaving = own[out] - 2 * shared[out]
-        joining = own[into] + 2 * shared[into]
-        change = leaving[:, None] + joining[None, :] - 2 * together[np.ix_(out, into)]
+        selected = np.zeros(len(shares), dtype=bool)
+        selected[members] = True
+        shared = shares[:, members].sum(axis=1)
+        removals, additions = members, np.flatnonzero(~selected)
+        removal = diagonal[removals] - 2 * shared[removals]
+        addition = diagonal[additions] + 2 * shared[additions]
+        change = removal[:, None] + addition[None, :] - 2 * shares[np.ix_(removals, additions)]
         if not change.size or change.min() >= -1e-12:
-            return chosen
+            return members
         i, j = np.unravel_index(int(change.argmin()), change.shape)
-        chosen = np.sort(np.append(np.delete(chosen, i), into[j]))
+        members = np.sort(np.append(np.delete(members, i), additions[j]))

@@ -15,16 +15,17 @@ from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.results import Portfolio
 from polyculture.stats import Interval
+from polyculture.version import __version__
 
-from .certificate import Baselines, certify, mean, more_than
-from .choice import Choice, Plan, choose
-from .combination import COMBINE, Combination, Outcome, fit
-from .contributions import contributions, losses
+from .certificate import Baselines, certify, mean, optimism
+from .combination import Combination, Outcome, fit, loss_of
+from .contributions import contributions
 from .dynamic_selection import NearestInstances
 from .evaluation import EvaluationSet
 from .objectives import Goal
 from .pareto import front
-from .splitting import SelectionSplit, apart, companions, halves, outside
+from .plan import SelectionPlan, SelectionResult, choose
+from .splitting import check_disjoint, cross_fitted_losses, halves, split_companions
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class SelectionOptions:
 
     Parameters
     ----------
-    method : how to search, a name in `SEARCH`; empty to let the goal decide.
+    method : how to search, a name in `SEARCH` (where the truth is a number, in `REGRESSION_SEARCH`); empty to let the
+        goal decide.
     share : of the instances to certify on, where no others are given.
     folds : parts of the selection instances for the nested estimate of optimism; 0 to leave it out.
-    groups : instance columns whose groups are judged one by one.
-    clusters : instance column that says which instances were sampled together; they are never parted.
+    groups : instance columns whose groups are certified one by one.
+    clusters : instance column that says which instances were sampled together; they are never separated.
     cost : numeric model column for the front, such as seconds or a price; empty for the number of members.
-    calibrated : whether to fit a temperature for the combined probabilities (and for the rivals').
+    calibrated : whether to fit a temperature for the combined probabilities (and for the baselines').
     level : confidence level of every interval, in (0, 1).
     seed : of the splits and whatever is resampled.
     """
@@ -76,162 +78,170 @@ def select(
     Parameters
     ----------
     predictions : outputs of the candidates on instances that none of them was trained on. Probabilities allow every
-        rule; answers alone, or only right and wrong, allow votes.
-    k : number of members; None for as many as it takes.
-    goal : a quantity (see `QUANTITIES`), a numeric column of the model table, or a `Goal`. Log-loss where the rule
-        gives probabilities and co-failure where it counts votes, if empty.
-    rule : how members are combined, a name in `COMBINE`; the mixture, or the vote without probabilities, if empty.
+        rule; answers alone, or only right and wrong, allow votes; predicted numbers, without gaps, are averaged.
+    k : number of members; None to choose it automatically.
+    goal : a quantity (see `QUANTITIES`; where the truth is a number `REGRESSION_QUANTITIES`), a numeric column of the
+        model table, or a `Goal`. If empty, the squared error of numbers, the log-loss where the rule gives
+        probabilities and co-failure where it counts votes.
+    rule : how members are combined, a name in `COMBINE`, or in `AVERAGES` where the truth is a number. If empty, the
+        average with fitted weights; of classes the mixture, or the vote without probabilities.
     certify_on : outputs of the same models on other instances. Without it the table is split.
-    shifted : outputs of the same models on other test sets, by name; parted like the table.
+    shifted : outputs of the same models on other test sets, by name; split like the table.
     terms : everything else.
     """
     started = time.perf_counter()
     terms = terms or SelectionOptions()
-    sides = part(predictions, certify_on, shifted or {}, terms)
-    plan = Plan.settle(sides.chosen_on, k, goal, rule, terms.method, terms.calibrated)
-    choice = choose(plan, sides.chosen_on)
-    loss = "log_loss" if sides.chosen_on.has_probabilities and not COMBINE[plan.rule].votes else "error"
-    rivals = _rivals(plan, sides.chosen_on, loss, len(choice.blend.rows))
-    blend, ids = choice.blend, predictions.model_ids
-    facts = asdict(terms) | {"groups": ", ".join(terms.groups), "version": _version()}
+    if terms.calibrated and predictions.task == "regression":
+        raise InputError("calibrated numbers", "probabilities, or terms without calibrated")
+    selection, certification = split(predictions, certify_on, shifted or {}, terms)
+    plan = SelectionPlan.settle(selection, k, goal, rule, terms.method, terms.calibrated)
+    result = choose(plan, selection)
+    combination, loss = result.combination, loss_of(plan.rule, selection)
+    baselines = _baselines(plan, selection, loss, len(combination.rows))
+    facts = asdict(terms) | {"groups": ", ".join(terms.groups), "version": __version__}
     return Portfolio(
-        members=tuple(ids[row] for row in blend.rows),
-        weights=tuple(map(float, blend.weights)),
+        members=tuple(selection.model_ids[row] for row in combination.rows),
+        weights=tuple(map(float, combination.weights)),
         rule=plan.rule,
         goal=plan.goal.words,
         method=plan.method,
-        exact=choice.exact,
-        certificate=certify(blend, rivals, sides.certified_on, terms.level, terms.seed),
-        optimism=_optimism(blend, sides, loss, terms.level),
-        nested=_nested(plan, choice, sides.chosen_on, loss, terms),
+        exact=result.exact,
+        certificate=certify(combination, baselines, certification, terms.level, terms.seed),
+        optimism=optimism(combination, selection, certification, loss, terms.level),
+        nested=_nested(plan, combination, selection, loss, terms),
         loss=loss,
-        front=front(plan, choice, sides, loss, terms.cost),
-        contributions=contributions(blend, sides.certified_on, loss, terms.level, terms.seed),
-        candidates=_candidates(choice, sides.chosen_on),
-        chosen_on=sides.chosen_on.n,
-        certified_on=sides.certified_on.n,
+        front=front(plan, result, selection, certification, terms.cost),
+        contributions=contributions(combination, certification, loss, terms.level, terms.seed),
+        candidates=_candidates(result, selection),
+        chosen_on=selection.n,
+        certified_on=certification.n,
         classes=predictions.classes,
-        bias=tuple(map(float, blend.bias)),
-        temperature=blend.temperature,
+        bias=tuple(map(float, combination.bias)),
+        temperature=combination.temperature,
         facts=facts | {"seconds": round(time.perf_counter() - started, 3)},
     )
 
 
 def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictions | None = None) -> Outcome:
-    """What a portfolio answers on other instances, from its members' outputs there.
+    """What a portfolio predicts for other instances, from its members' outputs there.
 
     Parameters
     ----------
     predictions : outputs of the members (and of any others), with the portfolio's classes in the same order.
     reference : outputs on the instances that the portfolio was chosen on; for the rule ``"dynamic"`` only.
     """
-    if portfolio.loss == "squared_error":
-        raise InputError("a portfolio that was chosen for squared_error", "one of classes", "use combine_values")
+    regression = portfolio.loss == "squared_error"
+    if regression != (predictions.task == "regression"):
+        raise InputError(
+            f"a portfolio that was chosen for {portfolio.loss}",
+            "one of classes" if regression else "one for squared_error",
+        )
     if predictions.probabilities is not None and predictions.classes != portfolio.classes:
         raise InputError(
             f"classes {', '.join(predictions.classes[:5]) or 'unknown'}",
             f"the portfolio's: {', '.join(portfolio.classes[:5])}{', …' if len(portfolio.classes) > 5 else ''}",
         )
     if (portfolio.rule == "dynamic") != (reference is not None):
-        needs = "without" if reference is None else "with"
+        preposition = "without" if reference is None else "with"
         raise InputError(
-            f"the rule {portfolio.rule!r} {needs} a reference",
+            f"the rule {portfolio.rule!r} {preposition} a reference",
             "for 'dynamic', and only for it, the predictions that the portfolio was chosen on",
         )
-    known = {model: row for row, model in enumerate(predictions.model_ids)}
-    absent = [m for m in portfolio.members if m not in known]
+    row_by_model = {model: row for row, model in enumerate(predictions.model_ids)}
+    absent = [m for m in portfolio.members if m not in row_by_model]
     if absent:
         raise InputError(f"no outputs of the member {absent[0]!r}", "outputs of every member")
-    exam = EvaluationSet(predictions)
-    rows = np.array([known[m] for m in portfolio.members])
-    nearby = (
+    evaluation = EvaluationSet(predictions.take_models(portfolio.members) if regression else predictions)
+    rows = np.array([evaluation.model_ids.index(m) for m in portfolio.members])
+    nearest = (
         None
         if reference is None
         else NearestInstances(EvaluationSet(reference.take_models(predictions.model_ids)), rows)
     )
     weights, bias = np.array(portfolio.weights), np.array(portfolio.bias)
     by_class = np.array(portfolio.weights_by_class, dtype=float, ndmin=2)
-    return Combination(portfolio.rule, rows, weights, bias, portfolio.temperature, nearby, by_class).outcome(exam)
+    combination = Combination(portfolio.rule, rows, weights, bias, portfolio.temperature, nearest, by_class)
+    return combination.outcome(evaluation)
 
 
-def part(
+def split(
     predictions: Predictions,
     certify_on: Predictions | None,
     shifted: Mapping[str, Predictions],
     terms: SelectionOptions,
-) -> SelectionSplit[EvaluationSet]:
-    """The exams to choose and to certify on, without a common instance."""
+) -> tuple[EvaluationSet, EvaluationSet]:
+    """The evaluation sets to choose and to certify on, without a common instance."""
     ids = predictions.model_ids
-    whole = EvaluationSet(predictions, {}, terms.groups, terms.clusters)
+    selection = EvaluationSet(predictions, {}, terms.groups, terms.clusters)
     if certify_on is None:
-        judges = halves(whole, terms.share, terms.seed)
-        first, second = (predictions.take_instances(np.flatnonzero(rows)) for rows in (~judges, judges))
+        certifies = halves(selection, terms.share, terms.seed)
+        selection, certification = (selection.take(np.flatnonzero(rows)) for rows in (~certifies, certifies))
     else:
-        apart(predictions.instances.index, certify_on.instances.index)
-        first, second = predictions, certify_on.take_models(ids)
-    names = (first.instances.index, second.instances.index)
-    for name, p in {"certify_on": second, **shifted}.items():
-        _check_alike(name, p, predictions)
-    there = {name: EvaluationSet(p.take_models(ids)) for name, p in shifted.items()}
-    parted = companions(there, names, terms.seed)
-    return SelectionSplit(
-        *(EvaluationSet(p, s, terms.groups, terms.clusters) for p, s in zip((first, second), parted, strict=True))
-    )
+        check_disjoint(predictions.instances.index, certify_on.instances.index)
+        _check_outputs("certify_on", certify_on, predictions)
+        certification = EvaluationSet(certify_on.take_models(ids), {}, terms.groups, terms.clusters)
+    for name, companion in shifted.items():
+        _check_outputs(name, companion, predictions)
+    companions = {name: _companion(p.take_models(ids), terms) for name, p in shifted.items()}
+    indices = (selection.predictions.instances.index, certification.predictions.instances.index)
+    first, second = split_companions(companions, *indices, terms.seed)
+    return selection.with_shifted(first), certification.with_shifted(second)
 
 
-def _check_alike(name: str, there: Predictions, here: Predictions) -> None:
+def _companion(predictions: Predictions, terms: SelectionOptions) -> EvaluationSet:
+    """A shifted test set; of numbers, clustered as the table is where the column is known there."""
+    clustered = predictions.task == "regression" and terms.clusters in predictions.instances.columns
+    return EvaluationSet(predictions, clusters=terms.clusters if clustered else "")
+
+
+def _check_outputs(name: str, predictions: Predictions, reference: Predictions) -> None:
     """Refuse a table that lacks what the first one has, or whose probabilities are of other classes."""
-    for what in ("probabilities", "answers"):
-        if (getattr(there, what) is None) != (getattr(here, what) is None):
-            which = "the first table has" if getattr(there, what) is None else f"{name!r} has"
-            raise InputError(f"only {which} {what}", "the same outputs in every table")
-    if here.probabilities is not None and there.classes != here.classes:
+    for output in ("probabilities", "answers", "values"):
+        missing = getattr(predictions, output) is None
+        if missing != (getattr(reference, output) is None):
+            owner = "the first table has" if missing else f"{name!r} has"
+            raise InputError(f"only {owner} {output}", "the same outputs in every table")
+    if reference.probabilities is not None and predictions.classes != reference.classes:
         raise InputError(f"{name!r} has classes other than the first table", "the same, in the same order")
 
 
-def _rivals(plan: Plan, exam: EvaluationSet, loss: str, k: int) -> Baselines:
+def _baselines(plan: SelectionPlan, evaluation: EvaluationSet, loss: str, k: int) -> Baselines:
     """Best single model, all candidates with equal weights, and the k best; calibrated where the portfolio is."""
-    rule = "mean" if loss == "log_loss" else "vote"
-    single = -np.log(exam.truth).mean(axis=1) if loss == "log_loss" else exam.errors
-    order = np.argsort(single, kind="stable")
-    best, everyone = (fit(rule, exam, rows, plan.calibrated) for rows in (order[:1], order))
-    return Baselines(best, everyone, plan.blend(exam, order[:k]))
+    rule = "vote" if loss == "error" else "mean"
+    losses = -np.log(evaluation.truth).mean(axis=1) if loss == "log_loss" else evaluation.errors
+    order = np.argsort(losses, kind="stable")
+    best, all_models = (fit(rule, evaluation, rows, plan.calibrated) for rows in (order[:1], order))
+    return Baselines(best, all_models, plan.combination(evaluation, order[:k]))
 
 
-def _optimism(blend: Combination, sides: SelectionSplit[EvaluationSet], loss: str, level: float) -> Interval:
-    values = [losses(blend, exam, loss) for exam in (sides.certified_on, sides.chosen_on)]
-    return more_than(values[0], values[1], sides, level)
-
-
-def _nested(plan: Plan, choice: Choice, exam: EvaluationSet, loss: str, terms: SelectionOptions) -> Interval:
+def _nested(
+    plan: SelectionPlan, combination: Combination, evaluation: EvaluationSet, loss: str, terms: SelectionOptions
+) -> Interval:
     """Loss of every instance under the choice made without its fold, less its loss under the choice made with it."""
     if not terms.folds:
         return Interval.undefined("not asked for")
 
-    def chosen(rest: EvaluationSet) -> Callable[[EvaluationSet], Float[np.ndarray, " r"]]:
-        blend = choose(plan, rest).blend
-        return lambda held_out: losses(blend, held_out, loss)
+    def losses_elsewhere(training: EvaluationSet) -> Callable[[EvaluationSet], Float[np.ndarray, " r"]]:
+        fitted = choose(plan, training).combination
+        return lambda held_out: fitted.losses(held_out, loss)
 
-    outer = outside(exam, terms.folds, terms.seed, chosen)
-    return mean(outer - losses(choice.blend, exam, loss), exam, terms.level)
+    nested = cross_fitted_losses(evaluation, terms.folds, terms.seed, losses_elsewhere)
+    return mean(nested - combination.losses(evaluation, loss), evaluation, terms.level)
 
 
-def _candidates(choice: Choice, exam: EvaluationSet) -> pd.DataFrame:
+def _candidates(result: SelectionResult, evaluation: EvaluationSet) -> pd.DataFrame:
     """One row per model, on the selection instances, members first, then by error."""
-    weight_by_row = dict(zip(choice.blend.rows.tolist(), choice.blend.weights.tolist(), strict=True))
-    allowed = set(choice.allowed.tolist())
+    weights = dict(zip(result.combination.rows.tolist(), result.combination.weights.tolist(), strict=True))
+    candidates = set(result.candidates.tolist())
+    error = "squared_error" if evaluation.is_regression else "error"
     rows: list[dict[str, Any]] = []
-    for row, model in enumerate(exam.predictions.model_ids):
-        kept = row in weight_by_row
-        reason = "kept" if kept else "not chosen" if row in allowed else "below the floor"
-        log_loss = -float(np.log(exam.truth[row]).mean()) if exam.has_probabilities else float("nan")
-        numbers = {"error": float(exam.errors[row]), "log_loss": log_loss, "weight": weight_by_row.get(row, 0.0)}
-        rows.append({"model": model, **numbers, "kept": kept, "reason": reason})
-    table = pd.DataFrame(rows).sort_values(["kept", "weight", "error"], ascending=[False, False, True], kind="stable")
+    for row, model in enumerate(evaluation.model_ids):
+        numbers = {error: float(evaluation.errors[row])}
+        if not evaluation.is_regression:
+            log_loss = -np.log(evaluation.truth[row]).mean() if evaluation.has_probabilities else np.nan
+            numbers["log_loss"] = float(log_loss)
+        reason = "kept" if row in weights else "not chosen" if row in candidates else "below the floor"
+        selected = {"weight": weights.get(row, 0.0), "kept": row in weights, "reason": reason}
+        rows.append({"model": model, **numbers, **selected})
+    table = pd.DataFrame(rows).sort_values(["kept", "weight", error], ascending=[False, False, True], kind="stable")
     return table.reset_index(drop=True)
-
-
-def _version() -> str:
-    from polyculture.version import __version__
-
-    return __version__

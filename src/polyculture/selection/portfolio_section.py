@@ -1,55 +1,55 @@
-"""How is a portfolio told? As one chapter, so that it stands on the same page as the audit of its candidates."""
+"""How does a portfolio appear in a report? As one section on the same page as the audit of its candidates."""
 
 from __future__ import annotations
-
-from dataclasses import fields
 
 import pandas as pd
 
 from polyculture.results import Portfolio, Section
-from polyculture.stats import Interval
 
-OF_CLASSES = ("error", "log_loss", "calibration", "all_wrong", "ceiling")
-OF_NUMBERS = ("squared_error", "r_squared")
-"""Numbers of a certificate that mean something only where the truth is a class, or a number."""
+CLASS_SCORES = ("error", "log_loss", "calibration", "all_wrong", "ceiling")
+NUMBER_SCORES = ("squared_error", "r_squared")
+"""Scores of a certificate that mean something only where the truth is a class, or a number."""
 
 
 def section(portfolio: Portfolio) -> Section:
-    """Who was kept and why, the sets it was chosen among, what each member adds, and the certificate.
+    """The members and why, the sets that were compared, what each member adds, and the certificate.
 
-    Tables: members (see `Portfolio.contributions`), gains (one row per rival: loss, rival, gain, low, high; above 0 the
-    portfolio is better), front, candidates, and groups and shifts where there are any.
+    Tables: members (see `Portfolio.contributions`), gains (one row per baseline: loss, rival, gain, low, high; above 0
+    the portfolio is better), front, candidates, and groups and shifts where there are any.
     """
     certificate = portfolio.certificate
-    named = {f.name: getattr(certificate, f.name) for f in fields(certificate)}
-    known = {name: value for name, value in named.items() if isinstance(value, Interval) and "_gain_" not in name}
-    without = OF_CLASSES if portfolio.loss == "squared_error" else OF_NUMBERS
-    first = OF_NUMBERS if portfolio.loss == "squared_error" else ()
-    numbers = {name: known[name] for name in (*first, *known) if name not in without}
+    first, excluded = (NUMBER_SCORES, CLASS_SCORES) if portfolio.loss == "squared_error" else ((), NUMBER_SCORES)
+    scores = {name: certificate.scores[name] for name in (*first, *certificate.scores) if name not in excluded}
     tables = {
         "members": portfolio.contributions,
         "gains": _gains(portfolio),
         "front": portfolio.front,
         "candidates": portfolio.candidates,
+        "groups": certificate.groups,
+        "shifts": certificate.shifts,
     }
-    tables |= {name: named[name] for name in ("groups", "shifts") if len(named[name])}
-    more = {"optimism": portfolio.optimism, "nested_optimism": portfolio.nested}
     return Section(
-        "portfolio", "Which few should be kept, and what are they worth?", portfolio.sentence, numbers | more, tables
+        "portfolio",
+        "Which few should be kept, and what are they worth?",
+        portfolio.sentence,
+        scores | {"optimism": portfolio.optimism, "nested_optimism": portfolio.nested},
+        {name: table for name, table in tables.items() if name not in ("groups", "shifts") or len(table)},
     )
 
 
 def _gains(portfolio: Portfolio) -> pd.DataFrame:
     certificate = portfolio.certificate
-    rivals = {
+    baselines = {
         "best": f"best single model ({certificate.best})",
         "top": f"the {portfolio.k} best single models together",
         "all": f"all {len(portfolio.candidates)} with equal weights",
     }
     rows = []
     for loss in ("log_loss", "error", "squared_error"):
-        for key, rival in rivals.items():
-            gain: Interval = getattr(certificate, f"{loss}_gain_over_{key}")
+        for name, baseline in baselines.items():
+            gain = certificate.gains[loss][name]
             if gain.defined:
-                rows.append({"loss": loss, "rival": rival, "gain": gain.estimate, "low": gain.low, "high": gain.high})
+                rows.append(
+                    {"loss": loss, "rival": baseline, "gain": gain.estimate, "low": gain.low, "high": gain.high}
+                )
     return pd.DataFrame(rows, columns=["loss", "rival", "gain", "low", "high"])

@@ -29,16 +29,16 @@ def greedy(score: Score, candidates: Sequence[int], k: int | None = None) -> lis
     k : size at which to stop; where None, as soon as nobody makes the score lower.
     """
     path: list[Members] = []
-    chosen: Members = ()
+    selected: Members = ()
     lowest: Any = None
-    while len(chosen) < (len(candidates) if k is None else k):
-        tried = [(*chosen, c) for c in candidates if c not in chosen]
-        scores = [score(members) for members in tried]
-        at = min(range(len(tried)), key=scores.__getitem__)
-        if k is None and lowest is not None and not scores[at] < lowest:
+    while len(selected) < (len(candidates) if k is None else k):
+        sets = [(*selected, c) for c in candidates if c not in selected]
+        scores = [score(members) for members in sets]
+        position = min(range(len(sets)), key=scores.__getitem__)
+        if k is None and lowest is not None and not scores[position] < lowest:
             break
-        chosen, lowest = tried[at], scores[at]
-        path.append(chosen)
+        selected, lowest = sets[position], scores[position]
+        path.append(selected)
     return path
 
 
@@ -55,21 +55,21 @@ def exact(score: Score, candidates: Sequence[int], k: int) -> Members:
 
 def swap(score: Score, candidates: Sequence[int], start: Members) -> Members:
     """Exchange one member for one outsider as long as that lowers the score, the best exchange first."""
-    chosen, lowest = start, score(start)
+    selected, lowest = start, score(start)
     while True:
-        tried = list(_exchanges(chosen, candidates))
-        scores = [score(members) for members in tried]
-        at = min(range(len(tried)), key=scores.__getitem__, default=-1)
-        if at < 0 or not scores[at] < lowest:
-            return chosen
-        chosen, lowest = tried[at], scores[at]
+        sets = list(_exchanges(selected, candidates))
+        scores = [score(members) for members in sets]
+        position = min(range(len(sets)), key=scores.__getitem__, default=-1)
+        if position < 0 or not scores[position] < lowest:
+            return selected
+        selected, lowest = sets[position], scores[position]
 
 
-def _exchanges(chosen: Members, candidates: Sequence[int]) -> Iterable[Members]:
-    outside = [c for c in candidates if c not in chosen]
-    for position in range(len(chosen)):
-        for other in outside:
-            yield (*chosen[:position], other, *chosen[position + 1 :])
+def _exchanges(members: Members, candidates: Sequence[int]) -> Iterable[Members]:
+    outsiders = [c for c in candidates if c not in members]
+    for position in range(len(members)):
+        for outsider in outsiders:
+            yield (*members[:position], outsider, *members[position + 1 :])
 
 
 def efficient(rows: Sequence[tuple[float, ...]]) -> list[bool]:
@@ -78,5 +78,5 @@ def efficient(rows: Sequence[tuple[float, ...]]) -> list[bool]:
     def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
         return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
 
-    whole = [not any(map(math.isnan, row)) for row in rows]
-    return [whole[i] and not any(beats(other, row) for other in rows) for i, row in enumerate(rows)]
+    complete = [not any(map(math.isnan, row)) for row in rows]
+    return [complete[i] and not any(beats(competitor, row) for competitor in rows) for i, row in enumerate(rows)]

@@ -1,10 +1,8 @@
-"""Which instances choose, and which judge? Never the same ones, and clusters stay whole."""
+"""Which instances are for selection, and which for certification? Never the same ones, and clusters stay together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,128 +11,122 @@ from jaxtyping import Bool, Float, Int
 from polyculture.errors import InputError
 from polyculture.rng import stream
 
-from .questions import Questions
-
-AnyExam = TypeVar("AnyExam", bound=Questions)
+from .evaluation import EvaluationSet
 
 
-@dataclass(frozen=True, eq=False)
-class SelectionSplit(Generic[AnyExam]):
-    """The exam to choose on and the exam to certify on, without a common instance."""
-
-    chosen_on: AnyExam
-    certified_on: AnyExam
-
-
-def folds(exam: Questions, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
-    """Fold 0 … k − 1 of each instance: at random, whole clusters together, each class spread evenly over the folds.
+def folds(evaluation: EvaluationSet, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
+    """Fold 0 … k − 1 of each instance: at random, clusters stay together, each class spread evenly over the folds.
 
     The models' outcomes play no part: folds that are made alike in them hide how much a choice depends on chance.
     """
-    ranks = _ranks(exam, seed, *names)
+    ranks = _ranks(evaluation, seed, *names)
     if ranks.max() + 1 < k:
         raise InputError(
-            f"{_counted(exam, ranks)} to choose on for {k} folds",
+            f"{_size(evaluation, ranks)} to choose on for {k} folds",
             f"{k} or more",
-            "bring a longer table (with none to certify on it is cut in two); from Python also Terms(folds=…)",
+            "bring a longer table (with none to certify on it is cut in two); from Python also "
+            "SelectionOptions(folds=…)",
         )
     return ranks % k
 
 
-def halves(exam: Questions, share: float, seed: int) -> Bool[np.ndarray, " n"]:
-    """Which instances judge: about this share of each class, or of the clusters."""
+def halves(evaluation: EvaluationSet, share: float, seed: int) -> Bool[np.ndarray, " n"]:
+    """Which instances certify: about this share of each class, or of the clusters."""
     if not 0 < share < 1:
         raise InputError(f"a share of {share} to certify on", "a number between 0 and 1, such as 0.5")
-    ranks = _ranks(exam, seed, "selection", "certification")
-    judges: Bool[np.ndarray, " n"] = np.floor((ranks + 1) * share) > np.floor(ranks * share)
-    if judges.all() or not judges.any():
+    ranks = _ranks(evaluation, seed, "selection", "certification")
+    certify: Bool[np.ndarray, " n"] = np.floor((ranks + 1) * share) > np.floor(ranks * share)
+    if certify.all() or not certify.any():
         raise InputError(
-            f"{_counted(exam, ranks)}, and a share of {share} of them to certify on",
+            f"{_size(evaluation, ranks)}, and a share of {share} of them to certify on",
             "some to choose on and some to certify on",
             "bring a longer table, another share, or other instances to certify on",
         )
-    return judges
+    return certify
 
 
-def _counted(exam: Questions, ranks: Int[np.ndarray, " n"]) -> str:
-    what, count = "instance" if exam.cluster_codes is None else "cluster", int(ranks.max()) + 1
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _size(evaluation: EvaluationSet, ranks: Int[np.ndarray, " n"]) -> str:
+    unit, count = "instance" if evaluation.cluster_codes is None else "cluster", int(ranks.max()) + 1
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def _ranks(exam: Questions, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
+def _ranks(evaluation: EvaluationSet, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
     """Place of each instance in a random order sorted by class, or of its cluster in a random order of clusters."""
-    rng, codes = stream(seed, *names), exam.cluster_codes
+    rng, codes = stream(seed, *names), evaluation.cluster_codes
     if codes is not None:
-        of_clusters: Int[np.ndarray, " g"] = rng.permutation(int(codes.max()) + 1)
-        return np.asarray(of_clusters[codes])
-    order = rng.permutation(exam.n)
-    strata = np.zeros(exam.n, np.int64) if exam.strata is None else exam.strata[order]
-    ranks = np.empty(exam.n, np.int64)
-    ranks[order[np.argsort(strata, kind="stable")]] = np.arange(exam.n)
+        order_of_clusters: Int[np.ndarray, " g"] = rng.permutation(int(codes.max()) + 1)
+        return np.asarray(order_of_clusters[codes])
+    order = rng.permutation(evaluation.n)
+    strata = np.zeros(evaluation.n, np.int64) if evaluation.strata is None else evaluation.strata[order]
+    ranks = np.empty(evaluation.n, np.int64)
+    ranks[order[np.argsort(strata, kind="stable")]] = np.arange(evaluation.n)
     return ranks
 
 
-def apart(chosen_on: pd.Index, certified_on: pd.Index) -> None:
+def check_disjoint(selection_ids: pd.Index, certification_ids: pd.Index) -> None:
     """Refuse instances on both sides, where instances have names; mere numbers of rows are no names."""
-    if isinstance(chosen_on, pd.RangeIndex) and isinstance(certified_on, pd.RangeIndex):
+    if isinstance(selection_ids, pd.RangeIndex) and isinstance(certification_ids, pd.RangeIndex):
         return
-    both = chosen_on.intersection(certified_on)
-    if len(both):
+    common = selection_ids.intersection(certification_ids)
+    if len(common):
         raise InputError(
-            f"{len(both)} instances to choose on are also there to certify on, such as {both[0]!r}",
+            f"{len(common)} instances to choose on are also there to certify on, such as {common[0]!r}",
             "different instances",
             "leave certify_on out to split the table",
         )
 
 
-def companions(
-    shifted: Mapping[str, AnyExam], sides: tuple[pd.Index, pd.Index], seed: int
-) -> tuple[Mapping[str, AnyExam], Mapping[str, AnyExam]]:
-    """Shifted test sets parted like the table they belong to: companions of an instance go where it went.
+def split_companions(
+    shifted: Mapping[str, EvaluationSet], selection_ids: pd.Index, certification_ids: pd.Index, seed: int
+) -> tuple[Mapping[str, EvaluationSet], Mapping[str, EvaluationSet]]:
+    """Shifted test sets split like the table they belong to: companions of an instance are on the instance's side.
+
+    Instances of neither side (or, as rows are numbered alike, of both) are split at random, half and half.
 
     Parameters
     ----------
-    sides : ids of the instances to choose on and to certify on. Instances of neither side (or, as rows are numbered
-        alike, of both) are parted at random, half and half.
+    selection_ids, certification_ids : ids of the instances to choose on and to certify on.
     """
-    first: dict[str, AnyExam] = {}
-    second: dict[str, AnyExam] = {}
-    for name, exam in shifted.items():
-        ids = exam.instances.index
-        here, there = (ids.isin(side) for side in sides)
-        judges = _ranks(exam, seed, "selection", "shift", name) % 2 == 1
-        judges = np.where(here != there, there, judges)
-        for side, rows in ((first, ~judges), (second, judges)):
+    selection: dict[str, EvaluationSet] = {}
+    certification: dict[str, EvaluationSet] = {}
+    for name, evaluation in shifted.items():
+        ids = evaluation.predictions.instances.index
+        selects, certifies = ids.isin(selection_ids), ids.isin(certification_ids)
+        random = _ranks(evaluation, seed, "selection", "shift", name) % 2 == 1
+        certifies = np.where(selects != certifies, certifies, random)
+        for side, rows in ((selection, ~certifies), (certification, certifies)):
             if rows.any():
-                side[name] = exam.take(np.flatnonzero(rows))
-    return first, second
+                side[name] = evaluation.take(np.flatnonzero(rows))
+    return selection, certification
 
 
-def without(exam: AnyExam, held_out: Int[np.ndarray, " k"]) -> AnyExam:
-    """The exam without some of its instances, and its shifted test sets without their companions."""
-    rest = np.setdiff1d(np.arange(exam.n), held_out)
-    gone = exam.instances.index[held_out]
-    shifted: dict[str, Any] = {}
-    for name, there in exam.shifted.items():
-        kept = np.flatnonzero(~there.instances.index.isin(gone))
-        if len(kept):
-            shifted[name] = there.take(kept)
-    return exam.take(rest).beside(shifted)
+def leave_out(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> EvaluationSet:
+    """The evaluation set without some of its instances, and its shifted test sets without their companions."""
+    ids = evaluation.predictions.instances.index[rows]
+    shifted: dict[str, EvaluationSet] = {}
+    for name, companion in evaluation.shifted.items():
+        remaining = np.flatnonzero(~companion.predictions.instances.index.isin(ids))
+        if len(remaining):
+            shifted[name] = companion.take(remaining)
+    return evaluation.take(np.setdiff1d(np.arange(evaluation.n), rows)).with_shifted(shifted)
 
 
-def outside(
-    exam: AnyExam, k: int, seed: int, chosen: Callable[[AnyExam], Callable[[AnyExam], Float[np.ndarray, " r"]]]
+def cross_fitted_losses(
+    evaluation: EvaluationSet,
+    k: int,
+    seed: int,
+    select: Callable[[EvaluationSet], Callable[[EvaluationSet], Float[np.ndarray, " r"]]],
 ) -> Float[np.ndarray, " n"]:
-    """Loss of every instance under what is chosen without its fold.
+    """Loss of every instance under what is selected without its fold.
 
     Parameters
     ----------
     k : folds.
-    chosen : makes the whole choice on one exam, and gives the losses of what was chosen on another.
+    select : makes the complete choice on one evaluation set, and returns its losses on another as a function.
     """
-    fold = folds(exam, k, seed, "selection", "nested")
-    found: Float[np.ndarray, " n"] = np.full(exam.n, np.nan)
-    for part in range(k):
-        here = np.flatnonzero(fold == part)
-        found[here] = chosen(without(exam, here))(exam.take(here))
-    return found
+    fold = folds(evaluation, k, seed, "selection", "nested")
+    losses: Float[np.ndarray, " n"] = np.full(evaluation.n, np.nan)
+    for number in range(k):
+        rows = np.flatnonzero(fold == number)
+        losses[rows] = select(leave_out(evaluation, rows))(evaluation.take(rows))
+    return losses

@@ -1,8 +1,7 @@
-"""How do I use this from scikit-learn? Two estimators that keep the learners which cover for each other.
+"""How do I use this from scikit-learn? Two estimators that keep the learners which compensate each other's errors.
 
-ensemble (what both share) · kinds (the estimators) · intake (tables) · learners (what is tried) · crossfitting ·
-keeping (folds and the folder) · pooling (weights) · honesty (what the result is worth)
-"""
+ensemble (what both share) · classifier and regressor · preprocessing (tables) · default_learners · crossfitting ·
+cache (folds and the folder) · member_weights · nested_validation (what the result is worth)"""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from polyculture.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from .classifier_regressor import DiverseEnsembleClassifier as DiverseEnsembleClassifier
-    from .classifier_regressor import DiverseEnsembleRegressor as DiverseEnsembleRegressor
+    from .classifier import DiverseEnsembleClassifier as DiverseEnsembleClassifier
+    from .regressor import DiverseEnsembleRegressor as DiverseEnsembleRegressor
 
 __all__ = ["DiverseEnsembleClassifier", "DiverseEnsembleRegressor"]
 
@@ -25,4 +24,5 @@ def __getattr__(name: str) -> Any:
     for package in ("sklearn", "skops"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "train")
-    return getattr(importlib.import_module(f"{__name__}.classifier_regressor"), name)
+    module = name.removeprefix("DiverseEnsemble").lower()
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)

@@ -57,15 +57,15 @@ def folds_by_content(X: Any, labels: Int[np.ndarray, " n"], folds: int, seed: in
     """
     keys = row_keys(X, seed)
     numbers = np.empty(len(labels), dtype=np.int64)
-    dealt = 0
+    count = 0
     for label in np.unique(labels):
-        here = np.flatnonzero(labels == label)
-        different, which = np.unique(keys[here], return_inverse=True)
-        numbers[here] = (dealt + np.arange(len(different)))[which]
-        dealt += len(different)
-    if dealt < 2:
+        rows = np.flatnonzero(labels == label)
+        distinct, index = np.unique(keys[rows], return_inverse=True)
+        numbers[rows] = (count + np.arange(len(distinct)))[index]
+        count += len(distinct)
+    if count < 2:
         raise InputError(f"{len(labels)} rows that are all the same", "two different rows or more")
-    return numbers % min(folds, dealt)
+    return numbers % min(folds, count)
 
 
 def _row_bytes(X: Any) -> Iterable[bytes]:
@@ -84,24 +84,24 @@ def _row_bytes(X: Any) -> Iterable[bytes]:
         yield row.tobytes()
 
 
-class Keeper:
+class LearnerCache:
     """A folder of fitted learners, found again by a hash of their parameters and of what they were fitted on.
 
     A learner whose members hold types that are not on the list of trusted ones is not kept.
     """
 
-    def __init__(self, folder: Path, X: Any, y: Num[np.ndarray, " n"], more: Iterable[Any]) -> None:
+    def __init__(self, folder: Path, X: Any, y: Num[np.ndarray, " n"], dependencies: Iterable[Any]) -> None:
         """Make the folder if there is none.
 
         Parameters
         ----------
-        more : whatever else the fit depends on; each has a text or is an array.
+        dependencies : whatever else the fit depends on; each has a text or is an array.
         """
         from sklearn import __version__
 
         self._folder = folder
         self._data = hashlib.blake2b(row_keys(X).tobytes(), digest_size=16)
-        for part in (y, *map(str, getattr(X, "columns", ())), *more, __version__):
+        for part in (y, *map(str, getattr(X, "columns", ())), *dependencies, __version__):
             text = part.tobytes() if isinstance(part, np.ndarray) else str(part).encode()
             self._data.update(len(text).to_bytes(8, "little") + text)
         try:
@@ -113,50 +113,50 @@ class Keeper:
         """Members and scores of this learner, or None; FileError where they cannot be read or trusted."""
         import skops.io
 
-        home = self._home(name, learner)
-        if not home.is_dir():
+        folder = self._subfolder(name, learner)
+        if not folder.is_dir():
             return None
-        path = home / "members.skops"
+        path = folder / "members.skops"
         try:
-            strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
-            if not strange:
+            untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+            if not untrusted:
                 members = skops.io.load(path, trusted=list(TRUSTED))
-                return tuple(members), np.load(home / "scores.npy", allow_pickle=False)
+                return tuple(members), np.load(folder / "scores.npy", allow_pickle=False)
         except Exception as error:  # whatever a reader of damaged bytes may raise
             reason = " ".join(str(error).split())
             raise FileError(
-                f"cannot read {home} ({type(error).__name__}: {reason})", "fitted learners", _REDO
+                f"cannot read {folder} ({type(error).__name__}: {reason})", "fitted learners", _REDO
             ) from error
-        raise FileError(f"{path} holds the type {strange[0]}", "nothing but learners of scikit-learn", _REDO)
+        raise FileError(f"{path} holds the type {untrusted[0]}", "nothing but learners of scikit-learn", _REDO)
 
     def save(self, name: str, learner: Any, members: tuple[Any, ...], scores: Float[np.ndarray, "n c"]) -> None:
         """Write members and scores in one step, if they hold nothing but trusted types."""
         import skops.io
 
-        written = skops.io.dumps(list(members))
-        if set(skops.io.get_untrusted_types(data=written)) - set(TRUSTED):
+        content = skops.io.dumps(list(members))
+        if set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED):
             return
-        home = self._home(name, learner)
+        folder = self._subfolder(name, learner)
         try:
-            half = Path(tempfile.mkdtemp(prefix=".half-", dir=self._folder))
+            temporary = Path(tempfile.mkdtemp(prefix=".half-", dir=self._folder))
             try:
-                (half / "members.skops").write_bytes(written)
-                np.save(half / "scores.npy", scores)
-                if not home.exists():
-                    half.rename(home)
+                (temporary / "members.skops").write_bytes(content)
+                np.save(temporary / "scores.npy", scores)
+                if not folder.exists():
+                    temporary.rename(folder)
             finally:
-                shutil.rmtree(half, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise FileError(f"cannot write {home}: {reason}", "a folder with room to write in") from error
+            raise FileError(f"cannot write {folder}: {reason}", "a folder with room to write in") from error
 
-    def _home(self, name: str, learner: Any) -> Path:
+    def _subfolder(self, name: str, learner: Any) -> Path:
         digest = self._data.copy()
-        digest.update(_described(learner).encode())
+        digest.update(_description(learner).encode())
         return self._folder / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{digest.hexdigest()[:16]}"
 
 
-def _described(learner: Any) -> str:
+def _description(learner: Any) -> str:
     """Class and all parameters, those of inner learners included."""
     kind = f"{type(learner).__module__}.{type(learner).__qualname__}"
     if not hasattr(learner, "get_params"):
@@ -170,4 +170,4 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, np.ndarray):
         return hashlib.blake2b(value.tobytes(), digest_size=8).hexdigest()
-    return _described(value) if hasattr(value, "get_params") else repr(value)
+    return _description(value) if hasattr(value, "get_params") else repr(value)

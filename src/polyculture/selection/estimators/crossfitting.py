@@ -21,14 +21,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from polyculture.errors import TrainingError
 
-from .cache import Keeper
+from .cache import LearnerCache
 from .default_learners import prepared, reads_sparse, weight_argument
 
-UNSEEN = 1e-6
+LOWEST_PROBABILITY = 1e-6
 """Least probability that a member gives, also to a class that its fold did not contain."""
-WHOLE = 0.75
+FULL_DATA_SHARE = 0.75
 """Share of a candidate's opinion that the member has that learned from all rows; those of the folds have the rest."""
-FIRST_LOOK = 2_000
+TIMED_ROWS = 2_000
 """With more rows than this and a time budget, a learner is first timed on parts of them."""
 PARTS = (16, 4)
 """One row in so many is in these parts."""
@@ -67,9 +67,9 @@ class TrainingTable:
         """Whether the inputs are a sparse matrix."""
         return hasattr(self.X, "tocsr")
 
-    def rows(self, chosen: Int[np.ndarray, " k"]) -> Any:
+    def rows(self, positions: Int[np.ndarray, " k"]) -> Any:
         """The inputs of some rows."""
-        return self.X.iloc[chosen] if hasattr(self.X, "iloc") else self.X[chosen]
+        return self.X.iloc[positions] if hasattr(self.X, "iloc") else self.X[positions]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class Candidate:
 
 
 @dataclass
-class Budget:
+class TimeBudget:
     """How much time is left.
 
     Parameters
@@ -113,12 +113,16 @@ class Budget:
         return self.seconds is None or self.clock() - self.started + seconds <= self.seconds
 
 
-class GivenUpError(Exception):
+class SkippedLearnerError(Exception):
     """A learner is not fitted, and why."""
 
 
 def crossfit(
-    learners: Iterable[tuple[str, Any]], table: TrainingTable, budget: Budget, keeper: Keeper | None, n_jobs: int | None
+    learners: Iterable[tuple[str, Any]],
+    table: TrainingTable,
+    budget: TimeBudget,
+    cache: LearnerCache | None,
+    n_jobs: int | None,
 ) -> tuple[list[Candidate], dict[str, str]]:
     """Candidates in the order of the learners, and by name why others are not among them.
 
@@ -126,27 +130,27 @@ def crossfit(
     next ones, which may be quicker, are still tried. Until one learner is fitted the budget is not looked at.
     A learner that fails is left out; TrainingError if all are.
     """
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     left_out: dict[str, str] = {}
     for name, learner in learners:
-        kept = None if keeper is None else keeper.load(name, learner)
-        if kept is not None:
-            found.append(Candidate(name, *kept, 0.0))
+        stored = None if cache is None else cache.load(name, learner)
+        if stored is not None:
+            candidates.append(Candidate(name, *stored, 0.0))
             continue
         try:
-            candidate = _fitted(name, learner, table, budget if found else Budget(None, budget.clock), n_jobs)
-        except GivenUpError as reason:
-            left_out[name] = str(reason)
+            candidate = _fit_all(name, learner, table, budget if candidates else TimeBudget(None, budget.clock), n_jobs)
+        except SkippedLearnerError as skipped:
+            left_out[name] = str(skipped)
         except Exception as error:  # whatever a learner may raise
             left_out[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
         else:
-            found.append(candidate)
-            if keeper is not None:
-                keeper.save(name, learner, candidate.members, candidate.scores)
-    if not found:
+            candidates.append(candidate)
+            if cache is not None:
+                cache.save(name, learner, candidate.members, candidate.scores)
+    if not candidates:
         name, why = next(iter(left_out.items()))
         raise TrainingError(f"no learner can be fitted, such as {name!r}: {why}", "one that can")
-    return found, left_out
+    return candidates, left_out
 
 
 def scores(member: Any, X: Any, classes: int) -> Float[np.ndarray, "n c"]:
@@ -154,89 +158,89 @@ def scores(member: Any, X: Any, classes: int) -> Float[np.ndarray, "n c"]:
     if classes == 0:
         return np.asarray(member.predict(X), dtype=float).reshape(-1, 1)
     if hasattr(member, "predict_proba"):
-        given = np.log(np.clip(np.asarray(member.predict_proba(X), dtype=float), UNSEEN, 1.0))
-        lowest: Any = math.log(UNSEEN)
+        logs = np.log(np.clip(np.asarray(member.predict_proba(X), dtype=float), LOWEST_PROBABILITY, 1.0))
+        lowest: Any = math.log(LOWEST_PROBABILITY)
     elif hasattr(member, "decision_function"):
-        given = np.asarray(member.decision_function(X), dtype=float)
-        given = np.column_stack([-given / 2, given / 2]) if given.ndim == 1 else given
-        lowest = given.min(axis=1, keepdims=True) + math.log(UNSEEN)
+        logs = np.asarray(member.decision_function(X), dtype=float)
+        logs = np.column_stack([-logs / 2, logs / 2]) if logs.ndim == 1 else logs
+        lowest = logs.min(axis=1, keepdims=True) + math.log(LOWEST_PROBABILITY)
     else:
-        raise GivenUpError("it has neither predict_proba nor decision_function")
-    whole = np.full((len(given), classes), lowest)
-    whole[:, member.classes_] = given
-    return whole
+        raise SkippedLearnerError("it has neither predict_proba nor decision_function")
+    complete = np.full((len(logs), classes), lowest)
+    complete[:, member.classes_] = logs
+    return complete
 
 
 def shares(members: int, refit: bool) -> Float[np.ndarray, " k"]:
     """How much each member of a candidate counts; they sum to one."""
     if not refit:
         return np.full(members, 1 / members)
-    return np.append(np.full(members - 1, (1 - WHOLE) / (members - 1)), WHOLE)
+    return np.append(np.full(members - 1, (1 - FULL_DATA_SHARE) / (members - 1)), FULL_DATA_SHARE)
 
 
-def _fitted(name: str, learner: Any, table: TrainingTable, budget: Budget, n_jobs: int | None) -> Candidate:
+def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, n_jobs: int | None) -> Candidate:
     """The learner fitted on all folds, or GivenUpError."""
     started = budget.clock()
-    ready = _ready(learner, table)
+    estimator = _prepared(learner, table)
     folds = range(table.n_folds + table.refit)
     if budget.seconds is None:
-        done = _folds(ready, table, folds, n_jobs)
+        fits = _fit_folds(estimator, table, folds, n_jobs)
     else:
-        _look_first(ready, table, budget)
-        before = budget.clock()
-        done = _folds(ready, table, folds[:1], 1)
+        _time_on_parts(estimator, table, budget)
+        fold_start = budget.clock()
+        fits = _fit_folds(estimator, table, folds[:1], 1)
         rounds = math.ceil((len(folds) - 1) / effective_n_jobs(n_jobs))
-        _go_on(budget, (budget.clock() - before) * rounds)
-        done += _folds(ready, table, folds[1:], n_jobs)
-    whole = np.empty((len(table.y), max(table.classes, 1)))
-    for fold, (_, part) in zip(folds, done, strict=True):
-        whole[table.folds == fold] = part  # the last one, which learned from all rows, says nothing here
-    if not np.isfinite(whole).all():
-        raise GivenUpError("it predicts numbers that are not finite")
-    return Candidate(name, tuple(member for member, _ in done), whole, budget.clock() - started)
+        _check_budget(budget, (budget.clock() - fold_start) * rounds)
+        fits += _fit_folds(estimator, table, folds[1:], n_jobs)
+    complete = np.empty((len(table.y), max(table.classes, 1)))
+    for fold, (_, part) in zip(folds, fits, strict=True):
+        complete[table.folds == fold] = part  # the last one, which learned from all rows, says nothing here
+    if not np.isfinite(complete).all():
+        raise SkippedLearnerError("it predicts numbers that are not finite")
+    return Candidate(name, tuple(member for member, _ in fits), complete, budget.clock() - started)
 
 
-def _ready(learner: Any, table: TrainingTable) -> Any:
+def _prepared(learner: Any, table: TrainingTable) -> Any:
     """The learner with what it needs before it can read the table, or GivenUpError."""
     if table.sparse and not reads_sparse(learner):
-        raise GivenUpError("it reads no sparse matrices")
+        raise SkippedLearnerError("it reads no sparse matrices")
     if table.counts is not None and not weight_argument(learner):
-        raise GivenUpError("it takes no sample weights")
+        raise SkippedLearnerError("it takes no sample weights")
     return clone(learner) if table.columns is None else prepared(learner, *table.columns)
 
 
-def _look_first(ready: Any, table: TrainingTable, budget: Budget) -> None:
+def _time_on_parts(estimator: Any, table: TrainingTable, budget: TimeBudget) -> None:
     """Give up if parts of the rows take so long already that all folds would take too long."""
     rows = np.flatnonzero(table.folds != 0)
-    for part in PARTS if len(table.y) > FIRST_LOOK else ():
-        before = budget.clock()
-        _fit(ready, table, rows[::part])
-        _go_on(budget, (budget.clock() - before) * part * (table.n_folds + table.refit))
+    for part in PARTS if len(table.y) > TIMED_ROWS else ():
+        part_start = budget.clock()
+        _fit(estimator, table, rows[::part])
+        _check_budget(budget, (budget.clock() - part_start) * part * (table.n_folds + table.refit))
 
 
-def _go_on(budget: Budget, seconds: float) -> None:
+def _check_budget(budget: TimeBudget, seconds: float) -> None:
     if not budget.allows(seconds):
-        raise GivenUpError(f"the time budget of {budget.seconds:g} seconds leaves no room for it")
+        raise SkippedLearnerError(f"the time budget of {budget.seconds:g} seconds leaves no room for it")
 
 
-def _folds(
-    ready: Any, table: TrainingTable, folds: range, n_jobs: int | None
+def _fit_folds(
+    estimator: Any, table: TrainingTable, folds: range, n_jobs: int | None
 ) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
     """Per fold the member that was trained without it and what that says of it; no row is in a fold after the last."""
-    done: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
-        delayed(_one_fold)(ready, table, fold) for fold in folds
+    fits: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_fold)(estimator, table, fold) for fold in folds
     )
-    return done
+    return fits
 
 
-def _one_fold(ready: Any, table: TrainingTable, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:
-    here = np.flatnonzero(table.folds == fold)
-    member = _fit(ready, table, np.flatnonzero(table.folds != fold))
-    return member, scores(member, table.rows(here), table.classes) if len(here) else np.empty((0, 1))
+def _fit_fold(estimator: Any, table: TrainingTable, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:
+    rows = np.flatnonzero(table.folds == fold)
+    member = _fit(estimator, table, np.flatnonzero(table.folds != fold))
+    return member, scores(member, table.rows(rows), table.classes) if len(rows) else np.empty((0, 1))
 
 
-def _fit(ready: Any, table: TrainingTable, rows: Int[np.ndarray, " k"]) -> Any:
-    weights = {} if table.counts is None else {weight_argument(ready): table.counts[rows]}
+def _fit(estimator: Any, table: TrainingTable, rows: Int[np.ndarray, " k"]) -> Any:
+    weights = {} if table.counts is None else {weight_argument(estimator): table.counts[rows]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # its weight says whether it learned enough
-        return clone(ready).fit(table.rows(rows), table.y[rows], **weights)
+        return clone(estimator).fit(table.rows(rows), table.y[rows], **weights)

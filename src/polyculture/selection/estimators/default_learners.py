@@ -72,11 +72,11 @@ def classifiers(sparse: bool = False) -> Learners:
         ("nearest 40", make_pipeline(scaler, KNeighborsClassifier(40))),
         ("svm soft", make_pipeline(scaler, SVC(C=0.3, break_ties=True))),
         ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(reg_param=0.3))),
-        ("boosting slow", HistGradientBoostingClassifier(**_slow())),
+        ("boosting slow", HistGradientBoostingClassifier(**_small_steps())),
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),
     ]
-    return _readable(learners, sparse)
+    return _compatible(learners, sparse)
 
 
 def regressors(sparse: bool = False) -> Learners:
@@ -95,11 +95,11 @@ def regressors(sparse: bool = False) -> Learners:
         ("ridge strong", make_pipeline(scaler, Ridge(100.0))),
         ("nearest 40", make_pipeline(scaler, KNeighborsRegressor(40))),
         ("svm soft", _standardized(make_pipeline(scaler, SVR(C=0.1)))),
-        ("boosting slow", HistGradientBoostingRegressor(**_slow())),
+        ("boosting slow", HistGradientBoostingRegressor(**_small_steps())),
         ("forest", RandomForestRegressor(200, min_samples_leaf=2)),
         ("forest shallow", RandomForestRegressor(200, max_depth=5, max_features=0.5)),
     ]
-    return _readable(learners, sparse)
+    return _compatible(learners, sparse)
 
 
 def prepared(learner: Any, categorical: tuple[int, ...], numeric: tuple[int, ...]) -> Any:
@@ -148,7 +148,7 @@ def family(learner: Any) -> str:
     return type(learner).__name__
 
 
-def _readable(learners: Learners, sparse: bool) -> Learners:
+def _compatible(learners: Learners, sparse: bool) -> Learners:
     return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
 
 
@@ -157,7 +157,7 @@ def _standardized(regressor: Any) -> Any:
     return TransformedTargetRegressor(regressor, transformer=StandardScaler())
 
 
-def _slow() -> dict[str, Any]:
+def _small_steps() -> dict[str, Any]:
     """Small trees, small steps, and a random part of the features for each split."""
     return {
         "max_iter": 200,

@@ -6,6 +6,7 @@ its members: one per fold, and one that learned from all rows.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,14 +21,16 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
 from polyculture.errors import InputError
+from polyculture.predictions import Predictions
+from polyculture.results import Portfolio
 from polyculture.rng import derived_seed
 
 from . import nested_validation
-from .cache import Keeper, folds_by_content
-from .crossfitting import Budget, Candidate, TrainingTable, crossfit, scores, shares
+from .cache import LearnerCache, folds_by_content
+from .crossfitting import Candidate, TimeBudget, TrainingTable, crossfit, scores, shares
 from .default_learners import Learners, family
-from .member_weights import Pool
-from .preprocessing import Intake
+from .member_weights import OpinionPool
+from .preprocessing import InputFormat
 
 Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 
@@ -52,17 +55,17 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         return tags
 
     @abstractmethod
-    def _target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
+    def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
         """What to learn, and how many classes it is of; 0 for real values."""
 
     @abstractmethod
-    def _weighed(
-        self, given: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
-    ) -> Pool:
+    def _fit_weights(
+        self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    ) -> OpinionPool:
         """Weights of the candidates."""
 
     @abstractmethod
-    def _default(self, sparse: bool) -> Learners:
+    def _default_learners(self, sparse: bool) -> Learners:
         """Learners where none are named."""
 
     def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
@@ -78,48 +81,50 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         self._check_options()
-        self._intake, given = Intake.of(self, X, self.prepare)
-        truth = column_or_1d(y, warn=True)
-        check_consistent_length(given, truth)
-        counts = np.ones(len(truth))
+        self._input_format, inputs = InputFormat.of(self, X, self.prepare)
+        targets = column_or_1d(y, warn=True)
+        check_consistent_length(inputs, targets)
+        counts = np.ones(len(targets))
         if sample_weight is not None:
-            counts = _check_sample_weight(sample_weight, given, dtype=np.float64, ensure_non_negative=True)
-        used = np.flatnonzero(counts > 0)
-        target, classes = self._target(truth[used])
+            counts = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+        rows = np.flatnonzero(counts > 0)
+        y_encoded, classes = self._encode_target(targets[rows])
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        splits = None if isinstance(self.cv, int | np.integer) else self._split(given, truth, classes)[used]
-        given = given.iloc[used] if hasattr(given, "iloc") else given[used]
+        splits = None if isinstance(self.cv, int | np.integer) else self._split(inputs, targets, classes)[rows]
+        inputs = inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
         if splits is None:
-            splits = folds_by_content(given, target if classes else np.zeros(len(used), np.int64), int(self.cv), seed)
+            splits = folds_by_content(
+                inputs, y_encoded if classes else np.zeros(len(rows), np.int64), int(self.cv), seed
+            )
         tested, folds = np.unique(splits, return_inverse=True)
         if len(tested) < 2:
             raise InputError("rows that are all in one fold", "two folds or more")
-        counts, columns = counts[used], self._intake.columns(self.n_features_in_)
+        counts, columns = counts[rows], self._input_format.columns(self.n_features_in_)
         uneven = counts if np.ptp(counts) else None
         return self._crossfit(
-            TrainingTable(given, target, classes, uneven, folds, columns, bool(self.refit)), counts, seed
+            TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit)), counts, seed
         )
 
     def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
-        keeper = None
+        cache = None
         if self.memory is not None:
-            more = counts, table.folds, table.classes, table.columns, table.refit
-            keeper = Keeper(Path(self.memory), X, y, more)
-        learners = self._seeded(seed, table.sparse)
-        budget = Budget(None if self.time_budget is None else float(self.time_budget))
-        found, self.left_out_ = crossfit(learners, table, budget, keeper, self.n_jobs)
-        names = tuple(c.name for c in found)
-        self._evidence = nested_validation.NestedEvidence(
-            names, np.stack([c.scores for c in found]), y, counts, table.folds
+            dependencies = counts, table.folds, table.classes, table.columns, table.refit
+            cache = LearnerCache(Path(self.memory), X, y, dependencies)
+        learners = self._seeded_learners(seed, table.sparse)
+        budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
+        candidates, self.left_out_ = crossfit(learners, table, budget, cache, self.n_jobs)
+        names = tuple(c.name for c in candidates)
+        self._training_scores = nested_validation.CrossFittedScores(
+            names, np.stack([c.scores for c in candidates]), y, counts, table.folds
         )
-        self._pool = self._weighed(self._evidence.scores, y, counts)
-        self._shares = shares(len(found[0].members), table.refit)
-        kept = [found[m] for m in self._pool.kept]
-        self.members_ = {c.name: c.members for c in kept}
-        self.weights_ = {names[m]: float(self._pool.weights[m]) for m in self._pool.kept}
-        self.candidates_ = self._candidates(found, dict(learners))
+        self._pool = self._fit_weights(self._training_scores.scores, y, counts)
+        self._shares = shares(len(candidates[0].members), table.refit)
+        members = [candidates[m] for m in self._pool.members]
+        self.members_ = {c.name: c.members for c in members}
+        self.weights_ = {names[m]: float(self._pool.weights[m]) for m in self._pool.members}
+        self.candidates_ = self._candidates(candidates, dict(learners))
         return self
 
     def _check_options(self) -> None:
@@ -142,12 +147,12 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
                 raise InputError(f"{pair!r} in the list of learners", "pairs of a name and a learner")
         names = [name for name, _ in learners]
-        fits, wanted = (is_regressor, "a regressor") if is_regressor(self) else (is_classifier, "a classifier")
+        is_valid, expected = (is_regressor, "a regressor") if is_regressor(self) else (is_classifier, "a classifier")
         for name, learner in learners:
             if names.count(name) > 1 or "__" in name or name in self._get_param_names():
                 raise InputError(f"a learner of the name {name!r}", "names of their own, without two underscores")
-            if not fits(learner):
-                raise InputError(f"the learner {name!r} is a {type(learner).__name__}", wanted)
+            if not is_valid(learner):
+                raise InputError(f"the learner {name!r} is a {type(learner).__name__}", expected)
 
     def _split(self, X: Any, y: Shaped[np.ndarray, " n"], classes: int) -> Int[np.ndarray, " n"]:
         """Number of the fold that each row is tested in, by the splitter or splits in `cv`."""
@@ -162,28 +167,47 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             )
         return numbers
 
-    def _seeded(self, seed: int, sparse: bool) -> Learners:
+    def _seeded_learners(self, seed: int, sparse: bool) -> Learners:
         """Copies of the learners; where one has no random state of its own it gets one."""
-        ready = []
-        for name, learner in self._default(sparse) if self.learners is None else self.learners:
+        seeded = []
+        for name, learner in self._default_learners(sparse) if self.learners is None else self.learners:
             copy = clone(learner)
             missing = {
                 key: derived_seed(seed, "learner", name) % 2**32
                 for key, value in copy.get_params(deep=True).items()
                 if value is None and (key == "random_state" or key.endswith("__random_state"))
             }
-            ready.append((name, copy.set_params(**missing)))
-        return ready
+            seeded.append((name, copy.set_params(**missing)))
+        return seeded
 
-    def _candidates(self, found: list[Candidate], learners: dict[str, Any]) -> pd.DataFrame:
+    def _candidates(self, candidates: list[Candidate], learners: dict[str, Any]) -> pd.DataFrame:
         """One row per fitted learner."""
         columns = {
-            "family": [family(learners[c.name]) for c in found],
+            "family": [family(learners[c.name]) for c in candidates],
             **self._losses(),
             "weight": self._pool.weights,
-            "seconds": [c.seconds for c in found],
+            "seconds": [c.seconds for c in candidates],
         }
-        return pd.DataFrame(columns, index=pd.Index([c.name for c in found], name="learner"))
+        return pd.DataFrame(columns, index=pd.Index([c.name for c in candidates], name="learner"))
+
+    @property
+    @abstractmethod
+    def predictions_(self) -> Predictions:
+        """Cross-fitted predictions of the fitted learners."""
+
+    @property
+    def audit_(self) -> Any:
+        """Similarity of the fitted learners' errors on rows that they were not trained on: audit of `predictions_`.
+
+        Needs two learners or more.
+        """
+        return importlib.import_module("polyculture.auditing").audit(self.predictions_)
+
+    @property
+    def portfolio_(self) -> Portfolio:
+        """The members, their weights and what they are worth; the certificate is made by nested cross-fitting."""
+        check_is_fitted(self)
+        return nested_validation.portfolio(self._training_scores, self._fit_weights, self._pool, self.predictions_)
 
     @abstractmethod
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
@@ -192,6 +216,6 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
         """What every member of every kept learner says."""
         check_is_fitted(self)
-        given = self._intake.read(self, X)
+        inputs = self._input_format.read(self, X)
         classes = len(getattr(self, "classes_", ()))
-        return [[scores(member, given, classes) for member in members] for members in self.members_.values()]
+        return [[scores(member, inputs, classes) for member in members] for members in self.members_.values()]

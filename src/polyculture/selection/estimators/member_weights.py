@@ -48,7 +48,7 @@ class PoolWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class OpinionPool:
     """How opinions are put together.
 
     Parameters
@@ -69,7 +69,7 @@ class Pool:
     by_class: Float[np.ndarray, "m w"]
 
     @property
-    def kept(self) -> Int[np.ndarray, " k"]:
+    def members(self) -> Int[np.ndarray, " k"]:
         """Positions of the candidates that have a weight, heaviest first; ties in the order given."""
         order = np.argsort(-self.weights, kind="stable")
         return order[self.weights[order] > 0]
@@ -80,15 +80,15 @@ class Pool:
         return logs
 
     def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
-        """Class probabilities from the log-probabilities of the members in `kept`, in that order."""
+        """Class probabilities from the log-probabilities of the `members`, in that order."""
         if self.rule == "mixture":
-            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.kept], np.exp(logs), axes=1)
+            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.members], np.exp(logs), axes=1)
             mixed /= mixed.sum(axis=1, keepdims=True)
             return mixed
-        nothing = np.log(np.maximum(self.frequency, SMALLEST))
-        moves = np.maximum(logs, LOWEST) - nothing
-        said = np.einsum("knc,kc->nc", moves, self.by_class[self.kept])
-        pooled: Float[np.ndarray, "n c"] = softmax(nothing + self.bias + said, axis=1)
+        prior = np.log(np.maximum(self.frequency, SMALLEST))
+        moves = np.maximum(logs, LOWEST) - prior
+        opinion = np.einsum("knc,kc->nc", moves, self.by_class[self.members])
+        pooled: Float[np.ndarray, "n c"] = softmax(prior + self.bias + opinion, axis=1)
         return pooled
 
 
@@ -113,8 +113,8 @@ def fit_pool(
     scores: Float[np.ndarray, "m n c"],
     labels: Int[np.ndarray, " n"],
     counts: Float[np.ndarray, " n"],
-    wish: Constraints,
-) -> Pool:
+    constraints: Constraints,
+) -> OpinionPool:
     """Temperatures, then weights, of candidates whose scores come from folds that they were not trained on.
 
     Parameters
@@ -128,36 +128,40 @@ def fit_pool(
     logs = np.stack([log_softmax(s / t, axis=1) for s, t in zip(scores, temperatures, strict=True)])
     losses = -logs[:, np.arange(n), labels] @ share
     frequency = np.bincount(labels, weights=share, minlength=c)
-    if wish.floor is None:
-        good = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
+    if constraints.floor is None:
+        eligible = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
     else:
-        good = (logs.argmax(axis=2) == labels) @ share >= wish.floor
-    weighed = []
+        eligible = (logs.argmax(axis=2) == labels) @ share >= constraints.floor
+    fits = []
 
-    def weigh(kept: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-        weighed.append(RULES[wish.rule](logs[kept], labels, counts))
-        return weighed[-1].weights
+    def weigh(members: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        fits.append(RULES[constraints.rule](logs[members], labels, counts))
+        return fits[-1].weights
 
-    weights, last = without_the_lightest(weigh, good, losses, wish.size), weighed[-1]
+    weights, last = without_the_lightest(weigh, eligible, losses, constraints.size), fits[-1]
     by_class = np.zeros((len(weights), last.by_class.shape[1]))
     by_class[weights > 0] = last.by_class
-    return Pool(wish.rule, weights, temperatures, frequency, last.bias, by_class)
+    return OpinionPool(constraints.rule, weights, temperatures, frequency, last.bias, by_class)
 
 
 def fit_average(
     predicted: Float[np.ndarray, "m n"],
     targets: Float[np.ndarray, " n"],
     counts: Float[np.ndarray, " n"],
-    wish: Constraints,
-) -> Pool:
+    constraints: Constraints,
+) -> OpinionPool:
     """Weights of candidates whose predictions come from folds that they were not trained on; they sum to one."""
     share = counts / counts.sum()
     errors = predicted - targets
     losses = errors**2 @ share
     variance = float(share @ (targets - share @ targets) ** 2)
-    good = losses < variance if wish.floor is None else losses <= (1 - wish.floor) * variance
-    weights = without_the_lightest(lambda kept: average_weights(errors[kept], counts), good, losses, wish.size)
-    return Pool("average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0), np.empty((len(predicted), 0)))
+    eligible = losses < variance if constraints.floor is None else losses <= (1 - constraints.floor) * variance
+    weights = without_the_lightest(
+        lambda members: average_weights(errors[members], counts), eligible, losses, constraints.size
+    )
+    return OpinionPool(
+        "average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0), np.empty((len(predicted), 0))
+    )
 
 
 def temperature(
@@ -184,8 +188,8 @@ def opinion_weights(
     """
     m, n, c = logs.shape
     share = counts / counts.sum()
-    nothing = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
-    moves = np.maximum(logs, LOWEST) - nothing
+    prior = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
+    moves = np.maximum(logs, LOWEST) - prior
     truth = share[:, None] * (labels[:, None] == np.arange(c))
     start = np.concatenate([np.full(m, 1 / m), np.zeros(m * c + c)])
     pull = np.concatenate([np.full(m, PULL), np.full(m * c, CLASS_PULL), np.full(c, PULL)]) / counts.sum()
@@ -195,20 +199,20 @@ def opinion_weights(
         return PoolWeights(weights, weights[:, None] + values[m : m + m * c].reshape(m, c), bias)
 
     def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
-        now, away = parts(values), values - start
-        pooled = log_softmax(nothing + now.bias + np.einsum("mnc,mc->nc", moves, now.by_class), axis=1)
+        current, deviation = parts(values), values - start
+        pooled = log_softmax(prior + current.bias + np.einsum("mnc,mc->nc", moves, current.by_class), axis=1)
         surplus = np.exp(pooled) * share[:, None] - truth
         slope = np.einsum("mnc,nc->mc", moves, surplus)
         height = -float(share @ pooled[np.arange(n), labels])
         slopes = np.concatenate([slope.sum(axis=1), slope.ravel(), surplus.sum(axis=0)])
-        return height + float(pull @ away**2), slopes + 2 * pull * away
+        return height + float(pull @ deviation**2), slopes + 2 * pull * deviation
 
     limits = [(0, None)] * m + [(None, None)] * (m * c + c)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-12, "gtol": 1e-7})
-    return parts(found.x)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-12, "gtol": 1e-7})
+    return parts(optimum.x)
 
 
-def truth_weights(
+def simplex_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
 ) -> PoolWeights:
     """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
@@ -217,5 +221,5 @@ def truth_weights(
     return PoolWeights(mixture_weights(truth, counts=counts).weights, np.zeros((m, 0)), np.zeros(c))
 
 
-RULES: dict[str, Callable[..., PoolWeights]] = {"geometric": opinion_weights, "mixture": truth_weights}
+RULES: dict[str, Callable[..., PoolWeights]] = {"geometric": opinion_weights, "mixture": simplex_weights}
 """How class probabilities are put together, by name: a function from log-probabilities, labels and counts."""

@@ -1,9 +1,9 @@
 """What is the ensemble worth on rows that it was not made from? Weights fitted again without each fold in turn.
 
-Members never saw the rows that they are judged on, and here weights and temperatures did not either. What is left is
-that members of the other folds were trained on the judged rows; only cross-validating the whole estimator leaves
-that out, too. Members that learned from all rows cannot be judged at all: the certificate is that of members of
-single folds, which know less.
+Members never saw the rows that they are evaluated on, and here weights and temperatures did not either. What remains
+is that members of the other folds were trained on these rows; only cross-validating the complete estimator leaves
+that out, too. Members that learned from all rows cannot be evaluated at all: the certificate is that of members of
+single folds, which learned from fewer rows.
 """
 
 from __future__ import annotations
@@ -18,25 +18,20 @@ from jaxtyping import Float, Int, Num
 from polyculture.predictions import Predictions
 from polyculture.results import Certificate, Portfolio
 from polyculture.stats import Interval, influence_interval
-from polyculture.values import Values
 
 from ..certificate import Baselines, certify
 from ..combination import Combination
 from ..contributions import contributions
 from ..evaluation import EvaluationSet
-from ..regression import certificate as regression
-from ..regression.averages import Average
-from ..regression.evaluation import ValueEvaluationSet
-from ..regression.portfolio import contributions as value_contributions
-from .member_weights import SMALLEST, Pool
+from .member_weights import SMALLEST, OpinionPool
 
-WITHOUT = "chosen without each fold"
+BEST_BY_FOLD = "chosen without each fold"
 """Stands for the best single learner where every fold has its own."""
-Fit = Callable[[Float[np.ndarray, "m n1 c"], Num[np.ndarray, " n1"], Float[np.ndarray, " n1"]], Pool]
+Fit = Callable[[Float[np.ndarray, "m n1 c"], Num[np.ndarray, " n1"], Float[np.ndarray, " n1"]], OpinionPool]
 
 
 @dataclass(frozen=True, eq=False)
-class NestedEvidence:
+class CrossFittedScores:
     """What the weights were fitted on.
 
     Parameters
@@ -55,182 +50,141 @@ class NestedEvidence:
     folds: Int[np.ndarray, " n"]
 
 
-@dataclass(frozen=True, eq=False)
-class NestedLosses:
-    """What the ensemble says of each row with weights and temperatures fitted without the row's fold.
+def nested(crossfitted: CrossFittedScores, fit: Fit) -> Float[np.ndarray, "3 n c"]:
+    """Predictions of the ensemble and two baselines, with weights and temperatures fitted without each row's fold.
 
-    Parameters
-    ----------
-    ensemble : n × c probabilities; n × 1 values.
-    everyone : the mean of all candidates with equal weights, likewise.
-    top : as many of the best candidates as the ensemble has members, weighed in the same way; values: the best one.
+    The floor and the choice of members are included. Probabilities, or one column of values: of the ensemble, of all
+    candidates with equal weights, and of the best candidates, as many as the ensemble has members, weighted in the
+    same way (values: the best one).
     """
-
-    ensemble: Float[np.ndarray, "n c"]
-    everyone: Float[np.ndarray, "n c"]
-    top: Float[np.ndarray, "n c"]
-
-
-def nested(evidence: NestedEvidence, fit: Fit) -> NestedLosses:
-    """Weights fitted without each fold in turn, the floor and the choice of members included."""
-    ensemble, everyone, top = np.empty((3, *evidence.scores.shape[1:]))
-    for fold in range(int(evidence.folds.max()) + 1):
-        away, here = evidence.folds != fold, evidence.folds == fold
-        seen = evidence.scores[:, away], evidence.y[away], evidence.counts[away]
-        judged = evidence.scores[:, here]
-        pool = fit(*seen)
-        ensemble[here] = _said(pool, judged)
+    predicted = np.empty((3, *crossfitted.scores.shape[1:]))
+    for fold in range(int(crossfitted.folds.max()) + 1):
+        training, test = crossfitted.folds != fold, crossfitted.folds == fold
+        scores, y, counts = crossfitted.scores[:, training], crossfitted.y[training], crossfitted.counts[training]
+        test_scores = crossfitted.scores[:, test]
+        pool = fit(scores, y, counts)
         if pool.rule == "average":
-            everyone[here] = judged.mean(axis=0)
-            losses = ((seen[0][:, :, 0] - seen[1]) ** 2) @ seen[2]
-            top[here] = judged[int(losses.argmin())]
-            continue
-        everyone[here] = np.exp(pool.logs(judged)).mean(axis=0)
-        logs = pool.logs(seen[0])
-        losses = -logs[:, np.arange(logs.shape[1]), seen[1].astype(np.int64)] @ seen[2]
-        first = np.argsort(losses, kind="stable")[: len(pool.kept)]
-        top[here] = _said(fit(seen[0][first], *seen[1:]), judged[first])
-    return NestedLosses(ensemble, everyone, top)
+            losses = ((scores[:, :, 0] - y) ** 2) @ counts
+            all_models, top = test_scores.mean(axis=0), test_scores[int(losses.argmin())]
+        else:
+            logs = pool.logs(scores)
+            losses = -logs[:, np.arange(logs.shape[1]), y.astype(np.int64)] @ counts
+            rows = np.argsort(losses, kind="stable")[: len(pool.members)]
+            all_models = np.exp(pool.logs(test_scores)).mean(axis=0)
+            top = _pooled(fit(scores[rows], y, counts), test_scores[rows])
+        predicted[:, test] = _pooled(pool, test_scores), all_models, top
+    return predicted
 
 
-def _said(pool: Pool, scores: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, "n c"]:
-    """What the pool says, from the scores of all candidates."""
+def _pooled(pool: OpinionPool, scores: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, "n c"]:
+    """The pool's probabilities or values, from the scores of all candidates."""
     if pool.rule == "average":
         values: Float[np.ndarray, "n c"] = np.tensordot(pool.weights, scores, axes=1)
         return values
-    return pool.combined(pool.logs(scores)[pool.kept])
+    return pool.combined(pool.logs(scores)[pool.members])
 
 
-def squared_errors(evidence: NestedEvidence, fit: Fit) -> dict[str, Interval]:
+def squared_errors(crossfitted: CrossFittedScores, fit: Fit) -> dict[str, Interval]:
     """Mean squared error, and how much lower it is than the best candidate's and than that of the plain mean.
 
-    Paired by row. Which candidate is best is decided without the fold that is judged, too.
+    Paired by row. Which candidate is best is decided without the fold that is evaluated, too.
     """
-    found = nested(evidence, fit)
-    mine, best, everyone = ((v[:, 0] - evidence.y) ** 2 for v in (found.ensemble, found.top, found.everyone))
+    ensemble, all_models, best = (nested(crossfitted, fit)[:, :, 0] - crossfitted.y) ** 2
     return {
-        "mean squared error": _mean(mine, evidence),
-        "gain over the best learner": _mean(best - mine, evidence),
-        "gain over all learners": _mean(everyone - mine, evidence),
+        "mean squared error": _mean(ensemble, crossfitted.counts),
+        "gain over the best learner": _mean(best - ensemble, crossfitted.counts),
+        "gain over all learners": _mean(all_models - ensemble, crossfitted.counts),
     }
 
 
-def value_portfolio(evidence: NestedEvidence, fit: Fit, pool: Pool, values: Values) -> Portfolio:
-    """The regressor's members with a certificate from nested predictions; see `Portfolio`.
-
-    Sample weights count in choosing but not in the certificate. The best single learner is the best without the fold
-    that is judged, so it may be another one in every fold.
-    """
-    found, exam = nested(evidence, fit), ValueEvaluationSet(values)
-    kept = Average("average", pool.kept, pool.weights[pool.kept])
-    mine, best, everyone = ((v[:, 0] - evidence.y) ** 2 for v in (found.ensemble, found.top, found.everyone))
-    nowhere = pd.DataFrame(columns=regression.SHIFTS)
-    optimism = _mean(mine - kept.losses(exam), replace(evidence, counts=np.ones(exam.n)))
-    return Portfolio(
-        members=tuple(evidence.names[m] for m in pool.kept),
-        weights=tuple(map(float, kept.weights)),
-        rule=kept.rule,
-        goal="squared_error",
-        method="weights of all learners, the lightest dropped",
-        exact=False,
-        certificate=regression.certificate(regression.Losses(mine, best, everyone), kept, exam, WITHOUT, nowhere),
-        optimism=optimism,
-        nested=optimism,
-        loss="squared_error",
-        front=pd.DataFrame(),
-        contributions=value_contributions(kept, exam),
-        candidates=pd.DataFrame(
-            {
-                "model": evidence.names,
-                "squared_error": exam.squared_errors,
-                "weight": pool.weights,
-                "kept": pool.weights > 0,
-                "reason": np.where(pool.weights > 0, "", "it earns no weight, or is below the floor"),
-            }
-        ),
-        chosen_on=exam.n,
-        certified_on=exam.n,
-        facts={"certified": "on the same by nested cross-fitting"},
-    )
-
-
-def portfolio(evidence: NestedEvidence, fit: Fit, pool: Pool, predictions: Predictions) -> Portfolio:
-    """The classifier's members with a certificate from nested predictions; see `Portfolio`.
+def portfolio(crossfitted: CrossFittedScores, fit: Fit, pool: OpinionPool, predictions: Predictions) -> Portfolio:
+    """The estimator's members with a certificate from nested predictions; see `Portfolio`.
 
     Sample weights count in choosing but not in the certificate. The geometric rule is the stacking of `COMBINE` with
-    weights by class, and with the bias that the class frequencies make.
+    weights by class, and with the bias that the class frequencies make. The best single regressor is the best without
+    the fold that is evaluated, so it may be another one in every fold.
     """
-    found, labels = nested(evidence, fit), evidence.y.astype(np.int64)
-    exam = EvaluationSet(predictions)
-    weights = pool.weights[pool.kept]
-    blend = Combination("mixture", pool.kept, weights)
-    if pool.rule == "geometric":
-        by_class = pool.by_class[pool.kept]
-        bias = pool.bias + (1 - by_class.sum(axis=0)) * np.log(np.maximum(pool.frequency, SMALLEST))
-        blend = Combination("stacking", pool.kept, weights, bias, by_class=by_class)
-    certificate = _certificate(found, blend, predictions)
-    at = np.arange(len(labels))
-    own = -np.log(np.maximum(found.ensemble[at, labels], 1e-12))
-    optimism = _mean(own - blend.log_losses(exam), replace(evidence, counts=np.ones(len(labels))))
-    table = predictions.models
+    evaluation, combination = EvaluationSet(predictions), _combination(pool)
+    n, predicted = evaluation.n, nested(crossfitted, fit)
+    if evaluation.is_regression:
+        goal, loss = "squared_error", "squared_error"
+        losses = (predicted[0, :, 0] - crossfitted.y) ** 2
+        errors = {"squared_error": evaluation.errors}
+    else:
+        goal, loss = "log-loss", "log_loss"
+        truth = predicted[0, np.arange(n), crossfitted.y.astype(np.int64)]
+        losses = -np.log(np.maximum(truth, 1e-12))
+        errors = {"error": evaluation.errors, "log_loss": predictions.models["log_loss"].to_numpy()}
+    optimism = _mean(losses - combination.losses(evaluation, loss), np.ones(n))
+    selected = pool.weights > 0
+    reason = np.where(selected, "", "it earns no weight, or is below the floor")
+    columns = {"model": crossfitted.names, **errors, "weight": pool.weights, "kept": selected, "reason": reason}
     return Portfolio(
-        members=tuple(evidence.names[m] for m in pool.kept),
-        weights=tuple(map(float, weights)),
-        rule=blend.rule,
-        goal="log-loss",
+        members=tuple(crossfitted.names[m] for m in pool.members),
+        weights=tuple(map(float, combination.weights)),
+        rule=combination.rule,
+        goal=goal,
         method="weights of all learners, the lightest dropped",
         exact=False,
-        certificate=certificate,
+        certificate=_certificate(predicted, combination, predictions),
         optimism=optimism,
         nested=optimism,
-        loss="log_loss",
+        loss=loss,
         front=pd.DataFrame(),
-        contributions=contributions(blend, exam, "log_loss"),
-        candidates=pd.DataFrame(
-            {
-                "model": evidence.names,
-                "error": predictions.wrong.mean(axis=1),
-                "log_loss": table["log_loss"].to_numpy(),
-                "weight": pool.weights,
-                "kept": pool.weights > 0,
-                "reason": np.where(pool.weights > 0, "", "it earns no weight, or is below the floor"),
-            }
-        ),
-        chosen_on=len(labels),
-        certified_on=len(labels),
+        contributions=contributions(combination, evaluation, loss),
+        candidates=pd.DataFrame(columns),
+        chosen_on=n,
+        certified_on=n,
         classes=predictions.classes,
-        bias=tuple(map(float, blend.bias)),
-        weights_by_class=tuple(tuple(map(float, row)) for row in blend.by_class),
+        bias=tuple(map(float, combination.bias)),
+        weights_by_class=tuple(tuple(map(float, row)) for row in combination.by_class),
         facts={"certified": "on the same by nested cross-fitting"},
     )
 
 
-def _certificate(found: NestedLosses, blend: Combination, predictions: Predictions) -> Certificate:
-    """The ensemble as one more model against its rivals; n_eff, all wrong and the ceiling are about its members.
+def _combination(pool: OpinionPool) -> Combination:
+    """The pool as a combination of probabilities, temperatures applied, or of values."""
+    weights = pool.weights[pool.members]
+    if pool.rule != "geometric":
+        return Combination(pool.rule, pool.members, weights)
+    by_class = pool.by_class[pool.members]
+    bias = pool.bias + (1 - by_class.sum(axis=0)) * np.log(np.maximum(pool.frequency, SMALLEST))
+    return Combination("stacking", pool.members, weights, bias, by_class=by_class)
 
-    The best single candidate is the best on these very rows, which favours it.
+
+def _certificate(
+    predicted: Float[np.ndarray, "3 n c"], combination: Combination, predictions: Predictions
+) -> Certificate:
+    """The ensemble as one more model against its baselines; n_eff, all wrong and the ceiling are about its members.
+
+    The best single classifier is the best on these very rows, which favours it.
     """
-    assert predictions.probabilities is not None
-    assert predictions.answers is not None
-    extra = np.stack([found.ensemble, found.everyone, found.top])
-    names = [*predictions.model_ids, "__ensemble", "__everyone", "__top"]  # no learner may be called so
-    exam = EvaluationSet(
-        replace(
-            predictions,
-            models=pd.DataFrame(index=pd.Index(names, name="model")),
-            answers=np.concatenate([predictions.answers, extra.argmax(axis=2)]),
-            probabilities=np.concatenate([predictions.probabilities, extra]),
-        )
-    )
-    m, one = len(predictions.model_ids), np.ones(1)
-    best = int(np.argmax(np.log(exam.truth[:m]).mean(axis=1)))
-    alone = [Combination("mean", np.array([row]), one) for row in (m, best, m + 1, m + 2)]
-    rivals = Baselines(*alone[1:])
-    whole, members = certify(alone[0], rivals, exam), certify(blend, rivals, exam)
-    return replace(whole, n_eff=members.n_eff, all_wrong=members.all_wrong, ceiling=members.ceiling)
+    names = [*predictions.model_ids, "__ensemble", "__all", "__top"]  # names that no learner may have
+    extended = {"models": pd.DataFrame(index=pd.Index(names, name="model"))}
+    if predictions.values is not None:
+        extended |= {"values": np.concatenate([predictions.values, predicted[:, :, 0]])}
+    else:
+        assert predictions.probabilities is not None
+        assert predictions.answers is not None
+        extended |= {
+            "answers": np.concatenate([predictions.answers, predicted.argmax(axis=2)]),
+            "probabilities": np.concatenate([predictions.probabilities, predicted]),
+        }
+    evaluation = EvaluationSet(replace(predictions, **extended))
+    m = len(predictions.model_ids)
+    best = m + 2 if evaluation.is_regression else int(np.argmax(np.log(evaluation.truth[:m]).mean(axis=1)))
+    ensemble, *baselines = (Combination("mean", np.array([row]), np.ones(1)) for row in (m, best, m + 1, m + 2))
+    certificate = certify(ensemble, Baselines(*baselines), evaluation)
+    members = certify(combination, Baselines(*baselines), evaluation)
+    joint = {name: members.scores[name] for name in ("n_eff", "all_wrong", "ceiling")}
+    certificate = replace(certificate, scores={**certificate.scores, **joint})
+    if not evaluation.is_regression:
+        return certificate
+    gains = {loss: dict(row) for loss, row in certificate.gains.items()}
+    gains["squared_error"]["top"] = Interval.undefined("not compared")
+    return replace(certificate, gains=gains, best=BEST_BY_FOLD)
 
 
-def _mean(values: Float[np.ndarray, " n"], evidence: NestedEvidence) -> Interval:
-    centre = float(np.average(values, weights=evidence.counts))
-    weight = evidence.counts / evidence.counts.mean()
-    return influence_interval(centre, weight * (values - centre))
+def _mean(values: Float[np.ndarray, " n"], counts: Float[np.ndarray, " n"]) -> Interval:
+    centre = float(np.average(values, weights=counts))
+    return influence_interval(centre, counts / counts.mean() * (values - centre))

@@ -21,7 +21,7 @@ MISSING = "missing"
 
 
 @dataclass(frozen=True)
-class Intake:
+class InputFormat:
     """What the inputs were like when the estimator was fitted, and so have to be like ever after.
 
     Parameters
@@ -36,23 +36,23 @@ class Intake:
     raw: bool
 
     @classmethod
-    def of(cls, estimator: Any, X: Any, prepare: bool) -> tuple[Intake, Any]:
+    def of(cls, estimator: Any, X: Any, prepare: bool) -> tuple[InputFormat, Any]:
         """How to read inputs like these, and these read; the estimator learns the names and number of columns."""
-        given = _checked(estimator, X, reset=True)
-        raw = isinstance(given, pd.DataFrame) and not prepare
+        inputs = _checked(estimator, X, reset=True)
+        raw = isinstance(inputs, pd.DataFrame) and not prepare
         categorical: tuple[int, ...] = ()
-        if isinstance(given, pd.DataFrame) and prepare:
-            categorical = tuple(i for i in range(given.shape[1]) if not _is_number(given.iloc[:, i]))
-        sparse = _is_sparse(given) and given.shape[0] * given.shape[1] >= DENSE_CELLS
-        intake = cls(categorical, sparse, raw)
-        return intake, intake._formed(given)
+        if isinstance(inputs, pd.DataFrame) and prepare:
+            categorical = tuple(i for i in range(inputs.shape[1]) if not _is_number(inputs.iloc[:, i]))
+        sparse = _is_sparse(inputs) and inputs.shape[0] * inputs.shape[1] >= DENSE_CELLS
+        input_format = cls(categorical, sparse, raw)
+        return input_format, input_format._converted(inputs)
 
     def read(self, estimator: Any, X: Any) -> Any:
         """Inputs to predict for, in the form that the members were fitted on."""
-        given = _checked(estimator, X, reset=False)
-        if (self.raw or self.categorical) and not isinstance(given, pd.DataFrame):
+        inputs = _checked(estimator, X, reset=False)
+        if (self.raw or self.categorical) and not isinstance(inputs, pd.DataFrame):
             raise InputError(f"inputs of the type {type(X).__name__}", "a dataframe, as when the estimator was fitted")
-        return self._formed(given)
+        return self._converted(inputs)
 
     def columns(self, n_features: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """Positions of the categorical and of the numeric columns; None where learners prepare their own input."""
@@ -60,7 +60,7 @@ class Intake:
             return None
         return self.categorical, tuple(i for i in range(n_features) if i not in self.categorical)
 
-    def _formed(self, X: Any) -> Any:
+    def _converted(self, X: Any) -> Any:
         if self.raw:
             return X
         if isinstance(X, pd.DataFrame):
@@ -71,11 +71,13 @@ class Intake:
             return csr_array(X)
         return X.toarray() if _is_sparse(X) else X
 
-    def _column(self, column: pd.Series[Any], at: int) -> pd.Series[Any]:
+    def _column(self, column: pd.Series[Any], position: int) -> pd.Series[Any]:
         """Categories as text, numbers as floats with nan where there are none."""
-        if at in self.categorical:
-            known = column.notna().to_numpy()
-            text = [str(value) if there else MISSING for value, there in zip(column.to_list(), known, strict=True)]
+        if position in self.categorical:
+            observed = column.notna().to_numpy()
+            text = [
+                str(value) if present else MISSING for value, present in zip(column.to_list(), observed, strict=True)
+            ]
             return pd.Series(text, dtype=object)
         try:
             numbers = column.to_numpy(dtype=float, na_value=np.nan)

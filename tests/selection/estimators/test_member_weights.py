@@ -47,7 +47,7 @@ def test_temperature_finds_by_how_much_scores_were_blown_up() -> None:
 def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
     scores, labels = world()
     pool = fit_pool(scores, labels, np.ones(300), Constraints(rule=rule))
-    together = log_loss(pool.combined(pool.logs(scores)[pool.kept]), labels)
+    together = log_loss(pool.combined(pool.logs(scores)[pool.members]), labels)
     alone = [fit_pool(scores[[m]], labels, np.ones(300), Constraints(rule=rule)) for m in range(4)]
     assert together < min(log_loss(p.combined(p.logs(scores[[m]])), labels) for m, p in enumerate(alone))
 
@@ -78,7 +78,7 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
 def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
     scores, labels = world(n=60)
     pool = fit_pool(scores, labels, np.ones(60), Constraints())
-    logs = pool.logs(scores)[pool.kept]
+    logs = pool.logs(scores)[pool.members]
     leaning = replace(pool, bias=np.array([1.0, 0.0, -1.0]))
     odds = pool.combined(logs) * np.exp(leaning.bias - pool.bias)
     assert_allclose(leaning.combined(logs), odds / odds.sum(axis=1, keepdims=True))
@@ -110,19 +110,19 @@ def test_counting_a_row_twice_is_having_it_twice() -> None:
 
 def test_size_drops_the_lightest_and_the_floor_those_that_are_too_often_wrong() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Constraints(size=2)).kept) == 2
+    assert len(fit_pool(scores, labels, np.ones(300), Constraints(size=2)).members) == 2
     accuracy = (scores.argmax(axis=2) == labels).mean(axis=1)
     floor = float(np.sort(accuracy)[-2])
-    kept = fit_pool(scores, labels, np.ones(300), Constraints(floor=floor)).kept
+    kept = fit_pool(scores, labels, np.ones(300), Constraints(floor=floor)).members
     assert (accuracy[kept] >= floor).all()
 
 
 def test_the_best_is_kept_where_nobody_reaches_the_floor() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Constraints(floor=1.01)).kept) == 1
+    assert len(fit_pool(scores, labels, np.ones(300), Constraints(floor=1.01)).members) == 1
     errors = rng.stream(0, "errors").normal(size=(3, 50)) * np.array([[3], [2], [4]])
     pool = fit_average(errors, np.zeros(50), np.ones(50), Constraints(floor=0.5))
-    assert pool.kept.tolist() == [1]
+    assert pool.members.tolist() == [1]
 
 
 @given(st.integers(2, 6), st.integers(0, 20))

@@ -78,11 +78,11 @@ def test_log_losses_are_the_same_by_both_ways(world: World) -> None:
 def test_a_member_that_leaves_leaves_its_weight_to_the_others(world: World) -> None:
     exam = EvaluationSet(world())
     blend = Combination("mixture", np.array([0, 1, 2]), np.array([0.5, 0.3, 0.2]))
-    assert blend.without(np.array([1, 2])).weights == pytest.approx([0.6, 0.4])
+    assert blend.restricted(np.array([1, 2])).weights == pytest.approx([0.6, 0.4])
     stacked = fit("stacking", exam, np.array([0, 1, 2]))
-    assert stacked.without(np.array([1, 2])).weights.tolist() == stacked.weights[1:].tolist()
+    assert stacked.restricted(np.array([1, 2])).weights.tolist() == stacked.weights[1:].tolist()
     idle = Combination("mixture", np.array([0, 1, 2]), np.array([1.0, 0.0, 0.0]))
-    assert idle.without(np.array([1, 2])).weights.tolist() == [0.5, 0.5]
+    assert idle.restricted(np.array([1, 2])).weights.tolist() == [0.5, 0.5]
 
 
 def test_calibrating_changes_no_answer(world: World) -> None:

@@ -27,7 +27,7 @@ def trial(world: Callable[..., Predictions]) -> ScoredSet:
 
 
 def test_every_quantity_is_what_its_name_says(trial: ScoredSet) -> None:
-    exam, rows = trial.exam, trial.blend.rows
+    exam, rows = trial.evaluation, trial.combination.rows
     p = exam.predictions
     mixed = p.probabilities[rows].mean(axis=0)
     wrong = mixed.argmax(axis=1) != p.labels
@@ -56,7 +56,7 @@ def test_every_quantity_is_what_its_name_says(trial: ScoredSet) -> None:
 
 
 def test_the_effective_number_of_one_member_is_one(trial: ScoredSet) -> None:
-    assert quantity("n_eff", ScoredSet(fit("mean", trial.exam, np.array([2])), trial.exam)) == 1.0
+    assert quantity("n_eff", ScoredSet(fit("mean", trial.evaluation, np.array([2])), trial.evaluation)) == 1.0
 
 
 def test_bounds_come_before_the_sum(trial: ScoredSet) -> None:

@@ -23,7 +23,7 @@ def test_neighbours_are_the_nearest_in_order(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_instance_is_its_own_neighbour() -> None:
     seen = np.random.default_rng(1).normal(size=(12, 2))
-    found = dynamic_selection.nearest(seen, seen, 20, own=np.arange(12))
+    found = dynamic_selection.nearest(seen, seen, 20, self_positions=np.arange(12))
     assert found.shape == (12, 11)
     assert not (found == np.arange(12)[:, None]).any()
 
@@ -35,9 +35,9 @@ def test_the_neighbourhood_shrinks_until_somebody_is_right_on_all_of_it() -> Non
     assert dynamic_selection.competence(np.zeros((2, 3), bool), neighbours).tolist() == [[1, 1], [1, 1]]
 
 
-def test_at_most_so_many_are_kept_evenly() -> None:
-    assert dynamic_selection.evenly(10).tolist() == list(range(10))
-    assert dynamic_selection.evenly(101, 3).tolist() == [0, 50, 100]
+def test_at_most_so_many_are_kept_evenly_spaced() -> None:
+    assert dynamic_selection.evenly_spaced(10).tolist() == list(range(10))
+    assert dynamic_selection.evenly_spaced(101, 3).tolist() == [0, 50, 100]
 
 
 def experts(n: int = 600) -> Predictions:

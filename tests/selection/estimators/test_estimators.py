@@ -317,8 +317,8 @@ def test_the_portfolio_holds_the_members_and_what_they_are_worth() -> None:
     assert portfolio.members == tuple(model.members_)
     assert portfolio.weights == tuple(model.weights_.values())
     assert portfolio.certificate.n == 150
-    assert portfolio.certificate.error.estimate < 0.1
-    assert portfolio.certificate.log_loss.estimate < 0.3
+    assert portfolio.certificate.scores["error"].estimate < 0.1
+    assert portfolio.certificate.scores["log_loss"].estimate < 0.3
     assert portfolio.sentence.endswith("Chosen on 150 instances, certified on the same by nested cross-fitting.")
     assert list(portfolio.contributions["member"]) == list(model.members_)
     assert type(portfolio).from_json(portfolio.to_json()).members == portfolio.members
@@ -331,11 +331,11 @@ def test_the_portfolio_says_how_to_combine_the_members() -> None:
     rows = [model.predictions_.model_ids.index(member) for member in portfolio.members]
     combined = geometric(given[rows], np.array(portfolio.weights_by_class), np.array(portfolio.bias))
     loss = -np.log(combined[np.arange(150), SPECIES]).mean()
-    nested = portfolio.certificate.log_loss.estimate
+    nested = portfolio.certificate.scores["log_loss"].estimate
     assert portfolio.optimism.estimate == pytest.approx(nested - loss)
     assert (combined.argmax(axis=1) == SPECIES).mean() > 0.94
     pool, logs = model._pool, np.log(given)
-    np.testing.assert_allclose(combined, pool.combined(logs[pool.kept]), atol=1e-4)
+    np.testing.assert_allclose(combined, pool.combined(logs[pool.members]), atol=1e-4)
     assert np.abs(pool.bias).max() > 1e-3
     again = selection.combine(type(portfolio).from_json(portfolio.to_json()), model.predictions_)
     assert again.probabilities is not None
@@ -379,10 +379,10 @@ def test_the_regressor_is_audited_and_certified_by_what_it_said_of_unseen_rows()
     found, errors, said = model.portfolio_, model.errors_, model.crossfitted_
     certificate = found.certificate
     assert dict(zip(found.members, found.weights, strict=True)) == model.weights_
-    assert certificate.squared_error.estimate == pytest.approx(errors["mean squared error"].estimate)
+    assert certificate.scores["squared_error"].estimate == pytest.approx(errors["mean squared error"].estimate)
     for gain, rival in (
-        (certificate.squared_error_gain_over_best, "best"),
-        (certificate.squared_error_gain_over_all, "all"),
+        (certificate.gains["squared_error"]["best"], "best"),
+        (certificate.gains["squared_error"]["all"], "all"),
     ):
         expected = next(value for name, value in errors.items() if f"over {'the ' * (rival == 'best')}{rival}" in name)
         assert (gain.estimate, gain.low, gain.high) == pytest.approx((expected.estimate, expected.low, expected.high))
@@ -393,7 +393,7 @@ def test_the_regressor_is_audited_and_certified_by_what_it_said_of_unseen_rows()
     assert found.optimism.estimate > 0
     audit = model.audit_
     assert (audit.n_models, audit.n_instances, audit.headline) == (3, 442, "R")
-    assert set(model.values_.made_of.columns) == set(model.candidates_.columns)
+    assert set(model.predictions_.models.columns) == set(model.candidates_.columns)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -17,19 +18,17 @@ from polyculture.stats import Interval
 @pytest.fixture
 def portfolio() -> Portfolio:
     number, unknown = Interval(0.1, 0.05, 0.15, n=100, method="t"), Interval.undefined("there are no probabilities")
+    unnumbered = Interval.undefined("the truth is no number")
+    names = ("error", "log_loss", "calibration", "n_eff", "all_wrong", "ceiling", "worst_group", "worst_shift")
+    values = (number, unknown, unknown, Interval(math.inf, 2.0, math.inf), number, number, number, unknown)
+    over_best = Interval(0.02, 0.01, 0.03, n=100, method="paired")
     certificate = Certificate(
-        error=number,
-        log_loss=unknown,
-        calibration=unknown,
-        error_gain_over_best=Interval(0.02, 0.01, 0.03, n=100, method="paired"),
-        error_gain_over_all=number,
-        log_loss_gain_over_best=unknown,
-        log_loss_gain_over_all=unknown,
-        n_eff=Interval(math.inf, 2.0, math.inf),
-        all_wrong=number,
-        ceiling=number,
-        worst_group=number,
-        worst_shift=unknown,
+        scores=dict(zip(names, values, strict=True)) | {"squared_error": unnumbered, "r_squared": unnumbered},
+        gains={
+            "error": {"best": over_best, "all": number, "top": unknown},
+            "log_loss": dict.fromkeys(("best", "all", "top"), unknown),
+            "squared_error": dict.fromkeys(("best", "all", "top"), unnumbered),
+        },
         best="a",
         groups=pd.DataFrame({"column": ["site"], "group": ["north"], "n": [20], "error": [math.nan]}),
         shifts=pd.DataFrame(columns=["shift", "n"]),
@@ -55,6 +54,11 @@ def portfolio() -> Portfolio:
     )
 
 
+def _with_gain(certificate: Certificate, loss: str, gain: Interval) -> Certificate:
+    gains = {**certificate.gains, loss: {**certificate.gains[loss], "best": gain}}
+    return dataclasses.replace(certificate, gains=gains)
+
+
 def test_the_sentence_says_who_is_kept_and_what_that_is_worth(portfolio: Portfolio) -> None:
     assert portfolio.sentence == (
         "Keep 8 of 10 models (a, b, c, d, e, f and 2 more), rule vote: error 10.00% [5.00%, 15.00%]; error gain over "
@@ -73,13 +77,13 @@ def test_the_sentence_says_who_is_kept_and_what_that_is_worth(portfolio: Portfol
     ],
 )
 def test_a_gain_that_is_not_shown_is_not_claimed(portfolio: Portfolio, gain: Interval, words: str) -> None:
-    certificate = dataclasses.replace(portfolio.certificate, error_gain_over_best=gain)
+    certificate = _with_gain(portfolio.certificate, "error", gain)
     assert words in dataclasses.replace(portfolio, certificate=certificate).sentence
 
 
 def test_log_loss_gains_are_told_in_nats(portfolio: Portfolio) -> None:
     gain = Interval(0.1234, 0.1, 0.2)
-    certificate = dataclasses.replace(portfolio.certificate, log_loss_gain_over_best=gain)
+    certificate = _with_gain(portfolio.certificate, "log_loss", gain)
     told = dataclasses.replace(portfolio, certificate=certificate, loss="log_loss").sentence
     assert "log-loss gain over the best single model (a) 0.1234 [0.1000, 0.2000]." in told
 
@@ -88,13 +92,26 @@ def test_nothing_is_lost_in_json(portfolio: Portfolio) -> None:
     back = Portfolio.from_json(portfolio.to_json())
     assert back.to_json() == portfolio.to_json()
     assert back.members == portfolio.members
-    assert back.certificate.n_eff == portfolio.certificate.n_eff
-    assert back.certificate.worst_shift.reason == "there are no probabilities"
+    assert back.certificate.scores["n_eff"] == portfolio.certificate.scores["n_eff"]
+    assert back.certificate.scores["worst_shift"].reason == "there are no probabilities"
     assert np.isnan(back.bias[0])
     assert back.front["quality"].isna().tolist() == [False, True]
     assert list(back.certificate.shifts.columns) == ["shift", "n"]
     assert back.frame().equals(portfolio.contributions)
     assert back.certificate.frame()["number"].tolist()[0] == "error"
+
+
+def test_scores_and_gains_are_stored_side_by_side_and_numbers_that_older_files_lack_are_undefined(
+    portfolio: Portfolio,
+) -> None:
+    stored = json.loads(portfolio.to_json())
+    assert stored["certificate"]["error_gain_over_best"]["estimate"] == 0.02
+    assert stored["certificate"]["worst_group"]["low"] == 0.05
+    for name in ("error_gain_over_top", "r_squared"):
+        del stored["certificate"][name]
+    back = Portfolio.from_json(json.dumps(stored)).certificate
+    assert back.gains["error"]["top"].reason == "not compared"
+    assert back.scores["r_squared"].reason == "the truth is no number"
 
 
 def test_other_json_is_refused() -> None:

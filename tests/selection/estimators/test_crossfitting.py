@@ -31,8 +31,8 @@ from sklearn.tree import DecisionTreeClassifier
 from polyculture import rng
 from polyculture.errors import FileError
 from polyculture.selection.estimators import DiverseEnsembleClassifier, crossfitting
-from polyculture.selection.estimators.cache import TRUSTED, Keeper, folds_by_content, row_keys
-from polyculture.selection.estimators.crossfitting import Budget, TrainingTable, crossfit, scores
+from polyculture.selection.estimators.cache import TRUSTED, LearnerCache, folds_by_content, row_keys
+from polyculture.selection.estimators.crossfitting import TimeBudget, TrainingTable, crossfit, scores
 from polyculture.selection.estimators.default_learners import classifiers, prepared, regressors, weight_argument
 
 IRIS, SPECIES = load_iris(return_X_y=True)
@@ -107,7 +107,7 @@ def fitted(
     inputs = np.arange(2.0 * n).reshape(n, 2)
     labels = np.arange(n) % 2
     table = TrainingTable(inputs, labels, 2, None, np.arange(n) % 5, None, refit)
-    found, left_out = crossfit(learners.items(), table, Budget(budget, lambda: Clock.now), None, None)
+    found, left_out = crossfit(learners.items(), table, TimeBudget(budget, lambda: Clock.now), None, None)
     return [c.name for c in found], left_out, Clock.now
 
 
@@ -142,18 +142,18 @@ def test_the_first_learner_is_fitted_whatever_it_takes() -> None:
 def test_seconds_are_those_of_all_folds() -> None:
     Clock.now = 0.0
     table = TrainingTable(np.arange(100.0)[:, None], np.arange(100) % 2, 2, None, np.arange(100) % 5, None)
-    found, _ = crossfit([("one", Patient(1))], table, Budget(None, lambda: Clock.now), None, None)
+    found, _ = crossfit([("one", Patient(1))], table, TimeBudget(None, lambda: Clock.now), None, None)
     assert found[0].seconds == 400
 
 
 def test_a_class_that_a_fold_did_not_contain_is_all_but_impossible() -> None:
     few = SPECIES < 2
     bayes = GaussianNB().fit(IRIS[few], SPECIES[few])
-    assert_allclose(np.exp(scores(bayes, IRIS, 3)[:, 2]), crossfitting.UNSEEN)
+    assert_allclose(np.exp(scores(bayes, IRIS, 3)[:, 2]), crossfitting.LOWEST_PROBABILITY)
     ends = SPECIES != 1
     deciding = scores(LinearSVC().fit(IRIS[ends], SPECIES[ends]), IRIS, 3)
     assert (deciding.argmax(axis=1) != 1).all()
-    assert (softmax(deciding, axis=1)[:, 1] <= crossfitting.UNSEEN).all()
+    assert (softmax(deciding, axis=1)[:, 1] <= crossfitting.LOWEST_PROBABILITY).all()
 
 
 def test_weights_reach_the_learner_behind_its_steps() -> None:
@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_has_gone_is_an_error(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "gone", IRIS, SPECIES, ())
+    keeper = LearnerCache(tmp_path / "gone", IRIS, SPECIES, ())
     (tmp_path / "gone").rmdir()
     with pytest.raises(FileError) as error:
         keeper.save("bayes", GaussianNB(), (GaussianNB(),), np.zeros((150, 3)))

@@ -1,0 +1,149 @@
+"""How do I use this as a scikit-learn classifier? The few learners whose probabilities together are best."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Num, Shaped
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_is_fitted
+
+from polyculture.errors import InputError, near
+from polyculture.predictions import Predictions
+
+from .default_learners import Learners, classifiers
+from .ensemble import DiverseEnsemble
+from .member_weights import RULES, Constraints, OpinionPool, fit_pool
+
+
+class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: ignore[misc]
+    """A classifier made of the few learners, of many that differ, whose probabilities together are best.
+
+    Parameters
+    ----------
+    learners : (name, classifier) pairs, tried in this order; None for sixteen of ten families. A classifier needs
+        `predict_proba` or `decision_function`.
+    size : at most so many learners are kept; None for as many as earn a weight.
+    rule : ``"geometric"`` pools probabilities by a weighted product relative to the class frequencies, ``"mixture"``
+        by a weighted mean.
+    floor : lowest cross-fitted accuracy of a learner that is kept; None for any log-loss below that of the class
+        frequencies. Where none reaches it the best one is kept.
+    cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
+        or list of splits of scikit-learn's that tests every row once; members learn from all other rows.
+    refit : whether every learner is also fitted on all rows; that member then has three quarters of the learner's say,
+        and those of the folds, which know less but differ, share the rest. Takes as long as one more fold.
+    time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is given up
+        when what its first fold took says that the others would take too long. The first one is always fitted.
+    prepare : whether missing values and the categories of dataframes are made readable for each learner; False hands
+        dataframes over as they are.
+    memory : folder in which fitted learners are kept, to go on after an interruption or with a larger budget.
+    n_jobs : folds fitted at once, as in joblib.
+    random_state : of the folds and of learners that have none of their own.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted.
+    members_ : by name of each kept learner, heaviest first, its fitted members, one per fold, then one of all rows.
+    weights_ : of the kept learners by name; with the geometric rule they need not sum to one.
+    weights_by_class_ : of the geometric rule, how much each kept learner counts where it speaks of each class.
+    candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
+    left_out_ : by name, why a learner was not fitted.
+    """
+
+    def __init__(
+        self,
+        learners: Any = None,
+        *,
+        size: Any = None,
+        rule: Any = "geometric",
+        floor: Any = None,
+        cv: Any = 5,
+        refit: Any = True,
+        time_budget: Any = None,
+        prepare: Any = True,
+        memory: Any = None,
+        n_jobs: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.learners = learners
+        self.size = size
+        self.rule = rule
+        self.floor = floor
+        self.cv = cv
+        self.refit = refit
+        self.time_budget = time_budget
+        self.prepare = prepare
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n c"]:
+        """Class probabilities, columns in the order of `classes_`."""
+        scores = self._scores(X)
+        temperatures = self._pool.temperatures[self._pool.members]
+        probabilities = (softmax(np.array(s) / t, axis=2) for s, t in zip(scores, temperatures, strict=True))
+        means = [np.tensordot(self._shares, members, axes=1) for members in probabilities]
+        return self._pool.combined(np.log(np.maximum(means, np.finfo(float).tiny)))
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
+        """The most probable class; the first in the order of `classes_` where two are equally probable."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    @property
+    def weights_by_class_(self) -> pd.DataFrame:
+        """One row per kept learner, heaviest first, one column per class; without columns for the mixture."""
+        check_is_fitted(self)
+        by_class, names = self._pool.by_class[self._pool.members], pd.Index(self.members_, name="learner")
+        return pd.DataFrame(by_class, index=names, columns=self.classes_ if by_class.size else None)
+
+    @property
+    def predictions_(self) -> Predictions:
+        """What each fitted learner said of the rows that it was not trained on, temperatures applied, to be audited.
+
+        Instances are the rows that were learned from, without those of weight 0. Needs two learners or more.
+        """
+        logs = self._logs()
+        return Predictions(
+            models=self.candidates_.rename_axis("model"),
+            instances=pd.DataFrame(index=pd.RangeIndex(logs.shape[1])),
+            answers=logs.argmax(axis=2),
+            labels=self._training_scores.y.astype(np.int64),
+            classes=tuple(map(str, self.classes_)),
+            probabilities=np.exp(logs),
+            fixed_classes=True,
+        )
+
+    def _default_learners(self, sparse: bool) -> Learners:
+        return classifiers(sparse)
+
+    def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
+        if self.rule not in RULES:
+            raise InputError(f"no rule {self.rule!r}", "", near(str(self.rule), RULES))
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y has only 1 class, {self.classes_[0]!r}", "two classes or more")
+        return codes.astype(np.int64), len(self.classes_)
+
+    def _fit_weights(
+        self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    ) -> OpinionPool:
+        return fit_pool(scores, y.astype(np.int64), counts, Constraints(self.size, self.floor, self.rule))
+
+    def _logs(self) -> Float[np.ndarray, "m n c"]:
+        check_is_fitted(self)
+        return self._pool.logs(self._training_scores.scores)
+
+    def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
+        logs, y, counts = self._logs(), self._training_scores.y.astype(np.int64), self._training_scores.counts
+        share = counts / counts.sum()
+        return {
+            "accuracy": (logs.argmax(axis=2) == y) @ share,
+            "log_loss": -logs[:, np.arange(len(y)), y] @ share,
+        }

@@ -1,0 +1,120 @@
+"""How do I use this as a scikit-learn regressor? The few learners whose mean has the lowest squared error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Num, Shaped
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import assert_all_finite, check_is_fitted
+
+from polyculture.predictions import Predictions
+from polyculture.stats import Interval
+
+from . import nested_validation
+from .default_learners import Learners, regressors
+from .ensemble import DiverseEnsemble
+from .member_weights import Constraints, OpinionPool, fit_average
+
+
+class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore[misc]
+    """A regressor made of the few learners, of many that differ, whose mean has the lowest squared error.
+
+    Weights are at least 0 and sum to one; learners whose errors do not go together earn more.
+
+    Parameters
+    ----------
+    learners : (name, regressor) pairs, tried in this order; None for thirteen of seven families.
+    floor : lowest cross-fitted R² of a learner that is kept; None for better than the mean. Where none reaches it the
+        best one is kept.
+    size, cv, refit, time_budget, prepare, memory, n_jobs, random_state : as in `DiverseEnsembleClassifier`.
+
+    Attributes
+    ----------
+    members_, weights_, left_out_ : as in `DiverseEnsembleClassifier`.
+    values_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of what was kept.
+    candidates_ : one row per fitted learner: family, mean_squared_error (cross-fitted), weight, seconds.
+    """
+
+    def __init__(
+        self,
+        learners: Any = None,
+        *,
+        size: Any = None,
+        floor: Any = None,
+        cv: Any = 5,
+        refit: Any = True,
+        time_budget: Any = None,
+        prepare: Any = True,
+        memory: Any = None,
+        n_jobs: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.learners = learners
+        self.size = size
+        self.floor = floor
+        self.cv = cv
+        self.refit = refit
+        self.time_budget = time_budget
+        self.prepare = prepare
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def predict(self, X: Any) -> Float[np.ndarray, " n"]:
+        """The weighted mean of what the members say."""
+        values = np.array([self._shares @ np.array(members)[:, :, 0] for members in self._scores(X)])
+        predicted: Float[np.ndarray, " n"] = np.array(list(self.weights_.values())) @ values
+        return predicted
+
+    @property
+    def crossfitted_(self) -> pd.DataFrame:
+        """What each fitted learner said of the rows that it was not trained on, beside the column ``target``.
+
+        Instances are the rows that were learned from, without those of weight 0.
+        """
+        check_is_fitted(self)
+        columns = dict(zip(self._training_scores.names, self._training_scores.scores[:, :, 0], strict=True))
+        return pd.DataFrame({"target": self._training_scores.y, **columns})
+
+    @property
+    def predictions_(self) -> Predictions:
+        """The same as predictions to be audited; what each learner is made of is in `candidates_`."""
+        check_is_fitted(self)
+        scores, ids = self._training_scores.scores[:, :, 0], pd.Index(self._training_scores.names, name="model")
+        return Predictions(
+            models=self.candidates_.set_axis(ids, axis="index"),
+            instances=pd.DataFrame(index=pd.RangeIndex(scores.shape[1], name="instance")),
+            values=scores,
+            targets=self._training_scores.y,
+        )
+
+    @property
+    def errors_(self) -> dict[str, Interval]:
+        """Mean squared error by nested cross-fitting, and how much lower it is than two rivals', paired by row.
+
+        Keys: mean squared error, gain over the best learner, gain over all learners (their plain mean). Gains above 0
+        are in favour of the ensemble.
+        """
+        check_is_fitted(self)
+        return nested_validation.squared_errors(self._training_scores, self._fit_weights)
+
+    def _default_learners(self, sparse: bool) -> Learners:
+        return regressors(sparse)
+
+    def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
+        values = y.astype(np.float64)
+        assert_all_finite(values, input_name="y")
+        return values, 0
+
+    def _fit_weights(
+        self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    ) -> OpinionPool:
+        return fit_average(scores[:, :, 0], y.astype(np.float64), counts, Constraints(self.size, self.floor))
+
+    def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
+        errors = self._training_scores.scores[:, :, 0] - self._training_scores.y
+        counts = self._training_scores.counts
+        return {"mean_squared_error": errors**2 @ (counts / counts.sum())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -42,6 +43,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
+    _silence_pool()
     words = _current_words(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(words or ["--help"], prog_name="polyculture", standalone_mode=False)
@@ -68,12 +70,11 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
     words = []
     for position, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
-        if name not in RENAMED or (position and not name.startswith("--")):
-            words.append(argument)
-            continue
-        new_name = RENAMED[name]
-        fail(f"{name} is now called {new_name}" if new_name else f"{name} is not needed any more", 0)
-        words += [new_name + equals + value] if new_name else []
+        if name in RENAMED and (position == 0 or name.startswith("--")):
+            new_name = RENAMED[name]
+            fail(f"{name} is now called {new_name}" if new_name else f"{name} is not needed any more", 0)
+            argument = new_name and new_name + equals + value
+        words += [argument] if argument else []
     return words
 
 
@@ -88,6 +89,18 @@ def _print_version(version: bool) -> bool:
         typer.echo(f"polyculture {__version__}")
         raise typer.Exit
     return version
+
+
+def _silence_pool() -> None:
+    """Ctrl-C empties the pool's queue under its manager thread, whose KeyError would hide the line that matters."""
+    default = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        manager = args.thread is not None and "ExecutorManager" in args.thread.name
+        if not (manager and issubclass(args.exc_type, KeyError)):
+            default(args)
+
+    threading.excepthook = hook
 
 
 @app.callback()

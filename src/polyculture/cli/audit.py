@@ -5,68 +5,40 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
 
 from .application import app
-from .options import (
-    AsPopulation,
-    Cluster,
-    Correct,
-    Engine,
-    Factors,
-    Filter,
-    Group,
-    InstanceId,
-    Json,
-    Label,
-    LabelErrors,
-    Metric,
-    Models,
-    Normalize,
-    Out,
-    Outside,
-    Paths,
-    Scale,
-    Seed,
-    SkipBad,
-    Strata,
-    Stream,
-    Unify,
-    Verdicts,
-    columns,
-)
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, grouped
 from .output import show, show_section
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
+@grouped
 def audit(
     paths: Paths,
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
+    table: TableOptions,
+    reading: ReadingOptions,
     cluster: Cluster = None,
-    strata: Strata = None,
-    outside: Outside = None,
+    strata: Annotated[
+        list[str] | None, Option(metavar="COL", help="Column with external difficulty, to stratify by; repeatable.")
+    ] = None,
+    outside: Annotated[
+        list[str] | None,
+        Option(metavar="GLOB", help="Reference models (e.g. humans) used only to estimate difficulty."),
+    ] = None,
     group: Group = None,
-    verdicts: Verdicts = None,
-    label_errors: LabelErrors = 0.033,
-    scale: Scale = None,
-    population: AsPopulation = False,
-    stream: Stream = False,
-    engine: Engine = "local",
+    verdicts: Annotated[Path | None, Option(metavar="CSV", help="Verdicts on labels: instance, valid.")] = None,
+    label_errors: Annotated[float, Option(metavar="SHARE", help="Plausible share of wrong labels.")] = 0.033,
+    scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "",
+    population: Annotated[bool, Option("--population", help="Add intervals for a population of models.")] = False,
+    stream: Annotated[bool, Option("--stream", help="Read a Parquet file or folder in shards.")] = False,
+    engine: Annotated[str, Option(metavar="ENGINE", help="With --stream: local, or ray.")] = "local",
     seed: Seed = 0,
-    factors: Factors = None,
-    correct: Correct = False,
-    metric: Metric = None,
-    filter: Filter = None,
-    normalize: Normalize = "exact",
-    unify: Unify = False,
-    skip_bad: SkipBad = False,
     out: Out = Path("polyculture-audit"),
     json: Json = False,
 ) -> int:
@@ -80,7 +52,7 @@ def audit(
       polyculture audit predictions.csv --models 'api_*' --group site
     """
     from polyculture.auditing import AuditOptions, audit
-    from polyculture.formats import ReadingRules, align, read_shards
+    from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
 
     options = AuditOptions(
@@ -90,24 +62,22 @@ def audit(
         groups=tuple(group or ()),
         verdicts=read_verdicts(verdicts) if verdicts else {},
         label_errors=label_errors,
-        scale=scale or "",
+        scale=scale,
         population=population,
         seed=seed,
     )
-    roles: dict[str, Any] = {"label": label, "instance": instance, "models": models, "correct": correct}
-    roles |= {"groups": columns(cluster, strata, group), "factors": factors}
+    columns = table.columns(cluster, strata, group) | {"correct": reading.correct}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
-        shards = read_shards(paths[0], **roles)
+        shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
     else:
-        rules = ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
-        aligned = align(paths, rules=rules, **roles)
+        aligned = align(paths, rules=reading.rules(), **columns)
         make_folder(out)
         if not json:
             print(f"read  {aligned.report.sentence}")
@@ -118,36 +88,21 @@ def audit(
 
 
 @app.command(short_help="Convert tables or logs to a Predictions folder.")
+@grouped
 def read(
     paths: Paths,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the predictions, which other commands accept.")],
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
-    factors: Factors = None,
-    correct: Correct = False,
-    metric: Metric = None,
-    filter: Filter = None,
-    normalize: Normalize = "exact",
-    unify: Unify = False,
-    skip_bad: SkipBad = False,
+    table: TableOptions,
+    reading: ReadingOptions,
+    out: Annotated[Path, Option(metavar="DIR", help="Folder for the predictions.")],
 ) -> int:
     """Convert tables or logs to a Predictions folder, and report how well their instances match.
 
     \b
       polyculture read logs/ --metric exact_match --out predictions
     """
-    from polyculture.formats import ReadingRules, align, write
+    from polyculture.formats import align, write
 
-    aligned = align(
-        paths,
-        label=label,
-        instance=instance,
-        models=models,
-        factors=factors,
-        correct=correct,
-        rules=ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad),
-    )
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
     write(aligned.predictions, out)
     print("\n".join([aligned.report.sentence, *aligned.report.notes]))
     print(f"next  polyculture audit {shlex.quote(str(out))}")
@@ -155,12 +110,11 @@ def read(
 
 
 @app.command(short_help="Compare how alike two sets of models are.")
+@grouped
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="Table, log or folder.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The same instances, other models or a later date.")],
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
+    first: Annotated[str, Argument(metavar="A", help="Table, log or folder.")],
+    second: Annotated[str, Argument(metavar="B", help="The same instances, other models or date.")],
+    table: TableOptions,
     cluster: Cluster = None,
     json: Json = False,
 ) -> int:
@@ -173,30 +127,23 @@ def compare(
     """
     from polyculture.auditing import AuditOptions, compare
     from polyculture.formats import read
-    from polyculture.results import section_json
 
-    roles: dict[str, Any] = {"label": label, "instance": instance, "models": models, "groups": columns(cluster)}
-    section = compare(read(first, **roles), read(second, **roles), AuditOptions(clusters=cluster or ""))
-    if json:
-        print(section_json(section))
-    else:
-        show_section(section)
+    tables = [read(path, **table.columns(cluster)) for path in (first, second)]
+    section = compare(tables[0], tables[1], AuditOptions(clusters=cluster or ""))
+    show_section(section, json)
+    if not json:
         print(f"\nnext  polyculture audit {shlex.quote(second)}")
     return 0
 
 
 @app.command(short_help="Trends of ability and similarity with scale.")
+@grouped
 def scaling(
     paths: Paths,
-    scale: Annotated[
-        str, typer.Option(metavar="COL", help="Column of the model table: sizes or dates.")
-    ] = "parameters",
-    factors: Factors = None,
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
+    table: TableOptions,
+    scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Share of wrong labels according to a label audit.")
+        float | None, Option(metavar="SHARE", help="Share of wrong labels in a label audit.")
     ] = None,
     seed: Seed = 0,
     json: Json = False,
@@ -208,23 +155,17 @@ def scaling(
     """
     from polyculture.auditing import along_scale
     from polyculture.formats import read
-    from polyculture.results import section_json
 
-    predictions = read(paths, label=label, instance=instance, models=models, factors=factors)
+    predictions = read(paths, **table.columns())
     for section in along_scale(predictions, scale, label_errors=audited_errors, seed=seed):
-        if json:
-            print(section_json(section))
-        else:
-            show_section(section)
+        show_section(section, json)
     return 0
 
 
 @app.command(short_help="Write the page of a stored audit again.")
 def report(
-    file: Annotated[Path, typer.Argument(metavar="AUDIT", help="An audit.json, or the folder that has it.")],
-    out: Annotated[
-        Path | None, typer.Option(metavar="PAGE", help="Page to write (default: page.html next to the audit).")
-    ] = None,
+    file: Annotated[Path, Argument(metavar="AUDIT", help="An audit.json, or the folder that has it.")],
+    out: Annotated[Path | None, Option(metavar="PAGE", help="Page to write (default: next to the audit).")] = None,
 ) -> int:
     """Write the page of a stored audit again.
 

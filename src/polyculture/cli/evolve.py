@@ -5,31 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from .application import app, fail
-from .options import Json, Out, Seed, Workers
-from .output import progress_bars, show
-from .problem_options import HoldOut, LabelColumn, Limit, Positive, ProblemArgument, TestOn
+from .options import Json, Out, ProblemOptions, Seed, Workers, grouped
+from .output import show
 
 
 @app.command(short_help="Train what earlier models get wrong, while that still gains.")
+@grouped
 def evolve(
-    problem: ProblemArgument = None,
-    label: LabelColumn = "",
-    positive: Positive = "",
-    hold_out: HoldOut = None,
-    test_on: TestOn = None,
-    limit: Limit = None,
-    axes: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="File with the levels in [axes] (default: the usual levels).")
-    ] = None,
-    budget: Annotated[int, typer.Option(metavar="N", help="Number of models to train in total.")] = 48,
-    first: Annotated[int, typer.Option(metavar="N", help="Random models of the first generation.")] = 16,
-    generation: Annotated[int, typer.Option(metavar="N", help="Models per later generation.")] = 8,
-    worthwhile: Annotated[
-        float, typer.Option(metavar="NATS", help="Stop when a generation gains less log-loss than this.")
-    ] = 0.002,
+    data: ProblemOptions,
+    axes: Annotated[Path | None, Option(metavar="TOML", help="File with [axes] (default: usual levels).")] = None,
+    budget: Annotated[int, Option(metavar="N", help="Number of models to train in total.")] = 48,
+    first: Annotated[int, Option(metavar="N", help="Random models of the first generation.")] = 16,
+    generation: Annotated[int, Option(metavar="N", help="Models per later generation.")] = 8,
+    worthwhile: Annotated[float, Option(metavar="NATS", help="Stop below this gain in log-loss.")] = 0.002,
     workers: Workers = None,
     seed: Seed = 0,
     out: Out = Path("polyculture-evolution"),
@@ -45,22 +36,15 @@ def evolve(
       polyculture evolve digits --budget 32
     """
     from polyculture.recipe import read_axes
+    from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies.evolution import EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve_population
-    from polyculture.training import DataOptions, load_problem
 
     options = EvolutionOptions(budget, first, generation, worthwhile=worthwhile, seed=seed, workers=workers)
     levels = read_axes(axes) if axes else None
-    data = DataOptions(
-        label=label,
-        positive=positive,
-        hold_out=tuple(hold_out or ()),
-        test_on=tuple(test_on or ()),
-        limit=limit,
-    )
-    source = load_problem(problem or ["digits"], seed, data)
+    problem = data.load(seed)
     with progress_bars() as progress:
-        result = evolve_population(source, options, axes=levels, out=out, progress=progress)
+        result = evolve_population(problem, options, axes=levels, out=out, progress=progress)
     for model, reason in result.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
     show(result.audit, out, json, result.run.next_command)

@@ -5,69 +5,38 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
 
 from .application import app
-from .options import (
-    Cluster,
-    Correct,
-    Factors,
-    Filter,
-    Group,
-    InstanceId,
-    Json,
-    Label,
-    Metric,
-    Models,
-    Normalize,
-    Out,
-    Paths,
-    Seed,
-    SkipBad,
-    Unify,
-    columns,
-)
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, grouped
 from .output import show_next, show_section, store
 
 
 @app.command(short_help="Select a complementary subset of models, certified.")
+@grouped
 def select(
     paths: Paths,
+    table: TableOptions,
+    reading: ReadingOptions,
     members: Annotated[
         int | None,
-        typer.Option("--members", "-k", metavar="K", help="Number of models to keep (default: chosen automatically)."),
+        Option("--members", "-k", metavar="K", help="Number of models to keep (default: chosen automatically)."),
     ] = None,
-    goal: Annotated[
-        str, typer.Option(metavar="GOAL", help="log_loss, error, co_failure, worst_shift, …, or a model column.")
-    ] = "",
-    rule: Annotated[
-        str, typer.Option(metavar="RULE", help="How to combine members: mixture, vote, mean, geometric, stacking, ….")
-    ] = "",
-    method: Annotated[
-        str, typer.Option(metavar="METHOD", help="How to search: mixture, greedy, exact, swap, co_failure.")
-    ] = "",
+    goal: Annotated[str, Option(metavar="GOAL", help="log_loss, error, worst_shift, …, or a model column.")] = "",
+    rule: Annotated[str, Option(metavar="RULE", help="How to combine: mixture, vote, mean, stacking, ….")] = "",
+    method: Annotated[str, Option(metavar="METHOD", help="How to search: mixture, greedy, exact, swap, ….")] = "",
     certify_on: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Predictions on other instances to certify on (default: a part of these)."),
+        Option(metavar="PATH", help="Predictions on other instances to certify on (default: a part of these)."),
     ] = None,
-    share: Annotated[float, typer.Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
-    cost: Annotated[str, typer.Option(metavar="COL", help="Model column with a cost: seconds, bytes, a price.")] = "",
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
+    share: Annotated[float, Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
+    cost: Annotated[str, Option(metavar="COL", help="Model column with a cost, such as seconds.")] = "",
     cluster: Cluster = None,
     group: Group = None,
-    factors: Factors = None,
-    correct: Correct = False,
-    metric: Metric = None,
-    filter: Filter = None,
-    normalize: Normalize = "exact",
-    unify: Unify = False,
-    skip_bad: SkipBad = False,
     seed: Seed = 0,
     out: Out = Path("polyculture-portfolio"),
     json: Json = False,
@@ -82,7 +51,6 @@ def select(
       polyculture select polyculture-run
     """
     from polyculture.auditing import AuditOptions, audit
-    from polyculture.formats import ReadingRules
     from polyculture.reporting.atomic_write import write_whole
     from polyculture.selection import SelectionOptions, section, select
     from polyculture.studies.candidates import read_candidates
@@ -90,10 +58,8 @@ def select(
     options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
-    rules = ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
-    roles: dict[str, Any] = {"label": label, "instance": instance, "models": models, "correct": correct}
-    roles |= {"groups": columns(cluster, group), "factors": factors}
-    candidates = read_candidates(paths, certify_on, goal, rules, roles)
+    columns = table.columns(cluster, group) | {"correct": reading.correct}
+    candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns)
     options = candidates.complete(options)
     make_folder(out)
     portfolio = select(
@@ -113,7 +79,7 @@ def select(
     if json:
         print(portfolio.to_json())
     else:
-        show_section(portfolio_section, "members", "gains")
+        show_section(portfolio_section, tables=("members", "gains"))
     if candidates.audited.task == "regression":
         next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
     else:

@@ -6,63 +6,24 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from .application import app, fail
-from .options import Json, Out, Seed, Workers
-from .output import progress_bars, show
-from .problem_options import (
-    ClusterColumn,
-    Fold,
-    GroupColumn,
-    HoldOut,
-    Horizon,
-    Ignore,
-    Kind,
-    LabelColumn,
-    Limit,
-    Positive,
-    ProblemArgument,
-    Shifts,
-    TaskName,
-    TestOn,
-    TimeColumn,
-    Window,
-    parse_shifts,
-)
+from .options import Json, Out, ProblemOptions, Seed, Workers, grouped
+from .output import show
 
 
 @app.command(short_help="Train a population, audit it, and write the page.")
+@grouped
 def run(
-    problem: ProblemArgument = None,
-    label: LabelColumn = "",
-    positive: Positive = "",
-    task: TaskName = "",
-    kind: Kind = "",
-    ignore: Ignore = None,
-    group: GroupColumn = "",
-    hold_out: HoldOut = None,
-    cluster: ClusterColumn = "",
-    time: TimeColumn = "",
-    fold: Fold = "",
-    test_on: TestOn = None,
-    limit: Limit = None,
-    shifts: Shifts = "all",
-    window: Window = 24,
-    horizon: Horizon = 1,
-    out: Out = Path("polyculture-run"),
-    models: Annotated[int, typer.Option(metavar="N", help="Number of models to train.")] = 36,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of the split, the design and the models.")] = 0,
-    recipes: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="Train these: [[recipe]] tables, or all of [axes].")
-    ] = None,
+    data: ProblemOptions,
+    models: Annotated[int, Option(metavar="N", help="Number of models to train.")] = 36,
+    seed: Seed = 0,
+    recipes: Annotated[Path | None, Option(metavar="TOML", help="[[recipe]] tables, or [axes] to combine.")] = None,
     workers: Workers = None,
-    engine: Annotated[
-        str, typer.Option(metavar="ENGINE", help="auto for this machine, or ray for a cluster.")
-    ] = "auto",
-    seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="Time limit per model; slower models are left out.")
-    ] = None,
+    engine: Annotated[str, Option(metavar="ENGINE", help="auto (this machine) or ray (a cluster).")] = "auto",
+    seconds: Annotated[float | None, Option(metavar="S", help="Time limit per model.")] = None,
+    out: Out = Path("polyculture-run"),
     json: Json = False,
 ) -> int:
     """Train a population, audit how alike its models fail, write the page.
@@ -81,30 +42,13 @@ def run(
     same command resumes.
     """
     from polyculture.recipe import read_design
+    from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import training_run
-    from polyculture.training import DataOptions, load_problem
 
     options = training_run.RunOptions(models, read_design(recipes) if recipes else (), seed, workers, engine, seconds)
-    data = DataOptions(
-        kind=kind,
-        label=label,
-        positive=positive,
-        task=task,
-        ignore=tuple(ignore or ()),
-        group=group,
-        hold_out=tuple(hold_out or ()),
-        cluster=cluster,
-        time=time,
-        fold=fold,
-        test_on=tuple(test_on or ()),
-        limit=limit,
-        shifts=parse_shifts(shifts),
-        window=window,
-        horizon=horizon,
-    )
-    source = load_problem(problem or ["digits"], seed, data)
+    problem = data.load(seed)
     with progress_bars(announce=not json) as progress:
-        result = training_run.run(source, options, out=out, progress=progress)
+        result = training_run.run(problem, options, out=out, progress=progress)
     show(result.audit, out, json, result.next_command)
     for model, reason in result.population.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
@@ -114,16 +58,14 @@ def run(
 @app.command(short_help="Check which factors a design can identify.")
 def design(
     axes: Annotated[
-        Path | None,
-        typer.Argument(metavar="[AXES]", help="TOML file with an [axes] table (default: the default design)."),
+        Path | None, Argument(metavar="[AXES]", help="File with [axes] (default: the design of run).")
     ] = None,
     kind: Annotated[
-        str,
-        typer.Option(metavar="KIND", help="optimal, full, fractional, one-at-a-time, random or space-filling."),
+        str, Option(metavar="KIND", help="optimal, full, fractional, one-at-a-time, random or space-filling.")
     ] = "optimal",
-    models: Annotated[int | None, typer.Option(metavar="N", help="Number of models.")] = None,
+    models: Annotated[int | None, Option(metavar="N", help="Number of models.")] = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(metavar="TOML", help="File for the recipes, for run --recipes.")] = None,
+    out: Annotated[Path | None, Option(metavar="TOML", help="File for run --recipes.")] = None,
 ) -> int:
     """Check which factors a design can identify before training.
 

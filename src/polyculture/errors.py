@@ -59,11 +59,11 @@ def need(*packages: str, extra: str = "train") -> None:
             raise MissingExtraError(package, extra)
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near(name: str, candidates: Iterable[str]) -> str:
     """Words for an error about an unknown name: the near ones, or else all of them."""
-    names = sorted(map(str, known))
+    names = sorted(map(str, candidates))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f"known: {shown}" if names else "there are none"
+    listing = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"known: {listing}" if names else "there are none"

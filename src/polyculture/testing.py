@@ -32,10 +32,10 @@ def copying_errors(
     rng = stream(seed, "copying errors")
     rows = []
     for size in sizes:
-        together = rng.random(instances) < error_rate
+        cluster = rng.random(instances) < error_rate
         for _ in range(size):
-            own = rng.random(instances) < error_rate
-            rows.append(np.where(rng.random(instances) < np.sqrt(copying), together, own))
+            individual = rng.random(instances) < error_rate
+            rows.append(np.where(rng.random(instances) < np.sqrt(copying), cluster, individual))
     return np.array(rows, dtype=bool)
 
 
@@ -72,8 +72,8 @@ def check_measure(measure: Measure, seed: int = 0) -> None:
     cut = n // 3
     merged = _counts(answers[:, :cut], labels[:cut]) + _counts(answers[:, cut:], labels[cut:])
     _same("chunks", value, measure(merged))
-    twice = measure(_counts(np.vstack([answers, answers[:1]]), labels))
-    _same("copies", twice[0, 1:m], twice[m, 1:m])
+    duplicated = measure(_counts(np.vstack([answers, answers[:1]]), labels))
+    _same("copies", duplicated[0, 1:m], duplicated[m, 1:m])
     assert not np.isinf(value).any(), "infinities: undefined is nan"
 
 

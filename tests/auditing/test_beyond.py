@@ -12,8 +12,8 @@ from scipy.stats import false_discovery_control, norm, rankdata
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.null_models import structural_null_model
 from polyculture.auditing.context import AuditContext
+from polyculture.auditing.null_models import structural_null_model
 from polyculture.auditing.sections.pair_excess import beyond
 from polyculture.predictions import Predictions
 from polyculture.results import Section

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.null_models import headline_null_model
 from polyculture.auditing.context import AuditContext
+from polyculture.auditing.null_models import headline_null_model
 from polyculture.auditing.sections.ensembles import ensembles, population
 from polyculture.predictions import Predictions
 from polyculture.results import Section

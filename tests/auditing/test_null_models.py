@@ -8,8 +8,8 @@ import pytest
 
 import polyculture as pc
 from polyculture.auditing import AuditOptions
-from polyculture.auditing.null_models import fit_null_models
 from polyculture.auditing.context import AuditContext
+from polyculture.auditing.null_models import fit_null_models
 from polyculture.errors import InputError
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions

@@ -86,7 +86,7 @@ def test_who_is_rejected_by_everybody_needs_no_truth() -> None:
     assert pc.audit(predictions).systemic.rate.estimate == pytest.approx(1 / 3)
     with pytest.raises(InputError) as caught:
         Predictions.from_decisions(decisions, adverse="rejected")
-    assert str(caught.value) == ("nobody decided 'rejected'; expected the adverse decision; did you mean 'reject'?")
+    assert str(caught.value) == ("no model decided 'rejected'; expected the adverse decision; did you mean 'reject'?")
 
 
 def test_probabilities_have_their_own_chapter() -> None:

@@ -185,7 +185,7 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
         ),
         (
             "audit t.csv --models a",
-            "1 model: 'a'; expected two models or more; alikeness needs somebody to be alike with.",
+            "1 model: 'a'; expected two models or more; similarity is measured between models.",
         ),
         (
             "audit t.csv --out t.csv/x",
@@ -259,7 +259,7 @@ def test_a_seed_below_zero_is_answered_in_one_line(verb, polyculture):
         (
             "twice.csv",
             b"instance,label,a,b\nx,1,1,1\nx,1,1,1\n",
-            "1 instance id stands more than once, such as 'x'; expected one row per instance; "
+            "1 instance id occurs more than once, such as 'x'; expected one row per instance; "
             "drop the repeated instances or give them ids of their own.",
         ),
         (
@@ -272,13 +272,13 @@ def test_a_seed_below_zero_is_answered_in_one_line(verb, polyculture):
             "lengths.csv",
             b"label,a,b\n1,1,1\n0,0\n",
             "line 3 of lengths.csv has 2 cells but the header has 3; "
-            "expected as many cells in every row; cells that contain the separator in quotes; "
+            "expected the same number of cells in every row; cells that contain the separator in quotes; "
             "mend the line, or leave such lines out with skip_bad=True (--skip-bad).",
         ),
         (
             "cut.parquet",
             b"PAR1 and no more",
-            "cut.parquet is not a whole Parquet file: it ends too early; copy or write it again.",
+            "cut.parquet is not a complete Parquet file: it ends too early; copy or write it again.",
         ),
         (
             "garbage.csv",

@@ -79,8 +79,8 @@ def test_a_duplicate_model_is_refused_with_both_places(write, tmp_path):
     with pytest.raises(InputError) as caught:
         read(tmp_path)
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
-        "model 'ann' answers the instance 'x' twice and not alike (a.csv and instance x of b.csv); "
-        "expected one answer per model and instance; if these are two runs, name them apart: "
+        "model 'ann' has two different answers to the instance 'x' (a.csv and instance x of b.csv); "
+        "expected one answer per model and instance; if these are two runs, name them: "
         'read({"run-1": path, "run-2": path}).'
     )
 
@@ -115,7 +115,7 @@ def test_two_models_that_answer_nothing_are_not_alike(write):
     assert aligned.report.frame()["silent"].tolist() == [True, True, False]
     assert aligned.report.sentence == (
         "3 models, 40 instances matched by their ids; every model has 0 of them; cells missing: 80 (most: a, 40); "
-        "a, b answer nothing."
+        "a, b give no answers."
     )
     p = aligned.predictions
     assert count(p.answers, p.labels, p.correct, 2, p.options).n[0, 1] == 0
@@ -127,7 +127,7 @@ def test_two_models_that_only_refuse_are_wrong_together_but_never_agree(tmp_path
         (tmp_path / f"{name}.jsonl").write_text("".join(rows))
     aligned = align(tmp_path, rules=ReadingRules(fields={"instance": "k", "answer": "said", "label": "gold"}))
     assert aligned.report.frame()[["refused", "silent"]].to_numpy().tolist() == [[20, True], [20, True], [0, False]]
-    assert "a, b answer nothing" in aligned.report.sentence
+    assert "a, b give no answers" in aligned.report.sentence
     p = aligned.predictions
     counts = count(p.answers, p.labels, p.correct, max(len(p.classes), 2), p.options)
     assert counts.n00[0, 1] == 20
@@ -154,7 +154,7 @@ def test_answers_that_differ_in_form_are_named_and_kept_apart(write):
     assert rows == [["Yes", "YES", 1, False], ["Yes", "yes", 1, False], ["no way", "no  way", 1, False]]
     assert aligned.predictions.wrong.tolist() == [[True, False, True, True], [False, True, False, True]]
     assert (
-        "3 answers differ from another only by case, space or type, such as 'YES' and 'Yes', and are kept apart"
+        "3 answers differ from another only in case, spacing or type, such as 'YES' and 'Yes', and are kept separate"
         in aligned.report.sentence
     )
 
@@ -163,7 +163,7 @@ def test_answers_that_differ_in_form_are_one_on_request(write):
     aligned = align(write("t.csv", FORMS), models=["a", "b"], rules=ReadingRules(unify=True))
     assert aligned.predictions.wrong.tolist() == [[False, False, False, True]] * 2
     assert aligned.report.labels["unified"].all()
-    assert "'YES' and 'Yes', and are taken for one answer" in aligned.report.sentence
+    assert "'YES' and 'Yes', and are treated as equal" in aligned.report.sentence
 
 
 def test_outcomes_that_follow_from_labels_follow_the_request_too(tmp_path):

@@ -96,7 +96,7 @@ def test_a_broken_arrow_file_is_refused(tmp_path):
     (tmp_path / "t.arrow").write_bytes(b"ARROW1\0\0 and no more")
     with pytest.raises(FileError) as caught:
         read(tmp_path / "t.arrow")
-    assert str(caught.value).startswith(f"{tmp_path}/t.arrow is not a whole Arrow file: ")
+    assert str(caught.value).startswith(f"{tmp_path}/t.arrow is not a complete Arrow file: ")
     assert str(caught.value).endswith("; copy or write it again.")
 
 
@@ -144,7 +144,7 @@ def test_a_folder_with_an_array_per_model(tmp_path):
         ({"a": [1], "b": [1]}, None, "the arrays have no labels; expected the true answer of each instance; "
             "give them with label."),
         ({"a": [1, 2], "b": [1]}, [1, 2], "a has 2 instances but b has 1; "
-            "expected the same instances, in the same order."),
+            "expected the same instances, in the same order, for every model."),
         (
             {"a": np.zeros((1, 2, 3)), "b": [1]},
             [1],
@@ -188,13 +188,13 @@ def test_folders_of_arrays_that_cannot_be_used(tmp_path):
     )
     (tmp_path / "b.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-4])
     assert refused(tmp_path, label=LABELS) == (
-        f"{tmp_path}/b.npy is not a whole npy file; expected n answers, or n × c probabilities; write it again."
+        f"{tmp_path}/b.npy is not a complete npy file; expected n answers, or n × c probabilities; write it again."
     )
 
 
 def test_an_array_of_objects_is_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    assert "a.npy is not a whole npy file" in refused(tmp_path, label=LABELS)
+    assert "a.npy is not a complete npy file" in refused(tmp_path, label=LABELS)
 
 
 @pytest.mark.parametrize("thing", [7, [1, 2], {"a"}])

@@ -42,7 +42,7 @@ def test_truncated_gzip(tmp_path):
     with pytest.raises(FileError) as caught:
         read(tmp_path / "t.jsonl.gz")
     assert str(caught.value) == (
-        f"{tmp_path}/t.jsonl.gz is not a whole gzip file: Compressed file ended before the end-of-stream marker was "
+        f"{tmp_path}/t.jsonl.gz is not a complete gzip file: Compressed file ended before the end-of-stream marker was "
         "reached; copy or pack it again."
     )
 
@@ -133,12 +133,12 @@ def test_a_small_mapping_reads_lines_of_any_form(tmp_path):
         ),
         (
             {"rules": ReadingRules(fields={"instance": "nowhere.0", "answer": "id"})},
-            "line 1 of t.jsonl tells no instance; expected an id where the field instance points; "
+            "line 1 of t.jsonl has no instance id; expected an id where the field instance points; "
             "mend the line, or leave such lines out with skip_bad=True (--skip-bad).",
         ),
         (
             {},
-            "the logs do not tell which answers are right; expected scores or references in the logs; "
+            "the logs hold neither scores nor labels; expected scores or references in the logs; "
             "give the true answers with label (--label): a file with the columns instance and label.",
         ),
         ({"label": {"q2": "A"}}, "no label for the instance 'q1'; expected a true answer for every instance."),
@@ -165,6 +165,6 @@ def test_a_file_of_labels_without_instances_is_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         read(path, label=tmp_path / "labels.csv")
     assert str(caught.value) == (
-        f"{tmp_path}/labels.csv does not tell labels by instance (its columns: question, label); "
+        f"{tmp_path}/labels.csv has no labels by instance (its columns: question, label); "
         "expected the columns instance and label."
     )

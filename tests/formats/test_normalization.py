@@ -69,7 +69,7 @@ def test_an_unknown_rule_is_answered_with_the_near_ones():
     [
         ({"refusal": "("}, "'(' is not a pattern: missing ), unterminated subpattern at position 0; expected a regular "
             "expression."),
-        ({"names": {"size": "7b"}}, "the pattern '7b' has no group; expected parentheses around what tells the level."),
+        ({"names": {"size": "7b"}}, "the pattern '7b' has no group; expected parentheses around the level."),
     ],
 )  # fmt: skip
 def test_patterns_that_cannot_be_used(rules, text):

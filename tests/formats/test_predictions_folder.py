@@ -184,7 +184,7 @@ def test_probabilities_that_are_not_whole(tmp_path):
     path = tmp_path / "p" / "probabilities.npy"
     path.write_bytes(path.read_bytes()[:-8])
     assert refused(lambda: read(tmp_path / "p"), tmp_path) == (
-        "p/probabilities.npy is not a whole npy file; expected m × n × c floats; write it again."
+        "p/probabilities.npy is not a complete npy file; expected m × n × c floats; write it again."
     )
 
 

@@ -69,7 +69,7 @@ def test_unify_and_normalize_are_options_of_both(polyculture):
     Path("x.jsonl").write_text('{"instance": 1, "label": "Yes", "a": "yes", "b": "YES"}\n')
     code, out, _ = polyculture("read", "x.jsonl", "--unify", "--out", "p")
     assert code == 0
-    assert "and are taken for one answer" in out
+    assert "and are treated as equal" in out
     assert not read("p").wrong.any()
     code, _, err = polyculture("read", "x.jsonl", "--normalize", "loose", "--out", "q")
     assert (code, err.startswith("polyculture: no normalizer 'loose'; expected one of exact, ")) == (2, True)

@@ -198,9 +198,7 @@ def test_what_run_left_for_regression_is_read_as_it_is(tmp_path: Path) -> None:
     assert same(read(tmp_path / "left"), made())
     assert same(read(tmp_path / "left" / "values", groups="block"), made())
     assert read(tmp_path / "left", models="knn*").model_ids == ["knn-2"]
-    with pytest.raises(
-        InputError, match=r"^label is given but .*values is a Predictions folder; expected its own"
-    ):
+    with pytest.raises(InputError, match=r"^label is given but .*values is a Predictions folder; expected its own"):
         read(tmp_path / "left", label="target")
     (tmp_path / "t.csv").write_text(FRACTIONS)
     with pytest.raises(InputError, match="is a Predictions folder among other sources"):

@@ -67,7 +67,7 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
             "t.json",
             "{",
             "t.json is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); "
-            "expected a whole JSON file; copy or write it again.",
+            "expected a complete JSON file; copy or write it again.",
         ),
         ("t.csv", "", "t.csv is empty; expected a table with a header and one row per instance."),
         ("t.csv", "\n \n", "t.csv is empty; expected a table with a header and one row per instance."),
@@ -93,7 +93,7 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
             "t.csv",
             "instance,label,a,b\n0,1,1,1\n1,1,1\n",
             "line 3 of t.csv has 3 cells but the header has 4; "
-            "expected as many cells in every row; cells that contain the separator in quotes; "
+            "expected the same number of cells in every row; cells that contain the separator in quotes; "
             "mend the line, or leave such lines out with skip_bad=True (--skip-bad).",
         ),
         (
@@ -117,7 +117,7 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.csv",
             "instance,label,a,b\nx,1,1,1\nx,0,0,0\n",
-            "1 instance id stands more than once, such as 'x'; expected one row per instance; "
+            "1 instance id occurs more than once, such as 'x'; expected one row per instance; "
             "drop the repeated instances or give them ids of their own.",
         ),
         (
@@ -146,7 +146,7 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.csv",
             "instance,label,a\n0,1,1\n",
-            "1 model: 'a'; expected two models or more; alikeness needs somebody to be alike with.",
+            "1 model: 'a'; expected two models or more; similarity is measured between models.",
         ),
         (
             "t.csv",
@@ -195,11 +195,11 @@ LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"
         ),
         (
             LONG + "x,c,0,0\n",
-            "column 'label' says both 1 and 0 of instance 'x'; expected the same in all rows of an instance.",
+            "column 'label' holds both 1 and 0 for instance 'x'; expected the same in all rows of an instance.",
         ),
         (
             "model,answer,label\na,1,1\nb,1,1\n",
-            "t.csv has one row per answer but no column that tells which instance it answers; "
+            "t.csv has one row per answer but no column with the instance; "
             "expected one called instance, item or example; name it with instance (--instance).",
         ),
         (
@@ -272,7 +272,7 @@ def test_truncated_parquet(tmp_path):
     path = parquet(tmp_path, instance=range(999), label=range(999), a=range(999), b=range(999))
     path.write_bytes(path.read_bytes()[:-100])
     assert refused(path, tmp_path) == (
-        "t.parquet is not a whole Parquet file: it ends too early; copy or write it again."
+        "t.parquet is not a complete Parquet file: it ends too early; copy or write it again."
     )
 
 
@@ -280,7 +280,7 @@ def test_parquet_damaged_inside(tmp_path):
     path = parquet(tmp_path, label=np.arange(999) % 7, a=np.arange(999), b=np.arange(999))
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
-    assert refused(path, tmp_path).startswith("t.parquet is not a whole Parquet file: ")
+    assert refused(path, tmp_path).startswith("t.parquet is not a complete Parquet file: ")
 
 
 def test_parquet_column_of_lists(tmp_path):
@@ -300,7 +300,7 @@ def test_truncated_gzip(tmp_path):
     whole = gzip.compress(b"label,a,b\n" + b"1,2,3\n" * 999)
     text = refusal(whole[:-9], tmp_path, "t.csv.gz")
     assert text == (
-        "t.csv.gz is not a whole gzip file: Compressed file ended before the end-of-stream marker was reached; "
+        "t.csv.gz is not a complete gzip file: Compressed file ended before the end-of-stream marker was reached; "
         "copy or pack it again."
     )
 

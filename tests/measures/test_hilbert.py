@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from polyculture.measures import effective_vectors as room
-from polyculture.measures.similarity.texts import effective_by_similarity, text_similarity
 from polyculture.measures.effective import NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, effective
 from polyculture.measures.effective_vectors import (
     NOISE_EXPLAINS_ALL,
@@ -16,6 +15,7 @@ from polyculture.measures.effective_vectors import (
     effective_residuals,
     effective_vectors,
 )
+from polyculture.measures.similarity.texts import effective_by_similarity, text_similarity
 
 SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=3))).T
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyculture.measures.similarity.probabilities import capa
 from polyculture.measures.counts import PairCounts, count
 from polyculture.measures.pairs import MEASURES, reasons
+from polyculture.measures.similarity.probabilities import capa
 
 ADJUSTED = ["kappa", "phi", "h", "q"]
 nan = float("nan")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from polyculture.measures.counts import count
 from polyculture.measures.similarity import probabilities as room
 from polyculture.measures.similarity.probabilities import capa, capa_of, hellinger_squared, probability_sums
-from polyculture.measures.counts import count
 
 
 def table(ragged: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as nps
 from polyculture.measures.counts import count
 from polyculture.measures.effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, effective
 from polyculture.measures.streaming.effective import CommonCounts, StreamedEstimate, from_complete, from_pairs
-from polyculture.measures.streaming.exact_sums import InstanceChunk, InfluenceSums, exact, on_grid, count_chunk
+from polyculture.measures.streaming.exact_sums import InfluenceSums, InstanceChunk, count_chunk, exact, on_grid
 from polyculture.measures.systemic import systemic
 from polyculture.stats import standard_error
 

@@ -69,11 +69,11 @@ def test_wrong_follows_outcomes_when_there_are_no_labels():
         ),
         (
             {"models": table(["a"]), "answers": np.zeros((1, 3), np.int8)},
-            "1 model: 'a'; expected two models or more; alikeness needs somebody to be alike with.",
+            "1 model: 'a'; expected two models or more; similarity is measured between models.",
         ),
         (
             {"models": table([]), "answers": np.zeros((0, 3), np.int8)},
-            "0 models; expected two models or more; alikeness needs somebody to be alike with.",
+            "0 models; expected two models or more; similarity is measured between models.",
         ),
         (
             {"instances": table([]), "answers": np.zeros((2, 0), np.int8), "labels": np.zeros(0, np.int8)},
@@ -81,12 +81,12 @@ def test_wrong_follows_outcomes_when_there_are_no_labels():
         ),
         (
             {"models": table(["a", "a"])},
-            "1 model id stands more than once, such as 'a'; expected one column per model; "
+            "1 model id occurs more than once, such as 'a'; expected one column per model; "
             "drop the repeated models or give them ids of their own.",
         ),
         (
             {"instances": table(["x", "x", "x"], "instance")},
-            "1 instance id stands more than once, such as 'x'; expected one row per instance; "
+            "1 instance id occurs more than once, such as 'x'; expected one row per instance; "
             "drop the repeated instances or give them ids of their own.",
         ),
         (

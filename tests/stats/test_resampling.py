@@ -94,7 +94,7 @@ def test_the_jackknife_of_a_mean_is_its_textbook_interval() -> None:
     low, high = stats.t.interval(0.95, 24, values.mean(), values.std(ddof=1) / 5)
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
     assert found.method == "delete-a-block jackknife, 25 blocks"
-    bounded = jackknife(values.mean(), without, 25, above=1.0)
+    bounded = jackknife(values.mean(), without, 25, bound=1.0)
     assert (bounded.high - 1) / (bounded.estimate - 1) == pytest.approx((bounded.estimate - 1) / (bounded.low - 1))
 
 
@@ -102,4 +102,4 @@ def test_the_jackknife_says_why_it_gives_no_limits() -> None:
     assert jackknife(nan, np.ones(3), 9).reason == "undefined on all instances"
     assert jackknife(1.0, np.ones(1), 9).reason == "fewer than two blocks of instances"
     assert jackknife(2.0, np.array([2.0, inf, 3.0]), 9).reason == "undefined without some block of instances"
-    assert jackknife(2.0, np.array([2.0, 1.0, 3.0]), 9, above=1.0).reason == "undefined without some block of instances"
+    assert jackknife(2.0, np.array([2.0, 1.0, 3.0]), 9, bound=1.0).reason == "undefined without some block of instances"

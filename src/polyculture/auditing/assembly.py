@@ -39,7 +39,7 @@ def audit(
     dataset: Dataset | None = None,
     measures: Mapping[str, Measure] | None = None,
 ) -> Audit:
-    """How alike a set of models is, with intervals: the whole audit of one prediction table.
+    """How alike a set of models is, with intervals: the audit of one prediction table.
 
     Parameters
     ----------

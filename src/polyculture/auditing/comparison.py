@@ -1,4 +1,4 @@
-"""Has it changed? Two sets of models, or two dates, on the same instances: what hits both cancels."""
+"""Has similarity changed? Two sets of models, or two dates, on the same instances: what affects both cancels."""
 
 from __future__ import annotations
 
@@ -38,53 +38,59 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
             "the same instances in both",
             "name the column with the ids by --instance if they are in it",
         )
-    here, there = (AuditContext.gather(_on(p, common), options) for p in (first, second))
-    name = "N1" if headline(here) == headline(there) == "N1" else "N0"
-    strata = [None if name == "N0" else e.classes for e in (here, there)]
-    found = [
+    first_context, second_context = (AuditContext.gather(_on(p, common), options) for p in (first, second))
+    name = "N1" if headline(first_context) == headline(second_context) == "N1" else "N0"
+    strata = [None if name == "N0" else e.classes for e in (first_context, second_context)]
+    estimates = [
         effective(e.predictions.wrong, s, e.predictions.observed, e.weights)
-        for e, s in zip((here, there), strata, strict=True)
+        for e, s in zip((first_context, second_context), strata, strict=True)
     ]
-    reasons = [f.reason for f in found if np.isnan(f.design_effect)]
+    reasons = [f.reason for f in estimates if np.isnan(f.design_effect)]
     if reasons:
         return Section(NAME, TITLE, "", reason=reasons[0])
     # rho = (D - 1)/(M - 1), so its influence is that of D over M - 1
-    influences = tuple(f.influence / (f.n_models - 1) for f in found)
+    influences = tuple(f.influence / (f.n_models - 1) for f in estimates)
     change = paired_difference(
-        (found[1].rho, found[0].rho), (influences[1], influences[0]), here.clusters, options.level
+        (estimates[1].rho, estimates[0].rho), (influences[1], influences[0]), first_context.clusters, options.level
     )
     numbers = {
-        "rho_first": influence_interval(found[0].rho, influences[0], here.clusters, options.level),
-        "rho_second": influence_interval(found[1].rho, influences[1], here.clusters, options.level),
+        "rho_first": influence_interval(estimates[0].rho, influences[0], first_context.clusters, options.level),
+        "rho_second": influence_interval(estimates[1].rho, influences[1], first_context.clusters, options.level),
         "rho_change": change,
-        "all_wrong_change": _all_wrong_change(here, there),
+        "all_wrong_change": _all_wrong_change(first_context, second_context),
     }
-    return Section(NAME, TITLE, _sentence(change, len(common), name), numbers, {"sets": _sets((here, there), found)})
+    return Section(
+        NAME,
+        TITLE,
+        _sentence(change, len(common), name),
+        numbers,
+        {"sets": _sets((first_context, second_context), estimates)},
+    )
 
 
 def _on(p: Predictions, common: pd.Index[str]) -> Predictions:
     return p.take_instances(p.instances.index.astype(str).get_indexer(common).astype(np.int64))
 
 
-def _all_wrong_change(here: AuditContext, there: AuditContext) -> Interval:
+def _all_wrong_change(first_context: AuditContext, second_context: AuditContext) -> Interval:
     """Second minus first share of instances that every model fails, paired."""
-    both = here.complete & there.complete
-    if not both.any():
+    complete = first_context.complete & second_context.complete
+    if not complete.any():
         return Interval.undefined("no instance was answered by every model")
-    shares = [e.predictions.wrong[:, both].all(axis=0).astype(float) for e in (here, there)]
+    shares = [e.predictions.wrong[:, complete].all(axis=0).astype(float) for e in (first_context, second_context)]
     difference = shares[1] - shares[0]
-    clusters = None if here.clusters is None else here.clusters[both]
+    clusters = None if first_context.clusters is None else first_context.clusters[complete]
     mean = float(difference.mean())
-    return influence_interval(mean, difference - mean, clusters, here.options.level)
+    return influence_interval(mean, difference - mean, clusters, first_context.options.level)
 
 
-def _sets(evidences: tuple[AuditContext, AuditContext], found: list[EffectiveNumber]) -> pd.DataFrame:
+def _sets(contexts: tuple[AuditContext, AuditContext], estimates: list[EffectiveNumber]) -> pd.DataFrame:
     rows = []
-    for which, e, f in zip(("first", "second"), evidences, found, strict=True):
+    for name, e, f in zip(("first", "second"), contexts, estimates, strict=True):
         failures = systemic(e.predictions.wrong, e.classes, e.predictions.observed)
         rows.append(
             {
-                "set": which,
+                "set": name,
                 "models": e.predictions.shape[0],
                 "instances": e.predictions.shape[1],
                 "n_eff": f.n_eff,

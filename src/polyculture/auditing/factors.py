@@ -14,9 +14,9 @@ from polyculture.measures.attribution.covariance_split import by_distance, by_le
 from polyculture.recipe import Ingredient, merged
 
 TAKEN = ("seconds", "parameters", "epochs", "steps", "flops")
-"""Columns that tell what a fit took: consequences of the ingredients, used only when they are named."""
+"""Columns with the cost of a fit: consequences of the ingredients, used only when they are named."""
 FEW_NUMBERS = 8
-"""Whole numbers with at most so many values are levels (a seed, a number of layers); more are taken as a scale."""
+"""Whole numbers with at most this many values are levels (a seed, a number of layers); more are taken as a scale."""
 
 
 def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> list[Ingredient]:
@@ -24,33 +24,33 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
 
     Text and true/false are levels. Text with ";" and lists are sets, alike by their overlap (Jaccard). Numbers with
     more than 8 values are alike by their distance (Gower). They, and what a fit took (`TAKEN`), are used only when they
-    are named. What is unknown is shared with nobody. Columns that split the models in the same way become one
+    are named. What is unknown is not shared. Columns that split the models in the same way become one
     ingredient.
 
     Raises InputError for a column that is not there or holds nothing.
     """
-    known = [str(c) for c in models.columns]
+    available = [str(c) for c in models.columns]
     for column in columns or ():
-        if column not in known:
-            raise InputError(f"no model column {column!r}", "", near(column, known))
-    chosen = [c for c in known if c not in TAKEN] if columns is None else list(columns)
-    made = []
-    for name in chosen:
-        values = models.iloc[:, known.index(name)]
+        if column not in available:
+            raise InputError(f"no model column {column!r}", "", near(column, available))
+    selected = [c for c in available if c not in TAKEN] if columns is None else list(columns)
+    factors = []
+    for name in selected:
+        values = models.iloc[:, available.index(name)]
         if values.isna().all():
             if columns is not None:
                 raise InputError(f"model column {name!r} is empty", "levels, sets or numbers")
         elif columns is not None or not _is_scale(values):
-            made.append(_ingredient(name, values))
-    return merged(made)
+            factors.append(_ingredient(name, values))
+    return merged(factors)
 
 
 def _is_scale(values: pd.Series[Any]) -> bool:
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if not numeric:
         return False
-    known = values.dropna()
-    return bool(known.nunique() > FEW_NUMBERS or (known % 1 != 0).any())
+    numbers = values.dropna()
+    return bool(numbers.nunique() > FEW_NUMBERS or (numbers % 1 != 0).any())
 
 
 def _ingredient(name: str, values: pd.Series[Any]) -> Ingredient:
@@ -84,9 +84,9 @@ def _word(value: Any) -> str:
 
 def codes_of(instances: pd.DataFrame, column: str) -> Int[np.ndarray, " n"]:
     """A column of the instance table (strata, patients, documents) as codes; InputError if there is none."""
-    known = [str(c) for c in instances.columns]
-    if column not in known:
-        raise InputError(f"no instance column {column!r}", "", near(column, known))
-    values = instances.iloc[:, known.index(column)].to_numpy().astype(str)
+    available = [str(c) for c in instances.columns]
+    if column not in available:
+        raise InputError(f"no instance column {column!r}", "", near(column, available))
+    values = instances.iloc[:, available.index(column)].to_numpy().astype(str)
     codes: Int[np.ndarray, " n"] = np.unique(values, return_inverse=True)[1].astype(np.int64)
     return codes

@@ -82,15 +82,15 @@ def fit_null_model(name: str, estimate: EffectiveNumber, context: AuditContext) 
 
 
 def linearized_null_model(
-    name: str, given: str, estimate: EffectiveNumber, error: StandardError, level: float
+    name: str, condition: str, estimate: EffectiveNumber, error: StandardError, level: float
 ) -> NullModel:
     """One null model with limits from influence values, whose standard error is known."""
     m, d = estimate.n_models, estimate.design_effect
     if math.isnan(d):
         undefined = Interval.undefined(estimate.reason)
-        return NullModel(name, given, undefined, undefined, informative=m)
+        return NullModel(name, condition, undefined, undefined, informative=m)
     n_eff, rho = n_eff_interval(m, d, error, level=level), rho_interval(m, d, error, level=level)
-    return NullModel(name, given, n_eff, rho, float(estimate.z), estimate.p_value, m, estimate.n_info)
+    return NullModel(name, condition, n_eff, rho, float(estimate.z), estimate.p_value, m, estimate.n_info)
 
 
 def structural_null_model(context: AuditContext) -> NullModel:
@@ -101,7 +101,7 @@ def structural_null_model(context: AuditContext) -> NullModel:
     estimate = structural(context.predictions.wrong[:, complete], block)
     n_struct = Interval.undefined(estimate.reason, estimate.n)
     if not estimate.reason:
-        n_struct = jackknife(estimate.n_struct, estimate.leave_outs, estimate.n, context.options.level, above=1.0)
+        n_struct = jackknife(estimate.n_struct, estimate.leave_outs, estimate.n, context.options.level, bound=1.0)
     return NullModel(
         "N3", GIVEN["N3"], n_struct, Interval.undefined(NOT_IDENTIFIED), informative=int(estimate.informative.sum())
     )

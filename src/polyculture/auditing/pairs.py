@@ -1,4 +1,4 @@
-"""Who is like whom? Every pair by every measure, with its interval and test, alike models next to each other."""
+"""How alike is each pair of models? Every pair by every measure, with its interval and test, in clustered order."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def pairwise(
     models : ids, in the order of the counts.
     counts : from `polyculture.measures.counts.count`.
     extra : further measures by name, functions of the counts.
-    design_effect : how many times fewer instances there really are, because they come in clusters.
+    design_effect : how many times fewer instances there are in effect, because they come in clusters.
 
-    Beside the measures: kappa_low, kappa_high (Dirichlet posterior), p (hypergeometric mid-P, one-sided) and q
+    In addition to the measures: kappa_low, kappa_high (Dirichlet posterior), p (hypergeometric mid-P, one-sided) and q
     (Benjamini-Hochberg over all pairs). Pairs with fewer than 3 errors or right answers of either model have no ratio.
     """
     measures = dict(MEASURES) | dict(extra or {})
@@ -49,12 +49,12 @@ def pairwise(
             del measures[name]
     values = {name: measure(counts) for name, measure in measures.items()}
     words = reasons(counts)
-    few, scarce = _gates(counts)
+    not_estimable, interval_only = _gates(counts)
     for name in GATED:
-        values[name] = np.where(few, np.nan, values[name])
-    words = np.where(few & (words == ""), "few_errors", words)
-    words = np.where(scarce & ~few & (words == ""), "interval_only", words)
-    values |= _inference(counts, few, design_effect, level)
+        values[name] = np.where(not_estimable, np.nan, values[name])
+    words = np.where(not_estimable & (words == ""), "few_errors", words)
+    words = np.where(interval_only & ~not_estimable & (words == ""), "interval_only", words)
+    values |= _inference(counts, not_estimable, design_effect, level)
     tables = {
         "n": counts.n,
         "both_right": counts.n11,
@@ -64,30 +64,30 @@ def pairwise(
     }
     if counts.same_wrong is not None:
         tables["same_wrong"] = counts.same_wrong
-    told = tuple(tuple(str(w) for w in row) for row in words)
-    return Pairwise(tuple(models), values, tables, told, clustered_order(values["kappa"]))
+    reason_table = tuple(tuple(str(w) for w in row) for row in words)
+    return Pairwise(tuple(models), values, tables, reason_table, clustered_order(values["kappa"]))
 
 
 def _gates(counts: PairCounts) -> tuple[Bool[np.ndarray, "m m"], Bool[np.ndarray, "m m"]]:
     """Pairs whose ratios are not estimable, and those of which only the interval is to be read; not the diagonal."""
     a, b = counts.n01 + counts.n00, counts.n10 + counts.n00
     least = np.minimum.reduce([a, b, counts.n - a, counts.n - b])
-    off = ~np.eye(len(least), dtype=bool)
-    return off & (least < NOT_ESTIMABLE), off & (least < INTERVAL_ONLY)
+    off_diagonal = ~np.eye(len(least), dtype=bool)
+    return off_diagonal & (least < NOT_ESTIMABLE), off_diagonal & (least < INTERVAL_ONLY)
 
 
 def _inference(
-    counts: PairCounts, few: Bool[np.ndarray, "m m"], design_effect: float, level: float
+    counts: PairCounts, undefined: Bool[np.ndarray, "m m"], design_effect: float, level: float
 ) -> dict[str, Float[np.ndarray, "m m"]]:
     """Limits of κ, and mid-P and adjusted p of each pair's joint failures; nan on the diagonal."""
-    m = len(few)
+    m = len(undefined)
     a, b = np.triu_indices(m, 1)
     cells = np.stack([x[a, b] for x in (counts.n11, counts.n10, counts.n01, counts.n00)], axis=1)
     limits = kappa_limits(cells / design_effect, level)
     n, wrong_a, wrong_b = (x[a, b] for x in (counts.n, counts.n01 + counts.n00, counts.n10 + counts.n00))
-    p = np.where(few[a, b] | (n == 0), np.nan, co_failure(n, wrong_a, wrong_b, counts.n00[a, b]))
-    found = {"kappa_low": limits.low, "kappa_high": limits.high, "p": p, "p_adjusted": benjamini_hochberg(p)}
-    return {name: _symmetric(m, values) for name, values in found.items()}
+    p = np.where(undefined[a, b] | (n == 0), np.nan, co_failure(n, wrong_a, wrong_b, counts.n00[a, b]))
+    upper_triangles = {"kappa_low": limits.low, "kappa_high": limits.high, "p": p, "p_adjusted": benjamini_hochberg(p)}
+    return {name: _symmetric(m, values) for name, values in upper_triangles.items()}
 
 
 def _symmetric(m: int, upper: Float[np.ndarray, " k"]) -> Float[np.ndarray, "m m"]:

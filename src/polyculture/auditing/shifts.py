@@ -55,7 +55,7 @@ def _row(kind: str, severity: float, context: AuditContext) -> dict[str, Any]:
     wrong, observed = context.predictions.wrong, context.predictions.observed
     answered = np.full(len(wrong), wrong.shape[1]) if observed is None else observed.sum(axis=1)
     accuracy = 1 - wrong.sum(axis=1) / np.maximum(answered, 1)
-    failures = wrong[:, context.complete].all(axis=0)
+    failures = np.asarray(wrong[:, context.complete].all(axis=0))
     return {
         "shift": kind,
         "severity": severity,

@@ -22,19 +22,19 @@ def group_codes(column: pd.Series[Any]) -> Int[np.ndarray, " n"]:
         ranks = column.rank(method="average", pct=True)
         column = pd.Series(np.ceil(ranks.to_numpy() * TENTHS))
     codes, _ = pd.factorize(column, sort=True, use_na_sentinel=True)
-    found: Int[np.ndarray, " n"] = np.where(codes < 0, codes.max(initial=-1) + 1, codes).astype(np.int64)
-    return found
+    groups: Int[np.ndarray, " n"] = np.where(codes < 0, codes.max(initial=-1) + 1, codes).astype(np.int64)
+    return groups
 
 
 def crossed(columns: list[Int[np.ndarray, " n"]], classes: Int[np.ndarray, " n"] | None) -> Int[np.ndarray, " n"]:
     """One code per combination of the columns; and of the class, if that leaves five instances a cell on average."""
-    together = columns[0]
+    combined = columns[0]
     for column in columns[1:]:
-        together = _pair(together, column)
+        combined = _pair(combined, column)
     if classes is None:
-        return together
-    finer = _pair(together, classes.astype(np.int64))
-    return finer if len(finer) >= SMALLEST_CELL * (finer.max() + 1) else together
+        return combined
+    finer = _pair(combined, classes.astype(np.int64))
+    return finer if len(finer) >= SMALLEST_CELL * (finer.max() + 1) else combined
 
 
 def _pair(first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:

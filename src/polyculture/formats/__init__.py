@@ -1,4 +1,4 @@
-"""The door inwards: whatever tells what models answered (tables, arrays, logs) becomes Predictions."""
+"""How do tables, arrays, logs and ready models become Predictions, and Predictions files?"""
 
 from __future__ import annotations
 

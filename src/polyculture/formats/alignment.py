@@ -1,18 +1,23 @@
-"""How far does what was read belong together? Counted while reading, told before any number."""
+"""How well do the sources match each other? Counted while reading, reported before any result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
+FORMS = ["form", "variant", "cells", "unified"]
+EXAMPLES = ["source", "answer", "rule"]
+SKIPPED = ["place", "why"]
+
 
 @dataclass(frozen=True, eq=False)
 class AlignmentReport:
-    """How far what was read belongs together: the first thing to look at, before any number.
+    """How well the sources match each other: the first thing to look at, before any result.
 
     Parameters
     ----------
@@ -20,21 +25,21 @@ class AlignmentReport:
         missing, duplicated (the same item with the same answer again), other_order, other_prompt, other_reference
         (left out), unparsed, refused, failed (no outcome is known).
     n_instances, n_matched : instances in all, and those that every model has.
-    matched_by : what makes two items the same, in words.
-    labels : answers that differ only by case, space or type: form, variant, cells, unified.
+    matched_by : by what items of different models are matched, in words.
+    labels : answers that differ only in case, spacing or type: form, variant, cells, unified.
     examples : how texts became answers: source, answer, rule.
-    skipped : one row per line that was left out because it cannot be read, the first hundred: place, why.
-    n_skipped : how many lines those are in all.
-    notes : what the reader chose where the source left a choice (filter, metric, names), one sentence each.
+    skipped : one row per unreadable line that was skipped, the first hundred: place, why.
+    n_skipped : number of skipped lines.
+    notes : what was chosen where the source left a choice (filter, metric, names), one sentence each.
     """
 
     models: pd.DataFrame
     n_instances: int
     n_matched: int
     matched_by: str
-    labels: pd.DataFrame
-    examples: pd.DataFrame
-    skipped: pd.DataFrame
+    labels: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=FORMS, dtype=object))
+    examples: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=EXAMPLES, dtype=object))
+    skipped: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SKIPPED, dtype=object))
     n_skipped: int = 0
     notes: tuple[str, ...] = ()
 
@@ -44,7 +49,7 @@ class AlignmentReport:
 
     @property
     def sentence(self) -> str:
-        """How many instances all models have, and everything that stands in the way."""
+        """How many instances all models have, and what keeps the others from matching."""
         clauses = [
             f"{len(self.models)} models, {self.n_instances:,} instances matched by {self.matched_by}; "
             f"every model has {self.n_matched:,} of them"
@@ -58,13 +63,13 @@ class AlignmentReport:
                 )
         silent = self.models["model"][self.models["silent"]].tolist()
         if silent:
-            verb = "answers" if len(silent) == 1 else "answer"
-            clauses.append(f"{', '.join(silent[:5])}{', …' if len(silent) > 5 else ''} {verb} nothing")
+            verb = "gives" if len(silent) == 1 else "give"
+            clauses.append(f"{', '.join(silent[:5])}{', …' if len(silent) > 5 else ''} {verb} no answers")
         if len(self.labels):
             first = self.labels.iloc[0]
-            state = "taken for one answer" if first["unified"] else "kept apart"
+            state = "treated as equal" if first["unified"] else "kept separate"
             clauses.append(
-                f"{len(self.labels):,} answers differ from another only by case, space or type, such as "
+                f"{len(self.labels):,} answers differ from another only in case, spacing or type, such as "
                 f"{first['variant']!r} and {first['form']!r}, and are {state}"
             )
         if self.n_skipped:
@@ -72,7 +77,7 @@ class AlignmentReport:
         return "; ".join(clauses) + "."
 
     def section(self) -> Section:
-        """The same as a chapter of an audit."""
+        """The report as a section of an audit."""
         notes = pd.DataFrame({"note": list(self.notes)}, dtype=object)
         tables = {"models": self.models, "labels": self.labels, "examples": self.examples, "notes": notes}
         return Section("alignment", "What was read", self.sentence, tables=tables | {"skipped": self.skipped})
@@ -82,8 +87,8 @@ _STANDS_IN_THE_WAY = {
     "missing": "cells missing",
     "duplicated": "items given twice and counted once",
     "other_order": "items in another order",
-    "other_prompt": "items asked with another prompt",
-    "other_reference": "items left out because judged by another reference",
+    "other_prompt": "items with another prompt",
+    "other_reference": "items left out because scored against another reference",
     "unparsed": "answers that cannot be parsed, no agreement",
     "refused": "refusals, no agreement",
     "failed": "requests that failed",
@@ -92,7 +97,7 @@ _STANDS_IN_THE_WAY = {
 
 @dataclass(frozen=True, eq=False)
 class AlignedPredictions:
-    """Predictions, and how far what they were made of belongs together."""
+    """Predictions, and the report on how well their sources match."""
 
     predictions: Predictions
     report: AlignmentReport

@@ -1,4 +1,4 @@
-"""What do arrays say? One per model, of answers or of probabilities per class; the true answers beside them."""
+"""How do arrays become Predictions? One array per model, of answers or class probabilities, and the true answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
+from polyculture.predictions.columns import check_lengths
 
 from .tables.column_roles import LABEL_NAMES, ColumnOptions, matching
 
@@ -20,19 +21,15 @@ SOURCE = "the arrays"
 def predictions_of_arrays(
     arrays: Mapping[str, Any],
     label: Any,
-    column_options: ColumnOptions,
+    options: ColumnOptions,
     source: str = SOURCE,
     classes: Sequence[str] = (),
 ) -> Predictions:
     """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
     outputs = {str(name): _plain(str(name), values) for name, values in arrays.items()}
-    outputs = {name: outputs[name] for name in matching(outputs, column_options.models, source)}
-    lengths = {name: len(values) for name, values in outputs.items()}
-    if len(set(lengths.values())) > 1:
-        (first, a), *rest = lengths.items()
-        second, b = next((name, n) for name, n in rest if n != a)
-        raise InputError(f"{first} has {a} instances but {second} has {b}", "the same instances, in the same order")
-    if column_options.correct:
+    outputs = {name: outputs[name] for name in matching(outputs, options.models, source)}
+    check_lengths({name: len(values) for name, values in outputs.items()})
+    if options.correct:
         return Predictions.from_correct({name: values.tolist() for name, values in outputs.items()})
     if label is None:
         raise InputError(f"{source} have no labels", "the true answer of each instance", "give them with label")
@@ -45,21 +42,21 @@ def predictions_of_arrays(
     return Predictions.from_answers({name: values.tolist() for name, values in outputs.items()}, truth.tolist())
 
 
-def read_npy_folder(folder: Path, label: Any, column_options: ColumnOptions) -> Predictions:
+def read_npy_folder(folder: Path, label: Any, options: ColumnOptions) -> Predictions:
     """Predictions from a folder with NAME.npy per model and one file called label, labels, y_true, ….npy."""
-    arrays = {path.stem: _load(path) for path in sorted(folder.glob("*.npy"))}
+    arrays = {path.stem: load_npy(path, "n answers, or n × c probabilities") for path in sorted(folder.glob("*.npy"))}
     default_name = next((name for name in LABEL_NAMES if name in arrays), None)
     key = label if isinstance(label, str) else default_name if label is None else None
     if isinstance(label, str) and label not in arrays:
         raise InputError(f"{folder} has no file {label + '.npy'!r}", "a file with the true answers")
     truth = arrays.pop(key) if key else label
-    if truth is None and not column_options.correct:
+    if truth is None and not options.correct:
         raise InputError(
             f"{folder} has no file with the true answers",
             "one called " + ", ".join(f"{name}.npy" for name in LABEL_NAMES[:3]),
             "name it with label (--label)",
         )
-    return predictions_of_arrays(arrays, truth, column_options, str(folder))
+    return predictions_of_arrays(arrays, truth, options, str(folder))
 
 
 def by_row(array: np.ndarray) -> dict[str, np.ndarray]:
@@ -108,11 +105,10 @@ def _plain(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def _load(path: Path) -> np.ndarray:
+def load_npy(path: Path, expected: str) -> np.ndarray:
+    """The array of an npy file, which stays on disk until used."""
     try:
         stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise FileError(
-            f"{path} is not a whole npy file", "n answers, or n × c probabilities", "write it again"
-        ) from error
+        raise FileError(f"{path} is not a complete npy file", expected, "write it again") from error
     return stored

@@ -1,4 +1,4 @@
-"""Which answers differ only by case, space or type? They are named, and taken for one only on request."""
+"""Which answers differ only in case, spacing or type? They are reported, and unified only on request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from jaxtyping import Int
 
 from polyculture.predictions import MISSING, Predictions
 
+from .alignment import FORMS
+
 
 def canonical(text: str) -> str:
-    """What the text is without regard to case, spacing and the way a number is written: 0.00 is 0.0, True is true."""
+    """The text without regard to case, spacing and number format: 0.00 is 0.0, True is true."""
     folded = " ".join(text.split()).casefold()
     try:
         number = Decimal(folded)
@@ -32,11 +34,11 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
         for main, *rarer in _groups(predictions, counts)
         for code in rarer
     ]
-    return pd.DataFrame(rows, columns=["form", "variant", "cells", "unified"], dtype=object)
+    return pd.DataFrame(rows, columns=FORMS, dtype=object)
 
 
 def unify(predictions: Predictions) -> Predictions:
-    """The same with such answers taken for one, called as the most frequent of them; probabilities are added up."""
+    """The predictions with such answers merged into the most frequent form; their probabilities are added up."""
     groups = _groups(predictions, _counts(predictions))
     if not groups:
         return predictions
@@ -45,23 +47,23 @@ def unify(predictions: Predictions) -> Predictions:
         main_code_of[rarer] = main
     main_codes = np.unique(main_code_of)
     places = np.append(np.searchsorted(main_codes, main_code_of), MISSING)
-    answers, labels, chances = predictions.answers, predictions.labels, predictions.probabilities
-    if chances is not None:
-        summed = np.zeros((*chances.shape[:2], len(main_codes)), chances.dtype)
+    answers, labels, probabilities = predictions.answers, predictions.labels, predictions.probabilities
+    if probabilities is not None:
+        summed = np.zeros((*probabilities.shape[:2], len(main_codes)), probabilities.dtype)
         for code, place in enumerate(places[:-1]):
-            summed[:, :, place] += chances[:, :, code]
-        chances = summed
+            summed[:, :, place] += probabilities[:, :, code]
+        probabilities = summed
     return replace(
         predictions,
         answers=None if answers is None else places[answers].astype(answers.dtype),
         labels=None if labels is None else places[labels].astype(labels.dtype),
         classes=tuple(predictions.classes[code] for code in main_codes),
-        probabilities=chances,
+        probabilities=probabilities,
     )
 
 
 def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
-    """How often each class is answered or is the truth."""
+    """How often each class is an answer or a label."""
     counts = np.zeros(len(predictions.classes), np.int64)
     for codes in (predictions.answers, predictions.labels):
         if codes is not None:
@@ -71,7 +73,7 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
 
 
 def _groups(predictions: Predictions, counts: Int[np.ndarray, " c"]) -> list[list[int]]:
-    """Classes that are the same but for their form, the most frequent first."""
+    """Classes that differ only in form, the most frequent first."""
     codes_by_form: dict[str, list[int]] = {}
     for code, text in enumerate(predictions.classes):
         codes_by_form.setdefault(canonical(text), []).append(code)

@@ -1,4 +1,4 @@
-"""What is it that was handed in? Files, folders and URIs are recognised by what is in them."""
+"""What kind of source is this? Files, folders and URIs are recognised by their content."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .text_lines import KINDS
 
 Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines", "regression"]
 LEFT = "predictions"
-"""Where `run` leaves what its models answered, in its folder."""
+"""Subfolder of a run that holds its predictions."""
 TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
 
 
 @dataclass(frozen=True)
 class InputSource:
-    """One thing to read.
+    """One file, folder or URI to read.
 
     Parameters
     ----------
-    kind : what it is.
-    path : where it is; the URI for MLflow.
-    model : whose it is, if whoever handed it in said so.
+    kind : its format.
+    path : its path; the URI for MLflow.
+    model : id of its model, if the user gives it.
     """
 
     kind: Kind
@@ -44,7 +44,7 @@ class InputSource:
 
     @property
     def file(self) -> Path:
-        """Where it is."""
+        """The path as such."""
         return Path(self.path)
 
     @property
@@ -54,7 +54,7 @@ class InputSource:
 
 
 def find_sources(path: str, rules: ReadingRules, model: str | None = None) -> list[InputSource]:
-    """Everything that is to be read at this path, in the order of names."""
+    """All sources at this path, sorted by name."""
     if path.startswith(mlflow_runs.SCHEME):
         return [InputSource("mlflow", path, model)]
     location = Path(path)
@@ -79,7 +79,7 @@ def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
 
 
 def of_one_model(table: ColumnTable, name: str) -> ColumnTable:
-    """The table with a column that names the model, where it is of a single one and does not say whose."""
+    """The table with a column `model` of this name, unless it already names its models."""
     lower = {column.lower() for column in table.names}
     if lower & set(MODEL_NAMES) or not lower & {*ANSWER_NAMES, *OUTCOME_NAMES}:
         return table

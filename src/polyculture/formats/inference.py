@@ -1,9 +1,9 @@
-"""What do ready models answer? Each is asked about every instance of a dataset; no library is imported for it.
+"""What do fitted models of any library predict for a dataset? No library is imported for it.
 
 scikit-learn    predict_proba, or else predict
 PyTorch         a module (it has state_dict): eval mode, its device, softmax of what it returns
 ONNX            a session (it has run and get_inputs), such as onnxruntime.InferenceSession
-anything else   is called with the inputs and returns n answers, or n × c probabilities
+callable        called with the inputs; returns n answers, or n × c probabilities
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _ONNX_TYPES: dict[str, type[np.generic]] = {
 
 
 def predictions_of_models(models: Mapping[str, Any], dataset: Dataset) -> Predictions:
-    """Who answers what: every model asked about every instance of the dataset.
+    """Predictions of fitted models on every instance of a dataset.
 
     Parameters
     ----------
     models : by id: scikit-learn estimators, PyTorch modules, ONNX sessions, or callables from inputs to n answers
         (codes or names of classes) or n × c probabilities, whose columns are in the order of the dataset's classes.
-        Rows of PyTorch and ONNX models that are no probabilities are taken for logits.
-    dataset : what they are asked, with the true classes.
+        Rows of PyTorch and ONNX models that are not probabilities are taken as logits.
+    dataset : inputs and true classes.
 
-    Returns Predictions with probabilities if all models give some. Raises InputError if an answer is not of the
-    dataset's classes, or of another length, or not finite.
+    Returns Predictions with probabilities if all models give them. Raises InputError if an answer is not one of the
+    dataset's classes, has another length or is not finite.
     """
     outputs = {str(name): _output(str(name), model, dataset) for name, model in models.items()}
     answers = [t.argmax(axis=1) if t.ndim == 2 else t for t in outputs.values()]
@@ -58,7 +58,7 @@ def predictions_of_models(models: Mapping[str, Any], dataset: Dataset) -> Predic
 
 
 def _output(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
-    """The probabilities that a model gives, or else the codes of its answers."""
+    """A model's probabilities, or else the codes of its answers."""
     inputs = dataset.inputs
     columns: Sequence[Any] = dataset.classes
     if hasattr(model, "state_dict"):
@@ -82,7 +82,7 @@ def _output(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"]
 def _by_class(
     name: str, output: np.ndarray, columns: Sequence[Any], dataset: Dataset
 ) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
-    """What was said, by the dataset's classes."""
+    """The output with columns or codes in the order of the dataset's classes."""
     n, c = len(dataset), len(dataset.classes)
     if output.shape == (n,):
         distinct, positions = np.unique(output, return_inverse=True)
@@ -97,9 +97,9 @@ def _by_class(
             f"the rows of {name!r} are no probabilities", "numbers in 0 … 1 with the sum 1", "apply softmax"
         )
     places = range(c) if columns is dataset.classes else _codes(name, list(columns), dataset.classes)
-    chances = np.zeros((n, c), np.float32)
-    chances[:, list(places)] = output
-    return chances
+    probabilities = np.zeros((n, c), np.float32)
+    probabilities[:, list(places)] = output
+    return probabilities
 
 
 def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[int]:
@@ -114,7 +114,7 @@ def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[in
 
 
 def _probabilities(output: np.ndarray) -> np.ndarray:
-    """Rows that are no probabilities as the softmax of themselves."""
+    """The output, with softmax applied to rows that are not probabilities."""
     if output.ndim != 2 or _are_probabilities(output):
         return output
     powers = np.exp(output - output.max(axis=1, keepdims=True))
@@ -126,7 +126,7 @@ def _are_probabilities(rows: np.ndarray) -> bool:
 
 
 def _from_torch(name: str, model: Any, inputs: Shaped[np.ndarray, "n ..."]) -> np.ndarray:
-    """Outputs of a module, which is left in the mode it was in."""
+    """Outputs of a module in evaluation mode; its own mode is restored."""
     weight = next(iter(model.parameters()), None)
     if weight is None:
         raise InputError(f"the module {name!r} has no parameters", "some", "wrap it in a function of arrays")
@@ -140,7 +140,7 @@ def _from_torch(name: str, model: Any, inputs: Shaped[np.ndarray, "n ..."]) -> n
 
 
 def _from_onnx(name: str, session: Any, inputs: Shaped[np.ndarray, "n ..."], classes: int) -> np.ndarray:
-    """The output of a session that has a column per class; with classifiers that is not the first one."""
+    """The output of a session that has a column per class; for classifiers that is not the first output."""
     first = session.get_inputs()[0]
     kind = _ONNX_TYPES.get(first.type, np.float32)
     parts = []

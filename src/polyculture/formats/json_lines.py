@@ -1,4 +1,4 @@
-"""What stands in each line of a file of any size? One line is in memory at a time; every complaint names its place."""
+"""What does each line of a JSON Lines file hold? One line is in memory at a time; every error names its line."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from typing import Any, NoReturn
 from polyculture.errors import FileError, InputError
 
 CURE = "mend the line, or leave such lines out with skip_bad=True (--skip-bad)"
-SHOWN = 100
-"""Bad lines whose place and reason are kept."""
+MAX_EXAMPLES = 100
+"""Number of bad lines whose place and reason are recorded."""
 
 
 @dataclass
 class BadLines:
-    """Lines that cannot be read: the first ends the reading, unless they may be skipped, then they are counted.
+    """Lines that cannot be read: the first raises an error, unless they may be skipped; then they are counted.
 
     Parameters
     ----------
     skip : whether they may be skipped.
-    cure : what to do about one that ends the reading.
-    count, shown : how many there were, and place and reason of the first hundred.
+    cure : what the error advises.
+    count, examples : their number, and place and reason of the first hundred.
     """
 
     skip: bool = False
     cure: str = CURE
     count: int = 0
-    shown: list[tuple[str, str]] = field(default_factory=list)
+    examples: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, place: str, reason: str, expected: str = "") -> None:
-        """Take note of a bad line, or raise InputError where they may not be skipped."""
+        """Record a bad line, or raise InputError where they may not be skipped."""
         if not self.skip:
             self.refuse(place, reason, expected)
         self.count += 1
-        if len(self.shown) < SHOWN:
-            self.shown.append((place, reason))
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append((place, reason))
 
     def refuse(self, place: str, reason: str, expected: str = "") -> NoReturn:
         """Raise InputError about this line."""
@@ -48,7 +48,7 @@ class BadLines:
 
 
 def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON Lines file (also gzipped) with the numbers of their lines, from 1; no blank lines."""
+    """Line numbers (from 1) and objects of a JSON Lines file, also gzipped; without blank lines."""
     with open_bytes(path) as file:
         try:
             for number, raw in enumerate(file, 1):
@@ -62,13 +62,17 @@ def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]
                 if isinstance(value, dict):
                     yield number, value
                 else:
-                    bad.add(f"line {number} of {path}", f"holds {_short(value)}", "a JSON object per line")
+                    bad.add(
+                        f"line {number} of {path}",
+                        f"holds {shorten(json.dumps(value, ensure_ascii=False))}",
+                        "a JSON object per line",
+                    )
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileError(f"{path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
+            raise FileError(f"{path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
 
 
 def open_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
-    """The file, opened for reading and unpacked if it is gzipped."""
+    """The file, opened for reading and unpacked if gzipped."""
     try:
         file = path.open("rb")
         packed = file.peek(2)[:2] == b"\x1f\x8b"
@@ -81,7 +85,7 @@ def open_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
 
 
 def first_object(path: Path) -> dict[str, Any]:
-    """The first readable object of a JSON Lines file; empty if there is none among the first lines."""
+    """The first readable object of a JSON Lines file; empty if there is none."""
     lines = json_lines(path, BadLines(skip=True))
     return next((value for _, value in lines), {})
 
@@ -92,7 +96,7 @@ def load_json(path: Path) -> Any:
         with open_bytes(path) as file:
             return json.load(file)
     except (ValueError, RecursionError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is not JSON: {error}", "a whole JSON file", "copy or write it again") from error
+        raise InputError(f"{path} is not JSON: {error}", "a complete JSON file", "copy or write it again") from error
 
 
 def _why(raw: bytes, error: Exception) -> str:
@@ -105,6 +109,6 @@ def _why(raw: bytes, error: Exception) -> str:
     return "is not JSON: it is nested too deeply"
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:39] + "…"
+def shorten(text: str, length: int = 40) -> str:
+    """The text, cut to this length."""
+    return text if len(text) <= length else text[: length - 1] + "…"

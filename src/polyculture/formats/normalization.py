@@ -1,10 +1,10 @@
-"""When do two texts say the same? Each rule has a name of the field; a text that a rule cannot parse is no answer.
+"""When are two texts the same answer? By named rules; a text that a rule cannot parse is no answer.
 
-exact            blanks around it do not count
-quasi-exact      case, punctuation, articles and spacing do not count (HELM's quasi_exact_match, after SQuAD's scorer)
+exact            whitespace around the text is ignored
+quasi-exact      ignores case, punctuation, articles and spacing (HELM's quasi_exact_match, after SQuAD's scorer)
 numeric          the last number in the text (as the flexible filter of lm-evaluation-harness), 1,234.50 = 1234.5
-multiple-choice  the letter that the text settles on: "(B)", "B.", "Answer: B", "the answer is B"
-code             the first fenced block, or else the whole text, without blank lines, comments and spacing at line ends
+multiple-choice  the letter of the final answer: "(B)", "B.", "Answer: B", "the answer is B"
+code             the first fenced block, or else all of the text, without blank lines, comments and trailing spaces
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import Decimal
 from polyculture.errors import InputError, near
 
 Normalizer = Callable[[str], str | None]
-"""A text → what it says, in a common form; None if that cannot be told."""
+"""A text → its normal form; None if it cannot be parsed."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -29,7 +29,7 @@ _FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 def exact(text: str) -> str | None:
-    """The text without blanks around it."""
+    """The text without surrounding whitespace."""
     return text.strip() or None
 
 
@@ -52,7 +52,7 @@ def numeric(text: str) -> str | None:
 
 
 def multiple_choice(text: str) -> str | None:
-    """The letter of the choice: the last one stated as the answer, one alone, or the only one in brackets."""
+    """The letter of the choice: the last one stated as the answer, a single letter, or the only one in brackets."""
     stated = _STATED.findall(text)
     if stated:
         return str(stated[-1]).upper()
@@ -64,7 +64,7 @@ def multiple_choice(text: str) -> str | None:
 
 
 def code(text: str) -> str | None:
-    """The program without what does not change it: comment lines, blank lines, spaces at line ends."""
+    """The program without comment lines, blank lines and trailing spaces."""
     fenced = _FENCE.search(text)
     lines = (fenced[1] if fenced else text).splitlines()
     statements = [line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith(("#", "//"))]
@@ -81,7 +81,7 @@ NORMALIZERS: dict[str, Normalizer] = {
 
 
 def normalizer(name: str) -> Normalizer:
-    """The rule of that name."""
+    """The rule of this name."""
     if name not in NORMALIZERS:
         raise InputError(f"no normalizer {name!r}", f"one of {', '.join(NORMALIZERS)}", near(name, NORMALIZERS))
     return NORMALIZERS[name]

@@ -1,9 +1,9 @@
-"""What does a Predictions folder hold? Plain standard files, which anything that knows Parquet, CSV and npy can read.
+"""How are Predictions stored? As a folder of standard Parquet, CSV and npy files.
 
 answers.parquet     one row per instance: instance, label, options, groups; then per model its answers (NAME), its
                     right/wrong outcomes (NAME:correct), or both
 models.csv          one row per model: its id, then what it is made of
-probabilities.npy   m × n × c, in the order of models.csv, answers.parquet and the classes; where they are known
+probabilities.npy   m × n × c, in the order of models.csv, answers.parquet and the classes; optional
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
 
+from .arrays import load_npy
 from .atomic_folder import replacing
 from .regression_folder import ValueSets, write_values
 from .tables.categorical import encode, outcomes
@@ -35,7 +36,7 @@ _NOTES = b"polyculture"
 
 
 def read_folder(folder: Path) -> Predictions:
-    """Predictions from a folder that `write` made or one laid out like it; probabilities stay on disk until used."""
+    """Predictions from a folder that `write` made or one with the same layout; probabilities stay on disk."""
     models = read_factors(folder / MODELS)
     table = open_table(folder / ANSWERS)
     notes = json.loads(table.metadata.get(_NOTES, b"{}"))
@@ -53,12 +54,15 @@ def read_folder(folder: Path) -> Predictions:
         fields["options"] = cells["options"].to_numpy()
         roles.add("options")
     if (folder / PROBABILITIES).is_file():
-        fields["probabilities"] = _probabilities(folder / PROBABILITIES)
+        fields["probabilities"] = load_npy(folder / PROBABILITIES, "m × n × c floats")
     verdicts = [outcomes(name, encode(name, cells[name])) for name in outcome_columns]
     return assemble(
         TableContents(
             models,
-            _instances(table, [name for name in table.names if name not in roles]),
+            table.instance_table(
+                "instance" if "instance" in table.names else None,
+                [name for name in table.names if name not in roles],
+            ),
             [encode(name, cells[name], exact=bool(classes)) for name in answer_columns],
             label,
             np.stack(verdicts) if verdicts else None,
@@ -71,8 +75,8 @@ def read_folder(folder: Path) -> Predictions:
 def write(predictions: Predictions, folder: str | Path) -> Path:
     """Store predictions as a folder that `read` takes back; returns it.
 
-    It appears whole or not at all: it is made beside its place and then moved there. An older Predictions folder is
-    replaced; a folder with anything else in it is left alone and is an error.
+    Predictions of numbers become a folder as of `write_values`. The folder is written next to its place and then moved
+    there, so it is never incomplete. An older Predictions folder is replaced; a folder with other files is an error.
 
     Raises FileError if the folder cannot be written and InputError if two columns would have the same name.
     """
@@ -93,7 +97,7 @@ def write(predictions: Predictions, folder: str | Path) -> Path:
 
 
 def _present(models: pd.Index[Any], ending: str, table: ColumnTable) -> list[str]:
-    """The columns of these models with this ending: of all of them or of none."""
+    """The columns of these models with this ending: of all models or of none."""
     names = [f"{model}{ending}" for model in models if f"{model}{ending}" in table.names]
     if names and len(names) < len(models):
         absent = next(model for model in models if f"{model}{ending}" not in names)
@@ -102,22 +106,6 @@ def _present(models: pd.Index[Any], ending: str, table: ColumnTable) -> list[str
             "the same models in both files",
         )
     return names
-
-
-def _instances(table: ColumnTable, groups: list[str]) -> pd.DataFrame:
-    columns = {name: table.values(name).to_numpy() for name in groups}
-    if "instance" not in table.names:
-        first = next(iter(table.load(table.names[:1]).values()))
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
-    return pd.DataFrame(columns, index=pd.Index(table.ids("instance"), name="instance"))
-
-
-def _probabilities(path: Path) -> Float[np.ndarray, "m n c"]:
-    try:
-        stored: np.ndarray = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise FileError(f"{path} is not a whole npy file", "m × n × c floats", "write it again") from error
-    return stored
 
 
 def _table(predictions: Predictions) -> pa.Table:

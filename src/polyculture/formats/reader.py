@@ -1,4 +1,4 @@
-"""How does anything that holds answers become Predictions? Find out what it is, line it up, and hand it to the gate."""
+"""How does any source of answers become Predictions? Its kind is detected, its items are matched and checked."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
 from .predictions_folder import read_folder
 from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
-from .tables.column_roles import ColumnOptions, find_roles, matching
+from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
 from .tables.wide_long import predictions_from
 
 POSITION = "their position"
+LOGS = {
+    "lm-eval": (lm_eval.read_samples, lm_eval.MATCHED_BY),
+    "inspect": (inspect_logs.read_log, inspect_logs.MATCHED_BY),
+    "helm": (helm.read_run, helm.MATCHED_BY),
+    "lines": (mapped_json_lines.read_lines, mapped_json_lines.MATCHED_BY),
+}
+"""How logs are read, and by what their items are matched."""
 
 
 def read(
@@ -44,9 +51,9 @@ def read(
     correct: bool = False,
     rules: ReadingRules | None = None,
 ) -> Predictions:
-    """Predictions from whatever holds them: who answered what, and what would have been right.
+    """Predictions from files, folders, arrays, dataframes or logs: each model's answers, and the true ones.
 
-    Takes a path, several, or ``{model: path}``; what they are is seen from what is in them:
+    Takes a path, several, or ``{model: path}``; their kind is detected from their content:
 
     - tables: CSV and TSV (also gzipped; commas, semicolons or tabs), Parquet, JSON Lines, Arrow, Feather, a data set
       that Hugging Face saved or loaded, JSON with lists of predictions and references as its `evaluate` takes them, any
@@ -55,11 +62,11 @@ def read(
       n × c arrays are probabilities;
     - logs: lm-evaluation-harness (samples_*.jsonl), Inspect (.eval, .json), HELM run folders, MLflow
       (``mlflow:EXPERIMENT``, tables with columns and data), OpenAI's batch outputs; folders are searched;
-    - a Predictions folder (see `write`), or the folder that `run` left one in.
+    - a Predictions folder (see `write`), or the output folder of `run`.
 
     A table is wide (a row per instance: instance, label, one column per model) or long (a row per answer: instance,
-    model, answer and/or correct, label); beside others a long one without a model column is of one model, called like
-    its file. Columns are found by their usual names, in any case:
+    model, answer and/or correct, label); among other sources, a long table without a model column is of one model,
+    named after its file. Columns are found by their usual names, in any case:
 
     - label: label, labels, target, truth, ground_truth, gold, y_true, y, true, reference,
       references;
@@ -67,33 +74,34 @@ def read(
       pandas writes it; else rows are counted from 0;
     - long tables: model, model_id, model_name; answer, prediction, predicted, pred, output, response,
       predictions; correct, is_correct, outcome;
-    - options: how many answers one could choose from, if that differs between instances.
+    - options: number of answers to choose from, if that differs between instances.
 
     All other columns of a wide table are models. Answers are integers, strings or booleans, compared as text without
-    blanks around it; ``3.0`` is 3; empty cells, NA and NaN are missing.
+    surrounding whitespace; ``3.0`` is 3; empty cells, NA and NaN are missing. A wide table in which both the label and
+    models hold fractions is one of predicted numbers (regression); `read_values` reads one of whole numbers.
 
     Parameters
     ----------
     source : what to read.
     label, instance : the columns with the true answers and the ids, if they have other names. For arrays and logs,
-        label is the truth itself: an array, ``{instance: answer}``, or a file with the columns instance and label.
+        label holds the true answers: an array, ``{instance: answer}``, or a file with the columns instance and label.
     models : names or patterns such as ``"api_*"`` of the models to read; all if left out.
-    groups : columns that tell about the instance (group, cluster, source); they end up in the instance table.
-    factors : CSV file with one row per model (column model) that tells what it is made of.
-    correct : the cells of a wide table say right (1, true) or wrong (0, false) rather than what was answered.
+    groups : columns that describe the instance (group, cluster, source); they become columns of the instance table.
+    factors : CSV file with one row per model (column model): what each is made of.
+    correct : the cells of a wide table are right (1, true) or wrong (0, false) rather than answers.
     rules : how answers are read where the source leaves a choice.
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
     """
-    columns = ColumnOptions(label, instance, _several(models), _several(groups), correct)
+    columns = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     return _align(source, columns, factors, rules or ReadingRules()).predictions
 
 
 def align(
     source: Any, *, rules: ReadingRules | None = None, factors: str | Path | None = None, **columns: Any
 ) -> AlignedPredictions:
-    """The same as `read`, with the report on how far what was read belongs together; takes what `read` takes."""
-    names: dict[str, Any] = {name: _several(columns.pop(name, None)) for name in ("models", "groups")}
+    """As `read`, with a report on how well the sources match; takes the same arguments."""
+    names: dict[str, Any] = {name: name_tuple(columns.pop(name, None)) for name in ("models", "groups")}
     return _align(source, ColumnOptions(**columns, **names), factors, rules or ReadingRules())
 
 
@@ -132,7 +140,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
 
 
 def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
-    """The predictions of a single table, folder of arrays or Predictions folder."""
+    """Predictions from a single table, folder of arrays or Predictions folder."""
     if source.kind in ("folder", "regression"):
         predictions = _from_folder(source, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, "their ids", bad))
@@ -153,7 +161,7 @@ def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> Al
 def _from_frames(
     frames: Mapping[str, Any], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
 ) -> AlignedPredictions:
-    """The predictions of a dataframe per model."""
+    """Predictions from a dataframe per model."""
     builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
     matched: dict[str, None] = {}
     for name, frame in frames.items():
@@ -165,11 +173,15 @@ def _from_frames(
 def _from_many(
     sources: Sequence[InputSource], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
 ) -> AlignedPredictions:
-    """The predictions of several sources, or of one log, item by item."""
+    """Predictions from several sources, or from one log, item by item."""
     logs = [source for source in sources if source.is_log]
-    _check_options(logs, columns)
-    labels = labels_by_id(columns.label) if logs else None
-    name_rules = NAME_RULES if logs else {}  # files of tables are seldom called like what the model is made of
+    labels = None
+    if logs:
+        _refuse(
+            ("instance", "groups", "correct"), columns, f"{logs[0].path} is a log", "its own names for what it holds"
+        )
+        labels = labels_by_id(columns.label)
+    name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
     for source in sources:
@@ -178,20 +190,12 @@ def _from_many(
 
 
 def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilder) -> str:
-    """Add all items of a source; tells by what they are matched."""
+    """Add all items of a source; returns by what they are matched."""
     path, model = source.file, source.model
-    if source.kind == "lm-eval":
-        lm_eval.read_samples(path, model, builder)
-        return lm_eval.MATCHED_BY
-    if source.kind == "inspect":
-        inspect_logs.read_log(path, model, builder)
-        return inspect_logs.MATCHED_BY
-    if source.kind == "helm":
-        helm.read_run(path, model, builder)
-        return helm.MATCHED_BY
-    if source.kind == "lines":
-        mapped_json_lines.read_lines(path, model, builder)
-        return mapped_json_lines.MATCHED_BY
+    if source.kind in LOGS:
+        read_log, matched_by = LOGS[source.kind]
+        read_log(path, model, builder)
+        return matched_by
     if source.kind == "mlflow":
         mlflow_runs.read_runs(source.path, builder)
         return mlflow_runs.MATCHED_BY
@@ -206,14 +210,10 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
     return add_table(table, columns, builder)
 
 
-def _check_options(logs: Sequence[InputSource], columns: ColumnOptions) -> None:
-    if not logs:
-        return
-    for option in ("instance", "groups", "correct"):
+def _refuse(options: Sequence[str], columns: ColumnOptions, source: str, expected: str) -> None:
+    for option in options:
         if getattr(columns, option):
-            raise InputError(
-                f"{option} is given but {logs[0].path} is a log", "its own names for what it holds", "leave it out"
-            )
+            raise InputError(f"{option} is given but {source}", expected, "leave it out")
 
 
 def _paths(source: Any) -> list[str | Path]:
@@ -226,13 +226,8 @@ def _paths(source: Any) -> list[str | Path]:
 
 
 def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
-    for option in ("label", "instance", "correct"):
-        if getattr(columns, option):
-            raise InputError(
-                f"{option} is given but {source.path} is a Predictions folder",
-                "its own names for columns",
-                "leave it out",
-            )
+    folder = f"{source.path} is a Predictions folder"
+    _refuse(("label", "instance", "correct"), columns, folder, "its own names for columns")
     predictions = (read_folder if source.kind == "folder" else read_values_file)(source.file)
     for name in columns.groups:
         if name not in predictions.instances.columns:
@@ -240,7 +235,3 @@ def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
     if not columns.models:
         return predictions  # taking models would bring the probabilities into memory
     return predictions.take_models(matching(predictions.model_ids, columns.models, source.path))
-
-
-def _several(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    return () if names is None else (names,) if isinstance(names, str) else tuple(names)

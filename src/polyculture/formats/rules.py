@@ -1,4 +1,4 @@
-"""What does the reader decide where people differ? Everything in one place, with the usual choice as default."""
+"""Which conventions does reading follow? All in one place, with the usual choice as default."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NAME_RULES: Mapping[str, str] = {
     "quantization": r"(?i)(?<![a-z0-9])(int[48]|[48]bit|fp8|nf4|awq|gptq|q\d(?:_[a-z0-9]+)*)(?![a-z0-9])",
     "snapshot": r"(20\d\d-?[01]\d-?[0-3]\d)",
 }
-"""How a model's name tells what it is made of: per factor a pattern whose first group is its level."""
+"""How a model's factors are read from its name: per factor a pattern whose first group is its level."""
 
 REFUSAL = r"(?i)^\W*(i['’]?m sorry|sorry\b|i (can(no|['’])?t|can ?not|am unable|am not able|won['’]?t)\b|as an ai\b)"
-"""What a text starts with that refuses to answer."""
+"""Pattern of a text that refuses to answer."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class ReadingRules:
 
     Parameters
     ----------
-    normalize : when two texts say the same: exact, quasi-exact, numeric, multiple-choice or code.
-    metric : the metric, scorer or statistic that says what is right, if a log has several; else the usual one.
-    filter : the filter of lm-evaluation-harness whose answers count; ``"*"`` reads each as a model of its own.
-    threshold : a score of this much or more is right.
-    unify : take answers for one that differ only by case, space or type; else they are named in the report.
-    skip_bad : leave lines out that cannot be read, and count them; else the first one is an error.
-    fields : for JSON Lines of any form, where things stand, as dotted paths: instance, model, answer, label, correct,
-        prompt, refused, stopped, failed. The form of OpenAI's batch outputs is known.
-    names : how names tell factors, as in `NAME_RULES`, which holds for logs if this is left out; empty for not at all.
+    normalize : when two texts are the same answer: exact, quasi-exact, numeric, multiple-choice or code.
+    metric : the metric, scorer or statistic that decides what is right, if a log has several; else the usual one.
+    filter : the filter of lm-evaluation-harness whose answers count; ``"*"`` reads each as a separate model.
+    threshold : a score of this value or higher is right.
+    unify : treat answers that differ only in case, spacing or type as equal; else they are listed in the report.
+    skip_bad : skip and count lines that cannot be read; else the first is an error.
+    fields : for JSON Lines of any form, the dotted paths of: instance, model, answer, label, correct, prompt, refused,
+        stopped, failed. The form of OpenAI's batch outputs is built in.
+    names : how factors are read from names, as in `NAME_RULES`, the default for logs; empty for not at all.
     refusal : pattern of a text that refuses; empty for none.
     """
 
@@ -59,4 +59,4 @@ class ReadingRules:
             except re.error as error:
                 raise InputError(f"{pattern!r} is not a pattern: {error}", "a regular expression") from error
             if pattern is not self.refusal and not groups:
-                raise InputError(f"the pattern {pattern!r} has no group", "parentheses around what tells the level")
+                raise InputError(f"the pattern {pattern!r} has no group", "parentheses around the level")

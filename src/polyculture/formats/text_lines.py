@@ -1,4 +1,4 @@
-"""Which lines has a text file of any size? Whole lines, checked, a block at a time; broken ones refused or left out."""
+"""What are the lines of a text file of any size? They are checked a block at a time; broken ones refused or skipped."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _UTF8 = "text in UTF-8"
 
 
 class TextLines(io.RawIOBase):
-    """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, whatever the file has.
+    """The lines below the header, as a file of UTF-8 text with ``\\n`` at line ends, regardless of those of the file.
 
     Parameters
     ----------
     path : the file, gzipped or not.
-    bad : keeps count of lines that are not text.
+    bad : records lines that are not text.
     block : bytes in memory at a time.
     """
 
@@ -41,7 +41,7 @@ class TextLines(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes; fewer only at the end, because a short read would be taken for a whole block."""
+        """The next `size` bytes; fewer only at the end, because a short read would be taken for a full block."""
         while (size < 0 or len(self._ready) < size) and self._fill():
             pass
         size = len(self._ready) if size < 0 else size
@@ -49,7 +49,7 @@ class TextLines(io.RawIOBase):
         return block
 
     def has_more(self) -> bool:
-        """Whether anything but blanks is left."""
+        """Whether any text is left."""
         while not self._ready.strip():
             if not self._fill():
                 return False
@@ -61,7 +61,7 @@ class TextLines(io.RawIOBase):
         super().close()
 
     def _header(self) -> str:
-        """The first line that is not empty; nothing if there is none."""
+        """The first line that is not empty; empty if there is none."""
         if not self.has_more():
             return ""
         line, _, self._ready = self._ready.lstrip(b"\n").partition(b"\n")
@@ -74,7 +74,7 @@ class TextLines(io.RawIOBase):
         try:
             raw = self._file.read(self.block)
         except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileError(f"{self.path} is not a whole gzip file: {error}", "", "copy or pack it again") from error
+            raise FileError(f"{self.path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
         self._ended = not raw
         text = self._carry + raw
         if self._number == 1:

@@ -47,22 +47,22 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
     n = len(confidence)
     code = _bins(confidence, bins)
     size = np.bincount(code)
-    said = np.bincount(code, confidence) / size
+    confidence_mean = np.bincount(code, confidence) / size
     share = np.bincount(code, right) / size
-    gap = said - share
+    gap = confidence_mean - share
     if n == 0:
-        return Reliability(size, said, share, np.nan, np.nan, np.zeros(0))
+        return Reliability(size, confidence_mean, share, np.nan, np.nan, np.zeros(0))
     weight = size / n
     ece = float(weight @ np.abs(gap))
     error = np.sqrt(np.bincount(code, (confidence - right - gap[code]) ** 2) / size / np.maximum(size - 1, 1))
-    known = np.divide(gap, error, out=np.zeros_like(gap), where=error > 0)
+    standardized = np.divide(gap, error, out=np.zeros_like(gap), where=error > 0)
     folded = np.where(
         error > 0,
-        error * np.sqrt(2 / np.pi) * np.exp(-(known**2) / 2) + gap * (1 - 2 * ndtr(-known)),
+        error * np.sqrt(2 / np.pi) * np.exp(-(standardized**2) / 2) + gap * (1 - 2 * ndtr(-standardized)),
         np.abs(gap),
     )
     influence = np.sign(gap)[code] * (confidence - right) - ece
-    return Reliability(size, said, share, ece, max(0.0, 2 * ece - float(weight @ folded)), influence)
+    return Reliability(size, confidence_mean, share, ece, max(0.0, 2 * ece - float(weight @ folded)), influence)
 
 
 def _bins(confidence: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n"]:
@@ -110,20 +110,20 @@ def brier(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]
     parts = np.zeros(4)
     values = np.zeros(n)
     for c in range(classes):
-        said, true = probabilities[:, c].astype(float), (labels == c).astype(float)
-        values += (said - true) ** 2
-        code = _bins(said, bins)
+        probability, true = probabilities[:, c].astype(float), (labels == c).astype(float)
+        values += (probability - true) ** 2
+        code = _bins(probability, bins)
         size = np.bincount(code)
-        mean, share, base = np.bincount(code, said) / size, np.bincount(code, true) / size, true.mean()
-        spread, joint = said - mean[code], true - share[code]
+        mean, share, base = np.bincount(code, probability) / size, np.bincount(code, true) / size, true.mean()
+        spread, joint = probability - mean[code], true - share[code]
         parts += [
             float(size @ (mean - share) ** 2) / n,
             float(size @ (share - base) ** 2) / n,
             base * (1 - base),
             float((spread**2 - 2 * spread * joint).mean()),
         ]
-    far, apart, spread, rest = map(float, parts)
-    return BrierScore(float(values.mean()), far, apart, spread, rest, values)
+    miscalibration, resolution, spread, remainder = map(float, parts)
+    return BrierScore(float(values.mean()), miscalibration, resolution, spread, remainder, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,14 +159,14 @@ def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Ro
     no = n - yes
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), n - 1) if n else np.zeros(0, np.int64)
-    hits, misses = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
-    curve = [np.append(0, x) / max(total, 1) for x, total in ((misses, no), (hits, yes))]
+    true_positives, false_positives = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
+    curve = [np.append(0, x) / max(total, 1) for x, total in ((false_positives, no), (true_positives, yes))]
     threshold = np.append(np.inf, scores[order][ends])
     if not yes or not no:
         return RocCurve(curve[0], curve[1], threshold, np.nan, np.full(n, np.nan))
-    ranks, own = _midranks(scores), np.empty(n)
-    own[positive], own[~positive] = _midranks(scores[positive]), _midranks(scores[~positive])
-    beaten = np.where(positive, (ranks - own) / no, 1 - (ranks - own) / yes)
+    ranks, class_ranks = _midranks(scores), np.empty(n)
+    class_ranks[positive], class_ranks[~positive] = _midranks(scores[positive]), _midranks(scores[~positive])
+    beaten = np.where(positive, (ranks - class_ranks) / no, 1 - (ranks - class_ranks) / yes)
     auc = float(beaten[positive].mean())
     return RocCurve(curve[0], curve[1], threshold, auc, (beaten - auc) * np.where(positive, n / yes, n / no))
 
@@ -180,6 +180,6 @@ def _midranks(scores: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
 
 def confusion(answers: Int[np.ndarray, " n"], labels: Int[np.ndarray, " n"], classes: int) -> Int[np.ndarray, "c c"]:
     """How often each true class (row) was answered as each class (column); instances without either are left out."""
-    known = (answers >= 0) & (labels >= 0)
-    cells = np.bincount(labels[known].astype(np.int64) * classes + answers[known], minlength=classes**2)
+    defined = (answers >= 0) & (labels >= 0)
+    cells = np.bincount(labels[defined].astype(np.int64) * classes + answers[defined], minlength=classes**2)
     return cells.reshape(classes, classes)

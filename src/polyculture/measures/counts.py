@@ -65,9 +65,9 @@ class PairCounts:
         """The row's model wrong and the column's right."""
         return self.n10.T
 
-    def __add__(self, other: PairCounts) -> PairCounts:
+    def __add__(self, counts: PairCounts) -> PairCounts:
         """Counts on both sets of instances; what one of the two lacks is lacking in the sum."""
-        parts: Iterator[tuple[Any, Any]] = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        parts: Iterator[tuple[Any, Any]] = ((getattr(self, f.name), getattr(counts, f.name)) for f in fields(self))
         sums: list[Any] = [None if a is None or b is None else a + b for a, b in parts]
         return PairCounts(*sums)
 
@@ -99,7 +99,7 @@ def count(
     ----------
     answers : answer codes 0 … classes − 1, −1 where there is none. A missing answer with a known outcome is unlike all
         others.
-    labels : code of the true answer; −1 where unknown, which makes the instance count for nobody.
+    labels : code of the true answer; −1 where unknown, which leaves the instance out.
     correct : 1 right, 0 wrong, −1 unknown.
     classes : number of answer codes; also the options of every instance where `options` is None.
     options : how many answers one could choose from, per instance. Instances with one option are left out of
@@ -115,7 +115,7 @@ def count(
         raise InputError("no outcomes to count", "right/wrong outcomes, or answers together with labels")
     table = _Table(answers, labels if correct is None else None, correct, classes)
     if weights is not None:
-        layers = ((w, table.at(at), options[at] if options is not None else None) for w, at in _layers(weights))
+        layers = ((w, table.at(rows), options[rows] if options is not None else None) for w, rows in _layers(weights))
         return total(count(t.answers, t.labels, t.correct, classes, k).scaled(w) for w, t, k in layers)
     if options is None or options.size == 0:
         return _count(table, classes)
@@ -157,26 +157,26 @@ class _Table:
     def wrong(self, rows: slice) -> Bool[np.ndarray, "r n"]:
         """Where these models are wrong; anything where that is unknown."""
         if self.correct is not None:
-            found: Bool[np.ndarray, "r n"] = self.correct[rows] == 0
+            mask: Bool[np.ndarray, "r n"] = self.correct[rows] == 0
         else:
             assert self.answers is not None
-            found = self.answers[rows] != self.labels
-        return found
+            mask = self.answers[rows] != self.labels
+        return mask
 
     def observed(self, rows: slice) -> Bool[np.ndarray, "r n"]:
         """Where it is known whether these models are wrong."""
         if self.correct is not None:
-            found: Bool[np.ndarray, "r n"] = self.correct[rows] >= 0
+            mask: Bool[np.ndarray, "r n"] = self.correct[rows] >= 0
         else:
             assert self.answers is not None
             assert self.labels is not None
-            found = (self.answers[rows] >= 0) & (self.labels >= 0)
-        return found
+            mask = (self.answers[rows] >= 0) & (self.labels >= 0)
+        return mask
 
     def gaps(self) -> tuple[bool, bool]:
         """Whether some outcome is unknown; whether some answer is missing although its outcome is known."""
-        some = [bool(t is not None and t.size and t.min() < 0) for t in (self.answers, self.labels, self.correct)]
-        return (some[2], some[0]) if self.correct is not None else (some[0] or some[1], False)
+        missing = [bool(t is not None and t.size and t.min() < 0) for t in (self.answers, self.labels, self.correct)]
+        return (missing[2], missing[0]) if self.correct is not None else (missing[0] or missing[1], False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +201,8 @@ def _count(table: _Table, options: int, instances: Int[np.ndarray, " k"] | None 
     sums = {name: np.zeros((m, m), np.int64) for name in names}
     with _workers(m * m * n // 64) as run:
         for start in range(0, n, 64 * WORDS):
-            here = slice(start, start + 64 * WORDS)
-            bits = _pack(table.at(here if instances is None else instances[here]), gaps, run)
+            window = slice(start, start + 64 * WORDS)
+            bits = _pack(table.at(window if instances is None else instances[window]), gaps, run)
             run(lambda a, bits=bits: _count_rows(bits, sums, a), _tiles(0, m, ROWS))
     return _assemble(sums, n, options)
 
@@ -210,25 +210,25 @@ def _count(table: _Table, options: int, instances: Int[np.ndarray, " k"] | None 
 def _assemble(sums: dict[str, Square], n: int, options: int) -> PairCounts:
     """Mirror the upper blocks and derive the rest."""
 
-    def whole(upper: str, lower: str) -> Square:
+    def mirror(upper: str, lower: str) -> Square:
         mirrored: Square = np.triu(sums[upper]) + np.triu(sums[lower], 1).T
         return mirrored
 
-    n00 = whole("n00", "n00")
-    common = whole("n", "n") if "n" in sums else np.full_like(n00, n)
-    wrong = whole("row_wrong", "column_wrong") if "n" in sums else np.tile(np.diag(n00)[:, None], len(n00))
+    n00 = mirror("n00", "n00")
+    common = mirror("n", "n") if "n" in sums else np.full_like(n00, n)
+    wrong = mirror("row_wrong", "column_wrong") if "n" in sums else np.tile(np.diag(n00)[:, None], len(n00))
     n10 = wrong.T - n00
     n11 = common - n00 - n10 - n10.T
     if "different" not in sums:
         return PairCounts(common, n11, n10, n00)
-    same_answer = common - whole("different", "different")
+    same_answer = common - mirror("different", "different")
     if "differently_wrong" in sums:
-        same_wrong = n00 - whole("differently_wrong", "differently_wrong")
+        same_wrong = n00 - mirror("differently_wrong", "differently_wrong")
     else:  # given labels, two right answers are the same, and a right and a wrong one are not
         same_wrong = same_answer - n11
     if options < 2:
-        nothing = np.zeros_like(n00)
-        return PairCounts(common, n11, n10, n00, same_answer, nothing, nothing, nothing.astype(float))
+        zeros = np.zeros_like(n00)
+        return PairCounts(common, n11, n10, n00, same_answer, zeros, zeros, zeros.astype(float))
     return PairCounts(common, n11, n10, n00, same_answer, same_wrong, n00, n00 / (options - 1))
 
 
@@ -236,11 +236,13 @@ def _count_rows(bits: _Bits, sums: dict[str, Square], a: slice) -> None:
     """Add one chunk's counts of the models in `a` with themselves and all later ones."""
     m, words = bits.wrong.shape
     x, y = np.empty((2, ROWS * COLUMNS * words), np.uint64)
-    ones = np.empty(ROWS * COLUMNS * words, np.uint8)
+    bit_counts = np.empty(ROWS * COLUMNS * words, np.uint8)
     for b in _tiles(a.start, m, COLUMNS):
         shape = (a.stop - a.start, b.stop - b.start, words)
         size = shape[0] * shape[1] * words
-        _count_tile(bits, sums, (a, b), (x[:size].reshape(shape), y[:size].reshape(shape)), ones[:size].reshape(shape))
+        _count_tile(
+            bits, sums, (a, b), (x[:size].reshape(shape), y[:size].reshape(shape)), bit_counts[:size].reshape(shape)
+        )
 
 
 def _count_tile(
@@ -248,21 +250,21 @@ def _count_tile(
     sums: dict[str, Square],
     tile: tuple[slice, slice],
     scratch: tuple[UInt[np.ndarray, "a b w"], UInt[np.ndarray, "a b w"]],
-    ones: UInt[np.ndarray, "a b w"],
+    bit_counts: UInt[np.ndarray, "a b w"],
 ) -> None:
     (a, b), (x, y) = tile, scratch
 
     def pairs(
         operation: np.ufunc,
-        left: UInt[np.ndarray, "m w"],
-        right: UInt[np.ndarray, "m w"],
+        first: UInt[np.ndarray, "m w"],
+        second: UInt[np.ndarray, "m w"],
         out: UInt[np.ndarray, "a b w"],
     ) -> None:
-        operation(left[a, None], right[None, b], out=out)
+        operation(first[a, None], second[None, b], out=out)
 
-    def tally(name: str, words: UInt[np.ndarray, "a b w"]) -> None:
-        np.bitwise_count(words, out=ones)
-        sums[name][tile] += ones.sum(axis=-1, dtype=np.uint16)
+    def add_up(name: str, words: UInt[np.ndarray, "a b w"]) -> None:
+        np.bitwise_count(words, out=bit_counts)
+        sums[name][tile] += bit_counts.sum(axis=-1, dtype=np.uint16)
 
     if bits.codes is not None:
         pairs(np.bitwise_xor, bits.codes[0], bits.codes[0], x)
@@ -273,20 +275,20 @@ def _count_tile(
             x |= bits.unanswered[a, None]
             x |= bits.unanswered[None, b]
     pairs(np.bitwise_and, bits.wrong, bits.wrong, y)
-    tally("n00", y)
+    add_up("n00", y)
     if "differently_wrong" in sums:
         y &= x
-        tally("differently_wrong", y)
+        add_up("differently_wrong", y)
     if bits.observed is not None:
         pairs(np.bitwise_and, bits.observed, bits.observed, y)
-        tally("n", y)
+        add_up("n", y)
         x &= y
         pairs(np.bitwise_and, bits.wrong, bits.observed, y)
-        tally("row_wrong", y)
+        add_up("row_wrong", y)
         pairs(np.bitwise_and, bits.observed, bits.wrong, y)
-        tally("column_wrong", y)
+        add_up("column_wrong", y)
     if "different" in sums:
-        tally("different", x)
+        add_up("different", x)
 
 
 def _pack(chunk: _Table, gaps: tuple[bool, bool], run: Callable[..., None]) -> _Bits:

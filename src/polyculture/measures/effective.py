@@ -112,9 +112,9 @@ def effective(
         wrong = wrong & observed
         informative = wrong.any(axis=1) & (observed & ~wrong).any(axis=1)
     if informative.sum() < 2:
-        nothing = np.full(n, np.nan)
+        undefined = np.full(n, np.nan)
         return EffectiveNumber(
-            informative, math.nan, nothing, nothing, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS
+            informative, math.nan, undefined, undefined, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS
         )
     if not informative.all():
         wrong = wrong[informative]
@@ -130,12 +130,12 @@ def _without_the_weightless(
     weights: Float[np.ndarray, " n"],
 ) -> EffectiveNumber:
     """Instances that do not count at all are left out."""
-    kept = weights > 0
-    parts = (None if x is None else x[..., kept] for x in (strata, observed, weights))
-    found = effective(wrong[:, kept], *parts)
-    influence, variation = np.full((2, len(kept)), np.nan)
-    influence[kept], variation[kept] = found.influence, found.variation
-    return replace(found, influence=influence, variation=variation)
+    mask = weights > 0
+    parts = (None if x is None else x[..., mask] for x in (strata, observed, weights))
+    estimate = effective(wrong[:, mask], *parts)
+    influence, variation = np.full((2, len(mask)), np.nan)
+    influence[mask], variation[mask] = estimate.influence, estimate.variation
+    return replace(estimate, influence=influence, variation=variation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +197,8 @@ class _Moments:
 def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> EffectiveNumber:
     squares = moments.centred**2 * (1.0 if groups.weight is None else groups.weight)
     n_info = float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
-    used = groups.size[groups.code] > 1
-    influence, variation = (np.where(used, x, np.nan) for x in (moments.influence, moments.variation))
+    mask = groups.size[groups.code] > 1
+    influence, variation = (np.where(mask, x, np.nan) for x in (moments.influence, moments.variation))
     reason = moments.reason or (COMPLEMENTARY if moments.design_effect <= 0 else "")
     return EffectiveNumber(
         informative,
@@ -221,19 +221,19 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
     rates = errors / size
     centred = failures - (groups.sums(failures) / size)[code]
     centred[size[code] <= 1] = 0.0
-    own = np.empty(n)
+    squared_deviations = np.empty(n)
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        deviation = wrong[:, here] - rates[:, code[here]]
-        own[here] = np.einsum("mn,mn->n", deviation, deviation)
+        block = slice(start, start + BLOCK)
+        deviation = wrong[:, block] - rates[:, code[block]]
+        squared_deviations[block] = np.einsum("mn,mn->n", deviation, deviation)
     correction = unbiased[code] * (1.0 if groups.weight is None else groups.weight)
-    above, below = correction * centred**2, correction * own
-    if not below.any():
-        nothing = np.full(n, math.nan)
-        return _Moments(math.nan, nothing, nothing, centred, math.nan, NO_VARIATION)
-    design_effect = float(above.sum() / below.sum())
-    per_instance = groups.used / below.sum()
-    influence, variation = (above - design_effect * below) * per_instance, below * per_instance
+    numerator, denominator = correction * centred**2, correction * squared_deviations
+    if not denominator.any():
+        undefined = np.full(n, math.nan)
+        return _Moments(math.nan, undefined, undefined, centred, math.nan, NO_VARIATION)
+    design_effect = float(numerator.sum() / denominator.sum())
+    per_instance = groups.used / denominator.sum()
+    influence, variation = (numerator - design_effect * denominator) * per_instance, denominator * per_instance
     squares = errors * (1 - rates)  # (n − 1) × variance, of a model in a stratum
     excess = (groups.sums(centred**2) - squares.sum(axis=0))[size > 1].sum() / 2
     spread = (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)) / 2 / np.maximum(size - 1, 1)
@@ -243,7 +243,7 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class _StratumCommon:
+class StratumPairs:
     """One stratum's counts on the instances that two models share: how many, the row's errors, the joint errors."""
 
     n: Float[np.ndarray, "m m"]
@@ -251,13 +251,13 @@ class _StratumCommon:
     both_wrong: Float[np.ndarray, "m m"]
 
     @property
-    def enough(self) -> Bool[np.ndarray, "m m"]:
+    def defined(self) -> Bool[np.ndarray, "m m"]:
         return self.n > 1
 
     @property
     def unbiased(self) -> Float[np.ndarray, "m m"]:
         """n/(n − 1); 0 where a covariance is not defined."""
-        out: Float[np.ndarray, "m m"] = np.where(self.enough, self.n / np.maximum(self.n - 1, 1), 0.0)
+        out: Float[np.ndarray, "m m"] = np.where(self.defined, self.n / np.maximum(self.n - 1, 1), 0.0)
         return out
 
     @property
@@ -273,65 +273,65 @@ class _StratumCommon:
         return out
 
 
-def _common(
+def _stratum_pairs(
     wrong: Bool[np.ndarray, "m n"],
     observed: Bool[np.ndarray, "m n"],
-    at: Int[np.ndarray, " k"],
+    members: Int[np.ndarray, " k"],
     weight: Float[np.ndarray, " n"] | None,
-) -> _StratumCommon:
+) -> StratumPairs:
     m = len(wrong)
     n, row_wrong, both_wrong = np.zeros((3, m, m))
-    for start in range(0, len(at), BLOCK):
-        here = at[start : start + BLOCK]  # float32 counts this few instances exactly
-        E, W = (np.take(table, here, axis=1).astype(np.float32) for table in (wrong, observed))
-        wE, wW = (E, W) if weight is None else (E * weight[here], W * weight[here])
+    for start in range(0, len(members), BLOCK):
+        block = members[start : start + BLOCK]  # float32 counts this few instances exactly
+        E, W = (np.take(table, block, axis=1).astype(np.float32) for table in (wrong, observed))
+        wE, wW = (E, W) if weight is None else (E * weight[block], W * weight[block])
         n += wW @ W.T
         row_wrong += wE @ W.T
         both_wrong += wE @ E.T
-    return _StratumCommon(n, row_wrong, both_wrong)
+    return StratumPairs(n, row_wrong, both_wrong)
 
 
 def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
-    """Some cells unknown: every covariance on what the pair shares, every variance on what the model was seen on."""
+    """Some cells unknown: every covariance on what the pair shares, every variance on what the model answered."""
     m, n = wrong.shape
     weight, covariance = np.zeros((2, m, m))
     excess = spread = 0.0
     upper = np.triu_indices(m, 1)
-    for at in groups.positions():
-        common = _common(wrong, observed, at, groups.weight)
-        scatter, enough = common.scatter, common.enough
-        weight += common.n * enough
+    for members in groups.positions():
+        common = _stratum_pairs(wrong, observed, members, groups.weight)
+        scatter, sufficient = common.scatter, common.defined
+        weight += common.n * sufficient
         covariance += scatter * common.unbiased
-        own = common.row_wrong * (1 - common.rate)
-        excess += float((scatter * enough)[upper].sum())
-        spread += float((own * own.T * enough / np.maximum(common.n - 1, 1))[upper].sum())
+        sum_of_squares = common.row_wrong * (1 - common.rate)
+        excess += float((scatter * sufficient)[upper].sum())
+        spread += float((sum_of_squares * sum_of_squares.T * sufficient / np.maximum(common.n - 1, 1))[upper].sum())
     defined = weight > 0
     pairs = defined & ~np.eye(m, dtype=bool)
-    dropped = int((~defined)[upper].sum())
+    pairs_dropped = int((~defined)[upper].sum())
     covariance /= np.maximum(weight, 1)
-    nothing = np.full(n, math.nan)
+    undefined = np.full(n, math.nan)
     if not pairs.any():
-        return _Moments(math.nan, nothing, nothing, np.zeros(n), math.nan, NO_PAIRS, dropped)
+        return _Moments(math.nan, undefined, undefined, np.zeros(n), math.nan, NO_PAIRS, pairs_dropped)
     mean_variance = float(np.diag(covariance)[np.diag(defined)].mean())
     if mean_variance == 0:
-        return _Moments(math.nan, nothing, nothing, np.zeros(n), math.nan, NO_VARIATION, dropped)
+        return _Moments(math.nan, undefined, undefined, np.zeros(n), math.nan, NO_VARIATION, pairs_dropped)
     ratio = float(covariance[pairs].mean()) / mean_variance
     influence, variation, centred = np.zeros((3, n))
-    for at in groups.positions():
-        parts = _pairwise_influence(wrong, observed, (at, groups.weight), (covariance, weight, pairs))
-        influence[at] = parts[0] - ratio * parts[1]
-        variation[at] = parts[1]
-        centred[at] = parts[2]
+    for members in groups.positions():
+        parts = _pairwise_influence(wrong, observed, (members, groups.weight), (covariance, weight, pairs))
+        influence[members] = parts[0] - ratio * parts[1]
+        variation[members] = parts[1]
+        centred[members] = parts[2]
     influence *= (m - 1) * groups.used / mean_variance
     variation = 1 + variation * groups.used / mean_variance
     z = excess / math.sqrt(spread) if spread > 0 else math.nan
-    return _Moments(1 + (m - 1) * ratio, influence, variation, centred, z, pairs_dropped=dropped)
+    return _Moments(1 + (m - 1) * ratio, influence, variation, centred, z, pairs_dropped=pairs_dropped)
 
 
 def _pairwise_influence(
     wrong: Bool[np.ndarray, "m n"],
     observed: Bool[np.ndarray, "m n"],
-    where: tuple[Int[np.ndarray, " k"], Float[np.ndarray, " n"] | None],
+    stratum: tuple[Int[np.ndarray, " k"], Float[np.ndarray, " n"] | None],
     moments: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Bool[np.ndarray, "m m"]],
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """For one stratum's instances: influence on the mean covariance and on the mean variance, centred failure count.
@@ -339,22 +339,22 @@ def _pairwise_influence(
     Expands Σ_ab w_ab (E_a − e_ab)(E_b − e_ba) over the pairs that see the instance into quadratic forms in E and W.
     """
     covariance, weight, pairs = moments
-    at, counts_for = where
-    common = _common(wrong, observed, at, counts_for)
+    members, counts_for = stratum
+    common = _stratum_pairs(wrong, observed, members, counts_for)
     rate, share = common.rate, 1 / np.maximum(weight, 1)
-    pull, level = common.unbiased * share, covariance * common.enough * share
+    pull, level = common.unbiased * share, covariance * common.defined * share
     models = np.diag(weight) > 0
     A, B = (np.where(pairs, x, 0.0) / pairs.sum() for x in (pull, level))
     own_rate, own_pull, own_level = (np.where(models, np.diag(x), 0.0) for x in (rate, pull, level))
-    on_covariance, on_variance, centred = np.empty((3, len(at)))
-    for start in range(0, len(at), BLOCK):
-        here = slice(start, start + BLOCK)
-        E, W = (np.take(table, at[here], axis=1).astype(float) for table in (wrong, observed))
+    on_covariance, on_variance, centred = np.empty((3, len(members)))
+    for start in range(0, len(members), BLOCK):
+        block = slice(start, start + BLOCK)
+        E, W = (np.take(table, members[block], axis=1).astype(float) for table in (wrong, observed))
         quadratic = E * (A @ E - 2 * (A * rate.T) @ W) + W * ((A * rate * rate.T - B) @ W)
-        on_covariance[here] = quadratic.sum(axis=0)
-        on_variance[here] = (own_pull * (1 - 2 * own_rate)) @ E + (own_pull * own_rate**2 - own_level) @ W
-        centred[here] = E.sum(axis=0) - own_rate @ W
+        on_covariance[block] = quadratic.sum(axis=0)
+        on_variance[block] = (own_pull * (1 - 2 * own_rate)) @ E + (own_pull * own_rate**2 - own_level) @ W
+        centred[block] = E.sum(axis=0) - own_rate @ W
     if counts_for is not None:
-        on_covariance *= counts_for[at]
-        on_variance *= counts_for[at]
+        on_covariance *= counts_for[members]
+        on_variance *= counts_for[members]
     return on_covariance, on_variance / models.sum(), centred

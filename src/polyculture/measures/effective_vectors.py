@@ -54,22 +54,24 @@ def effective_vectors(
     means = _means(source, code, size)
     weight = np.where(size > 1, size / np.maximum(size - 1, 1), 0.0)[code]
     variance = np.zeros(m)
-    for here, z in source.chunks():
-        z -= means[:, code[here]]
-        variance += np.einsum("mkd,mkd,k->m", z, z, weight[here])
+    for chunk, z in source.chunks():
+        z -= means[:, code[chunk]]
+        variance += np.einsum("mkd,mkd,k->m", z, z, weight[chunk])
     informative = variance > VARIES * variance.mean()
-    nothing = np.full(n, math.nan)
+    undefined = np.full(n, math.nan)
     singletons = int((size == 1).sum())
     if informative.sum() < 2:
         reason = TOO_FEW_MODELS if variance.any() else NO_VARIATION
-        return EffectiveNumber(informative, math.nan, nothing, nothing, math.nan, math.nan, singletons, reason=reason)
-    above, below = np.zeros((2, n))
-    for here, z in source.chunks():
-        z = (z - means[:, code[here]])[informative]
-        above[here] = weight[here] * (z.sum(axis=0) ** 2).sum(axis=1)
-        below[here] = weight[here] * np.einsum("mkd,mkd->k", z, z)
-    used = (size > 1)[code]
-    return _finish(informative, above, below, used, (noise, singletons))
+        return EffectiveNumber(
+            informative, math.nan, undefined, undefined, math.nan, math.nan, singletons, reason=reason
+        )
+    total_parts, trace_parts = np.zeros((2, n))
+    for chunk, z in source.chunks():
+        z = (z - means[:, code[chunk]])[informative]
+        total_parts[chunk] = weight[chunk] * (z.sum(axis=0) ** 2).sum(axis=1)
+        trace_parts[chunk] = weight[chunk] * np.einsum("mkd,mkd->k", z, z)
+    mask = (size > 1)[code]
+    return _finish(informative, total_parts, trace_parts, mask, (noise, singletons))
 
 
 def effective_residuals(
@@ -93,8 +95,8 @@ def covariances(
         flat = z.reshape(m, -1)
         products += flat @ flat.T
         sums += z.sum(axis=1)
-    found: Float[np.ndarray, "m m"] = (products - sums @ sums.T / n) / (n - 1)
-    return found
+    matrix: Float[np.ndarray, "m m"] = (products - sums @ sums.T / n) / (n - 1)
+    return matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,23 +111,23 @@ class _Source:
         m, n, d = self.values.shape
         step = max(16, CELLS // max(m * d, 1))
         for start in range(0, n, step):
-            here = slice(start, min(start + step, n))
-            z = self.values[:, here].astype(np.float64)
+            chunk = slice(start, min(start + step, n))
+            z = self.values[:, chunk].astype(np.float64)
             if self.labels is not None:
-                z[:, np.arange(z.shape[1]), self.labels[here]] -= 1
-            yield here, z
+                z[:, np.arange(z.shape[1]), self.labels[chunk]] -= 1
+            yield chunk, z
 
 
 def _means(source: _Source, code: Int[np.ndarray, " n"], size: Int[np.ndarray, " s"]) -> Float[np.ndarray, "m s d"]:
     m, _, d = source.values.shape
     sums = np.zeros((len(size), m * d))
-    for here, z in source.chunks():
+    for chunk, z in source.chunks():
         rows = z.transpose(1, 0, 2).reshape(-1, m * d)
         if len(size) == 1:
             sums[0] += rows.sum(axis=0)
         else:
-            order = np.argsort(code[here], kind="stable")
-            present, starts = np.unique(code[here][order], return_index=True)
+            order = np.argsort(code[chunk], kind="stable")
+            present, starts = np.unique(code[chunk][order], return_index=True)
             sums[present] += np.add.reduceat(rows[order], starts, axis=0)
     means: Float[np.ndarray, "m s d"] = (sums / size[:, None]).reshape(len(size), m, d).transpose(1, 0, 2)
     return means
@@ -133,28 +135,28 @@ def _means(source: _Source, code: Int[np.ndarray, " n"], size: Int[np.ndarray, "
 
 def _finish(
     informative: Bool[np.ndarray, " m"],
-    above: Float[np.ndarray, " n"],
-    below: Float[np.ndarray, " n"],
-    used: Bool[np.ndarray, " n"],
+    total_parts: Float[np.ndarray, " n"],
+    trace_parts: Float[np.ndarray, " n"],
+    mask: Bool[np.ndarray, " n"],
     options: tuple[float, int],
 ) -> EffectiveNumber:
     """D and its influence from each instance's part of 1ᵀC1 and of tr C, both times the number of instances used."""
     noise, singletons = options
-    m, n = int(informative.sum()), int(used.sum())
-    total, trace = above.sum() / n - m**2 * noise, below.sum() / n - m * noise
-    nothing = np.full(len(used), math.nan)
+    m, n = int(informative.sum()), int(mask.sum())
+    total, trace = total_parts.sum() / n - m**2 * noise, trace_parts.sum() / n - m * noise
+    undefined = np.full(len(mask), math.nan)
     if trace <= 0:
         return EffectiveNumber(
-            informative, math.nan, nothing, nothing, math.nan, math.nan, singletons, reason=NOISE_EXPLAINS_ALL
+            informative, math.nan, undefined, undefined, math.nan, math.nan, singletons, reason=NOISE_EXPLAINS_ALL
         )
     ratio = float(total / trace)
-    influence = (above - m**2 * noise - ratio * (below - m * noise)) / trace
-    info = float(above.sum() ** 2 / (above**2).sum()) if above.any() else 0.0
+    influence = (total_parts - m**2 * noise - ratio * (trace_parts - m * noise)) / trace
+    info = float(total_parts.sum() ** 2 / (total_parts**2).sum()) if total_parts.any() else 0.0
     return EffectiveNumber(
         informative,
         ratio,
-        np.where(used, influence, np.nan),
-        np.where(used, (below - m * noise) / trace, np.nan),
+        np.where(mask, influence, np.nan),
+        np.where(mask, (trace_parts - m * noise) / trace, np.nan),
         info,
         math.nan,
         singletons,
@@ -163,32 +165,32 @@ def _finish(
 
 
 def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) -> EffectiveNumber:
-    """Missing cells: every covariance on what the pair shares, every variance on what the model was seen on."""
+    """Missing cells: every covariance on what the pair shares, every variance on what the model answered."""
     m, n, d = source.values.shape
     common, products = np.zeros((2, m, m))
-    sums = np.zeros((d, m, m))  # of the row's values where the column was seen too
-    for here, z in source.chunks():
-        W = observed[:, here].astype(float)
+    sums = np.zeros((d, m, m))  # of the row's values where the column has one too
+    for chunk, z in source.chunks():
+        W = observed[:, chunk].astype(float)
         z *= W[:, :, None]
         common += W @ W.T
         products += z.reshape(m, -1) @ z.reshape(m, -1).T
         sums += z.transpose(2, 0, 1) @ W.T
-    enough = common > 1
+    sufficient = common > 1
     means = sums / np.maximum(common, 1)
     covariance = (products - (sums * means.transpose(0, 2, 1)).sum(axis=0)) / np.maximum(common - 1, 1)
-    own = np.diag(covariance)
-    informative = np.diag(enough) & (own > VARIES * own.mean())
-    nothing = np.full(n, math.nan)
-    empty = EffectiveNumber(informative, math.nan, nothing, nothing, math.nan, math.nan, 0, reason=TOO_FEW_MODELS)
+    variances = np.diag(covariance)
+    informative = np.diag(sufficient) & (variances > VARIES * variances.mean())
+    undefined = np.full(n, math.nan)
+    empty = EffectiveNumber(informative, math.nan, undefined, undefined, math.nan, math.nan, 0, reason=TOO_FEW_MODELS)
     if informative.sum() < 2:
         return empty
-    pairs = enough & np.outer(informative, informative) & ~np.eye(m, dtype=bool)
-    dropped = int(informative.sum() * (informative.sum() - 1) - pairs.sum()) // 2
+    pairs = sufficient & np.outer(informative, informative) & ~np.eye(m, dtype=bool)
+    pairs_dropped = int(informative.sum() * (informative.sum() - 1) - pairs.sum()) // 2
     if not pairs.any():
-        return replace(empty, reason=NO_PAIRS, pairs_dropped=dropped)
-    mean, level = float(covariance[pairs].mean()) - noise, float(own[informative].mean()) - noise
+        return replace(empty, reason=NO_PAIRS, pairs_dropped=pairs_dropped)
+    mean, level = float(covariance[pairs].mean()) - noise, float(variances[informative].mean()) - noise
     if level <= 0:
-        return replace(empty, reason=NOISE_EXPLAINS_ALL, pairs_dropped=dropped)
+        return replace(empty, reason=NOISE_EXPLAINS_ALL, pairs_dropped=pairs_dropped)
     on_covariance, on_variance, centred = _pairwise_influence(
         source, observed, (common, means, covariance), (pairs, informative)
     )
@@ -204,7 +206,7 @@ def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) 
         info,
         math.nan,
         0,
-        dropped,
+        pairs_dropped,
         COMPLEMENTARY if design_effect <= 0 else "",
     )
 
@@ -213,27 +215,27 @@ def _pairwise_influence(
     source: _Source,
     observed: Bool[np.ndarray, "m n"],
     moments: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "d m m"], Float[np.ndarray, "m m"]],
-    which: tuple[Bool[np.ndarray, "m m"], Bool[np.ndarray, " m"]],
+    masks: tuple[Bool[np.ndarray, "m m"], Bool[np.ndarray, " m"]],
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Influence on the mean covariance and on the mean variance, and squared length of the centred sum of errors."""
-    (common, means, covariance), (pairs, informative) = moments, which
+    (common, means, covariance), (pairs, informative) = moments, masks
     n = observed.shape[1]
     share = np.divide(n, common, out=np.zeros_like(common), where=common > 1)
     pull = share * np.divide(common, common - 1, out=np.zeros_like(common), where=common > 1)
     A, B = (np.where(pairs, x, 0.0) / pairs.sum() for x in (pull, share * covariance))
     model = informative / informative.sum()
-    own, own_level = np.diag(pull) * model, np.diag(share * covariance) * model
+    variance_pull, variance_level = np.diag(pull) * model, np.diag(share * covariance) * model
     centre = means.transpose(1, 2, 0)[np.arange(len(model)), np.arange(len(model))]
     on_covariance, on_variance, squares = np.zeros((3, n))
-    for here, z in source.chunks():
-        W = observed[:, here].astype(float)
+    for chunk, z in source.chunks():
+        W = observed[:, chunk].astype(float)
         z *= W[:, :, None]
-        on_covariance[here] = -(W * (B @ W)).sum(axis=0)
-        on_variance[here] = -(own_level @ W)
+        on_covariance[chunk] = -(W * (B @ W)).sum(axis=0)
+        on_variance[chunk] = -(variance_level @ W)
         for k, mean in enumerate(means):
             x = z[:, :, k]
-            on_covariance[here] += (x * (A @ x - 2 * (A * mean.T) @ W) + W * ((A * mean * mean.T) @ W)).sum(axis=0)
-        apart = (z - centre[:, None]) * W[:, :, None]
-        on_variance[here] += np.einsum("m,mkd,mkd->k", own, apart, apart)
-        squares[here] = (apart[informative].sum(axis=0) ** 2).sum(axis=1)
+            on_covariance[chunk] += (x * (A @ x - 2 * (A * mean.T) @ W) + W * ((A * mean * mean.T) @ W)).sum(axis=0)
+        deviation = (z - centre[:, None]) * W[:, :, None]
+        on_variance[chunk] += np.einsum("m,mkd,mkd->k", variance_pull, deviation, deviation)
+        squares[chunk] = (deviation[informative].sum(axis=0) ** 2).sum(axis=1)
     return on_covariance, on_variance, squares

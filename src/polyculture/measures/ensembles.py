@@ -49,10 +49,10 @@ def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, 
     flat, target = predictions.reshape(m, n, -1), truth.reshape(n, -1)
     mean, values = np.zeros((2, n))
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        members = flat[:, here].astype(float)
-        mean[here] = ((members - target[here]) ** 2).sum(axis=(0, 2)) / m
-        values[here] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
+        block = slice(start, start + BLOCK)
+        members = flat[:, block].astype(float)
+        mean[block] = ((members - target[block]) ** 2).sum(axis=(0, 2)) / m
+        values[block] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
     return _of_losses(mean, values)
 
 
@@ -65,11 +65,11 @@ def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndar
     n = probabilities.shape[1]
     mean, values = np.zeros((2, n))
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        logs = np.log(np.maximum(probabilities[:, here].astype(float), SMALLEST))
+        block = slice(start, start + BLOCK)
+        logs = np.log(np.maximum(probabilities[:, block].astype(float), SMALLEST))
         logs -= np.log(np.exp(logs).sum(axis=2, keepdims=True))
-        mean[here] = -logs[:, np.arange(logs.shape[1]), labels[here]].mean(axis=0)
-        values[here] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
+        mean[block] = -logs[:, np.arange(logs.shape[1]), labels[block]].mean(axis=0)
+        values[block] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
     return _of_losses(mean, values)
 
 
@@ -90,13 +90,13 @@ def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " 
     Diversity depends on the labels and may be negative. Source: Brown and Kuncheva 2010.
     """
     share = wrong.mean(axis=0)
-    lost = share >= 0.5 if majority_wrong is None else majority_wrong
-    good, bad = np.where(lost, 0.0, share), np.where(lost, 1 - share, 0.0)
+    vote_wrong = share >= 0.5 if majority_wrong is None else majority_wrong
+    gain, loss = np.where(vote_wrong, 0.0, share), np.where(vote_wrong, 1 - share, 0.0)
     return LossDecomposition(
-        float(lost.mean()),
+        float(vote_wrong.mean()),
         float(share.mean()),
-        float((good - bad).mean()),
-        float(good.mean()),
-        float(bad.mean()),
-        good - bad,
+        float((gain - loss).mean()),
+        float(gain.mean()),
+        float(loss.mean()),
+        gain - loss,
     )

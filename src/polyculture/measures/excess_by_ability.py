@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr, ndtri
 
+from .pair_excess import log_symmetric
+
 NODES, MASS = np.polynomial.hermite_e.hermegauss(41)
 MASS = MASS / MASS.sum()
 LEGENDRE = np.polynomial.legendre.leggauss(24)
@@ -57,10 +59,10 @@ def excess_over_difficulty_and_labels(
     label_errors : assumed share of wrong labels, in [0, 1).
     answers : mean number of answers to choose from; a model agrees with a wrong label 1/(answers − 1) of its errors.
     """
-    other = 1 / (answers - 1)
+    coincidence = 1 / (answers - 1)
     rate = np.diag(both_wrong)
-    e = np.clip((rate - label_errors) / (1 - label_errors * (1 + other)), 1e-4, 1 - 1e-4)
-    mislabelled = (1 - other * e[:, None]) * (1 - other * e[None, :])
+    e = np.clip((rate - label_errors) / (1 - label_errors * (1 + coincidence)), 1e-4, 1 - 1e-4)
+    mislabelled = (1 - coincidence * e[:, None]) * (1 - coincidence * e[None, :])
     joint = (both_wrong - label_errors * mislabelled) / (1 - label_errors)
     upper = np.triu(np.ones_like(joint, dtype=bool), 1)
     weak_pairs, strong_pairs = (upper & np.outer(x, x) for x in (~strong, strong))
@@ -108,12 +110,16 @@ def excess_over_rasch(
     strong : which models; at least two and not all.
     """
     m, s = len(ability), int(strong.sum())
-    inside, outside, whole = (_log_symmetric(b) for b in (ability[strong], ability[~strong], ability))
+    strong_logs, weak_logs, all_logs = (log_symmetric(b) for b in (ability[strong], ability[~strong], ability))
     failing = np.flatnonzero(histogram)
     j = np.arange(s + 1)
-    rest = failing[:, None] - j
-    possible = (rest >= 0) & (rest <= m - s)
-    logs = inside + np.where(possible, outside[np.clip(rest, 0, m - s)], -np.inf) - whole[failing][:, None]
+    weak_failures = failing[:, None] - j
+    possible = (weak_failures >= 0) & (weak_failures <= m - s)
+    logs = (
+        strong_logs
+        + np.where(possible, weak_logs[np.clip(weak_failures, 0, m - s)], -np.inf)
+        - all_logs[failing][:, None]
+    )
     chance = np.exp(np.minimum(logs, 0))
     pairs = j * (j - 1) / 2
     mean = chance @ pairs
@@ -126,17 +132,8 @@ def excess_over_rasch(
     return JointFailureExcess(observed / scale, expected / scale), z
 
 
-def _log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:
-    """Logarithm of the elementary symmetric functions of exp(ability), of order 0 … m."""
-    logs = np.full(len(ability) + 1, -np.inf)
-    logs[0] = 0.0
-    for seen, b in enumerate(ability, start=1):
-        logs[1 : seen + 1] = np.logaddexp(logs[1 : seen + 1], b + logs[:seen])
-    return logs
-
-
 def tetrachoric(
-    first: Float[np.ndarray, " p"], second: Float[np.ndarray, " p"], both: Float[np.ndarray, " p"]
+    first: Float[np.ndarray, " p"], second: Float[np.ndarray, " p"], joint: Float[np.ndarray, " p"]
 ) -> Float[np.ndarray, " p"]:
     """Correlation of two normal variables whose exceedances have these rates and this joint rate, in [−1, 1].
 
@@ -146,11 +143,11 @@ def tetrachoric(
     usable = (first > 0) & (first < 1) & (second > 0) & (second < 1)
     h, k = ndtri(np.where(usable, first, 0.5)), ndtri(np.where(usable, second, 0.5))
     low, high = np.full(len(h), -math.pi / 2 + 1e-6), np.full(len(h), math.pi / 2 - 1e-6)
-    target = both - ndtr(h) * ndtr(k)
+    target = joint - ndtr(h) * ndtr(k)
     for _ in range(36):
         middle = (low + high) / 2
-        below = _plackett(h, k, middle) < target
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
+        too_low = _plackett(h, k, middle) < target
+        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
     return np.where(usable, np.sin((low + high) / 2), np.nan)
 
 

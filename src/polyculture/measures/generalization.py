@@ -1,4 +1,4 @@
-"""What can be told about errors elsewhere without labels there, and when not to trust it?
+"""How well can errors on unlabelled data be estimated, and when not to trust the estimate?
 
 Disagreement estimates error only if models are calibrated and err independently given the input: whatever they share
 makes it too low. Agreement-on-the-line needs the shift to leave alikeness alone, and a high R² does not show that.
@@ -34,7 +34,7 @@ class ErrorEstimate:
     Parameters
     ----------
     plain : the disagreement itself; too low whenever models share anything.
-    calibrated : scaled by error over disagreement where there are labels; nan where nobody disagrees there.
+    calibrated : scaled by error over disagreement where there are labels; nan where no models disagree there.
     factor : that ratio; 1 for calibrated, independent models, 1/(1 − c) if a share c of the answers is common.
     """
 
@@ -44,7 +44,7 @@ class ErrorEstimate:
 
 
 def error_without_labels(
-    there: Float[np.ndarray, " n1"], here: Float[np.ndarray, " n2"], error_here: float
+    unlabelled: Float[np.ndarray, " n1"], labelled: Float[np.ndarray, " n2"], error_here: float
 ) -> ErrorEstimate:
     """Mean error rate on instances without labels, from how much the models disagree there.
 
@@ -52,14 +52,16 @@ def error_without_labels(
 
     Parameters
     ----------
-    there, here : `disagreement` per instance, without and with labels.
+    unlabelled, labelled : `disagreement` per instance, without and with labels.
     error_here : mean error rate of the models where there are labels.
 
     Source: Jiang et al. 2022; limits in Kirsch and Gal 2022.
     """
-    plain, known = (float(x[~np.isnan(x)].mean()) if (~np.isnan(x)).any() else np.nan for x in (there, here))
-    factor = error_here / known if known > 0 else np.nan
-    return ErrorEstimate(plain, plain * factor, factor)
+    estimate, labelled_rate = (
+        float(x[~np.isnan(x)].mean()) if (~np.isnan(x)).any() else np.nan for x in (unlabelled, labelled)
+    )
+    factor = error_here / labelled_rate if labelled_rate > 0 else np.nan
+    return ErrorEstimate(estimate, estimate * factor, factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,20 +85,20 @@ class AgreementLine:
 
 
 def agreement_on_the_line(
-    here: Float[np.ndarray, "m m"], there: Float[np.ndarray, "m m"], accuracy_here: Float[np.ndarray, " m"]
+    labelled: Float[np.ndarray, "m m"], unlabelled: Float[np.ndarray, "m m"], accuracy_here: Float[np.ndarray, " m"]
 ) -> AgreementLine:
     """Accuracies on instances without labels, from how agreement between models moves with the shift.
 
     Parameters
     ----------
-    here, there : label agreement of each pair with and without labels, in [0, 1].
+    labelled, unlabelled : label agreement of each pair with and without labels, in [0, 1].
     accuracy_here : of each model where there are labels. Three models or more.
 
     Source: Baek et al. 2022.
     """
     m = len(accuracy_here)
     a, b = np.triu_indices(m, 1)
-    x, y = _probit(here[a, b]), _probit(there[a, b])
+    x, y = _probit(labelled[a, b]), _probit(unlabelled[a, b])
     accuracy = _probit(accuracy_here)
     spread = float(((x - x.mean()) ** 2).sum())
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / spread) if spread > 0 else np.nan
@@ -104,10 +106,10 @@ def agreement_on_the_line(
     # least squares of (s_a + s_b)/2 on the pairs, whose normal equations are ((m − 2) I + 1 1ᵀ)/4
     target = y + slope * ((accuracy[a] + accuracy[b]) / 2 - x)
     sums = (np.bincount(a, target, m) + np.bincount(b, target, m)) / 2
-    found = 4 / (m - 2) * (sums - sums.sum() / (2 * m - 2))
+    detailed = 4 / (m - 2) * (sums - sums.sum() / (2 * m - 2))
     total = float(((y - y.mean()) ** 2).sum())
     r2 = slope**2 * spread / total if total > 0 else np.nan
-    return AgreementLine(ndtr(bias + slope * accuracy), ndtr(found), slope, bias, float(r2))
+    return AgreementLine(ndtr(bias + slope * accuracy), ndtr(detailed), slope, bias, float(r2))
 
 
 def _probit(shares: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

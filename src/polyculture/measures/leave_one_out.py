@@ -27,14 +27,14 @@ def rho_without_each(
     _, code, size = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
     rates = np.stack([np.bincount(code[row], minlength=len(size)) for row in wrong]) / size
     weight = np.where(size > 1, size / np.maximum(size - 1, 1), 0.0)[code]
-    own, rows = np.zeros((2, m))
+    squares, rows = np.zeros((2, m))
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        deviation = wrong[:, here] - rates[:, code[here]]
-        rows += deviation @ (weight[here] * deviation.sum(axis=0))
-        own += deviation**2 @ weight[here]
-    covariances = rows.sum() - 2 * rows + own - (own.sum() - own)
+        block = slice(start, start + BLOCK)
+        deviation = wrong[:, block] - rates[:, code[block]]
+        rows += deviation @ (weight[block] * deviation.sum(axis=0))
+        squares += deviation**2 @ weight[block]
+    covariances = rows.sum() - 2 * rows + squares - (squares.sum() - squares)
     means = covariances / ((m - 1) * (m - 2))
-    variances = (own.sum() - own) / (m - 1)
-    without: Float[np.ndarray, " m"] = np.divide(means, variances, out=np.full(m, np.nan), where=variances > 0)
-    return without
+    variances = (squares.sum() - squares) / (m - 1)
+    leave_one_out: Float[np.ndarray, " m"] = np.divide(means, variances, out=np.full(m, np.nan), where=variances > 0)
+    return leave_one_out

@@ -1,4 +1,4 @@
-"""Does the answer an instance gets depend on which equally good model, or which run of one model, is asked?"""
+"""Does the answer an instance gets depend on which equally good model, or which run of one model, gives it?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 BLOCK = 4096
-"""Instances whose capacity is found at a time."""
+"""Instances whose capacity is computed at a time."""
 ITERATIONS = 2000
 TOLERANCE = 1e-3
 """Bits by which a capacity may be too small."""
@@ -35,11 +35,11 @@ class Multiplicity:
 
 def competing(error_rates: Float[np.ndarray, " m"], baseline: int, tolerance: float = 0.01) -> Bool[np.ndarray, " m"]:
     """Models whose error rate exceeds the baseline's by at most `tolerance`: the (empirical) Rashomon set."""
-    near: Bool[np.ndarray, " m"] = error_rates <= error_rates[baseline] + tolerance
-    return near
+    mask: Bool[np.ndarray, " m"] = error_rates <= error_rates[baseline] + tolerance
+    return mask
 
 
-def multiplicity(answers: Int[np.ndarray, "m n"], baseline: int, among: Bool[np.ndarray, " m"]) -> Multiplicity:
+def multiplicity(answers: Int[np.ndarray, "m n"], baseline: int, competitors: Bool[np.ndarray, " m"]) -> Multiplicity:
     """Predictive multiplicity: how many instances get another answer from some model that is about as good.
 
     Parameters
@@ -47,21 +47,21 @@ def multiplicity(answers: Int[np.ndarray, "m n"], baseline: int, among: Bool[np.
     answers : answer codes; below 0 where there is none, which conflicts with nothing. Shares are of the instances that
         the baseline answered (for a model: that both did).
     baseline : position of the model to compare with, usually the most accurate.
-    among : which models compete (`competing`).
+    competitors : which models compete (`competing`).
 
     Without a competing model, or a baseline without answers: nan. Source: Marx, Calmon and Ustun 2020.
     """
     m, n = answers.shape
-    own = answers[baseline]
-    others = [a for a in np.flatnonzero(among) if a != baseline]
+    reference = answers[baseline]
+    rivals = [a for a in np.flatnonzero(competitors) if a != baseline]
     conflicts, ambiguous = np.full(m, np.nan), np.zeros(n, dtype=bool)
-    for a in others:
-        both = (answers[a] >= 0) & (own >= 0)
-        differs = both & (answers[a] != own)
+    for a in rivals:
+        common = (answers[a] >= 0) & (reference >= 0)
+        differs = common & (answers[a] != reference)
         ambiguous |= differs
-        if both.any():
-            conflicts[a] = differs.sum() / both.sum()
-    answered = int((own >= 0).sum())
+        if common.any():
+            conflicts[a] = differs.sum() / common.sum()
+    answered = int((reference >= 0).sum())
     if np.isnan(conflicts).all() or not answered:
         return Multiplicity(np.nan, np.nan, conflicts, ambiguous)
     return Multiplicity(float(ambiguous.sum() / answered), float(np.nanmax(conflicts)), conflicts, ambiguous)
@@ -79,13 +79,13 @@ def self_consistency(answers: Int[np.ndarray, "m n"]) -> Float[np.ndarray, " n"]
     """
     ordered = np.sort(answers, axis=0)
     m, n = ordered.shape
-    known = (ordered >= 0).sum(axis=0)
-    same, run = np.zeros((2, n), dtype=np.int64)
+    answered = (ordered >= 0).sum(axis=0)
+    matches, run = np.zeros((2, n), dtype=np.int64)
     for k in range(1, m):
         run = np.where((ordered[k] == ordered[k - 1]) & (ordered[k] >= 0), run + 1, 0)
-        same += run  # the k-th answer equals `run` earlier ones
-    pairs = known * (known - 1) / 2
-    share: Float[np.ndarray, " n"] = np.divide(same, pairs, out=np.full(n, np.nan), where=pairs > 0)
+        matches += run  # the k-th answer equals `run` earlier ones
+    pairs = answered * (answered - 1) / 2
+    share: Float[np.ndarray, " n"] = np.divide(matches, pairs, out=np.full(n, np.nan), where=pairs > 0)
     return share
 
 
@@ -100,8 +100,8 @@ def rashomon_capacity(probabilities: Float[np.ndarray, "m n c"]) -> Float[np.nda
     """
     out = np.empty(probabilities.shape[1])
     for start in range(0, len(out), BLOCK):
-        here = slice(start, start + BLOCK)
-        out[here] = _capacity(np.moveaxis(probabilities[:, here], 0, 1).astype(float))
+        block = slice(start, start + BLOCK)
+        out[block] = _capacity(np.moveaxis(probabilities[:, block], 0, 1).astype(float))
     return np.exp2(out)
 
 
@@ -127,7 +127,7 @@ def _capacity(p: Float[np.ndarray, "n m c"]) -> Float[np.ndarray, " n"]:
     return capacity
 
 
-def position(alike: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
+def position(similarity: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
     """Where each pair lies between independence (0) and two runs of one and the same model (1).
 
     Alikeness over its ceiling, the geometric mean of the two models' alikeness among their own runs (the mean over all
@@ -135,21 +135,21 @@ def position(alike: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) -> Fl
 
     Parameters
     ----------
-    alike : chance-adjusted pair measure such as kappa, 0 if independent.
+    similarity : chance-adjusted pair measure such as kappa, 0 if independent.
     runs : code of the model that each row is a run of.
 
     nan everywhere without two runs of any model, or where the ceiling is not above 0.
     """
-    same = (runs[:, None] == runs[None, :]) & ~np.eye(len(runs), dtype=bool) & ~np.isnan(alike)
-    if not same.any():
-        return np.full(alike.shape, np.nan)
-    own = np.full(len(runs), float(alike[same].mean()))
+    run_pairs = (runs[:, None] == runs[None, :]) & ~np.eye(len(runs), dtype=bool) & ~np.isnan(similarity)
+    if not run_pairs.any():
+        return np.full(similarity.shape, np.nan)
+    ceilings = np.full(len(runs), float(similarity[run_pairs].mean()))
     for code in np.unique(runs):
         rows = runs == code
-        inside = same & rows[:, None]
-        if inside.any():
-            own[rows] = alike[inside].mean()
-    product = np.outer(np.maximum(own, 0), np.maximum(own, 0))
-    out = np.full(alike.shape, np.nan)
-    np.divide(alike, np.sqrt(product), out=out, where=product > 0)
+        own_pairs = run_pairs & rows[:, None]
+        if own_pairs.any():
+            ceilings[rows] = similarity[own_pairs].mean()
+    product = np.outer(np.maximum(ceilings, 0), np.maximum(ceilings, 0))
+    out = np.full(similarity.shape, np.nan)
+    np.divide(similarity, np.sqrt(product), out=out, where=product > 0)
     return out

@@ -66,23 +66,23 @@ def pair_excess(both_wrong: Int[np.ndarray, "m m"], histogram: Int[np.ndarray, "
     m, total = len(both_wrong), int(histogram.sum())
     excess, z, scaled = np.full((3, m, m), np.nan)
     ability = np.full(m, np.nan)
-    kept, joint, failing = _informative(both_wrong, histogram)
+    selected, joint, failing = _informative(both_wrong, histogram)
     n = int(failing.sum())
-    if kept.sum() < 3:
+    if selected.sum() < 3:
         return PairExcess(excess, z, scaled, np.nan, ability, n, TOO_FEW)
     fitted = fit(np.diag(joint), failing)
     if fitted is None:
         return PairExcess(excess, z, scaled, np.nan, ability, n, NOT_CONVERGED)
     expected, variance = _moments(fitted, failing)
-    apart = ~np.eye(len(fitted), dtype=bool)
-    difference = np.where(apart, joint - expected, np.nan)
-    usable = apart & (variance > 1e-9 * max(n, 1))
+    off_diagonal = ~np.eye(len(fitted), dtype=bool)
+    difference = np.where(off_diagonal, joint - expected, np.nan)
+    usable = off_diagonal & (variance > 1e-9 * max(n, 1))
     scores = np.full(joint.shape, np.nan)
     np.divide(difference, np.sqrt(np.where(usable, variance, 1.0)), out=scores, where=usable)
     bulk = scores[np.triu(usable, 1)]
     scale = max(1.0, MAD_TO_SD * float(np.median(np.abs(bulk - np.median(bulk))))) if bulk.size else np.nan
-    square = np.ix_(kept, kept)
-    excess[square], z[square], scaled[square], ability[kept] = difference / total, scores, scores / scale, fitted
+    square = np.ix_(selected, selected)
+    excess[square], z[square], scaled[square], ability[selected] = difference / total, scores, scores / scale, fitted
     return PairExcess(excess, z, scaled, scale, ability, n)
 
 
@@ -93,22 +93,22 @@ def _informative(
 
     Leaving a model out can make others uninformative, so it repeats until none is.
     """
-    kept = np.ones(len(both_wrong), dtype=bool)
+    selected = np.ones(len(both_wrong), dtype=bool)
     joint, failing = both_wrong.astype(np.int64), histogram.astype(np.int64)
     while True:
         joint = joint - failing[-1]
         failing = failing.copy()
         failing[0] = failing[-1] = 0
         errors, n = np.diag(joint), int(failing.sum())
-        never, always = errors <= 0, errors >= n
-        out = never | always
+        never_wrong, always_wrong = errors <= 0, errors >= n
+        out = never_wrong | always_wrong
         if n == 0 or out.all():
-            return np.zeros(len(kept), dtype=bool), joint[:0, :0], failing[:1]
+            return np.zeros(len(selected), dtype=bool), joint[:0, :0], failing[:1]
         if not out.any():
-            return kept, joint, failing
-        kept[np.flatnonzero(kept)[out]] = False
+            return selected, joint, failing
+        selected[np.flatnonzero(selected)[out]] = False
         joint = joint[np.ix_(~out, ~out)]
-        low, high = int(always.sum()), len(failing) - int(never.sum())
+        low, high = int(always_wrong.sum()), len(failing) - int(never_wrong.sum())
         failing = failing[low:high]
 
 
@@ -145,18 +145,18 @@ def rates_given_count(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m 
 def joint_rates_given_count(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m m1"]:
     """Probability that two models both fail, given that 0, 1, …, m models do; the diagonal holds the single rates."""
     rates, slopes = _rates_and_slopes(ability)
-    own, slope = _mixture(ability)
-    mixed = own[:, :, None] * rates[:, None] - slope[:, :, None] * slopes[:, None]
+    share, slope = _mixture(ability)
+    mixed = share[:, :, None] * rates[:, None] - slope[:, :, None] * slopes[:, None]
     joint: Float[np.ndarray, "m m m1"] = mixed + mixed.transpose(1, 0, 2)
     return joint
 
 
-def _log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:
+def log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:
     """Logarithm of the elementary symmetric functions of exp(ability), of order 0 … m."""
     logs = np.full(len(ability) + 1, -np.inf)
     logs[0] = 0.0
-    for seen, b in enumerate(ability, start=1):
-        logs[1 : seen + 1] = np.logaddexp(logs[1 : seen + 1], b + logs[:seen])
+    for order, b in enumerate(ability, start=1):
+        logs[1 : order + 1] = np.logaddexp(logs[1 : order + 1], b + logs[:order])
     return logs
 
 
@@ -169,19 +169,19 @@ def _rates_and_slopes(
     r < 1, downwards while r > 1: each side is computed in its own direction, and no digits are lost.
     """
     m = len(ability)
-    logs = _log_symmetric(ability)
+    logs = log_symmetric(ability)
     r = np.exp(np.clip(ability[:, None] + logs[:-1] - logs[1:], -700, 700))  # r[:, k − 1] is r_k
     rates, slopes = np.zeros((2, m, m + 1))
     rates[:, m] = 1.0
     for k in range(1, m):
-        up = r[:, k - 1] < 1
-        rates[up, k] = r[up, k - 1] * (1 - rates[up, k - 1])
-        slopes[up, k] = rates[up, k] - r[up, k - 1] * slopes[up, k - 1]
+        increasing = r[:, k - 1] < 1
+        rates[increasing, k] = r[increasing, k - 1] * (1 - rates[increasing, k - 1])
+        slopes[increasing, k] = rates[increasing, k] - r[increasing, k - 1] * slopes[increasing, k - 1]
     for k in range(m, 1, -1):
-        down = r[:, k - 2] >= 1  # π_{k−1} belongs to the upper side
-        q = rates[down, k] / r[down, k - 1]
-        rates[down, k - 1] = 1 - q
-        slopes[down, k - 1] = q - slopes[down, k] / r[down, k - 1]
+        decreasing = r[:, k - 2] >= 1  # π_{k−1} belongs to the upper side
+        q = rates[decreasing, k] / r[decreasing, k - 1]
+        rates[decreasing, k - 1] = 1 - q
+        slopes[decreasing, k - 1] = q - slopes[decreasing, k] / r[decreasing, k - 1]
     return np.clip(rates, 0, 1), slopes
 
 
@@ -193,11 +193,11 @@ def _mixture(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarray, "m m"]
     """
     gap = ability[:, None] - ability[None, :]
     close = np.abs(gap) < CLOSE
-    safe = np.where(close, 1.0, gap)
-    own = np.where(close, 0.5, -1 / np.expm1(np.clip(safe, -700, 700)))
+    divisor = np.where(close, 1.0, gap)
+    share = np.where(close, 0.5, -1 / np.expm1(np.clip(divisor, -700, 700)))
     slope = np.where(close, 0.5 * (1 + gap**2 / 12), 0.0)
     np.fill_diagonal(slope, 0.0)
-    return own, slope
+    return share, slope
 
 
 def _moments(
@@ -211,18 +211,18 @@ def _moments(
     occurring = np.flatnonzero(failing)
     w = failing[occurring].astype(float)
     rates, slopes = (x[:, occurring] for x in _rates_and_slopes(ability))
-    own, slope = _mixture(ability)
+    share, slope = _mixture(ability)
     P, D, PD = (rates * w) @ rates.T, (slopes * w) @ slopes.T, (rates * w) @ slopes.T
     p, d = rates @ w, slopes @ w
 
-    expected = own * p[:, None] - slope * d[:, None]
+    expected = share * p[:, None] - slope * d[:, None]
     expected = expected + expected.T
     pp, dd, pd = np.diag(P)[:, None], np.diag(D)[:, None], np.diag(PD)[:, None]
-    square = own**2 * pp - 2 * own * slope * pd + slope**2 * dd
-    cross = own * own.T * P - own * slope.T * PD - slope * own.T * PD.T + slope * slope.T * D
+    square = share**2 * pp - 2 * share * slope * pd + slope**2 * dd
+    cross = share * share.T * P - share * slope.T * PD - slope * share.T * PD.T + slope * slope.T * D
     square = square + square.T + 2 * cross
     # Σ w π_ab π_a, for the covariance of a joint failure with a's own
-    with_a = own * pp - slope * pd + own.T * P - slope.T * PD
+    with_a = share * pp - slope * pd + share.T * P - slope.T * PD
     c = expected - with_a
     v = p - np.diag(P)
     cov = expected - P

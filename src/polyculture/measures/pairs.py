@@ -80,9 +80,9 @@ def q(counts: PairCounts) -> Float[np.ndarray, "m m"]:
 
     nan where a model is perfect or always wrong. Source: Yule 1900.
     """
-    same = counts.n11.astype(float) * counts.n00
-    apart = counts.n10.astype(float) * counts.n01
-    return _blank(counts, _ratio(same - apart, same + apart))
+    concordant = counts.n11.astype(float) * counts.n00
+    discordant = counts.n10.astype(float) * counts.n01
+    return _blank(counts, _ratio(concordant - discordant, concordant + discordant))
 
 
 def lift(counts: PairCounts) -> Float[np.ndarray, "m m"]:
@@ -151,10 +151,10 @@ def reasons(counts: PairCounts) -> Shaped[np.ndarray, "m m"]:
     return words
 
 
-def _ratio(above: Num[np.ndarray, "m m"], below: Num[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+def _ratio(numerator: Num[np.ndarray, "m m"], denominator: Num[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
     """Quotient; nan where the denominator is 0."""
-    out = np.full(above.shape, np.nan)
-    np.divide(above, below, out=out, where=below != 0)
+    out = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=out, where=denominator != 0)
     return out
 
 

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from scipy.special import chdtrc, expit, stdtrit
 
 FEW_SCALES = 8
-"""Different scales below which a break cannot be told from a curve."""
+"""Different scales below which a break cannot be distinguished from a curve."""
 BEND = 0.1
 """Width of the bend of a broken power law, in natural logarithms of scale; the data seldom determine it."""
 
@@ -32,8 +32,8 @@ def power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n
 
 def broken_power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n"]:
     """Exponent α before and β after the break at ln(scale / middle) = t; shape is (α, β, t). Caballero et al. 2022."""
-    before, after, at = shape
-    return np.asarray(np.exp(-before * x - (after - before) * BEND * np.logaddexp(0, (x - at) / BEND)))
+    first, second, bend = shape
+    return np.asarray(np.exp(-first * x - (second - first) * BEND * np.logaddexp(0, (x - bend) / BEND)))
 
 
 def sigmoid(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n"]:
@@ -86,12 +86,12 @@ class _Grid:
     def of(cls, family: str, x: Float[np.ndarray, " n"], root: Float[np.ndarray, " n"]) -> _Grid:
         shapes = _shapes(family, float(x.min()), float(x.max()))
         G = np.stack([FAMILIES[family](x, shape) for shape in shapes])
-        one = root / np.linalg.norm(root)
+        constant = root / np.linalg.norm(root)
         weighted = G * root
-        own = weighted - np.outer(weighted @ one, one)
-        length = np.linalg.norm(own, axis=1)
+        orthogonal = weighted - np.outer(weighted @ constant, constant)
+        length = np.linalg.norm(orthogonal, axis=1)
         usable = length > 1e-9 * np.maximum(np.linalg.norm(weighted, axis=1), 1e-300)
-        return cls(shapes, own / np.where(usable, length, 1.0)[:, None], usable)
+        return cls(shapes, orthogonal / np.where(usable, length, 1.0)[:, None], usable)
 
     def best(self, y: Float[np.ndarray, "n b"]) -> list[Shape]:
         """The shape with the smallest sum of squares for each column."""
@@ -144,8 +144,8 @@ def _refined(
             return math.inf
         return _line(family, x, y, root, tuple(map(float, shape)))[2]
 
-    found = minimize(squares, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-14, "maxiter": 400})
-    return tuple(float(v) for v in found.x) if found.fun <= squares(np.array(start)) else start
+    optimum = minimize(squares, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-14, "maxiter": 400})
+    return tuple(float(v) for v in optimum.x) if optimum.fun <= squares(np.array(start)) else start
 
 
 def _line(
@@ -229,32 +229,32 @@ def find_break(
     """
     x = np.log(scale)
     steps = np.unique(x)
-    nothing = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+    undefined = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     if len(steps) < FEW_SCALES:
-        return nothing
+        return undefined
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
     places = (steps[1:-2] + steps[2:-1]) / 2
     z = (x - x.mean()) / x.std()
     smooth = np.linalg.qr(np.vander(z, 3) * root[:, None])[0]
     jumps = (x > places[:, None]) * root
-    own = jumps - (jumps @ smooth) @ smooth.T
-    length = np.linalg.norm(own, axis=1)
-    units, df = own / length[:, None], len(x) - 4
+    orthogonal = jumps - (jumps @ smooth) @ smooth.T
+    length = np.linalg.norm(orthogonal, axis=1)
+    units, df = orthogonal / length[:, None], len(x) - 4
 
     def f_of(Y: Float[np.ndarray, "n b"]) -> Float[np.ndarray, "g b"]:
-        rest = Y - smooth @ (smooth.T @ Y)
-        part = (units @ rest) ** 2
-        return np.asarray(part * df / np.maximum((rest**2).sum(axis=0) - part, 1e-300))
+        residual = Y - smooth @ (smooth.T @ Y)
+        part = (units @ residual) ** 2
+        return np.asarray(part * df / np.maximum((residual**2).sum(axis=0) - part, 1e-300))
 
     weighted = y * root
-    rest = weighted - smooth @ (smooth.T @ weighted)
-    sd = math.sqrt(float(rest @ rest) / (df + 1))
+    residual = weighted - smooth @ (smooth.T @ weighted)
+    sd = math.sqrt(float(residual @ residual) / (df + 1))
     if sd < 1e-12 * max(1.0, float(np.abs(y).max())):
-        return nothing
+        return undefined
     f = f_of(weighted[:, None])[:, 0]
     best = int(np.argmax(f))
     null = f_of(generator.standard_normal((len(x), draws)) * sd).max(axis=0)
-    shift = float(units[best] @ rest / length[best])
+    shift = float(units[best] @ residual / length[best])
     error = abs(shift) / math.sqrt(f[best]) if f[best] > 0 else math.nan
     reach = float(stdtrit(df, 0.975)) * error
     p = (1 + int((null >= f[best]).sum())) / (draws + 1)

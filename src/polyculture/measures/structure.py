@@ -68,8 +68,8 @@ def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | No
     starts = np.append(0, ends[:-1])
     joint, fourth = zip(*(_sums(wrong[:, i:j], errors, n) for i, j in zip(starts, ends, strict=True)), strict=True)
     joint_all, fourth_all = np.sum(joint, axis=0), float(sum(fourth))
-    without = zip(joint, fourth, ends - starts, strict=True)
-    leave_outs = np.array([_ratio(joint_all - j, fourth_all - q, n - int(k)) for j, q, k in without if k < n])
+    blocks = zip(joint, fourth, ends - starts, strict=True)
+    leave_outs = np.array([_ratio(joint_all - j, fourth_all - q, n - int(k)) for j, q, k in blocks if k < n])
     return StructuralNumber(_ratio(joint_all, fourth_all, n), leave_outs, informative, n)
 
 

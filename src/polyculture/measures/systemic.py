@@ -1,4 +1,4 @@
-"""Whom does every model fail? How many models fail on an instance, and how many would if they failed independently.
+"""How many models fail on each instance, and how many would if they failed independently?
 
 Independence is always given the stratum (the true class): there the failure count is Poisson-binomial with the models'
 error rates. Only instances that every model answered count. `stats.systemic_pmf` gives the exact test of the rate.
@@ -79,7 +79,7 @@ class FailureCounts:
 
     @property
     def n_sys(self) -> float:
-        """So many independent models of the same (geometric mean) error rate all fail as often; inf if none ever does.
+        """Independent models of the same (geometric mean) error rate that all fail as often; inf if that never happens.
 
         nan where every model is always wrong. Source: log rate / mean log error rate.
         """
@@ -126,8 +126,10 @@ def systemic(
         strata = None if strata is None else strata[complete]
     m, n = wrong.shape
     if n == 0:
-        zero, none = np.zeros(m + 1, np.int64), np.zeros((0, m), np.int64)
-        return FailureCounts(zero, zero.astype(float), none, none[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE)
+        zero, no_errors = np.zeros(m + 1, np.int64), np.zeros((0, m), np.int64)
+        return FailureCounts(
+            zero, zero.astype(float), no_errors, no_errors[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE
+        )
     _, code, sizes = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
     errors = np.stack([np.bincount(code[row], minlength=len(sizes)) for row in wrong], axis=1)
     rates, shares = errors / sizes[:, None], sizes / n
@@ -187,8 +189,8 @@ class FailAtK:
 
     def values(self, k: int) -> Float[np.ndarray, " n"]:
         """Share of the sets of k models that all fail, on each instance; its mean is the rate."""
-        found: Float[np.ndarray, " n"] = self.shares[self.failures, k - 1]
-        return found
+        values: Float[np.ndarray, " n"] = self.shares[self.failures, k - 1]
+        return values
 
 
 def fail_at_k_curve(
@@ -196,22 +198,22 @@ def fail_at_k_curve(
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
 ) -> FailAtK:
-    """How often k random different models all fail, beside what independence within strata implies.
+    """How often k random different models all fail, compared with what independence within strata implies.
 
     Parameters as in `systemic`; only instances that every model answered count. All nan without any.
     """
-    found = systemic(wrong, strata, observed)
+    counts = systemic(wrong, strata, observed)
     complete = wrong if observed is None else wrong[:, observed.all(axis=0)]
-    m, histogram = len(wrong), found.histogram
+    m, histogram = len(wrong), counts.histogram
     shares = fail_shares(m)
     sums, squares = histogram @ shares, histogram @ shares**2
     kish = np.divide(sums**2, squares, out=np.zeros(m), where=squares > 0)
     expected = np.full(m, np.nan)
-    if found.n:
-        rates = found.errors / found.sizes[:, None]
-        expected = found.sizes / found.n @ np.stack([fail_at_k_expected(row) for row in rates])
-    reached = histogram[::-1].cumsum()[::-1][1:]
-    return FailAtK(fail_at_k(histogram), expected, kish, reached, failure_counts(complete), shares)
+    if counts.n:
+        rates = counts.errors / counts.sizes[:, None]
+        expected = counts.sizes / counts.n @ np.stack([fail_at_k_expected(row) for row in rates])
+    at_least_k = histogram[::-1].cumsum()[::-1][1:]
+    return FailAtK(fail_at_k(histogram), expected, kish, at_least_k, failure_counts(complete), shares)
 
 
 def fail_shares(m: int) -> Float[np.ndarray, "m1 m"]:
@@ -242,9 +244,9 @@ def fail_at_k_expected(rates: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"
     """`fail_at_k` of independent models: the mean over all sets of k models of the product of their error rates."""
     out = np.zeros(len(rates) + 1)
     out[0] = 1
-    for seen, rate in enumerate(rates):
-        k = np.arange(1, seen + 2)
-        out[k] = ((seen + 1 - k) * out[k] + k * rate * out[k - 1]) / (seen + 1)
+    for size, rate in enumerate(rates):
+        k = np.arange(1, size + 2)
+        out[k] = ((size + 1 - k) * out[k] + k * rate * out[k - 1]) / (size + 1)
     return out[1:]
 
 
@@ -281,7 +283,7 @@ def common_shock(
     strata: Int[np.ndarray, " n"] | None = None,
     observed: Bool[np.ndarray, "m n"] | None = None,
 ) -> CommonShock:
-    """As if so many instances took all models down at once, which else err independently within strata.
+    """Share of instances that would have to fail all models at once, if they otherwise err independently within strata.
 
     Read backwards, the tipping point: a label-error rate of this size would explain all excess alikeness. Sum of
     covariances within strata over sum of P(both right), over all pairs; exact for a pure shock on independent models.
@@ -296,13 +298,13 @@ def common_shock(
         return CommonShock(math.nan, influence, NO_COMPLETE_INSTANCE)
     wrong = wrong[:, complete] if observed is not None else wrong
     _, code = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True)
-    together = _excess_pairs(wrong, code[complete])
+    excess = _excess_pairs(wrong, code[complete])
     right = len(wrong) - failure_counts(wrong)
     both_right = right * (right - 1) / 2
     if not both_right.any():
         return CommonShock(math.nan, influence, NEVER_RIGHT_TOGETHER)
-    rate = float(together.sum() / both_right.sum())
-    influence[complete] = (together - rate * both_right) / both_right.mean()
+    rate = float(excess.sum() / both_right.sum())
+    influence[complete] = (excess - rate * both_right) / both_right.mean()
     return CommonShock(rate, influence)
 
 
@@ -313,7 +315,7 @@ def _excess_pairs(wrong: Bool[np.ndarray, "m n"], code: Int[np.ndarray, " n"]) -
     rates = np.stack([np.bincount(code[row], minlength=len(size)) for row in wrong]) / size
     pairs = np.empty(n)
     for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        deviation = wrong[:, here] - rates[:, code[here]]
-        pairs[here] = (deviation.sum(axis=0) ** 2 - np.einsum("mn,mn->n", deviation, deviation)) / 2
+        block = slice(start, start + BLOCK)
+        deviation = wrong[:, block] - rates[:, code[block]]
+        pairs[block] = (deviation.sum(axis=0) ** 2 - np.einsum("mn,mn->n", deviation, deviation)) / 2
     return pairs

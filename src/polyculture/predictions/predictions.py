@@ -95,7 +95,7 @@ class Predictions:
             raise InputError(
                 f"{len(self.models)} model{name}",
                 "two models or more",
-                "alikeness needs somebody to be alike with",
+                "similarity is measured between models",
             )
         if len(self.instances) == 0:
             raise InputError("no instances", "one instance or more")
@@ -105,7 +105,7 @@ class Predictions:
             if index.has_duplicates:
                 repeated = index[index.duplicated()].unique()
                 raise InputError(
-                    f"{len(repeated)} {kind} id{'s stand' if len(repeated) > 1 else ' stands'} more than once, "
+                    f"{len(repeated)} {kind} id{'s occur' if len(repeated) > 1 else ' occurs'} more than once, "
                     f"such as {repeated[0]!r}",
                     f"one {'column' if kind == 'model' else 'row'} per {kind}",
                     f"drop the repeated {kind}s or give them ids of their own",
@@ -219,7 +219,7 @@ class Predictions:
         columns = object_columns(decisions)
         if not any((column == adverse).any() for column in columns.values()):
             choices = sorted({str(v) for column in columns.values() for v in column.dropna().unique()})
-            raise InputError(f"nobody decided {adverse!r}", "the adverse decision", near(str(adverse), choices))
+            raise InputError(f"no model decided {adverse!r}", "the adverse decision", near(str(adverse), choices))
         favourable = {name: (column != adverse).where(column.notna(), None) for name, column in columns.items()}
         return cls.from_correct(favourable, **more)
 

@@ -41,7 +41,7 @@ def orthogonal_array(counts: Sequence[int], resolution: int = 3) -> Int[np.ndarr
 
 
 def _forms(order: int, size: int, count: int, resolution: int) -> list[Vector] | None:
-    """So many vectors of which no resolution − 1 are linearly dependent; None if two orders of search find none."""
+    """This many vectors of which no resolution − 1 are linearly dependent; None if two orders of search find none."""
     basis = [tuple(int(i == j) for j in range(size)) for i in range(size)]
     points = [v for v in itertools.product(range(order), repeat=size) if next((x for x in v if x), 0) == 1]
     points.sort(key=lambda v: v not in basis)
@@ -50,23 +50,23 @@ def _forms(order: int, size: int, count: int, resolution: int) -> list[Vector] |
 
 
 def _taken(order: int, points: list[Vector], count: int, resolution: int) -> list[Vector] | None:
-    """The first so many points that depend on no resolution − 2 taken before; None if they run out."""
-    chosen: list[Vector] = []
-    reached: list[set[Vector]] = [{(0,) * len(points[0])}] + [set() for _ in range(resolution - 2)]
+    """The first points (`count` of them) that depend on no resolution − 2 selected before; None if they run out."""
+    selected: list[Vector] = []
+    spans: list[set[Vector]] = [{(0,) * len(points[0])}] + [set() for _ in range(resolution - 2)]
     for point in points:
-        if len(chosen) == count:
+        if len(selected) == count:
             break
-        if any(point in vectors for vectors in reached):
+        if any(point in vectors for vectors in spans):
             continue
         multiples = [tuple(_times(order, s, x) for x in point) for s in range(1, order)]
-        for taken in range(resolution - 2, 0, -1):
-            reached[taken] |= {
+        for depth in range(resolution - 2, 0, -1):
+            spans[depth] |= {
                 tuple(_plus(order, a, b) for a, b in zip(v, m, strict=True))
-                for v in reached[taken - 1]
+                for v in spans[depth - 1]
                 for m in multiples
             }
-        chosen.append(point)
-    return chosen if len(chosen) == count else None
+        selected.append(point)
+    return selected if len(selected) == count else None
 
 
 def _value(order: int, form: Vector, run: Vector) -> int:
@@ -91,12 +91,12 @@ def strength(rows: Int[np.ndarray, "k f"]) -> int:
     """
     codes = [np.unique(column, return_inverse=True)[1] for column in rows.T]
     columns = [c for c in codes if c.max(initial=0) > 0]
-    reached = 1
+    result = 1
     for t in range(2, min(4, len(columns)) + 1):
-        if not all(_proportional(chosen) for chosen in itertools.combinations(columns, t)):
+        if not all(_proportional(subset) for subset in itertools.combinations(columns, t)):
             break
-        reached = t
-    return reached
+        result = t
+    return result
 
 
 def _proportional(columns: Sequence[Int[np.ndarray, " k"]]) -> bool:

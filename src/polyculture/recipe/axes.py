@@ -76,20 +76,20 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """The recipe with these values; unknown keys are an error that names the near ones."""
-        known = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls)]
         for key in values:
-            if key not in known:
-                raise InputError(f"a recipe has no {key!r}", "", near(key, known))
+            if key not in names:
+                raise InputError(f"a recipe has no {key!r}", "", near(key, names))
         if "architecture" not in values:
-            raise InputError("a recipe without an architecture", f"keys among {', '.join(known)}")
+            raise InputError("a recipe without an architecture", f"keys among {', '.join(names)}")
         return cls(**values)
 
 
 def _plain(name: str, value: Any) -> str | bool | int | float:
     """The value as JSON and TOML know it; whole floats become integers, so that 8 and 8.0 are the same level."""
-    plain = value.item() if hasattr(value, "item") else value
-    if isinstance(plain, float) and math.isfinite(plain):
-        return int(plain) if plain.is_integer() else plain
-    if isinstance(plain, (str, bool, int)):
-        return plain
+    scalar = value.item() if hasattr(value, "item") else value
+    if isinstance(scalar, float) and math.isfinite(scalar):
+        return int(scalar) if scalar.is_integer() else scalar
+    if isinstance(scalar, (str, bool, int)):
+        return scalar
     raise InputError(f"hyperparameter {name!r} is {value!r}", "a finite number, a text or true/false")

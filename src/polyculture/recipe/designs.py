@@ -30,14 +30,14 @@ def grid(axes: Axes, seeds: Iterable[int] = (0,)) -> list[Recipe]:
     seeds : of each combination; not used where ``"seed"`` is an axis.
     """
     levels = Levels.of(axes)
-    made = levels.recipes(levels.all())
-    return made if "seed" in axes else replicate(made, seeds)
+    recipes = levels.recipes(levels.all())
+    return recipes if "seed" in axes else replicate(recipes, seeds)
 
 
 def replicate(recipes: Iterable[Recipe], seeds: Iterable[int]) -> list[Recipe]:
     """Every recipe once per seed: what differs between replicates is chance alone."""
-    several = tuple(seeds)
-    return [Recipe.from_dict(recipe.to_dict() | {"seed": seed}) for recipe in recipes for seed in several]
+    all_seeds = tuple(seeds)
+    return [Recipe.from_dict(recipe.to_dict() | {"seed": seed}) for recipe in recipes for seed in all_seeds]
 
 
 def fraction(axes: Axes, resolution: int = 3) -> list[Recipe]:
@@ -68,7 +68,7 @@ def fraction(axes: Axes, resolution: int = 3) -> list[Recipe]:
 
 
 def one_at_a_time(axes: Axes) -> list[Recipe]:
-    """The first level of every axis, and each departure from it in one axis only; tells nothing of interactions."""
+    """The first level of every axis, and each departure from it in one axis only; says nothing about interactions."""
     levels = Levels.of(axes)
     rows = [[0] * len(levels.names)]
     for f, count in enumerate(levels.counts):
@@ -77,7 +77,7 @@ def one_at_a_time(axes: Axes) -> list[Recipe]:
 
 
 def draw(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
-    """So many different combinations, drawn by chance."""
+    """This many different combinations, drawn at random."""
     levels = _enough(axes, models)
     generator = stream(seed, "random design")
     rows = levels.candidates(generator, max(models, 100_000))
@@ -85,7 +85,7 @@ def draw(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
 
 
 def spread(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
-    """So many combinations, as far from each other as can be (maximin): for axes whose levels are numbers.
+    """This many combinations, as far from each other as possible (maximin): for axes whose levels are numbers.
 
     Distance is Gower's: numbers by their difference over the range, names by whether they differ. The best of five
     greedy starts.
@@ -93,36 +93,36 @@ def spread(axes: Axes, models: int, seed: int = 0) -> list[Recipe]:
     levels = _enough(axes, models)
     generator = stream(seed, "space-filling design")
     rows = levels.candidates(generator, max(models, 4000))
-    places, named = levels.positions(rows)
+    places, nominal = levels.positions(rows)
     starts = generator.integers(0, len(rows), STARTS)
-    found = [_farthest(places, np.array(named), int(start), models) for start in starts]
-    best = max(found, key=lambda f: f[1:])
+    results = [_farthest(places, np.array(nominal), int(start), models) for start in starts]
+    best = max(results, key=lambda f: f[1:])
     return levels.recipes(rows[np.sort(best[0])])
 
 
 def _farthest(
-    places: Float[np.ndarray, "k f"], named: np.ndarray, start: int, models: int
+    places: Float[np.ndarray, "k f"], nominal: np.ndarray, start: int, models: int
 ) -> tuple[Int[np.ndarray, " m"], float, float]:
-    """Always the candidate farthest from all chosen; with the smallest and the mean distance that comes of it."""
+    """Always the candidate farthest from all chosen; with the smallest and the mean distance that results."""
 
-    def distances(at: int) -> Float[np.ndarray, " k"]:
-        apart = np.abs(places - places[at])
-        return np.asarray(np.where(named, apart > 0, apart).mean(axis=1))
+    def distances(index: int) -> Float[np.ndarray, " k"]:
+        gaps = np.abs(places - places[index])
+        return np.asarray(np.where(nominal, gaps > 0, gaps).mean(axis=1))
 
-    chosen = [start]
+    selected = [start]
     nearest = distances(start)
     total = nearest.copy()
     smallest = np.inf
-    while len(chosen) < models:
-        free = nearest.copy()
-        free[chosen] = -1.0
-        ties = np.flatnonzero(free >= free.max() - 1e-12)
-        at = int(ties[np.argmax(total[ties])])
-        smallest = min(smallest, float(nearest[at]))
-        chosen.append(at)
-        away = distances(at)
-        nearest, total = np.minimum(nearest, away), total + away
-    return np.array(chosen), smallest, float(total[chosen].sum())
+    while len(selected) < models:
+        candidates = nearest.copy()
+        candidates[selected] = -1.0
+        ties = np.flatnonzero(candidates >= candidates.max() - 1e-12)
+        index = int(ties[np.argmax(total[ties])])
+        smallest = min(smallest, float(nearest[index]))
+        selected.append(index)
+        distance = distances(index)
+        nearest, total = np.minimum(nearest, distance), total + distance
+    return np.array(selected), smallest, float(total[selected].sum())
 
 
 def _enough(axes: Axes, models: int) -> Levels:
@@ -135,7 +135,7 @@ def _enough(axes: Axes, models: int) -> Levels:
 WHOLE: MappingProxyType[str, Callable[[Axes], list[Recipe]]] = MappingProxyType(
     {"full": grid, "fractional": fraction, "one-at-a-time": one_at_a_time}
 )
-"""Designs that say themselves how many models they take, by name."""
+"""Designs that determine their number of models, by name."""
 COUNTED: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = MappingProxyType(
     {
         "optimal": lambda axes, models, seed: optimal(axes, models, seed=seed),
@@ -143,7 +143,7 @@ COUNTED: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = Mappi
         "space-filling": spread,
     }
 )
-"""Designs of so many models as one likes, by name: functions of axes, models and seed."""
+"""Designs with a free number of models, by name: functions of axes, models and seed."""
 
 
 def design(kind: str, axes: Axes, models: int | None = None, seed: int = 0) -> list[Recipe]:

@@ -1,4 +1,4 @@
-"""What will a design be able to tell, and what not? Said before any model is trained."""
+"""Which factors can a design identify? Checked before training."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Design:
     @property
     def sentence(self) -> str:
         """What the design can and cannot tell, in words."""
-        told = [str(axis) for axis in self.table.loc[self.table["tested_by"] != "", "axis"]]
+        axes = [str(axis) for axis in self.table.loc[self.table["tested_by"] != "", "axis"]]
         m = len(self.recipes)
         if m < FEW_MODELS:
             return f"{m} models: too few to attribute anything; {FEW_MODELS} are needed."
-        text = f"{m} models; a share of alikeness can be told for {', '.join(told) or 'no axis'}. "
+        text = f"{m} models; a share of alikeness can be told for {', '.join(axes) or 'no axis'}. "
         text += f"{RESOLUTIONS[self.resolution - 1].capitalize()}. "
-        text += "".join(f"{axis}: {why}. " for axis, why in zip(self._refused, self.cannot, strict=True))
+        text += "".join(f"{axis}: {reason}. " for axis, reason in zip(self._refused, self.cannot, strict=True))
         weak = [str(axis) for axis in self.table.loc[self.table["tested_by"] == "jackknife", "axis"]]
         if weak:
             text += f"Only the conservative jackknife can test {', '.join(weak)}: too few ways to permute. "
@@ -90,49 +90,55 @@ def describe(recipes: Sequence[Recipe]) -> Design:
     if len(recipes) < 2:
         raise InputError(f"{len(recipes)} recipes", "two or more")
     rows = pd.DataFrame([recipe.factors() for recipe in recipes])
-    found, fixed = [], []
+    factors, fixed = [], []
     for axis in rows.columns:
         words = tuple(map(str, rows[axis]))
         factor = by_level(np.unique(words, return_inverse=True)[1].astype(np.int64))
         if len(set(words)) == 1:
             fixed.append(str(axis))
         else:
-            found.append(Ingredient(str(axis), factor, words, factor.levels))
-    found = merged(found)
-    table, cannot = _table(found, len(recipes)) if found else (pd.DataFrame(columns=list(COLUMNS)), ())
-    codes = np.column_stack([i.factor.levels for i in found]) if found else np.zeros((len(recipes), 1), dtype=np.int64)
-    made_of = Counter(tuple(v for k, v in r.factors().items() if k != "seed") for r in recipes)
+            factors.append(Ingredient(str(axis), factor, words, factor.levels))
+    factors = merged(factors)
+    table, cannot = _table(factors, len(recipes)) if factors else (pd.DataFrame(columns=list(COLUMNS)), ())
+    codes = (
+        np.column_stack([i.factor.levels for i in factors]) if factors else np.zeros((len(recipes), 1), dtype=np.int64)
+    )
+    combinations = Counter(tuple(v for k, v in r.factors().items() if k != "seed") for r in recipes)
     return Design(
         tuple(recipes),
         table,
         tuple(fixed),
         strength(codes) + 1,
-        sum(count for count in made_of.values() if count > 1),
+        sum(count for count in combinations.values() if count > 1),
         cannot,
     )
 
 
-def _table(found: list[Ingredient], models: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _table(factors: list[Ingredient], models: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """One row per axis, and for those without a number of their own, why."""
-    gate = identifiability([i.factor for i in found])
+    gate = identifiability([i.factor for i in factors])
     a, b = np.triu_indices(models, 1)
     rows, cannot = [], []
-    for f, mine in enumerate(found):
-        others = [g for g in range(len(found)) if g != f and not gate.left_out[g]]
-        fixed = held_fixed([found[g] for g in others], models)
-        ways = arrangements(mine.factor.levels, fixed)
-        counts = np.bincount(mine.factor.levels)
-        told = np.minimum(gate.discordant[f], gate.discordant[:, f])[others]
-        row = {"axis": mine.name, "levels": len(counts), "fewest": int(counts.min())}
-        row |= {"pairs": float(mine.factor.alike[a, b].mean()), "vif": gate.vif[f]}
-        row |= {"discordant": int(told.min()) if len(told) else len(a), "arrangements": ways, "tested_by": ""}
+    for f, ingredient in enumerate(factors):
+        rivals = [g for g in range(len(factors)) if g != f and not gate.left_out[g]]
+        fixed = held_fixed([factors[g] for g in rivals], models)
+        permutations = arrangements(ingredient.factor.levels, fixed)
+        counts = np.bincount(ingredient.factor.levels)
+        discordant = np.minimum(gate.discordant[f], gate.discordant[:, f])[rivals]
+        row = {"axis": ingredient.name, "levels": len(counts), "fewest": int(counts.min())}
+        row |= {"pairs": float(ingredient.factor.alike[a, b].mean()), "vif": gate.vif[f]}
+        row |= {
+            "discordant": int(discordant.min()) if len(discordant) else len(a),
+            "arrangements": permutations,
+            "tested_by": "",
+        }
         if gate.left_out[f]:
-            row["note"] = why_left_out(mine)
+            row["note"] = why_left_out(ingredient)
         elif not gate.estimable[f]:
-            row["note"] = why_together(f, found, gate)
+            row["note"] = why_together(f, factors, gate)
         else:
-            row["note"] = warning_for(f, found, gate)
-            row["tested_by"] = "permutation" if ways >= FEW_ARRANGEMENTS else "jackknife"
+            row["note"] = warning_for(f, factors, gate)
+            row["tested_by"] = "permutation" if permutations >= FEW_ARRANGEMENTS else "jackknife"
         if not gate.estimable[f]:
             cannot.append(str(row["note"]))
         rows.append(row)

@@ -1,4 +1,4 @@
-"""What could models share, and can it be told apart? Factors with names, and the words for those that cannot."""
+"""What could models share, and is it identifiable? Named factors, and the reasons for those that are not."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ class Ingredient:
         return self.words[int(np.flatnonzero(self.factor.levels == level)[0])]
 
 
-def merged(made: list[Ingredient]) -> list[Ingredient]:
-    """Ingredients that all pairs share alike become one, unless nobody or everybody shares them."""
+def merged(ingredients: list[Ingredient]) -> list[Ingredient]:
+    """Ingredients that all pairs share alike become one, unless no pair or every pair shares them."""
     out: list[Ingredient] = []
-    for new in made:
-        for at, old in enumerate(out):
+    for new in ingredients:
+        for position, old in enumerate(out):
             varied = np.ptp(new.factor.alike[np.triu_indices(len(new.words), 1)]) > 1e-12
             if varied and np.array_equal(old.factor.alike, new.factor.alike):
                 words = tuple(f"{a} = {b}" for a, b in zip(old.words, new.words, strict=True))
-                out[at] = Ingredient(f"{old.name} = {new.name}", old.factor, words, old.cells)
+                out[position] = Ingredient(f"{old.name} = {new.name}", old.factor, words, old.cells)
                 break
         else:
             out.append(new)
     return out
 
 
-def held_fixed(others: Sequence[Ingredient], models: int) -> Int[np.ndarray, " m"]:
+def held_fixed(factors: Sequence[Ingredient], models: int) -> Int[np.ndarray, " m"]:
     """Code of the combination of all these ingredients."""
-    if not others:
+    if not factors:
         return np.zeros(models, dtype=np.int64)
-    cells = np.stack([other.cells for other in others])
+    cells = np.stack([factor.cells for factor in factors])
     codes: Int[np.ndarray, " m"] = np.unique(cells, axis=1, return_inverse=True)[1].ravel().astype(np.int64)
     return codes
 
@@ -76,7 +76,7 @@ def why_left_out(ingredient: Ingredient) -> str:
     return f"only one level of {name} has two models; add a second model with {name} {lonely}"
 
 
-def why_together(f: int, found: list[Ingredient], gate: Identifiability) -> str:
+def why_together(f: int, ingredients: list[Ingredient], gate: Identifiability) -> str:
     """Why a factor gets no number of its own, and which model to add so that it does."""
     group = next(g for g in gate.together if f in g)
     aliases = next((g for g in gate.aliases if f in g), ())
@@ -89,25 +89,25 @@ def why_together(f: int, found: list[Ingredient], gate: Identifiability) -> str:
     elif pairs < FEW_DISCORDANT:
         because = f"only {pairs} pairs share the one and not the other, fewer than {FEW_DISCORDANT}"
     else:
-        because = f"variance inflation of {found[partner].name} {gate.vif[partner]:.1f}, above {VIF_REFUSED:.0f}"
-    mine, other = found[f], found[partner]
-    return f"cannot be told apart from {other.name} ({because}); {model_to_add(mine, other)}"
+        because = f"variance inflation of {ingredients[partner].name} {gate.vif[partner]:.1f}, above {VIF_REFUSED:.0f}"
+    first, second = ingredients[f], ingredients[partner]
+    return f"cannot be told apart from {second.name} ({because}); {model_to_add(first, second)}"
 
 
-def model_to_add(mine: Ingredient, other: Ingredient) -> str:
+def model_to_add(first: Ingredient, second: Ingredient) -> str:
     """The model that would do most to tell two factors apart, in words."""
-    row, column = missing_cell(mine.factor.levels, other.factor.levels)
-    return f"add a model with {mine.name} {mine.word(row)} and {other.name} {other.word(column)}"
+    row, column = missing_cell(first.factor.levels, second.factor.levels)
+    return f"add a model with {first.name} {first.word(row)} and {second.name} {second.word(column)}"
 
 
-def warning_for(f: int, found: list[Ingredient], gate: Identifiability) -> str:
+def warning_for(f: int, ingredients: list[Ingredient], gate: Identifiability) -> str:
     """What to beware of with a factor that has a number; empty when all is well."""
-    name = found[f].name
+    name = ingredients[f].name
     if gate.flagged[f]:
-        other = max((g for g in range(len(found)) if g != f), key=lambda g: gate.overlap[f, g])
+        rival = max((g for g in range(len(ingredients)) if g != f), key=lambda g: gate.overlap[f, g])
         return (
-            f"nearly told by {found[other].name} (variance inflation {gate.vif[f]:.1f}); "
-            f"{model_to_add(found[f], found[other])}"
+            f"nearly told by {ingredients[rival].name} (variance inflation {gate.vif[f]:.1f}); "
+            f"{model_to_add(ingredients[f], ingredients[rival])}"
         )
     if " = " in name:
         return f"{name.replace(' = ', ' and ')} split the models in the same way; only both together can be told"

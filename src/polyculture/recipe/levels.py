@@ -18,7 +18,7 @@ from .axes import AXES, Recipe
 
 PREFIX = "hyperparameters."
 MOST_CANDIDATES = 2000
-"""Combinations that are looked at; of more, so many drawn by chance."""
+"""Combinations considered; where there are more, this many drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Levels:
     @classmethod
     def of(cls, axes: Mapping[str, Sequence[Any]]) -> Levels:
         """Checked levels; InputError for an unknown axis, one without levels, or a level given twice."""
-        known = [*AXES, "seed"]
+        valid = [*AXES, "seed"]
         for name, levels in axes.items():
-            if name not in known and not (name.startswith(PREFIX) and len(name) > len(PREFIX)):
-                raise InputError(f"no axis {name!r}", "", near(name, [*known, f"{PREFIX}width"]))
+            if name not in valid and not (name.startswith(PREFIX) and len(name) > len(PREFIX)):
+                raise InputError(f"no axis {name!r}", "", near(name, [*valid, f"{PREFIX}width"]))
             if not len(levels):
                 raise InputError(f"the axis {name!r} has no levels", "one level or more")
             for level in levels:
@@ -64,38 +64,38 @@ class Levels:
         """Every combination, the last axis running fastest."""
         return np.array(list(itertools.product(*map(range, self.counts))), dtype=np.int64).reshape(-1, len(self.names))
 
-    def candidates(self, generator: np.random.Generator, most: int = MOST_CANDIDATES) -> Int[np.ndarray, "k f"]:
-        """Every combination, or so many different ones drawn by chance where there are more."""
-        if self.combinations <= most:
+    def candidates(self, generator: np.random.Generator, limit: int = MOST_CANDIDATES) -> Int[np.ndarray, "k f"]:
+        """Every combination, or this many different ones drawn at random where there are more."""
+        if self.combinations <= limit:
             return self.all()
-        chosen = np.column_stack([generator.integers(0, k, 2 * most) for k in self.counts])
-        return generator.permutation(np.unique(chosen, axis=0))[:most].astype(np.int64)
+        rows = np.column_stack([generator.integers(0, k, 2 * limit) for k in self.counts])
+        return generator.permutation(np.unique(rows, axis=0))[:limit].astype(np.int64)
 
     def recipe(self, row: Sequence[int]) -> Recipe:
         """The recipe with these level codes."""
-        chosen = {name: levels[code] for name, levels, code in zip(self.names, self.levels, row, strict=True)}
-        single = {name.removeprefix(PREFIX): chosen.pop(name) for name in list(chosen) if name.startswith(PREFIX)}
+        values = {name: levels[code] for name, levels, code in zip(self.names, self.levels, row, strict=True)}
+        single = {name.removeprefix(PREFIX): values.pop(name) for name in list(values) if name.startswith(PREFIX)}
         if single:
-            chosen["hyperparameters"] = {**chosen.get("hyperparameters", {}), **single}
-        return Recipe.from_dict(chosen)
+            values["hyperparameters"] = {**values.get("hyperparameters", {}), **single}
+        return Recipe.from_dict(values)
 
     def recipes(self, rows: Int[np.ndarray, "k f"]) -> list[Recipe]:
         """One recipe per row; the second and further copies of one get seeds of their own."""
-        seen: Counter[Recipe] = Counter()
-        made = []
+        copies: Counter[Recipe] = Counter()
+        recipes = []
         for row in rows.tolist():
             recipe = self.recipe(row)
-            made.append(Recipe.from_dict(recipe.to_dict() | {"seed": recipe.seed + seen[recipe]}))
-            seen[recipe] += 1
-        return made
+            recipes.append(Recipe.from_dict(recipe.to_dict() | {"seed": recipe.seed + copies[recipe]}))
+            copies[recipe] += 1
+        return recipes
 
     def positions(self, rows: Int[np.ndarray, "k f"]) -> tuple[Float[np.ndarray, "k f"], tuple[bool, ...]]:
         """Where rows lie on each axis, numbers by value over the range and names by code; and which axes are names."""
-        columns, named = [], []
+        columns, nominal = [], []
         for f, (name, levels) in enumerate(zip(self.names, self.levels, strict=True)):
             numeric = name != "seed" and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in levels)
             values = np.array(levels if numeric else range(len(levels)), dtype=float)
             reach = float(np.ptp(values)) if numeric else 1.0
             columns.append(values[rows[:, f]] / (reach or 1.0))
-            named.append(not numeric)
-        return np.column_stack(columns), tuple(named)
+            nominal.append(not numeric)
+        return np.column_stack(columns), tuple(nominal)

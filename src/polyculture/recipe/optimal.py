@@ -1,4 +1,4 @@
-"""Which models tell most about every axis, if only so many can be trained? D-optimal designs by exchange."""
+"""Which models are most informative about every axis within a training budget? D-optimal designs by exchange."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def optimal(
     seconds: Callable[[Recipe], float] | None = None,
     seed: int = 0,
 ) -> list[Recipe]:
-    """Recipes within a budget that tell most about every axis: what it does, and how much sharing it matters.
+    """Recipes within a budget that are most informative about every axis: its effect, and the effect of sharing it.
 
     Maximises the information (log determinant, per dimension) on main effects plus that on the same-level indicators
     of pairs of models, which attribution regresses on. Greedy, then exchanges of one recipe at a time (Fedorov 1972).
@@ -53,8 +53,8 @@ def optimal(
     if np.sort(cost)[:2].sum() > budget or len(rows) < 2:
         raise InputError(f"a budget of {budget:g} {'models' if seconds is None else 'seconds'}", "room for two models")
     search = _Search(rows, _effects(rows, levels.counts), cost, float(budget))
-    chosen = search.grown()
-    return levels.recipes(rows[np.sort(search.exchanged(chosen))])
+    positions = search.grown()
+    return levels.recipes(rows[np.sort(search.exchanged(positions))])
 
 
 def _effects(rows: Int[np.ndarray, "k f"], counts: Sequence[int]) -> Float[np.ndarray, "k p"]:
@@ -76,51 +76,51 @@ class _Search:
     cost: Float[np.ndarray, " k"]
     budget: float
 
-    def worth(self, others: Int[np.ndarray, " m"], candidates: Int[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
+    def worth(self, selected: Int[np.ndarray, " m"], candidates: Int[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
         """Criterion of the others with each of the candidates added."""
-        X = self.effects[others]
+        X = self.effects[selected]
         information = X.T @ X + RIDGE * np.eye(X.shape[1])
         x = self.effects[candidates]
         main = np.linalg.slogdet(information)[1] + np.log1p((x * np.linalg.solve(information, x.T).T).sum(axis=1))
         varied = np.ptp(self.rows, axis=0) > 0
         rows = self.rows[:, varied]
-        old = _same(rows[others], rows[others])
-        upper = np.triu_indices(len(others), 1)
-        before = old[upper].T @ old[upper] + RIDGE * np.eye(old.shape[2])
-        new = _same(rows[candidates], rows[others])
-        pairs = np.linalg.slogdet(before + new.transpose(0, 2, 1) @ new)[1]
-        return np.asarray(main / len(information) + pairs / len(before))
+        old = _same(rows[selected], rows[selected])
+        upper = np.triu_indices(len(selected), 1)
+        base = old[upper].T @ old[upper] + RIDGE * np.eye(old.shape[2])
+        new = _same(rows[candidates], rows[selected])
+        pairs = np.linalg.slogdet(base + new.transpose(0, 2, 1) @ new)[1]
+        return np.asarray(main / len(information) + pairs / len(base))
 
     def grown(self) -> Int[np.ndarray, " m"]:
         """From nothing, the candidate with the largest gain per cost, until the budget is spent."""
-        chosen = np.array([int(np.argmin(self.cost))])
+        selected = np.array([int(np.argmin(self.cost))])
         while True:
-            left = self.budget - float(self.cost[chosen].sum())
-            free = np.setdiff1d(np.flatnonzero(self.cost <= left + 1e-9), chosen)
-            if not len(free):
-                return chosen
-            base = float(self.worth(chosen[:-1], chosen[-1:])[0])
-            gain = (self.worth(chosen, free) - base) / self.cost[free]
-            chosen = np.append(chosen, free[np.argmax(gain)])
+            remaining = self.budget - float(self.cost[selected].sum())
+            affordable = np.setdiff1d(np.flatnonzero(self.cost <= remaining + 1e-9), selected)
+            if not len(affordable):
+                return selected
+            base = float(self.worth(selected[:-1], selected[-1:])[0])
+            gain = (self.worth(selected, affordable) - base) / self.cost[affordable]
+            selected = np.append(selected, affordable[np.argmax(gain)])
 
-    def exchanged(self, chosen: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+    def exchanged(self, selected: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
         """Each model in turn replaced by the best candidate that can be afforded, until nothing is gained."""
         for _ in range(SWEEPS):
             improved = False
-            for at in range(len(chosen)):
-                others = np.delete(chosen, at)
-                left = self.budget - float(self.cost[others].sum())
-                free = np.setdiff1d(np.flatnonzero(self.cost <= left + 1e-9), others)
-                worth = self.worth(others, free)
-                best = int(free[np.argmax(worth)])
-                if worth.max() > worth[np.searchsorted(free, chosen[at])] + GAIN:
-                    chosen, improved = np.insert(others, at, best), True
+            for position in range(len(selected)):
+                retained = np.delete(selected, position)
+                remaining = self.budget - float(self.cost[retained].sum())
+                affordable = np.setdiff1d(np.flatnonzero(self.cost <= remaining + 1e-9), retained)
+                values = self.worth(retained, affordable)
+                best = int(affordable[np.argmax(values)])
+                if values.max() > values[np.searchsorted(affordable, selected[position])] + GAIN:
+                    selected, improved = np.insert(retained, position, best), True
             if not improved:
                 break
-        return chosen
+        return selected
 
 
 def _same(a: Int[np.ndarray, "c f"], b: Int[np.ndarray, "m f"]) -> Float[np.ndarray, "c m f1"]:
     """An intercept and the same-level indicator of every axis, for each two models."""
-    same = (a[:, None, :] == b[None, :, :]).astype(float)
-    return np.concatenate([np.ones((len(a), len(b), 1)), same], axis=2)
+    indicators = (a[:, None, :] == b[None, :, :]).astype(float)
+    return np.concatenate([np.ones((len(a), len(b), 1)), indicators], axis=2)

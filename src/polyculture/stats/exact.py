@@ -30,22 +30,22 @@ def co_failure(
     n: Int[np.ndarray, " k"],
     errors_a: Int[np.ndarray, " k"],
     errors_b: Int[np.ndarray, " k"],
-    both: Int[np.ndarray, " k"],
+    joint: Int[np.ndarray, " k"],
 ) -> Float[np.ndarray, " k"]:
-    """One-sided mid-P of so many joint failures or more, if each pair's errors fell at random on their instances.
+    """One-sided mid-P of at least this many joint failures, if each pair's errors fell at random on their instances.
 
     Given the two error counts the joint failures are hypergeometric. Wide distributions are integrated (within 1e-6).
 
     Parameters
     ----------
-    n, errors_a, errors_b, both : common instances, the errors of the two models on them, and instances both fail.
+    n, errors_a, errors_b, joint : common instances, the errors of the two models on them, and instances both fail.
 
     ½ where no other outcome is possible (a model is perfect or always wrong, no common instance).
     """
     p: Float[np.ndarray, " k"] = np.empty(len(n))
     for start in range(0, len(n), PAIRS_PER_BLOCK):
-        here = slice(start, start + PAIRS_PER_BLOCK)
-        p[here] = _upper_mid_p(*(x[here].astype(float) for x in (n, errors_a, errors_b, both)))
+        block = slice(start, start + PAIRS_PER_BLOCK)
+        p[block] = _upper_mid_p(*(x[block].astype(float) for x in (n, errors_a, errors_b, joint)))
     return p
 
 
@@ -69,15 +69,15 @@ def _summed_tail(
     n: Float[np.ndarray, " k"], a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"], x: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
     """P(more than x) + P(x)/2 of hypergeometric counts, term by term until nothing is added."""
-    here = np.exp(_log_pmf((n, a, b), x))
-    tail: Float[np.ndarray, " k"] = here / 2
-    term, at = here.copy(), x.copy()
+    density = np.exp(_log_pmf((n, a, b), x))
+    tail: Float[np.ndarray, " k"] = density / 2
+    term, position = density.copy(), x.copy()
     active = np.flatnonzero(term > 0)
     while len(active):
-        N, A, B, k = n[active], a[active], b[active], at[active]
+        N, A, B, k = n[active], a[active], b[active], position[active]
         term[active] *= (A - k) * (B - k) / ((k + 1) * (N - A - B + k + 1))
         tail[active] += term[active]
-        at[active] += 1
+        position[active] += 1
         active = active[term[active] > NOTHING * tail[active]]
     return tail
 
@@ -89,8 +89,8 @@ def _integrated_tail(
 ) -> Float[np.ndarray, " k"]:
     """The same for wide distributions, as an integral (Euler and Maclaurin: less a twelfth of the slope at x)."""
     n, a, b = counts
-    away = (x - a * b / n) / spread
-    length = np.minimum((np.sqrt(away**2 + 80) - away) * spread, np.minimum(a, b) - x)
+    distance = (x - a * b / n) / spread
+    length = np.minimum((np.sqrt(distance**2 + 80) - distance) * spread, np.minimum(a, b) - x)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     integral = np.zeros_like(x)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
@@ -108,8 +108,8 @@ def _log_pmf(
     return logs
 
 
-def _log_choose(total: Float[np.ndarray, " k"], chosen: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    logs: Float[np.ndarray, " k"] = gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1)
+def _log_choose(total: Float[np.ndarray, " k"], k: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    logs: Float[np.ndarray, " k"] = gammaln(total + 1) - gammaln(k + 1) - gammaln(total - k + 1)
     return logs
 
 

@@ -130,7 +130,7 @@ def influence_interval(
         return Interval.undefined("undefined", n)
     error, draws = standard_error(influence, clusters)
     if draws < 2 or (logarithmic and estimate <= 0):
-        reason = FEW_DRAWS if draws < 2 else "nothing was seen to take the logarithm of"
+        reason = FEW_DRAWS if draws < 2 else "the logarithm of zero is undefined"
         return Interval(estimate, level=level, n=n, reason=reason)
     reach = _t(level, draws) * error
     if logarithmic:
@@ -158,12 +158,12 @@ def paired_difference(
     """
     difference = estimates[0] - estimates[1]
     shares = [part / max(int((~np.isnan(part)).sum()), 1) for part in influences]
-    used = ~(np.isnan(shares[0]) & np.isnan(shares[1]))
-    n = int(used.sum())
-    combined = np.where(used, n * (np.nan_to_num(shares[0]) - np.nan_to_num(shares[1])), np.nan)
-    found = influence_interval(difference, combined, clusters, level)
-    method = found.method.replace("influence function", "paired influence function")
-    return Interval(found.estimate, found.low, found.high, level, n, method, found.reason)
+    mask = ~(np.isnan(shares[0]) & np.isnan(shares[1]))
+    n = int(mask.sum())
+    combined = np.where(mask, n * (np.nan_to_num(shares[0]) - np.nan_to_num(shares[1])), np.nan)
+    interval = influence_interval(difference, combined, clusters, level)
+    method = interval.method.replace("influence function", "paired influence function")
+    return Interval(interval.estimate, interval.low, interval.high, level, n, method, interval.reason)
 
 
 def independent_difference(
@@ -190,8 +190,8 @@ def independent_difference(
 
 
 def gap_difference(
-    here: Float[np.ndarray, " n1"],
-    there: Float[np.ndarray, " n2"],
+    first_set: Float[np.ndarray, " n1"],
+    second_set: Float[np.ndarray, " n2"],
     clusters: tuple[Shaped[np.ndarray, " n1"] | None, Shaped[np.ndarray, " n2"] | None] = (None, None),
     level: float = 0.95,
 ) -> Interval:
@@ -201,13 +201,17 @@ def gap_difference(
 
     Parameters
     ----------
-    here, there : error of the first model minus error of the second, on each instance of the one and the other set.
+    first_set, second_set : error of the first model minus error of the second, on each instance of that set.
     """
-    if not len(here) or not len(there):
-        return Interval.undefined("no instances", len(here) + len(there))
-    means = float(there.mean()), float(here.mean())
-    found = independent_difference(means, (there - means[0], here - means[1]), (clusters[1], clusters[0]), level)
-    return Interval(found.estimate, found.low, found.high, level, found.n, "paired by instance", found.reason)
+    if not len(first_set) or not len(second_set):
+        return Interval.undefined("no instances", len(first_set) + len(second_set))
+    means = float(second_set.mean()), float(first_set.mean())
+    interval = independent_difference(
+        means, (second_set - means[0], first_set - means[1]), (clusters[1], clusters[0]), level
+    )
+    return Interval(
+        interval.estimate, interval.low, interval.high, level, interval.n, "paired by instance", interval.reason
+    )
 
 
 def rho_population_interval(
@@ -248,15 +252,15 @@ def standard_error(
     influence: Float[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"] | None = None
 ) -> tuple[float, int]:
     """Standard error from influence values, and how many independent draws it rests on; nan from fewer than two."""
-    used = ~np.isnan(influence)
-    parts = influence[used]
+    mask = ~np.isnan(influence)
+    parts = influence[mask]
     if clusters is not None:
-        _, cluster = np.unique(clusters[used], return_inverse=True)
+        _, cluster = np.unique(clusters[mask], return_inverse=True)
         parts = np.bincount(cluster, weights=parts)
     draws = len(parts)
     if draws < 2:
         return math.nan, draws
-    return math.sqrt(draws / (draws - 1) * float(((parts - parts.mean()) ** 2).sum())) / int(used.sum()), draws
+    return math.sqrt(draws / (draws - 1) * float(((parts - parts.mean()) ** 2).sum())) / int(mask.sum()), draws
 
 
 def _t(level: float, draws: int) -> float:

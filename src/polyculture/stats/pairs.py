@@ -86,21 +86,22 @@ def kappa_limits(counts: Num[np.ndarray, "k 4"], level: float = 0.95) -> Limits:
     return _limits(_kappa_of, counts, np.full(4, 0.5), level)
 
 
-def capa_limits(counts: Num[np.ndarray, "k 5"], same: Float[np.ndarray, " k"], level: float = 0.95) -> Limits:
+def capa_limits(counts: Num[np.ndarray, "k 5"], coincidence: Float[np.ndarray, " k"], level: float = 0.95) -> Limits:
     """CAPA of many pairs of answering models: limits of its Dirichlet(½, ½, ½, ¼, ¼) posterior.
 
     Parameters
     ----------
     counts : per pair: both right, only the first right, only the second right, wrong in the same way, wrong
         differently.
-    same : chance that two evenly picked wrong answers are the same, mean of 1/(options − 1) over common instances.
+    coincidence : chance that two evenly picked wrong answers are the same, mean of 1/(options − 1) over
+        common instances.
 
     Covers .91 to .98 from 3 errors up (.88 at CAPA .9 with 3 errors). Accuracy as in `kappa_limits`.
     """
     prior = np.array([0.5, 0.5, 0.5, 0.25, 0.25])
 
-    def capa(cells: Cells, at: slice) -> Float[np.ndarray, "*pairs"]:
-        return _capa_of(cells, same[at].reshape(-1, *[1] * (cells[0].ndim - 1)))
+    def capa(cells: Cells, rows: slice) -> Float[np.ndarray, "*pairs"]:
+        return _capa_of(cells, coincidence[rows].reshape(-1, *[1] * (cells[0].ndim - 1)))
 
     return _limits(capa, counts, prior, level)
 
@@ -116,11 +117,11 @@ def _limits(
     n = counts.sum(axis=1)
     a, b = counts[:, [0, 1]].sum(axis=1), counts[:, [0, 2]].sum(axis=1)
     undefined = (n == 0) | (a == 0) | (a == n) | (b == 0) | (b == n)
-    many = len(counts) > MANY
-    found = (_by_formula if many else _by_posterior)(statistic, counts + prior, level)
-    low, high = np.where(undefined, np.nan, found)
+    by_formula = len(counts) > MANY
+    limits = (_by_formula if by_formula else _by_posterior)(statistic, counts + prior, level)
+    low, high = np.where(undefined, np.nan, limits)
     kind = "1/2" if len(prior) == 4 else "1/2, 1/2, 1/2, 1/4, 1/4"
-    return Limits(low, high, "Fisher z, smoothed counts" if many else f"Dirichlet({kind}) posterior")
+    return Limits(low, high, "Fisher z, smoothed counts" if by_formula else f"Dirichlet({kind}) posterior")
 
 
 def _by_posterior(
@@ -137,20 +138,20 @@ def _by_posterior(
     z = _scattered(columns)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     for start in range(0, len(shapes), size):
-        here = slice(start, start + size)
-        values = statistic(tuple(_gamma_points(shapes[here, c], c, columns) for c in range(columns)), here)
-        missed = _quantiles(slopes[here] @ z, tails) - ndtri(tails)[:, None] * spread[here]
-        limits[:, here] = _quantiles(values, tails) - missed
+        block = slice(start, start + size)
+        values = statistic(tuple(_gamma_points(shapes[block, c], c, columns) for c in range(columns)), block)
+        correction = _quantiles(slopes[block] @ z, tails) - ndtri(tails)[:, None] * spread[block]
+        limits[:, block] = _quantiles(values, tails) - correction
     return np.clip(limits, -1, 1)
 
 
 def _quantiles(values: Float[np.ndarray, "k p"], tails: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t k"]:
     """Along the points, the i-th of p values being the quantile of (i − ½)/p."""
     ranks = np.clip(values.shape[1] * tails - 0.5, 0, values.shape[1] - 1)
-    below = np.floor(ranks).astype(int)
-    ordered = np.partition(values, sorted({*below.tolist(), *np.ceil(ranks).astype(int).tolist()}), axis=1)
-    first, last = ordered[:, below], ordered[:, np.ceil(ranks).astype(int)]
-    return np.asarray((first + (ranks - below) * (last - first)).T)
+    lower = np.floor(ranks).astype(int)
+    ordered = np.partition(values, sorted({*lower.tolist(), *np.ceil(ranks).astype(int).tolist()}), axis=1)
+    first, last = ordered[:, lower], ordered[:, np.ceil(ranks).astype(int)]
+    return np.asarray((first + (ranks - lower) * (last - first)).T)
 
 
 def _slopes(
@@ -160,8 +161,8 @@ def _slopes(
     slopes = np.empty_like(shapes)
     step = 1e-6 * shapes.sum(axis=1)
     for c in range(shapes.shape[1]):
-        up, down = (tuple((shapes + np.eye(shapes.shape[1])[c] * side * step[:, None]).T) for side in (1, -1))
-        slopes[:, c] = (statistic(up, slice(None)) - statistic(down, slice(None))) / (2 * step)
+        raised, lowered = (tuple((shapes + np.eye(shapes.shape[1])[c] * side * step[:, None]).T) for side in (1, -1))
+        slopes[:, c] = (statistic(raised, slice(None)) - statistic(lowered, slice(None))) / (2 * step)
     return slopes
 
 
@@ -173,11 +174,11 @@ def _gamma_points(shapes: Float[np.ndarray, " k"], column: int, columns: int) ->
     points *= points * points * shapes[:, None]
     small = shapes < LAST
     if small.any():
-        at = shapes[small] / STEP - 1
-        below = np.floor(at).astype(int)
+        position = shapes[small] / STEP - 1
+        lower = np.floor(position).astype(int)
         roots = _root_table(column, columns)
-        share = (at - below)[:, None]
-        points[small] = (roots[below] * (1 - share) + roots[below + 1] * share) ** 3
+        share = (position - lower)[:, None]
+        points[small] = (roots[lower] * (1 - share) + roots[lower + 1] * share) ** 3
     return points
 
 
@@ -215,9 +216,9 @@ def _kappa_of(cells: Cells, _: slice) -> Float[np.ndarray, "*pairs"]:
     return np.asarray(2 * cross / ((n11 + n10) * (n10 + n00) + (n11 + n01) * (n01 + n00)))
 
 
-def _capa_of(cells: Cells, same: Float[np.ndarray, "*#pairs"]) -> Float[np.ndarray, "*pairs"]:
-    n11, n10, n01, alike, unlike = cells
-    n00 = alike + unlike
+def _capa_of(cells: Cells, coincidence: Float[np.ndarray, "*#pairs"]) -> Float[np.ndarray, "*pairs"]:
+    n11, n10, n01, same_wrong, different_wrong = cells
+    n00 = same_wrong + different_wrong
     n = n11 + n10 + n01 + n00
-    chance = (n11 + n10) * (n11 + n01) + (n01 + n00) * (n10 + n00) * same
-    return np.asarray((n * (n11 + alike) - chance) / (n * n - chance))
+    chance = (n11 + n10) * (n11 + n01) + (n01 + n00) * (n10 + n00) * coincidence
+    return np.asarray((n * (n11 + same_wrong) - chance) / (n * n - chance))

@@ -63,8 +63,8 @@ def rho_bootstrap(
 def _method(
     clusters: Shaped[np.ndarray, " n"] | None, parts: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
 ) -> str:
-    known = "" if clusters is None else f", {len(np.unique(clusters[~np.isnan(parts[0])]))} clusters"
-    return f"bootstrap-t, log scale, {DRAWS} resamples{known}"
+    suffix = "" if clusters is None else f", {len(np.unique(clusters[~np.isnan(parts[0])]))} clusters"
+    return f"bootstrap-t, log scale, {DRAWS} resamples{suffix}"
 
 
 def _bootstrap(
@@ -80,13 +80,13 @@ def _bootstrap(
     sums: of x, y, x², xy and y². Draws that are equal are drawn together.
     """
     influence, variation = parts
-    used = ~np.isnan(influence)
-    n = int(used.sum())
+    mask = ~np.isnan(influence)
+    n = int(mask.sum())
     if math.isnan(design_effect) or design_effect <= 0:
         return math.nan, math.nan, n, "errors are perfectly complementary"
-    x, y = influence[used] + design_effect * variation[used], variation[used]
+    x, y = influence[mask] + design_effect * variation[mask], variation[mask]
     if clusters is not None:
-        _, cluster = np.unique(clusters[used], return_inverse=True)
+        _, cluster = np.unique(clusters[mask], return_inverse=True)
         x, y = (np.bincount(cluster, weights=part) for part in (x, y))
     draws = len(x)
     if draws < 2:
@@ -137,7 +137,7 @@ def jackknife(
     leave_outs: Float[np.ndarray, " g"],
     n: int,
     level: float = 0.95,
-    above: float | None = None,
+    bound: float | None = None,
 ) -> Interval:
     """Any statistic with delete-a-block limits: how much it moves when each block of instances is left out.
 
@@ -146,7 +146,7 @@ def jackknife(
     estimate : from all instances.
     leave_outs : from all instances but one block's; 20 blocks or more, of about equal size.
     n : instances.
-    above : the statistic's lower bound; the interval is then symmetric in log(statistic − bound).
+    bound : the statistic's lower bound; the interval is then symmetric in log(statistic − bound).
 
     Limits: t with (blocks − 1) degrees of freedom. Without limits where a replicate is not finite.
     """
@@ -154,14 +154,14 @@ def jackknife(
         return Interval.undefined("undefined on all instances", n)
     if len(leave_outs) < 2:
         return Interval(estimate, level=level, n=n, reason="fewer than two blocks of instances")
-    base = 0.0 if above is None else above
-    moved = np.append(leave_outs, estimate) - base
-    if not np.isfinite(moved).all() or (above is not None and (moved <= 0).any()):
+    base = 0.0 if bound is None else bound
+    replicates = np.append(leave_outs, estimate) - base
+    if not np.isfinite(replicates).all() or (bound is not None and (replicates <= 0).any()):
         return Interval(estimate, level=level, n=n, reason="undefined without some block of instances")
-    moved = moved if above is None else np.log(moved)
+    replicates = replicates if bound is None else np.log(replicates)
     g = len(leave_outs)
-    error = math.sqrt((g - 1) / g * float(((moved[:-1] - moved[:-1].mean()) ** 2).sum()))
+    error = math.sqrt((g - 1) / g * float(((replicates[:-1] - replicates[:-1].mean()) ** 2).sum()))
     reach = float(stdtrit(g - 1, 0.5 + level / 2)) * error
-    ends = [moved[-1] - reach, moved[-1] + reach]
-    low, high = ends if above is None else [base + math.exp(end) for end in ends]
+    ends = [replicates[-1] - reach, replicates[-1] + reach]
+    low, high = ends if bound is None else [base + math.exp(end) for end in ends]
     return Interval(estimate, float(low), float(high), level, n, f"delete-a-block jackknife, {g} blocks")

@@ -16,7 +16,7 @@ ENOUGH = 20
 
 
 def jeffreys(successes: int, n: int, level: float = 0.95) -> Interval:
-    """A share with the equal-tailed interval of its Beta(½, ½) posterior; 0 and 1 are included where they were seen."""
+    """A share with the equal-tailed interval of its Beta(½, ½) posterior; 0 and 1 are included where observed."""
     if n == 0:
         return Interval.undefined("no instances")
     a, b, tail = successes + 0.5, n - successes + 0.5, (1 - level) / 2
@@ -74,7 +74,7 @@ def ceiling(failures: int, n: int, level: float = 0.95) -> Interval:
 def fail_at_k_interval(
     values: Float[np.ndarray, " n"],
     kish: float,
-    reached: int,
+    at_least_k: int,
     clusters: Shaped[np.ndarray, " n"] | None = None,
     level: float = 0.95,
 ) -> Interval:
@@ -88,24 +88,24 @@ def fail_at_k_interval(
     ----------
     values : share of the sets of k models that all fail, on each instance.
     kish : instances that carry the rate.
-    reached : instances that k models or more fail.
+    at_least_k : instances that k models or more fail.
     """
     n = len(values)
     if n == 0:
         return Interval.undefined("no instances")
     rate = float(values.mean())
-    plain = bool(np.isin(values, (0.0, 1.0)).all())
-    if plain and clusters is None:
+    binary = bool(np.isin(values, (0.0, 1.0)).all())
+    if binary and clusters is None:
         return jeffreys(round(rate * n), n, level)
     if kish >= ENOUGH:
         return influence_interval(rate, values - rate, clusters, level, logarithmic=True)
     reason = f"carried by {kish:.0f} instances, below {ENOUGH}: upper limit only"
     inflation = 1.0 if clusters is None else design_effect(values > 0, clusters)
-    high = upper_limit(math.ceil(reached / inflation), max(1, math.floor(n / inflation)), level)
+    high = upper_limit(math.ceil(at_least_k / inflation), max(1, math.floor(n / inflation)), level)
     return Interval(rate, math.nan, high, level, n, "one-sided Jeffreys limit of P(k or more fail)", reason)
 
 
-def design_effect(hit: Shaped[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"]) -> float:
+def design_effect(indicator: Shaped[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"]) -> float:
     """How many times fewer instances there really are for a share, because clusters go together; at least 1."""
-    centred = np.asarray(hit, dtype=float) - float(np.mean(hit))
+    centred = np.asarray(indicator, dtype=float) - float(np.mean(indicator))
     return cluster_inflation(StandardError.of(centred, clusters), StandardError.of(centred))

@@ -27,8 +27,8 @@ def systemic_pmf(errors: Int[np.ndarray, "s m"], sizes: Int[np.ndarray, " s"]) -
     log_factorial = gammaln(np.arange(int(sizes.max(initial=0)) + 1) + 1.0)
     expected = sizes * (errors / sizes[:, None]).prod(axis=1)
     for ks, n in zip(errors[expected > NEGLIGIBLE], sizes[expected > NEGLIGIBLE], strict=True):
-        more, part = _chain(np.sort(ks), int(n), log_factorial)
-        low, pmf = _trim(low + more, np.convolve(pmf, part))
+        shift, part = _chain(np.sort(ks), int(n), log_factorial)
+        low, pmf = _trim(low + shift, np.convolve(pmf, part))
     return np.concatenate([np.zeros(low), pmf / pmf.sum()])
 
 
@@ -37,8 +37,8 @@ def _chain(
 ) -> tuple[int, Float[np.ndarray, " k"]]:
     """Smallest likely number of joint failures in one stratum, and the probabilities from there on."""
 
-    def log_choose(total: int, chosen: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-        logs: Float[np.ndarray, " k"] = log_factorial[total] - log_factorial[chosen] - log_factorial[total - chosen]
+    def log_choose(total: int, selected: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        logs: Float[np.ndarray, " k"] = log_factorial[total] - log_factorial[selected] - log_factorial[total - selected]
         return logs
 
     low, pmf = int(errors[0]), np.ones(1)
@@ -51,18 +51,18 @@ def _chain(
         # P(x | X) = C(k, x) C(n − k, X − x) / C(n, X): taken apart, a correlation over X − x. The slope keeps its
         # parts within floating-point range and cancels in the product.
         first, last = _likely(low, high, k, n)
-        before, after = np.arange(low, high + 1), np.arange(first, last + 1)
+        current, remaining = np.arange(low, high + 1), np.arange(first, last + 1)
         typical = min(max(low * (n - k) / n, 0.5), n - k - 0.5)
         slope = math.log((n - k - typical) / typical)
-        source = np.log(pmf) - log_choose(n, before) + slope * before
-        apart = np.arange(low - last, high - first + 1)
-        possible = (apart >= 0) & (apart <= n - k)
-        kernel = np.full(len(apart), -np.inf)
-        kernel[possible] = log_choose(n - k, apart[possible]) - slope * apart[possible]
+        source = np.log(pmf) - log_choose(n, current) + slope * current
+        differences = np.arange(low - last, high - first + 1)
+        possible = (differences >= 0) & (differences <= n - k)
+        kernel = np.full(len(differences), -np.inf)
+        kernel[possible] = log_choose(n - k, differences[possible]) - slope * differences[possible]
         joint = np.correlate(np.exp(kernel - kernel.max()), np.exp(source - source.max()), mode="valid")[::-1]
-        reached = joint > 0
-        target = np.full(len(after), -np.inf)
-        target[reached] = np.log(joint[reached]) + log_choose(k, after[reached]) - slope * after[reached]
+        positive = joint > 0
+        target = np.full(len(remaining), -np.inf)
+        target[positive] = np.log(joint[positive]) + log_choose(k, remaining[positive]) - slope * remaining[positive]
         pmf = np.exp(target - target.max())
         low, pmf = _trim(first, pmf / pmf.sum())
     return low, pmf
@@ -91,6 +91,6 @@ def _trim(low: int, pmf: Float[np.ndarray, " k"]) -> tuple[int, Float[np.ndarray
 
 
 def systemic_p(failures: int, pmf: Float[np.ndarray, " k"]) -> float:
-    """One-sided mid-P of so many systemic failures or more under `systemic_pmf`; 0 means below 1e-18."""
-    here = float(pmf[failures]) if failures < len(pmf) else 0.0
-    return min(1.0, float(pmf[failures + 1 :].sum()) + here / 2)
+    """One-sided mid-P of at least this many systemic failures under `systemic_pmf`; 0 means below 1e-18."""
+    point = float(pmf[failures]) if failures < len(pmf) else 0.0
+    return min(1.0, float(pmf[failures + 1 :].sum()) + point / 2)

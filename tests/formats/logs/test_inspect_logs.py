@@ -62,7 +62,7 @@ def test_real_log_that_is_cut_off(real, tmp_path):
     with pytest.raises(FileError) as caught:
         read(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}/x.eval is not a whole Inspect log: File is not a zip file; copy or write it again."
+        f"{tmp_path}/x.eval is not a complete Inspect log: File is not a zip file; copy or write it again."
     )
 
 

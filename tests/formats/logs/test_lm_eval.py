@@ -211,7 +211,7 @@ def test_other_prompts_are_counted_and_kept(run, tmp_path):
     run("b", line(0, prompt_hash="q"), line(1))
     aligned = align(tmp_path)
     assert aligned.report.frame()["other_prompt"].tolist() == [0, 1]
-    assert "items asked with another prompt: 1 (most: b, 1)" in aligned.report.sentence
+    assert "items with another prompt: 1 (most: b, 1)" in aligned.report.sentence
     assert aligned.predictions.observed is None
 
 
@@ -236,8 +236,8 @@ def test_a_model_that_answers_twice_and_not_alike_is_refused(run, tmp_path):
     run("b", line(0))
     log = "a/samples_quiz_2025-01-01T00-00-00.000000.jsonl"
     assert refused(tmp_path) == (
-        f"model 'a' answers the instance '0' twice and not alike ({log} and line 2 of {log}); "
-        "expected one answer per model and instance; if these are two runs, name them apart: "
+        f"model 'a' has two different answers to the instance '0' ({log} and line 2 of {log}); "
+        "expected one answer per model and instance; if these are two runs, name them: "
         'read({"run-1": path, "run-2": path}).'
     )
 

@@ -38,7 +38,7 @@ def test_real_runs_of_an_experiment_are_models(store):
         ("mlflow:exam/anne?{}", "the experiment 'exam' has no run 'anne'; did you mean 'ann'?"),
         (
             "mlflow:exam/ann?{}",
-            "1 model: 'ann'; expected two models or more; alikeness needs somebody to be alike with.",
+            "1 model: 'ann'; expected two models or more; similarity is measured between models.",
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_score_can_be_named(tmp_path):
         (
             (["inputs", "outputs"], ["x", "1"]),
             ReadingRules(),
-            "a.json tells no truth (its columns: inputs, outputs); "
+            "a.json has no true answers (its columns: inputs, outputs); "
             "expected targets in a column such as targets, or a score; name the score with metric (--metric).",
         ),
         (

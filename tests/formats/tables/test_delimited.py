@@ -93,7 +93,7 @@ HEAD = "id,label,a,b\n"
 def test_ragged_row_far_into_the_file_names_its_line(tmp_path, small_blocks):
     path = write(tmp_path, HEAD + ROWS + "\n" + 'x,1,"two\nlines",1\nragged,1\n' + "last,1,1,1\n")
     said = "has 2 cells but the header has 4"
-    expected = "as many cells in every row; cells that contain the separator in quotes"
+    expected = "the same number of cells in every row; cells that contain the separator in quotes"
     assert refused(path) == f"line 105 of {path} {said}; expected {expected}{CURE}"
     predictions, rows = skipped(path)
     assert rows == [[f"line 105 of {path}", said]]

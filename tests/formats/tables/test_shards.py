@@ -195,7 +195,7 @@ def test_a_file_that_ends_too_early_is_named(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:-50])
     with pytest.raises(FileError) as caught:
         read_shards(path)
-    assert str(caught.value) == f"{cut} is not a whole Parquet file: it ends too early; copy or write it again."
+    assert str(caught.value) == f"{cut} is not a complete Parquet file: it ends too early; copy or write it again."
 
 
 def test_a_file_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_file_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
     raw = bytearray(bad.read_bytes())
     raw[4 : len(raw) // 2] = bytes(len(raw) // 2 - 4)
     bad.write_bytes(raw)
-    with pytest.raises(FileError, match=f"^{bad} is not a whole Parquet file: "):
+    with pytest.raises(FileError, match=f"^{bad} is not a complete Parquet file: "):
         read_shards(path)
 
 

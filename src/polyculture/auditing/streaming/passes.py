@@ -125,12 +125,12 @@ class _FirstPass:
     hardest: Predictions | None
     sample: Sample
 
-    def __add__(self, other: _FirstPass) -> _FirstPass:
-        hardest = [p for p in (self.hardest, other.hardest) if p is not None]
+    def __add__(self, totals: _FirstPass) -> _FirstPass:
+        hardest = [p for p in (self.hardest, totals.hardest) if p is not None]
         return _FirstPass(
-            self.counts + other.counts,
+            self.counts + totals.counts,
             _hardest(joined(hardest)) if len(hardest) == 2 else next(iter(hardest), None),
-            self.sample + other.sample,
+            self.sample + totals.sample,
         )
 
 
@@ -172,8 +172,8 @@ def _common(p: Predictions, spec: ChunkSpec) -> CommonCounts:
 class _LastPass:
     sums: Mapping[str, InfluenceSums]
 
-    def __add__(self, other: _LastPass) -> _LastPass:
-        return _LastPass({name: sums + other.sums[name] for name, sums in self.sums.items()})
+    def __add__(self, totals: _LastPass) -> _LastPass:
+        return _LastPass({name: sums + totals.sums[name] for name, sums in self.sums.items()})
 
 
 def _last_pass(p: Predictions, spec: ChunkSpec, estimates: Mapping[str, StreamedEstimate]) -> _LastPass:

@@ -42,9 +42,9 @@ class Sample:
         digests = (hashlib.blake2b(str(name).encode(), digest_size=8).digest() for name in names)
         return cls(p, np.frombuffer(b"".join(digests), np.uint64))._smallest()
 
-    def __add__(self, other: Sample) -> Sample:
+    def __add__(self, sample: Sample) -> Sample:
         return Sample(
-            joined([self.predictions, other.predictions]), np.concatenate([self.keys, other.keys])
+            joined([self.predictions, sample.predictions]), np.concatenate([self.keys, sample.keys])
         )._smallest()
 
     def _smallest(self) -> Sample:

@@ -1,1 +1,1 @@
-"""How do answers of any origin, one at a time and in any order, become one table?"""
+"""How do single answers from any source, in any order, become one table?"""

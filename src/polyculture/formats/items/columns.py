@@ -1,4 +1,4 @@
-"""What has one model answered so far? Codes by instance, in arrays that grow; a text is kept once."""
+"""What has one model answered so far? Codes by instance, in growing arrays; each distinct text is stored once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 
 from polyculture.predictions import MISSING
 
-UNSEEN = -2
-_LONGEST = 200
+ABSENT = -2
+_MAX_LENGTH = 200
 
 
 class Vocabulary:
-    """Texts as codes, in order of appearance; of a long text its start and a hash are kept."""
+    """Texts as codes, in order of appearance; a long text is stored as its start and a hash."""
 
     def __init__(self) -> None:
         self.codes: dict[str, int] = {}
@@ -25,9 +25,9 @@ class Vocabulary:
         """The code of a text; MISSING for none."""
         if text is None:
             return MISSING
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_LENGTH:
             digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
-            text = f"{text[: _LONGEST - 20]}… {digest}"
+            text = f"{text[: _MAX_LENGTH - 20]}… {digest}"
         return self.codes.setdefault(text, len(self.codes))
 
     @property
@@ -42,8 +42,8 @@ class ModelRun:
 
     Parameters
     ----------
-    model, repeat : whose run it is.
-    source : where its first answer stands.
+    model, repeat : the model, and the number of the run.
+    source : file of its first answer.
     counts : how many items are unparsed, refused, ….
     """
 
@@ -52,43 +52,43 @@ class ModelRun:
     source: str
     answers: array[int] = field(default_factory=lambda: array("i"))
     outcomes: array[int] = field(default_factory=lambda: array("b"))
-    chances: array[float] = field(default_factory=lambda: array("f"))
-    chances_at: array[int] = field(default_factory=lambda: array("i"))
+    probabilities: array[float] = field(default_factory=lambda: array("f"))
+    probability_instances: array[int] = field(default_factory=lambda: array("i"))
     counts: dict[str, int] = field(default_factory=dict)
     last: int = -1
 
-    def seen(self, instance: int) -> bool:
+    def has(self, instance: int) -> bool:
         """Whether it has an item for this instance."""
-        return instance < len(self.answers) and self.answers[instance] != UNSEEN
+        return instance < len(self.answers) and self.answers[instance] != ABSENT
 
-    def put(self, instance: int, answer: int, outcome: int) -> None:
+    def store(self, instance: int, answer: int, outcome: int) -> None:
         """Store one item."""
         gap = instance + 1 - len(self.answers)
         if gap > 0:
-            self.answers.extend([UNSEEN] * gap)
+            self.answers.extend([ABSENT] * gap)
             self.outcomes.extend([MISSING] * gap)
         self.answers[instance] = answer
         self.outcomes[instance] = outcome
 
     def count(self, event: str) -> None:
-        """One more of these."""
+        """Count one event of this kind."""
         self.counts[event] = self.counts.get(event, 0) + 1
 
     def dense(self, n: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
         """Answers (UNSEEN where there is no item) and outcomes of all n instances."""
-        answers = np.full(n, UNSEEN, np.int32)
+        answers = np.full(n, ABSENT, np.int32)
         outcomes = np.full(n, MISSING, np.int8)
         answers[: len(self.answers)] = np.frombuffer(self.answers, np.int32) if self.answers else 0
         outcomes[: len(self.outcomes)] = np.frombuffer(self.outcomes, np.int8) if self.outcomes else 0
         return answers, outcomes
 
-    def spread(self, options: Int[np.ndarray, " n"], classes: int) -> Float[np.ndarray, "n c"]:
+    def by_instance(self, options: Int[np.ndarray, " n"], classes: int) -> Float[np.ndarray, "n c"]:
         """Probabilities per instance and class, 0 beyond the instance's options; nan where there is no item."""
         table = np.full((len(options), classes), np.nan, np.float32)
-        instances = np.frombuffer(self.chances_at, np.int32)
+        instances = np.frombuffer(self.probability_instances, np.int32)
         sizes = options[instances]
         rows = np.repeat(instances, sizes)
         offsets = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         table[instances] = 0.0
-        table[rows, offsets] = np.frombuffer(self.chances, np.float32)
+        table[rows, offsets] = np.frombuffer(self.probabilities, np.float32)
         return table

@@ -1,4 +1,4 @@
-"""What is each model made of? The logs say it, or else the names."""
+"""What is each model made of, according to the logs or else to its name?"""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d+)?")
 def factors_from_logs(
     columns: Sequence[ModelRun], levels_by_model: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """What logs and names tell of the models: one row per run, in order, and a sentence per factor read from names.
+    """Factors from logs and names: one row per run, in order, and a sentence per factor read from names.
 
-    A log counts more than a name. Factors that nobody tells are left out; runs of one model that was run several times
-    have its name in `base` and their number in `repeat`.
+    A log takes precedence over a name. Runs of a model that was run several times have its name in `base` and their
+    number in `repeat`.
     """
     rows = []
     from_names: dict[str, int] = {}
@@ -48,7 +48,7 @@ def factors_from_logs(
 
 
 def factors_of_name(name: str, rules: Mapping[str, str]) -> dict[str, Any]:
-    """What a name tells by these rules: level by factor; whole and decimal numbers as numbers."""
+    """Levels by factor that these rules find in a name; numeric levels as numbers."""
     levels: dict[str, Any] = {}
     for factor, pattern in rules.items():
         match = re.search(pattern, name)

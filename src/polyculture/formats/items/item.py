@@ -1,4 +1,4 @@
-"""What is one answer in a log? The common form into which every log is read, one answer at a time."""
+"""What is one answer in a log? The common form of all formats, one answer at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["", "unparsed", "refused", "failed"]
-"""Whether an answer is one: it could not be parsed, refuses, or never came because the request failed."""
+"""Why there is no answer: it could not be parsed, it refuses, or the request failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +16,26 @@ class Item:
 
     Parameters
     ----------
-    model : who answered.
-    instance : what makes two items the same in different logs; never shown.
-    shown : the id of the instance to show.
-    place : file and line, for complaints.
+    model : the model's id.
+    instance : key by which items of different logs are matched; not displayed.
+    display_id : id of the instance for display.
+    place : file and line, for error messages.
     answer : the answer; None where there is none. An index into `choices` where there are some.
-    label : the true answer, of the same kind; None where it is not told.
-    score : what the log says of it: a number, true or false; None where it says nothing.
-    state : why an answer is none.
-    prompt, reference : what must be the same for two models to have done the same; compared, never shown.
+    label : the true answer, of the same kind; None where unknown.
+    score : its score in the log: a number, true or false; None where there is none.
+    state : why there is no answer.
+    prompt, reference : must be the same for two models to have had the same task; compared, not displayed.
     group : the task or data set it belongs to.
-    repeat : which of several runs of the same model it is, from 1; 0 where there is one run.
-    options : how many answers there were to choose from; 0 where that is not told.
+    repeat : number of the run, from 1, where the model has several; else 0.
+    options : number of answers to choose from; 0 where unknown.
     choices : their texts.
-    chances : a probability per choice.
+    probabilities : a probability per choice.
     free : whether the answer is free text, which is normalised and may refuse.
     """
 
     model: str
     instance: str
-    shown: str
+    display_id: str
     place: str
     answer: str | None = None
     label: str | None = None
@@ -47,7 +47,7 @@ class Item:
     repeat: int = 0
     options: int = 0
     choices: tuple[str, ...] = ()
-    chances: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] = ()
     free: bool = False
 
 

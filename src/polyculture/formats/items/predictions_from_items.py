@@ -1,4 +1,4 @@
-"""What comes of all the items? One Predictions table, and the report on how what was read fits together."""
+"""How do collected items become Predictions, and the report on how well their sources match?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jaxtyping import Bool, Float, Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions, smallest_integer
 
-from ..alignment import AlignedPredictions, AlignmentReport
+from ..alignment import EXAMPLES, SKIPPED, AlignedPredictions, AlignmentReport
 from ..json_lines import BadLines
 from ..tables.categorical import in_order
 from ..tables.column_roles import matching
 from .builder import PredictionsBuilder
-from .columns import UNSEEN, ModelRun
+from .columns import ABSENT, ModelRun
 from .factors import factors_from_logs
 
 COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed")
@@ -29,16 +29,16 @@ _MOST_CELLS = 2**31
 def assemble_items(
     items: PredictionsBuilder, matched_by: str, models: Sequence[str], source: str
 ) -> AlignedPredictions:
-    """The table and the report; `models` are names or patterns of the models wanted, all if empty."""
+    """The table and the report; `models` are names or patterns of the models to read, all if empty."""
     if not items.columns:
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
     names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
-    columns = items.all_columns(names)
-    n = len(items.shown)
+    columns = [column for column in items.columns.values() if column.model in names]
+    n = len(items.display_ids)
     dense = [column.dense(n) for column in columns]
     answers, outcomes = np.stack([a for a, _ in dense]), np.stack([o for _, o in dense])
-    observed = answers != UNSEEN
-    instances = np.flatnonzero(observed.any(axis=0))  # a model that is not wanted may have brought instances
+    observed = answers != ABSENT
+    instances = np.flatnonzero(observed.any(axis=0))  # models that were not selected may have other instances
     table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
     predictions = table.predictions()
     notes = list(items.notes)
@@ -47,17 +47,15 @@ def assemble_items(
             f"{items.fractions:,} scores are neither 0 nor 1; {items.rules.threshold:g} or more counts as right."
         )
     models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
-    predictions = _with_models(predictions, models_table)
+    predictions = replace(predictions, models=models_table.set_axis(predictions.models.index))
     report = AlignmentReport(
         _models(columns, predictions.model_ids, observed[:, instances], answers[:, instances]),
         len(instances),
         int(observed.all(axis=0).sum()),
         matched_by,
-        no_labels(),
-        pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=["source", "answer", "rule"], dtype=object),
-        skipped_lines(items.bad),
-        items.bad.count,
-        (*notes, *name_notes),
+        examples=pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=EXAMPLES, dtype=object),
+        notes=(*notes, *name_notes),
+        **_skipped(items.bad),
     )
     return AlignedPredictions(predictions, report)
 
@@ -77,51 +75,42 @@ def alignment_of_table(predictions: Predictions, source: str, matched_by: str, b
         predictions.shape[1],
         matched,
         matched_by,
-        no_labels(),
-        pd.DataFrame(columns=["source", "answer", "rule"], dtype=object),
-        skipped_lines(bad),
-        bad.count,
+        **_skipped(bad),
     )
 
 
-def no_labels() -> pd.DataFrame:
-    """The table of answers that differ only in form, empty."""
-    return pd.DataFrame(columns=["form", "variant", "cells", "unified"], dtype=object)
-
-
-def skipped_lines(bad: BadLines) -> pd.DataFrame:
-    """One row per line that was left out."""
-    return pd.DataFrame(bad.shown, columns=["place", "why"], dtype=object)
+def _skipped(bad: BadLines) -> dict[str, Any]:
+    return {"skipped": pd.DataFrame(bad.examples, columns=SKIPPED, dtype=object), "n_skipped": bad.count}
 
 
 @dataclass(frozen=True, eq=False)
 class _ItemArrays:
-    """What the items come to, in arrays: codes of the vocabulary, UNSEEN where there is no item."""
+    """The items as arrays: codes of the vocabulary, UNSEEN where there is no item."""
 
     items: PredictionsBuilder
     columns: list[ModelRun]
     answers: Int[np.ndarray, "m n"]
     outcomes: Int[np.ndarray, "m n"]
-    kept: Int[np.ndarray, " n"]
+    selected: Int[np.ndarray, " n"]
 
     def predictions(self) -> Predictions:
         """The answers, with labels where every instance has one, and outcomes where labels do not explain them all."""
-        labels = self.items.labels_array()[self.kept]
-        codes = np.where(self.answers == UNSEEN, MISSING, self.answers)
+        labels = np.array(self.items.labels, np.int32)[self.selected]
+        codes = np.where(self.answers == ABSENT, MISSING, self.answers)
         labelled = labels != MISSING
         if not labelled.any() and not (self.outcomes != MISSING).any():
             raise InputError(
-                "the logs do not tell which answers are right",
+                "the logs hold neither scores nor labels",
                 "scores or references in the logs",
                 "give the true answers with label (--label): a file with the columns instance and label",
             )
         classes, places = self._classes(codes, labels)
         answers, truth = places[codes].astype(smallest_integer(len(classes))), places[labels]
         implied = np.where(codes == MISSING, MISSING, answers == truth)
-        chances = self._probabilities(len(classes))
-        fields: dict[str, Any] = {} if chances is None else {"probabilities": chances}
+        probabilities = self._probabilities(len(classes))
+        fields: dict[str, Any] = {} if probabilities is None else {"probabilities": probabilities}
         if self.items.same_choices is False or _are_letters(self.items.choices):
-            options = np.array(self.items.options, np.int32)[self.kept]
+            options = np.array(self.items.options, np.int32)[self.selected]
             if (options > 0).all():
                 fields["options"] = options
         models = pd.DataFrame(index=pd.Index(_ids(self.columns), name="model", dtype=object))
@@ -149,28 +138,28 @@ class _ItemArrays:
         else:
             occurring = np.unique(np.concatenate([codes.ravel(), labels]))
             present = [texts[code] for code in occurring if code != MISSING]
-            n_options = max(self.items.options, default=0) if self._has_chances else 0
+            n_options = max(self.items.options, default=0) if self._has_probabilities else 0
             sorted_texts = names = in_order({*present, *(str(i) for i in range(n_options))})
         index = {text: i for i, text in enumerate(sorted_texts)}
         return names, np.array([index.get(text, MISSING) for text in texts] + [MISSING], np.int32)
 
     @property
-    def _has_chances(self) -> bool:
+    def _has_probabilities(self) -> bool:
         """Whether every item came with a probability per choice."""
-        counts = [len(column.chances_at) for column in self.columns]
-        return bool(np.array_equal(counts, (self.answers != UNSEEN).sum(axis=1)))
+        counts = [len(column.probability_instances) for column in self.columns]
+        return bool(np.array_equal(counts, (self.answers != ABSENT).sum(axis=1)))
 
     def _probabilities(self, classes: int) -> Float[np.ndarray, "m n c"] | None:
         options = np.array(self.items.options, np.int32)
-        if not self._has_chances or not len(options) or options.max() > classes:
+        if not self._has_probabilities or not len(options) or options.max() > classes:
             return None
-        if len(self.columns) * len(self.kept) * classes > _MOST_CELLS:
+        if len(self.columns) * len(self.selected) * classes > _MOST_CELLS:
             return None
-        return np.stack([column.spread(options, classes)[self.kept] for column in self.columns])
+        return np.stack([column.by_instance(options, classes)[self.selected] for column in self.columns])
 
     def _instances(self, labels: np.ndarray | None) -> pd.DataFrame:
-        ids = [self.items.shown[i] for i in self.kept]
-        groups = [self.items.groups[i] for i in self.kept]
+        ids = [self.items.display_ids[i] for i in self.selected]
+        groups = [self.items.groups[i] for i in self.selected]
         names = self.items.group_names.texts
         columns: dict[str, Any] = {}
         if len(set(groups)) > 1:
@@ -188,7 +177,7 @@ def _ids(columns: list[ModelRun]) -> list[str]:
 
 
 def _distinct(texts: list[str]) -> list[str]:
-    """The texts, those that stand again with a number behind them."""
+    """The texts, repeated ones with a number appended."""
     times: Counter[str] = Counter()
     ids = []
     for text in texts:
@@ -202,12 +191,8 @@ def _are_letters(choices: Sequence[str] | None) -> bool:
     return bool(choices) and all(len(text.strip()) == 1 and text.strip().isalpha() for text in choices or ())
 
 
-def _with_models(predictions: Predictions, models: pd.DataFrame) -> Predictions:
-    return replace(predictions, models=models.set_axis(predictions.models.index))
-
-
 def _answers_none(column: ModelRun, observed: Bool[np.ndarray, " n"], answers: Int[np.ndarray, " n"]) -> bool:
-    """Whether a model answered nothing, as opposed to answers that the source does not tell."""
+    """Whether a model gave no answers, as opposed to a source without answers."""
     no_answers = sum(column.counts.get(state, 0) for state in ("unparsed", "refused", "failed"))
     return bool((answers < 0).all()) and no_answers >= int(observed.sum())
 

@@ -1,4 +1,4 @@
-"""How do several tables become one? Each is taken apart into items, which are lined up by their ids."""
+"""How do several tables become one? Each is split into items, which are matched by their ids."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .builder import PredictionsBuilder
 from .item import Item
 
 
-def add_table(table: ColumnTable, column_options: ColumnOptions, builder: PredictionsBuilder) -> str:
-    """Add all cells of a table; tells by what its rows are matched with those of other tables."""
+def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
+    """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    options = replace(column_options, models=(), label=None if builder.given is not None else column_options.label)
-    roles, parts = find_roles(table, options), contents_of(table, options)
+    file_options = replace(options, models=(), label=None if builder.extra_labels is not None else options.label)
+    roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
     instances = [str(name) for name in parts.instances.index]
     for m, model in enumerate(parts.models.index):
@@ -39,7 +39,7 @@ def add_table(table: ColumnTable, column_options: ColumnOptions, builder: Predic
                 Item(
                     str(model),
                     instance=instance,
-                    shown=instance,
+                    display_id=instance,
                     place=f"instance {instance} of {table.source}",
                     answer=answer,
                     label=None if texts is None else texts[n],
@@ -67,7 +67,7 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
     roles = find_roles(table, ColumnOptions())
     if roles.instance is None or roles.label is None:
         raise InputError(
-            f"{label} does not tell labels by instance (its columns: {', '.join(table.names)})",
+            f"{label} has no labels by instance (its columns: {', '.join(table.names)})",
             "the columns instance and label",
         )
     keys, answers = table.ids(roles.instance).astype(str), table.ids(roles.label).astype(str)

@@ -1,8 +1,8 @@
-"""What did HELM write? One folder per run, with run_spec.json, scenario_state.json and per_instance_stats.json.
+"""What is in a run of HELM? A folder with run_spec.json, scenario_state.json and per_instance_stats.json.
 
 The outcome is the statistic that HELM shows for the method, or the one named. Answers are those of
 display_predictions.json, mapped back to the text of the choice in multiple choice, or else the completions of
-scenario_state.json. Each train trial is a run of its own; a perturbed instance is an instance of its own.
+scenario_state.json. Each train trial is a separate run; a perturbed instance is a separate instance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import load_json
 
-SPEC, STATE, STATS, SHOWN = (
+SPEC, STATE, STATS, DISPLAYED = (
     "run_spec.json",
     "scenario_state.json",
     "per_instance_stats.json",
@@ -38,7 +38,7 @@ Key = tuple[str, str, int]
 
 def is_run(folder: Path) -> bool:
     """Whether this is the folder of one run."""
-    return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / SHOWN).is_file())
+    return (folder / SPEC).is_file() and ((folder / STATE).is_file() or (folder / DISPLAYED).is_file())
 
 
 def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> None:
@@ -51,10 +51,10 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
     stats = _stats(folder)
     metric = _metric(stats, builder, folder, joint=method.startswith("multiple_choice"))
     builder.note(f"Task {task}: {metric} says what is right.")
-    builder.about(name, {"method": method or None})
+    builder.add_factors(name, {"method": method or None})
     repeated = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
     references = _references(folder)
-    answers = _displayed_answers(folder) if (folder / SHOWN).is_file() else _completions(folder, stats, references)
+    answers = _displayed_answers(folder) if (folder / DISPLAYED).is_file() else _completions(folder, stats, references)
     for key, answer, state in answers:
         instance, perturbation, trial = key
         source = references.get((instance, perturbation)) or {}
@@ -64,7 +64,7 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
             Item(
                 name,
                 instance=f"{task}\n{instance_id}",
-                shown=instance_id,
+                display_id=instance_id,
                 place=f"instance {instance_id} of {folder}",
                 answer=answer,
                 label=right[0] if len(right) == 1 else None,
@@ -100,8 +100,8 @@ def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
             key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
             values = {s["name"]["name"]: s.get("mean", s.get("sum")) for s in row["stats"]}
             stats.setdefault(key, {}).update(values)
-    elif (folder / SHOWN).is_file():
-        for row in load_json(folder / SHOWN):
+    elif (folder / DISPLAYED).is_file():
+        for row in load_json(folder / DISPLAYED):
             stats[(str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))] = row["stats"]
     return stats
 
@@ -135,7 +135,7 @@ def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
-    for row in load_json(folder / SHOWN):
+    for row in load_json(folder / DISPLAYED):
         key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
         mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
         yield key, str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"
@@ -144,7 +144,7 @@ def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
 def _completions(
     folder: Path, stats: Mapping[Key, Mapping[str, Any]], references: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[tuple[Key, str, State]]:
-    """The answers as they came; where every choice was a request of its own, the choice that the statistics name."""
+    """The completions; where every choice was a separate request, the choice that the statistics name."""
     for request in load_json(folder / STATE)["request_states"]:
         instance = request["instance"]
         key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index", 0)))

@@ -1,7 +1,7 @@
-"""What did Inspect log? An .eval file (a zip of one JSON file per sample) or one JSON file; the samples count.
+"""What is in a log of Inspect? An .eval file (a zip of one JSON file per sample) or one JSON file.
 
-Every epoch is a run of its own of the same model. An answer is what the scorer took for it. A sample that ended in an
-error has no outcome; one that the provider filtered is a refusal.
+Every epoch is a separate run of the same model. The answer is the one that the scorer extracted. A sample that ended
+in an error has no outcome; one that the provider filtered is a refusal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None
     name = model or str(spec["model"])
     task = str(spec.get("task", "")).rpartition("/")[2]
     repeated = int((spec.get("config") or {}).get("epochs") or 1) > 1
-    builder.about(name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None})
+    builder.add_factors(
+        name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None}
+    )
     if head.get("status") not in ("success", None):
         builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
     for place, sample in samples:
@@ -67,7 +69,7 @@ def _item(sample: Mapping[str, Any], place: str, builder: PredictionsBuilder, ru
     return Item(
         model,
         instance=f"{task}\n{sample.get('id')}",
-        shown=str(sample.get("id")),
+        display_id=str(sample.get("id")),
         place=place,
         answer=str(answer if answer is not None else output.get("completion", "")),
         label=target if isinstance(target, str) else None,
@@ -106,7 +108,7 @@ def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], 
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} is not a whole Inspect log: {error}", "", "copy or write it again") from error
+        raise FileError(f"{path} is not a complete Inspect log: {error}", "", "copy or write it again") from error
     names = set(archive.namelist())
     head_name = next((n for n in ("header.json", "_journal/start.json") if n in names), "")
     if not head_name:

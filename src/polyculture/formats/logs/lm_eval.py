@@ -1,6 +1,6 @@
-"""What did lm-evaluation-harness log? One line per document and filter in samples_TASK_DATE.jsonl (--log_samples).
+"""What is in a log of lm-evaluation-harness? A line per document and filter in samples_TASK_DATE.jsonl (--log_samples).
 
-Documents are matched by their hashes, whatever their numbers. Where a task is multiple choice the answer is the choice
+Documents are matched by their hashes, not by their numbers. Where a task is multiple choice the answer is the choice
 of the highest log-likelihood, and the softmax of the log-likelihoods are its probabilities. Of several filters the
 first in the file counts unless another is named.
 """
@@ -37,7 +37,7 @@ def is_sample(value: Mapping[str, Any]) -> bool:
 
 
 def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
-    """Add all items of one file; the model has the name given, or the one in the results beside it."""
+    """Add all items of one file; the model has the name given, or the one in the results file of the same folder."""
     file_name = _NAME.fullmatch(path.name)
     results = _results(path, file_name["date"] if file_name else None)
     log = _SampleLog(
@@ -45,10 +45,12 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     )
     filtered = builder.rules.filter == "*"
     if not filtered:
-        builder.about(log.model, _factors(results))
+        builder.add_factors(log.model, _factors(results))
     for item in log.items(builder):
         if filtered:
-            builder.about(item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")})
+            builder.add_factors(
+                item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")}
+            )
         builder.add(item)
     if len(log.filters) > 1 and not filtered:
         unused = ", ".join(name for name in log.filters if name != log.chosen)
@@ -64,7 +66,7 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
 
 @dataclass(eq=False)
 class _SampleLog:
-    """One file, and what was seen in it so far: its filters, the metric that counts, how often each document came."""
+    """One file, and its filters, metric and documents so far."""
 
     path: Path
     task: str
@@ -118,7 +120,7 @@ class _SampleLog:
         common: dict[str, Any] = {
             "model": model,
             "instance": self._instance(model, document, row["doc_id"]),
-            "shown": document_id,
+            "display_id": document_id,
             "place": place,
             "score": row[self.metric] if row[self.metric] is not None else "nothing",
             "prompt": str(row.get("prompt_hash") or _hash(requests)),
@@ -135,12 +137,12 @@ class _SampleLog:
         return Item(**common, answer=answer, label=label, state=state, free=True)
 
     def _instance(self, model: str, document: str, number: Any) -> str:
-        """The hash of the document; one that stands several times in a file is told apart by how often it came."""
+        """The hash of the document; with its number where the file repeats the document."""
         first = self.first_ids.setdefault((model, document), number)
         return f"{self.task}\n{document}" if first == number else f"{self.task}\n{document}\n{number}"
 
     def _choice(self, logs: Sequence[float], requests: Sequence[tuple[str, str]], target: Any) -> dict[str, Any]:
-        half = len(logs) // 2  # acc_mutual_info asks every choice again without the question
+        half = len(logs) // 2  # acc_mutual_info repeats every choice without the question
         if len(logs) % 2 == 0 and all(not prompt for prompt, _ in requests[half:]) and requests[0][0]:
             logs, requests = logs[:half], requests[:half]
         choices = tuple(text.strip() for _, text in requests)
@@ -152,7 +154,7 @@ class _SampleLog:
             "label": None if label is None else str(label),
             "options": len(choices),
             "choices": choices,
-            "chances": softmax(logs),
+            "probabilities": softmax(logs),
         }
 
 
@@ -204,7 +206,7 @@ def _hash(value: Any) -> str:
 
 
 def _results(path: Path, date: str | None) -> dict[str, Any]:
-    """The results file of the same run, if it lies beside the samples."""
+    """The results file of the same run, if it is in the same folder."""
     candidates = [path.with_name(f"results_{date}.json")] if date else sorted(path.parent.glob("results_*.json"))[-1:]
     file = next((p for p in candidates if p.is_file()), None)
     results = load_json(file) if file else {}
@@ -216,7 +218,7 @@ def _model_name(path: Path, results: Mapping[str, Any]) -> str:
 
 
 def _factors(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What the results file tells of the model."""
+    """The model's factors in the results file."""
     config = results.get("config")
     config = config if isinstance(config, dict) else {}
     arguments = config.get("model_args") or {}

@@ -1,6 +1,6 @@
-"""What do JSON Lines of any form hold? A small mapping says where the answer, the id and the rest stand in each line.
+"""What do JSON Lines of any form hold? A mapping gives the paths of the answer, the id and other fields in each line.
 
-The form of OpenAI's batch outputs is known. Paths are keys and numbers with dots between them.
+The form of OpenAI's batch outputs is built in. Paths are keys and numbers with dots between them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPENAI_BATCH: Mapping[str, str] = {
     "stopped": "response.body.choices.0.finish_reason",
     "failed": "error",
 }
-"""Where things stand in a line of OpenAI's batch output."""
+"""Paths of the fields in OpenAI's batch outputs."""
 FIELDS = ("instance", "model", "answer", "label", "correct", "prompt", "refused", "stopped", "failed")
 
 
@@ -46,7 +46,7 @@ def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> No
             for name, field_path in ({**OPENAI_BATCH, **fields} if is_batch(row) else fields).items()
         }
         if values.get("instance") is None:
-            builder.bad.add(place, "tells no instance", "an id where the field instance points")
+            builder.bad.add(place, "has no instance id", "an id where the field instance points")
             continue
         builder.add(_item(values, model or str(values.get("model") or path.stem), place))
 
@@ -64,7 +64,7 @@ def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
     return Item(
         model,
         instance=str(values["instance"]),
-        shown=str(values["instance"]),
+        display_id=str(values["instance"]),
         place=place,
         answer=None if answer is None else str(answer),
         label=None if label is None else str(label),
@@ -76,7 +76,7 @@ def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
 
 
 def _value_at(value: Any, field_path: str) -> Any:
-    """What stands at the end of the path; None if it leads nowhere."""
+    """The value at the end of the path; None if there is none."""
     for key in field_path.split("."):
         if isinstance(value, dict):
             value = value.get(key)

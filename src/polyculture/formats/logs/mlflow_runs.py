@@ -1,4 +1,4 @@
-"""What did MLflow keep? Every run of an experiment is a model; its evaluation table says what it answered.
+"""What is in an MLflow experiment? Every run is a model; its evaluation table holds the answers.
 
 mlflow:EXPERIMENT takes all runs of an experiment, mlflow:EXPERIMENT/RUN one of them; the store is the one that MLflow
 is set to (MLFLOW_TRACKING_URI), or the one behind a question mark: mlflow:exam?sqlite:///mlflow.db. The parameters of a
@@ -18,23 +18,24 @@ from polyculture.errors import InputError, MissingExtraError, near
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item
+from ..json_lines import shorten
 from ..tables.dataframes import open_split_table
 from ..tables.files import ColumnTable
 
 SCHEME = "mlflow:"
-MATCHED_BY = "what was asked"
+MATCHED_BY = "their questions"
 TABLE = "eval_results_table.json"
 """The artifact that MLflow's evaluation writes; else the only JSON table of the run counts."""
 ANSWERS = ("outputs", "prediction", "predictions", "response", "output", "answer")
 LABELS = ("targets", "target", "ground_truth", "expected_response", "label", "labels", "expectations")
-ASKED = ("inputs", "request", "question", "prompt", "id", "instance")
+QUESTIONS = ("inputs", "request", "question", "prompt", "id", "instance")
 
 
 @dataclass(frozen=True)
 class EvaluationTable:
-    """Columns of an evaluation table: what was asked, answered and expected, and the score; or None."""
+    """Columns of an evaluation table: question, answer, expected answer and score; or None."""
 
-    asked: str | None
+    question: str | None
     answer: str | None
     label: str | None
     score: str | None
@@ -43,7 +44,7 @@ class EvaluationTable:
 def is_evaluation(table: ColumnTable) -> bool:
     """Whether a table has the columns of one model's evaluation, and neither ids nor models."""
     lower = {name.lower() for name in table.names}
-    return bool(lower & set(ANSWERS)) and bool(lower & set(ASKED[:4])) and "model" not in lower
+    return bool(lower & set(ANSWERS)) and bool(lower & set(QUESTIONS[:4])) and "model" not in lower
 
 
 def read_runs(uri: str, builder: PredictionsBuilder) -> None:
@@ -51,7 +52,7 @@ def read_runs(uri: str, builder: PredictionsBuilder) -> None:
     name, _, store = uri.removeprefix(SCHEME).partition("?")
     for run, path in _downloads(name, store):
         title = run.info.run_name or run.info.run_id
-        builder.about(title, dict(run.data.params))
+        builder.add_factors(title, dict(run.data.params))
         read_table(open_split_table(path), title, builder)
 
 
@@ -63,14 +64,14 @@ def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> N
     builder.note(f"{roles.score or 'equality with ' + str(roles.label)} says what is right.")
     for row in range(len(next(iter(cells.values())))):
         cell = {k: v[row] for k, v in cells.items()}
-        question = str(cell.get("asked", row))
+        question = str(cell.get("question", row))
         answer = cell.get("answer")
         no_answer = answer is None or answer != answer
         builder.add(
             Item(
                 model,
                 instance=question,
-                shown=question if len(question) <= 40 else f"{question[:39]}…",
+                display_id=shorten(question),
                 place=f"row {row + 1} of {table.source}",
                 answer=None if no_answer else str(answer),
                 label=None if cell.get("label") is None else str(cell["label"]),
@@ -97,11 +98,11 @@ def _roles(table: ColumnTable, metric: str | None) -> EvaluationTable:
     score = metric or default_score
     if label is None and score is None:
         raise InputError(
-            f"{table.source} tells no truth (its columns: {', '.join(table.names)})",
+            f"{table.source} has no true answers (its columns: {', '.join(table.names)})",
             f"targets in a column such as {LABELS[0]}, or a score",
             "name the score with metric (--metric)",
         )
-    return EvaluationTable(first(ASKED), first(ANSWERS), label, score)
+    return EvaluationTable(first(QUESTIONS), first(ANSWERS), label, score)
 
 
 def _downloads(name: str, store: str) -> Iterator[tuple[Any, Path]]:

@@ -1,7 +1,7 @@
-"""Which cells say the same? Columns of any type become codes into one list of classes, without an object per cell.
+"""Which cells are equal? Columns of any type become codes into one list of classes, without an object per cell.
 
 Cells are compared as text: whole numbers without a trailing ``.0`` (integer columns with gaps often arrive as floats),
-text without the blanks around it, true and false in any case. An empty cell is a missing one.
+text without surrounding whitespace, true and false in any case. An empty cell is a missing one.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
-_WHOLE_FLOAT = re.compile(r"([+-]?\d+)\.0*")
-_WHOLE = re.compile(r"[+-]?\d+")
+_INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
+_INTEGER = re.compile(r"[+-]?\d+")
 _TRUTH_WORDS = {"true": "True", "false": "False"}
 
 
 @dataclass(frozen=True, eq=False)
 class CategoricalColumn:
-    """One column: which of its values stands in each row.
+    """One column as codes of its values.
 
     Parameters
     ----------
     codes : indices into `values`; MISSING where the cell is empty.
     values : the texts that occur; may repeat (``3`` and ``3.0`` are both ``"3"``).
-    fraction : one of its fractions, if the column is one of numbers; empty if there is none.
+    fraction : one of its fractions, if the column holds only numbers; empty if there is none.
     """
 
     codes: Int[np.ndarray, " n"]
@@ -41,12 +41,12 @@ class CategoricalColumn:
 
 @dataclass(frozen=True, eq=False)
 class CategoricalTable:
-    """Several columns on common codes.
+    """Several columns with shared codes.
 
     Parameters
     ----------
     table : one row per column, indices into `classes`; MISSING where the cell is empty.
-    classes : numbers in their order, anything else in alphabetical order.
+    classes : numbers in numeric order, other texts in alphabetical order.
     """
 
     table: Int[np.ndarray, "k n"]
@@ -85,7 +85,7 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
 
 
 def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = ()) -> CategoricalTable:
-    """The columns on one list of classes: `first_classes` first, in its order, then whatever else occurs, sorted."""
+    """The columns with one list of classes: `first_classes` first, in its order, then the other values, sorted."""
     values = {value for column in columns for value in column.values} - {""}
     booleans = values & {"True", "False"}
     mixed = bool(booleans and values - booleans) and values <= _BINARY and not first_classes
@@ -103,8 +103,8 @@ def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = (
 
 
 def in_order(texts: Collection[str]) -> list[str]:
-    """The texts in the order of numbers if all of them are whole numbers, else in that of the alphabet."""
-    numbers = all(_WHOLE.fullmatch(text) for text in texts)
+    """The texts in numeric order if all are integers, else in alphabetical order."""
+    numbers = all(_INTEGER.fullmatch(text) for text in texts)
     return sorted(texts, key=lambda text: (int(text), text)) if numbers else sorted(texts)
 
 
@@ -125,12 +125,12 @@ def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
 
 
 def is_no_verdict(cell: str) -> bool:
-    """Whether a cell tells neither right nor wrong, and is not empty."""
+    """Whether a cell is neither right nor wrong, and not empty."""
     return bool(cell) and cell not in _BINARY
 
 
 def is_fraction(cell: str) -> bool:
-    """Whether a cell is a number, but not a whole one."""
+    """Whether a cell is a number with a fraction."""
     try:
         return bool(cell) and not float(cell).is_integer()
     except ValueError:
@@ -138,7 +138,7 @@ def is_fraction(cell: str) -> bool:
 
 
 def check_answers(source: str, column: CategoricalColumn) -> None:
-    """Refuse a column of fractions: those are scores or probabilities, not answers."""
+    """Raise InputError for a column of fractions: scores or probabilities, not answers."""
     if column.fraction:
         raise fractions_error(source, column.fraction)
 
@@ -149,7 +149,7 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         return "" if value is None else str(value)
     text = value.strip()
-    match = _WHOLE_FLOAT.fullmatch(text)
+    match = _INTEGER_FLOAT.fullmatch(text)
     return match[1] if match else _TRUTH_WORDS.get(text.casefold(), text)
 
 

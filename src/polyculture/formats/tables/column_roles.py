@@ -1,4 +1,4 @@
-"""Which column is which? By the names that the user gives, or else by the names that people use."""
+"""What is each column of a table? By the names that the user gives, or else by the usual names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from polyculture.errors import InputError, near
 
 from .files import ColumnTable
 
-_PLAIN_LABELS = ("label", "labels", "target", "truth", "ground_truth", "gold")
-LABEL_NAMES = (*_PLAIN_LABELS, "y_true", "y", "true", "reference", "references")
+LABEL_NAMES = (
+    *("label", "labels", "target", "truth", "ground_truth", "gold"),
+    *("y_true", "y", "true", "reference", "references"),
+)
 INSTANCE_NAMES = ("instance", "instance_id", "item", "item_id", "example", "example_id", "id", "index", "idx")
 UNNAMED_INDEX = ("", "Unnamed: 0", "__index_level_0__")
 MODEL_NAMES = ("model", "model_id", "model_name")
@@ -23,7 +25,7 @@ OPTIONS_NAME = "options"
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """What the user says about the columns of a table; see `polyculture.formats.read`."""
+    """The user's options about the columns of a table; see `polyculture.formats.read`."""
 
     label: Any = None
     instance: str | None = None
@@ -34,14 +36,14 @@ class ColumnOptions:
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """What every column of a table is; None where there is no such column.
+    """The role of every column of a table; None where there is no such column.
 
     Parameters
     ----------
-    instance, label, options : ids, true answers, and counts of the answers one could choose from.
-    groups : columns that tell about the instance.
+    instance, label, options : ids, true answers, and counts of the answers to choose from.
+    groups : columns that describe the instance.
     models : in a wide table, the columns with one model each.
-    model, answer, outcome : in a long table, who answered, what, and whether that was right.
+    model, answer, outcome : in a long table, the model, its answer, and whether that is right.
     """
 
     instance: str | None
@@ -65,30 +67,36 @@ class ColumnRoles:
         return self.model is not None
 
 
-def find_roles(table: ColumnTable, column_options: ColumnOptions) -> ColumnRoles:
+def name_tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names that an option gives: a single one, several or none."""
+    return () if names is None else (names,) if isinstance(names, str) else tuple(names)
+
+
+def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
     """The role of every column; named columns must exist, the others are found by their usual names."""
-    exact = [name for name in column_options.models if name in table.names]
-    free = [name for name in table.names if name not in exact]
-    label = table.require(column_options.label, "label") if column_options.label else _first(free, LABEL_NAMES)
+    exact = [name for name in options.models if name in table.names]
+    unassigned = [name for name in table.names if name not in exact]
+    label, instance = options.label, options.instance
+    label = table.require(label, "label") if label else _first(unassigned, LABEL_NAMES)
     instance = (
-        table.require(column_options.instance, "instance id")
-        if column_options.instance
-        else _first(free, INSTANCE_NAMES) or _first(free, UNNAMED_INDEX)
+        table.require(instance, "instance id")
+        if instance
+        else _first(unassigned, INSTANCE_NAMES) or _first(unassigned, UNNAMED_INDEX)
     )
-    groups = tuple(table.require(name, "group") for name in column_options.groups)
-    options = _first([name for name in free if name not in groups], (OPTIONS_NAME,))
-    common = ColumnRoles(instance, label, options, groups)
-    free = [name for name in free if name not in (instance, label, options)]
-    model, answer, outcome = (_first(free, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
+    groups = tuple(table.require(name, "group") for name in options.groups)
+    options_column = _first([name for name in unassigned if name not in groups], (OPTIONS_NAME,))
+    roles = ColumnRoles(instance, label, options_column, groups)
+    unassigned = [name for name in unassigned if name not in (instance, label, options_column)]
+    model, answer, outcome = (_first(unassigned, names) for names in (MODEL_NAMES, ANSWER_NAMES, OUTCOME_NAMES))
     if model and (answer or outcome) and not exact:
-        return replace(common, model=model, answer=answer, outcome=outcome)
-    used_names = {instance, label, options, *groups, *UNNAMED_INDEX} - set(exact)
+        return replace(roles, model=model, answer=answer, outcome=outcome)
+    used_names = {instance, label, options_column, *groups, *UNNAMED_INDEX} - set(exact)
     candidates = [name for name in table.names if name not in used_names]
-    return replace(common, models=matching(candidates, column_options.models, table.source))
+    return replace(roles, models=matching(candidates, options.models, table.source))
 
 
 def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tuple[str, ...]:
-    """The names that a pattern asks for, in their own order; all of them if there is no pattern."""
+    """The names that match a pattern, in their own order; all if there is no pattern."""
     names = tuple(names)
     if not patterns:
         return names
@@ -102,7 +110,7 @@ def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tupl
 
 
 def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:
-    """The error for a table whose truth cannot be found."""
+    """The error for a table without a label column."""
     listing = ", ".join(table.names[:6]) + (", …" if len(table.names) > 6 else "")
     cure = "name the column of true answers with label (--label)"
     if cells_are_binary:
@@ -113,6 +121,6 @@ def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:
 
 
 def _first(names: Sequence[str], candidates: Sequence[str]) -> str | None:
-    """The column with the first of the usual names, whatever its case."""
+    """The column with the first of the usual names, in any case."""
     by_lower = {name.lower(): name for name in reversed(names)}
     return next((by_lower[name.lower()] for name in candidates if name.lower() in by_lower), None)

@@ -1,4 +1,4 @@
-"""Which other things hold named columns? JSON Lines, Arrow and Feather files, MLflow tables, and any dataframe."""
+"""Which other sources have named columns? JSON Lines, Arrow and Feather files, MLflow tables, and any dataframe."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
                 part = pa.ipc.open_stream(mapped).read_all()
         except (pa.ArrowException, OSError) as error:
             reason = re.split(r"[:\n]", str(error))[0]
-            raise FileError(f"{path} is not a whole Arrow file: {reason}", "", "copy or write it again") from error
+            raise FileError(f"{path} is not a complete Arrow file: {reason}", "", "copy or write it again") from error
         parts.append(part)
     return table_of(pa.concat_tables(parts, promote_options="default"), source)
 
@@ -113,7 +113,7 @@ def is_lists(value: Any) -> bool:
 
 
 def _only(cell: Any) -> Any:
-    """A reference, out of the list of one in which some metrics want it."""
+    """A reference, out of the list of one that some metrics expect."""
     return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
 
 
@@ -149,13 +149,13 @@ def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
 
 
 def table_of(table: pa.Table, source: str) -> ColumnTable:
-    """An Arrow table as a table of columns."""
+    """An Arrow table as a ColumnTable."""
     check_unique(source, table.column_names)
     if not len(table):
         raise InputError(f"{source} has no rows", "one row per instance")
     metadata = dict(table.schema.metadata or {})
     return ColumnTable(
-        source, tuple(table.column_names), lambda wanted: {n: table.column(n) for n in wanted}, metadata, typed=True
+        source, tuple(table.column_names), lambda names: {n: table.column(n) for n in names}, metadata, typed=True
     )
 
 

@@ -1,4 +1,4 @@
-"""What stands in a CSV file of any size? It is read block by block; codes are kept, and each different text once."""
+"""What does a CSV file of any size hold? It is read block by block; each distinct text is stored once, as codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, smallest_integer
 
-from ..json_lines import SHOWN, BadLines, open_bytes
+from ..json_lines import MAX_EXAMPLES, BadLines, open_bytes, shorten
 from ..text_lines import CUT_OFF, TextLines
 
 EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
@@ -28,21 +28,22 @@ EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
 BLOCK = 1 << 21
 """Bytes in memory at a time; a row must not be longer."""
 _MANY = 1 << 16
-_CELLS = "as many cells in every row; cells that contain the separator in quotes"
+_CELLS = "the same number of cells in every row; cells that contain the separator in quotes"
 
 
 @dataclass(eq=False)
 class DelimitedFile:
-    """A CSV file: its header at once, its columns when they are asked for.
+    """A CSV file: its header is read at once, its columns on demand.
 
     Parameters
     ----------
     path : the file, gzipped or not.
-    bad : keeps count of rows that cannot be read.
-    header : names of the columns in order, as they stand there; the file's own in the end.
+    bad : records rows that cannot be read.
+    header : names of the columns in order.
     cells : columns that were read, by position.
     dropped : numbers of lines that are not text.
-    ragged : numbers of rows, from 1, that have more or fewer cells than the header; with why.
+    ragged : numbers of rows, from 1, that have more or fewer cells than the header.
+    streamed : whether all rows were read before.
     """
 
     path: Path
@@ -52,19 +53,19 @@ class DelimitedFile:
     cells: dict[int, pa.ChunkedArray] = field(default_factory=dict)
     dropped: frozenset[int] = frozenset()
     ragged: array[int] = field(default_factory=lambda: array("q"))
-    whole: bool = False
+    streamed: bool = False
 
-    def open(self, least: int) -> None:
-        """Read the header, which must have so many names at least."""
+    def open(self, min_columns: int) -> None:
+        """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows = text.header, text.has_more()
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
         self.separator = _separator(line)
         self.header = [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
-        if len(self.header) < least:
+        if len(self.header) < min_columns:
             raise InputError(
-                f"{self.path} is not a table: its first line {_short(line)!r} names a single column",
+                f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
                 "a header with two or more names between commas, semicolons or tabs",
             )
         if not rows:
@@ -74,15 +75,15 @@ class DelimitedFile:
         """These columns; those that were not read before are read in one go."""
         unread = [position for position in dict.fromkeys(positions) if position not in self.cells]
         if unread:
-            bad = BadLines(self.bad.skip, self.bad.cure) if self.whole else self.bad  # what is bad counts once
+            bad = BadLines(self.bad.skip, self.bad.cure) if self.streamed else self.bad  # bad rows count once
             with TextLines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, unread, bad)
             self.cells |= dict(zip(unread, columns, strict=True))
-            self.whole = True
+            self.streamed = True
         return [self.cells[position] for position in positions]
 
     def places(self, rows: Sequence[int]) -> list[str]:
-        """Where these rows stand, counted from 0 among those that were read."""
+        """Line numbers of these rows, counted from 0 among those that were read."""
         gaps = np.array(self.ragged, np.int64)
         gaps_above = np.searchsorted(gaps - np.arange(len(gaps)), np.asarray(rows) + 1, side="right")
         return self._lines_of([row + 1 + int(gap_count) for row, gap_count in zip(rows, gaps_above, strict=True)])
@@ -98,12 +99,12 @@ class DelimitedFile:
             if not ragged:
                 raise self._not_a_table(str(error)) from error
         self.dropped, self.ragged = frozenset(text.dropped), array("q", ragged)
-        for place, reason in zip(self._lines_of(list(ragged)[:SHOWN]), ragged.values(), strict=False):
+        for place, reason in zip(self._lines_of(list(ragged)[:MAX_EXAMPLES]), ragged.values(), strict=False):
             bad.add(place, reason, "" if reason == CUT_OFF else _CELLS)
-        bad.count += max(0, len(ragged) - SHOWN)
+        bad.count += max(0, len(ragged) - MAX_EXAMPLES)
         if not columns[0].rows:
             raise InputError(f"{self.path} has no row that can be read", "one row per instance")
-        return [column.done() for column in columns]
+        return [column.finished() for column in columns]
 
     def _reader(self, text: TextLines, positions: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
         # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
@@ -134,7 +135,7 @@ class DelimitedFile:
         return InputError(f"{self.path} is not a table: {message.splitlines()[0]}", "one row per instance")
 
     def _lines_of(self, rows: Sequence[int]) -> list[str]:
-        """Where rows begin that are counted from 1 below the header; reads the file again, for complaints only."""
+        """Lines of rows that are counted from 1 below the header; reads the file again, for error messages only."""
         if not rows:
             return []
         numbers: dict[int, int] = {}
@@ -158,7 +159,7 @@ class DelimitedFile:
 
 
 class _GrowingColumn:
-    """One column that grows: codes of its texts, or the texts themselves where nearly all of them differ."""
+    """One column that grows: codes of its texts, or the texts themselves where nearly all differ."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -167,7 +168,7 @@ class _GrowingColumn:
         self.texts: list[pa.Array] | None = None
 
     def add(self, cells: pa.DictionaryArray) -> None:
-        """Take some more cells."""
+        """Append cells."""
         self.rows += len(cells)
         if self.texts is not None:
             self.texts.append(cells.dictionary_decode())
@@ -179,8 +180,8 @@ class _GrowingColumn:
         if len(self.index) > max(_MANY, self.rows // 2):
             self.texts = [self._dictionary().dictionary_decode()]
 
-    def done(self) -> pa.ChunkedArray:
-        """The whole column."""
+    def finished(self) -> pa.ChunkedArray:
+        """The column so far."""
         return pa.chunked_array([self._dictionary()] if self.texts is None else self.texts)
 
     def _dictionary(self) -> pa.DictionaryArray:
@@ -194,7 +195,7 @@ class _GrowingColumn:
 
 
 def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool) -> Callable[[Any], str]:
-    """What to do with a row of another length: note it, and skip it or stop."""
+    """The handler of rows of another length: records them, and skips them or stops."""
 
     def note(row: Any) -> str:
         cut = bool(text.tail) and row.text.encode() == text.tail
@@ -209,7 +210,3 @@ def _separator(header: str) -> str:
     """The most frequent separator of the header line, outside of quotes; a comma if there is none."""
     counts = Counter(re.sub(r'"[^"]*"', "", header))
     return max(",;\t|", key=lambda mark: counts[mark])
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= 40 else line[:39] + "…"

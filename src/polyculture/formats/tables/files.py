@@ -1,4 +1,4 @@
-"""What does this file hold? CSV text or Parquet, opened as named columns; everything else is refused in one line."""
+"""What are the columns of a CSV or Parquet file? Everything else is refused in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jaxtyping import Int
 from polyculture.errors import FileError, InputError, near
 from polyculture.predictions import MISSING
 
-from ..json_lines import SHOWN, BadLines
+from ..json_lines import MAX_EXAMPLES, BadLines
 from ..text_lines import KINDS
 from .delimited import DelimitedFile
 
@@ -29,7 +29,7 @@ _SUFFIXES |= {".json", ".eval", ".npy"}
 
 @dataclass(frozen=True)
 class ColumnTable:
-    """Named columns of one file; nothing but the names is read before `load`.
+    """Named columns of one file; only the names are read before `load`.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class ColumnTable:
     load : reads these columns.
     metadata : what the writer of a Parquet file noted about it.
     typed : whether the file knows the types of its columns (Parquet) or holds text only (CSV).
-    bad : keeps count of cells that cannot be read.
-    places : tells where rows stand, counted from 0; as rows of the source if left out.
+    bad : records cells that cannot be read.
+    places : names rows, counted from 0, in messages; as rows of the source if left out.
     """
 
     source: str
@@ -57,14 +57,14 @@ class ColumnTable:
         return name
 
     def values(self, name: str) -> pd.Series[Any]:
-        """One column as pandas values; text of a CSV file becomes numbers where all of it reads as numbers."""
+        """One column as pandas values; text of a CSV file becomes numbers where all of it is numeric."""
         column = self.load([name])[name]
         if self.typed:
             return pd.Series(column.to_pandas(), name=name)
         return pd.Series(_numbers(column.cast(pa.string()), pa.float64()).to_pandas(), name=name)
 
     def ids(self, name: str) -> pd.Series[Any]:
-        """One column of ids: whole numbers or text, never fractions, in which 0.10 would become 0.1."""
+        """One column of ids: integers or text, never fractions, in which 0.10 would become 0.1."""
         column = self.load([name])[name]
         if not self.typed:
             column = _numbers(column.cast(pa.string()), pa.string())
@@ -72,7 +72,7 @@ class ColumnTable:
         return pd.Series(column.to_pandas(), name=name)
 
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
-        """One column as codes in the order of appearance, MISSING where it is empty; and what the codes stand for."""
+        """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
         column = self.load([name])[name]
         if self.typed or not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
             codes, values = pd.factorize(self.values(name) if self.typed else self.ids(name))
@@ -86,6 +86,14 @@ class ColumnTable:
         self._check_ids(name, self.load([name])[name])
         return self.codes(name)
 
+    def instance_table(self, instance: str | None, groups: Sequence[str]) -> pd.DataFrame:
+        """Ids and other columns of instances that have a row each; numbered where there is no column of ids."""
+        columns = {name: self.values(name).to_numpy() for name in groups}
+        if instance is not None:
+            return pd.DataFrame(columns, index=pd.Index(self.ids(instance), name="instance"))
+        first = next(iter(self.load(self.names[:1]).values()))
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
+
     def _check_ids(self, name: str, column: pa.ChunkedArray) -> None:
         empty = column.null_count
         if empty:
@@ -97,16 +105,16 @@ class ColumnTable:
             )
 
     def refuse_cells(self, name: str, rows: Int[np.ndarray, " k"], cells: Sequence[str], expected: str) -> None:
-        """Refuse the first of these cells of a column, or count all of them where bad lines may be skipped."""
-        first = rows[:SHOWN].tolist()
+        """Refuse the first of these cells of a column, or count all where bad lines may be skipped."""
+        first = rows[:MAX_EXAMPLES].tolist()
         places = self.places(first) if self.places else [f"row {row + 1} of {self.source}" for row in first]
         for place, cell in zip(places, cells, strict=False):
             self.bad.add(place, f"holds {cell!r} in the column {name!r}", expected)
-        self.bad.count += max(0, len(rows) - SHOWN)
+        self.bad.count += max(0, len(rows) - MAX_EXAMPLES)
 
 
 def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
-    """The column as whole numbers if it holds nothing else, or as the other type if it can be that, or as it is."""
+    """The column as integers if it holds nothing else, or as the other type if possible, else as it is."""
     for kind in (pa.int64(), otherwise):
         try:
             numbers = text.cast(kind)
@@ -119,19 +127,19 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
     return text
 
 
-def open_table(path: Path, least: int = 2, bad: BadLines | None = None) -> ColumnTable:
-    """The columns of a CSV or Parquet file, told apart by what is in it; text in fewer columns is not a table.
+def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None) -> ColumnTable:
+    """The columns of a CSV or Parquet file, recognised by content; text in fewer columns is not a table.
 
     Raises FileError if it cannot be read and InputError if it is not a table.
     """
     start = check_readable(path)
     if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
         return _open_parquet(path)
-    return _open_csv(path, least, bad or BadLines())
+    return _open_csv(path, min_columns, bad or BadLines())
 
 
 def check_readable(path: Path) -> bytes:
-    """The first bytes of a file that can be read and is not empty; else an error that says what is wrong."""
+    """The first bytes of a file that can be read and is not empty; else an error."""
     if not set(path.suffixes[-2:]) & _SUFFIXES and path.exists():
         raise InputError(f"{path} is not a table that can be read", f"a file that ends in {KINDS}", "export it as CSV")
     try:
@@ -147,7 +155,7 @@ def check_readable(path: Path) -> bytes:
 
 
 def unknown_column(source: str, name: str, option: str, names: Sequence[str]) -> InputError:
-    """The error for a column that an option names but nobody has."""
+    """The error for an option that names a column that does not exist."""
     return InputError(f"{source} has no column {name!r}", f"a column to use as {option}", near(name, names))
 
 
@@ -179,25 +187,27 @@ def _open_parquet(path: Path) -> ColumnTable:
 
 def broken_parquet(path: Path, error: Exception) -> FileError:
     reason = "it ends too early" if "magic bytes" in str(error) else re.split(r"[.:\n]", str(error))[0]
-    return FileError(f"{path} is not a whole Parquet file: {reason}", "", "copy or write it again")
+    return FileError(f"{path} is not a complete Parquet file: {reason}", "", "copy or write it again")
 
 
-def _open_csv(path: Path, least: int, bad: BadLines) -> ColumnTable:
+def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
     file = DelimitedFile(path, bad)
-    file.open(least)
+    file.open(min_columns)
     check_unique(str(path), [name for name in file.header if name])
-    unnamed = [at for at, name in enumerate(file.header) if not name]
-    empty = {at for at, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)}
-    at = {name: at for at, name in enumerate(file.header) if at not in empty}
+    unnamed = [index for index, name in enumerate(file.header) if not name]
+    empty = {
+        index for index, column in zip(unnamed, file.load(unnamed), strict=True) if column.null_count == len(column)
+    }
+    positions = {name: index for index, name in enumerate(file.header) if index not in empty}
 
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-        return dict(zip(names, file.load([at[name] for name in names]), strict=True))
+        return dict(zip(names, file.load([positions[name] for name in names]), strict=True))
 
-    return ColumnTable(str(path), tuple(at), load, {}, typed=False, bad=bad, places=file.places)
+    return ColumnTable(str(path), tuple(positions), load, {}, typed=False, bad=bad, places=file.places)
 
 
 def check_unique(source: str, names: Sequence[str]) -> None:
-    """Refuse a table with two columns of one name."""
+    """Raise InputError for a table with two columns of one name."""
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise InputError(

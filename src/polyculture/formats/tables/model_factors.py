@@ -1,4 +1,4 @@
-"""What is each model made of? A file with one row per model says it."""
+"""What is each model made of, according to a file with one row per model?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .files import open_table
 
 def read_factors(path: Path) -> pd.DataFrame:
     """One row per model, indexed by id: the column called model, or else the first one."""
-    table = open_table(path, least=1)
+    table = open_table(path, min_columns=1)
     key = next((name for name in MODEL_NAMES if name in table.names), table.names[0])
     factors = pd.DataFrame({name: table.values(name).to_numpy() for name in table.names if name != key})
     factors.index = pd.Index(table.ids(key).astype(str), name="model", dtype=object)

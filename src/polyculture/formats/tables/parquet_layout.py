@@ -1,4 +1,4 @@
-"""How do the Parquet files of one table lie to each other, and where can it be cut?
+"""How do several Parquet files form one table, and where can it be split?
 
 Files with the same columns hold different instances. Files in which every model has its column only once hold different
 models of the same instances.
@@ -19,21 +19,21 @@ from polyculture.errors import FileError, InputError
 from .files import ColumnTable, broken_parquet
 
 CELLS = 1 << 26
-"""Answers in memory at a time, at most."""
-WHOLE = 64 * 1016
-"""Instances that are counted fastest together."""
+"""Largest number of answers in memory at a time."""
+BLOCK_ROWS = 64 * 1016
+"""Number of instances that is counted fastest."""
 
 
 @dataclass(frozen=True)
 class TablePart:
-    """Where one part of a table is.
+    """One part of a table that stays on disk.
 
     Parameters
     ----------
     files : one file, or several with different models of the same instances.
     groups : the row groups, the same in every file.
-    first : position of the first instance in the whole table.
-    rows : instances to have in memory at a time.
+    first : position of its first instance in the table.
+    rows : number of instances in memory at a time.
     """
 
     files: tuple[Path, ...]
@@ -42,20 +42,20 @@ class TablePart:
     rows: int
 
     def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """All columns (or these) of the instances, `rows` at a time; of several files side by side."""
+        """All columns (or these) of its instances, `rows` at a time; those of several files joined."""
         parts = [_row_chunks(file, self.groups, self.rows, columns) for file in self.files]
-        for tables in zip(*parts, strict=True):
-            whole = tables[0]
-            for file, table in zip(self.files[1:], tables[1:], strict=True):
+        for first, *tables in zip(*parts, strict=True):
+            joined = first
+            for file, table in zip(self.files[1:], tables, strict=True):
                 for name in table.column_names:
-                    if name not in whole.column_names:
-                        whole = whole.append_column(name, table.column(name))
-                    elif not whole.column(name).equals(table.column(name)):
+                    if name not in joined.column_names:
+                        joined = joined.append_column(name, table.column(name))
+                    elif not joined.column(name).equals(table.column(name)):
                         raise InputError(
                             f"column {name!r} is not the same in {self.files[0]} and {file}",
                             "the same instances in the same order in both",
                         )
-            yield whole
+            yield joined
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -85,7 +85,7 @@ def hold_different_models(tables: Sequence[ColumnTable], models: Sequence[str]) 
 def table_parts(files: Sequence[Path], models: int, join_models: bool) -> Iterator[TablePart]:
     """The parts of the table, each as large as fits well into memory; a row group is never cut in two parts."""
     limit = CELLS // max(models, 1)
-    limit = limit // WHOLE * WHOLE if limit >= WHOLE else max(limit // 64 * 64, 64)
+    limit = limit // BLOCK_ROWS * BLOCK_ROWS if limit >= BLOCK_ROWS else max(limit // 64 * 64, 64)
     layouts = [_row_groups(file) for file in files]
     if not join_models:
         first = 0
@@ -106,7 +106,7 @@ def table_parts(files: Sequence[Path], models: int, join_models: bool) -> Iterat
 
 
 def _row_groups(file: Path) -> list[int]:
-    """Instances in each."""
+    """Number of instances in each row group."""
     try:
         metadata = pq.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
@@ -115,7 +115,7 @@ def _row_groups(file: Path) -> list[int]:
 
 
 def _bundled_row_groups(files: tuple[Path, ...], sizes: Sequence[int], first: int, limit: int) -> Iterator[TablePart]:
-    """As many row groups at a time as fit."""
+    """Parts of consecutive row groups that fit into the limit."""
     start = 0
     while start < len(sizes):
         end = start + 1
@@ -128,13 +128,13 @@ def _bundled_row_groups(files: tuple[Path, ...], sizes: Sequence[int], first: in
 
 
 def _even_rows(rows: int, limit: int) -> int:
-    """Instances at a time so that no small rest is left; a little above `limit` rather than two halves."""
+    """Chunk size that leaves no small remainder; a little above the limit rather than two halves."""
     times = max(1, round(rows / limit))
     return -(-rows // times)
 
 
 def _row_chunks(file: Path, groups: Sequence[int], rows: int, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    """A file's row groups (all if none are named), so many rows at a time."""
+    """The rows of a file's row groups (all if none are named), in chunks."""
     try:
         with pq.ParquetFile(file) as parquet:
             names = [name for name in parquet.schema_arrow.names if columns is None or name in columns]

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
+from polyculture.predictions.columns import model_table
 
 from .categorical import encode
 from .column_roles import ColumnRoles
@@ -48,15 +49,13 @@ def regression_from(
     if not models:
         raise InputError(f"{table.source} has no column of a model", "a column of numbers for every model")
     targets = _numbers(table, label)
-    index: pd.Index = pd.RangeIndex(len(targets), name="instance")
-    if instance:
-        index = pd.Index(table.ids(instance), name="instance")
-    if index.has_duplicates:
-        repeated = index[index.duplicated()].tolist()[0]
+    instances = table.instance_table(instance, groups)
+    if instances.index.has_duplicates:
+        repeated = instances.index[instances.index.duplicated()].tolist()[0]
         raise InputError(f"{table.source} has the instance {repeated!r} more than once", "one row per instance")
     return Predictions(
-        pd.DataFrame(index=pd.Index(models, name="model", dtype=object)) if factors is None else factors,
-        pd.DataFrame({name: table.values(name).to_numpy() for name in groups}, index=index),
+        model_table(factors, list(models)),
+        instances,
         values=np.stack([_numbers(table, name) for name in models]),
         targets=targets,
     )

@@ -1,4 +1,4 @@
-"""How is a table read that is larger than memory? A Parquet file or a folder of them, some row groups at a time."""
+"""How is a table read that is larger than memory? As parts of Parquet files, some row groups at a time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions, are_classes, smallest_integer
 
 from .categorical import CategoricalColumn, encode, merge
-from .column_roles import ColumnOptions, ColumnRoles, find_roles
+from .column_roles import ColumnOptions, ColumnRoles, find_roles, name_tuple
 from .dataframes import table_of
 from .files import open_table
 from .model_factors import factors_of
-from .parquet_layout import WHOLE, TablePart, hold_different_models, parquet_files, table_parts
+from .parquet_layout import BLOCK_ROWS, TablePart, hold_different_models, parquet_files, table_parts
 from .truth_columns import assemble
 from .wide_long import contents_of
 
@@ -30,32 +30,32 @@ _AS_NUMBERS = {"True": "1", "False": "0"}
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Some instances of a table that stays on disk; going through it gives them as Predictions, chunk by chunk.
+    """Some instances of a table that stays on disk; iterating gives them as Predictions, chunk by chunk.
 
     Parameters
     ----------
-    cut : where it is.
-    chosen : which column is what.
-    known : what holds for the whole table: classes, fixed_classes and models, as in Predictions.
+    part : the part of the table.
+    options : which column is what.
+    table_facts : what holds for all of the table: classes, fixed_classes and models, as in Predictions.
     """
 
-    cut: TablePart
-    chosen: ColumnOptions
-    known: Mapping[str, Any] = field(default_factory=dict)
+    part: TablePart
+    options: ColumnOptions
+    table_facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Predictions]:
-        position = self.cut.first
-        for table in self.cut.chunks():
-            predictions = assemble(contents_of(table_of(table, str(self.cut.files[0])), self.chosen))
+        position = self.part.first
+        for table in self.part.chunks():
+            predictions = assemble(contents_of(table_of(table, str(self.part.files[0])), self.options))
             if isinstance(predictions.instances.index, pd.RangeIndex):
                 positions = pd.RangeIndex(position, position + len(table), name="instance")
                 predictions = replace(predictions, instances=predictions.instances.set_axis(positions))
             position += len(table)
-            yield replace(predictions, **self._coded(predictions), **self.known)
+            yield replace(predictions, **self._coded(predictions), **self.table_facts)
 
     def _coded(self, predictions: Predictions) -> dict[str, Any]:
-        """Answers and labels by the classes of the whole table."""
-        classes = self.known.get("classes", predictions.classes)
+        """Answers and labels as codes of the table's classes."""
+        classes = self.table_facts.get("classes", predictions.classes)
         if classes == predictions.classes:
             return {}
         index = {text: code for code, text in enumerate(classes)}
@@ -79,7 +79,7 @@ def read_shards(
     factors: str | Path | None = None,
     correct: bool = False,
 ) -> tuple[Shard, ...]:
-    """The same as `read`, of a table that is larger than memory: its parts, which are read when they are gone through.
+    """As `read`, for a table that is larger than memory: its parts, which are read when iterated.
 
     Takes a Parquet file, or a folder of Parquet files, with a row per instance. Files with the same columns hold
     different instances and are read in the order of their names; files in which every model has its column only once
@@ -92,37 +92,34 @@ def read_shards(
 
     Raises FileError if a file cannot be read, InputError if it has a row per answer or the files do not fit together.
     """
-    model_patterns, group_names = (
-        (names,) if isinstance(names, str) else tuple(names or ()) for names in (models, groups)
-    )
-    column_options = ColumnOptions(label, instance, model_patterns, group_names, correct)
+    options = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     files = parquet_files(Path(path))
     tables = [open_table(file) for file in files]
     names = dict.fromkeys(name for table in tables for name in table.names)
-    roles = find_roles(replace(tables[0], source=str(path), names=tuple(names)), column_options)
+    roles = find_roles(replace(tables[0], source=str(path), names=tuple(names)), options)
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
     join_models = hold_different_models(tables, roles.models)
-    shards = [Shard(cut, column_options) for cut in table_parts(files, len(roles.models), join_models)]
-    table_facts = _known(shards, roles, correct)
+    shards = [Shard(cut, options) for cut in table_parts(files, len(roles.models), join_models)]
+    table_facts = _table_facts(shards, roles, correct)
     if factors is not None:
         table_facts["models"] = factors_of(list(roles.models), Path(factors))
-    return tuple(replace(shard, known=table_facts) for shard in shards)
+    return tuple(replace(shard, table_facts=table_facts) for shard in shards)
 
 
-def _known(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[str, Any]:
-    """The classes of all answers and labels, and whether labels are classes: from one look at the whole table."""
+def _table_facts(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[str, Any]:
+    """The classes of all answers and labels, and whether labels are classes: from one pass over the table."""
     if roles.label is None:
         if not correct:
-            next(iter(shards[0]))  # complains as a table in one piece would
+            next(iter(shards[0]))  # raises the same error as `read`
         return {}
-    files = list(dict.fromkeys(file for shard in shards for file in shard.cut.files))
+    files = list(dict.fromkeys(file for shard in shards for file in shard.part.files))
     holders = [file for file in files if roles.label in pq.read_schema(file).names]
-    same_labels = len(shards[0].cut.files) > 1  # side by side: the same labels in all of them
+    same_labels = len(shards[0].part.files) > 1  # side by side: the same labels in all of them
     labels = _labels(holders[:1] if same_labels else holders, roles.label)
     if correct and not labels.usable:
         return {"labels": None, "classes": ()}
-    classes = set(labels.sizes) if correct or _all_within(files, roles.models, labels.sizes) else set()
+    classes = set(labels.sizes) if correct or _answers_are_labels(files, roles.models, labels.sizes) else set()
     if not classes:
         for chunk in (chunk for shard in shards for chunk in shard):
             classes |= set(chunk.classes)
@@ -134,7 +131,7 @@ def _known(shards: Sequence[Shard], roles: ColumnRoles, correct: bool) -> dict[s
 
 @dataclass(frozen=True)
 class _LabelCounts:
-    """How many instances have each label, and whether every one has a label that can be a class."""
+    """How many instances have each label, and whether every instance has one that can be a class."""
 
     sizes: Mapping[str, int]
     usable: bool
@@ -144,7 +141,7 @@ def _labels(files: Sequence[Path], label: str) -> _LabelCounts:
     sizes: Counter[str] = Counter()
     usable = True
     for file in files:
-        for table in TablePart((file,), (), 0, WHOLE).chunks([label]):
+        for table in TablePart((file,), (), 0, BLOCK_ROWS).chunks([label]):
             coded = encode(label, table.column(label))
             usable &= not coded.fraction and bool((coded.codes != MISSING).all())
             times = np.bincount(coded.codes[coded.codes != MISSING], minlength=len(coded.values))
@@ -153,8 +150,8 @@ def _labels(files: Sequence[Path], label: str) -> _LabelCounts:
     return _LabelCounts(+sizes, usable)
 
 
-def _all_within(files: Sequence[Path], models: Sequence[str], labels: Mapping[str, int]) -> bool:
-    """Whether the files say that every answer is one of the labels; they only can where all are whole numbers."""
+def _answers_are_labels(files: Sequence[Path], models: Sequence[str], labels: Mapping[str, int]) -> bool:
+    """Whether the statistics in the files prove that every answer is one of the labels; possible for integers only."""
     return all(
         str(value) in labels
         for low, high in _ranges(files, set(models))
@@ -163,7 +160,7 @@ def _all_within(files: Sequence[Path], models: Sequence[str], labels: Mapping[st
 
 
 def _ranges(files: Sequence[Path], models: set[str]) -> Iterator[tuple[Any, Any]]:
-    """Smallest and largest answer of each model in each row group; None where the file does not tell."""
+    """Smallest and largest answer of each model in each row group; None where the file has no statistics."""
     for file in files:
         metadata = pq.read_metadata(file)
         names = metadata.schema.to_arrow_schema().names

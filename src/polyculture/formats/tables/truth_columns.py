@@ -1,7 +1,7 @@
-"""How is the truth of a table given? By labels, by right/wrong cells, or by both.
+"""How does a table give the truth? By labels, by right/wrong cells, or by both.
 
-Where both are there and disagree, the right/wrong cells count, because somebody judged those answers; the label still
-tells the class of the instance. A label that is not known for all instances stays with them as one of their columns.
+Where both are given and disagree, the right/wrong cells count, because they are judgements of those answers; the label
+is still the class of the instance. A label that is missing for some instances becomes a column of the instance table.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
+from ..json_lines import shorten
 from .categorical import CategoricalColumn, check_answers, merge
 
 
 @dataclass(frozen=True, eq=False)
 class TableContents:
-    """What a table holds, before it is settled how its truth is given; all in the order of models and instances.
+    """The content of a table before its truth is determined; all in the order of models and instances.
 
     Parameters
     ----------
-    models, instances : ids, with what is known about each.
+    models, instances : one row each, indexed by id.
     answers : one column per model; none if the table has no answers.
-    label : the true answers, if they are given.
-    correct : right (1), wrong (0) or MISSING, if that is given.
-    classes : the classes in their order, if whoever wrote the table noted them.
+    label : the true answers, if given.
+    correct : right (1), wrong (0) or MISSING, if given.
+    classes : the classes in their order, if the table's metadata names them.
     more : options, probabilities and fixed_classes, as in Predictions.
     """
 
@@ -50,7 +51,7 @@ def assemble(parts: TableContents) -> Predictions:
     if parts.label is not None and parts.correct is None:
         _check_label(parts)
         _check_verdicts(parts)
-    label = parts.label if parts.label is not None and _is_whole_column(parts.label) else None
+    label = parts.label if parts.label is not None and _is_complete(parts.label) else None
     merged = merge([*parts.answers, *([] if label is None else [label])], parts.classes)
     m = len(parts.answers)
     answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
@@ -62,8 +63,8 @@ def assemble(parts: TableContents) -> Predictions:
     return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
 
 
-def _is_whole_column(label: CategoricalColumn) -> bool:
-    """Whether the label of every instance is known and can be a class."""
+def _is_complete(label: CategoricalColumn) -> bool:
+    """Whether every instance has a label that can be a class."""
     return not label.fraction and bool((label.codes != MISSING).all())
 
 
@@ -88,7 +89,7 @@ def _check_label(parts: TableContents) -> None:
 
 
 def _check_verdicts(parts: TableContents) -> None:
-    """Refuse verdicts that would be taken for answers."""
+    """Raise InputError for right/wrong cells that would be taken for answers."""
     assert parts.label is not None
     values = {value for column in parts.answers for value in column.values}
     if values and values <= {"", "True", "False"} and not set(parts.label.values) <= {"", "True", "False", "0", "1"}:
@@ -99,24 +100,20 @@ def _check_verdicts(parts: TableContents) -> None:
         )
 
 
-def check_guessed(parts: TableContents) -> None:
-    """Refuse a column that was taken for a model but holds nothing but words where the labels are numbers."""
-    if parts.label is None or not all(map(_is_whole, parts.label.values)):
+def check_guessed_models(parts: TableContents) -> None:
+    """Raise InputError for a column that was taken for a model but holds only words where the labels are numbers."""
+    if parts.label is None or not all(map(_is_integer, parts.label.values)):
         return
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         words = [value for value in column.values if value and value not in ("True", "False")]
-        if words and not any(map(_is_whole, words)):
+        if words and not any(map(_is_integer, words)):
             check_answers(f"model column {model!r}", column)
             raise InputError(
-                f"column {model!r} holds text such as {_short(words[0])!r} but the labels are whole numbers",
+                f"column {model!r} holds text such as {shorten(words[0], 30)!r} but the labels are whole numbers",
                 "answers of the same kind as the labels",
                 "name the columns that are models with models (--models)",
             )
 
 
-def _is_whole(value: str) -> bool:
+def _is_integer(value: str) -> bool:
     return value.lstrip("+-").isdecimal()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 30 else text[:29] + "…"

@@ -1,4 +1,4 @@
-"""Who answered what, in a wide or a long table? One row per instance, or one row per model and instance."""
+"""What did each model answer, in a wide or a long table? One row per instance, or one row per model and instance."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
-from ..json_lines import SHOWN
+from ..json_lines import MAX_EXAMPLES
 from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
 from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
 from .files import ColumnTable
 from .regression import holds_fractions, regression_from
-from .truth_columns import TableContents, assemble, check_guessed
+from .truth_columns import TableContents, assemble, check_guessed_models
 
 
-def predictions_from(table: ColumnTable, column_options: ColumnOptions) -> Predictions:
-    """Predictions from the columns of one file, wide or long."""
-    roles = find_roles(table, column_options)
-    if roles.label and not column_options.correct and holds_fractions(table, roles):
+def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
+    """Predictions from the columns of one table, wide or long."""
+    roles = find_roles(table, options)
+    if roles.label and not options.correct and holds_fractions(table, roles):
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
-    return assemble(contents_of(table, column_options))
+    return assemble(contents_of(table, options))
 
 
-def contents_of(table: ColumnTable, column_options: ColumnOptions) -> TableContents:
-    """What the columns of one file hold, before they are put together."""
-    roles = find_roles(table, column_options)
-    table.load(roles.columns)  # in one go: what is streamed from a file is then known
-    return _long(table, roles, column_options) if roles.long else _wide(table, roles, column_options)
+def contents_of(table: ColumnTable, options: ColumnOptions) -> TableContents:
+    """The content of one table, before its truth is determined."""
+    roles = find_roles(table, options)
+    table.load(roles.columns)  # at once, because a CSV file is streamed
+    return _long(table, roles, options) if roles.long else _wide(table, roles, options)
 
 
-def _wide(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
+def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> TableContents:
     if not roles.models:
         raise InputError(
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
     columns = table.load(roles.models)
-    unfit = is_no_verdict if column_options.correct else is_fraction
+    unfit = is_no_verdict if options.correct else is_fraction
     coded = [without_unfit_cells(table, name, encode(name, columns[name]), unfit) for name in roles.models]
     parts = TableContents(
         pd.DataFrame(index=pd.Index(roles.models, name="model", dtype=object)),
-        _instances(table, roles),
+        table.instance_table(roles.instance, roles.groups),
         label=_coded(table, roles.label),
         more=_options(table, roles),
     )
-    if column_options.correct:
+    if options.correct:
         verdicts = [outcomes(name, column) for name, column in zip(roles.models, coded, strict=True)]
         return replace(parts, correct=np.stack(verdicts))
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = replace(parts, answers=coded)
-    if not column_options.models:
-        check_guessed(parts)
+    if not options.models:
+        check_guessed_models(parts)
     return parts
 
 
 @dataclass(frozen=True, eq=False)
 class _LongIndex:
-    """Where each row of a long table belongs: which model, which instance, in order of appearance."""
+    """Model and instance of each row of a long table, numbered in order of appearance."""
 
     models: list[str]
     instances: list[Any]
@@ -77,9 +77,7 @@ class _LongIndex:
         """The first row of every instance."""
         rows = len(self.instance)
         first_rows = np.empty(len(self.instances), np.int64)
-        first_rows[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[
-            ::-1
-        ]  # where an index repeats, the last one stays
+        first_rows[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[::-1]  # of repeated indices the last counts
         return first_rows
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
@@ -89,11 +87,11 @@ class _LongIndex:
         return wide
 
 
-def _long(table: ColumnTable, roles: ColumnRoles, column_options: ColumnOptions) -> TableContents:
+def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> TableContents:
     if roles.outcome is None and roles.label is None:
         raise no_label(table, cells_are_binary=False)
     grid = _grid(table, roles)
-    selected = matching(grid.models, column_options.models, table.source)
+    selected = matching(grid.models, options.models, table.source)
     rows = [i for i, model in enumerate(grid.models) if model in selected]
     for name in (*roles.groups, roles.label, roles.options):
         _check_constant(table, name, grid)
@@ -124,7 +122,7 @@ def _grid(table: ColumnTable, roles: ColumnRoles) -> _LongIndex:
         instance, instances = np.arange(len(model)), list(range(len(model)))
     else:
         raise InputError(
-            f"{table.source} has one row per answer but no column that tells which instance it answers",
+            f"{table.source} has one row per answer but no column with the instance",
             "one called instance, item or example",
             "name it with instance (--instance)",
         )
@@ -144,7 +142,7 @@ def _grid(table: ColumnTable, roles: ColumnRoles) -> _LongIndex:
 def without_unfit_cells(
     table: ColumnTable, name: str, column: CategoricalColumn, unfit: Callable[[str], bool]
 ) -> CategoricalColumn:
-    """The column without unfit cells, which are refused or counted; as it is if they are no exception but the rule."""
+    """The column without unfit cells, which are refused or counted; unchanged if half of them or more are unfit."""
     bad = [code for code, value in enumerate(column.values) if unfit(value)]
     if not bad:
         return column
@@ -153,7 +151,7 @@ def without_unfit_cells(
     rows = np.flatnonzero(is_bad)
     if 2 * len(rows) >= n_filled:
         return column
-    cells = [column.values[code] for code in column.codes[rows[:SHOWN]]]
+    cells = [column.values[code] for code in column.codes[rows[:MAX_EXAMPLES]]]
     table.refuse_cells(
         name, rows, cells, VERDICT if unfit is is_no_verdict else "answers: integers, strings or booleans"
     )
@@ -173,21 +171,15 @@ def _check_constant(table: ColumnTable, name: str | None, grid: _LongIndex) -> N
         first_code, second_code = codes[grid.first][grid.instance[row]], codes[row]
         pair = [repr(values[code]) if code >= 0 else "nothing" for code in (first_code, second_code)]
         raise InputError(
-            f"column {name!r} says both {pair[0]} and {pair[1]} of instance {grid.instances[grid.instance[row]]!r}",
+            f"column {name!r} holds both {pair[0]} and {pair[1]} for instance {grid.instances[grid.instance[row]]!r}",
             "the same in all rows of an instance",
         )
 
 
-def _instances(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> pd.DataFrame:
+def _instances(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex) -> pd.DataFrame:
     """The instance table: ids and group columns."""
-    rows = slice(None) if grid is None else grid.first
-    columns = {name: table.values(name).to_numpy()[rows] for name in roles.groups}
-    if grid is not None:
-        return pd.DataFrame(columns, index=pd.Index(grid.instances, name="instance"))
-    if roles.instance is None:
-        first = next(iter(table.load(table.names[:1]).values()))
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
-    return pd.DataFrame(columns, index=pd.Index(table.ids(roles.instance), name="instance"))
+    columns = {name: table.values(name).to_numpy()[grid.first] for name in roles.groups}
+    return pd.DataFrame(columns, index=pd.Index(grid.instances, name="instance"))
 
 
 def _coded(table: ColumnTable, name: str | None) -> CategoricalColumn | None:
@@ -195,7 +187,7 @@ def _coded(table: ColumnTable, name: str | None) -> CategoricalColumn | None:
 
 
 def _options(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> dict[str, Any]:
-    """How many answers one could choose from, where the table has a column of that name."""
+    """The number of answers to choose from, where the table has such a column."""
     if roles.options is None:
         return {}
     counts = table.values(roles.options).to_numpy()[slice(None) if grid is None else grid.first]

@@ -43,7 +43,7 @@ class Factor:
 
 
 def by_level(levels: Int[np.ndarray, " m"]) -> Factor:
-    """Models share this factor if they have the same level; a negative level is unknown and shared with nobody."""
+    """Models share this factor if they have the same level; a negative level is unknown and not shared."""
     codes = levels.astype(np.int64)
     unknown = codes < 0
     codes[unknown] = codes.max(initial=0) + 1 + np.arange(int(unknown.sum()))
@@ -56,24 +56,24 @@ def by_overlap(members: Bool[np.ndarray, "m s"]) -> Factor:
     common = sets @ sets.T
     sizes = sets.sum(axis=1)
     union = sizes[:, None] + sizes - common
-    alike = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    np.fill_diagonal(alike, 1.0)
-    return Factor(np.unique(members, axis=0, return_inverse=True)[1].ravel().astype(np.int64), alike, True)
+    similarity = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    np.fill_diagonal(similarity, 1.0)
+    return Factor(np.unique(members, axis=0, return_inverse=True)[1].ravel().astype(np.int64), similarity, True)
 
 
 def by_distance(values: Float[np.ndarray, "m d"]) -> Factor:
     """Models share as much as their numbers are close: 1 − Gower distance, the mean over columns of |x − x'| / range.
 
-    Columns without spread are left out; a nan is shared with nobody. Source: Gower 1971.
+    Columns without spread are left out; a nan is not shared. Source: Gower 1971.
     """
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     varied = values[:, high > low] / (high - low)[high > low]
-    alike = np.ones((len(values), len(values)))
+    similarity = np.ones((len(values), len(values)))
     if varied.shape[1]:
-        alike = 1 - np.abs(varied[:, None, :] - varied[None, :, :]).mean(axis=2)
-    alike = np.nan_to_num(alike, nan=0.0)
-    np.fill_diagonal(alike, 1.0)
-    return Factor(np.unique(values, axis=0, return_inverse=True)[1].ravel().astype(np.int64), alike, True)
+        similarity = 1 - np.abs(varied[:, None, :] - varied[None, :, :]).mean(axis=2)
+    similarity = np.nan_to_num(similarity, nan=0.0)
+    np.fill_diagonal(similarity, 1.0)
+    return Factor(np.unique(values, axis=0, return_inverse=True)[1].ravel().astype(np.int64), similarity, True)
 
 
 def both(first: Factor, second: Factor) -> Factor:
@@ -83,8 +83,8 @@ def both(first: Factor, second: Factor) -> Factor:
 
 
 def _equal(codes: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
-    same: Float[np.ndarray, "m m"] = (codes[:, None] == codes[None, :]).astype(float)
-    return same
+    indicator: Float[np.ndarray, "m m"] = (codes[:, None] == codes[None, :]).astype(float)
+    return indicator
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,40 +131,40 @@ class Identifiability:
 
     @property
     def together(self) -> tuple[tuple[int, ...], ...]:
-        """Groups of factors of which only the sum can be told.
+        """Groups of factors of which only the sum is identified.
 
         Aliases; a factor with VIF above 5 and the factor it goes with most; two factors with fewer than 10 pairs alike
         in the one and not in the other.
         """
-        kept = np.flatnonzero(~self.left_out)
+        usable = np.flatnonzero(~self.left_out)
         joined = np.zeros((len(self.vif), len(self.vif)), dtype=bool)
         for group in self.aliases:
             joined[np.ix_(group, group)] = True
-        for f in kept:
-            others = kept[kept != f]
-            joined[f, others] |= np.minimum(self.discordant[f, others], self.discordant[others, f]) < FEW_DISCORDANT
-            if self.vif[f] > VIF_REFUSED and len(others) and not joined[f, others].any():
-                joined[f, others[np.argmax(self.overlap[f, others])]] = True
+        for f in usable:
+            rivals = usable[usable != f]
+            joined[f, rivals] |= np.minimum(self.discordant[f, rivals], self.discordant[rivals, f]) < FEW_DISCORDANT
+            if self.vif[f] > VIF_REFUSED and len(rivals) and not joined[f, rivals].any():
+                joined[f, rivals[np.argmax(self.overlap[f, rivals])]] = True
         return _groups(joined)
 
 
 def identifiability(factors: Sequence[Factor]) -> Identifiability:
-    """What can be told apart, from what the models share alone; the limits are read off simulated zoos."""
+    """What is identifiable from what the models share alone; the limits come from simulated populations."""
     m = len(factors[0].levels)
     a, b = np.triu_indices(m, 1)
     X = np.column_stack([f.alike[a, b] for f in factors])
-    alike = X > 0.5
+    sharing = X > 0.5
     constant = np.ptp(X, axis=0) < 1e-12
-    few = np.array([not f.graded and (np.bincount(f.levels) >= 2).sum() < 2 for f in factors])
-    live = np.flatnonzero(~constant)
+    few_levels = np.array([not f.graded and (np.bincount(f.levels) >= 2).sum() < 2 for f in factors])
+    varied = np.flatnonzero(~constant)
     vif = np.full(len(factors), np.nan)
-    vif[live] = inflation(X[:, live])
+    vif[varied] = inflation(X[:, varied])
     return Identifiability(
         constant,
-        few,
+        few_levels,
         vif,
-        (alike.T.astype(np.int64) @ (~alike).astype(np.int64)),
-        tuple(tuple(int(live[f]) for f in group) for group in alias_groups(X[:, live])),
+        (sharing.T.astype(np.int64) @ (~sharing).astype(np.int64)),
+        tuple(tuple(int(varied[f]) for f in group) for group in alias_groups(X[:, varied])),
         np.array([[cramers_v(f.levels, g.levels) for g in factors] for f in factors]),
         _overlap(X),
     )
@@ -183,12 +183,12 @@ def inflation(X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:
     centred = X - X.mean(axis=0)
     out = np.full(X.shape[1], np.inf)
     for f in range(X.shape[1]):
-        others = np.delete(centred, f, axis=1)
-        rest = centred[:, f] - others @ np.linalg.lstsq(others, centred[:, f])[0]
-        whole = float(centred[:, f] @ centred[:, f])
-        left = float(rest @ rest)
-        if left > 1e-10 * whole:
-            out[f] = whole / left
+        predictors = np.delete(centred, f, axis=1)
+        residual = centred[:, f] - predictors @ np.linalg.lstsq(predictors, centred[:, f])[0]
+        total = float(centred[:, f] @ centred[:, f])
+        unexplained = float(residual @ residual)
+        if unexplained > 1e-10 * total:
+            out[f] = total / unexplained
     return out
 
 
@@ -205,9 +205,9 @@ def alias_groups(X: Float[np.ndarray, "p f"]) -> tuple[tuple[int, ...], ...]:
 def independent(X: Float[np.ndarray, "p k"]) -> Bool[np.ndarray, " k"]:
     """Columns that are no linear combination of those before them."""
     length = np.linalg.norm(X, axis=0)
-    own = np.abs(np.diag(np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")))
-    kept: Bool[np.ndarray, " k"] = (length > 0) & (own > 1e-7)
-    return kept
+    diagonal = np.abs(np.diag(np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")))
+    mask: Bool[np.ndarray, " k"] = (length > 0) & (diagonal > 1e-7)
+    return mask
 
 
 def _groups(joined: Bool[np.ndarray, "f f"]) -> tuple[tuple[int, ...], ...]:
@@ -237,9 +237,9 @@ def crossed(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> Int[
 
 
 def missing_cell(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> tuple[int, int]:
-    """The combination of levels whose absence confounds two factors most: rarest beside what even crossing would give.
+    """The combination of levels whose absence confounds two factors most: rarest compared with even crossing.
 
-    A model made of it is the one to add so that the two can be told apart.
+    A model made of it is the one to add to distinguish the two.
     """
     table = crossed(first, second).astype(float)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
@@ -256,7 +256,7 @@ class CovarianceSplit:
     rho : mean error covariance over mean error variance, over the pairs that share instances.
     coefficients : what sharing a factor adds to a pair's covariance, in units of the mean variance.
     pair_shares : share of pairs that have it in common (mean similarity where graded); 1 for the intercept.
-    weights : symmetric matrices H with coefficient = ½ Σ_ab H_ab C_ab, by which instances are told apart.
+    weights : symmetric matrices H with coefficient = ½ Σ_ab H_ab C_ab, that give the part of each instance.
     residual : what the factors leave unexplained of each pair, 0 on the diagonal and where there is no pair.
     """
 

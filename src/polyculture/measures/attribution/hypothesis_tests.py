@@ -26,7 +26,7 @@ MOST_SHAPLEY = 12
 
 @dataclass(frozen=True, eq=False)
 class PairRegression:
-    """A regression over pairs of models: the response and, beside an intercept, factors and then controls.
+    """A regression over pairs of models: the response and, after an intercept, factors and then controls.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ class PairRegression:
     ) -> PairRegression:
         """All pairs whose response is known; factors must be independent, controls that add nothing are left out."""
         a, b = np.triu_indices(len(response), 1)
-        known = np.isfinite(response[a, b])
-        a, b = a[known].astype(np.int64), b[known].astype(np.int64)
+        defined = np.isfinite(response[a, b])
+        a, b = a[defined].astype(np.int64), b[defined].astype(np.int64)
         X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors), *(c[a, b] for c in controls)])
-        kept = independent(X)
-        kept[: 1 + len(factors)] = True
-        return cls(a, b, response[a, b], X[:, kept], len(response))
+        columns = independent(X)
+        columns[: 1 + len(factors)] = True
+        return cls(a, b, response[a, b], X[:, columns], len(response))
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,20 @@ class _Residualised:
 
     @classmethod
     def without(cls, pairs: PairRegression, column: int) -> _Residualised:
-        others = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
-        y = pairs.y - others @ (others.T @ pairs.y)
-        return cls(np.column_stack([y, others]).astype(np.float32), float(y @ y), len(y) - pairs.X.shape[1])
+        basis = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
+        y = pairs.y - basis @ (basis.T @ pairs.y)
+        return cls(np.column_stack([y, basis]).astype(np.float32), float(y @ y), len(y) - pairs.X.shape[1])
 
     def t(self, x: Float[np.ndarray, "r p"]) -> Float[np.ndarray, " r"]:
         """t of each row as the last column of the regression (Frisch-Waugh); 0 where the others explain it."""
         products = (x @ self.basis).astype(float)
         square = np.einsum("rp,rp->r", x, x).astype(float)
-        own = square - (products[:, 1:] ** 2).sum(axis=1)
-        usable = own > 1e-5 * np.maximum(square, 1)
-        own = np.where(usable, own, 1.0)
-        slope = products[:, 0] / own
-        rest = np.maximum(self.square - slope**2 * own, 1e-300)
-        t: Float[np.ndarray, " r"] = np.where(usable, slope * np.sqrt(own * self.df / rest), 0.0)
+        unique = square - (products[:, 1:] ** 2).sum(axis=1)
+        usable = unique > 1e-5 * np.maximum(square, 1)
+        unique = np.where(usable, unique, 1.0)
+        slope = products[:, 0] / unique
+        residual = np.maximum(self.square - slope**2 * unique, 1e-300)
+        t: Float[np.ndarray, " r"] = np.where(usable, slope * np.sqrt(unique * self.df / residual), 0.0)
         return t
 
 
@@ -116,14 +116,14 @@ def conditional_permutation(
     strata : code of the combination of all other factors.
     """
     levels = factor.levels.astype(np.int16 if factor.levels.max() < 2**15 else np.int64)
-    alike = factor.alike.astype(np.float32)
+    similarity = factor.alike.astype(np.float32)
 
     def rows(deal: Int[np.ndarray, "r m"]) -> Float[np.ndarray, "r p"]:
         if factor.graded:
-            return np.asarray(alike[deal[:, pairs.a], deal[:, pairs.b]])
-        dealt = levels[deal]
-        same = np.take(dealt, pairs.a, axis=1) == np.take(dealt, pairs.b, axis=1)
-        return np.asarray(same, dtype=np.float32)
+            return np.asarray(similarity[deal[:, pairs.a], deal[:, pairs.b]])
+        permuted = levels[deal]
+        shared = np.take(permuted, pairs.a, axis=1) == np.take(permuted, pairs.b, axis=1)
+        return np.asarray(shared, dtype=np.float32)
 
     return _permuted(pairs, column, rows, _deals(strata, permutations, len(pairs.y), generator))
 
@@ -136,18 +136,18 @@ def mrqap(
     It rejects a true null .08 to .19 of the time at .05 where factors overlap and matter. Source: Dekker, Krackhardt
     and Snijders 2007.
     """
-    rest = pairs.X[:, column]
-    others = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
+    residual = pairs.X[:, column]
+    basis = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
     matrix = np.zeros((pairs.models, pairs.models))
-    matrix[pairs.a, pairs.b] = rest - others @ (others.T @ rest)
+    matrix[pairs.a, pairs.b] = residual - basis @ (basis.T @ residual)
     flat = (matrix + matrix.T).ravel().astype(np.float32)
 
     def rows(deal: Int[np.ndarray, "r m"]) -> Float[np.ndarray, "r p"]:
-        at = np.take(deal, pairs.a, axis=1) * pairs.models + np.take(deal, pairs.b, axis=1)
-        return np.asarray(flat[at])
+        positions = np.take(deal, pairs.a, axis=1) * pairs.models + np.take(deal, pairs.b, axis=1)
+        return np.asarray(flat[positions])
 
-    one = np.zeros(pairs.models, dtype=np.int64)
-    return _permuted(pairs, column, rows, _deals(one, permutations, len(pairs.y), generator))
+    stratum = np.zeros(pairs.models, dtype=np.int64)
+    return _permuted(pairs, column, rows, _deals(stratum, permutations, len(pairs.y), generator))
 
 
 def _permuted(
@@ -156,12 +156,12 @@ def _permuted(
     rows: Callable[[Int[np.ndarray, "r m"]], Float[np.ndarray, "r p"]],
     deals: Iterator[Int[np.ndarray, "r m"]],
 ) -> CoefficientTest:
-    rest = _Residualised.without(pairs, column)
-    observed = float(rest.t(pairs.X[:, [column]].T.astype(np.float32))[0])
+    residualised = _Residualised.without(pairs, column)
+    observed = float(residualised.t(pairs.X[:, [column]].T.astype(np.float32))[0])
     limit = observed - 1e-5 * max(1.0, abs(observed))
     larger, total = 1, 1
     for deal in deals:
-        larger += int((rest.t(rows(deal)) >= limit).sum())
+        larger += int((residualised.t(rows(deal)) >= limit).sum())
         total += len(deal)
     return CoefficientTest(observed, larger / total)
 
@@ -181,7 +181,7 @@ def _deals(
 
 
 def arrangements(levels: Int[np.ndarray, " m"], strata: Int[np.ndarray, " m"]) -> float:
-    """Ways to deal the levels within the strata that can be told apart: a product of multinomials; may be inf."""
+    """Distinguishable ways to permute the levels within the strata: a product of multinomials; may be inf."""
     log = 0.0
     for s in np.unique(strata):
         counts = np.bincount(levels[strata == s])
@@ -199,18 +199,18 @@ def node_jackknife(pairs: PairRegression, column: int) -> CoefficientTest:
     cube = np.zeros((m, m, k + 1))
     cube[pairs.a, pairs.b] = Z
     cube[pairs.b, pairs.a] = Z
-    own = cube.transpose(0, 2, 1) @ cube
-    gram = np.concatenate([[Z.T @ Z], Z.T @ Z - own])
+    contributions = cube.transpose(0, 2, 1) @ cube
+    gram = np.concatenate([[Z.T @ Z], Z.T @ Z - contributions])
     scale = np.sqrt(np.maximum(np.einsum("ijj->ij", gram), 1e-300))
     unit = gram / (scale[:, :, None] * scale[:, None, :])
     if (np.linalg.eigvalsh(unit[:, :k, :k])[:, 0] < 1e-10).any():
         return CoefficientTest(math.nan, math.nan)
     slopes = np.linalg.solve(unit[:, :k, :k], unit[:, :k, k:])[:, column, 0] * scale[:, k] / scale[:, column]
-    whole, without = float(slopes[0]), slopes[1:]
-    error = math.sqrt((m - 1) / m * float(((without - without.mean()) ** 2).sum()))
+    estimate, replicates = float(slopes[0]), slopes[1:]
+    error = math.sqrt((m - 1) / m * float(((replicates - replicates.mean()) ** 2).sum()))
     if error < 1e-12:
         return CoefficientTest(math.nan, math.nan)
-    return CoefficientTest(whole / error, float(stdtr(m - 1, -whole / error)))
+    return CoefficientTest(estimate / error, float(stdtr(m - 1, -estimate / error)))
 
 
 def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:
@@ -238,13 +238,13 @@ def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np
         explained = target @ np.linalg.pinv(gram[np.ix_(members, members)], hermitian=True) @ target
         return float(explained / gram[-1, -1])
 
-    worth: dict[tuple[int, ...], float] = {}
+    r2_by_team: dict[tuple[int, ...], float] = {}
     for size in range(count + 1):
         for team in combinations(range(count), size):
-            worth[team] = r2(team)
+            r2_by_team[team] = r2(team)
     out = np.zeros(count)
-    for team, value in worth.items():
+    for team, value in r2_by_team.items():
         for player in set(range(count)) - set(team):
             weight = math.factorial(len(team)) * math.factorial(count - len(team) - 1) / math.factorial(count)
-            out[player] += weight * (worth[tuple(sorted((*team, player)))] - value)
+            out[player] += weight * (r2_by_team[tuple(sorted((*team, player)))] - value)
     return out

@@ -38,19 +38,19 @@ class StratifiedErrors:
     @property
     def used(self) -> Bool[np.ndarray, " n"]:
         """Instances that are not alone in their stratum; the others say nothing about covariances."""
-        used: Bool[np.ndarray, " n"] = self.sizes[self.strata] > 1
-        return used
+        mask: Bool[np.ndarray, " n"] = self.sizes[self.strata] > 1
+        return mask
 
     @property
     def rates(self) -> Float[np.ndarray, "m s"]:
-        """Error rate of each model in each stratum, on what it was seen on; 0 where it was seen on nothing."""
+        """Error rate of each model in each stratum, on the instances it answered; 0 where it answered none."""
         k = len(self.sizes)
         errors = np.stack([np.bincount(self.strata[row], minlength=k) for row in self.wrong])
         if self.observed is None:
-            seen = np.broadcast_to(self.sizes, errors.shape)
+            answered = np.broadcast_to(self.sizes, errors.shape)
         else:
-            seen = np.stack([np.bincount(self.strata[row], minlength=k) for row in self.observed])
-        rates: Float[np.ndarray, "m s"] = errors / np.maximum(seen, 1)
+            answered = np.stack([np.bincount(self.strata[row], minlength=k) for row in self.observed])
+        rates: Float[np.ndarray, "m s"] = errors / np.maximum(answered, 1)
         return rates
 
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "m k"]]]:
@@ -59,49 +59,49 @@ class StratifiedErrors:
         unbiased = np.sqrt(np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 0.0)).astype(np.float32)
         rates = self.rates.astype(np.float32)
         for start in range(0, len(self.strata), BLOCK):
-            here = slice(start, start + BLOCK)
-            code = self.strata[here]
-            residual = self.wrong[:, here] - (rates if len(sizes) == 1 else rates[:, code])
+            block = slice(start, start + BLOCK)
+            code = self.strata[block]
+            residual = self.wrong[:, block] - (rates if len(sizes) == 1 else rates[:, code])
             residual *= unbiased[code]
             if self.observed is not None:
-                residual *= self.observed[:, here]
-            yield here, residual
+                residual *= self.observed[:, block]
+            yield block, residual
 
 
 def error_covariance(errors: StratifiedErrors) -> Float[np.ndarray, "m m"]:
     """Unbiased covariance of every two models' errors within strata, pooled over strata by their size.
 
-    From counts, which single precision holds exactly. With missing cells, on what both models were seen on; nan where
+    From counts, which single precision holds exactly. With missing cells, on what both models answered; nan where
     no stratum holds two such instances.
     """
     m = len(errors.wrong)
     weight, covariance = np.zeros((2, m, m))
     order = np.argsort(errors.strata, kind="stable")
-    for at in np.split(order, np.cumsum(errors.sizes)[:-1]):
-        n, row, joint = _counts(errors, at)
-        enough = n > 1
+    for members in np.split(order, np.cumsum(errors.sizes)[:-1]):
+        n, row, joint = _counts(errors, members)
+        defined = n > 1
         scatter = joint - row * row.T / np.maximum(n, 1)
-        covariance += np.where(enough, scatter * n / np.maximum(n - 1, 1), 0.0)
-        weight += n * enough
+        covariance += np.where(defined, scatter * n / np.maximum(n - 1, 1), 0.0)
+        weight += n * defined
     out: Float[np.ndarray, "m m"] = np.divide(covariance, weight, out=np.full((m, m), np.nan), where=weight > 0)
     return out
 
 
 def _counts(
-    errors: StratifiedErrors, at: Int[np.ndarray, " k"]
+    errors: StratifiedErrors, members: Int[np.ndarray, " k"]
 ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
-    """Of one stratum: instances that two models were seen on, errors of the row's model there, errors of both."""
+    """Of one stratum: instances that two models answered, errors of the row's model there, errors of both."""
     m = len(errors.wrong)
     n, row, joint = np.zeros((3, m, m))
-    for start in range(0, len(at), BLOCK):
-        here = at[start : start + BLOCK]
-        E = np.take(errors.wrong, here, axis=1).astype(np.float32)
+    for start in range(0, len(members), BLOCK):
+        block = members[start : start + BLOCK]
+        E = np.take(errors.wrong, block, axis=1).astype(np.float32)
         joint += E @ E.T
         if errors.observed is None:
-            n += len(here)
+            n += len(block)
             row += E.sum(axis=1)[:, None]
         else:
-            W = np.take(errors.observed, here, axis=1).astype(np.float32)
+            W = np.take(errors.observed, block, axis=1).astype(np.float32)
             n += W @ W.T
             row += E @ W.T
     return n, row, joint
@@ -116,29 +116,29 @@ def instance_parts(
     residuals are from each model's own error rates, exact to first order.
     """
     parts = np.zeros((len(weights), len(errors.strata)))
-    known = np.nan_to_num(covariance)
-    expected = (weights * known).sum(axis=(1, 2)) / 2
+    filled = np.nan_to_num(covariance)
+    expected = (weights * filled).sum(axis=(1, 2)) / 2
     scaled, pull = weights.astype(np.float32), None
     if errors.observed is not None:
-        together = _used_together(errors, errors.observed)
-        scale = np.divide(errors.used.sum(), together, out=np.zeros_like(together), where=together > 0)
-        scaled, pull = (weights * scale).astype(np.float32), (weights * known * scale).astype(np.float32)
-    for here, residual in errors.blocks():
+        common = _used_together(errors, errors.observed)
+        scale = np.divide(errors.used.sum(), common, out=np.zeros_like(common), where=common > 0)
+        scaled, pull = (weights * scale).astype(np.float32), (weights * filled * scale).astype(np.float32)
+    for block, residual in errors.blocks():
         for k, H in enumerate(scaled):
-            parts[k, here] = np.einsum("mn,mn->n", residual, H @ residual) / 2
+            parts[k, block] = np.einsum("mn,mn->n", residual, H @ residual) / 2
         if pull is not None and errors.observed is not None:
-            seen = errors.observed[:, here].astype(np.float32)
+            answered = errors.observed[:, block].astype(np.float32)
             for k, H in enumerate(pull):
-                parts[k, here] += expected[k] - np.einsum("mn,mn->n", seen, H @ seen) / 2
+                parts[k, block] += expected[k] - np.einsum("mn,mn->n", answered, H @ answered) / 2
     parts[:, ~errors.used] = 0.0
     return parts
 
 
 def _used_together(errors: StratifiedErrors, observed: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m m"]:
-    """Instances that each two models were both seen on, without those alone in their stratum."""
-    together = np.zeros((len(observed), len(observed)))
+    """Instances that each two models both answered, without those alone in their stratum."""
+    common = np.zeros((len(observed), len(observed)))
     for start in range(0, observed.shape[1], BLOCK):
-        here = slice(start, start + BLOCK)
-        seen = (observed[:, here] & errors.used[here]).astype(np.float32)
-        together += seen @ seen.T
-    return together
+        block = slice(start, start + BLOCK)
+        answered = (observed[:, block] & errors.used[block]).astype(np.float32)
+        common += answered @ answered.T
+    return common

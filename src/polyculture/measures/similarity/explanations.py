@@ -44,9 +44,9 @@ def cosine(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"]) -> Explanat
     U, V : attribution of each feature on each instance, of two models. Instances without any attribution count 0.
     """
     U, V = (_unit(x.astype(float)) for x in (U, V))
-    n, same = len(U), float((U * V).sum())
-    others = float(U.sum(axis=0) @ V.sum(axis=0)) - same
-    return ExplanationAgreement(same / n, others / (n * (n - 1)))
+    n, matched = len(U), float((U * V).sum())
+    mismatched = float(U.sum(axis=0) @ V.sum(axis=0)) - matched
+    return ExplanationAgreement(matched / n, mismatched / (n * (n - 1)))
 
 
 def spearman(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"]) -> ExplanationAgreement:
@@ -65,9 +65,9 @@ def sign_agreement(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"], k: 
     first, second = (np.sign(x) * (1 + _largest(x, k)) for x in (U, V))
 
     def share(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        either = (np.abs(a) == 2) | (np.abs(b) == 2)
-        found: Float[np.ndarray, " n"] = ((a * b > 0) & either).sum(axis=1) / np.maximum(either.sum(axis=1), 1)
-        return found
+        top = (np.abs(a) == 2) | (np.abs(b) == 2)
+        agreement: Float[np.ndarray, " n"] = ((a * b > 0) & top).sum(axis=1) / np.maximum(top.sum(axis=1), 1)
+        return agreement
 
     return _rotated(first, second, share)
 
@@ -78,15 +78,15 @@ def _rotated(
     agreement: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, " n"]],
 ) -> ExplanationAgreement:
     shifts = sorted({s % len(U) for s in SHIFTS} - {0})
-    others = [float(agreement(U, np.roll(V, s, axis=0)).mean()) for s in shifts]
-    return ExplanationAgreement(float(agreement(U, V).mean()), float(np.mean(others)) if others else np.nan)
+    mismatched = [float(agreement(U, np.roll(V, s, axis=0)).mean()) for s in shifts]
+    return ExplanationAgreement(float(agreement(U, V).mean()), float(np.mean(mismatched)) if mismatched else np.nan)
 
 
 def _largest(U: Float[np.ndarray, "n d"], k: int) -> Int[np.ndarray, "n d"]:
     """1 at the k features of largest size."""
-    at = np.argpartition(-np.abs(U), k - 1, axis=1)[:, :k]
+    columns = np.argpartition(-np.abs(U), k - 1, axis=1)[:, :k]
     marks = np.zeros(U.shape, dtype=np.int64)
-    np.put_along_axis(marks, at, 1, axis=1)
+    np.put_along_axis(marks, columns, 1, axis=1)
     return marks
 
 

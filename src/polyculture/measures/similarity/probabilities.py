@@ -31,9 +31,9 @@ class ProbabilitySums:
     truth: Float[np.ndarray, "m m"]
     chance: Float[np.ndarray, "m m"]
 
-    def __add__(self, other: ProbabilitySums) -> ProbabilitySums:
+    def __add__(self, sums: ProbabilitySums) -> ProbabilitySums:
         """Sums over both sets of instances."""
-        return ProbabilitySums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return ProbabilitySums(*(getattr(self, f.name) + getattr(sums, f.name) for f in fields(self)))
 
 
 def probability_sums(
@@ -56,10 +56,10 @@ def probability_sums(
     choices = np.full(n, c) if options is None else options
     usable = (choices > 1) & (labels >= 0)
     sums = np.zeros((4, m, m))
-    for here in _chunks(m, n, c):
-        use = usable[here]
-        label, spread = labels[here], np.where(use, 1 / np.maximum(choices[here] - 1, 1), 0.0)
-        P, W = _masked(probabilities[:, here], None if observed is None else observed[:, here], use)
+    for chunk in _chunks(m, n, c):
+        use = usable[chunk]
+        label, spread = labels[chunk], np.where(use, 1 / np.maximum(choices[chunk] - 1, 1), 0.0)
+        P, W = _masked(probabilities[:, chunk], None if observed is None else observed[:, chunk], use)
         t = P[:, np.arange(len(use)), np.maximum(label, 0)].astype(float)
         flat = P.reshape(m, -1)
         sums[1] += flat @ flat.T
@@ -68,10 +68,10 @@ def probability_sums(
             sums[2] += t.sum(axis=1)[:, None]
             sums[3] += spread.sum()
         else:
-            seen = W.astype(float)
-            sums[0] += seen @ seen.T
-            sums[2] += t @ seen.T
-            sums[3] += (seen * spread) @ seen.T
+            answered = W.astype(float)
+            sums[0] += answered @ answered.T
+            sums[2] += t @ answered.T
+            sums[3] += (answered * spread) @ answered.T
     return ProbabilitySums(*sums)
 
 
@@ -93,12 +93,12 @@ def capa(
 
 def capa_of(sums: ProbabilitySums | Iterable[ProbabilitySums]) -> Float[np.ndarray, "m m"]:
     """CAPA from sums, of one chunk or of several that are added up."""
-    whole = sums if isinstance(sums, ProbabilitySums) else reduce(add, sums)
-    n = np.where(whole.n > 0, whole.n, np.nan)
-    truth = whole.truth / n
-    chance = truth * truth.T + (1 - truth) * (1 - truth.T) * whole.chance / n
+    total = sums if isinstance(sums, ProbabilitySums) else reduce(add, sums)
+    n = np.where(total.n > 0, total.n, np.nan)
+    truth = total.truth / n
+    chance = truth * truth.T + (1 - truth) * (1 - truth.T) * total.chance / n
     out = np.full(n.shape, np.nan)
-    np.divide(whole.same / n - chance, 1 - chance, out=out, where=chance < 1)
+    np.divide(total.same / n - chance, 1 - chance, out=out, where=chance < 1)
     return out
 
 
@@ -112,9 +112,9 @@ def hellinger_squared(
     """
     m, n, c = probabilities.shape
     overlap, common = np.zeros((2, m, m))
-    for here in _chunks(m, n, c):
-        use = np.ones(here.stop - here.start, dtype=bool)
-        P, W = _masked(probabilities[:, here], None if observed is None else observed[:, here], use)
+    for chunk in _chunks(m, n, c):
+        use = np.ones(chunk.stop - chunk.start, dtype=bool)
+        P, W = _masked(probabilities[:, chunk], None if observed is None else observed[:, chunk], use)
         roots = np.sqrt(P).reshape(m, -1)
         overlap += roots @ roots.T
         common += W.astype(float) @ W.astype(float).T if observed is not None else len(use)

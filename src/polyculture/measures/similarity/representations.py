@@ -33,9 +33,9 @@ class HsicSums:
     b: float
     ab: float
 
-    def __add__(self, other: HsicSums) -> HsicSums:
+    def __add__(self, sums: HsicSums) -> HsicSums:
         """Sums over both sets of instances."""
-        return HsicSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return HsicSums(*(getattr(self, f.name) + getattr(sums, f.name) for f in fields(self)))
 
     @property
     def hsic(self) -> float:
@@ -48,8 +48,8 @@ class HsicSums:
             return np.nan
         trace = float((self.products**2).sum()) - self.ab
         ones_k, ones_l = float(self.x @ self.x) - self.a, float(self.y @ self.y) - self.b
-        across = float(self.x @ self.products @ self.y - self.x @ self.x_by_b - self.y_by_a @ self.y) + self.ab
-        return (trace + ones_k * ones_l / ((n - 1) * (n - 2)) - 2 / (n - 2) * across) / (n * (n - 3))
+        cross = float(self.x @ self.products @ self.y - self.x @ self.x_by_b - self.y_by_a @ self.y) + self.ab
+        return (trace + ones_k * ones_l / ((n - 1) * (n - 2)) - 2 / (n - 2) * cross) / (n * (n - 3))
 
 
 def hsic_sums(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> HsicSums:
@@ -71,10 +71,10 @@ def cka(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:
     return cka_of(hsic_sums(X, Y), hsic_sums(X, X), hsic_sums(Y, Y))
 
 
-def cka_of(both: HsicSums, first: HsicSums, second: HsicSums) -> float:
+def cka_of(cross: HsicSums, first: HsicSums, second: HsicSums) -> float:
     """CKA from sums over the same instances: of X with Y, X with itself, Y with itself."""
-    own = first.hsic, second.hsic
-    return both.hsic / float(np.sqrt(own[0] * own[1])) if min(own) > 0 else np.nan
+    variances = first.hsic, second.hsic
+    return cross.hsic / float(np.sqrt(variances[0] * variances[1])) if min(variances) > 0 else np.nan
 
 
 def cka_matrix(chunks: Iterable[Sequence[Float[np.ndarray, "_ _"]]]) -> Float[np.ndarray, "m m"]:
@@ -105,11 +105,11 @@ def mutual_knn(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"], k: int 
     k : neighbours of each instance, below n − 1. Chance is k/(n − 1).
     """
     n = len(X)
-    same = sum(
+    shared = sum(
         len(np.intersect1d(x, y, assume_unique=True)) for x, y in zip(_neighbours(X, k), _neighbours(Y, k), strict=True)
     )
     chance = k / (n - 1)
-    return (same / (n * k) - chance) / (1 - chance)
+    return (shared / (n * k) - chance) / (1 - chance)
 
 
 def _neighbours(X: Float[np.ndarray, "n d"], k: int) -> Iterable[Int[np.ndarray, " kb"]]:
@@ -118,10 +118,10 @@ def _neighbours(X: Float[np.ndarray, "n d"], k: int) -> Iterable[Int[np.ndarray,
     X = X.astype(float) - X.mean(axis=0, dtype=float)
     squares = (X**2).sum(axis=1)
     for start in range(0, n, BLOCK):
-        here = np.arange(start, min(start + BLOCK, n))
-        distance = squares[None, :] - 2 * X[here] @ X.T
-        distance[np.arange(len(here)), here] = np.inf
-        yield (here[:, None] * n + np.argpartition(distance, k, axis=1)[:, :k]).ravel()
+        block = np.arange(start, min(start + BLOCK, n))
+        distance = squares[None, :] - 2 * X[block] @ X.T
+        distance[np.arange(len(block)), block] = np.inf
+        yield (block[:, None] * n + np.argpartition(distance, k, axis=1)[:, :k]).ravel()
 
 
 def procrustes(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:

@@ -54,11 +54,11 @@ def text_similarity(embeddings: Float[np.ndarray, "m s n d"]) -> TextSimilarity:
     products = flat @ flat.T
     mismatched = (total @ total.T - products) / (n * (n - 1))
     matched = products / n
-    own = np.full(m, math.nan)
+    self_similarity = np.full(m, math.nan)
     if s > 1:
         squares = np.einsum("msnd,msnd->m", embeddings, embeddings, dtype=np.float64)
-        own = (s**2 * np.diag(products) - squares) / (n * s * (s - 1))
-    np.fill_diagonal(matched, own)
+        self_similarity = (s**2 * np.diag(products) - squares) / (n * s * (s - 1))
+    np.fill_diagonal(matched, self_similarity)
     room = np.diag(matched) - np.diag(mismatched)
     ceiling = np.sqrt(np.outer(np.where(room > 0, room, math.nan), room.clip(min=0)))
     corrected = np.full((m, m), math.nan)
@@ -90,15 +90,15 @@ def effective_by_similarity(
             on_total += part if a == b else 2 * part
             if a == b:
                 on_trace += part
-    total, trace, nothing = float(on_total.mean()), float(on_trace.mean()), np.full(n, math.nan)
-    every = np.ones(m, dtype=bool)
+    total, trace, undefined = float(on_total.mean()), float(on_trace.mean()), np.full(n, math.nan)
+    informative = np.ones(m, dtype=bool)
     if m < 2 or trace <= 0:
-        return EffectiveNumber(every, math.nan, nothing, nothing, math.nan, math.nan, reason=TOO_FEW_MODELS)
+        return EffectiveNumber(informative, math.nan, undefined, undefined, math.nan, math.nan, reason=TOO_FEW_MODELS)
     ratio = total / trace
     info = float(on_total.sum() ** 2 / (on_total**2).sum())
     influence = (on_total - ratio * on_trace) / trace
     reason = COMPLEMENTARY if ratio <= 0 else ""
-    return EffectiveNumber(every, ratio, influence, on_trace / trace, info, math.nan, reason=reason)
+    return EffectiveNumber(informative, ratio, influence, on_trace / trace, info, math.nan, reason=reason)
 
 
 def _centred(
@@ -108,11 +108,11 @@ def _centred(
     rolls: Shaped[np.ndarray, " r"],
 ) -> Float[np.ndarray, " n"]:
     """Each prompt's part of the covariance: its similarity less what its two outputs have with those elsewhere."""
-    of_a, of_b = np.zeros((2, len(a)))
+    mean_a, mean_b = np.zeros((2, len(a)))
     for roll in rolls:
-        across = similarity(a, np.roll(b, -roll))
-        of_a += across
-        of_b += np.roll(across, roll)
-    elsewhere = float(of_a.mean())
-    part: Float[np.ndarray, " n"] = similarity(a, b) - (of_a + of_b - elsewhere) / len(rolls)
+        mismatched = similarity(a, np.roll(b, -roll))
+        mean_a += mismatched
+        mean_b += np.roll(mismatched, roll)
+    overall = float(mean_a.mean())
+    part: Float[np.ndarray, " n"] = similarity(a, b) - (mean_a + mean_b - overall) / len(rolls)
     return part

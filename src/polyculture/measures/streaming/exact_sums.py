@@ -26,10 +26,10 @@ Exact = tuple[float, ...]
 
 def exact(values: Iterable[float]) -> Exact:
     """The unrounded sum of finite numbers. Add two of them by giving the parts of both."""
-    rest, parts = list(values), []
-    while part := math.fsum(rest):
+    remainder, parts = list(values), []
+    while part := math.fsum(remainder):
         parts.append(part)
-        rest.append(-part)
+        remainder.append(-part)
     return tuple(parts)
 
 
@@ -62,17 +62,17 @@ class TableCounts:
     errors: Int[np.ndarray, "s m"]
     both_wrong: Int[np.ndarray, "m m"]
 
-    def __add__(self, other: TableCounts) -> TableCounts:
+    def __add__(self, table: TableCounts) -> TableCounts:
         """Of both sets of instances."""
         pairs = dict(self.pairs)
-        for options, counts in other.pairs.items():
+        for options, counts in table.pairs.items():
             pairs[options] = pairs[options] + counts if options in pairs else counts
         return TableCounts(
             pairs,
-            self.joint + other.joint,
-            self.failures + other.failures,
-            self.errors + other.errors,
-            self.both_wrong + other.both_wrong,
+            self.joint + table.joint,
+            self.failures + table.failures,
+            self.errors + table.errors,
+            self.both_wrong + table.both_wrong,
         )
 
     @property
@@ -110,9 +110,9 @@ class TableCounts:
     @cached_property
     def counts(self) -> PairCounts:
         """All-pairs counts, as `counts.count` gives them of all instances at once."""
-        whole = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
-        total = whole[0]
-        for counts in whole[1:]:
+        groups = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
+        total = groups[0]
+        for counts in groups[1:]:
             total = total + counts
         return total
 
@@ -124,13 +124,13 @@ class TableCounts:
 
     def systemic(self) -> FailureCounts:
         """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
-        seen = self.failures.sum(axis=1) > 0
-        strata = StratumCounts(self.failures[seen], self.errors[seen])
+        occupied = self.failures.sum(axis=1) > 0
+        strata = StratumCounts(self.failures[occupied], self.errors[occupied])
         n, histogram = int(strata.sizes.sum()), self.failures.sum(axis=0)
         if n == 0:
-            nothing = np.zeros(len(histogram))
+            zeros = np.zeros(len(histogram))
             return FailureCounts(
-                histogram, nothing, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
+                histogram, zeros, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
             )
         shares, rates = strata.sizes / n, strata.rates
         return FailureCounts(
@@ -144,7 +144,7 @@ class TableCounts:
 
 
 def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
-    """The baseline anew from whole numbers: a sum of rounded quotients would depend on how they were cut."""
+    """The baseline recomputed from whole numbers: a sum of rounded quotients would depend on how they were cut."""
     if counts.n00_open is None:
         return counts
     baseline = counts.n00_open / max(options - 1, 1)
@@ -172,8 +172,8 @@ class InstanceChunk:
         """The instances that every model answered."""
         if self.observed is None:
             return self
-        kept = self.observed.all(axis=0)
-        return InstanceChunk(self.wrong[:, kept], None, self.stratum[kept], self.strata)
+        mask = self.observed.all(axis=0)
+        return InstanceChunk(self.wrong[:, mask], None, self.stratum[mask], self.strata)
 
     def blocks(self, by_class: bool = True) -> Iterator[tuple[int, Int[np.ndarray, " k"]]]:
         """Instances of one class (of all, with code 0), a few thousand at a time."""
@@ -186,7 +186,7 @@ class InstanceChunk:
 
 
 def count_chunk(chunk: InstanceChunk, pairs: Mapping[int, PairCounts]) -> TableCounts:
-    """The whole numbers of some instances; `pairs` by the number of options, as in `Tally`."""
+    """The whole numbers of some instances; `pairs` by the number of options, as in `TableCounts`."""
     m = len(chunk.wrong)
     answered = np.full(chunk.wrong.shape[1], m) if chunk.observed is None else column_sums(chunk.observed)
     joint = np.bincount(answered * (m + 1) + column_sums(chunk.wrong), minlength=(m + 1) ** 2)
@@ -194,8 +194,8 @@ def count_chunk(chunk: InstanceChunk, pairs: Mapping[int, PairCounts]) -> TableC
     cells = complete.stratum.astype(np.int64) * (m + 1) + column_sums(complete.wrong)
     failures = np.bincount(cells, minlength=chunk.strata * (m + 1))
     errors = np.zeros((chunk.strata, m), np.int64)
-    for code, at in complete.blocks():
-        errors[code] += np.count_nonzero(np.take(complete.wrong, at, axis=1), axis=1)
+    for code, members in complete.blocks():
+        errors[code] += np.count_nonzero(np.take(complete.wrong, members, axis=1), axis=1)
     if chunk.observed is None:
         both_wrong = sum((c.n00 for c in pairs.values()), np.zeros((m, m), np.int64))
     else:
@@ -269,10 +269,10 @@ class StratumCounts:
         """
         failing, stratum = column_sums(chunk.wrong), self.codes(chunk)
         errors = np.empty(len(failing))
-        for code, at in chunk.blocks(by_class=len(self.sizes) > 1):
-            errors[at] = self.errors[code].astype(float) @ np.take(chunk.wrong, at, axis=1).astype(float)
-        own = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
-        return failing - self.mean[stratum], own
+        for code, members in chunk.blocks(by_class=len(self.sizes) > 1):
+            errors[members] = self.errors[code].astype(float) @ np.take(chunk.wrong, members, axis=1).astype(float)
+        squared_deviations = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
+        return failing - self.mean[stratum], squared_deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,7 +283,7 @@ class InfluenceSums:
     ----------
     n : instances used.
     powers : unrounded sums of the influence values and of their squares.
-    centred : the same of the squares and fourth powers of the centred failure counts; empty where not asked for.
+    centred : the same of the squares and fourth powers of the centred failure counts; empty where not given.
     clusters : by cluster, the unrounded sum of its influence values; empty where every instance stands alone.
     """
 
@@ -300,27 +300,27 @@ class InfluenceSums:
         centred: Float[np.ndarray, " n"] | None = None,
     ) -> InfluenceSums:
         """Of some instances; those with nan are not used."""
-        used = ~np.isnan(influence)
-        values = influence[used]
-        together: dict[str, Exact] = {}
+        mask = ~np.isnan(influence)
+        values = influence[mask]
+        by_cluster: dict[str, Exact] = {}
         if clusters is not None and len(values):
-            names, code = np.unique(clusters[used].astype(str), return_inverse=True)
+            names, code = np.unique(clusters[mask].astype(str), return_inverse=True)
             order = np.argsort(code, kind="stable")
             parts = np.split(values[order], np.cumsum(np.bincount(code))[:-1])
-            together = {str(name): exact(part.tolist()) for name, part in zip(names, parts, strict=True)}
-        of_counts = ((), ()) if centred is None else _powers(np.where(used, centred, 0.0) ** 2)
-        return cls(int(used.sum()), _powers(values), of_counts, together)
+            by_cluster = {str(name): exact(part.tolist()) for name, part in zip(names, parts, strict=True)}
+        of_counts = ((), ()) if centred is None else _powers(np.where(mask, centred, 0.0) ** 2)
+        return cls(int(mask.sum()), _powers(values), of_counts, by_cluster)
 
-    def __add__(self, other: InfluenceSums) -> InfluenceSums:
+    def __add__(self, sums: InfluenceSums) -> InfluenceSums:
         """Of both sets of instances."""
         clusters = dict(self.clusters)
-        for name, parts in other.clusters.items():
+        for name, parts in sums.clusters.items():
             clusters[name] = exact((*clusters.get(name, ()), *parts))
         powers, centred = (
             (exact((*a[0], *b[0])), exact((*a[1], *b[1])))
-            for a, b in ((self.powers, other.powers), (self.centred, other.centred))
+            for a, b in ((self.powers, sums.powers), (self.centred, sums.centred))
         )
-        return InfluenceSums(self.n + other.n, powers, centred, clusters)
+        return InfluenceSums(self.n + sums.n, powers, centred, clusters)
 
     @property
     def n_info(self) -> float:

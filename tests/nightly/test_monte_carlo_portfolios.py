@@ -15,9 +15,9 @@ from scipy import stats
 
 from polyculture.predictions import Predictions
 from polyculture.selection import Goal, SelectionOptions, mixture_weights, select
-from polyculture.selection.plan import SelectionPlan, choose
 from polyculture.selection.combination import Combination
 from polyculture.selection.evaluation import EvaluationSet
+from polyculture.selection.plan import SelectionPlan, choose
 
 pytestmark = pytest.mark.nightly
 
@@ -53,7 +53,9 @@ def world(
 def planned(k: int | None, goal: str, method: str) -> Callable[[EvaluationSet], Combination]:
     def made(exam: EvaluationSet) -> Combination:
         rule = "mixture" if method == "mixture" else "mean"
-        return choose(SelectionPlan.settle(exam, k, Goal({goal: 1.0}, floor=None), rule, method, False), exam).combination
+        return choose(
+            SelectionPlan.settle(exam, k, Goal({goal: 1.0}, floor=None), rule, method, False), exam
+        ).combination
 
     return made
 
@@ -117,7 +119,7 @@ def test_log_loss_and_optimism_of_portfolios(setting: tuple[float, float, int]) 
         unseen = world(rng, 4000, family, skill, setting[:2])
         for name, method in METHODS.items():
             blend = method(seen)
-            here, there = (float(blend.log_losses(exam).mean()) for exam in (seen, unseen))
+            here, there = (float(blend.losses(exam, "log_loss").mean()) for exam in (seen, unseen))
             found[name].append((there, there - here))
     means = {name: np.mean(rows, axis=0) for name, rows in found.items()}
     for name, (loss, optimism) in PORTFOLIOS[setting].items():

@@ -133,13 +133,13 @@ def test_contributions_add_up_to_the_gain_over_knowing_nothing(world: World) -> 
     table = contributions(blend, exam, "log_loss")
     frequency = np.bincount(p.labels) / 700
     nothing = -(frequency * np.log(frequency)).sum()
-    assert table["shapley"].sum() == pytest.approx(nothing - blend.log_losses(exam).mean())
+    assert table["shapley"].sum() == pytest.approx(nothing - blend.losses(exam, "log_loss").mean())
     assert table["weight"].sum() == pytest.approx(1)
     alone = -np.log(p.probabilities[blend.rows[0], np.arange(700), p.labels]).mean()
     assert table["alone"].iloc[0] == pytest.approx(alone)
     rest = np.array([1, 2, 3])
-    without = blend.restricted(rest).log_losses(exam).mean()
-    assert table["leave_one_out"].iloc[0] == pytest.approx(without - blend.log_losses(exam).mean())
+    without = blend.restricted(rest).losses(exam, "log_loss").mean()
+    assert table["leave_one_out"].iloc[0] == pytest.approx(without - blend.losses(exam, "log_loss").mean())
 
 
 def test_drawn_orders_come_near_all_orders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

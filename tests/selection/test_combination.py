@@ -72,7 +72,7 @@ def test_log_losses_are_the_same_by_both_ways(world: World) -> None:
     exam = EvaluationSet(world())
     for rule in ("mixture", "mean", "geometric", "stacking"):
         blend = fit(rule, exam, np.array([0, 1, 5]))
-        assert blend.log_losses(exam) == pytest.approx(blend.outcome(exam).log_loss)
+        assert blend.losses(exam, "log_loss") == pytest.approx(blend.outcome(exam).log_loss)
 
 
 def test_a_member_that_leaves_leaves_its_weight_to_the_others(world: World) -> None:
@@ -90,7 +90,7 @@ def test_calibrating_changes_no_answer(world: World) -> None:
     plain, cooled = fit("mean", exam, rows), fit("mean", exam, rows, calibrated=True)
     assert cooled.temperature != 1
     assert cooled.outcome(exam).wrong.tolist() == plain.outcome(exam).wrong.tolist()
-    assert cooled.log_losses(exam).mean() < plain.log_losses(exam).mean()
+    assert cooled.losses(exam, "log_loss").mean() < plain.losses(exam, "log_loss").mean()
     assert fit("vote", exam, rows, calibrated=True).temperature == 1
     assert opinion_pool.MISSING == -1
 

@@ -15,7 +15,7 @@ from polyculture.stats import Interval
 from .encoding import from_json, to_json
 
 FEWEST_NAMED = 6
-"""Sentences name so many members; of larger portfolios the first ones."""
+"""Maximum number of members in a sentence; of larger portfolios the first ones."""
 NO_NUMBER = "the truth is no number"
 GAIN = "_gain_over_"
 TABLES = ("best", "groups", "shifts", "n")
@@ -47,8 +47,8 @@ class Certificate:
         errors; the others are undefined.
     gains : by loss (error, log_loss, squared_error) and baseline: loss of the baseline less loss of the portfolio,
         paired by instance; above 0 the portfolio is better. Baselines, fixed before these instances were looked at:
-        best (the best single model on the selection instances), all (all candidates with equal weights), top (the best
-        single models, as many as it has members, combined by the same rule).
+        best (the best single model on the selection instances), all (all candidates with equal weights), top (the k
+        best single models, for k members, combined by the same rule).
     best : the best single model's id.
     groups : one row per group: column, group, n, error (or squared_error), low, high.
     shifts : one row per test set: shift, n, error, low, high, log_loss, all_wrong; where the truth is a number shift,
@@ -103,14 +103,14 @@ class Portfolio:
     ----------
     members : ids of the kept models, heaviest first; where votes tie, the answer of the first of them counts.
     weights : of the members, in their order; they sum to 1 unless the rule is ``"stacking"``.
-    rule : how members are combined, a name in `polyculture.selection.COMBINE`; of numbers ``"average"`` or ``"mean"``.
-    goal : what was asked for, in words.
+    rule : how members are combined, a name in `polyculture.selection.COMBINE`; ``"average"`` or ``"mean"`` of values.
+    goal : what was optimized, in words.
     method : how it was searched for.
     exact : whether every set (or the global optimum of the weights) was looked at.
     certificate : quality on the certification instances.
     optimism : loss on the certification instances less loss on the selection instances; above 0 the portfolio looked
         better where it was chosen than it is.
-    nested : the same within the selection instances: loss of each under the whole choice made without its fold, less
+    nested : the same within the selection instances: loss of each under the complete choice made without its fold, less
         its loss under the choice made with it.
     loss : which loss the two are about, ``"log_loss"`` or ``"error"``; ``"squared_error"`` where the truth is a number.
     front : sets that were compared, one row each: size, members, quality (the goal's value where it was chosen; lower

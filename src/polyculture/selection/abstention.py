@@ -15,14 +15,14 @@ from polyculture.stats import Interval, influence_interval, jeffreys
 
 @dataclass(frozen=True, eq=False)
 class RiskCoverage:
-    """What is left of the risk when only the surest answers are given.
+    """The risk that remains when only the most confident answers are given.
 
     Parameters
     ----------
     coverage : share of the instances answered, ascending; one entry per different confidence.
     risk : share of wrong answers among them.
     threshold : the confidence from which on they are answered.
-    area : mean risk over all coverages (AURC), in [0, 1]; the plain error rate where confidence tells nothing.
+    area : mean risk over all coverages (AURC), in [0, 1]; the error rate where confidence carries no information.
     """
 
     coverage: Float[np.ndarray, " t"]
@@ -67,7 +67,7 @@ def risk_coverage(
 
 @dataclass(frozen=True)
 class Referral:
-    """What happens when the least sure answers are handed to somebody else.
+    """What happens when the least confident answers are referred to a human.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ class Conformal:
     ----------
     score : ``"lac"`` or ``"aps"``.
     alpha : share of the sets that may miss the truth.
-    threshold : classes whose score is at most this belong to the set; inf where too few instances were seen to leave
-        anything out.
-    seen : instances it was calibrated on.
+    threshold : classes whose score is at most this belong to the set; inf where calibration instances are too few
+        to leave anything out.
+    seen : number of calibration instances.
     """
 
     score: str
@@ -197,4 +197,4 @@ def _aps(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
 
 
 SCORES: Mapping[str, Callable[[Float[np.ndarray, "n c"]], Float[np.ndarray, "n c"]]] = {"lac": _lac, "aps": _aps}
-"""How odd each class would be as the truth, by name; smaller is less odd."""
+"""Nonconformity of each class as the truth, by name; smaller is more plausible."""

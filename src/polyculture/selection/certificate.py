@@ -36,6 +36,10 @@ NO_COMPLETE_INSTANCE = "no instance was answered by every member"
 NO_GROUP = f"no group of {SMALLEST_GROUP} instances or more was named"
 NO_SHIFT = "no shifted test set was given"
 NUMBERS = "the truth is a number"
+SCORES = (
+    *("error", "log_loss", "calibration", "n_eff", "all_wrong", "ceiling", "worst_group", "worst_shift"),
+    *("squared_error", "r_squared"),
+)
 BOOTSTRAP_BELOW = 100
 """Informative instances below which the influence function gives intervals that are too narrow."""
 SHIFT_COLUMNS = {"error": ("log_loss", "all_wrong"), "squared_error": ("gain_over_best", "gain_low", "gain_high")}
@@ -50,7 +54,7 @@ class Baselines:
     ----------
     best : the best single model.
     all_models : all candidates with equal weights.
-    top : the best single models, as many as the portfolio has members, combined by its rule.
+    top : the k best single models, for a portfolio of k members, combined by its rule.
     """
 
     best: Combination
@@ -73,16 +77,14 @@ def certify(
     groups = pd.DataFrame(_groups(scored, loss, level), columns=["column", "group", "n", loss, "low", "high"])
     columns = ["shift", "n", loss, "low", "high", *SHIFT_COLUMNS[loss]]
     shifts = pd.DataFrame(_shifts(scored, baselines.best, loss, level), columns=columns)
-    class_scores, number_scores = _class_scores(scored, level), _number_scores(scored, level)
-    joint = {"n_eff": _n_eff(scored, level, seed), **_joint_failures(scored, level)}
+    scores = {
+        "n_eff": _n_eff(scored, level, seed),
+        "worst_group": worst(groups, NO_GROUP, level, loss, limits),
+        "worst_shift": worst(shifts, NO_SHIFT, level, loss, limits),
+        **(_number_scores(scored, level) if evaluation.is_regression else _class_scores(scored, level)),
+    }
     return Certificate(
-        scores={
-            **class_scores,
-            **joint,
-            "worst_group": worst(groups, NO_GROUP, level, loss, limits),
-            "worst_shift": worst(shifts, NO_SHIFT, level, loss, limits),
-            **number_scores,
-        },
+        scores={**dict.fromkeys(SCORES, _undefined(evaluation)), **scores},
         gains=_gains(scored.outcome, baselines, evaluation, level),
         best=evaluation.model_ids[int(baselines.best.rows[0])],
         groups=groups,
@@ -91,42 +93,39 @@ def certify(
     )
 
 
-def _class_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
-    evaluation, outcome = scored.evaluation, scored.outcome
-    if evaluation.is_regression:
-        return dict.fromkeys(("error", "log_loss", "calibration"), Interval.undefined(NUMBERS, evaluation.n))
-    return {
-        "error": share(outcome.wrong, evaluation, level),
-        "log_loss": mean(outcome.log_loss, evaluation, level),
-        "calibration": _calibration(scored, level),
-    }
-
-
-def _number_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
-    losses = scored.outcome.squared_error
-    if losses is None:
-        return dict.fromkeys(("squared_error", "r_squared"), Interval.undefined(NO_NUMBER))
-    evaluation = scored.evaluation
-    return {
-        "squared_error": squared_error(losses, evaluation, level),
-        "r_squared": _r_squared(losses, evaluation, level),
-    }
+def _undefined(evaluation: EvaluationSet) -> Interval:
+    """A score that is not of the task."""
+    return Interval.undefined(NUMBERS, evaluation.n) if evaluation.is_regression else Interval.undefined(NO_NUMBER)
 
 
 def _gains(
     outcome: Outcome, baselines: Baselines, evaluation: EvaluationSet, level: float
 ) -> Mapping[str, Mapping[str, Interval]]:
-    """Gains by loss and baseline; undefined where the loss is not one of the task."""
-    names = {"best": baselines.best, "all": baselines.all_models, "top": baselines.top}
-    outcomes = {name: combination.outcome(evaluation) for name, combination in names.items()}
-    if evaluation.is_regression:
-        undefined = dict.fromkeys(names, Interval.undefined(NUMBERS, evaluation.n))
-        squares = {k: paired(o.squared_error, outcome.squared_error, evaluation, level) for k, o in outcomes.items()}
-        return {"error": undefined, "log_loss": undefined, "squared_error": squares}
+    """Gains by loss and baseline; undefined where the loss is not of the task."""
+    combinations = {"best": baselines.best, "all": baselines.all_models, "top": baselines.top}
+    outcomes = {name: combination.outcome(evaluation) for name, combination in combinations.items()}
+    gains = {}
+    for loss, field in (("error", "wrong"), ("log_loss", "log_loss"), ("squared_error", "squared_error")):
+        gains[loss] = dict.fromkeys(outcomes, _undefined(evaluation))
+        if (loss == "squared_error") == evaluation.is_regression:
+            losses = getattr(outcome, field)
+            gains[loss] = {k: paired(getattr(o, field), losses, evaluation, level) for k, o in outcomes.items()}
+    return gains
+
+
+def _class_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
     return {
-        "error": {k: paired(o.wrong, outcome.wrong, evaluation, level) for k, o in outcomes.items()},
-        "log_loss": {k: paired(o.log_loss, outcome.log_loss, evaluation, level) for k, o in outcomes.items()},
-        "squared_error": dict.fromkeys(names, Interval.undefined(NO_NUMBER)),
+        "error": share(scored.outcome.wrong, scored.evaluation, level),
+        "log_loss": mean(scored.outcome.log_loss, scored.evaluation, level),
+        "calibration": _calibration(scored, level),
+        **_joint_failures(scored, level),
+    }
+
+
+def _number_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+    return {
+        "squared_error": squared_error(scored.losses, scored.evaluation, level),
+        "r_squared": _r_squared(scored.losses, scored.evaluation, level),
     }
 
 
@@ -237,13 +236,11 @@ def _n_eff(scored: ScoredSet, level: float, seed: int) -> Interval:
 
 def _joint_failures(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
     """Share of the instances that all members fail, and the accuracy that it leaves at most."""
-    names, evaluation = ("all_wrong", "ceiling"), scored.evaluation
-    if evaluation.is_regression:
-        return dict.fromkeys(names, Interval.undefined(NUMBERS, evaluation.n))
+    names = ("all_wrong", "ceiling")
     failures: Bool[np.ndarray, " a"] = np.asarray(scored.wrong[:, scored.complete].all(axis=0))
     if not len(failures):
         return dict.fromkeys(names, Interval.undefined(NO_COMPLETE_INSTANCE))
-    codes, rate = evaluation.cluster_codes, float(failures.mean())
+    codes, rate = scored.evaluation.cluster_codes, float(failures.mean())
     inflation = 1.0 if codes is None else design_effect(failures, codes[scored.complete])
     n = max(1, round(len(failures) / inflation))
     count = min(n, round(rate * n))
@@ -276,11 +273,11 @@ def _shifts(scored: ScoredSet, best: Combination, loss: str, level: float) -> li
         if loss == "squared_error":
             error = squared_error(shifted.losses, evaluation, simultaneous)
             gain = paired(best.losses(evaluation, loss), shifted.losses, evaluation, simultaneous)
-            numbers = (gain.estimate, gain.low, gain.high)
+            numbers = [gain.estimate, gain.low, gain.high]
         else:
             error, complete = share(shifted.losses, evaluation, simultaneous), shifted.complete
             all_wrong = float(shifted.wrong[:, complete].all(axis=0).mean()) if complete.any() else math.nan
-            numbers = (mean(shifted.outcome.log_loss, evaluation, level).estimate, all_wrong)
+            numbers = [mean(shifted.outcome.log_loss, evaluation, level).estimate, all_wrong]
         rows.append({"shift": name} | _limits(error, loss) | dict(zip(SHIFT_COLUMNS[loss], numbers, strict=True)))
     return rows
 

@@ -84,22 +84,20 @@ class Combination:
         if loss == "squared_error":
             squares: Float[np.ndarray, " n"] = (self.weights @ evaluation.residuals[self.rows]) ** 2
             return squares
-        return self.log_losses(evaluation) if loss == "log_loss" else self.outcome(evaluation).wrong
+        if loss == "error":
+            return self.outcome(evaluation).wrong
+        if self.rule in ("mean", "mixture") and self.temperature == 1:  # without making all probabilities
+            losses: Float[np.ndarray, " n"] = -np.log(self.weights @ evaluation.truth[self.rows])
+            return losses
+        log_loss = self.outcome(evaluation).log_loss
+        assert log_loss is not None
+        return log_loss
 
     def mean_loss(self, evaluation: EvaluationSet, loss: str) -> float:
         """Mean loss where it is known; squared errors from the second moments of the members' residuals."""
         if loss == "squared_error":
             return float(self.weights @ evaluation.moments[np.ix_(self.rows, self.rows)] @ self.weights)
         return float(np.nanmean(self.losses(evaluation, loss)))
-
-    def log_losses(self, evaluation: EvaluationSet) -> Float[np.ndarray, " n"]:
-        """−log of the probability of the truth, on each instance; without making all probabilities where possible."""
-        if self.rule in ("mean", "mixture") and self.temperature == 1:
-            losses: Float[np.ndarray, " n"] = -np.log(self.weights @ evaluation.truth[self.rows])
-            return losses
-        log_loss = self.outcome(evaluation).log_loss
-        assert log_loss is not None
-        return log_loss
 
     def probabilities(self, evaluation: EvaluationSet) -> Float[np.ndarray, "n c"]:
         """Combined class probabilities."""
@@ -220,7 +218,7 @@ def check(rule: str, evaluation: EvaluationSet) -> None:
             "probabilities of every model",
             "take the rule 'vote' or 'weighted_vote'",
         )
-    if rule == "dynamic" and (evaluation.observed is not None or not evaluation.has_answers):
+    if rule == "dynamic" and (evaluation.observed is not None or evaluation.predictions.answers is None):
         raise InputError("the rule 'dynamic' with missing answers", "an answer of every model on every instance")
 
 
@@ -236,7 +234,8 @@ def _log_odds(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[n
     observed = evaluation.observed
     counts = np.full(len(rows), evaluation.n) if observed is None else observed[rows].sum(axis=1)
     smoothed = (evaluation.wrong[rows].sum(axis=1) + 0.5) / (counts + 1)
-    classes = len(evaluation.predictions.classes) if evaluation.has_answers and evaluation.strata is not None else 2
+    p = evaluation.predictions
+    classes = len(p.classes) if p.answers is not None and evaluation.strata is not None else 2
     weights = opinion_pool.log_odds(smoothed, classes)
     shares: Float[np.ndarray, " k"] = weights / weights.sum()
     return shares

@@ -45,8 +45,13 @@ class EvaluationSet:
         for name in (*self.groups, *([self.clusters] if self.clusters else [])):
             if name not in p.instances.columns:
                 raise InputError(f"no instance column {name!r}", cure=near(name, map(str, p.instances.columns)))
-        if p.values is not None:
-            _check_gaps(p.values, self.model_ids)
+        gaps = np.zeros(1) if p.values is None else (~np.isfinite(p.values)).sum(axis=1)
+        if gaps.any():
+            raise InputError(
+                f"model {p.model_ids[int(gaps.argmax())]!r} has no value for {gaps.max()} of {self.n} instances",
+                "a finite number of every model for every instance",
+                "leave the model out",
+            )
         if self.has_probabilities and not np.isfinite(self.truth).all():
             row = int(np.flatnonzero(~np.isfinite(self.truth).all(axis=1))[0])
             raise InputError(
@@ -74,11 +79,6 @@ class EvaluationSet:
     def has_probabilities(self) -> bool:
         """Whether there are class probabilities and labels."""
         return self.predictions.probabilities is not None and self.predictions.labels is not None
-
-    @property
-    def has_answers(self) -> bool:
-        """Whether the models' answers are known, not only whether they are right."""
-        return self.predictions.answers is not None
 
     @cached_property
     def truth(self) -> Float[np.ndarray, "m n"]:
@@ -161,15 +161,3 @@ class EvaluationSet:
     def with_shifted(self, shifted: Mapping[str, EvaluationSet]) -> EvaluationSet:
         """The same instances with other shifted companions."""
         return replace(self, shifted=shifted)
-
-
-def _check_gaps(values: Float[np.ndarray, "m n"], model_ids: list[str]) -> None:
-    """Refuse values that are missing or not finite."""
-    gaps = (~np.isfinite(values)).sum(axis=1)
-    if gaps.any():
-        row = int(gaps.argmax())
-        raise InputError(
-            f"model {model_ids[row]!r} has no value for {gaps[row]} of {values.shape[1]} instances",
-            "a finite number of every model for every instance",
-            "leave the model out",
-        )

@@ -1,4 +1,4 @@
-"""With which weights does the mean of several numbers err least? A quadratic programme, solved exactly."""
+"""With which weights has the mean of several predictions the least squared error? A quadratic programme, solved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
 PULL = 10.0
-"""Weights are drawn to equal ones as if by so many instances' worth: the penalty is PULL/n × squared distance."""
+"""Weights are shrunk to equal ones with this number of pseudo-instances: the penalty is PULL/n × squared distance."""
 LIGHTEST = 0.01
 """A member with less than this share of the heaviest weight is dropped."""
 
@@ -27,11 +27,11 @@ def average_weights(errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, 
 
 
 def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.ndarray, " m"]:
-    """The same from the second moments of the errors, Σ e_a e_b / n, of so many instances.
+    """The same from the second moments of the errors, Σ e_a e_b / n, of `count` instances.
 
-    min wᵀGw for the moments G, drawn to equal weights by PULL/n of the mean squared error. With G = LLᵀ and w = v/Σv
-    this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0. Equal weights where nobody errs. Source: Breiman 1996 (stacked regressions);
-    Krogh and Vedelsby 1995 for why errors that do not go together earn weight.
+    min wᵀGw for the moments G, shrunk to equal weights by PULL/n of the mean squared error. With G = LLᵀ and w = v/Σv
+    this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0. Equal weights where no model errs. Source: Breiman 1996 (stacked regressions);
+    Krogh and Vedelsby 1995 for why uncorrelated errors earn weight.
     """
     m = len(moments)
     size = float(np.trace(moments)) / m
@@ -50,7 +50,7 @@ def without_the_lightest(
     losses: Float[np.ndarray, " m"],
     size: int | None,
 ) -> Float[np.ndarray, " m"]:
-    """Weights of the good candidates; the lightest is dropped and the rest weighed again until all are worth it."""
+    """Weights of the eligible candidates; the lightest is dropped and the others refitted until none is negligible."""
     members = np.flatnonzero(eligible) if eligible.any() else np.array([int(losses.argmin())])
     while True:
         weights = fit(members)

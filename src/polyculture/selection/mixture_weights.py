@@ -1,4 +1,4 @@
-"""How much weight does each model deserve in a mixture? The weights that make the truth most probable, exactly.
+"""What weight should each model have in a mixture? The weights that make the truth most probable, exactly.
 
 The mean log-probability of the truth under Σ_m w_m p_m is concave in the weights, so there is one best value. A few
 steps of expectation-maximization lead close, Newton steps within the simplex lead there, and the optimality conditions
@@ -22,12 +22,12 @@ TOLERANCE = 1e-6
 FIRST_STEPS = 10
 MOST_STEPS = 200
 NEGLIGIBLE = 1e-8
-"""Weights below this are nothing."""
+"""Weights below this are set to zero."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Weights of the models, and how near they are to the best ones.
+    """Weights of the models, and how near they are to the optimum.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def mixture_weights(
     Parameters
     ----------
     truth : probability that each model gives to the truth, in [0, 1]; raised to 1e-12.
-    prior : Dirichlet(1 + prior) on the weights, as if every model had been right alone on so many instances more; 0 is
-        none. The larger, the nearer to equal weights.
+    prior : Dirichlet(1 + prior) on the weights, as if every model alone had been right on that many more instances;
+        0 is none. The larger, the nearer to equal weights.
     counts : how much each instance counts, at least 0; 1 each where None.
     tolerance : stop when nothing could lower the objective by more than this.
 
@@ -119,9 +119,9 @@ def _newton(
     height = -count @ np.log(mixed) + weights.sum()
     along, length = direction @ likelihood, 1.0
     while length > 1e-4:
-        trial = mixed + length * along
+        step_mix = mixed + length * along
         candidate: Float[np.ndarray, " m"] = weights + length * direction
-        if trial.min() > 0 and -count @ np.log(trial) + candidate.sum() <= height + 0.1 * length * change:
+        if step_mix.min() > 0 and -count @ np.log(step_mix) + candidate.sum() <= height + 0.1 * length * change:
             return candidate
         length /= 2
     slower: Float[np.ndarray, " m"] = weights * slope

@@ -75,8 +75,9 @@ def _error(scored: ScoredSet) -> float:
 
 
 def _log_loss(scored: ScoredSet) -> float:
-    evaluation = scored.evaluation
-    return float(scored.combination.log_losses(evaluation).mean()) if evaluation.has_probabilities else math.nan
+    if not scored.evaluation.has_probabilities:
+        return math.nan
+    return scored.combination.mean_loss(scored.evaluation, "log_loss")
 
 
 def _calibration(scored: ScoredSet) -> float:

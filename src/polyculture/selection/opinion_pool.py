@@ -18,7 +18,7 @@ MISSING = -1
 BLOCK = 8192
 """Instances turned into logarithms at a time."""
 RIDGE = 10.0
-"""Strength of the stacking prior: so many standard normal ones around equal weights."""
+"""Strength of the stacking prior: number of standard normal priors around equal weights."""
 COLDEST, HOTTEST = 0.05, 20.0
 
 
@@ -39,7 +39,7 @@ class Vote:
 
 
 def plurality(answers: Int[np.ndarray, "m n"], weights: Float[np.ndarray, "m ..."] | None = None) -> Vote:
-    """The answer with the most weight; of tied answers the one given by the model that stands first.
+    """The answer with the most weight; of tied answers the one given by the first model.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ def plurality(answers: Int[np.ndarray, "m n"], weights: Float[np.ndarray, "m ...
     leader = support.argmax(axis=0)
     top = support[leader, np.arange(n)]
     total = votes.sum(axis=0)
-    rival = np.where(answers == answers[leader, np.arange(n)], -1.0, support).max(axis=0)
+    runner_up = np.where(answers == answers[leader, np.arange(n)], -1.0, support).max(axis=0)
     share = np.divide(top, total, out=np.full(n, np.nan), where=total > 0)
-    return Vote(np.where(top >= 0, leader, MISSING), share, (top >= 0) & np.isclose(rival, top, rtol=1e-12, atol=0))
+    return Vote(np.where(top >= 0, leader, MISSING), share, (top >= 0) & np.isclose(runner_up, top, rtol=1e-12, atol=0))
 
 
 def wrong_share(
@@ -90,7 +90,7 @@ def majority_loss(share: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 def arithmetic(
     probabilities: Float[np.ndarray, "m n c"], weights: Float[np.ndarray, "m ..."] | None = None
 ) -> Float[np.ndarray, "n c"]:
-    """Weighted mean of the probabilities; the mixture of the models where the weights say how likely each is."""
+    """Weighted mean of the probabilities; the mixture of the models where the weights are their probabilities."""
     m, n, c = probabilities.shape
     spread = _spread(weights, m)
     mixed = np.zeros((n, c))
@@ -142,7 +142,7 @@ def stack(
     Parameters
     ----------
     probabilities : on instances that the models were not trained on (cross-fitted).
-    ridge : how strongly powers are held at 1/m and biases at 0; as many standard normal priors.
+    ridge : how strongly powers are held at 1/m and biases at 0; number of standard normal priors.
 
     Source: Wolpert 1992; the logarithmic pool: Genest and Zidek 1986.
     """
@@ -166,7 +166,7 @@ def stack(
 
 
 def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> float:
-    """The number by which to divide log-probabilities for the lowest log-loss; above 1 they were too sure.
+    """The number by which to divide log-probabilities for the lowest log-loss; above 1 they were overconfident.
 
     In [0.05, 20]. Source: Guo et al. 2017.
     """

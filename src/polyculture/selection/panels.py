@@ -54,7 +54,7 @@ def co_failure(
 
     Parameters
     ----------
-    wrong : where a model is wrong; what stands in unobserved cells is ignored.
+    wrong : where a model is wrong; the value of unobserved cells is ignored.
     observed : where a verdict is known; everywhere where None. Pairs need 30 common instances or more.
     names : of the models, for the error; their positions where none are given.
     """

@@ -83,7 +83,7 @@ class SelectionPlan:
         return cls(goal, rule, method, k, calibrated)
 
     def combination(self, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Combination:
-        """These members under the plan's rule, fitted on these instances; where weights tie the best stand first."""
+        """These members under the plan's rule, fitted on these instances; where weights tie the best come first."""
         best_first = rows[np.argsort(evaluation.errors[rows], kind="stable")]
         return fit(self.rule, evaluation, best_first, self.calibrated)
 
@@ -195,7 +195,7 @@ SEARCH: Mapping[str, SearchMethod] = {
 }
 """Ways to search by name. mixture: weights of all by expectation-maximization, members those with a weight (the k
 heaviest). greedy: add the model that helps most. exact: every set, up to 100,000. swap: greedy, then exchanges.
-co_failure: the panel whose members fail together least, whatever else the goal says."""
+co_failure: the panel whose members fail together least, whatever else is in the goal."""
 
 REGRESSION_SEARCH: Mapping[str, SearchMethod] = {
     "weights": _weights,

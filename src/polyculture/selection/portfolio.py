@@ -153,11 +153,9 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
         raise InputError(f"no outputs of the member {absent[0]!r}", "outputs of every member")
     evaluation = EvaluationSet(predictions.take_models(portfolio.members) if regression else predictions)
     rows = np.array([evaluation.model_ids.index(m) for m in portfolio.members])
-    nearest = (
-        None
-        if reference is None
-        else NearestInstances(EvaluationSet(reference.take_models(predictions.model_ids)), rows)
-    )
+    nearest = None
+    if reference is not None:
+        nearest = NearestInstances(EvaluationSet(reference.take_models(predictions.model_ids)), rows)
     weights, bias = np.array(portfolio.weights), np.array(portfolio.bias)
     by_class = np.array(portfolio.weights_by_class, dtype=float, ndmin=2)
     combination = Combination(portfolio.rule, rows, weights, bias, portfolio.temperature, nearest, by_class)

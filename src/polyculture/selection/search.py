@@ -26,7 +26,7 @@ def greedy(score: Score, candidates: Sequence[int], k: int | None = None) -> lis
     ----------
     score : of a set, its members in the order in which they joined.
     candidates : positions to choose from.
-    k : size at which to stop; where None, as soon as nobody makes the score lower.
+    k : size at which to stop; where None, as soon as no candidate makes the score lower.
     """
     path: list[Members] = []
     selected: Members = ()

@@ -17,7 +17,7 @@ from .evaluation import EvaluationSet
 def folds(evaluation: EvaluationSet, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
     """Fold 0 … k − 1 of each instance: at random, clusters stay together, each class spread evenly over the folds.
 
-    The models' outcomes play no part: folds that are made alike in them hide how much a choice depends on chance.
+    The models' outcomes play no part: folds that are balanced in them hide how much a choice depends on chance.
     """
     ranks = _ranks(evaluation, seed, *names)
     if ranks.max() + 1 < k:
@@ -81,7 +81,7 @@ def split_companions(
 ) -> tuple[Mapping[str, EvaluationSet], Mapping[str, EvaluationSet]]:
     """Shifted test sets split like the table they belong to: companions of an instance are on the instance's side.
 
-    Instances of neither side (or, as rows are numbered alike, of both) are split at random, half and half.
+    Instances of neither side (or of both, where rows are only numbered) are split at random, half and half.
 
     Parameters
     ----------

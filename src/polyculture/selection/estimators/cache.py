@@ -1,6 +1,6 @@
 """Which rows belong together, and was this learner already fitted on them? Folds and a folder, both by content.
 
-folder/forest-1a2b3c4d5e6f7081/scores.npy        what each member says of the rows that it was not trained on
+folder/forest-1a2b3c4d5e6f7081/scores.npy        predictions of each member for the rows that it was not trained on
 folder/forest-1a2b3c4d5e6f7081/members.skops     the fitted members; nothing is ever pickled
 """
 
@@ -38,7 +38,7 @@ _REDO = "delete that subfolder; what is missing is fitted again"
 
 
 def row_keys(X: Any, seed: int = 0) -> UInt64[np.ndarray, " n"]:
-    """A number for each row that depends on what it holds, and on the seed, but not on where it stands."""
+    """A hash of each row that depends on its values, and on the seed, but not on its position."""
     key = seed.to_bytes(8, "little")
     rows = (hashlib.blake2b(row, digest_size=8, key=key).digest() for row in _row_bytes(X))
     return np.frombuffer(b"".join(rows), dtype="<u8").astype(np.uint64)
@@ -53,7 +53,7 @@ def folds_by_content(X: Any, labels: Int[np.ndarray, " n"], folds: int, seed: in
     Parameters
     ----------
     labels : class codes, or all the same.
-    folds : as many, or as many as there are different rows.
+    folds : number of folds; at most the number of distinct rows.
     """
     keys = row_keys(X, seed)
     numbers = np.empty(len(labels), dtype=np.int64)
@@ -85,7 +85,7 @@ def _row_bytes(X: Any) -> Iterable[bytes]:
 
 
 class LearnerCache:
-    """A folder of fitted learners, found again by a hash of their parameters and of what they were fitted on.
+    """A folder of fitted learners, looked up by a hash of their parameters and of what they were fitted on.
 
     A learner whose members hold types that are not on the list of trusted ones is not kept.
     """

@@ -21,23 +21,23 @@ from .member_weights import RULES, Constraints, OpinionPool, fit_pool
 
 
 class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: ignore[misc]
-    """A classifier made of the few learners, of many that differ, whose probabilities together are best.
+    """A classifier made of the few learners, out of many, whose combined probabilities are best.
 
     Parameters
     ----------
     learners : (name, classifier) pairs, tried in this order; None for sixteen of ten families. A classifier needs
         `predict_proba` or `decision_function`.
-    size : at most so many learners are kept; None for as many as earn a weight.
+    size : maximum number of learners; None for all with a positive weight.
     rule : ``"geometric"`` pools probabilities by a weighted product relative to the class frequencies, ``"mixture"``
         by a weighted mean.
     floor : lowest cross-fitted accuracy of a learner that is kept; None for any log-loss below that of the class
         frequencies. Where none reaches it the best one is kept.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows.
-    refit : whether every learner is also fitted on all rows; that member then has three quarters of the learner's say,
-        and those of the folds, which know less but differ, share the rest. Takes as long as one more fold.
-    time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is given up
-        when what its first fold took says that the others would take too long. The first one is always fitted.
+    refit : whether every learner is also fitted on all rows; that member then has three quarters of the learner's
+        weight, and those of the folds, which learned from less but differ, share the rest. It takes as long as a fold.
+    time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is skipped
+        when, by the time of its first fold, the others would take too long. The first one is always fitted.
     prepare : whether missing values and the categories of dataframes are made readable for each learner; False hands
         dataframes over as they are.
     memory : folder in which fitted learners are kept, to go on after an interruption or with a larger budget.
@@ -49,7 +49,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     classes_ : labels, sorted.
     members_ : by name of each kept learner, heaviest first, its fitted members, one per fold, then one of all rows.
     weights_ : of the kept learners by name; with the geometric rule they need not sum to one.
-    weights_by_class_ : of the geometric rule, how much each kept learner counts where it speaks of each class.
+    weights_by_class_ : of the geometric rule, weight of each kept learner for each class.
     candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
     left_out_ : by name, why a learner was not fitted.
     """
@@ -103,7 +103,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
 
     @property
     def predictions_(self) -> Predictions:
-        """What each fitted learner said of the rows that it was not trained on, temperatures applied, to be audited.
+        """Predictions of each fitted learner for rows that it was not trained on, temperatures applied, to be audited.
 
         Instances are the rows that were learned from, without those of weight 0. Needs two learners or more.
         """

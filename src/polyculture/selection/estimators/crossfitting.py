@@ -1,7 +1,7 @@
-"""What does each learner say of rows that it was not trained on? Folds, a time budget, and a folder to go on from.
+"""What does each learner predict for rows that it was not trained on? Folds, a time budget, and a cache.
 
-A candidate is one learner fitted once per fold and, if wished, once on all rows. Its members together are what
-predicts later; those of the folds say what temperatures and weights are right.
+A candidate is one learner fitted once per fold and, optionally, once on all rows. All its members
+predict later; those of the folds determine temperatures and weights.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from .default_learners import prepared, reads_sparse, weight_argument
 LOWEST_PROBABILITY = 1e-6
 """Least probability that a member gives, also to a class that its fold did not contain."""
 FULL_DATA_SHARE = 0.75
-"""Share of a candidate's opinion that the member has that learned from all rows; those of the folds have the rest."""
+"""Share of a candidate's weight that the member fitted on all rows has; those of the folds have the rest."""
 TIMED_ROWS = 2_000
 """With more rows than this and a time budget, a learner is first timed on parts of them."""
 PARTS = (16, 4)
-"""One row in so many is in these parts."""
+"""One row in this many is in these parts."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingTable:
-    """What there is to learn from.
+    """The data that learners are fitted on.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class TimeBudget:
     Parameters
     ----------
     seconds : in all; None for as long as it takes.
-    clock : tells the time in seconds.
+    clock : returns the time in seconds.
     """
 
     seconds: float | None = None
@@ -109,7 +109,7 @@ class TimeBudget:
         self.started = self.clock()
 
     def allows(self, seconds: float) -> bool:
-        """Whether so much more time can be spent."""
+        """Whether this much more time can be spent."""
         return self.seconds is None or self.clock() - self.started + seconds <= self.seconds
 
 
@@ -124,9 +124,9 @@ def crossfit(
     cache: LearnerCache | None,
     n_jobs: int | None,
 ) -> tuple[list[Candidate], dict[str, str]]:
-    """Candidates in the order of the learners, and by name why others are not among them.
+    """Candidates in the order of the learners, and by name the reasons for skipping others.
 
-    With a budget a learner is given up as soon as what it took so far says that the rest would take too long; the
+    With a budget a learner is skipped as soon as its time so far implies that the rest would take too long; the
     next ones, which may be quicker, are still tried. Until one learner is fitted the budget is not looked at.
     A learner that fails is left out; TrainingError if all are.
     """
@@ -194,7 +194,7 @@ def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, 
         fits += _fit_folds(estimator, table, folds[1:], n_jobs)
     complete = np.empty((len(table.y), max(table.classes, 1)))
     for fold, (_, part) in zip(folds, fits, strict=True):
-        complete[table.folds == fold] = part  # the last one, which learned from all rows, says nothing here
+        complete[table.folds == fold] = part  # the last one, which learned from all rows, predicts nothing here
     if not np.isfinite(complete).all():
         raise SkippedLearnerError("it predicts numbers that are not finite")
     return Candidate(name, tuple(member for member, _ in fits), complete, budget.clock() - started)
@@ -226,7 +226,7 @@ def _check_budget(budget: TimeBudget, seconds: float) -> None:
 def _fit_folds(
     estimator: Any, table: TrainingTable, folds: range, n_jobs: int | None
 ) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
-    """Per fold the member that was trained without it and what that says of it; no row is in a fold after the last."""
+    """Per fold the member trained without it and its predictions for it; no row is in a fold after the last."""
     fits: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
         delayed(_fit_fold)(estimator, table, fold) for fold in folds
     )
@@ -242,5 +242,5 @@ def _fit_fold(estimator: Any, table: TrainingTable, fold: int) -> tuple[Any, Flo
 def _fit(estimator: Any, table: TrainingTable, rows: Int[np.ndarray, " k"]) -> Any:
     weights = {} if table.counts is None else {weight_argument(estimator): table.counts[rows]}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # its weight says whether it learned enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its weight shows whether it learned enough
         return clone(estimator).fit(table.rows(rows), table.y[rows], **weights)

@@ -1,7 +1,7 @@
-"""Which learners are tried where none are named, and what does each of them need before it can read a table?
+"""Which learners are tried by default, and what does each of them need before it can read a table?
 
-The lists go across families first and across hyperparameters of a family after that, and the cheap ones stand before
-the dear ones within each round: whatever the time allows, it went into learners that differ.
+The lists go across families first and across hyperparameters of a family after that, and the cheap ones come before
+the expensive ones within each round: whatever the time allows, it goes into learners that differ.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def classifiers(sparse: bool = False) -> Learners:
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),
     ]
-    return _compatible(learners, sparse)
+    return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
 
 
 def regressors(sparse: bool = False) -> Learners:
@@ -99,13 +99,13 @@ def regressors(sparse: bool = False) -> Learners:
         ("forest", RandomForestRegressor(200, min_samples_leaf=2)),
         ("forest shallow", RandomForestRegressor(200, max_depth=5, max_features=0.5)),
     ]
-    return _compatible(learners, sparse)
+    return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
 
 
 def prepared(learner: Any, categorical: tuple[int, ...], numeric: tuple[int, ...]) -> Any:
     """The learner behind a step that makes of the table what it can read.
 
-    Missing numbers become the median, with a column that says so, unless the learner deals with them. Categories
+    Missing numbers become the median, with an indicator column, unless the learner deals with them. Categories
     become numbers for trees and columns of 0 and 1 for others.
 
     Parameters
@@ -140,16 +140,12 @@ def reads_sparse(learner: Any) -> bool:
 
 
 def family(learner: Any) -> str:
-    """Name of the class that learns, behind whatever steps."""
+    """Name of the class of the last step."""
     if isinstance(learner, Pipeline):
         return family(learner.steps[-1][1])
     if isinstance(learner, TransformedTargetRegressor):
         return family(learner.regressor)
     return type(learner).__name__
-
-
-def _compatible(learners: Learners, sparse: bool) -> Learners:
-    return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
 
 
 def _standardized(regressor: Any) -> Any:

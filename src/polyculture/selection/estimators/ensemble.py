@@ -1,7 +1,7 @@
-"""Which learners cover for each other on this table? `fit` tries many that differ, weighs them and keeps a few.
+"""Which learners complement each other on this table? `fit` tries many that differ and keeps the few with weight.
 
-Every learner is cross-fitted, weighed by what it says of rows that it was not trained on, and predicts as the mean of
-its members: one per fold, and one that learned from all rows.
+Every learner is cross-fitted, weighted by its predictions for rows that it was not trained on, and predicts as the
+mean of its members: one per fold, and one that learned from all rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 
 
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
-    """What the classifier and the regressor share: all but what an opinion is."""
+    """What the classifier and the regressor share."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
@@ -48,7 +48,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """Sparse matrices and missing values are welcome."""
+        """Sparse matrices and missing values are accepted."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
@@ -56,7 +56,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
-        """What to learn, and how many classes it is of; 0 for real values."""
+        """Encoded target, and the number of classes; 0 for real values."""
 
     @abstractmethod
     def _fit_weights(
@@ -66,16 +66,16 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _default_learners(self, sparse: bool) -> Learners:
-        """Learners where none are named."""
+        """Learners where none are given."""
 
     def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
-        """Try the learners, weigh them and keep those that earn a weight.
+        """Cross-fit the learners, fit their weights and keep those with a positive weight.
 
         Parameters
         ----------
         X : n rows of numbers (nan where one is missing), dense or sparse, or a dataframe that may hold categories.
         y : n targets.
-        sample_weight : how much each row counts, as if it were there so many times; learners that take no weights are
+        sample_weight : how much each row counts, as if it were repeated; learners that take no weights are
             left out where the weights differ.
         """
         if y is None:
@@ -140,7 +140,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         self._check_learners(list(self.learners))
 
     def _check_learners(self, learners: list[Any]) -> None:
-        """Refuse a list that is not one of named learners of the right kind."""
+        """Refuse anything but a list of named learners of the right kind."""
         if not learners:
             raise InputError("an empty list of learners", "one learner or more, or None for the default ones")
         for pair in learners:
@@ -168,7 +168,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         return numbers
 
     def _seeded_learners(self, seed: int, sparse: bool) -> Learners:
-        """Copies of the learners; where one has no random state of its own it gets one."""
+        """Copies of the learners, each with a random state."""
         seeded = []
         for name, learner in self._default_learners(sparse) if self.learners is None else self.learners:
             copy = clone(learner)
@@ -211,10 +211,10 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
-        """Columns of `candidates_` that say how good each one is."""
+        """Columns of `candidates_` with the quality of each learner."""
 
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
-        """What every member of every kept learner says."""
+        """Scores of every member of every kept learner."""
         check_is_fitted(self)
         inputs = self._input_format.read(self, X)
         classes = len(getattr(self, "classes_", ()))

@@ -1,10 +1,10 @@
-"""How much is each member's opinion worth? Temperatures and weights for members whose predictions were cross-fitted.
+"""What weight should each member have? Temperatures and weights for members whose predictions were cross-fitted.
 
 Class probabilities are pooled geometrically: p ∝ f b Π (p_m / f)^v_m with the class frequencies f, so that an opinion
-counts by how far it moves from knowing nothing, and a factor b per class, which corrects what members misjudge
-together. A member's weight for a class, v, is its weight w plus a small deviation, as members may be worth more where
-they speak of some classes. The weights w are at least 0, need not sum to one (members that tell the same are worth
-less together) and solve, with the rest, a convex problem, so there is one best answer. Real values are averaged by
+counts by how far it moves from knowing nothing, and a factor b per class, which corrects what members get wrong
+together. A member's weight for a class, v, is its weight w plus a small deviation, as members may be better at
+some classes. The weights w are at least 0, need not sum to one (redundant members count
+less) and solve, with the rest, a convex problem, so there is one best answer. Real values are averaged by
 weights on the simplex that minimise the squared error, a quadratic programme in the error covariance.
 """
 
@@ -23,17 +23,17 @@ from ..least_squares_weights import PULL, average_weights, without_the_lightest
 from ..mixture_weights import mixture_weights
 
 COLDEST, HOTTEST = 1 / 50, 50.0
-"""Temperatures are looked for in between."""
+"""Range of temperatures."""
 SMALLEST = 1e-6
 """Probabilities are raised to this before their logarithm is taken."""
 LOWEST = math.log(SMALLEST)
 CLASS_PULL = 30.0
-"""Weights for a class are drawn to the member's weight as if by so many instances' worth."""
+"""Weights for a class are shrunk to the member's weight with this number of pseudo-instances."""
 
 
 @dataclass(frozen=True, eq=False)
 class PoolWeights:
-    """How much the members count.
+    """Weights that a rule fits.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class PoolWeights:
 
 @dataclass(frozen=True, eq=False)
 class OpinionPool:
-    """How opinions are put together.
+    """Temperatures and weights by which the members' predictions are combined.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ class OpinionPool:
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a choice of members has to keep to.
+    """Bounds on the choice of members.
 
     Parameters
     ----------
-    size : at most so many members; None for as many as earn a weight.
-    floor : lowest accuracy (real values: R²) of a member; None for better than knowing nothing but the class
-        frequencies (the mean). Where no candidate reaches it the best one is kept.
+    size : maximum number of members; None for all with a positive weight.
+    floor : lowest accuracy (real values: R²) of a member; None for better than the class frequencies
+        (the mean) alone. Where no candidate reaches it the best one is kept.
     rule : a name in `RULES`; real values have only the average.
     """
 
@@ -222,4 +222,4 @@ def simplex_weights(
 
 
 RULES: dict[str, Callable[..., PoolWeights]] = {"geometric": opinion_weights, "mixture": simplex_weights}
-"""How class probabilities are put together, by name: a function from log-probabilities, labels and counts."""
+"""How class probabilities are combined, by name: a function from log-probabilities, labels and counts."""

@@ -160,17 +160,16 @@ def _certificate(
     The best single classifier is the best on these very rows, which favours it.
     """
     names = [*predictions.model_ids, "__ensemble", "__all", "__top"]  # names that no learner may have
-    extended = {"models": pd.DataFrame(index=pd.Index(names, name="model"))}
+    models = pd.DataFrame(index=pd.Index(names, name="model"))
     if predictions.values is not None:
-        extended |= {"values": np.concatenate([predictions.values, predicted[:, :, 0]])}
+        values = np.concatenate([predictions.values, predicted[:, :, 0]])
+        evaluation = EvaluationSet(replace(predictions, models=models, values=values))
     else:
         assert predictions.probabilities is not None
         assert predictions.answers is not None
-        extended |= {
-            "answers": np.concatenate([predictions.answers, predicted.argmax(axis=2)]),
-            "probabilities": np.concatenate([predictions.probabilities, predicted]),
-        }
-    evaluation = EvaluationSet(replace(predictions, **extended))
+        answers = np.concatenate([predictions.answers, predicted.argmax(axis=2)])
+        probabilities = np.concatenate([predictions.probabilities, predicted])
+        evaluation = EvaluationSet(replace(predictions, models=models, answers=answers, probabilities=probabilities))
     m = len(predictions.model_ids)
     best = m + 2 if evaluation.is_regression else int(np.argmax(np.log(evaluation.truth[:m]).mean(axis=1)))
     ensemble, *baselines = (Combination("mean", np.array([row]), np.ones(1)) for row in (m, best, m + 1, m + 2))

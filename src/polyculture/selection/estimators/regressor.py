@@ -20,9 +20,9 @@ from .member_weights import Constraints, OpinionPool, fit_average
 
 
 class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore[misc]
-    """A regressor made of the few learners, of many that differ, whose mean has the lowest squared error.
+    """A regressor made of the few learners, out of many, whose mean has the lowest squared error.
 
-    Weights are at least 0 and sum to one; learners whose errors do not go together earn more.
+    Weights are at least 0 and sum to one; learners whose errors are uncorrelated earn more.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     Attributes
     ----------
     members_, weights_, left_out_ : as in `DiverseEnsembleClassifier`.
-    values_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of what was kept.
+    predictions_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of the ensemble.
     candidates_ : one row per fitted learner: family, mean_squared_error (cross-fitted), weight, seconds.
     """
 
@@ -64,14 +64,14 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         self.random_state = random_state
 
     def predict(self, X: Any) -> Float[np.ndarray, " n"]:
-        """The weighted mean of what the members say."""
+        """The weighted mean of the members' predictions."""
         values = np.array([self._shares @ np.array(members)[:, :, 0] for members in self._scores(X)])
         predicted: Float[np.ndarray, " n"] = np.array(list(self.weights_.values())) @ values
         return predicted
 
     @property
     def crossfitted_(self) -> pd.DataFrame:
-        """What each fitted learner said of the rows that it was not trained on, beside the column ``target``.
+        """Predictions of each fitted learner for the rows that it was not trained on, next to the column ``target``.
 
         Instances are the rows that were learned from, without those of weight 0.
         """
@@ -93,7 +93,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
 
     @property
     def errors_(self) -> dict[str, Interval]:
-        """Mean squared error by nested cross-fitting, and how much lower it is than two rivals', paired by row.
+        """Mean squared error by nested cross-fitting, and how much lower it is than two baselines', paired by row.
 
         Keys: mean squared error, gain over the best learner, gain over all learners (their plain mean). Gains above 0
         are in favour of the ensemble.

@@ -142,7 +142,8 @@ def test_columns_that_split_the_models_alike_are_one_factor() -> None:
     section = attribute(planted(factors, {"data": 0.3}), permutations=199)
     merged = row(section, "data = provider")
     assert merged["kind"] == "factor"
-    assert merged["note"] == "data and provider split the models in the same way; only both together can be told"
+    note = "data and provider split the models in the same way; only their joint share can be estimated"
+    assert merged["note"] == note
     assert row(section, "data = provider", "levels")["level"] == "d0 = x"
 
 

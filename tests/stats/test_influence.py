@@ -11,7 +11,6 @@ from scipy import stats
 from polyculture.measures.effective import effective
 from polyculture.measures.leave_one_out import rho_without_each
 from polyculture.stats import (
-    gap_difference,
     independent_difference,
     influence_interval,
     n_eff_interval,
@@ -89,17 +88,6 @@ def test_independent_sets_have_welch_limits() -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
     assert independent_difference((nan, 0.0), (x, y)).reason == "undefined"
     assert independent_difference((0.0, 0.0), (x[:1], y)).reason == "fewer than two independent clusters"
-
-
-def test_the_difference_of_gaps_is_paired_by_instance() -> None:
-    rng = np.random.default_rng(3)
-    shared = rng.random((2, 400)) < 0.2
-    first = [(shared[i] | (rng.random(400) < 0.05)).astype(float) for i in range(2)]
-    second = [(shared[i] | (rng.random(400) < 0.05)).astype(float) for i in range(2)]
-    found = gap_difference(first[0] - second[0], first[1] - second[1])
-    assert found.estimate == pytest.approx((first[1].mean() - first[0].mean()) - (second[1].mean() - second[0].mean()))
-    assert found.high - found.low < 0.1
-    assert gap_difference(np.zeros(0), np.zeros(3)).reason == "no instances"
 
 
 def test_a_population_of_models_adds_the_variance_of_the_models() -> None:

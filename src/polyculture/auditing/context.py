@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.measures.counts import PairCounts
@@ -20,6 +20,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Leaderboard, NullModel, Pairwise, Section, Systemic
 
 from .counting import count_table
+from .factors import codes_of
 from .options import AuditOptions
 from .strata import crossed, group_codes
 
@@ -91,9 +92,7 @@ class AuditContext:
         """Cluster of each instance, where the user named a column."""
         if not self.options.clusters:
             return None
-        names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.options.clusters].to_numpy()
-        codes: Int[np.ndarray, " n"] = np.unique(names.astype(str), return_inverse=True)[1]
-        return codes
+        return codes_of(self.predictions.instances, self.options.clusters)
 
     @property
     def n_clusters(self) -> int | None:

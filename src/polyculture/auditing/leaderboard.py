@@ -25,7 +25,7 @@ def leaderboard(predictions: Predictions, counts: PairCounts, level: float = 0.9
     errors = np.diag(counts.n00)
     accuracy: Float[np.ndarray, " m"] = np.divide(n - errors, n, out=np.full(len(n), np.nan), where=n > 0)
     best_first = np.argsort(-np.nan_to_num(accuracy, nan=-1), kind="stable")
-    differs, tested = told_apart(counts)
+    differs, tested = significant_pairs(counts)
     letters = [""] * len(n)
     if len(n) <= MOST_LETTERED:
         letters = letters_display(differs[np.ix_(best_first, best_first)])
@@ -46,7 +46,7 @@ def leaderboard(predictions: Predictions, counts: PairCounts, level: float = 0.9
     return Leaderboard(pd.concat([table, factors[extra_columns]], axis=1), tested, int(np.triu(differs, 1).sum()))
 
 
-def told_apart(counts: PairCounts) -> tuple[Bool[np.ndarray, "m m"], int]:
+def significant_pairs(counts: PairCounts) -> tuple[Bool[np.ndarray, "m m"], int]:
     """Which pairs differ in accuracy, and how many pairs were tested (those with common instances)."""
     m = len(counts.n)
     a, b = np.triu_indices(m, 1)

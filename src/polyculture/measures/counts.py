@@ -113,7 +113,7 @@ def count(
     """
     if correct is None and (answers is None or labels is None):
         raise InputError("no outcomes to count", "right/wrong outcomes, or answers together with labels")
-    table = _Table(answers, labels if correct is None else None, correct, classes)
+    table = _AnswerTable(answers, labels if correct is None else None, correct, classes)
     if weights is not None:
         layers = ((w, table.at(rows), options[rows] if options is not None else None) for w, rows in _layers(weights))
         return total(count(t.answers, t.labels, t.correct, classes, k).scaled(w) for w, t, k in layers)
@@ -132,7 +132,7 @@ def _layers(weights: Float[np.ndarray, " n"]) -> list[tuple[float, Int[np.ndarra
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _AnswerTable:
     """Codes as they came; `labels` only where outcomes follow from them."""
 
     answers: Int[np.ndarray, "m n"] | None
@@ -146,13 +146,13 @@ class _Table:
         assert table is not None
         return table.shape[0], table.shape[1]
 
-    def at(self, instances: Int[np.ndarray, " k"] | slice) -> _Table:
+    def at(self, instances: Int[np.ndarray, " k"] | slice) -> _AnswerTable:
         def take(table: Int[np.ndarray, "*m n"] | None) -> Int[np.ndarray, "*m k"] | None:
             if table is None or isinstance(instances, slice):
                 return None if table is None else table[..., instances]
             return np.take(table, instances, axis=-1)
 
-        return _Table(take(self.answers), take(self.labels), take(self.correct), self.classes)
+        return _AnswerTable(take(self.answers), take(self.labels), take(self.correct), self.classes)
 
     def wrong(self, rows: slice) -> Bool[np.ndarray, "r n"]:
         """Where these models are wrong; anything where that is unknown."""
@@ -180,7 +180,7 @@ class _Table:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bits:
+class _BitPlanes:
     """One chunk, 64 instances to a word. Bits behind the last instance are 0 in every plane."""
 
     wrong: UInt[np.ndarray, "m w"]
@@ -189,7 +189,7 @@ class _Bits:
     codes: UInt[np.ndarray, "p m w"] | None
 
 
-def _count(table: _Table, options: int, instances: Int[np.ndarray, " k"] | None = None) -> PairCounts:
+def _count(table: _AnswerTable, options: int, instances: Int[np.ndarray, " k"] | None = None) -> PairCounts:
     """Counts on these instances (or all), which have the same number of options."""
     m, n = table.shape if instances is None else (table.shape[0], len(instances))
     gaps = table.gaps()
@@ -232,7 +232,7 @@ def _assemble(sums: dict[str, Square], n: int, options: int) -> PairCounts:
     return PairCounts(common, n11, n10, n00, same_answer, same_wrong, n00, n00 / (options - 1))
 
 
-def _count_rows(bits: _Bits, sums: dict[str, Square], a: slice) -> None:
+def _count_rows(bits: _BitPlanes, sums: dict[str, Square], a: slice) -> None:
     """Add one chunk's counts of the models in `a` with themselves and all later ones."""
     m, words = bits.wrong.shape
     x, y = np.empty((2, ROWS * COLUMNS * words), np.uint64)
@@ -246,7 +246,7 @@ def _count_rows(bits: _Bits, sums: dict[str, Square], a: slice) -> None:
 
 
 def _count_tile(
-    bits: _Bits,
+    bits: _BitPlanes,
     sums: dict[str, Square],
     tile: tuple[slice, slice],
     scratch: tuple[UInt[np.ndarray, "a b w"], UInt[np.ndarray, "a b w"]],
@@ -291,7 +291,7 @@ def _count_tile(
         add_up("different", x)
 
 
-def _pack(chunk: _Table, gaps: tuple[bool, bool], run: Callable[..., None]) -> _Bits:
+def _pack(chunk: _AnswerTable, gaps: tuple[bool, bool], run: Callable[..., None]) -> _BitPlanes:
     """Bit planes of one chunk."""
     m, n = chunk.shape
     words = -(-n // 512) * 8  # whole cache lines
@@ -300,7 +300,7 @@ def _pack(chunk: _Table, gaps: tuple[bool, bool], run: Callable[..., None]) -> _
         return np.zeros((*lead, m, words), np.uint64)
 
     planes = max(1, (chunk.classes - 1).bit_length())
-    bits = _Bits(
+    bits = _BitPlanes(
         wrong=empty(),
         observed=empty() if gaps[0] else None,
         unanswered=empty() if gaps[1] else None,
@@ -310,7 +310,7 @@ def _pack(chunk: _Table, gaps: tuple[bool, bool], run: Callable[..., None]) -> _
     return bits
 
 
-def _pack_rows(chunk: _Table, bits: _Bits, rows: slice) -> None:
+def _pack_rows(chunk: _AnswerTable, bits: _BitPlanes, rows: slice) -> None:
     """Fill in the bits of these models."""
     wrong = chunk.wrong(rows)
     if bits.observed is not None:

@@ -104,7 +104,7 @@ def effective(
         observed = None
     if weights is not None and not weights.all():
         return _without_the_weightless(wrong, strata, observed, weights)
-    groups = _Groups.of(np.zeros(n, np.int64) if strata is None else strata, weights)
+    groups = _Stratification.of(np.zeros(n, np.int64) if strata is None else strata, weights)
     if observed is None:
         errors = wrong.sum(axis=1)
         informative = (errors > 0) & (errors < n)
@@ -139,7 +139,7 @@ def _without_the_weightless(
 
 
 @dataclass(frozen=True, eq=False)
-class _Groups:
+class _Stratification:
     """Instances by stratum: `code` in 0 … len(size) − 1, `size` the instances (their weights) in each."""
 
     code: Int[np.ndarray, " n"]
@@ -147,7 +147,7 @@ class _Groups:
     weight: Float[np.ndarray, " n"] | None = None
 
     @classmethod
-    def of(cls, strata: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None) -> _Groups:
+    def of(cls, strata: Int[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None) -> _Stratification:
         _, code = np.unique(strata, return_inverse=True)
         return cls(code.astype(np.int64), np.bincount(code, weights), weights)
 
@@ -194,7 +194,7 @@ class _Moments:
     pairs_dropped: int = 0
 
 
-def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Groups) -> EffectiveNumber:
+def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Stratification) -> EffectiveNumber:
     squares = moments.centred**2 * (1.0 if groups.weight is None else groups.weight)
     n_info = float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
     mask = groups.size[groups.code] > 1
@@ -213,7 +213,7 @@ def _finish(informative: Bool[np.ndarray, " m"], moments: _Moments, groups: _Gro
     )
 
 
-def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
+def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Stratification) -> _Moments:
     """Every cell known: from the failure count of each instance and the error count of each model in each stratum."""
     n, code, size, unbiased = wrong.shape[1], groups.code, groups.size, groups.unbiased
     failures = wrong.sum(axis=0, dtype=np.int64)
@@ -291,7 +291,7 @@ def _stratum_pairs(
     return StratumPairs(n, row_wrong, both_wrong)
 
 
-def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Groups) -> _Moments:
+def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Stratification) -> _Moments:
     """Some cells unknown: every covariance on what the pair shares, every variance on what the model answered."""
     m, n = wrong.shape
     weight, covariance = np.zeros((2, m, m))

@@ -47,7 +47,7 @@ def effective_vectors(
     `z` is nan: its null has no simple form for vectors. Models that never vary are left out.
     """
     m, n, _ = values.shape
-    source = _Source(values, labels)
+    source = _ErrorVectors(values, labels)
     if observed is not None and not observed.all():
         return _pairwise(source, observed, noise)
     _, code, size = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
@@ -89,7 +89,7 @@ def covariances(
 ) -> Float[np.ndarray, "m m"]:
     """Unbiased covariance of each pair; for unit vectors, cosine on the same prompt minus that on different prompts."""
     m, n, d = values.shape
-    source = _Source(values, labels)
+    source = _ErrorVectors(values, labels)
     products, sums = np.zeros((m, m)), np.zeros((m, d))
     for _, z in source.chunks():
         flat = z.reshape(m, -1)
@@ -100,7 +100,7 @@ def covariances(
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
+class _ErrorVectors:
     """Vectors of errors, made chunk by chunk."""
 
     values: Float[np.ndarray, "m n d"]
@@ -118,7 +118,9 @@ class _Source:
             yield chunk, z
 
 
-def _means(source: _Source, code: Int[np.ndarray, " n"], size: Int[np.ndarray, " s"]) -> Float[np.ndarray, "m s d"]:
+def _means(
+    source: _ErrorVectors, code: Int[np.ndarray, " n"], size: Int[np.ndarray, " s"]
+) -> Float[np.ndarray, "m s d"]:
     m, _, d = source.values.shape
     sums = np.zeros((len(size), m * d))
     for chunk, z in source.chunks():
@@ -164,7 +166,7 @@ def _finish(
     )
 
 
-def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) -> EffectiveNumber:
+def _pairwise(source: _ErrorVectors, observed: Bool[np.ndarray, "m n"], noise: float) -> EffectiveNumber:
     """Missing cells: every covariance on what the pair shares, every variance on what the model answered."""
     m, n, d = source.values.shape
     common, products = np.zeros((2, m, m))
@@ -212,7 +214,7 @@ def _pairwise(source: _Source, observed: Bool[np.ndarray, "m n"], noise: float) 
 
 
 def _pairwise_influence(
-    source: _Source,
+    source: _ErrorVectors,
     observed: Bool[np.ndarray, "m n"],
     moments: tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "d m m"], Float[np.ndarray, "m m"]],
     masks: tuple[Bool[np.ndarray, "m m"], Bool[np.ndarray, " m"]],

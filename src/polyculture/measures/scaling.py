@@ -75,7 +75,7 @@ class ScalingCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class _Grid:
+class _ShapeGrid:
     """Every shape of one family, as unit vectors orthogonal to a constant: the best one has the largest product."""
 
     shapes: list[Shape]
@@ -83,7 +83,7 @@ class _Grid:
     usable: Bool[np.ndarray, " g"]
 
     @classmethod
-    def of(cls, family: str, x: Float[np.ndarray, " n"], root: Float[np.ndarray, " n"]) -> _Grid:
+    def of(cls, family: str, x: Float[np.ndarray, " n"], root: Float[np.ndarray, " n"]) -> _ShapeGrid:
         shapes = _shapes(family, float(x.min()), float(x.max()))
         G = np.stack([FAMILIES[family](x, shape) for shape in shapes])
         constant = root / np.linalg.norm(root)
@@ -128,7 +128,7 @@ def fit_curves(
     root = np.ones(len(y)) if weights is None else np.sqrt(weights / weights.mean())
     curves = []
     for family in FAMILIES:
-        start = _Grid.of(family, x, root).best((y * root)[:, None])[0]
+        start = _ShapeGrid.of(family, x, root).best((y * root)[:, None])[0]
         shape = _refined(family, x, y, root, start)
         curves.append(_curve(family, middle, shape, x, y, root))
     return sorted(curves, key=lambda c: c.aicc)
@@ -189,7 +189,7 @@ def redraw_curves(
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
     noise = generator.standard_normal((len(x), draws)) * (curve.sd / root)[:, None]
     Y = curve.at(scale)[:, None] + noise
-    shapes = _Grid.of(curve.family, x, root).best(Y * root[:, None])
+    shapes = _ShapeGrid.of(curve.family, x, root).best(Y * root[:, None])
     return [_curve(curve.family, curve.middle, s, x, y, root) for s, y in zip(shapes, Y.T, strict=True)]
 
 

@@ -43,6 +43,18 @@ class FailureCounts:
     largest_rate: float
     reason: str = ""
 
+    @classmethod
+    def of(
+        cls, histogram: Int[np.ndarray, " m1"], errors: Int[np.ndarray, "s m"], sizes: Int[np.ndarray, " s"]
+    ) -> FailureCounts:
+        """From the failure counts, and from strata that are not empty."""
+        n = int(sizes.sum())
+        if n == 0:
+            return cls(histogram, np.zeros(len(histogram)), errors, sizes, math.nan, math.nan, NO_COMPLETE_INSTANCE)
+        rates, shares = errors / sizes[:, None], sizes / n
+        expected_rate, largest_rate = float(shares @ rates.prod(axis=1)), float(shares @ rates.min(axis=1))
+        return cls(histogram, sizes @ poisson_binomial(rates), errors, sizes, expected_rate, largest_rate)
+
     @property
     def n(self) -> int:
         """Instances that every model answered."""
@@ -90,20 +102,6 @@ class FailureCounts:
         logs = np.log(self.errors.sum(axis=0) / self.n)
         return len(logs) * math.log(self.rate) / float(logs.sum()) if logs.any() else math.nan
 
-    def n_sys_at_least(self, rate: float) -> float:
-        """What `n_sys` is at least if all fail together no more often than `rate`, an upper limit of the true rate.
-
-        For sets that never fail together, whose `n_sys` is inf only because the test is finite. nan without instances,
-        where every model is always wrong, and inf where some model never is.
-        """
-        if not self.n:
-            return math.nan
-        rates = self.errors.sum(axis=0) / self.n
-        if not rates.all():
-            return math.inf
-        total = float(np.log(rates).sum())
-        return len(rates) * math.log(rate) / total if total < 0 else math.nan
-
 
 def systemic(
     wrong: Bool[np.ndarray, "m n"],
@@ -125,22 +123,9 @@ def systemic(
         wrong = wrong[:, complete]
         strata = None if strata is None else strata[complete]
     m, n = wrong.shape
-    if n == 0:
-        zero, no_errors = np.zeros(m + 1, np.int64), np.zeros((0, m), np.int64)
-        return FailureCounts(
-            zero, zero.astype(float), no_errors, no_errors[:, 0], math.nan, math.nan, NO_COMPLETE_INSTANCE
-        )
     _, code, sizes = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True, return_counts=True)
     errors = np.stack([np.bincount(code[row], minlength=len(sizes)) for row in wrong], axis=1)
-    rates, shares = errors / sizes[:, None], sizes / n
-    return FailureCounts(
-        np.bincount(failure_counts(wrong), minlength=m + 1),
-        sizes @ poisson_binomial(rates),
-        errors,
-        sizes.astype(np.int64),
-        float(shares @ rates.prod(axis=1)),
-        float(shares @ rates.min(axis=1)),
-    )
+    return FailureCounts.of(np.bincount(failure_counts(wrong), minlength=m + 1), errors, sizes.astype(np.int64))
 
 
 def failure_counts(wrong: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:

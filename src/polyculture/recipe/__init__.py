@@ -4,7 +4,7 @@ axes (Recipe) · files (TOML) · designs · arrays · optimal · describing (wha
 """
 
 from .axes import AXES, Recipe
-from .designs import COUNTED, WHOLE, design, draw, fraction, grid, one_at_a_time, replicate, spread
+from .designs import design, draw, fraction, grid, one_at_a_time, replicate, spread
 from .files import read_axes, read_design, read_recipes, write_recipes
 from .identifiability import Design, describe
 from .ingredients import (
@@ -21,9 +21,7 @@ from .optimal import optimal
 
 __all__ = [
     "AXES",
-    "COUNTED",
     "PREFIX",
-    "WHOLE",
     "Design",
     "Ingredient",
     "Recipe",

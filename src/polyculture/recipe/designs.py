@@ -14,7 +14,7 @@ from polyculture.rng import stream
 
 from .arrays import ORDERS, orthogonal_array
 from .axes import Recipe
-from .levels import Levels
+from .levels import AxisLevels
 from .optimal import optimal
 
 Axes = Mapping[str, Sequence[Any]]
@@ -29,7 +29,7 @@ def grid(axes: Axes, seeds: Iterable[int] = (0,)) -> list[Recipe]:
     axes : levels by axis of a recipe, or by single hyperparameter as ``"hyperparameters.width"``.
     seeds : of each combination; not used where ``"seed"`` is an axis.
     """
-    levels = Levels.of(axes)
+    levels = AxisLevels.of(axes)
     recipes = levels.recipes(levels.all())
     return recipes if "seed" in axes else replicate(recipes, seeds)
 
@@ -50,7 +50,7 @@ def fraction(axes: Axes, resolution: int = 3) -> list[Recipe]:
     """
     if resolution not in (3, 4, 5):
         raise InputError(f"resolution {resolution}", "3, 4 or 5")
-    levels = Levels.of(axes)
+    levels = AxisLevels.of(axes)
     if max(levels.counts) > ORDERS[-1]:
         widest = levels.names[int(np.argmax(levels.counts))]
         raise InputError(
@@ -69,7 +69,7 @@ def fraction(axes: Axes, resolution: int = 3) -> list[Recipe]:
 
 def one_at_a_time(axes: Axes) -> list[Recipe]:
     """The first level of every axis, and each departure from it in one axis only; says nothing about interactions."""
-    levels = Levels.of(axes)
+    levels = AxisLevels.of(axes)
     rows = [[0] * len(levels.names)]
     for f, count in enumerate(levels.counts):
         rows += [[code if g == f else 0 for g in range(len(levels.names))] for code in range(1, count)]
@@ -125,18 +125,18 @@ def _farthest(
     return np.array(selected), smallest, float(total[selected].sum())
 
 
-def _enough(axes: Axes, models: int) -> Levels:
-    levels = Levels.of(axes)
+def _enough(axes: Axes, models: int) -> AxisLevels:
+    levels = AxisLevels.of(axes)
     if not 2 <= models <= levels.combinations:
         raise InputError(f"{models} models", f"2 to {levels.combinations}, one per combination")
     return levels
 
 
-WHOLE: MappingProxyType[str, Callable[[Axes], list[Recipe]]] = MappingProxyType(
+FIXED_SIZE: MappingProxyType[str, Callable[[Axes], list[Recipe]]] = MappingProxyType(
     {"full": grid, "fractional": fraction, "one-at-a-time": one_at_a_time}
 )
 """Designs that determine their number of models, by name."""
-COUNTED: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = MappingProxyType(
+FREE_SIZE: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = MappingProxyType(
     {
         "optimal": lambda axes, models, seed: optimal(axes, models, seed=seed),
         "random": draw,
@@ -151,20 +151,20 @@ def design(kind: str, axes: Axes, models: int | None = None, seed: int = 0) -> l
 
     Parameters
     ----------
-    kind : key of `WHOLE` or `COUNTED`.
+    kind : key of `FIXED_SIZE` or `FREE_SIZE`.
     axes : levels by axis.
     models : how many for optimal, random and space-filling; at most how many for the others, if given.
     seed : of what is drawn by chance.
 
     Raises InputError for an unknown name, and where the number of models is missing or does not suffice.
     """
-    if kind in WHOLE:
-        recipes = WHOLE[kind](axes)
+    if kind in FIXED_SIZE:
+        recipes = FIXED_SIZE[kind](axes)
         if models is not None and len(recipes) > models:
             raise InputError(f"the {kind} design takes {len(recipes)} models", f"{models} at most", "try optimal")
         return recipes
-    if kind not in COUNTED:
-        raise InputError(f"no design {kind!r}", "", near(kind, [*WHOLE, *COUNTED]))
+    if kind not in FREE_SIZE:
+        raise InputError(f"no design {kind!r}", "", near(kind, [*FIXED_SIZE, *FREE_SIZE]))
     if models is None:
         raise InputError(f"the {kind} design without a number of models", "how many models it may have")
-    return COUNTED[kind](axes, models, seed)
+    return FREE_SIZE[kind](axes, models, seed)

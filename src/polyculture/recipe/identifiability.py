@@ -62,14 +62,14 @@ class Design:
         m = len(self.recipes)
         if m < FEW_MODELS:
             return f"{m} models: too few to attribute anything; {FEW_MODELS} are needed."
-        text = f"{m} models; a share of alikeness can be told for {', '.join(axes) or 'no axis'}. "
+        text = f"{m} models; a share of alikeness can be estimated for {', '.join(axes) or 'no axis'}. "
         text += f"{RESOLUTIONS[self.resolution - 1].capitalize()}. "
         text += "".join(f"{axis}: {reason}. " for axis, reason in zip(self._refused, self.cannot, strict=True))
         weak = [str(axis) for axis in self.table.loc[self.table["tested_by"] == "jackknife", "axis"]]
         if weak:
             text += f"Only the conservative jackknife can test {', '.join(weak)}: too few ways to permute. "
         if self.fixed:
-            text += f"Nothing can be told about {', '.join(self.fixed)}, which {_do(self.fixed)} not vary. "
+            text += f"Nothing can be estimated about {', '.join(self.fixed)}, which {_do(self.fixed)} not vary. "
         replicates = f"{self.replicates} models have a replicate that differs in its seed only"
         return text + (replicates if self.replicates else "No model has a replicate, so chance has no measure") + "."
 

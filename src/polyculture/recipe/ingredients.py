@@ -106,9 +106,11 @@ def warning_for(f: int, ingredients: list[Ingredient], gate: Identifiability) ->
     if gate.flagged[f]:
         rival = max((g for g in range(len(ingredients)) if g != f), key=lambda g: gate.overlap[f, g])
         return (
-            f"nearly told by {ingredients[rival].name} (variance inflation {gate.vif[f]:.1f}); "
+            f"nearly determined by {ingredients[rival].name} (variance inflation {gate.vif[f]:.1f}); "
             f"{model_to_add(ingredients[f], ingredients[rival])}"
         )
     if " = " in name:
-        return f"{name.replace(' = ', ' and ')} split the models in the same way; only both together can be told"
+        return (
+            f"{name.replace(' = ', ' and ')} split the models in the same way; only their joint share can be estimated"
+        )
     return ""

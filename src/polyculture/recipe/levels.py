@@ -22,7 +22,7 @@ MOST_CANDIDATES = 2000
 
 
 @dataclass(frozen=True)
-class Levels:
+class AxisLevels:
     """Axes and the levels that each may take.
 
     Parameters
@@ -35,7 +35,7 @@ class Levels:
     levels: tuple[tuple[Any, ...], ...]
 
     @classmethod
-    def of(cls, axes: Mapping[str, Sequence[Any]]) -> Levels:
+    def of(cls, axes: Mapping[str, Sequence[Any]]) -> AxisLevels:
         """Checked levels; InputError for an unknown axis, one without levels, or a level given twice."""
         valid = [*AXES, "seed"]
         for name, levels in axes.items():

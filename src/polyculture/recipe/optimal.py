@@ -13,7 +13,7 @@ from polyculture.errors import InputError
 from polyculture.rng import stream
 
 from .axes import Recipe
-from .levels import Levels
+from .levels import AxisLevels
 
 RIDGE = 1e-3
 """Information that is there before any model, so that the first ones can be compared."""
@@ -41,7 +41,7 @@ def optimal(
 
     Raises InputError for a budget of fewer than two models, or more than there are combinations.
     """
-    levels = Levels.of(axes)
+    levels = AxisLevels.of(axes)
     rows = levels.candidates(stream(seed, "optimal design"))
     cost = np.ones(len(rows))
     if seconds is not None:
@@ -52,7 +52,7 @@ def optimal(
         raise InputError(f"{budget:g} models", f"{levels.combinations} at most, one per combination")
     if np.sort(cost)[:2].sum() > budget or len(rows) < 2:
         raise InputError(f"a budget of {budget:g} {'models' if seconds is None else 'seconds'}", "room for two models")
-    search = _Search(rows, _effects(rows, levels.counts), cost, float(budget))
+    search = _ExchangeSearch(rows, _effects(rows, levels.counts), cost, float(budget))
     positions = search.grown()
     return levels.recipes(rows[np.sort(search.exchanged(positions))])
 
@@ -68,7 +68,7 @@ def _effects(rows: Int[np.ndarray, "k f"], counts: Sequence[int]) -> Float[np.nd
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class _ExchangeSearch:
     """Candidates with their main effects and cost; designs are positions of candidates."""
 
     rows: Int[np.ndarray, "k f"]

@@ -7,7 +7,6 @@ from .exact import benjamini_hochberg, co_failure, mcnemar
 from .influence import (
     StandardError,
     cluster_inflation,
-    gap_difference,
     independent_difference,
     influence_interval,
     n_eff_interval,
@@ -35,7 +34,6 @@ __all__ = [
     "design_effect",
     "dirichlet_kappa",
     "fail_at_k_interval",
-    "gap_difference",
     "independent_difference",
     "influence_interval",
     "jackknife",

@@ -189,31 +189,6 @@ def independent_difference(
     return Interval(difference, difference - reach, difference + reach, level, n, "influence functions, independent")
 
 
-def gap_difference(
-    first_set: Float[np.ndarray, " n1"],
-    second_set: Float[np.ndarray, " n2"],
-    clusters: tuple[Shaped[np.ndarray, " n1"] | None, Shaped[np.ndarray, " n2"] | None] = (None, None),
-    level: float = 0.95,
-) -> Interval:
-    """How much more the first model loses from one test set to another than the second model does.
-
-    Paired by instance within each set: pairing models whose errors go together makes it much narrower.
-
-    Parameters
-    ----------
-    first_set, second_set : error of the first model minus error of the second, on each instance of that set.
-    """
-    if not len(first_set) or not len(second_set):
-        return Interval.undefined("no instances", len(first_set) + len(second_set))
-    means = float(second_set.mean()), float(first_set.mean())
-    interval = independent_difference(
-        means, (second_set - means[0], first_set - means[1]), (clusters[1], clusters[0]), level
-    )
-    return Interval(
-        interval.estimate, interval.low, interval.high, level, interval.n, "paired by instance", interval.reason
-    )
-
-
 def rho_population_interval(
     rho: float,
     influence: Float[np.ndarray, " n"],

@@ -12,7 +12,7 @@ from polyculture.results import Section
 from polyculture.stats import Interval, jackknife
 
 from ..context import AuditContext
-from ..leaderboard import told_apart
+from ..leaderboard import significant_pairs
 
 NAME, TITLE = "convergence", "Do they perform ever closer?"
 ORDERS = ("date", "released", "release_date", "year", "order", "generation", "version_date")
@@ -39,7 +39,7 @@ def convergence(evidence: AuditContext) -> Section:
         "accuracy_spread": _limits(spread, without, evidence),
         "accuracy_range": Interval(float(np.ptp(rates)), n=len(rates), method="best minus worst"),
     }
-    apart, tested = told_apart(counts)
+    apart, tested = significant_pairs(counts)
     share = float(np.triu(apart, 1).sum() / tested) if tested else math.nan
     numbers["pairs_told_apart"] = Interval(share, n=tested, method="McNemar, false discovery rate 5 %")
     sentence = (

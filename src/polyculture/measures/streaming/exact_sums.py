@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from ..counts import PairCounts, count
-from ..systemic import NO_COMPLETE_INSTANCE, FailureCounts, poisson_binomial
+from ..counts import PairCounts, count, total
+from ..systemic import FailureCounts
 
 BLOCK = 8192
 """Instances turned into floats at a time."""
@@ -111,10 +111,7 @@ class TableCounts:
     def counts(self) -> PairCounts:
         """All-pairs counts, as `counts.count` gives them of all instances at once."""
         groups = [_with_baseline(counts, options) for options, counts in sorted(self.pairs.items())]
-        total = groups[0]
-        for counts in groups[1:]:
-            total = total + counts
-        return total
+        return total(groups)
 
     def strata(self, by_class: bool) -> StratumCounts:
         """The instances that every model answered, by class or all in one."""
@@ -124,23 +121,9 @@ class TableCounts:
 
     def systemic(self) -> FailureCounts:
         """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
-        occupied = self.failures.sum(axis=1) > 0
-        strata = StratumCounts(self.failures[occupied], self.errors[occupied])
-        n, histogram = int(strata.sizes.sum()), self.failures.sum(axis=0)
-        if n == 0:
-            zeros = np.zeros(len(histogram))
-            return FailureCounts(
-                histogram, zeros, strata.errors, strata.sizes, math.nan, math.nan, reason=NO_COMPLETE_INSTANCE
-            )
-        shares, rates = strata.sizes / n, strata.rates
-        return FailureCounts(
-            histogram,
-            strata.sizes @ poisson_binomial(rates),
-            strata.errors,
-            strata.sizes,
-            float(shares @ rates.prod(axis=1)),
-            float(shares @ rates.min(axis=1)),
-        )
+        sizes = self.failures.sum(axis=1)
+        occupied = sizes > 0
+        return FailureCounts.of(self.failures.sum(axis=0), self.errors[occupied], sizes[occupied])
 
 
 def _with_baseline(counts: PairCounts, options: int) -> PairCounts:

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from polyculture.errors import InputError
 from polyculture.measures.attribution.covariance_split import by_level, inflation
 from polyculture.recipe import (
-    COUNTED,
-    WHOLE,
     Recipe,
     describe,
     design,
@@ -27,6 +25,7 @@ from polyculture.recipe import (
     spread,
 )
 from polyculture.recipe.arrays import orthogonal_array, strength
+from polyculture.recipe.designs import FIXED_SIZE, FREE_SIZE
 
 AXES: dict[str, list[Any]] = {
     "architecture": ["mlp", "lenet", "forest", "knn"],
@@ -183,8 +182,8 @@ def test_axes_are_checked_at_the_gate(axes: dict[str, list[str]], line: str) -> 
 
 
 def test_designs_are_known_by_name() -> None:
-    assert {kind: len(design(kind, AXES)) for kind in WHOLE} == {"full": 96, "fractional": 16, "one-at-a-time": 9}
-    assert {kind: len(design(kind, AXES, 18)) for kind in COUNTED} == dict.fromkeys(COUNTED, 18)
+    assert {kind: len(design(kind, AXES)) for kind in FIXED_SIZE} == {"full": 96, "fractional": 16, "one-at-a-time": 9}
+    assert {kind: len(design(kind, AXES, 18)) for kind in FREE_SIZE} == dict.fromkeys(FREE_SIZE, 18)
     for arguments, line in (
         (("optimum", AXES), "no design 'optimum'; did you mean 'optimal'?"),
         (("full", AXES, 50), "the full design takes 96 models; expected 50 at most; try optimal."),
@@ -219,7 +218,7 @@ def test_a_full_design_with_replicates_can_tell_every_axis() -> None:
     assert told.cannot == ()
     assert "32 models have a replicate that differs in its seed only." in told.sentence
     assert told.fixed == ("objective", "hyperparameters", "pretraining")
-    assert "Nothing can be told about objective, hyperparameters, pretraining, which do not vary." in told.sentence
+    assert "Nothing can be estimated about objective, hyperparameters, pretraining, which do not vary." in told.sentence
 
 
 def test_axes_that_can_only_be_tested_by_the_jackknife_are_named() -> None:

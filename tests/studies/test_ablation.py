@@ -16,7 +16,7 @@ from polyculture.recipe import Recipe
 from polyculture.studies.ablation.effects import (
     MEASURES,
     Contrast,
-    EvaluationInstances,
+    Instances,
     Replicates,
     effect_table,
     standing_table,
@@ -51,8 +51,8 @@ def made(wrong: np.ndarray, **more: Any) -> Replicates:
     return Replicates(probabilities, **given | more)
 
 
-def asked(n: int = N, **more: Any) -> EvaluationInstances:
-    return EvaluationInstances(np.zeros(n, np.int64), **more)
+def asked(n: int = N, **more: Any) -> Instances:
+    return Instances(np.zeros(n, np.int64), **more)
 
 
 def drawn(seed: int, rate: float, r: int = R, n: int = N) -> np.ndarray:

@@ -11,12 +11,12 @@ from typer import Option
 from polyculture.studies.run_folder import PREDICTIONS
 
 from .application import app, fail
-from .options import Json, Out, ProblemOptions, Seed, Workers, grouped
+from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
 from .output import show
 
 
 @app.command(short_help="Change one thing at a time: its effect and its cost.")
-@grouped
+@with_option_groups
 def ablate(
     data: ProblemOptions,
     architecture: Annotated[str, Option(metavar="NAME", help="Architecture of the baseline.")] = "mlp",

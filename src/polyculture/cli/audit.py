@@ -13,12 +13,12 @@ from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
 
 from .application import app
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, grouped
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
 from .output import show, show_section
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
-@grouped
+@with_option_groups
 def audit(
     paths: Paths,
     table: TableOptions,
@@ -27,9 +27,9 @@ def audit(
     strata: Annotated[
         list[str] | None, Option(metavar="COL", help="Column with external difficulty, to stratify by; repeatable.")
     ] = None,
-    outside: Annotated[
+    reference_models: Annotated[
         list[str] | None,
-        Option(metavar="GLOB", help="Reference models (e.g. humans) used only to estimate difficulty."),
+        Option("--outside", metavar="GLOB", help="Reference models (e.g. humans) used only to estimate difficulty."),
     ] = None,
     group: Group = None,
     verdicts: Annotated[Path | None, Option(metavar="CSV", help="Verdicts on labels: instance, valid.")] = None,
@@ -58,7 +58,7 @@ def audit(
     options = AuditOptions(
         clusters=cluster or "",
         strata=tuple(strata or ()),
-        outside=tuple(outside or ()),
+        outside=tuple(reference_models or ()),
         groups=tuple(group or ()),
         verdicts=read_verdicts(verdicts) if verdicts else {},
         label_errors=label_errors,
@@ -88,7 +88,7 @@ def audit(
 
 
 @app.command(short_help="Convert tables or logs to a Predictions folder.")
-@grouped
+@with_option_groups
 def read(
     paths: Paths,
     table: TableOptions,
@@ -110,7 +110,7 @@ def read(
 
 
 @app.command(short_help="Compare how alike two sets of models are.")
-@grouped
+@with_option_groups
 def compare(
     first: Annotated[str, Argument(metavar="A", help="Table, log or folder.")],
     second: Annotated[str, Argument(metavar="B", help="The same instances, other models or date.")],
@@ -137,7 +137,7 @@ def compare(
 
 
 @app.command(short_help="Trends of ability and similarity with scale.")
-@grouped
+@with_option_groups
 def scaling(
     paths: Paths,
     table: TableOptions,

@@ -8,12 +8,12 @@ from typing import Annotated
 from typer import Option
 
 from .application import app, fail
-from .options import Json, Out, ProblemOptions, Seed, Workers, grouped
+from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
 from .output import show
 
 
 @app.command(short_help="Train what earlier models get wrong, while that still gains.")
-@grouped
+@with_option_groups
 def evolve(
     data: ProblemOptions,
     axes: Annotated[Path | None, Option(metavar="TOML", help="File with [axes] (default: usual levels).")] = None,

@@ -92,13 +92,13 @@ class ProblemOptions:
         return load_problem(self.problem or ["digits"], seed, DataOptions(**options))
 
 
-def grouped(function: Callable[..., int]) -> Callable[..., int]:
+def with_option_groups(function: Callable[..., int]) -> Callable[..., int]:
     """A command that has an option for every field of its dataclass parameters."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         members = [parameter]
-        if is_dataclass(group := parameter.annotation):
+        if isinstance(group := parameter.annotation, type) and is_dataclass(group):
             members = list(inspect.signature(group, eval_str=True).parameters.values())
             groups[parameter.name] = group, [member.name for member in members]
         parameters += [member.replace(kind=inspect.Parameter.KEYWORD_ONLY) for member in members]

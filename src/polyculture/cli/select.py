@@ -12,12 +12,12 @@ from typer import Option
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
 
 from .application import app
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, grouped
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
 from .output import show_next, show_section, store
 
 
 @app.command(short_help="Select a complementary subset of models, certified.")
-@grouped
+@with_option_groups
 def select(
     paths: Paths,
     table: TableOptions,

@@ -9,12 +9,12 @@ from typing import Annotated
 from typer import Argument, Option
 
 from .application import app, fail
-from .options import Json, Out, ProblemOptions, Seed, Workers, grouped
+from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
 from .output import show
 
 
 @app.command(short_help="Train a population, audit it, and write the page.")
-@grouped
+@with_option_groups
 def run(
     data: ProblemOptions,
     models: Annotated[int, Option(metavar="N", help="Number of models to train.")] = 36,

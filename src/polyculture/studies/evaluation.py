@@ -73,25 +73,25 @@ def evaluate(
     population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None = None
 ) -> RunResult:
     """The audit of these models on this problem; their predictions are stored in the folder."""
-    others = predict_parts(population, problem.split, progress, ("train", "selection"))
-    test = others.pop(TEST)
+    predictions_by_part = predict_parts(population, problem.split, progress, ("train", "selection"))
+    test = predictions_by_part.pop(TEST)
     if problem.task == "regression":
-        shifted = {name: others[name] for name in problem.split.shifted}
-        sets = ValueSets(test, others["selection"], shifted, problem.cluster, problem.groups)
+        shifted = {name: predictions_by_part[name] for name in problem.split.shifted}
+        sets = ValueSets(test, predictions_by_part["selection"], shifted, problem.cluster, problem.groups)
         write_values(sets, folder / VALUES)
     else:
         write(test, folder / PREDICTIONS)
     source = f"{problem.name}: {len(population)} models trained here"
-    return RunResult(problem, population, test, audit_parts(test, others, problem, source, seed), folder)
+    return RunResult(problem, population, test, audit_parts(test, predictions_by_part, problem, source, seed), folder)
 
 
 def audit_parts(
-    test: Predictions, others: Mapping[str, Predictions], problem: Problem, source: str, seed: int
+    test: Predictions, shifted: Mapping[str, Predictions], problem: Problem, source: str, seed: int
 ) -> Audit:
     """The audit of models on the test set of a problem, and on its other parts and shifts."""
     options = AuditOptions(clusters=cluster_column(problem), groups=problem.groups, designed=True, seed=seed)
     dataset = problem.split.test if problem.task == "classification" else None
-    return audit(test, source=source, shifted=others, dataset=dataset, options=options)
+    return audit(test, source=source, shifted=shifted, dataset=dataset, options=options)
 
 
 def predict_parts(

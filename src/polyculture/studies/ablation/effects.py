@@ -55,7 +55,7 @@ class Replicates:
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationInstances:
+class Instances:
     """The instances on which all models are evaluated.
 
     Parameters
@@ -125,14 +125,14 @@ class Contrast:
 class ContrastMeasure:
     """A number that changes may affect: its contrast, its title, whether contrasts are ratios and have a test."""
 
-    contrast: Callable[[Replicates, Replicates, EvaluationInstances], Contrast]
+    contrast: Callable[[Replicates, Replicates, Instances], Contrast]
     title: str
     ratio: bool = False
     tested: bool = True
 
 
 def effect_table(
-    baseline: Replicates, changes: Mapping[str, Replicates], instances: EvaluationInstances, level: float = 0.95
+    baseline: Replicates, changes: Mapping[str, Replicates], instances: Instances, level: float = 0.95
 ) -> pd.DataFrame:
     """The effect of each change on each number in `MEASURES`.
 
@@ -169,28 +169,22 @@ def effect_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def standing_table(
-    replicates_by_change: Mapping[str, Replicates], instances: EvaluationInstances, level: float = 0.95
-) -> pd.DataFrame:
+def standing_table(groups: Mapping[str, Replicates], instances: Instances, level: float = 0.95) -> pd.DataFrame:
     """Accuracy of the replicates of each recipe, and their effective number.
 
     Columns: lever, accuracy, train_accuracy, n_eff, low, high, rho, reason. Limits of n_eff are for these models and
     other instances. It measures similarity of errors: it also rises where models differ because they err more.
     """
     rows = []
-    for name, replicates in replicates_by_change.items():
+    for name, replicates in groups.items():
         wrong = instances.wrong(replicates)
-        effective_number = effective(wrong)
+        estimate = effective(wrong)
         limits = n_eff_interval(
-            effective_number.n_models,
-            effective_number.design_effect,
-            effective_number.influence,
-            instances.clusters,
-            level,
+            estimate.n_models, estimate.design_effect, estimate.influence, instances.clusters, level
         )
         accuracies = {"accuracy": 1 - float(wrong.mean()), "train_accuracy": 1 - float(replicates.train_wrong.mean())}
-        limits_row = {"n_eff": limits.estimate, "low": limits.low, "high": limits.high, "rho": effective_number.rho}
-        rows.append({"lever": name, **accuracies, **limits_row, "reason": effective_number.reason})
+        limits_row = {"n_eff": limits.estimate, "low": limits.low, "high": limits.high, "rho": estimate.rho}
+        rows.append({"lever": name, **accuracies, **limits_row, "reason": estimate.reason})
     return pd.DataFrame(rows)
 
 
@@ -202,25 +196,23 @@ def _effect_row(contrast: Contrast, measure: ContrastMeasure, level: float) -> d
     return values | {"p": contrast.p_value if measure.tested else math.nan, "reason": contrast.reason}
 
 
-def _accuracy(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
+def _accuracy(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
     return _mean_contrast([~instances.wrong(baseline)], [~instances.wrong(treatment)], [(None, instances.clusters)])
 
 
-def _gap(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
-    first, second = (
-        [instances.wrong(replicates), -1.0 * replicates.train_wrong] for replicates in (baseline, treatment)
-    )
+def _gap(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    first, second = ([instances.wrong(group), -1.0 * group.train_wrong] for group in (baseline, treatment))
     return _mean_contrast(first, second, [(None, instances.clusters), (None, instances.train_clusters)])
 
 
-def _shifted(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
+def _shifted(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
     if not baseline.shifted_wrong.shape[1]:
         return _undefined("no shifted tests", len(baseline.seconds))
     sample = [(instances.shifted_weights, instances.shifted_clusters)]
     return _mean_contrast([1 - baseline.shifted_wrong], [1 - treatment.shifted_wrong], sample)
 
 
-def _log_loss(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
+def _log_loss(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
     def losses(replicates: Replicates) -> Float[np.ndarray, "r n"]:
         probabilities = replicates.probabilities[:, np.arange(len(instances.labels)), instances.labels]
         return np.asarray(-np.log(np.maximum(probabilities.astype(float), MIN_PROBABILITY)))
@@ -245,7 +237,7 @@ def _mean_contrast(
     return _seed_contrast(baseline_means, treatment_means, treatment_means - baseline_means, influences)
 
 
-def _ece(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
+def _ece(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
     def calibration(replicates: Replicates) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " n"]]:
         tables = [
             reliability(q.max(axis=1).astype(float), q.argmax(axis=1) == instances.labels)
@@ -253,13 +245,11 @@ def _ece(baseline: Replicates, treatment: Replicates, instances: EvaluationInsta
         ]
         return np.array([table.debiased for table in tables]), np.mean([table.influence for table in tables], axis=0)
 
-    (baseline_errors, first), (treatment_errors, second) = calibration(baseline), calibration(treatment)
-    return _seed_contrast(
-        baseline_errors, treatment_errors, treatment_errors - baseline_errors, [(second - first, instances.clusters)]
-    )
+    (errors, first), (treatment_errors, second) = calibration(baseline), calibration(treatment)
+    return _seed_contrast(errors, treatment_errors, treatment_errors - errors, [(second - first, instances.clusters)])
 
 
-def _seconds(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:  # noqa: ARG001
+def _seconds(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:  # noqa: ARG001
     contrast = _cost(baseline.seconds, treatment.seconds)
     r = len(baseline.seconds)
     if min(len(np.unique(replicates.seconds)) for replicates in (baseline, treatment)) == r or contrast.reason:
@@ -267,7 +257,7 @@ def _seconds(baseline: Replicates, treatment: Replicates, instances: EvaluationI
     return replace(contrast, jackknife=np.full(r, np.nan), reason="no limits: some fits were timed together")
 
 
-def _operations(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:  # noqa: ARG001
+def _operations(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:  # noqa: ARG001
     return _cost(baseline.operations, treatment.operations)
 
 
@@ -288,33 +278,26 @@ def _seed_contrast(
     return Contrast(float(baseline.mean()), float(treatment.mean()), float(changes.mean()), jackknife, influences)
 
 
-def _n_eff(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
-    baseline_errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
-    return _similarity_contrast(
-        (baseline_errors, baseline_errors), (treatment_errors, treatment_errors), len(baseline_errors), instances
-    )
+def _n_eff(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
+    return _similarity_contrast((errors, errors), (treatment_errors, treatment_errors), len(errors), instances)
 
 
-def _n_eff_pair(baseline: Replicates, treatment: Replicates, instances: EvaluationInstances) -> Contrast:
-    baseline_errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
-    return _similarity_contrast((baseline_errors, baseline_errors), (baseline_errors, treatment_errors), 2, instances)
+def _n_eff_pair(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
+    return _similarity_contrast((errors, errors), (errors, treatment_errors), 2, instances)
 
 
 ErrorPair = tuple[Float[np.ndarray, "r n"], Float[np.ndarray, "r n"]]
 
 
-def _similarity_contrast(
-    baseline: ErrorPair, treatment: ErrorPair, members: int, instances: EvaluationInstances
-) -> Contrast:
+def _similarity_contrast(baseline: ErrorPair, treatment: ErrorPair, members: int, instances: Instances) -> Contrast:
     """Ratio of n_eff at this number of models, from the mean error correlation of pairs with different seeds."""
-    (baseline_effect, first), (treatment_effect, second) = (
-        _design_effect(*baseline, members),
-        _design_effect(*treatment, members),
-    )
+    (effect, first), (treatment_effect, second) = (_design_effect(*pair, members) for pair in (baseline, treatment))
     r = len(baseline[0])
-    if not (baseline_effect > 0 and treatment_effect > 0):
+    if not (effect > 0 and treatment_effect > 0):
         return _undefined(
-            "no errors" if math.isnan(baseline_effect + treatment_effect) else "errors are perfectly complementary", r
+            "no errors" if math.isnan(effect + treatment_effect) else "errors are perfectly complementary", r
         )
     jackknife: list[float] = []
     for seed in range(r):
@@ -323,15 +306,9 @@ def _similarity_contrast(
         jackknife.append(math.log(d[0] / d[1]) if min(d) > 0 else math.nan)
     if np.isnan(jackknife).any():
         return _undefined("too few errors to do without a seed", r)
-    influence = first / baseline_effect - second / treatment_effect
-    estimate = math.log(baseline_effect / treatment_effect)
-    return Contrast(
-        members / baseline_effect,
-        members / treatment_effect,
-        estimate,
-        np.array(jackknife),
-        [(influence, instances.clusters)],
-    )
+    influences = [(first / effect - second / treatment_effect, instances.clusters)]
+    estimate = math.log(effect / treatment_effect)
+    return Contrast(members / effect, members / treatment_effect, estimate, np.array(jackknife), influences)
 
 
 def _design_effect(
@@ -348,7 +325,7 @@ def _design_effect(
     return 1 + (members - 1) * rho, (members - 1) * (joint - rho * variances) / variance
 
 
-def _centred(replicates: Replicates, instances: EvaluationInstances) -> Float[np.ndarray, "r n"]:
+def _centred(replicates: Replicates, instances: Instances) -> Float[np.ndarray, "r n"]:
     wrong = instances.wrong(replicates).astype(float)
     return np.asarray(wrong - wrong.mean(axis=1, keepdims=True))
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from polyculture.predictions import Predictions
 
-from .effects import Clusters, EvaluationInstances, Replicates, effect_table, standing_table
+from .effects import Clusters, Instances, Replicates, effect_table, standing_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def measure_changes(
         replicates[name] = Replicates(
             test.probabilities[rows], train_wrong[rows], shares[rows], seconds[rows], operation_counts[rows]
         )
-    instances = EvaluationInstances(
+    instances = Instances(
         test.labels.astype(np.int64),
         _clusters(test, answers.cluster),
         _clusters(answers.train, answers.cluster),

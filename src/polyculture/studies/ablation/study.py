@@ -119,7 +119,7 @@ def ablate(
     models = folder / MODELS
     training = phase_progress(progress, "training")
     failures = train(_flat(recipes), task, models, workers=options.workers, progress=training).failed
-    recipes, failed = _trained(recipes, failures)
+    recipes, failed = _complete_recipes(recipes, failures)
     population = _rename(load_population(models, task, _flat(recipes)), recipes)
     answers = predict_parts(population, task.split, phase_progress(progress, "testing"), ["train"])
     effects, standings = _measure(recipes, answers, task, models)
@@ -137,7 +137,7 @@ def _flat(recipes: RecipesByChange) -> list[Recipe]:
     return [recipe for replicates in recipes.values() for recipe in replicates]
 
 
-def _trained(recipes: RecipesByChange, failures: Mapping[str, str]) -> tuple[RecipesByChange, dict[str, str]]:
+def _complete_recipes(recipes: RecipesByChange, failures: Mapping[str, str]) -> tuple[RecipesByChange, dict[str, str]]:
     """The changes all of whose replicates were trained, and the reasons for the others."""
     reasons: dict[str, str] = {}
     for name, replicates in recipes.items():

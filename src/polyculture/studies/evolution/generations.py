@@ -116,7 +116,7 @@ def evolve_recipes(
     recipes = proposals.at_random(options.first)
     if len(recipes) < 2:
         raise InputError(f"axes that make {len(recipes)} recipe", "two recipes or more", "add levels")
-    models = _evaluated(recipes, evaluate)
+    models = _evaluate_models(recipes, evaluate)
     groups = failure_groups(models.wrong, options.groups, stream(options.seed, "groups"))
     holdout = stream(options.seed, "judges").permutation(models.truth.shape[1]) % 2 == 0
     rows = [_row(0, models, None, holdout, options.level)]
@@ -129,7 +129,7 @@ def evolve_recipes(
             reason = "the axes offer nothing new"
             break
         recipes = [*recipes, *offspring[0], *offspring[1]]
-        earlier_models, models = models, _evaluated(recipes, evaluate)
+        earlier_models, models = models, _evaluate_models(recipes, evaluate)
         rows.append(_row(len(rows), models, earlier_models, holdout, options.level, [len(part) for part in offspring]))
         _report(progress, len(recipes), options, rows)
         if rows[-1]["high"] < options.worthwhile:
@@ -177,7 +177,7 @@ class _EvaluatedModels:
         return gains
 
 
-def _evaluated(recipes: list[Recipe], evaluate: Evaluate) -> _EvaluatedModels:
+def _evaluate_models(recipes: list[Recipe], evaluate: Evaluate) -> _EvaluatedModels:
     predictions = evaluate(recipes)
     if predictions.probabilities is None or predictions.labels is None:
         raise InputError("predictions without probabilities or labels", "both, to estimate what a model would add")

@@ -12,7 +12,7 @@ from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe
 from polyculture.results import Audit, Portfolio, Section
 from polyculture.selection import SelectionOptions, section, select
-from polyculture.training import Problem, breeding_axes, load_population, possible_recipe, predict, train
+from polyculture.training import breeding_axes, load_population, possible_recipe, predict, train
 
 from ..evaluation import ProblemSource, RunResult, evaluate, open_problem
 from ..progress import Progress, phase_progress
@@ -72,32 +72,23 @@ def evolve(
         raise InputError(f"an evolution on {task.name}, whose labels are numbers", "classes")
     levels = axes or breeding_axes(task)
     folder = make_folder(Path(out))
-    trainer = _Trainer(task, folder / MODELS, options.workers, progress, {})
-    generations = evolve_recipes(levels, possible_recipe, trainer, options, phase_progress(progress, "evolution"))
+    training = phase_progress(progress, "training")
+    failed: dict[str, str] = {}
+
+    def predict_selection(recipes: list[Recipe]) -> Predictions:
+        population = train(recipes, task, folder / MODELS, workers=options.workers, progress=training)
+        failed.update(population.failed)
+        return predict(population, task.split.selection)
+
+    evolution = phase_progress(progress, "evolution")
+    generations = evolve_recipes(levels, possible_recipe, predict_selection, options, evolution)
     population = load_population(folder / MODELS, task, generations.recipes)
     run = evaluate(population, task, options.seed, folder, phase_progress(progress, "testing"))
     terms = SelectionOptions(cost="seconds", seed=options.seed)
     portfolio = select(generations.predictions, certify_on=run.predictions, terms=terms)
     (folder / PORTFOLIO).write_text(portfolio.to_json(), encoding="utf-8")
     sections = (section(portfolio), _generations_section(generations), *run.audit.sections)
-    return EvolutionResult(run, generations, portfolio, replace(run.audit, sections=sections), trainer.failed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Trainer:
-    """Trains recipes that are not trained yet, and predicts the selection instances with all of them."""
-
-    problem: Problem
-    folder: Path
-    workers: int | None
-    progress: Progress | None
-    failed: dict[str, str]
-
-    def __call__(self, recipes: list[Recipe]) -> Predictions:
-        progress = phase_progress(self.progress, "training")
-        population = train(recipes, self.problem, self.folder, workers=self.workers, progress=progress)
-        self.failed.update(population.failed)
-        return predict(population, self.problem.split.selection)
+    return EvolutionResult(run, generations, portfolio, replace(run.audit, sections=sections), failed)
 
 
 def _generations_section(result: Generations) -> Section:

@@ -60,18 +60,18 @@ def run(
     Raises InputError and FileError before anything is trained, TrainingError if no model could be trained.
     """
     options = options or RunOptions()
-    task = open_problem(problem, options.seed)
-    recipes = list(options.recipes) or default_design(task, models=options.models, seed=options.seed)
-    check(recipes, task.split.train)
+    problem = open_problem(problem, options.seed)
+    recipes = list(options.recipes) or default_design(problem, models=options.models, seed=options.seed)
+    check(recipes, problem.split.train)
     folder = make_folder(Path(out))
-    phase_progress(progress, "reading")(1, 1, task.sentence)
+    phase_progress(progress, "reading")(1, 1, problem.sentence)
     population = train(
         recipes,
-        task,
+        problem,
         folder / MODELS,
         workers=options.workers,
         engine=options.engine,
         seconds=options.seconds,
         progress=phase_progress(progress, "training"),
     )
-    return evaluate(population, task, options.seed, folder, phase_progress(progress, "testing"))
+    return evaluate(population, problem, options.seed, folder, phase_progress(progress, "testing"))

@@ -108,27 +108,27 @@ def ablate(
     could not be trained.
     """
     options = options or AblationOptions()
-    task = open_problem(problem, options.seed)
-    if task.task == "regression":
-        raise InputError(f"an ablation on {task.name}, whose labels are numbers", "classes")
-    training_set = task.split.train
+    problem = open_problem(problem, options.seed)
+    if problem.task == "regression":
+        raise InputError(f"an ablation on {problem.name}, whose labels are numbers", "classes")
+    training_set = problem.split.train
     baseline = baseline_recipe(options.architecture, training_set, options.optimizer, options.epochs)
     plan = plan_ablation(options.changes, baseline, training_set)
     recipes = plan.replicates(options.replicates, options.seed)
     folder = make_folder(Path(out))
     models = folder / MODELS
     training = phase_progress(progress, "training")
-    failures = train(_flat(recipes), task, models, workers=options.workers, progress=training).failed
+    failures = train(_flat(recipes), problem, models, workers=options.workers, progress=training).failed
     recipes, failed = _complete_recipes(recipes, failures)
-    population = _rename(load_population(models, task, _flat(recipes)), recipes)
-    answers = predict_parts(population, task.split, phase_progress(progress, "testing"), ["train"])
-    effects, standings = _measure(recipes, answers, task, models)
+    population = _rename(load_population(models, problem, _flat(recipes)), recipes)
+    answers = predict_parts(population, problem.split, phase_progress(progress, "testing"), ["train"])
+    effects, standings = _measure(recipes, answers, problem, models)
     section = ablation_section(effects, standings, plan.recipes, {**plan.skipped, **failed})
     section.tables["effects"].to_csv(folder / TABLE, index=False)
     test = answers.pop(TEST)
     write(test, folder / PREDICTIONS)
-    source = f"{task.name}: {len(test.model_ids)} models, {options.architecture} with one change at a time"
-    audit = audit_parts(test, answers, task, source, options.seed)
+    source = f"{problem.name}: {len(test.model_ids)} models, {options.architecture} with one change at a time"
+    audit = audit_parts(test, answers, problem, source, options.seed)
     audit = replace(audit, sections=(section, *audit.sections))
     return AblationResult(section.tables["effects"], audit, population, test, failed, folder)
 

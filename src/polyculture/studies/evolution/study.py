@@ -67,23 +67,23 @@ def evolve(
     Raises InputError for a regression problem, MissingExtraError without optuna.
     """
     options = options or EvolutionOptions()
-    task = open_problem(problem, options.seed)
-    if task.task == "regression":
-        raise InputError(f"an evolution on {task.name}, whose labels are numbers", "classes")
-    levels = axes or breeding_axes(task)
+    problem = open_problem(problem, options.seed)
+    if problem.task == "regression":
+        raise InputError(f"an evolution on {problem.name}, whose labels are numbers", "classes")
+    levels = axes or breeding_axes(problem)
     folder = make_folder(Path(out))
     training = phase_progress(progress, "training")
     failed: dict[str, str] = {}
 
     def predict_selection(recipes: list[Recipe]) -> Predictions:
-        population = train(recipes, task, folder / MODELS, workers=options.workers, progress=training)
+        population = train(recipes, problem, folder / MODELS, workers=options.workers, progress=training)
         failed.update(population.failed)
-        return predict(population, task.split.selection)
+        return predict(population, problem.split.selection)
 
     evolution = phase_progress(progress, "evolution")
     generations = evolve_recipes(levels, possible_recipe, predict_selection, options, evolution)
-    population = load_population(folder / MODELS, task, generations.recipes)
-    run = evaluate(population, task, options.seed, folder, phase_progress(progress, "testing"))
+    population = load_population(folder / MODELS, problem, generations.recipes)
+    run = evaluate(population, problem, options.seed, folder, phase_progress(progress, "testing"))
     terms = SelectionOptions(cost="seconds", seed=options.seed)
     portfolio = select(generations.predictions, certify_on=run.predictions, terms=terms)
     (folder / PORTFOLIO).write_text(portfolio.to_json(), encoding="utf-8")

@@ -1,15 +1,19 @@
-"""polyculture: how alike is a set of models, why, whom it hurts, what breaks it, and which few to keep.
+"""polyculture: how alike is a set of models, why, whom does it fail, what breaks it, and which subset to keep?
 
     import polyculture as pc
 
-    audit = pc.audit(pc.read("predictions.csv"))
+    predictions = pc.read("predictions.csv")
+    audit = pc.audit(predictions)
     print(audit.sentence)                      # 12 models; they fail like 2.31 [2.18, 2.45].
     pc.report(audit, "page.html")
-    print(pc.select(pc.read("predictions.csv"), k=3).sentence)
+    print(pc.select(predictions, k=3).sentence)
+
+    result = pc.run("digits", pc.RunOptions(models=12), out="digits-run")
+    pc.report(result.audit, "digits-run/page.html")
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Interval. Verbs: train, predict, read, audit,
-select, combine, report.
-Everything is loaded on first use, so ``import polyculture`` is quick and never loads torch.
+compare, scaling, select, combine, report; design, run, ablate and evolve put them together. The command line has the
+same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from polyculture.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from polyculture.auditing import AuditOptions as AuditOptions
+    from polyculture.auditing import along_scale
     from polyculture.auditing import audit as audit
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from polyculture.population import Population as Population
     from polyculture.predictions import Predictions as Predictions
     from polyculture.recipe import Recipe as Recipe
+    from polyculture.recipe import design as design
     from polyculture.reporting import report as report
     from polyculture.results import Audit as Audit
     from polyculture.results import Portfolio as Portfolio
@@ -42,24 +48,33 @@ if TYPE_CHECKING:
     from polyculture.selection import combine as combine
     from polyculture.selection import select as select
     from polyculture.stats import Interval as Interval
+    from polyculture.studies.ablation import AblationOptions as AblationOptions
+    from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
+    from polyculture.studies.evolution import evolve as evolve
+    from polyculture.studies.training_run import RunOptions as RunOptions
+    from polyculture.studies.training_run import run as run
+    from polyculture.training import DataOptions as DataOptions
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
     from polyculture.training import train as train
-    from polyculture.values import Values as Values
+
+    scaling = along_scale
 
 _HOMES = {
     "Recipe": "recipe",
+    "design": "recipe",
     "Dataset": "dataset",
     "Split": "dataset",
     "Population": "population",
     "Predictions": "predictions",
-    "Values": "values",
     "Audit": "results",
     "Portfolio": "results",
     "Interval": "stats",
     "AuditOptions": "auditing",
     "audit": "auditing",
     "compare": "auditing",
+    "scaling": "auditing:along_scale",
     "text_alikeness": "auditing",
     "read": "formats",
     "read_shards": "formats",
@@ -70,52 +85,30 @@ _HOMES = {
     "SelectionOptions": "selection",
     "combine": "selection",
     "select": "selection",
-    "train": "training",
-    "predict": "training",
+    "DataOptions": "training",
     "load_problem": "training",
+    "predict": "training",
+    "train": "training",
+    "RunOptions": "studies.training_run",
+    "run": "studies.training_run",
+    "AblationOptions": "studies.ablation",
+    "ablate": "studies.ablation",
+    "EvolutionOptions": "studies.evolution",
+    "evolve": "studies.evolution",
 }
+"""Where each public name is: its room, and after a colon its name there if that is another one."""
 
-__all__ = [
-    "Audit",
-    "AuditOptions",
-    "Dataset",
-    "DiverseEnsembleClassifier",
-    "DiverseEnsembleRegressor",
-    "FileError",
-    "Goal",
-    "InputError",
-    "Interval",
-    "MissingExtraError",
-    "PolycultureError",
-    "Population",
-    "Portfolio",
-    "Predictions",
-    "Recipe",
-    "SelectionOptions",
-    "Split",
-    "TrainingError",
-    "Values",
-    "audit",
-    "combine",
-    "compare",
-    "load_problem",
-    "predict",
-    "read",
-    "read_shards",
-    "report",
-    "select",
-    "text_alikeness",
-    "train",
-]
+__all__ = ["FileError", "InputError", "MissingExtraError", "PolycultureError", "TrainingError", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"polyculture.{_HOMES[name]}"), name)
+        room, _, attribute = _HOMES[name].partition(":")
+        value = getattr(importlib.import_module(f"polyculture.{room}"), attribute or name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'polyculture' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES})

@@ -1,8 +1,7 @@
 """What can one do from a shell? One function per verb; its signature is the command.
 
-Results go to stdout, progress and complaints to stderr. Exit codes: 0 all is well; 1 the command ran but something in
-it failed; 2 the command or its input cannot be used; 130 stopped by Ctrl-C. An error that polyculture raises on purpose
-is one line without a traceback; any other exception is a bug and keeps its traceback.
+Results go to stdout, progress and errors to stderr. Exit codes: 0 success; 1 part of the work failed; 2 the command or
+its input cannot be used; 130 stopped by Ctrl-C. Errors of polyculture are one line; others keep their traceback.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """python -m polyculture.cli"""
 
-from __future__ import annotations
-
 import sys
 
 from . import main

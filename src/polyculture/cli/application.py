@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -14,12 +15,14 @@ from polyculture.errors import PolycultureError, TrainingError
 from polyculture.version import __version__
 
 INTERRUPTED = 130
-VERBS = ("run", "design", "levers", "breed", "audit", "compare", "scaling", "read", "report", "select")
-"""The commands as the help lists them: what makes models, what is said of answers, what is kept of them."""
+VERBS = ("run", "design", "ablate", "evolve", "read", "audit", "compare", "scaling", "select", "report")
+"""The commands in the order of the help: train, audit, select, report."""
+RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels", "--values": ""}
+"""Words of the previous release: accepted until the next one; empty where they are not needed any more."""
 
 
 class OrderedCommands(TyperGroup):
-    """Commands in the order of `VERBS`, whichever module brings them."""
+    """Commands in the order of `VERBS`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=VERBS.index)
@@ -40,63 +43,89 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    _silence_pool()
+    words = _current_words(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(given or ["--help"], prog_name="polyculture", standalone_mode=False)
+        code = app(words or ["--help"], prog_name="polyculture", standalone_mode=False)
         sys.stdout.flush()
     except PolycultureError as error:
         return fail(str(error), 1 if isinstance(error, TrainingError) else 2)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:
-        # Spare Python's own complaint when it closes stdout; whoever closes a pipe has seen enough.
+        # Python would complain again when it closes stdout; a closed pipe is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1 if isinstance(error, BrokenPipeError) else fail(f"{error}.", 1)
     except _UsageError as error:
-        said = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
         command = getattr(getattr(error, "ctx", None), "command_path", "polyculture")
-        return fail(f"{said}; see {command} --help.", 2)
+        return fail(f"{message}; see {command} --help.", 2)
     if code == INTERRUPTED:  # newer versions of typer make an exit of the interrupt
         return fail("stopped; run the same command again to go on.", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
+def _current_words(arguments: Sequence[str]) -> list[str]:
+    """The arguments with renamed words replaced, each with a line on stderr."""
+    words = []
+    for position, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name in RENAMED and (position == 0 or name.startswith("--")):
+            new_name = RENAMED[name]
+            fail(f"{name} is now called {new_name}" if new_name else f"{name} is not needed any more", 0)
+            argument = new_name and new_name + equals + value
+        words += [argument] if argument else []
+    return words
+
+
 def fail(message: str, code: int) -> int:
-    """Say on stderr, in one line, what went wrong; gives the exit code."""
+    """Print one line on stderr, and return the exit code."""
     print("polyculture:", " ".join(message.split()), file=sys.stderr)
     return code
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
+def _print_version(version: bool) -> bool:
+    if version:
         typer.echo(f"polyculture {__version__}")
         raise typer.Exit
-    return wanted
+    return version
+
+
+def _silence_pool() -> None:
+    """Ctrl-C empties the pool's queue under its manager thread, whose KeyError would hide the line that matters."""
+    default = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        manager = args.thread is not None and "ExecutorManager" in args.thread.name
+        if not (manager and issubclass(args.exc_type, KeyError)):
+            default(args)
+
+    threading.excepthook = hook
 
 
 @app.callback()
 def polyculture(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """How alike is a set of models? They may be many and still fail like two.
 
-    Give it a table of what each model answered, or let it train a population of its own, and it tells how many
-    independent models they fail like, which of them err together, and which instances all of them get wrong. run and
-    audit end in one self-contained HTML page; so do levers, breed and select.
+    From a table of what each model answered, or from a population that it trains, polyculture estimates as how many
+    independent models they fail, which of them err together, and which instances all of them get wrong. run, audit,
+    ablate, evolve and select end in one self-contained HTML page.
 
     \b
     Train 36 models on handwritten digits and audit them (about a minute):
       polyculture run digits
     \b
-    Or audit a table of your own: a row per instance, a column per model:
+    Audit existing predictions: a table with a row per instance and a column per model:
       polyculture audit predictions.csv
     \b
-    Keep the few that cover for each other, certified on other instances:
+    Select a complementary subset, certified on other instances:
       polyculture select polyculture-run
     \b
-    Models that are more apart: what one change does, and what to train next:
-      polyculture levers digits --levers dropout
-      polyculture breed digits
+    Make models more diverse: the effect of one change, and what to train next:
+      polyculture ablate digits --levels dropout
+      polyculture evolve digits
     """

@@ -1,51 +1,116 @@
-"""Options that several commands share."""
+"""Which options do several commands share?"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page, audit.json and the rest.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the audit as JSON, and nothing else, on stdout.")]
+if TYPE_CHECKING:
+    from polyculture.formats import ReadingRules
+    from polyculture.training import Problem
+
+Out = Annotated[Path, Option(metavar="DIR", help="Folder for the page, audit.json and other results.")]
+Json = Annotated[bool, Option("--json", help="Print only the JSON of the result on stdout.")]
+Seed = Annotated[int, Option(metavar="S", min=0, help="Seed of everything that is random.")]
+Workers = Annotated[int | None, Option(metavar="W", help="Number of processes (default: one per core).")]
+Paths = Annotated[list[str], Argument(metavar="PATH...", help="Tables, logs, folders, or mlflow:EXPERIMENT.")]
+Cluster = Annotated[str | None, Option(metavar="COL", help="Column of clusters of dependent instances.")]
+Group = Annotated[list[str] | None, Option(metavar="COL", help="Column of groups to compare; repeatable.")]
 
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Tables, logs, folders, or mlflow:EXPERIMENT.")]
-Label = Annotated[
-    str | None, typer.Option(metavar="COL", help="Column with the true answers; for logs a file of instance and label.")
-]
-InstanceId = Annotated[str | None, typer.Option(metavar="COL", help="Column with the ids of instances.")]
-Models = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Model or pattern such as 'api_*'; may be repeated.")
-]
-Factors = Annotated[Path | None, typer.Option(metavar="CSV", help="What each model is made of: a row per model.")]
-Correct = Annotated[bool, typer.Option("--correct", help="Cells say right (1) or wrong (0), not answers.")]
-Metric = Annotated[str | None, typer.Option(metavar="NAME", help="What says right or wrong, if a log has several.")]
-Filter = Annotated[str | None, typer.Option(metavar="NAME", help="The filter of lm-evaluation-harness that counts.")]
-Normalize = Annotated[
-    str, typer.Option(metavar="RULE", help="exact, quasi-exact, numeric, multiple-choice or code; for texts in logs.")
-]
-Unify = Annotated[bool, typer.Option("--unify", help="Take answers for one that differ by case, space or type.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out and count lines that cannot be read.")]
-Cluster = Annotated[str | None, typer.Option(metavar="COL", help="Column that tells which instances belong together.")]
-Strata = Annotated[
-    list[str] | None, typer.Option(metavar="COL", help="Column that tells how hard an instance is; may be repeated.")
-]
-Outside = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Models (humans) that tell difficulty and are not audited.")
-]
-Group = Annotated[list[str] | None, typer.Option(metavar="COL", help="Column of groups to compare; may be repeated.")]
-Verdicts = Annotated[
-    Path | None, typer.Option(metavar="CSV", help="Your judgements, columns instance and valid (0 to 1).")
-]
-LabelErrors = Annotated[float, typer.Option(metavar="SHARE", help="Share of wrong labels that is plausible.")]
-OfPopulation = Annotated[
-    bool, typer.Option("--population", help="These models are a sample: give intervals for their population, too.")
-]
-Scale = Annotated[str | None, typer.Option(metavar="COL", help="Model column with sizes or dates, to follow.")]
-Stream = Annotated[
-    bool, typer.Option("--stream", help="Larger than memory: one Parquet file or a folder of them, part by part.")
-]
-Engine = Annotated[str, typer.Option(metavar="ENGINE", help="With --stream: local, or ray for a cluster.")]
-Seed = Annotated[int, typer.Option(metavar="S", min=0, help="Seed of whatever is drawn by chance.")]
+@dataclass(frozen=True)
+class TableOptions:
+    """Columns and models of a table."""
+
+    label: Annotated[str | None, Option(metavar="COL", help="Column of true labels (logs: a file).")] = None
+    instance: Annotated[str | None, Option(metavar="COL", help="Column of instance ids.")] = None
+    models: Annotated[list[str] | None, Option(metavar="GLOB", help="Model or pattern, as 'api_*'; repeatable.")] = None
+    factors: Annotated[Path | None, Option(metavar="CSV", help="Model attributes: a row per model.")] = None
+
+    def columns(self, *names: str | list[str] | None) -> dict[str, Any]:
+        """Options of `polyculture.read`, with the instance columns to keep."""
+        lists = [[name] if isinstance(name, str) else name or [] for name in names]
+        return vars(self) | {"groups": list(dict.fromkeys(name for columns in lists for name in columns if name))}
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How answers are read."""
+
+    correct: Annotated[bool, Option("--correct", help="Cells are right (1) or wrong (0), not answers.")] = False
+    metric: Annotated[str | None, Option(metavar="NAME", help="Metric of a log to use.")] = None
+    filter: Annotated[str | None, Option(metavar="NAME", help="Filter of lm-evaluation-harness to read.")] = None
+    normalize: Annotated[str, Option(metavar="RULE", help="exact, quasi-exact, numeric, multiple-choice or code.")] = (
+        "exact"
+    )
+    unify: Annotated[
+        bool, Option("--unify", help="Treat answers that differ only in case, spacing or type as equal.")
+    ] = False
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
+
+    def rules(self) -> ReadingRules:
+        from polyculture.formats import ReadingRules
+
+        return ReadingRules(self.normalize, self.metric, self.filter, unify=self.unify, skip_bad=self.skip_bad)
+
+
+@dataclass(frozen=True)
+class ProblemOptions:
+    """The data to learn from."""
+
+    problem: Annotated[
+        list[str] | None, Argument(metavar="[PROBLEM...]", help="Problem by name, or files (default: digits).")
+    ] = None
+    label: Annotated[str, Option(metavar="COL", help="Column to learn (default: usual names, or the last).")] = ""
+    positive: Annotated[str, Option(metavar="RULE", help="Learn whether the label is this: '>0', '=bad'.")] = ""
+    task: Annotated[str, Option(metavar="TASK", help="classification or regression (default: from the labels).")] = ""
+    kind: Annotated[str, Option(metavar="KIND", help="table, image, text, tags, audio or series.")] = ""
+    ignore: Annotated[list[str] | None, Option(metavar="COL", help="Column to leave out; repeatable.")] = None
+    group: Annotated[str, Option(metavar="COL", help="Column of groups to compare (of files: file).")] = ""
+    hold_out: Annotated[list[str] | None, Option(metavar="VALUE", help="Group only to test on; repeatable.")] = None
+    cluster: Annotated[str, Option(metavar="COL", help="Column of clusters, which no split divides.")] = ""
+    time: Annotated[str, Option(metavar="COL", help="Column of times: test on the latest instances.")] = ""
+    fold: Annotated[str, Option(metavar="K/N", help="Test on one of N folds, such as 2/5.")] = ""
+    test_on: Annotated[list[str] | None, Option(metavar="PATH", help="Further files to test on; repeatable.")] = None
+    limit: Annotated[int | None, Option(metavar="N", help="Most instances per part.")] = None
+    shifts: Annotated[str, Option(metavar="NAMES", help="Shifts to test under: all, none, or noise,blur,….")] = "all"
+    window: Annotated[int, Option(metavar="N", help="Time series: number of input steps.")] = 24
+    horizon: Annotated[int, Option(metavar="N", help="Time series: number of steps ahead to predict.")] = 1
+
+    def load(self, seed: int) -> Problem:
+        from polyculture.training import DataOptions, load_problem
+
+        options = {name: value for name, value in vars(self).items() if value is not None and name != "problem"}
+        options |= {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
+        kinds = () if self.shifts == "none" else tuple(name.strip() for name in self.shifts.split(","))
+        options["shifts"] = None if self.shifts == "all" else kinds
+        return load_problem(self.problem or ["digits"], seed, DataOptions(**options))
+
+
+def with_option_groups(function: Callable[..., int]) -> Callable[..., int]:
+    """A command that has an option for every field of its dataclass parameters."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        members = [parameter]
+        if isinstance(group := parameter.annotation, type) and is_dataclass(group):
+            members = list(inspect.signature(group, eval_str=True).parameters.values())
+            groups[parameter.name] = group, [member.name for member in members]
+        parameters += [member.replace(kind=inspect.Parameter.KEYWORD_ONLY) for member in members]
+
+    def command(**values: Any) -> int:
+        options = {
+            name: group(**{member: values.pop(member) for member in members})
+            for name, (group, members) in groups.items()
+        }
+        return function(**values, **options)
+
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command

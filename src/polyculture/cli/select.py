@@ -1,142 +1,89 @@
-"""polyculture select: which few of these models should be kept, and what are they worth together?"""
+"""polyculture select: which few models should be kept, and how good are they together?"""
 
 from __future__ import annotations
 
 import shlex
-import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
-import typer
+from typer import Option
+
+from polyculture.studies.run_folder import PORTFOLIO, make_folder
 
 from .application import app
-from .options import (
-    Cluster,
-    Correct,
-    Factors,
-    Filter,
-    Group,
-    InstanceId,
-    Json,
-    Label,
-    Metric,
-    Models,
-    Normalize,
-    Out,
-    Paths,
-    Seed,
-    SkipBad,
-    Unify,
-)
-from .output import AUDIT, PAGE, make_folder, show_section
-from .values import Wanted, choose_values, holds_numbers, refuse
-
-if TYPE_CHECKING:
-    from polyculture.results import Portfolio
-
-PORTFOLIO = "portfolio.json"
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .output import show_next, show_section, store
 
 
-@app.command(short_help="Keep the few models that cover for each other, certified.")
+@app.command(short_help="Select a complementary subset of models, certified.")
+@with_option_groups
 def select(
     paths: Paths,
+    table: TableOptions,
+    reading: ReadingOptions,
     members: Annotated[
         int | None,
-        typer.Option("--members", "-k", metavar="K", help="How many to keep; as it takes if left out."),
+        Option("--members", "-k", metavar="K", help="Number of models to keep (default: chosen automatically)."),
     ] = None,
-    goal: Annotated[
-        str, typer.Option(metavar="GOAL", help="log_loss, error, co_failure, worst_shift, …, or a model column.")
-    ] = "",
-    rule: Annotated[
-        str, typer.Option(metavar="RULE", help="How members are combined: mixture, vote, mean, geometric, stacking, ….")
-    ] = "",
-    method: Annotated[
-        str, typer.Option(metavar="METHOD", help="How to search: mixture, greedy, exact, swap, co_failure.")
-    ] = "",
+    goal: Annotated[str, Option(metavar="GOAL", help="log_loss, error, worst_shift, …, or a model column.")] = "",
+    rule: Annotated[str, Option(metavar="RULE", help="How to combine: mixture, vote, mean, stacking, ….")] = "",
+    method: Annotated[str, Option(metavar="METHOD", help="How to search: mixture, greedy, exact, swap, ….")] = "",
     certify_on: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Answers to other instances to certify on; else a part of these.")
+        str | None,
+        Option(metavar="PATH", help="Predictions on other instances to certify on (default: a part of these)."),
     ] = None,
-    share: Annotated[float, typer.Option(metavar="SHARE", help="Part of the instances to certify on.")] = 0.5,
-    cost: Annotated[str, typer.Option(metavar="COL", help="Model column with a cost: seconds, bytes, a price.")] = "",
-    label: Label = None,
-    instance: InstanceId = None,
-    models: Models = None,
+    share: Annotated[float, Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
+    cost: Annotated[str, Option(metavar="COL", help="Model column with a cost, such as seconds.")] = "",
     cluster: Cluster = None,
     group: Group = None,
-    factors: Factors = None,
-    correct: Correct = False,
-    values: Annotated[
-        bool, typer.Option("--values", help="Columns hold predicted numbers; of a folder that run left that is known.")
-    ] = False,
-    metric: Metric = None,
-    filter: Filter = None,
-    normalize: Normalize = "exact",
-    unify: Unify = False,
-    skip_bad: SkipBad = False,
     seed: Seed = 0,
     out: Out = Path("polyculture-portfolio"),
     json: Json = False,
 ) -> int:
-    """Choose the few models that cover for each other, and certify them on instances that had no part in the choice.
+    """Select a complementary subset of models, and certify it on instances that had no part in the selection.
 
     \b
     Five models that vote, from a table of answers:
       polyculture select answers.parquet --members 5
     \b
-    From the folder that run leaves, weighted as it suits the log-loss, or of numbers the squared error:
+    From the folder of run, with weights for the log-loss, or in regression for the squared error:
       polyculture select polyculture-run
     """
-    from polyculture import auditing, formats, selection
+    from polyculture.auditing import AuditOptions, audit
+    from polyculture.reporting.atomic_write import write_whole
+    from polyculture.selection import SelectionOptions, section, select
+    from polyculture.studies.candidates import read_candidates
 
-    terms = selection.SelectionOptions(
+    options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
-    if values or holds_numbers(paths):
-        of_answers = {"--correct": correct, "--metric": metric, "--filter": filter, "--unify": unify}
-        refuse(of_answers | {"--normalize": normalize != "exact", "--skip-bad": skip_bad})
-        known = {"label": label, "instance": instance, "models": models, "factors": factors}
-        wanted = Wanted(members, goal, rule, certify_on)
-        make_folder(out)
-        _show(*choose_values(paths, wanted, known, terms), out, json, _again(out))
-        return 0
-    rules = formats.ReadingRules(normalize, metric, filter, unify=unify, skip_bad=skip_bad)
-    columns = list(dict.fromkeys([*([cluster] if cluster else []), *(group or [])]))
-    named: dict[str, Any] = {"label": label, "instance": instance, "models": models, "groups": columns}
-    named |= {"correct": correct, "factors": factors, "rules": rules}
-    aligned = formats.align(paths, **named)
-    judges = formats.align([certify_on], **named).predictions if certify_on else None
+    columns = table.columns(cluster, group) | {"correct": reading.correct}
+    candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns)
+    options = candidates.complete(options)
     make_folder(out)
-    found = selection.select(aligned.predictions, members, goal=goal, rule=rule, certify_on=judges, terms=terms)
-    options = auditing.AuditOptions(clusters=cluster or "", groups=tuple(group or ()), seed=seed)
-    whole = auditing.audit(aligned.predictions, source=", ".join(paths), options=options)
-    _show(found, whole, out, json, f"polyculture audit {_kept(paths, found)}")
-    return 0
-
-
-def _show(found: Portfolio, whole: Any, out: Path, json: bool, following: str) -> None:
-    """Store the portfolio, the audit of all candidates and their common page; print the portfolio."""
-    from dataclasses import replace
-
-    from polyculture import reporting, selection
-    from polyculture.reporting.atomic_write import write_atomically
-
-    section = selection.section(found)
-    both = replace(whole, sections=(section, *whole.sections))
-    write_atomically(out / PORTFOLIO, found.to_json().encode())
-    write_atomically(out / AUDIT, both.to_json().encode())
-    reporting.report(both, out / PAGE)
+    portfolio = select(
+        candidates.selection,
+        members,
+        goal=goal,
+        rule=rule,
+        certify_on=candidates.certification,
+        shifted=candidates.shifted,
+        terms=options,
+    )
+    audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=seed)
+    result = audit(candidates.audited, source=", ".join(paths), options=audit_options, shifted=candidates.shifted)
+    portfolio_section = section(portfolio)
+    write_whole(out / PORTFOLIO, portfolio.to_json().encode())
+    store(replace(result, sections=(portfolio_section, *result.sections)), out)
     if json:
-        print(found.to_json())
+        print(portfolio.to_json())
     else:
-        show_section(section, "members", "gains")
-    print(f"page  {out / PAGE}\nnext  {following}", file=sys.stderr if json else sys.stdout)
-
-
-def _again(out: Path) -> str:
-    return f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
-
-
-def _kept(paths: list[str], found: Portfolio) -> str:
-    """The options that audit the members alone."""
-    named = " ".join(f"--models {shlex.quote(member)}" for member in found.members)
-    return f"{' '.join(map(shlex.quote, paths))} {named}"
+        show_section(portfolio_section, tables=("members", "gains"))
+    if candidates.audited.task == "regression":
+        next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
+    else:
+        patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)
+        next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))} {patterns}"
+    show_next(out, json, next_command)
+    return 0

@@ -5,7 +5,7 @@ axes (Recipe) · files (TOML) · designs · arrays · optimal · describing (wha
 
 from .axes import AXES, Recipe
 from .designs import design, draw, fraction, grid, one_at_a_time, replicate, spread
-from .files import read_recipes, write_recipes
+from .files import read_axes, read_design, read_recipes, write_recipes
 from .identifiability import Design, describe
 from .ingredients import (
     Ingredient,
@@ -35,6 +35,8 @@ __all__ = [
     "model_to_add",
     "one_at_a_time",
     "optimal",
+    "read_axes",
+    "read_design",
     "read_recipes",
     "replicate",
     "spread",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from polyculture.errors import FileError, InputError
 
 from .axes import Recipe
+from .designs import grid
 
 
 def read_recipes(path: Path) -> list[Recipe]:
@@ -34,3 +36,26 @@ def write_recipes(recipes: Iterable[Recipe], path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}", "a file that can be written") from error
+
+
+def read_axes(path: Path) -> dict[str, list[Any]]:
+    """The levels of each axis, from the ``[axes]`` table of a TOML file."""
+    axes = _read_toml(path).get("axes")
+    if not isinstance(axes, dict) or not axes or not all(isinstance(levels, list) for levels in axes.values()):
+        raise InputError(f"{path} has no [axes] table of lists", 'lines such as architecture = ["mlp", "lenet"]')
+    return axes
+
+
+def read_design(path: Path) -> list[Recipe]:
+    """The recipes of a TOML file: its ``[[recipe]]`` tables, or every combination of its ``[axes]``."""
+    return read_recipes(path) if "recipe" in _read_toml(path) else grid(read_axes(path))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    expected = "a TOML file with an [axes] table or [[recipe]] tables"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}", expected) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} is not TOML: {error}", expected) from error

@@ -1,111 +1,124 @@
-"""How does a trained population stand? Asked on every test set, and audited by what its task is."""
+"""How alike is a trained population? Tested on every part and every shift, and audited."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from polyculture.cli.output import PREDICTIONS, Progress
+from polyculture.auditing import AuditOptions, audit
+from polyculture.dataset import Dataset, Split
+from polyculture.formats import ValueSets, write, write_values
+from polyculture.population import Population
+from polyculture.predictions import Predictions
+from polyculture.results import Audit
+from polyculture.training import Problem, estimate, load_problem, predict
 
-if TYPE_CHECKING:
-    from polyculture.dataset import Dataset, Split
-    from polyculture.population import Population
-    from polyculture.predictions import Predictions
-    from polyculture.results import Audit
-    from polyculture.training import Problem
-    from polyculture.values import Values
+from .run_folder import PREDICTIONS, VALUES
 
-AS_THEY_ARE = "as they are"
-VALUES = "values"
+TEST = "as they are"
+"""What the test set without a shift is called."""
+PhaseProgress = Callable[[int, int, str], None]
+ProblemSource = Problem | str | Path | Sequence[str | Path]
+"""A problem, its name, or files to learn from."""
 
 
-def judge(population: Population, problem: Problem, seed: int, out: Path, progress: Progress) -> Audit:
-    """The audit of these models on this problem.
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A trained population and its audit.
 
-    Answers to the test set are kept in `out`: a Predictions folder. Of regression the numbers for the selection and
-    the test instances and for the shifted tests: a folder of values.
+    Parameters
+    ----------
+    problem : what the models learned.
+    population : the trained models; ``population.failed`` has those that could not be trained.
+    predictions : of the models on the test set.
+    audit : of those predictions.
+    folder : where models and predictions are stored.
     """
-    about = f"{problem.name}: {len(population)} models trained here"
-    audit = _of_numbers if problem.task == "regression" else _of_answers
-    return audit(population, problem, seed, out, progress, about)
+
+    problem: Problem
+    population: Population
+    predictions: Predictions
+    audit: Audit
+    folder: Path
+
+    def __repr__(self) -> str:
+        return f"RunResult in {self.folder}: {self.audit.sentence}\nnext: pc.report(result.audit, 'page.html')"
+
+    @property
+    def next_command(self) -> str:
+        """The command to go on with: an audit of the most frequent architecture, or a selection."""
+        if self.problem.task == "regression":
+            return f"polyculture select {shlex.quote(str(self.folder))}"
+        architectures = self.population.factors["architecture"]
+        name = architectures.mode()[0]
+        models = f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
+        clusters = cluster_column(self.problem)
+        cluster = f" --cluster {shlex.quote(clusters)}" if clusters else ""
+        return f"polyculture audit {shlex.quote(str(self.folder / PREDICTIONS))}{models}{cluster}"
 
 
-def following(population: Population, problem: Problem, out: Path) -> str:
-    """The command that goes on from what is kept: an audit of the architecture with most models, or a choice."""
+def open_problem(problem: ProblemSource, seed: int) -> Problem:
+    """The problem itself, or the one of this name or in these files."""
+    return problem if isinstance(problem, Problem) else load_problem(problem, seed)
+
+
+def cluster_column(problem: Problem) -> str:
+    """The instance column of what was sampled together; empty where there is none."""
+    return "sequence" if problem.task == "tagging" else problem.cluster
+
+
+def evaluate(
+    population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None = None
+) -> RunResult:
+    """The audit of these models on this problem; their predictions are stored in the folder."""
+    predictions_by_part = predict_parts(population, problem.split, progress, ("train", "selection"))
+    test = predictions_by_part.pop(TEST)
     if problem.task == "regression":
-        return f"polyculture select {shlex.quote(str(out))}"
-    architectures = population.factors["architecture"]
-    name = architectures.mode()[0]
-    models = f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
-    cluster = "sequence" if problem.task == "tagging" else problem.cluster
-    together = f" --cluster {shlex.quote(cluster)}" if cluster else ""
-    return f"polyculture audit {shlex.quote(str(out / PREDICTIONS))}{models}{together}"
+        shifted = {name: predictions_by_part[name] for name in problem.split.shifted}
+        sets = ValueSets(test, predictions_by_part["selection"], shifted, problem.cluster, problem.groups)
+        write_values(sets, folder / VALUES)
+    else:
+        write(test, folder / PREDICTIONS)
+    source = f"{problem.name}: {len(population)} models trained here"
+    return RunResult(problem, population, test, audit_parts(test, predictions_by_part, problem, source, seed), folder)
 
 
-def _of_answers(
-    population: Population, problem: Problem, seed: int, out: Path, progress: Progress, about: str
+def audit_parts(
+    test: Predictions, shifted: Mapping[str, Predictions], problem: Problem, source: str, seed: int
 ) -> Audit:
-    from polyculture import auditing, formats, training
-
-    def asked(dataset: Dataset, elsewhere: bool) -> Predictions:
-        found = training.predict(population, dataset)
-        return replace(found, probabilities=None) if elsewhere else found  # an audit looks at those of the test only
-
-    answers = _on_all(problem.split, asked, progress)
-    predictions = answers.pop(AS_THEY_ARE)
-    formats.write(predictions, out / PREDICTIONS)
-    tagging = problem.task == "tagging"
-    return auditing.audit(
-        predictions,
-        source=about,
-        shifted=answers,
-        dataset=None if tagging else problem.split.test,
-        options=auditing.AuditOptions(
-            clusters="sequence" if tagging else problem.cluster, groups=problem.groups, designed=True, seed=seed
-        ),
-    )
+    """The audit of models on the test set of a problem, and on its other parts and shifts."""
+    options = AuditOptions(clusters=cluster_column(problem), groups=problem.groups, designed=True, seed=seed)
+    dataset = problem.split.test if problem.task == "classification" else None
+    return audit(test, source=source, shifted=shifted, dataset=dataset, options=options)
 
 
-def _of_numbers(
-    population: Population, problem: Problem, seed: int, out: Path, progress: Progress, about: str
-) -> Audit:
-    from polyculture import auditing, formats, training
-    from polyculture.values import Values
+def predict_parts(
+    population: Population, split: Split, progress: PhaseProgress | None, parts: Sequence[str]
+) -> dict[str, Predictions]:
+    """Predictions on the test set, on these parts of the split and on the shifted tests, by name.
 
-    def asked(dataset: Dataset, elsewhere: bool) -> Values:  # noqa: ARG001
-        predicted = training.predict(population, dataset).values
-        assert predicted is not None
-        return auditing.Values(
-            predicted.astype(float),
-            dataset.labels.astype(float),
-            tuple(population),
-            factors=population.factors,
-            instances=dataset.instances,
-        )
-
-    values = _on_all(problem.split, asked, progress)
-    here = values.pop(AS_THEY_ARE)
-    others = {name: there for name, there in values.items() if name not in ("train", "selection")}
-    kept = formats.ValueSets(here, values["selection"], others, problem.cluster, problem.groups)
-    formats.write_values(kept, out / VALUES)
-    options = auditing.AuditOptions(clusters=problem.cluster, groups=problem.groups, designed=True, seed=seed)
-    shifted = {name: there.predictions() for name, there in values.items()}
-    return auditing.audit(here.predictions(), source=about, shifted=shifted, options=options)
-
-
-def _on_all(split: Split, asked: Callable[[Dataset, bool], Any], progress: Progress) -> dict[str, Any]:
-    """What the models answer to the test set, to the other parts of the split and to the shifted tests."""
-    tests: dict[str, Mapping[str, Dataset]] = {
-        name: {name: dataset}
-        for name, dataset in ((AS_THEY_ARE, split.test), ("train", split.train), ("selection", split.selection))
-    }
-    tests |= dict.fromkeys(split.shifted, split.shifted)
+    Only those on the test set keep their probabilities: an audit uses no others.
+    """
+    datasets = {TEST: split.test} | {name: getattr(split, name) for name in parts} | dict(split.shifted)
     answers = {}
-    for done, (name, where) in enumerate(tests.items()):
-        progress(done, len(tests), name)
-        answers[name] = asked(where[name], name != AS_THEY_ARE)
-    progress(len(tests), len(tests), "")
+    for finished, (name, dataset) in enumerate(datasets.items()):
+        if progress:
+            progress(finished, len(datasets), name)
+        predictions = _predict(population, dataset)
+        answers[name] = predictions if name == TEST else replace(predictions, probabilities=None)
+    if progress:
+        progress(len(datasets), len(datasets), "")
     return answers
+
+
+def _predict(population: Population, dataset: Dataset) -> Predictions:
+    if dataset.task != "regression":
+        return predict(population, dataset)
+    return Predictions(
+        models=population.factors,
+        instances=dataset.instances,
+        values=estimate(population, dataset).astype(float),
+        targets=dataset.labels.astype(float),
+    )

@@ -1,1 +1,11 @@
-"""What does one change do? One factor at a time against a baseline recipe."""
+"""What does one change do? One factor at a time against a baseline recipe.
+
+study (the verb) · plan (which changes) · replicates and effects (how large, how sure) · section (the words)
+"""
+
+from __future__ import annotations
+
+from .plan import BASELINE, CHANGES, REGULARIZERS
+from .study import AblationOptions, AblationResult, ablate
+
+__all__ = ["BASELINE", "CHANGES", "REGULARIZERS", "AblationOptions", "AblationResult", "ablate"]

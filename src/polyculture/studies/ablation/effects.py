@@ -1,4 +1,4 @@
-"""What does a lever change? Replicates with it against plain ones of the same seeds, with how sure we are.
+"""What does one change do? Replicates with it against baseline replicates of the same seeds, with intervals.
 
 Seeds and instances are both samples: another draw of either would give another number. With R seeds and n instances
 the half-width of an interval is
@@ -28,23 +28,23 @@ from polyculture.measures.calibration import reliability
 from polyculture.measures.effective import effective
 from polyculture.stats import benjamini_hochberg, n_eff_interval, standard_error
 
-FEWEST = 3
-"""Replicates below which a spread over seeds cannot be told, nor how it changes when one is left out."""
-SMALLEST = 1e-12
+MIN_REPLICATES = 3
+"""Below this the spread over seeds and its jackknife are undefined."""
+MIN_PROBABILITY = 1e-12
 
 Clusters = Shaped[np.ndarray, " _"] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """What the models of one recipe did that differ in their seed only.
+    """Results of models of one recipe that differ in their seed only.
 
     Parameters
     ----------
-    probabilities : of each class, on the test set; the answer is the most probable one (the first if tied).
-    train_wrong : where each is wrong on the training set as it was before any level of the data axis.
-    shifted_wrong : share of its shifted versions that each gets wrong of each instance; no columns without shifts.
-    seconds, operations : what each fit took; nan where not known. Fits that were timed together have equal seconds.
+    probabilities : of each class, on the test set; the answer is the most probable class (the first if tied).
+    train_wrong : errors on the training set as it was before any level of the data axis.
+    shifted_wrong : share of the shifted versions of each instance that a model gets wrong; no columns without shifts.
+    seconds, operations : cost of each fit; nan where unknown. Fits that were timed together have equal seconds.
     """
 
     probabilities: Float[np.ndarray, "r n c"]
@@ -55,15 +55,15 @@ class Replicates:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """The instances that all were asked about.
+class Instances:
+    """The instances on which all models are evaluated.
 
     Parameters
     ----------
     labels : true classes of the test set.
-    clusters, train_clusters, shifted_clusters : which instances were sampled together; None where each stands alone.
-    shifted_weights : how much each shifted instance counts, summing to 1 (one that is in more sets counts for more);
-        None for all the same.
+    clusters, train_clusters, shifted_clusters : which instances were sampled together; None for independent instances.
+    shifted_weights : weight of each shifted instance, summing to 1 (in proportion to the number of sets that it is in);
+        None for equal weights.
     """
 
     labels: Int[np.ndarray, " n"]
@@ -72,41 +72,41 @@ class Asked:
     shifted_clusters: Clusters = None
     shifted_weights: Float[np.ndarray, " s"] | None = None
 
-    def wrong(self, one: Replicates) -> Bool[np.ndarray, "r n"]:
-        """Where each replicate is wrong on the test set."""
-        return np.asarray(one.probabilities.argmax(axis=2) != self.labels)
+    def wrong(self, replicates: Replicates) -> Bool[np.ndarray, "r n"]:
+        """Errors of each replicate on the test set."""
+        return np.asarray(replicates.probabilities.argmax(axis=2) != self.labels)
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
-    """A number with the lever against the same without it, and what moves their difference.
+class Contrast:
+    """A number with a change against the same number without it.
 
     Parameters
     ----------
-    plain, pulled : the number without and with the lever.
+    baseline, treatment : the number without and with the change.
     estimate : difference, or logarithm of the ratio.
     without_each : the estimate without each seed in turn.
     influences : for each sample of instances their influence on the estimate, and their clusters.
     reason : why the estimate is nan.
     """
 
-    plain: float
-    pulled: float
+    baseline: float
+    treatment: float
     estimate: float
-    without_each: Float[np.ndarray, " r"]
+    jackknife: Float[np.ndarray, " r"]
     influences: Sequence[tuple[Float[np.ndarray, " _"], Clusters]] = field(default_factory=list)
     reason: str = ""
 
     def half_width(self, alpha: float) -> float:
-        """Of the interval with error rate `alpha`; the formula is at the top of this module."""
-        r = len(self.without_each)
-        errors = [(math.sqrt((r - 1) / r * float(((self.without_each - self.without_each.mean()) ** 2).sum())), r)]
+        """Half-width of the interval with error rate `alpha`; the formula is at the top of this module."""
+        r = len(self.jackknife)
+        errors = [(math.sqrt((r - 1) / r * float(((self.jackknife - self.jackknife.mean()) ** 2).sum())), r)]
         errors += [standard_error(influence, clusters) for influence, clusters in self.influences]
-        return math.hypot(*(float(stdtrit(draws - 1, 1 - alpha / 2)) * error for error, draws in errors))
+        return math.hypot(*(float(stdtrit(count - 1, 1 - alpha / 2)) * error for error, count in errors))
 
     @property
     def p_value(self) -> float:
-        """Two-sided p that nothing changes; nan where the estimate does not vary at all."""
+        """Two-sided p of no change; nan where the estimate does not vary at all."""
         if math.isnan(self.estimate + self.half_width(0.5)) or (
             self.estimate and self.half_width(0.5) <= 1e-12 * abs(self.estimate)
         ):
@@ -114,49 +114,54 @@ class Change:
         if self.estimate == 0:
             return 1.0
 
-        def beyond(log_alpha: float) -> float:
+        def margin(log_alpha: float) -> float:
             return self.half_width(math.exp(log_alpha)) - abs(self.estimate)
 
-        least = math.log(1e-12)  # the quantile of 1 − α/2 has no more digits
-        return float(math.exp(brentq(beyond, least, 0.0))) if beyond(least) > 0 else math.exp(least)
+        smallest = math.log(1e-12)  # the quantile of 1 − α/2 has no more digits
+        return float(math.exp(brentq(margin, smallest, 0.0))) if margin(smallest) > 0 else math.exp(smallest)
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A number that levers may change: how it is computed, its name in words, whether changes are ratios and tested."""
+class ContrastMeasure:
+    """A number that changes may affect: its contrast, its title, whether contrasts are ratios and have a test."""
 
-    of: Callable[[Replicates, Replicates, Asked], Change]
-    words: str
+    contrast: Callable[[Replicates, Replicates, Instances], Contrast]
+    title: str
     ratio: bool = False
     tested: bool = True
 
 
-def effects(plain: Replicates, levers: Mapping[str, Replicates], asked: Asked, level: float = 0.95) -> pd.DataFrame:
-    """What each lever changes, a row per lever and number in `MEASURES`.
+def effect_table(
+    baseline: Replicates, changes: Mapping[str, Replicates], instances: Instances, level: float = 0.95
+) -> pd.DataFrame:
+    """The effect of each change on each number in `MEASURES`.
 
-    Columns: lever, measure, plain and pulled (the number without and with it), change (pulled − plain, or where
-    ``MEASURES[measure].ratio`` pulled / plain), low, high, p, q (p adjusted over levers for the false discovery rate),
-    reason (why undefined
-    or without limits). What a fit cost has no p.
+    Columns: lever (name of the change), measure, plain and pulled (the number without and with it), change (pulled −
+    plain, or where ``MEASURES[measure].ratio`` pulled / plain), low, high, p, q (p adjusted over changes for the false
+    discovery rate), reason (why undefined or without limits). Costs have no p.
 
     Parameters
     ----------
-    plain, levers : replicate r of each has the same seed.
-    asked : what they were asked.
+    baseline, changes : replicate r of each has the same seed.
     level : of the intervals.
 
-    An instance that a lever helps and one that it harms cancel. A change is one of *this* recipe on *these* kinds of
-    instances. Raises InputError for fewer replicates than 3, or not as many with a lever as without.
+    Instances that gain and instances that lose cancel. An effect holds for *this* recipe on *these* kinds of instances.
+    Raises InputError for fewer replicates than 3, or unequal numbers with and without a change.
     """
-    for name, one in {"plain": plain, **levers}.items():
-        if len(one.seconds) < FEWEST or len(one.seconds) != len(plain.seconds):
-            wanted = f"{FEWEST} or more" if len(plain.seconds) < FEWEST else f"{len(plain.seconds)}, as without it"
-            raise InputError(f"{len(one.seconds)} replicates of {name!r}", wanted)
+    for name, replicates in {"plain": baseline, **changes}.items():
+        if len(replicates.seconds) < MIN_REPLICATES or len(replicates.seconds) != len(baseline.seconds):
+            expected = (
+                f"{MIN_REPLICATES} or more"
+                if len(baseline.seconds) < MIN_REPLICATES
+                else f"{len(baseline.seconds)}, as without it"
+            )
+            raise InputError(f"{len(replicates.seconds)} replicates of {name!r}", expected)
     tables = []
     for name, measure in MEASURES.items():
         rows = [
-            {"lever": lever, "measure": name} | _row(measure.of(plain, one, asked), measure, level)
-            for lever, one in levers.items()
+            {"lever": change, "measure": name}
+            | _effect_row(measure.contrast(baseline, replicates, instances), measure, level)
+            for change, replicates in changes.items()
         ]
         table = pd.DataFrame(rows)
         table.insert(list(table.columns).index("reason"), "q", benjamini_hochberg(table["p"].to_numpy(float)))
@@ -164,140 +169,146 @@ def effects(plain: Replicates, levers: Mapping[str, Replicates], asked: Asked, l
     return pd.concat(tables, ignore_index=True)
 
 
-def standings(groups: Mapping[str, Replicates], asked: Asked, level: float = 0.95) -> pd.DataFrame:
-    """How the replicates of each recipe stand: accuracy, and as how many independent models they fail.
+def standing_table(groups: Mapping[str, Replicates], instances: Instances, level: float = 0.95) -> pd.DataFrame:
+    """Accuracy of the replicates of each recipe, and their effective number.
 
     Columns: lever, accuracy, train_accuracy, n_eff, low, high, rho, reason. Limits of n_eff are for these models and
-    other instances. It counts alikeness of errors, and models that err differently because they err more have more of
-    it, too.
+    other instances. It measures similarity of errors: it also rises where models differ because they err more.
     """
     rows = []
-    for name, one in groups.items():
-        wrong = asked.wrong(one)
-        found = effective(wrong)
-        limits = n_eff_interval(found.n_models, found.design_effect, found.influence, asked.clusters, level)
-        accuracies = {"accuracy": 1 - float(wrong.mean()), "train_accuracy": 1 - float(one.train_wrong.mean())}
-        told = {"n_eff": limits.estimate, "low": limits.low, "high": limits.high, "rho": found.rho}
-        rows.append({"lever": name, **accuracies, **told, "reason": found.reason})
+    for name, replicates in groups.items():
+        wrong = instances.wrong(replicates)
+        estimate = effective(wrong)
+        limits = n_eff_interval(
+            estimate.n_models, estimate.design_effect, estimate.influence, instances.clusters, level
+        )
+        accuracies = {"accuracy": 1 - float(wrong.mean()), "train_accuracy": 1 - float(replicates.train_wrong.mean())}
+        limits_row = {"n_eff": limits.estimate, "low": limits.low, "high": limits.high, "rho": estimate.rho}
+        rows.append({"lever": name, **accuracies, **limits_row, "reason": estimate.reason})
     return pd.DataFrame(rows)
 
 
-def _row(found: Change, measure: Measure, level: float) -> dict[str, object]:
-    reach = math.nan if math.isnan(found.estimate) else found.half_width(1 - level)
-    ends = [found.estimate, found.estimate - reach, found.estimate + reach]
-    change, low, high = (math.exp(end) for end in ends) if measure.ratio else ends
-    told = {"plain": found.plain, "pulled": found.pulled, "change": change, "low": low, "high": high}
-    return told | {"p": found.p_value if measure.tested else math.nan, "reason": found.reason}
+def _effect_row(contrast: Contrast, measure: ContrastMeasure, level: float) -> dict[str, object]:
+    half_width = math.nan if math.isnan(contrast.estimate) else contrast.half_width(1 - level)
+    bounds = [contrast.estimate, contrast.estimate - half_width, contrast.estimate + half_width]
+    change, low, high = (math.exp(end) for end in bounds) if measure.ratio else bounds
+    values = {"plain": contrast.baseline, "pulled": contrast.treatment, "change": change, "low": low, "high": high}
+    return values | {"p": contrast.p_value if measure.tested else math.nan, "reason": contrast.reason}
 
 
-def _accuracy(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    return _of_means([~asked.wrong(plain)], [~asked.wrong(lever)], [(None, asked.clusters)])
+def _accuracy(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    return _mean_contrast([~instances.wrong(baseline)], [~instances.wrong(treatment)], [(None, instances.clusters)])
 
 
-def _gap(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    first, second = ([asked.wrong(one), -1.0 * one.train_wrong] for one in (plain, lever))
-    return _of_means(first, second, [(None, asked.clusters), (None, asked.train_clusters)])
+def _gap(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    first, second = ([instances.wrong(group), -1.0 * group.train_wrong] for group in (baseline, treatment))
+    return _mean_contrast(first, second, [(None, instances.clusters), (None, instances.train_clusters)])
 
 
-def _shifted(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    if not plain.shifted_wrong.shape[1]:
-        return _undefined("no shifted tests", len(plain.seconds))
-    where = [(asked.shifted_weights, asked.shifted_clusters)]
-    return _of_means([1 - plain.shifted_wrong], [1 - lever.shifted_wrong], where)
+def _shifted(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    if not baseline.shifted_wrong.shape[1]:
+        return _undefined("no shifted tests", len(baseline.seconds))
+    sample = [(instances.shifted_weights, instances.shifted_clusters)]
+    return _mean_contrast([1 - baseline.shifted_wrong], [1 - treatment.shifted_wrong], sample)
 
 
-def _log_loss(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    def losses(one: Replicates) -> Float[np.ndarray, "r n"]:
-        true = one.probabilities[:, np.arange(len(asked.labels)), asked.labels]
-        return np.asarray(-np.log(np.maximum(true.astype(float), SMALLEST)))
+def _log_loss(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    def losses(replicates: Replicates) -> Float[np.ndarray, "r n"]:
+        probabilities = replicates.probabilities[:, np.arange(len(instances.labels)), instances.labels]
+        return np.asarray(-np.log(np.maximum(probabilities.astype(float), MIN_PROBABILITY)))
 
-    return _of_means([losses(plain)], [losses(lever)], [(None, asked.clusters)])
+    return _mean_contrast([losses(baseline)], [losses(treatment)], [(None, instances.clusters)])
 
 
-def _of_means(
-    plain: Sequence[Num[np.ndarray, "r _"] | Bool[np.ndarray, "r _"]],
-    lever: Sequence[Num[np.ndarray, "r _"] | Bool[np.ndarray, "r _"]],
+def _mean_contrast(
+    baseline: Sequence[Num[np.ndarray, "r _"] | Bool[np.ndarray, "r _"]],
+    treatment: Sequence[Num[np.ndarray, "r _"] | Bool[np.ndarray, "r _"]],
     samples: Sequence[tuple[Float[np.ndarray, " _"] | None, Clusters]],
-) -> Change:
-    """Difference of sums of means, each over a sample of instances of its own, with weights and clusters."""
-    before, after = np.zeros((2, len(plain[0])))
+) -> Contrast:
+    """Difference of sums of means, each over another sample of instances, with weights and clusters."""
+    baseline_means, treatment_means = np.zeros((2, len(baseline[0])))
     influences = []
-    for first, second, (given, clusters) in zip(plain, lever, samples, strict=True):
+    for first, second, (sample_weights, clusters) in zip(baseline, treatment, samples, strict=True):
         n = first.shape[1]
-        weights = np.full(n, 1 / n) if given is None else given
-        before, after = before + first @ weights, after + second @ weights
-        apart = second.mean(axis=0) - first.mean(axis=0)
-        influences.append((n * weights * (apart - apart @ weights), clusters))
-    return _by_seed(before, after, after - before, influences)
+        weights = np.full(n, 1 / n) if sample_weights is None else sample_weights
+        baseline_means, treatment_means = baseline_means + first @ weights, treatment_means + second @ weights
+        differences = second.mean(axis=0) - first.mean(axis=0)
+        influences.append((n * weights * (differences - differences @ weights), clusters))
+    return _seed_contrast(baseline_means, treatment_means, treatment_means - baseline_means, influences)
 
 
-def _ece(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    def tables(one: Replicates) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " n"]]:
-        found = [reliability(q.max(axis=1).astype(float), q.argmax(axis=1) == asked.labels) for q in one.probabilities]
-        return np.array([one.debiased for one in found]), np.mean([one.influence for one in found], axis=0)
+def _ece(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    def calibration(replicates: Replicates) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " n"]]:
+        tables = [
+            reliability(q.max(axis=1).astype(float), q.argmax(axis=1) == instances.labels)
+            for q in replicates.probabilities
+        ]
+        return np.array([table.debiased for table in tables]), np.mean([table.influence for table in tables], axis=0)
 
-    (before, first), (after, second) = tables(plain), tables(lever)
-    return _by_seed(before, after, after - before, [(second - first, asked.clusters)])
-
-
-def _seconds(plain: Replicates, lever: Replicates, asked: Asked) -> Change:  # noqa: ARG001
-    found = _cost(plain.seconds, lever.seconds)
-    r = len(plain.seconds)
-    if min(len(np.unique(one.seconds)) for one in (plain, lever)) == r or found.reason:
-        return found
-    return replace(found, without_each=np.full(r, np.nan), reason="no limits: some fits were timed together")
+    (errors, first), (treatment_errors, second) = calibration(baseline), calibration(treatment)
+    return _seed_contrast(errors, treatment_errors, treatment_errors - errors, [(second - first, instances.clusters)])
 
 
-def _operations(plain: Replicates, lever: Replicates, asked: Asked) -> Change:  # noqa: ARG001
-    return _cost(plain.operations, lever.operations)
+def _seconds(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:  # noqa: ARG001
+    contrast = _cost(baseline.seconds, treatment.seconds)
+    r = len(baseline.seconds)
+    if min(len(np.unique(replicates.seconds)) for replicates in (baseline, treatment)) == r or contrast.reason:
+        return contrast
+    return replace(contrast, jackknife=np.full(r, np.nan), reason="no limits: some fits were timed together")
 
 
-def _cost(before: Float[np.ndarray, " r"], after: Float[np.ndarray, " r"]) -> Change:
-    if not (np.minimum(before, after) > 0).all():
-        return _undefined("not known of every fit", len(before))
-    return _by_seed(before, after, np.log(after / before), [])
+def _operations(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:  # noqa: ARG001
+    return _cost(baseline.operations, treatment.operations)
 
 
-def _by_seed(
-    before: Float[np.ndarray, " r"],
-    after: Float[np.ndarray, " r"],
-    change: Float[np.ndarray, " r"],
+def _cost(baseline: Float[np.ndarray, " r"], treatment: Float[np.ndarray, " r"]) -> Contrast:
+    if not (np.minimum(baseline, treatment) > 0).all():
+        return _undefined("not known of every fit", len(baseline))
+    return _seed_contrast(baseline, treatment, np.log(treatment / baseline), [])
+
+
+def _seed_contrast(
+    baseline: Float[np.ndarray, " r"],
+    treatment: Float[np.ndarray, " r"],
+    changes: Float[np.ndarray, " r"],
     influences: Sequence[tuple[Float[np.ndarray, " _"], Clusters]],
-) -> Change:
-    """The mean of a number that each seed has by itself."""
-    without_each = (change.sum() - change) / (len(change) - 1)
-    return Change(float(before.mean()), float(after.mean()), float(change.mean()), without_each, influences)
+) -> Contrast:
+    """Contrast of a number that is computed per seed."""
+    jackknife = (changes.sum() - changes) / (len(changes) - 1)
+    return Contrast(float(baseline.mean()), float(treatment.mean()), float(changes.mean()), jackknife, influences)
 
 
-def _n_eff(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    before, after = _centred(plain, asked), _centred(lever, asked)
-    return _of_alikeness((before, before), (after, after), len(before), asked)
+def _n_eff(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
+    return _similarity_contrast((errors, errors), (treatment_errors, treatment_errors), len(errors), instances)
 
 
-def _n_eff_pair(plain: Replicates, lever: Replicates, asked: Asked) -> Change:
-    before, after = _centred(plain, asked), _centred(lever, asked)
-    return _of_alikeness((before, before), (before, after), 2, asked)
+def _n_eff_pair(baseline: Replicates, treatment: Replicates, instances: Instances) -> Contrast:
+    errors, treatment_errors = _centred(baseline, instances), _centred(treatment, instances)
+    return _similarity_contrast((errors, errors), (errors, treatment_errors), 2, instances)
 
 
-Two = tuple[Float[np.ndarray, "r n"], Float[np.ndarray, "r n"]]
+ErrorPair = tuple[Float[np.ndarray, "r n"], Float[np.ndarray, "r n"]]
 
 
-def _of_alikeness(plain: Two, lever: Two, members: int, asked: Asked) -> Change:
-    """Ratio of n_eff of so many models, from the mean error correlation of two sorts of them; seeds are never equal."""
-    (before, first), (after, second) = _design_effect(*plain, members), _design_effect(*lever, members)
-    r = len(plain[0])
-    if not (before > 0 and after > 0):
-        return _undefined("no errors" if math.isnan(before + after) else "errors are perfectly complementary", r)
-    without: list[float] = []
+def _similarity_contrast(baseline: ErrorPair, treatment: ErrorPair, members: int, instances: Instances) -> Contrast:
+    """Ratio of n_eff at this number of models, from the mean error correlation of pairs with different seeds."""
+    (effect, first), (treatment_effect, second) = (_design_effect(*pair, members) for pair in (baseline, treatment))
+    r = len(baseline[0])
+    if not (effect > 0 and treatment_effect > 0):
+        return _undefined(
+            "no errors" if math.isnan(effect + treatment_effect) else "errors are perfectly complementary", r
+        )
+    jackknife: list[float] = []
     for seed in range(r):
-        kept = np.arange(r) != seed
-        d = [_design_effect(a[kept], b[kept], members)[0] for a, b in (plain, lever)]
-        without.append(math.log(d[0] / d[1]) if min(d) > 0 else math.nan)
-    if np.isnan(without).any():
+        rows = np.arange(r) != seed
+        d = [_design_effect(a[rows], b[rows], members)[0] for a, b in (baseline, treatment)]
+        jackknife.append(math.log(d[0] / d[1]) if min(d) > 0 else math.nan)
+    if np.isnan(jackknife).any():
         return _undefined("too few errors to do without a seed", r)
-    influence = first / before - second / after
-    estimate = math.log(before / after)
-    return Change(members / before, members / after, estimate, np.array(without), [(influence, asked.clusters)])
+    influences = [(first / effect - second / treatment_effect, instances.clusters)]
+    estimate = math.log(effect / treatment_effect)
+    return Contrast(members / effect, members / treatment_effect, estimate, np.array(jackknife), influences)
 
 
 def _design_effect(
@@ -306,32 +317,34 @@ def _design_effect(
     """1 + (members − 1) ρ, and the influence of the instances on it; ρ is over pairs a, b of different seeds."""
     r = len(a)
     joint = (a.sum(axis=0) * b.sum(axis=0) - (a * b).sum(axis=0)) / (r * (r - 1))
-    own = ((a * a).mean(axis=0) + (b * b).mean(axis=0)) / 2
-    variance = float(own.mean())
+    variances = ((a * a).mean(axis=0) + (b * b).mean(axis=0)) / 2
+    variance = float(variances.mean())
     if not variance > 0:
         return math.nan, np.full(a.shape[1], np.nan)
     rho = float(joint.mean()) / variance
-    return 1 + (members - 1) * rho, (members - 1) * (joint - rho * own) / variance
+    return 1 + (members - 1) * rho, (members - 1) * (joint - rho * variances) / variance
 
 
-def _centred(one: Replicates, asked: Asked) -> Float[np.ndarray, "r n"]:
-    wrong = asked.wrong(one).astype(float)
+def _centred(replicates: Replicates, instances: Instances) -> Float[np.ndarray, "r n"]:
+    wrong = instances.wrong(replicates).astype(float)
     return np.asarray(wrong - wrong.mean(axis=1, keepdims=True))
 
 
-def _undefined(reason: str, seeds: int) -> Change:
-    return Change(math.nan, math.nan, math.nan, np.full(seeds, math.nan), reason=reason)
+def _undefined(reason: str, seeds: int) -> Contrast:
+    return Contrast(math.nan, math.nan, math.nan, np.full(seeds, math.nan), reason=reason)
 
 
-MEASURES: dict[str, Measure] = {
-    "accuracy": Measure(_accuracy, "test accuracy"),
-    "gap": Measure(_gap, "generalization gap, train less test accuracy"),
-    "shifted_accuracy": Measure(_shifted, "mean accuracy on shifted tests"),
-    "log_loss": Measure(_log_loss, "test log-loss"),
-    "ece": Measure(_ece, "calibration error, less what chance adds"),
-    "n_eff": Measure(_n_eff, "n_eff of the replicates with it, against the plain ones", ratio=True),
-    "n_eff_pair": Measure(_n_eff_pair, "n_eff of a plain model with one with it, against two plain ones", ratio=True),
-    "seconds": Measure(_seconds, "seconds of a fit", ratio=True, tested=False),
-    "operations": Measure(_operations, "floating-point operations of a fit", ratio=True, tested=False),
+MEASURES: dict[str, ContrastMeasure] = {
+    "accuracy": ContrastMeasure(_accuracy, "test accuracy"),
+    "gap": ContrastMeasure(_gap, "generalization gap, train minus test accuracy"),
+    "shifted_accuracy": ContrastMeasure(_shifted, "mean accuracy on shifted tests"),
+    "log_loss": ContrastMeasure(_log_loss, "test log-loss"),
+    "ece": ContrastMeasure(_ece, "calibration error, corrected for chance"),
+    "n_eff": ContrastMeasure(_n_eff, "n_eff of the replicates, over the baseline replicates", ratio=True),
+    "n_eff_pair": ContrastMeasure(
+        _n_eff_pair, "n_eff of a pair of baseline and changed model, over a baseline pair", ratio=True
+    ),
+    "seconds": ContrastMeasure(_seconds, "seconds of a fit", ratio=True, tested=False),
+    "operations": ContrastMeasure(_operations, "floating-point operations of a fit", ratio=True, tested=False),
 }
-"""What a lever may change, by name."""
+"""The numbers that a change may affect, by name."""

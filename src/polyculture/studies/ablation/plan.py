@@ -1,4 +1,4 @@
-"""What can be changed about a net, one thing at a time? Levers: each departs from a plain recipe on one axis."""
+"""Which changes can be tried, one at a time? Each departs from a baseline recipe on one axis."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from polyculture.training.optimizers import OPTIMIZERS
 from polyculture.training.pretraining import PRETRAINING
 from polyculture.training.schedule import PACES
 
-PLAIN = "plain"
-"""What the recipe is called that no lever is pulled on."""
+BASELINE = "plain"
+"""The name of the recipe without a change."""
 ALL = "all"
 
-LEVERS: dict[str, tuple[str, str | Mapping[str, Any]]] = {
-    # what holds weights back
+CHANGES: dict[str, tuple[str, str | Mapping[str, Any]]] = {
+    # regularizers of the weights
     "dropout": ("hyperparameters", {"dropout": 0.3}),
     "weight-decay": ("hyperparameters", {"weight_decay": 0.5}),
     "l1": ("hyperparameters", {"l1": 1e-4}),
     "batch-norm": ("hyperparameters", {"normalization": "batch"}),
     "layer-norm": ("hyperparameters", {"normalization": "layer"}),
     "self-normalization": ("architecture", {"mlp": "selu-mlp"}),
-    # how long and how evenly it learns
+    # length and smoothness of training
     "early-stopping": ("hyperparameters", {"patience": 3}),
     "clipping": ("hyperparameters", {"clip": 1.0}),
     "ema": ("hyperparameters", {"averaging": "ema"}),
@@ -39,7 +39,7 @@ LEVERS: dict[str, tuple[str, str | Mapping[str, Any]]] = {
     "large-batches": ("hyperparameters", {"batch_size": 128}),
     "half-precision": ("hyperparameters", {"precision": "bfloat16"}),
     **{name: ("hyperparameters", {"schedule": name}) for name in PACES if name != "cosine"},
-    # the other axes, every level that there is
+    # every level of the other axes
     **{name: ("objective", name) for name in OBJECTIVES if name != "cross-entropy"},
     **{name: ("optimizer", name) for name in OPTIMIZERS},
     **{name: ("data", name) for name in DATA if name != "all"},
@@ -49,9 +49,9 @@ LEVERS: dict[str, tuple[str, str | Mapping[str, Any]]] = {
         if name != "none"
     },
 }
-"""Lever by name: its axis, and the level that it puts there.
+"""Changes by name: the axis, and its new level.
 
-Of hyperparameters the values that it sets; of architectures what stands in for what. ``name:amount`` is a lever, too,
+For hyperparameters the values to set, for architectures the replacement of each. ``name:amount`` is a change, too,
 where the level is a number or takes one: ``"dropout:0.5"``, ``"rotate:30"``; and ``"transfer:digits"``."""
 
 REGULARIZERS = (
@@ -60,132 +60,138 @@ REGULARIZERS = (
     *("label-smoothing", "fgsm", "sam"),
     *("augmented", "mixup", "cutmix", "noise", "jitter", "specaugment", "drop"),
 )
-"""Levers that are meant to help generalization."""
+"""Changes that are meant to help generalization."""
 
 
 @dataclass(frozen=True)
 class AblationPlan:
-    """Recipes by lever, the plain one first, and of the levers that change nothing here or cannot be pulled why."""
+    """Recipes by change, the baseline first, and the reason for each change that is skipped."""
 
     recipes: Mapping[str, Recipe]
     skipped: Mapping[str, str]
 
     def replicates(self, count: int, seed: int) -> dict[str, list[Recipe]]:
-        """Each recipe with so many seeds, the same for every lever, from `seed` on."""
+        """Each recipe with `count` seeds from `seed` on, the same for every change."""
         return {name: replicate([recipe], range(seed, seed + count)) for name, recipe in self.recipes.items()}
 
 
-def plain_recipe(architecture: str, train: Dataset, optimizer: str = "adam", epochs: int | None = None) -> Recipe:
-    """The architecture with its defaults, but without dropout: what levers are pulled on.
+def baseline_recipe(architecture: str, train: Dataset, optimizer: str = "adam", epochs: int | None = None) -> Recipe:
+    """The architecture with its defaults, but without dropout.
 
     Parameters
     ----------
     architecture : a name in `ARCHITECTURES`, or ``hf:NAME``.
-    train : what is to be learned.
+    train : the training set.
     optimizer : of nets.
-    epochs : of nets, and so of every lever; None for the architecture's own number.
+    epochs : of nets; None for the architecture's default.
     """
-    learner = find_architecture(architecture)
-    own = "own" in learner.optimizers
-    bare = Recipe(architecture, optimizer="own" if own else optimizer)
-    check([bare], train)
-    told = {} if epochs is None else {"epochs": epochs}
-    plain = replace(bare, hyperparameters=told | {"dropout": 0.0} if "dropout" in learner.settable(bare) else told)
-    check([plain], train)
-    return plain
+    definition = find_architecture(architecture)
+    has_fixed_optimizer = "own" in definition.optimizers
+    minimal = Recipe(architecture, optimizer="own" if has_fixed_optimizer else optimizer)
+    check([minimal], train)
+    epoch_setting = {} if epochs is None else {"epochs": epochs}
+    recipe = replace(
+        minimal,
+        hyperparameters=epoch_setting | {"dropout": 0.0}
+        if "dropout" in definition.settable(minimal)
+        else epoch_setting,
+    )
+    check([recipe], train)
+    return recipe
 
 
-def pull(levers: Iterable[str], plain: Recipe, train: Dataset) -> AblationPlan:
-    """The plain recipe, and each of these levers pulled on it alone.
+def plan_ablation(changes: Iterable[str], baseline: Recipe, train: Dataset) -> AblationPlan:
+    """The baseline recipe, and each of these changes applied to it alone.
 
     Parameters
     ----------
-    levers : names in `LEVERS`, ``name:amount``, names of axes for all of theirs, or ``"all"``.
-    plain : what they depart from.
-    train : what is to be learned; levers that do not fit it are skipped, with the reason.
+    changes : names in `CHANGES`, ``name:amount``, names of axes for all of their levels, or ``"all"``.
+    train : the training set; changes that do not fit it are skipped, with the reason.
 
-    Raises InputError for an unknown lever, and if none of them can be pulled.
+    Raises InputError for an unknown change, and if none of them can be applied.
     """
-    recipes: dict[str, Recipe] = {PLAIN: plain}
+    recipes: dict[str, Recipe] = {BASELINE: baseline}
     skipped: dict[str, str] = {}
-    for name in _spread(levers):
+    for name in _expand(changes):
         try:
-            found = pulled(name, plain)
-            if _as_before(found, plain):
-                raise InputError("the plain recipe is so already")
-            check([found], train)
-            recipes[name] = found
+            recipe = apply_change(name, baseline)
+            if _is_unchanged(recipe, baseline):
+                raise InputError("the baseline recipe has it already")
+            check([recipe], train)
+            recipes[name] = recipe
         except PolycultureError as error:
             skipped[name] = str(error)
     if len(recipes) == 1:
-        told = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
-        raise InputError(f"no lever can be pulled ({told or 'none was named'})", "one or more that fit")
+        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
+        raise InputError(f"no change can be applied ({reasons or 'none was named'})", "one or more that fit")
     return AblationPlan(recipes, skipped)
 
 
-def pulled(lever: str, plain: Recipe) -> Recipe:
-    """The plain recipe with this lever pulled; InputError for an unknown one, and where it has nothing to stand in for.
+def apply_change(change: str, baseline: Recipe) -> Recipe:
+    """The baseline recipe with this change; InputError for an unknown one, or an architecture without a replacement.
 
-    The recipe may still be one that cannot be trained.
+    It may still be impossible to train.
     """
-    axis, level = _lever(lever)
-    _, colon, amount = lever.partition(":")
+    axis, level = _find_change(change)
+    _, colon, amount = change.partition(":")
     if isinstance(level, str):
-        return Recipe.from_dict(plain.to_dict() | {axis: level + colon + amount})
+        return Recipe.from_dict(baseline.to_dict() | {axis: level + colon + amount})
     if colon:
-        level = {name: _number(lever, value, amount) for name, value in level.items()}
+        level = {name: _number(change, value, amount) for name, value in level.items()}
     if axis == "architecture":
-        if plain.architecture not in level:
-            raise InputError(f"{lever!r} for {plain.architecture!r}", " or ".join(map(repr, level)))
-        return replace(plain, architecture=level[plain.architecture])
-    return replace(plain, hyperparameters={**plain.hyperparameters, **level})
+        if baseline.architecture not in level:
+            raise InputError(f"{change!r} for {baseline.architecture!r}", " or ".join(map(repr, level)))
+        return replace(baseline, architecture=level[baseline.architecture])
+    return replace(baseline, hyperparameters={**baseline.hyperparameters, **level})
 
 
-def change_of(lever: str, plain: Recipe) -> tuple[str, str]:
-    """The axis on which a lever departs from the plain recipe, and how, in words such as ``"dropout 0 → 0.3"``."""
-    found, (axis, level) = pulled(lever, plain), _lever(lever)
+def describe_change(change: str, baseline: Recipe) -> tuple[str, str]:
+    """The axis of a change, and the change in words such as ``"dropout 0 → 0.3"``."""
+    recipe, (axis, level) = apply_change(change, baseline), _find_change(change)
     if isinstance(level, str) or axis == "architecture":
-        return axis, f"{getattr(plain, axis)} → {getattr(found, axis)}"
-    known = {**find_architecture(plain.architecture).settable(plain), **plain.hyperparameters}
-    words = (f"{name} {_word(known.get(name))} → {_word(found.hyperparameters[name])}" for name in level)
+        return axis, f"{getattr(baseline, axis)} → {getattr(recipe, axis)}"
+    values = {**find_architecture(baseline.architecture).settable(baseline), **baseline.hyperparameters}
+    words = (f"{name} {_format(values.get(name))} → {_format(recipe.hyperparameters[name])}" for name in level)
     return axis, ", ".join(words)
 
 
-def _lever(name: str) -> tuple[str, str | Mapping[str, Any]]:
-    """Axis and level; an amount behind the name is not looked at."""
+def _find_change(name: str) -> tuple[str, str | Mapping[str, Any]]:
+    """Axis and level; an amount after the name is ignored."""
     kind = name.partition(":")[0]
-    if kind not in LEVERS:
-        raise InputError(f"no lever {name!r}", "", near(kind, [*LEVERS, *AXES, ALL]))
-    return LEVERS[kind]
+    if kind not in CHANGES:
+        raise InputError(f"no change {name!r}", "", near(kind, [*CHANGES, *AXES, ALL]))
+    return CHANGES[kind]
 
 
-def _number(lever: str, usual: Any, amount: str) -> float:
-    """The amount of a lever that sets a number."""
+def _number(change: str, default: Any, amount: str) -> float:
+    """The amount of a change that sets a number."""
     try:
-        if not isinstance(usual, str):
+        if not isinstance(default, str):
             return float(amount)
     except ValueError:
         pass
-    raise InputError(f"the lever {lever!r} was given {amount!r}", "nothing" if isinstance(usual, str) else "a number")
+    raise InputError(
+        f"the change {change!r} was given {amount!r}", "nothing" if isinstance(default, str) else "a number"
+    )
 
 
-def _spread(levers: Iterable[str]) -> list[str]:
-    """Names of levers with axes and ``"all"`` written out, each once, in the order in which they are named."""
+def _expand(changes: Iterable[str]) -> list[str]:
+    """Names of changes with axes and ``"all"`` expanded, without duplicates, in the order given."""
     names: dict[str, None] = {}
-    for given in levers:
-        several = [name for name, (axis, _) in LEVERS.items() if given in (axis, ALL)]
-        if not several:
-            _lever(given)
-        names |= dict.fromkeys(several or [given])
+    for change in changes:
+        expanded = [name for name, (axis, _) in CHANGES.items() if change in (axis, ALL)]
+        if not expanded:
+            _find_change(change)
+        names |= dict.fromkeys(expanded or [change])
     return list(names)
 
 
-def _as_before(found: Recipe, plain: Recipe) -> bool:
-    """Whether a lever sets only what is so by itself."""
-    known = {**find_architecture(plain.architecture).settable(plain), **plain.hyperparameters}
-    same = all(name in known and known[name] == value for name, value in found.hyperparameters.items())
-    return same and replace(found, hyperparameters=plain.hyperparameters) == plain
+def _is_unchanged(recipe: Recipe, baseline: Recipe) -> bool:
+    """Whether a change only sets defaults."""
+    values = {**find_architecture(baseline.architecture).settable(baseline), **baseline.hyperparameters}
+    same_values = all(name in values and values[name] == value for name, value in recipe.hyperparameters.items())
+    return same_values and replace(recipe, hyperparameters=baseline.hyperparameters) == baseline
 
 
-def _word(value: Any) -> str:
-    return "the usual one" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+def _format(value: Any) -> str:
+    return "the default" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""How does one get from what models answered to what levers change? Replicates of each, shifted versions pooled."""
+"""How do predictions become effects of changes? Replicates of each recipe, with shifted versions pooled."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from jaxtyping import Float
 
 from polyculture.predictions import Predictions
 
-from .effects import Asked, Clusters, Replicates, effects, standings
+from .effects import Clusters, Instances, Replicates, effect_table, standing_table
 
 
 @dataclass(frozen=True, eq=False)
 class ReplicatePredictions:
-    """What the same models answered to several sets of instances.
+    """Predictions of the same models on several sets of instances.
 
     Parameters
     ----------
     test : with probabilities.
     train : the training set.
     shifted : tests that differ on purpose, by name. The instances of ``"kind@severity"`` are versions of each other
-        where their ids are equal; those of any other name are others.
-    cluster : column that tells which instances were sampled together; empty where each stands for itself.
+        where their ids are equal; those of any other name are other instances.
+    cluster : column of what was sampled together; empty for independent instances.
     """
 
     test: Predictions
@@ -33,64 +33,70 @@ class ReplicatePredictions:
     cluster: str = ""
 
 
-def compare(
+def measure_changes(
     counts: Mapping[str, int], answers: ReplicatePredictions, operations: Sequence[float]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What each lever changes (`effects.effects`), and how each recipe stands (`effects.standings`).
+    """The effect of each change (`effect_table`), and the accuracy of each recipe (`standing_table`).
 
     Parameters
     ----------
-    counts : how many models in a row belong to the plain recipe, which comes first, and to each lever.
-    answers : of all models; the column ``seconds`` of the model table says what each fit took.
-    operations : floating-point operations of each fit; nan where not known.
+    counts : number of consecutive models of the baseline recipe, which comes first, and of each change.
+    answers : of all models; the column ``seconds`` of the model table has the cost of each fit.
+    operations : floating-point operations of each fit; nan where unknown.
     """
     test = answers.test
     assert test.probabilities is not None
     assert test.labels is not None
-    shares, weights, shifted_clusters = _pooled(answers)
-    seconds, spent = test.models["seconds"].to_numpy(float), np.asarray(operations, float)
+    shares, weights, shifted_clusters = _pool_shifts(answers)
+    seconds, operation_counts = test.models["seconds"].to_numpy(float), np.asarray(operations, float)
     train_wrong, start = answers.train.wrong, 0
-    groups = {}
+    replicates = {}
     for name, count in counts.items():
         rows = slice(start, start := start + count)
-        groups[name] = Replicates(test.probabilities[rows], train_wrong[rows], shares[rows], seconds[rows], spent[rows])
-    asked = Asked(
+        replicates[name] = Replicates(
+            test.probabilities[rows], train_wrong[rows], shares[rows], seconds[rows], operation_counts[rows]
+        )
+    instances = Instances(
         test.labels.astype(np.int64),
         _clusters(test, answers.cluster),
         _clusters(answers.train, answers.cluster),
         shifted_clusters,
         weights,
     )
-    plain, *levers = groups
-    return effects(groups[plain], {name: groups[name] for name in levers}, asked), standings(groups, asked)
+    baseline, *changes = replicates
+    return effect_table(replicates[baseline], {name: replicates[name] for name in changes}, instances), standing_table(
+        replicates, instances
+    )
 
 
-def _pooled(answers: ReplicatePredictions) -> tuple[Float[np.ndarray, "m s"], Float[np.ndarray, " s"] | None, Clusters]:
-    """Share of its versions that each model gets wrong of each instance, how much instances count, their clusters.
+def _pool_shifts(
+    answers: ReplicatePredictions,
+) -> tuple[Float[np.ndarray, "m s"], Float[np.ndarray, " s"] | None, Clusters]:
+    """Share of the versions of each instance that each model gets wrong, weights of instances, and their clusters.
 
-    Every shifted test counts the same.
+    Every shifted test has the same weight.
     """
     shifted, column = answers.shifted, answers.cluster
     if not shifted:
         return np.zeros((len(answers.test.model_ids), 0)), None, None
-    told = [
+    tables = [
         pd.DataFrame(
             {
-                "id": [("" if "@" in name else f"{name}: ") + str(i) for i in one.instances.index],
-                "cluster": one.instances[column].astype(str).to_numpy() if column else "",
-                "weight": 1 / (len(shifted) * one.shape[1]),
+                "id": [("" if "@" in name else f"{name}: ") + str(i) for i in predictions.instances.index],
+                "cluster": predictions.instances[column].astype(str).to_numpy() if column else "",
+                "weight": 1 / (len(shifted) * predictions.shape[1]),
             }
         )
-        for name, one in shifted.items()
+        for name, predictions in shifted.items()
     ]
-    table = pd.concat(told, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     code, _ = pd.factorize(table["id"])
     weight = table["weight"].to_numpy()
-    each = np.bincount(code, weight)
-    wrong = np.concatenate([one.wrong for one in shifted.values()], axis=1)
-    shares = np.stack([np.bincount(code, weight * row) for row in wrong]) / each
-    return shares, each, table.groupby(code)["cluster"].first().to_numpy() if column else None
+    instance_weights = np.bincount(code, weight)
+    wrong = np.concatenate([predictions.wrong for predictions in shifted.values()], axis=1)
+    shares = np.stack([np.bincount(code, weight * row) for row in wrong]) / instance_weights
+    return shares, instance_weights, table.groupby(code)["cluster"].first().to_numpy() if column else None
 
 
-def _clusters(one: Predictions, column: str) -> Clusters:
-    return one.instances[column].astype(str).to_numpy() if column else None
+def _clusters(predictions: Predictions, column: str) -> Clusters:
+    return predictions.instances[column].astype(str).to_numpy() if column else None

@@ -1,12 +1,12 @@
-"""Which models should be trained next, so that together they fail fewer? Breed from those that cover for each other.
+"""Which models should be trained next, so that together they fail on fewer instances? Evolve a population.
 
-generations (the verb) · archive (who is kept alive: elites by whom they fail) · proposing (elites' children; a model's
-advice)
+generations (the loop) · archive (elites by their failures) · proposals (children of elites; suggestions of a model)
 """
 
 from __future__ import annotations
 
 from .archive import Archive
-from .generations import EvolutionOptions, EvolutionResult, breed
+from .generations import EvolutionOptions, Generations, evolve_recipes
+from .study import EvolutionResult, evolve
 
-__all__ = ["Archive", "EvolutionOptions", "EvolutionResult", "breed"]
+__all__ = ["Archive", "EvolutionOptions", "EvolutionResult", "Generations", "evolve", "evolve_recipes"]

@@ -1,4 +1,4 @@
-"""Who is kept alive? Of all models that fail and cover the same people, the best one: MAP-Elites over whom it fails."""
+"""Which models are parents? The best of every pattern of failures: MAP-Elites over groups of instances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from polyculture.recipe import Recipe
 
 Cell = tuple[int, int]
-"""The group of instances that a model fails most, and the one it fails least, both against the other models."""
+"""Groups of instances with the highest and the lowest error rate of a model, relative to the other models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Archive:
 
     Parameters
     ----------
-    groups : n codes, 0 … g − 1: instances that the first models failed alike.
+    groups : n codes, 0 … g − 1: instances on which the same of the first models fail.
     elites : recipe and loss by cell.
     """
 
@@ -37,7 +37,7 @@ class Archive:
         losses: Float[np.ndarray, " m"],
         groups: Int[np.ndarray, " n"],
     ) -> Archive:
-        """Every model in its cell, the one with the lowest loss in each; the first of equals."""
+        """The model with the lowest loss of every cell; the first of equals."""
         elites: dict[Cell, tuple[Recipe, float]] = {}
         for recipe, cell, loss in zip(recipes, cells(wrong, groups), losses.tolist(), strict=True):
             if cell not in elites or loss < elites[cell][1]:
@@ -54,27 +54,29 @@ class Archive:
 
 
 def cells(wrong: Bool[np.ndarray, "m n"], groups: Int[np.ndarray, " n"]) -> list[Cell]:
-    """Cell of each model: where its error rate exceeds the models' mean most, and where least (the first of equals)."""
+    """Cell of each model: groups with the highest and lowest excess over the mean error rate (the first of equals)."""
     k = int(groups.max()) + 1
     sizes = np.maximum(np.bincount(groups, minlength=k), 1)
     rates = np.stack([np.bincount(groups, weights=row, minlength=k) / sizes for row in wrong])
-    beyond = rates - rates.mean(axis=0)
-    return [(int(row.argmax()), int(row.argmin())) for row in beyond]
+    excess = rates - rates.mean(axis=0)
+    return [(int(row.argmax()), int(row.argmin())) for row in excess]
 
 
-def alike(wrong: Bool[np.ndarray, "m n"], groups: int, generator: np.random.Generator) -> Int[np.ndarray, " n"]:
-    """Instances in groups that the models fail alike: k-means over the models' outcomes on each instance.
+def failure_groups(
+    wrong: Bool[np.ndarray, "m n"], groups: int, generator: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Groups of instances on which the same models fail: k-means over the models' outcomes on each instance.
 
-    Instances that no model fails, or every model, tell nothing apart and are spread over the groups in turn.
+    Instances on which no model or every model fails are uninformative and are assigned to the groups in turn.
     """
     from scipy.cluster.vq import kmeans2
 
-    telling = np.flatnonzero(wrong.any(axis=0) & ~wrong.all(axis=0))
+    informative = np.flatnonzero(wrong.any(axis=0) & ~wrong.all(axis=0))
     codes = np.arange(wrong.shape[1]) % groups
-    profiles = wrong[:, telling].T.astype(np.float64)
+    profiles = wrong[:, informative].T.astype(np.float64)
     if len(np.unique(profiles, axis=0)) < groups:
         return codes
-    profiles -= profiles.mean(axis=1, keepdims=True)  # who fails it, not how many
-    profiles += 1e-6 * generator.standard_normal(profiles.shape)  # k-means wants no two starts alike
-    codes[telling] = kmeans2(profiles, groups, minit="++", rng=generator, missing="raise")[1]
+    profiles -= profiles.mean(axis=1, keepdims=True)  # which models fail, not how many
+    profiles += 1e-6 * generator.standard_normal(profiles.shape)  # k-means needs distinct starting points
+    codes[informative] = kmeans2(profiles, groups, minit="++", rng=generator, missing="raise")[1]
     return codes

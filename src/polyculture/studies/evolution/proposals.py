@@ -1,4 +1,4 @@
-"""Which recipes are worth training next? Children of elites, and what a model of past gains advises."""
+"""Which recipes are worth training next? Children of elites, and suggestions of a model of past gains."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ Axes = Mapping[str, Sequence[Any]]
 Genes = dict[str, Any]
 """A level of every axis."""
 RecipeBuilder = Callable[[Mapping[str, Any]], Recipe]
-"""From a level of every axis to a recipe that can be trained: what an architecture cannot be told is left out."""
+"""From a level of every axis to a recipe that can be trained; settings that its architecture lacks are left out."""
 
 ATTEMPTS = 50
-"""Draws of one child before the axes count as exhausted."""
+"""Draws per child before the axes count as exhausted."""
 
 
 @dataclass
 class Proposals:
-    """What may be bred, and what has been.
+    """Proposes recipes that were not proposed before.
 
     Parameters
     ----------
     axes : the levels of each axis.
-    cook : makes recipes of levels.
+    build : makes recipes from levels.
     generator : of every draw.
-    genes : levels of each recipe so far.
+    genes : levels of each proposed recipe.
     """
 
     axes: Axes
-    cook: RecipeBuilder
+    build: RecipeBuilder
     generator: np.random.Generator
     genes: dict[Recipe, Genes] = field(default_factory=dict)
 
     def at_random(self, count: int) -> list[Recipe]:
-        """So many new recipes, each level by chance; fewer where the axes are exhausted."""
-        return self._new(count, lambda: {axis: self._level(axis) for axis in self.axes})
+        """`count` new recipes with random levels; fewer where the axes are exhausted."""
+        return self._distinct(count, lambda: {axis: self._level(axis) for axis in self.axes})
 
     def from_elites(self, archive: Archive, count: int) -> list[Recipe]:
-        """Children of two elites: each axis from one of them by chance, and one axis changed."""
+        """Children of two elites: each axis from a random parent, and one axis changed."""
         parents = [self.genes[recipe] for recipe, _ in archive.elites.values()]
 
         def child() -> Genes:
@@ -58,10 +58,10 @@ class Proposals:
             changed = str(self.generator.choice(list(self.axes)))
             return genes | {changed: self._level(changed)}
 
-        return self._new(count, child)
+        return self._distinct(count, child)
 
     def from_model(self, gains: Mapping[Recipe, float], count: int) -> list[Recipe]:
-        """What a tree-structured Parzen estimator, told what each model would add to the rest, expects most of.
+        """Suggestions of a tree-structured Parzen estimator, fitted to the gain of each model over the others.
 
         Source: Bergstra et al. 2011, by optuna.
         """
@@ -69,24 +69,24 @@ class Proposals:
         for recipe, gain in gains.items():
             study.add_trial(_trial(self._codes(self.genes[recipe]), distributions, gain))
 
-        def asked() -> Genes:
+        def suggestion() -> Genes:
             codes = study.ask(distributions).params
             return {axis: self.axes[axis][code] for axis, code in codes.items()}
 
-        return self._new(count, asked)
+        return self._distinct(count, suggestion)
 
-    def _new(self, count: int, draw: Callable[[], Genes]) -> list[Recipe]:
-        """Recipes that were not there before."""
-        made: list[Recipe] = []
+    def _distinct(self, count: int, draw: Callable[[], Genes]) -> list[Recipe]:
+        """Draws that were not proposed before."""
+        recipes: list[Recipe] = []
         attempts = ATTEMPTS * count
-        while len(made) < count and attempts:
+        while len(recipes) < count and attempts:
             attempts -= 1
             genes = draw()
-            recipe = self.cook(genes)
+            recipe = self.build(genes)
             if recipe not in self.genes:
                 self.genes[recipe] = genes
-                made.append(recipe)
-        return made
+                recipes.append(recipe)
+        return recipes
 
     def _level(self, axis: str) -> Any:
         levels = self.axes[axis]

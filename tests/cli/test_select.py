@@ -1,4 +1,4 @@
-"""select and breed from the shell's side: what is kept, what is stored, what is refused."""
+"""select and evolve from the shell's side: what is kept, what is stored, what is refused."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_selected_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.slow
-def test_breed_trains_generations_and_ends_in_a_page_with_a_certificate(
+def test_evolve_trains_generations_and_ends_in_a_page_with_a_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch")
@@ -88,42 +88,42 @@ def test_breed_trains_generations_and_ends_in_a_page_with_a_certificate(
         'data = ["half-a", "half-b"]\nseed = [0, 1]\n'
     )
     words = ("--axes", "axes.toml", "--budget", "8", "--first", "4", "--generation", "4", "--worthwhile", "-1")
-    code, out, _ = said(capsys, "breed", "wine", *words, "--workers", "1", "--out", "bred")
+    code, out, _ = said(capsys, "evolve", "wine", *words, "--workers", "1", "--out", "bred")
     assert code == 0
     assert len(list((tmp_path / "bred" / "models").glob("[!.]*/recipe.json"))) == 8
     found = Audit.from_json((tmp_path / "bred" / "audit.json").read_text())
-    assert "8 models were bred, 1 generation after the first" in found.section("breeding").sentence
+    assert "8 models were trained, 1 generation after the first" in found.section("breeding").sentence
     kept = Portfolio.from_json((tmp_path / "bred" / "portfolio.json").read_text())
     assert found.section("portfolio").sentence == kept.sentence
     assert "page bred/page.html" in out
 
 
-def test_breed_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evolve_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    code, _, err = said(capsys, "breed", "diabetes", "--out", str(tmp_path))
+    code, _, err = said(capsys, "evolve", "diabetes", "--out", str(tmp_path))
     assert code == 2
-    assert err == "polyculture: breeding for diabetes, whose labels are numbers; expected classes.\n"
+    assert err == "polyculture: an evolution on diabetes, whose labels are numbers; expected classes.\n"
 
 
 @pytest.fixture
 def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """left/values as run leaves it, and numbers.csv: six models of three families, of hours in blocks."""
     from polyculture.formats import ValueSets, write_values
-    from polyculture.values import Values
+    from polyculture.predictions import Predictions
 
-    def values(n: int, start: int, drift: float = 0.0) -> Values:
+    def values(n: int, start: int, drift: float = 0.0) -> Predictions:
         draw = np.random.default_rng(start)
         truth, shared = draw.normal(size=n), draw.normal(size=(3, n))
         predicted = np.stack([truth + drift * i + shared[i % 3] + 0.2 * draw.normal(size=n) for i in range(6)])
         known = pd.DataFrame({"block": np.arange(start, start + n) // 5}, index=range(start, start + n))
-        factors = pd.DataFrame({"seconds": np.arange(1.0, 7)})
-        return Values(predicted, truth, tuple(f"m{i}" for i in range(6)), factors=factors, instances=known)
+        models = pd.DataFrame({"seconds": np.arange(1.0, 7)}, index=[f"m{i}" for i in range(6)])
+        return Predictions(models, known, values=predicted, targets=truth)
 
     monkeypatch.chdir(tmp_path)
     test = values(200, 1000)
     shifted = {"drift@1": values(200, 1000, 0.5)}
     write_values(ValueSets(test, values(300, 0), shifted, "block"), tmp_path / "left" / "values")
-    table = pd.DataFrame(dict(zip(test.models, test.predicted, strict=True))).assign(target=test.targets)
+    table = pd.DataFrame(dict(zip(test.model_ids, test.values, strict=True))).assign(target=test.targets)
     table.assign(site=np.arange(200) % 2).to_csv("numbers.csv", index=False)
     return tmp_path
 
@@ -154,7 +154,7 @@ def test_select_by_shifted_tests_parts_the_test_in_two(numbers: Path, capsys: py
 
 
 def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--values", "--group", "site", "--rule", "mean", "-k", "2", "--json")
+    words = ("--group", "site", "--rule", "mean", "-k", "2", "--json")
     code, out, _ = said(capsys, "select", "numbers.csv", *words)
     found = json.loads(out)
     assert code == 0
@@ -170,19 +170,18 @@ def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFi
     [
         (("left", "--goal", "accuracy"), "the goal 'accuracy' where the truth is a number; expected squared_error, "),
         (("left", "--rule", "vote"), "no rule 'vote' where the truth is a number; known: average, mean."),
-        (("left", "--correct"), "--correct where the truth is a number; expected a table of numbers, as it is."),
+        (("left", "--correct"), "correct is given but left/values is a Predictions folder; expected its own names"),
         (
             ("left", "--normalize", "code"),
-            "--normalize where the truth is a number; expected a table of numbers, as it",
+            "--normalize with numbers to predict; expected a table of numbers, as it is.",
         ),
         (
             ("left", "--certify-on", "numbers.csv"),
-            "--certify-on beside left; expected its own test instances to certify",
+            "--certify-on with left; expected nothing, as the folder has its own.",
         ),
-        (("left", "--label", "y"), "--label beside left; expected nothing, as the folder tells which column is what."),
-        (("left", "numbers.csv", "--values"), "2 paths of numbers; expected one table, or a folder that run left."),
-        ((".", "--values"), ". holds no values; expected a table of numbers, or a folder that run left."),
-        (("numbers.csv",), "model column 'm0' holds fractions such as"),
+        (("left", "--factors", "f.csv"), "--factors with left; expected nothing, as the folder has its own."),
+        (("left", "--label", "y"), "label is given but left/values is a Predictions folder; expected its own names"),
+        (("left", "numbers.csv"), "left/values is a Predictions folder among other sources; expected one Predictions"),
     ],
 )
 def test_what_cannot_be_selected_among_numbers_is_one_line_and_exit_code_2(

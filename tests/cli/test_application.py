@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from polyculture import __version__, read, training
+from polyculture import __version__, read
 from polyculture.cli import app, main
 from polyculture.cli.application import VERBS
 from polyculture.recipe import Recipe
@@ -55,9 +55,9 @@ def test_help_tells_what_it_is_for_and_the_way_from_training_to_a_choice(polycul
     code, out, err = polyculture("--help")
     assert (code, err) == (0, "")
     assert "How alike is a set of models?" in out
-    assert "run and audit end in one self-contained HTML page" in " ".join(out.split())
+    assert "run, audit, ablate, evolve and select end in one self-contained HTML page" in " ".join(out.split())
     shown = re.findall(r"^ +polyculture (\w+)\b", out, re.MULTILINE)
-    assert shown == ["run", "audit", "select", "levers", "breed"]
+    assert shown == ["run", "audit", "select", "ablate", "evolve"]
 
 
 def test_help_lists_the_commands_in_the_order_of_use_each_in_one_whole_line(polyculture):
@@ -80,6 +80,14 @@ def test_every_command_has_help(verb, polyculture):
     code, out, err = polyculture(verb, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"Usage: polyculture {verb}")
+    assert f"\n    polyculture {verb} " in out
+
+
+@pytest.mark.parametrize(("old", "new"), [("levers", "ablate"), ("breed", "evolve")])
+def test_old_words_run_and_name_the_new_one(old, new, polyculture):
+    code, out, err = polyculture(old, "--help")
+    assert (code, out) == polyculture(new, "--help")[:2]
+    assert err == f"polyculture: {old} is now called {new}\n"
 
 
 def test_version(polyculture):
@@ -207,12 +215,12 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
         ("run wine --limit 0", "a limit of 0 instances; expected 1 or more."),
         ("run wine --window 0", "a window of 0 and a horizon of 1 steps; expected 1 or more of each."),
         ("run wine --recipes bad.toml", "no architecture 'knnn'; did you mean 'knn' or 'rnn'?"),
-        ("levers nodigits --workers 0", "0 workers; expected 1 or more."),
-        ("levers nodigits --replicates 2", "2 replicates; expected 3 or more; name more with --replicates."),
-        ("breed nodigits --workers 0", "0 workers; expected 1 or more."),
-        ("breed nodigits --budget 3", "16 first models and a budget of 3; expected 2 or more, within the budget."),
+        ("ablate nodigits --workers 0", "0 workers; expected 1 or more."),
+        ("ablate nodigits --replicates 2", "2 replicates; expected 3 or more; name more with --replicates."),
+        ("evolve nodigits --workers 0", "0 workers; expected 1 or more."),
+        ("evolve nodigits --budget 3", "16 first models and a budget of 3; expected 2 or more, within the budget."),
         (
-            "breed nodigits --axes bad.toml",
+            "evolve nodigits --axes bad.toml",
             'bad.toml has no [axes] table of lists; expected lines such as architecture = ["mlp", "lenet"].',
         ),
         ("audit", "Missing argument 'PATH...'; see polyculture audit --help."),
@@ -224,14 +232,14 @@ def test_wrong_input_is_answered_in_one_line(words, line, polyculture):
     assert polyculture(*words.split()) == (2, "", f"polyculture: {line}\n")
 
 
-def test_breeding_without_optuna_says_what_to_install_before_anything_is_trained(polyculture, monkeypatch):
+def test_evolution_without_optuna_says_what_to_install_before_anything_is_trained(polyculture, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     line = "polyculture: the package 'optuna' is not installed; pip install \"polyculture[search]\".\n"
-    assert polyculture("breed", "nodigits") == (2, "", line)
+    assert polyculture("evolve", "nodigits") == (2, "", line)
 
 
-@pytest.mark.parametrize("verb", ["run", "design", "levers", "breed", "audit t.csv", "scaling t.csv", "select t.csv"])
-def test_a_seed_below_nought_is_answered_in_one_line(verb, polyculture):
+@pytest.mark.parametrize("verb", ["run", "design", "ablate", "evolve", "audit t.csv", "scaling t.csv", "select t.csv"])
+def test_a_seed_below_zero_is_answered_in_one_line(verb, polyculture):
     code, out, err = polyculture(*verb.split(), "--seed", "-1")
     assert (code, out) == (2, "")
     name = verb.split()[0]
@@ -378,7 +386,7 @@ def test_run_trains_audits_and_is_resumed_with_the_same_numbers(polyculture):
 @pytest.mark.slow
 def test_run_ends_with_1_when_a_model_could_not_be_trained(polyculture, monkeypatch):
     recipes = [Recipe("knn"), Recipe("logistic"), Recipe("svm", hyperparameters={"C": -1.0})]
-    monkeypatch.setattr(training, "default_design", lambda problem, models, seed: recipes)
+    monkeypatch.setattr("polyculture.studies.training_run.default_design", lambda problem, models, seed: recipes)
     code, out, err = polyculture("run", "--out", "r", "--workers", "1")
     assert code == 1
     assert out.splitlines()[-3].startswith("2 models; ")

@@ -1,4 +1,4 @@
-"""levers from the shell's side: what is trained, told and kept, what is skipped, what is refused."""
+"""ablate from the shell's side: what is trained, told and kept, what is skipped, what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK = ("--shifts", "noise", "--workers", "1", "--replicates", "3", "--epochs",
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = main(["levers", *words])
+    code = main(["ablate", *words])
     out, err = capsys.readouterr()
     return code, " ".join(out.split()), err
 
@@ -28,7 +28,7 @@ def test_levers_are_trained_tested_and_told_on_a_page_and_in_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    pulled = ("--levers", "dropout", "--levers", "label-smoothing", "--levers", "specaugment")
+    pulled = ("--levels", "dropout", "--levels", "label-smoothing", "--levels", "specaugment")
     code, out, _ = said(capsys, "digits", *pulled, *QUICK, "--out", "d")
     assert code == 0
     table = pd.read_csv("d/levers.csv")
@@ -40,9 +40,9 @@ def test_levers_are_trained_tested_and_told_on_a_page_and_in_a_table(
     assert (first["axis"], first["way"]) == ("hyperparameters", "dropout 0 → 0.3")
     assert first["pulled"] - first["plain"] == pytest.approx(first["change"])
     section = Audit.from_json(Path("d/audit.json").read_text()).section("levers")
-    assert section.sentence.startswith("2 levers were pulled, one at a time, on a plain recipe with ")
+    assert section.sentence.startswith("2 changes were tried, one at a time, on a baseline recipe with ")
     assert list(section.tables["skipped"]["lever"]) == ["specaugment"]
-    assert "What does each lever change" in Path("d/page.html").read_text()
+    assert "What does each change do" in Path("d/page.html").read_text()
     answers = read("d/predictions")
     assert answers.model_ids == [
         f"{name}-{seed}" for name in ("plain", "dropout", "label-smoothing") for seed in range(3)
@@ -66,7 +66,7 @@ def test_tokens_are_tested_by_sentence_and_without_shifts(
     text = "".join("".join(f"w{k}\tT{(k + (j + k == 5)) % 2}\n" for j, k in enumerate(row)) + "\n" for row in words)
     Path("t.conll").write_text(text)
     quick = ("--shifts", "none", "--workers", "1", "--replicates", "3", "--epochs", "1")
-    code, _, err = said(capsys, "t.conll", "--architecture", "rnn", "--levers", "dropout", *quick, "--out", "t")
+    code, _, err = said(capsys, "t.conll", "--architecture", "rnn", "--levels", "dropout", *quick, "--out", "t")
     assert (code, err.count("polyculture:")) == (0, 0)
     table = pd.read_csv("t/levers.csv").set_index("measure")
     assert table.loc["shifted_accuracy", "reason"] == "no shifted tests"
@@ -78,14 +78,14 @@ def test_a_lever_that_cannot_be_trained_is_left_out_and_told_and_one_left_alone_
 ) -> None:
     monkeypatch.chdir(tmp_path)
     quick = ("--shifts", "none", "--workers", "1", "--replicates", "3", "--epochs", "1")
-    code, _, err = said(capsys, "wine", "--levers", "adp", "--levers", "dropout", *quick, "--out", "w")
+    code, _, err = said(capsys, "wine", "--levels", "adp", "--levels", "dropout", *quick, "--out", "w")
     assert code == 1
     why = "seed 0 could not be trained: 'adp' with 4 members for 3 classes; expected more classes than members; fewer."
     assert f"polyculture: adp is left out: {why}" in err
     assert set(pd.read_csv("w/levers.csv")["lever"]) == {"dropout"}
-    code, _, err = said(capsys, "wine", "--levers", "adp", *quick, "--out", "w")
+    code, _, err = said(capsys, "wine", "--levels", "adp", *quick, "--out", "w")
     assert code == 1
-    assert err.endswith(f"polyculture: no lever could be trained; expected one or more; the first: {why}\n")
+    assert err.endswith(f"polyculture: no change could be trained; expected one or more; the first: {why}\n")
 
 
 def test_without_a_plain_recipe_there_is_nothing_to_compare_with(
@@ -104,23 +104,23 @@ def test_without_a_plain_recipe_there_is_nothing_to_compare_with(
 
     monkeypatch.setattr(Net, "fit", fails_when_plain)
     quick = ("--shifts", "none", "--workers", "1", "--replicates", "3", "--epochs", "1", "--architecture", "lenet")
-    code, _, err = said(capsys, "digits", "--levers", "dropout", "--limit", "60", *quick, "--out", "p")
+    code, _, err = said(capsys, "digits", "--levels", "dropout", "--limit", "60", *quick, "--out", "p")
     assert code == 1
     assert err.endswith(
-        "polyculture: the plain recipe: seed 0 could not be trained: the loss became nan; expected every seed trained; "
-        "choose another architecture or optimizer.\n"
+        "polyculture: the baseline recipe: seed 0 could not be trained: the loss became nan; expected every seed "
+        "trained; choose another architecture or optimizer.\n"
     )
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("diabetes",), "polyculture: levers for diabetes, whose labels are numbers; expected classes.\n"),
+        (("diabetes",), "polyculture: an ablation on diabetes, whose labels are numbers; expected classes.\n"),
         (
             ("digits", "--replicates", "2"),
             "polyculture: 2 replicates; expected 3 or more; name more with --replicates.\n",
         ),
-        (("digits", "--levers", "dropuot"), "polyculture: no lever 'dropuot'; did you mean 'dropout' or 'drop' or "),
+        (("digits", "--levels", "dropuot"), "polyculture: no change 'dropuot'; did you mean 'dropout' or 'drop' or "),
         (("digits", "--architecture", "mlpp"), "polyculture: no architecture 'mlpp'; did you mean 'mlp'"),
     ],
 )

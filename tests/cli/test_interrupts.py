@@ -44,22 +44,22 @@ def stop(words: list[str], models: Path, enough: int) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_levers_go_on_where_ctrl_c_stopped_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ablate_goes_on_where_ctrl_c_stopped_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["levers", "digits", "--architecture", "lenet", "--levers", "dropout", "--levers", "sam"]
+    words = ["ablate", "digits", "--architecture", "lenet", "--levels", "dropout", "--levels", "sam"]
     words += ["--shifts", "none", "--replicates", "3", "--epochs", "4", "--limit", "300", "--workers", "2"]
-    left = stop(words, Path("polyculture-levers/models"), 3)
+    left = stop(words, Path("polyculture-ablation/models"), 3)
     assert len(left) < 9
-    assert not Path("polyculture-levers/page.html").exists()
+    assert not Path("polyculture-ablation/page.html").exists()
     assert main(words) == 0
-    whole = finished(Path("polyculture-levers/models"))
+    whole = finished(Path("polyculture-ablation/models"))
     assert len(whole) == 9
     assert {name: whole[name] for name in left} == left
-    assert Path("polyculture-levers/page.html").exists()
+    assert Path("polyculture-ablation/page.html").exists()
 
 
 @pytest.mark.slow
-def test_breeding_goes_on_where_ctrl_c_stopped_it_and_breeds_the_same(
+def test_evolve_goes_on_where_ctrl_c_stopped_it_with_the_same_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -67,7 +67,7 @@ def test_breeding_goes_on_where_ctrl_c_stopped_it_and_breeds_the_same(
         '[axes]\narchitecture = ["lenet", "lstm"]\noptimizer = ["adam"]\ndata = ["half-a", "half-b"]\n'
         'seed = [0, 1, 2]\n"hyperparameters.epochs" = [3]\n'
     )
-    words = ["breed", "digits", "--axes", "axes.toml", "--budget", "8", "--first", "4", "--generation", "4"]
+    words = ["evolve", "digits", "--axes", "axes.toml", "--budget", "8", "--first", "4", "--generation", "4"]
     words += ["--worthwhile", "-1", "--limit", "300", "--workers", "2"]
     left = stop([*words, "--out", "bred"], Path("bred/models"), 5)  # in the second generation
     assert len(left) < 8

@@ -11,7 +11,8 @@ from typing import Any
 
 from polyculture.errors import FileError, MissingExtraError
 from polyculture.recipe import Recipe
-from polyculture.models.store import all_records, read_cost
+
+from .store import all_records, read_cost
 
 _TAG = "polyculture.model"
 
@@ -54,12 +55,12 @@ def to_mlflow(folder: Path, experiment: str, tracking_uri: str | None = None) ->
     except ModuleNotFoundError:
         raise MissingExtraError("mlflow", "track") from None
     client = MlflowClient(tracking_uri)
-    known = client.get_experiment_by_name(experiment)
-    at = known.experiment_id if known else client.create_experiment(experiment)
-    there = {run.data.tags.get(_TAG) for run in client.search_runs([at], max_results=50_000)}
-    new = {name: record for name, record in records.items() if name not in there}
+    existing = client.get_experiment_by_name(experiment)
+    experiment_id = existing.experiment_id if existing else client.create_experiment(experiment)
+    exported = {run.data.tags.get(_TAG) for run in client.search_runs([experiment_id], max_results=50_000)}
+    new = {name: record for name, record in records.items() if name not in exported}
     for name, record in new.items():
-        run = client.create_run(at, run_name=name, tags={_TAG: name})
+        run = client.create_run(experiment_id, run_name=name, tags={_TAG: name})
         moment = run.info.start_time
         metrics = [Metric("training loss", loss, moment, epoch) for epoch, loss in enumerate(record["curve"], 1)]
         metrics += [Metric(metric, value, moment, 0) for metric, value in _numbers(folder / name, record).items()]

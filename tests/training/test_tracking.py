@@ -9,7 +9,7 @@ import pytest
 
 from polyculture.errors import FileError, MissingExtraError
 from polyculture.recipe import Recipe
-from polyculture.studies.tracking import to_mlflow, to_tensorboard
+from polyculture.training.tracking import to_mlflow, to_tensorboard
 from polyculture.training import Problem, train
 from polyculture.models.store import all_records
 

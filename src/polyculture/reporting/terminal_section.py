@@ -1,0 +1,25 @@
+"""How is one section shown in the terminal? The answer, its numbers and its tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from polyculture.results import Section
+
+MAX_ROWS = 12
+
+
+def terminal_section(section: Section, console: Console, tables: tuple[str, ...] = ()) -> None:
+    """Print a section, with all tables or those of these names."""
+    console.print(f"\n[bold]{section.title}[/bold]")
+    console.print(section.sentence or f"Not applicable because {section.reason}.", markup=False, highlight=False)
+    for name, number in section.numbers.items():
+        console.print(f"  {name:24} {number.format('.3f')}", markup=False, highlight=False)
+    for name, table in section.tables.items():
+        if tables and name not in tables:
+            continue
+        console.print(f"\n{name}", markup=False)
+        console.print(table.head(MAX_ROWS).to_string(index=False, float_format="%.4g"), markup=False, highlight=False)

@@ -1,0 +1,45 @@
+"""What is in the folder of a study, and can it be written?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyculture.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from polyculture.results import Audit
+
+PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS = (
+    *("page.html", "audit.json", "portfolio.json", "predictions", "values", "models"),
+)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make sure before any work that results can be written there; returns the folder."""
+    probe = folder / f".{os.getpid()}.try"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to {folder}: {error.strerror}", "a folder that can be written", "name another with --out"
+        ) from error
+    return folder
+
+
+def read_audit(path: Path) -> Audit:
+    """The audit stored in this file, or in this folder."""
+    from polyculture.results import Audit
+
+    path = path / AUDIT if path.is_dir() else path
+    try:
+        return Audit.from_json(path.read_text(encoding="utf-8"))
+    except InputError as error:
+        raise InputError(f"{path}: {error.wrong}", error.expected, error.cure) from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}", f"the {AUDIT} that run and audit write") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is a damaged audit: {error!r}", f"the {AUDIT} that run and audit write") from error

@@ -431,9 +431,7 @@ def test_an_objective_that_does_not_fit_the_labels_is_refused(sets: dict[str, Da
 def test_words_cannot_be_moved_a_little(sets: dict[str, Dataset]) -> None:
     with pytest.raises(InputError) as caught:
         suits("pgd", sets["text"])
-    assert str(caught.value) == (
-        "the objective 'pgd' was given words; expected inputs that are numbers."
-    )
+    assert str(caught.value) == ("the objective 'pgd' was given words; expected inputs that are numbers.")
 
 
 def test_a_group_as_large_as_the_number_of_classes_has_no_volume(sets: dict[str, Dataset]) -> None:

@@ -153,7 +153,8 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable class; the first in the order of `classes_` where two are equally probable."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        codes = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[codes])
 
 
 class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]

@@ -171,8 +171,8 @@ def _measured(
     recipes: Recipes, answers: Mapping[str, Predictions], problem: Problem, folder: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Effects and standings, from what every model answered."""
-    from polyculture.studies.ablation import replicates
     from polyculture.models.store import all_records
+    from polyculture.studies.ablation import replicates
 
     shifted = {name: one for name, one in answers.items() if name not in (AS_THEY_ARE, "train")}
     records = all_records(folder)

@@ -19,7 +19,7 @@ import pytest
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, MissingExtraError, TrainingError
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
 from polyculture.training.architectures import SklearnModel
@@ -63,7 +63,7 @@ def test_every_recipe_is_in_one_job(digits: Problem) -> None:
     assert sorted(r.id for job in jobs for r in job.recipes) == sorted(r.id for r in recipes)
     for job in jobs:
         assert job.architectures == tuple(ARCHITECTURES[r.architecture] for r in job.recipes)
-        assert job.levels == tuple(find_level(r.data) for r in job.recipes)
+        assert job.levels == tuple(find_transform(r.data) for r in job.recipes)
 
 
 def test_a_stack_is_cut_into_a_part_for_each_worker(digits: Problem) -> None:

@@ -96,7 +96,7 @@ def test_shares_from_a_view_are_what_is_learned(small: Problem) -> None:
 
     net = linear()
     loop.fit(net, plan(small.split.train, Schedule(epochs=100, learning_rate=0.2), view=all_alike))
-    encoded = torch.from_numpy(small.split.train.inputs * 2 - 1)
+    encoded = torch.from_numpy(small.split.train.array * 2 - 1)
     assert net(encoded).softmax(1).sub(0.1).abs().max() < 0.05
 
 
@@ -179,7 +179,7 @@ def test_what_is_held_out_is_not_learned_from(small: Problem) -> None:
     held = rng.stream(0, "held out").permutation(64)[:7]
     schedule = Schedule(epochs=2, patience=5)
     whole = loop.fit(linear(), plan(train, schedule)).curve
-    other = train.inputs.copy()
+    other = train.array.copy()
     other[held] = 0
     changed = train.with_inputs(other)
     assert loop.fit(linear(), plan(changed, schedule)).curve == whole

@@ -324,7 +324,7 @@ def test_a_recipe_of_a_group_keeps_its_member(small: Problem) -> None:
     answers = [one(train.array) for one in group]
     assert len({answer.tobytes() for answer in answers}) == 3
     for recipe, answer in zip(recipes, answers, strict=True):
-        np.testing.assert_array_equal(learned(recipe, train)(train.inputs), answer)
+        np.testing.assert_array_equal(learned(recipe, train)(train.array), answer)
     assert group[0].cost.steps == 3 * 2
 
 
@@ -334,7 +334,7 @@ def test_nets_of_a_group_without_a_bond_learn_as_if_alone(small: Problem) -> Non
     alone = learned(Recipe("mlp", objective="squared", optimizer="adam", hyperparameters=told), train)
     bond = told | {"strength": 0, "members": 2}
     first = learned(Recipe("mlp", objective="negative-correlation", optimizer="adam", hyperparameters=bond), train)
-    np.testing.assert_allclose(first(train.inputs), alone(train.inputs), atol=1e-6)
+    np.testing.assert_allclose(first(train.array), alone(train.array), atol=1e-6)
     assert first.cost.flops == pytest.approx(alone.cost.flops)
 
 
@@ -431,9 +431,7 @@ def test_an_objective_that_does_not_fit_the_labels_is_refused(sets: dict[str, Da
 def test_words_cannot_be_moved_a_little(sets: dict[str, Dataset]) -> None:
     with pytest.raises(InputError) as caught:
         suits("pgd", sets["text"])
-    assert str(caught.value) == (
-        "the objective 'pgd' was given words; expected inputs that are numbers."
-    )
+    assert str(caught.value) == ("the objective 'pgd' was given words; expected inputs that are numbers.")
 
 
 def test_a_group_as_large_as_the_number_of_classes_has_no_volume(sets: dict[str, Dataset]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from polyculture.errors import FileError, MissingExtraError
-from polyculture.recipe import Recipe
-from polyculture.training.tracking import to_mlflow, to_tensorboard
-from polyculture.training import Problem, train
 from polyculture.models.store import all_records
+from polyculture.recipe import Recipe
+from polyculture.training import Problem, train
+from polyculture.training.tracking import to_mlflow, to_tensorboard
 
 NET = Recipe("mlp", optimizer="adam", hyperparameters={"epochs": 2, "width": 8})
 RECIPES = [Recipe("knn"), NET, Recipe("svm", hyperparameters={"C": -1})]

@@ -144,10 +144,10 @@ def _facts(parts: AuditParts) -> dict[str, object]:
 
 def _pictures(dataset: Dataset, predictions: Predictions, parts: AuditParts) -> dict[str, Int[np.ndarray, "h w"]]:
     """Grey levels of the hardest instances, if the inputs are grey images."""
-    if dataset.inputs.ndim != 3 or len(dataset) != predictions.shape[1]:
+    if dataset.array.ndim != 3 or len(dataset) != predictions.shape[1]:
         return {}
     rows = {str(instance): row for row, instance in enumerate(predictions.instances.index)}
     names = parts.systemic.hardest["instance"].head(MOST_PICTURES)
-    images = {name: dataset.inputs[rows[name]].astype(float) for name in names}
+    images = {name: dataset.array[rows[name]].astype(float) for name in names}
     top = max((float(image.max()) for image in images.values()), default=1.0) or 1.0
     return {name: np.clip(np.rint(255 * image / top), 0, 255).astype(np.int64) for name, image in images.items()}

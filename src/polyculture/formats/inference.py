@@ -59,7 +59,7 @@ def predictions_of_models(models: Mapping[str, Any], dataset: Dataset) -> Predic
 
 def _output(name: str, model: Any, dataset: Dataset) -> Float[np.ndarray, "n c"] | Int[np.ndarray, " n"]:
     """A model's probabilities, or else the codes of its answers."""
-    inputs = dataset.inputs
+    inputs = dataset.array
     columns: Sequence[Any] = dataset.classes
     if hasattr(model, "state_dict"):
         output = _probabilities(_from_torch(name, model, inputs))

@@ -56,7 +56,7 @@ def _outputs(population: Population, dataset: Dataset, n: int, c: int) -> Float3
     outputs = np.empty((len(population), n, c), np.float32)
     threads = all(isinstance(model, Fitted) for model in population.models.values())  # other callables may not be safe
     with one_thread(), ThreadPoolExecutor(os.cpu_count() if threads else 1) as pool:
-        arrays = pool.map(lambda model: np.asarray(population[model](dataset.inputs)), population)
+        arrays = pool.map(lambda model: np.asarray(population[model](dataset.array)), population)
         for row, model, array in zip(outputs, population, arrays, strict=True):
             if array.shape != (n, c) or not np.isfinite(array).all():
                 problem = f"shape {array.shape}" if array.shape != (n, c) else "nan or infinite values"

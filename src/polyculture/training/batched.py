@@ -171,7 +171,7 @@ class _BatchData:
         keys: list[Hashable] = []
         for k, (plan, read) in enumerate(zip(self.plans, self.readers, strict=True)):
             view = plan.context.view
-            keys.append(id(plan.train.inputs) if view is None else (k,))
+            keys.append(id(plan.train.array) if view is None else (k,))
             if keys[-1] not in tensors:
                 arrays = () if view is None else view(plan.train, stream(plan.seed, "view", epoch))
                 tensors[keys[-1]] = read(plan.train, *arrays)

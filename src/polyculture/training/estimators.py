@@ -15,7 +15,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted import Fitted
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
@@ -75,9 +75,9 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         recipe = self._recipe("cross-entropy" if classes else "squared")
         dataset = Dataset(inputs, labels, classes, modality=self.modality)
         check([recipe], dataset)
-        level = find_level(recipe.data)
+        level = find_transform(recipe.data)
         train = level.take(dataset, recipe.seed)
-        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, dataset.inputs))
+        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, dataset.array))
 
     def _read(self, X: Any, reset: bool) -> np.ndarray:
         """Inputs in the shape of a dataset."""
@@ -153,7 +153,8 @@ class RecipeClassifier(ClassifierMixin, _RecipeEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable class; the first in the order of `classes_` where two are equally probable."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        codes = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[codes])
 
 
 class RecipeRegressor(RegressorMixin, _RecipeEstimator):  # type: ignore[misc]

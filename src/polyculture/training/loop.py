@@ -163,7 +163,7 @@ def tensor_reader(plan: TrainingPlan) -> Callable[..., tuple[Tensor, Tensor]]:
     def read(
         part: Dataset, inputs: np.ndarray | None = None, labels: np.ndarray | None = None
     ) -> tuple[Tensor, Tensor]:
-        inputs = part.inputs if inputs is None else inputs
+        inputs = part.array if inputs is None else inputs
         targets = targets_of(part, plan.encoder) if labels is None else _soft_targets(part, plan.encoder, labels)
         if teacher is not None:
             targets = _with_advice(part, targets, torch.from_numpy(np.asarray(teacher(inputs), np.float32)))

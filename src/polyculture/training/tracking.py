@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from polyculture.errors import FileError, MissingExtraError
+from polyculture.models.store import all_records, read_cost
 from polyculture.recipe import Recipe
-
-from .store import all_records, read_cost
 
 _TAG = "polyculture.model"
 

@@ -14,7 +14,7 @@ from polyculture.models.features import features
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import with_copy
+from polyculture.preparation.transforms import with_augmented_copy
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed, stream
 
@@ -70,12 +70,12 @@ class SklearnModel(Architecture):
         """Fit to flat features; where the data axis has a view, to the training set and one transformed copy."""
         self.suits(recipe, train)
         if context.view is not None:
-            train = with_copy(train, context.view, stream(recipe.seed, "view"))
+            train = with_augmented_copy(train, context.view, stream(recipe.seed, "view"))
         encoder = Encoder.of(train)
         build = self._builder(train.task)
         assert build is not None
         seed = derived_seed(recipe.seed, "fit") % 2**32
-        rows = features(encoder, train.inputs)
+        rows = features(encoder, train.array)
         estimator = self._pipeline(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
         labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
         with one_thread():

@@ -37,7 +37,7 @@ class CostModel:
     def __call__(self, recipe: Recipe, architecture: Architecture) -> float:
         """Expected seconds of this recipe."""
         if not isinstance(architecture, Net):
-            return SKLEARN.get(recipe.architecture, 0.0) * self.train.inputs.size
+            return SKLEARN.get(recipe.architecture, 0.0) * self.train.array.size
         schedule, key = architecture.schedule_of(recipe), _key(recipe, architecture)
         if key not in self.counts:
             self.counts[key] = self._count(self.sketch(recipe, architecture))
@@ -67,7 +67,7 @@ class CostModel:
 
         if net is None:
             return math.inf, 0.0
-        inputs = torch.from_numpy(Encoder.of(self.sample)(self.sample.inputs))
+        inputs = torch.from_numpy(Encoder.of(self.sample)(self.sample.array))
         numbers = inputs.double() if inputs.is_floating_point() else inputs
         with FlopCounter() as counter:
             net.double().eval()(numbers)  # in double precision no operation is fused

@@ -21,7 +21,7 @@ from polyculture.errors import PolycultureError
 from polyculture.models.fitted import Fitted
 from polyculture.models.store import write_model
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import Level
+from polyculture.preparation.transforms import Transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net
@@ -66,7 +66,7 @@ class Job:
 
     recipes: tuple[Recipe, ...]
     architectures: tuple[Any, ...]
-    levels: tuple[Level, ...]
+    levels: tuple[Transform, ...]
     how: JobKind = "alone"
     device: str = "cpu"
     cost: float = 0.0
@@ -100,7 +100,7 @@ def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
 
 def _fit(job: Job, run: RunContext) -> Sequence[Fitted | Exception]:
     trains = [level.take(run.train, recipe.seed) for recipe, level in zip(job.recipes, job.levels, strict=True)]
-    contexts = [TrainingContext(level.view, run.train.inputs, run.seconds, job.device) for level in job.levels]
+    contexts = [TrainingContext(level.view, run.train.array, run.seconds, job.device) for level in job.levels]
     if job.how == "stacked":
         from ..batched import fit_stacked
 

@@ -8,7 +8,7 @@ from itertools import cycle
 
 from polyculture.dataset import Dataset
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import Level, find_level
+from polyculture.preparation.transforms import Transform, find_transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net, find_architecture
@@ -31,7 +31,7 @@ class _PlannedFit:
 
     recipe: Recipe
     architecture: Architecture
-    level: Level
+    level: Transform
     bundle: Hashable
     cost: float
 
@@ -46,7 +46,7 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     bundles: dict[Hashable, list[_PlannedFit]] = {}
     with one_thread():
         for recipe in recipes:
-            architecture, level = find_architecture(recipe.architecture), find_level(recipe.data)
+            architecture, level = find_architecture(recipe.architecture), find_transform(recipe.data)
             key = _bundle(recipe, architecture, level, costs)
             fit = _PlannedFit(recipe, architecture, level, key, costs(recipe, architecture))
             bundles.setdefault((key, recipe if key is None else None), []).append(fit)
@@ -56,7 +56,7 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     return [replace(job, device=next(devices)) if isinstance(job.architectures[0], Net) else job for job in jobs]
 
 
-def _bundle(recipe: Recipe, architecture: Architecture, level: Level, costs: CostModel) -> Hashable:
+def _bundle(recipe: Recipe, architecture: Architecture, level: Transform, costs: CostModel) -> Hashable:
     """Key of all recipes that are fitted together with this one; None if it is fitted alone."""
     if not isinstance(architecture, Net):
         return None
@@ -77,7 +77,7 @@ def _parts(bundle: list[_PlannedFit], workers: int, train: Dataset) -> Iterator[
     if bundle[0].bundle is None or isinstance(bundle[0].bundle, Recipe):
         yield bundle
         return
-    largest = max(FEWEST, MOST_NUMBERS // max(1, train.inputs.size))
+    largest = max(FEWEST, MOST_NUMBERS // max(1, train.array.size))
     count = max(min(workers, len(bundle) // FEWEST), -(-len(bundle) // largest), 1)
     yield from (bundle[k::count] for k in range(count))
 

@@ -150,7 +150,7 @@ def encoder_of(recipe: Recipe, train: Dataset, context: TrainingContext, reader:
     if kind == "transfer" and train.modality == "text":
         from .transfer_learning import source_of
 
-        inputs = np.concatenate([train.inputs, source_of(problem, train).inputs])
+        inputs = np.concatenate([train.array, source_of(problem, train).array])
     if inputs is None or reader is not Encoder:
         return reader.of(train)
     unlabelled = Dataset(inputs, np.zeros(len(inputs), np.int64), ("",), modality=train.modality)
@@ -171,7 +171,7 @@ def pretrained(
         return
     import torch
 
-    pool = train.inputs if context.pool is None else context.pool
+    pool = train.array if context.pool is None else context.pool
     seed = derived_seed(recipe.seed, "pretraining")
     pretraining_context = PretrainingContext(train, pool, encoder, seed, context, recipe.pretraining.partition(":")[2])
     settings = select(recipe.hyperparameters, options(level))
@@ -180,7 +180,7 @@ def pretrained(
         torch.manual_seed(seed)
         history = level(net, pretraining_context, **settings)
     net.to("cpu")
-    with tuned(net, torch.from_numpy(encoder(train.inputs[:2])), **tuning):
+    with tuned(net, torch.from_numpy(encoder(train.array[:2])), **tuning):
         yield history
 
 

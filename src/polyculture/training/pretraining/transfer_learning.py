@@ -22,7 +22,7 @@ BATCH = 32
 def learn(net: nn.Module, context: PretrainingContext, settings: tuple[int, float]) -> TrainingHistory:
     """Fit the net, in place, to the training set of another problem; its last layer is unchanged."""
     source = adapted(source_of(context.source, context.train), context)
-    inputs, targets = torch.from_numpy(context.encoder(source.inputs)), torch.from_numpy(_targets(source))
+    inputs, targets = torch.from_numpy(context.encoder(source.array)), torch.from_numpy(_targets(source))
     original = last_layer(net, inputs[:2])
     new_head = nn.Linear(original.in_features, max(1, len(source.classes)))
     _exchange(net, original, new_head)
@@ -65,15 +65,15 @@ def adapted(source: Dataset, context: PretrainingContext) -> Dataset:
     Raises InputError for tables and series with another number of features.
     """
     shape = context.encoder.shape
-    if source.modality == "text" or source.inputs.shape[1:] == shape:
+    if source.modality == "text" or source.array.shape[1:] == shape:
         return source
     if source.modality in ("image", "volume"):
         return source.with_inputs(_resized(source, shape))
-    if source.modality == "table" or source.inputs.shape[2:] != shape[1:]:
+    if source.modality == "table" or source.array.shape[2:] != shape[1:]:
         raise InputError(
-            f"'transfer:{context.source}' brings inputs of shape {source.inputs.shape[1:]}", f"the shape {shape}"
+            f"'transfer:{context.source}' brings inputs of shape {source.array.shape[1:]}", f"the shape {shape}"
         )
-    fitting = source.with_inputs(_padded(source.inputs, shape[0], "" if source.modality == "tags" else 0))
+    fitting = source.with_inputs(_padded(source.array, shape[0], "" if source.modality == "tags" else 0))
     return replace(fitting, labels=_padded(source.labels, shape[0], -1)) if source.modality == "tags" else fitting
 
 
@@ -87,7 +87,7 @@ def _exchange(net: nn.Module, old: nn.Module, new: nn.Module) -> None:
 def _resized(source: Dataset, shape: tuple[int, ...]) -> np.ndarray:
     """Images or volumes of another size; colours are averaged, or grey levels repeated, to the channels of the net."""
     flat = source.modality == "image"
-    numbers = np.asarray(source.inputs, np.float32)
+    numbers = np.asarray(source.array, np.float32)
     numbers = numbers if flat and numbers.ndim == 4 else numbers[..., None]
     sides, channels = (shape[:2], (*shape, 1)[2]) if flat else (shape, 1)
     tensor = torch.from_numpy(np.ascontiguousarray(np.moveaxis(numbers, -1, 1)))

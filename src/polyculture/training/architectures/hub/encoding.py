@@ -80,7 +80,7 @@ class CheckpointEncoder(Encoder):
         else:
             tokenizer = _tokenizer(folder, words=train.modality == "tags")
             checkpoint = Checkpoint(config, str(folder), folder, tokenizer, _special_codes(tokenizer))
-        steps = 0 if train.modality == "image" else int(train.inputs.shape[-1])
+        steps = 0 if train.modality == "image" else int(train.array.shape[-1])
         if train.modality == "text":
             steps = _usual_length(checkpoint, train.array)
             checkpoint.tokenizer.enable_truncation(steps)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from polyculture.dataset import Dataset
 from polyculture.errors import TrainingError
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import find_level
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
 from polyculture.training.architectures import Net
@@ -33,7 +33,7 @@ def recipe(seed: int = 0, architecture: str = "mlp", optimizer: str = "adam", mo
 def stacked(recipes: Sequence[Recipe], train: Dataset) -> list[Any]:
     """The recipes' nets, fitted in one stack."""
     architectures = [ARCHITECTURES[r.architecture] for r in recipes]
-    levels = [find_level(r.data) for r in recipes]
+    levels = [find_transform(r.data) for r in recipes]
     trains = [level.take(train, r.seed) for level, r in zip(levels, recipes, strict=True)]
     with one_thread():
         return fit_stacked(recipes, architectures, trains, [TrainingContext(level.view) for level in levels])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def store(audit: Audit, folder: Path) -> None:
     """Write the audit and its page."""
     from polyculture.reporting import report
-    from polyculture.reporting.atomic_write import write_whole
+    from polyculture.reporting.atomic_write import write_atomically
 
-    write_whole(folder / AUDIT, audit.to_json().encode())
+    write_atomically(folder / AUDIT, audit.to_json().encode())
     report(audit, folder / PAGE)
 
 

@@ -51,7 +51,7 @@ def select(
       polyculture select polyculture-run
     """
     from polyculture.auditing import AuditOptions, audit
-    from polyculture.reporting.atomic_write import write_whole
+    from polyculture.reporting.atomic_write import write_atomically
     from polyculture.selection import SelectionOptions, section, select
     from polyculture.studies.candidates import read_candidates
 
@@ -74,7 +74,7 @@ def select(
     audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=seed)
     result = audit(candidates.audited, source=", ".join(paths), options=audit_options, shifted=candidates.shifted)
     portfolio_section = section(portfolio)
-    write_whole(out / PORTFOLIO, portfolio.to_json().encode())
+    write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
     store(replace(result, sections=(portfolio_section, *result.sections)), out)
     if json:
         print(portfolio.to_json())

@@ -19,6 +19,7 @@ from ..progress import Progress, phase_progress
 from ..run_folder import MODELS, PORTFOLIO, make_folder
 from .generations import EvolutionOptions, Generations, evolve_recipes
 from .proposals import Axes
+from .section import SPEC
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,4 +102,4 @@ def _generations_section(result: Generations) -> Section:
         f"{result.reason}. These instances decided when to stop: the certificate says what the models are worth."
     )
     tables: dict[str, Any] = {"history": result.history, "elites": result.archive.frame()}
-    return Section("breeding", "What did each generation gain?", sentence, {}, tables)
+    return SPEC.answer(sentence, {}, tables)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from polyculture.deprecated import NAMES, install_old_modules, old_name
 from polyculture.errors import FileError, InputError, MissingExtraError, PolycultureError, TrainingError
 from polyculture.version import __version__ as __version__
 
@@ -100,6 +101,8 @@ _HOMES = {
 
 __all__ = ["FileError", "InputError", "MissingExtraError", "PolycultureError", "TrainingError", *_HOMES]
 
+install_old_modules()
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
@@ -107,6 +110,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"polyculture.{room}"), attribute or name)
         globals()[name] = value
         return value
+    if name in NAMES:
+        return old_name(name)
     raise AttributeError(f"module 'polyculture' has no attribute {name!r}")
 
 

@@ -20,6 +20,7 @@ NAMES = {
     "select_values": "polyculture.selection.select",
     "Source": "polyculture.preparation.problems.DataOptions",
     "read_values": "polyculture.formats.read",
+    "Rules": "polyculture.formats.ReadingRules",
 }
 """By old name of a class or function, where it is now; they are looked up in `polyculture` and in the old modules."""
 
@@ -47,7 +48,10 @@ class OldModules(MetaPathFinder, Loader):
     """Finds modules by their old names; each forwards to the new one."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """A module that forwards, for the names in `MODULES`."""
         return ModuleSpec(fullname, self, is_package=True) if fullname in MODULES else None
@@ -60,7 +64,7 @@ class OldModules(MetaPathFinder, Loader):
         vars(module)["__getattr__"] = old_name
 
 
-def install() -> None:
+def install_old_modules() -> None:
     """Let `import` find the old modules, after all others."""
     if not any(isinstance(finder, OldModules) for finder in sys.meta_path):
         sys.meta_path.append(OldModules())

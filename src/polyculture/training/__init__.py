@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
+from polyculture.deprecated import NAMES, old_name
 from polyculture.errors import MissingExtraError
 from polyculture.models.prediction import predict
 from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, load_problem
@@ -47,6 +48,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in NAMES:
+        return old_name(name)
     if name not in ("RecipeClassifier", "RecipeRegressor"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if importlib.util.find_spec("sklearn") is None:

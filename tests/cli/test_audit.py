@@ -208,4 +208,4 @@ def test_audit_follows_a_scale_on_its_page(folder: Path, capsys: pytest.CaptureF
     words = ["audit", "loose.csv", "--models", "loose*", "--factors", "m.csv", "--scale", "parameters", "--out", "a"]
     assert said(capsys, *words)[0] == 0
     told = [c.name for c in Audit.from_json((folder / "a" / "audit.json").read_text()).sections]
-    assert {"scaling", "homogenization"} <= set(told)
+    assert {"scaling", "similarity_by_scale"} <= set(told)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyculture.auditing import AuditOptions, audit
-from polyculture.dataset import Dataset, Split
+from polyculture.dataset import Split
 from polyculture.formats import ValueSets, write, write_values
 from polyculture.population import Population
 from polyculture.predictions import Predictions
 from polyculture.results import Audit
-from polyculture.training import Problem, estimate, load_problem, predict
+from polyculture.training import Problem, load_problem, predict
 
 from .run_folder import PREDICTIONS, VALUES
 
@@ -106,19 +106,8 @@ def predict_parts(
     for finished, (name, dataset) in enumerate(datasets.items()):
         if progress:
             progress(finished, len(datasets), name)
-        predictions = _predict(population, dataset)
+        predictions = predict(population, dataset)
         answers[name] = predictions if name == TEST else replace(predictions, probabilities=None)
     if progress:
         progress(len(datasets), len(datasets), "")
     return answers
-
-
-def _predict(population: Population, dataset: Dataset) -> Predictions:
-    if dataset.task != "regression":
-        return predict(population, dataset)
-    return Predictions(
-        models=population.factors,
-        instances=dataset.instances,
-        values=estimate(population, dataset).astype(float),
-        targets=dataset.labels.astype(float),
-    )

@@ -17,7 +17,7 @@ from polyculture.recipe import Recipe
 from polyculture.results import Audit
 from polyculture.training import Problem, load_population, train
 from polyculture.training.engine.executors import check_engine
-from polyculture.training.store import all_records
+from polyculture.models.store import all_records
 
 from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, predict_parts
 from ..progress import Progress, phase_progress

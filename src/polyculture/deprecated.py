@@ -19,7 +19,7 @@ NAMES = {
     "combine_values": "polyculture.selection.combine",
     "select_values": "polyculture.selection.select",
     "Source": "polyculture.preparation.problems.DataOptions",
-    "read_values": "polyculture.formats.read",
+    "ask": "polyculture.formats.predictions_of_models",
     "Rules": "polyculture.formats.ReadingRules",
 }
 """By old name of a class or function, where it is now; they are looked up in `polyculture` and in the old modules."""

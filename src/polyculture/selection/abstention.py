@@ -184,8 +184,7 @@ def conformal(
 
 
 def _lac(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-    missing: Float[np.ndarray, "n c"] = 1 - probabilities.astype(np.float64)
-    return missing
+    return 1 - probabilities.astype(np.float64)
 
 
 def _aps(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:

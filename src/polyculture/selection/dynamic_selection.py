@@ -104,8 +104,7 @@ def competence(right: Bool[np.ndarray, "m r"], neighbours: Int[np.ndarray, "n k"
     neighbours : from `nearest`, positions in the columns of `right`.
     """
     run = np.stack([np.cumprod(row[neighbours], axis=1).sum(axis=1) for row in right])
-    weights: Float[np.ndarray, "m n"] = (run == run.max(axis=0)).astype(np.float64)
-    return weights
+    return np.asarray((run == run.max(axis=0)).astype(np.float64))
 
 
 def evenly_spaced(n: int, limit: int = MAX_REFERENCE) -> Int[np.ndarray, " r"]:

@@ -107,8 +107,7 @@ class EvaluationSet:
     @cached_property
     def moments(self) -> Float[np.ndarray, "m m"]:
         """Mean product of the residuals of each pair; on the diagonal the mean squared errors."""
-        products: Float[np.ndarray, "m m"] = self.residuals @ self.residuals.T / self.n
-        return products
+        return np.asarray(self.residuals @ self.residuals.T / self.n)
 
     @property
     def variance(self) -> float:
@@ -139,8 +138,7 @@ class EvaluationSet:
         if not self.clusters:
             return None
         names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.clusters].to_numpy().astype(str)
-        codes: Int[np.ndarray, " n"] = np.unique(names, return_inverse=True)[1].astype(np.int64)
-        return codes
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def members_of_groups(self) -> Mapping[tuple[str, str], Bool[np.ndarray, " n"]]:

@@ -46,8 +46,7 @@ class ScoredSet:
     @cached_property
     def wrong(self) -> Bool[np.ndarray, "k n"]:
         """Where each member is wrong."""
-        rows: Bool[np.ndarray, "k n"] = self.evaluation.wrong[self.combination.rows]
-        return rows
+        return np.asarray(self.evaluation.wrong[self.combination.rows])
 
     @cached_property
     def complete(self) -> Bool[np.ndarray, " n"]:

@@ -197,11 +197,6 @@ SEARCH: Mapping[str, SearchMethod] = {
 heaviest). greedy: add the model that helps most. exact: every set, up to 100,000. swap: greedy, then exchanges.
 co_failure: the panel whose members fail together least, whatever else is in the goal."""
 
-REGRESSION_SEARCH: Mapping[str, SearchMethod] = {
-    "weights": _weights,
-    "greedy": _greedy,
-    "exact": _exact,
-    "swap": _swap,
-}
+REGRESSION_SEARCH: Mapping[str, SearchMethod] = {"weights": _weights, "greedy": _greedy, "exact": _exact, "swap": _swap}
 """Ways to search where the truth is a number. weights: of all, exactly; members with less than a hundredth of the
 heaviest weight are dropped, or the lightest until there are k. The others as in `SEARCH`."""

@@ -179,7 +179,7 @@ def shares(members: int, refit: bool) -> Float[np.ndarray, " k"]:
 
 
 def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, n_jobs: int | None) -> Candidate:
-    """The learner fitted on all folds, or GivenUpError."""
+    """The learner fitted on all folds, or SkippedLearnerError."""
     started = budget.clock()
     estimator = _prepared(learner, table)
     folds = range(table.n_folds + table.refit)
@@ -201,7 +201,7 @@ def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, 
 
 
 def _prepared(learner: Any, table: TrainingTable) -> Any:
-    """The learner with what it needs before it can read the table, or GivenUpError."""
+    """The learner with what it needs before it can read the table, or SkippedLearnerError."""
     if table.sparse and not reads_sparse(learner):
         raise SkippedLearnerError("it reads no sparse matrices")
     if table.counts is not None and not weight_argument(learner):

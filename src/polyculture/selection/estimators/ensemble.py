@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,8 @@ Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share."""
 
+    _default_learners: Callable[[bool], Learners]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
         return dict(self._get_params("learners", deep=deep))
@@ -63,10 +66,6 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
         """Weights of the candidates."""
-
-    @abstractmethod
-    def _default_learners(self, sparse: bool) -> Learners:
-        """Learners where none are given."""
 
     def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
         """Cross-fit the learners, fit their weights and keep those with a positive weight.
@@ -135,9 +134,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             raise InputError(f"time_budget is {self.time_budget}", "seconds above 0, or None")
         if isinstance(self.cv, int | np.integer) and self.cv < 2:
             raise InputError(f"cv is {self.cv}", "two folds or more")
-        if self.learners is None:
-            return
-        self._check_learners(list(self.learners))
+        if self.learners is not None:
+            self._check_learners(list(self.learners))
 
     def _check_learners(self, learners: list[Any]) -> None:
         """Refuse anything but a list of named learners of the right kind."""

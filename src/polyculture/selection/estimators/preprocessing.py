@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import validate_data
@@ -85,7 +84,8 @@ class InputFormat:
             raise InputError(
                 f"column {column.name!r} holds text", "numbers, as when the estimator was fitted"
             ) from error
-        _refuse_infinite(numbers, column.name)
+        if np.isinf(numbers).any():
+            raise InputError(f"column {column.name!r} holds infinity", "finite numbers; nan where one is missing")
         return pd.Series(numbers)
 
 
@@ -118,8 +118,3 @@ def _is_number(column: pd.Series[Any]) -> bool:
             "make numbers of them, such as days since the first",
         )
     return bool(is_numeric_dtype(column) or is_bool_dtype(column))
-
-
-def _refuse_infinite(numbers: Float[np.ndarray, " n"], name: Any) -> None:
-    if np.isinf(numbers).any():
-        raise InputError(f"column {name!r} holds infinity", "finite numbers; nan where one is missing")

@@ -220,10 +220,6 @@ def check(rule: str, evaluation: EvaluationSet) -> None:
         raise InputError("the rule 'dynamic' with missing answers", "an answer of every model on every instance")
 
 
-def _mixture_weights(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    return mixture_weights(evaluation.truth[rows]).weights
-
-
 def _least_squares(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     return moment_weights(evaluation.moments[np.ix_(rows, rows)], float(evaluation.n))
 
@@ -239,7 +235,7 @@ def _log_odds(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[n
 
 
 COMBINE: Mapping[str, Rule] = {
-    "mixture": Rule(_mixture_weights, proxy="mean"),
+    "mixture": Rule(lambda evaluation, rows: mixture_weights(evaluation.truth[rows]).weights, proxy="mean"),
     "mean": Rule(),
     "geometric": Rule(),
     "stacking": Rule(proxy="geometric"),

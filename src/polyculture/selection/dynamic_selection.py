@@ -42,9 +42,8 @@ class NearestInstances:
                 self_positions = np.full(evaluation.n, -1)
                 self_positions[self._sample] = np.arange(len(self._sample))
             reference = _features(self.reference, self.rows)[self._sample]
-            self._neighbours[evaluation] = nearest(
-                reference, _features(evaluation, self.rows), self_positions=self_positions
-            )
+            features = _features(evaluation, self.rows)
+            self._neighbours[evaluation] = nearest(reference, features, self_positions=self_positions)
         return competence(~self.reference.wrong[rows][:, self._sample], self._neighbours[evaluation])
 
 

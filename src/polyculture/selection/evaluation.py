@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
@@ -137,7 +137,7 @@ class EvaluationSet:
         """Cluster of each instance, where a column was named."""
         if not self.clusters:
             return None
-        names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.clusters].to_numpy().astype(str)
+        names = self.predictions.instances[self.clusters].to_numpy().astype(str)
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     @cached_property

@@ -57,9 +57,8 @@ class SelectionPlan:
         probabilities, else co-failure. The method is co-failure for that goal at a given size; the weights of all
         candidates where they alone minimize the goal and the size is open; greedy else.
         """
-        rule = rule or (
-            "average" if evaluation.is_regression else "mixture" if evaluation.has_probabilities else "vote"
-        )
+        default = "mixture" if evaluation.has_probabilities else "vote"
+        rule = rule or ("average" if evaluation.is_regression else default)
         check_rule(rule, evaluation)
         loss = loss_of(rule, evaluation)
         goal = Goal.of(goal or ("co_failure" if loss == "error" else loss))

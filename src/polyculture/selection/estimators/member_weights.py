@@ -65,9 +65,8 @@ class OpinionPool:
     def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
         """Class probabilities from the log-probabilities of the `members`, in that order."""
         if self.rule == "mixture":
-            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.members], np.exp(logs), axes=1)
-            mixed /= mixed.sum(axis=1, keepdims=True)
-            return mixed
+            mixed = np.tensordot(self.weights[self.members], np.exp(logs), axes=1)
+            return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
         prior = np.log(np.maximum(self.frequency, SMALLEST))
         moves = np.maximum(logs, LOWEST) - prior
         opinion = np.einsum("knc,kc->nc", moves, self.by_class[self.members])

@@ -73,11 +73,8 @@ class InputFormat:
     def _column(self, column: pd.Series[Any], position: int) -> pd.Series[Any]:
         """Categories as text, numbers as floats with nan where there are none."""
         if position in self.categorical:
-            observed = column.notna().to_numpy()
-            text = [
-                str(value) if present else MISSING for value, present in zip(column.to_list(), observed, strict=True)
-            ]
-            return pd.Series(text, dtype=object)
+            cells = zip(column.to_list(), column.notna(), strict=True)
+            return pd.Series([str(value) if present else MISSING for value, present in cells], dtype=object)
         try:
             numbers = column.to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError) as error:

@@ -73,8 +73,7 @@ class Certificate:
     def to_stored(self) -> dict[str, Any]:
         """Scores, gains and the rest side by side, under the names that they have in JSON."""
         gains = {f"{loss}{GAIN}{name}": gain for loss, row in self.gains.items() for name, gain in row.items()}
-        tables = {"best": self.best, "groups": self.groups, "shifts": self.shifts, "n": self.n}
-        fields = {**self.scores, **gains, **tables}
+        fields = {**self.scores, **gains, **{name: getattr(self, name) for name in TABLES}}
         return {name: fields[name] for name in STORED}
 
     @classmethod
@@ -85,16 +84,15 @@ class Certificate:
         ----------
         decode : makes a value of a type of its JSON form.
         """
-        numbers = {name: decode(Interval, values[name]) for name in STORED if name in values and name not in TABLES}
-        for name in STORED:
-            if name not in values:
-                numbers[name] = Interval.undefined(NO_NUMBER if "squared" in name else "not compared")
+        scores: dict[str, Interval] = {}
         gains: dict[str, dict[str, Interval]] = {}
-        for name in [name for name in numbers if GAIN in name]:
-            loss, baseline = name.split(GAIN)
-            gains.setdefault(loss, {})[baseline] = numbers.pop(name)
+        for name in (name for name in STORED if name not in TABLES):
+            absent = Interval.undefined(NO_NUMBER if "squared" in name else "not compared")
+            loss, _, baseline = name.partition(GAIN)
+            row = gains.setdefault(loss, {}) if baseline else scores
+            row[baseline or name] = decode(Interval, values[name]) if name in values else absent
         groups, shifts = (decode(pd.DataFrame, values[name]) for name in ("groups", "shifts"))
-        return cls(numbers, gains, values["best"], groups, shifts, values["n"])
+        return cls(scores, gains, values["best"], groups, shifts, values["n"])
 
     def __repr__(self) -> str:
         numbers = self.frame().dropna(subset="estimate")[["number", "estimate", "low", "high"]]
@@ -170,7 +168,9 @@ class Portfolio:
         c = self.certificate
         gain, scores = c.gains[self.loss]["best"], c.scores
         certified = self.facts.get("certified", f"on {self.certified_on:,} others")
-        choice = f"Keep {self.k} of {len(self.candidates)} models ({_named(self.members)}), rule {self.rule}"
+        names = ", ".join(self.members[:FEWEST_NAMED])
+        names += f" and {self.k - FEWEST_NAMED} more" if self.k > FEWEST_NAMED else ""
+        choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}"
         n_eff = scores["n_eff"].format(".2f")
         if self.loss == "squared_error":
             error, r_squared = scores["squared_error"].format(".4g"), scores["r_squared"].format(".3f")
@@ -208,11 +208,6 @@ class Portfolio:
     def from_json(cls, text: str) -> Portfolio:
         """The portfolio that `to_json` wrote."""
         return typing.cast("Portfolio", from_json(cls, text, "portfolio"))
-
-
-def _named(members: tuple[str, ...]) -> str:
-    remainder = len(members) - FEWEST_NAMED
-    return ", ".join(members[:FEWEST_NAMED]) + (f" and {remainder} more" if remainder > 0 else "")
 
 
 def _compared(gain: Interval, best: str, loss: str) -> str:

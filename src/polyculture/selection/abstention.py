@@ -110,9 +110,8 @@ def refer(
     answered_rows = np.nan_to_num(confidence, nan=-math.inf) >= threshold
     n, losses = len(wrong), wrong[answered_rows & ~np.isnan(wrong)]
     remaining = np.where(answered_rows, np.nan_to_num(wrong, nan=1.0), 0.0)
-    return Referral(
-        threshold, jeffreys(n - int(answered_rows.sum()), n, level), _mean(losses, level), _mean(remaining, level)
-    )
+    referred = jeffreys(n - int(answered_rows.sum()), n, level)
+    return Referral(threshold, referred, _mean(losses, level), _mean(remaining, level))
 
 
 def _mean(values: Float[np.ndarray, " n"], level: float) -> Interval:
@@ -183,11 +182,6 @@ def conformal(
     return Conformal(score, alpha, float(scores[rank - 1]) if rank <= n else math.inf, n)
 
 
-def _lac(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
-    missing: Float[np.ndarray, "n c"] = 1 - probabilities.astype(np.float64)
-    return missing
-
-
 def _aps(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
     order = np.argsort(-probabilities, axis=1, kind="stable")
     descending = np.take_along_axis(probabilities.astype(np.float64), order, 1)
@@ -196,5 +190,8 @@ def _aps(probabilities: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "n c"]:
     return mass
 
 
-SCORES: Mapping[str, Callable[[Float[np.ndarray, "n c"]], Float[np.ndarray, "n c"]]] = {"lac": _lac, "aps": _aps}
+SCORES: Mapping[str, Callable[[Float[np.ndarray, "n c"]], Float[np.ndarray, "n c"]]] = {
+    "lac": lambda probabilities: 1 - probabilities.astype(np.float64),
+    "aps": _aps,
+}
 """Nonconformity of each class as the truth, by name; smaller is more plausible."""

@@ -11,8 +11,6 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from polyculture.measures.calibration import reliability
-from polyculture.measures.effective import effective
-from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.results import Certificate
 from polyculture.results.portfolio import NO_NUMBER
 from polyculture.rng import stream
@@ -29,7 +27,7 @@ from polyculture.stats import (
 
 from .combination import Combination, Outcome
 from .evaluation import SMALLEST_GROUP, EvaluationSet
-from .objectives import ScoredSet
+from .objectives import ScoredSet, all_wrong
 
 NO_PROBABILITIES = "there are no probabilities"
 NO_COMPLETE_INSTANCE = "no instance was answered by every member"
@@ -81,7 +79,7 @@ def certify(
         "n_eff": _n_eff(scored, level, seed),
         "worst_group": worst(groups, NO_GROUP, level, loss, limits),
         "worst_shift": worst(shifts, NO_SHIFT, level, loss, limits),
-        **(_number_scores(scored, level) if evaluation.is_regression else _class_scores(scored, level)),
+        **_task_scores(scored, level),
     }
     return Certificate(
         scores={**dict.fromkeys(SCORES, _undefined(evaluation)), **scores},
@@ -113,19 +111,17 @@ def _gains(
     return gains
 
 
-def _class_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+def _task_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
+    """Scores that are only of classes, or only of numbers."""
+    losses, evaluation = scored.losses, scored.evaluation
+    if evaluation.is_regression:
+        limits = squared_error(losses, evaluation, level)
+        return {"squared_error": limits, "r_squared": _r_squared(losses, evaluation, level)}
     return {
-        "error": share(scored.outcome.wrong, scored.evaluation, level),
-        "log_loss": mean(scored.outcome.log_loss, scored.evaluation, level),
+        "error": share(losses, evaluation, level),
+        "log_loss": mean(scored.outcome.log_loss, evaluation, level),
         "calibration": _calibration(scored, level),
         **_joint_failures(scored, level),
-    }
-
-
-def _number_scores(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
-    return {
-        "squared_error": squared_error(scored.losses, scored.evaluation, level),
-        "r_squared": _r_squared(scored.losses, scored.evaluation, level),
     }
 
 
@@ -217,16 +213,12 @@ def _r_squared(losses: Float[np.ndarray, " n"], evaluation: EvaluationSet, level
 
 def _n_eff(scored: ScoredSet, level: float, seed: int) -> Interval:
     """Effective number of the members, given the true class; where the truth is a number, of their residuals."""
-    rows, evaluation = scored.combination.rows, scored.evaluation
-    if evaluation.is_regression:
-        if len(rows) == 1:
-            return Interval.undefined("one member", evaluation.n)
-        estimate = effective_residuals(evaluation.residuals[rows])
-    else:
-        observed = None if evaluation.observed is None else evaluation.observed[rows]
-        estimate = effective(scored.wrong, evaluation.strata, observed)
+    single, evaluation = len(scored.combination.rows) == 1, scored.evaluation
+    if single and evaluation.is_regression:
+        return Interval.undefined("one member", evaluation.n)
+    estimate = scored.effective
     if math.isnan(estimate.design_effect):
-        return Interval.undefined("one member" if len(rows) == 1 else estimate.reason, evaluation.n)
+        return Interval.undefined("one member" if single else estimate.reason, evaluation.n)
     m, d, clusters = estimate.n_models, estimate.design_effect, evaluation.cluster_codes
     if not evaluation.is_regression and estimate.n_info < BOOTSTRAP_BELOW:
         parts = (estimate.influence, estimate.variation)
@@ -275,9 +267,8 @@ def _shifts(scored: ScoredSet, best: Combination, loss: str, level: float) -> li
             gain = paired(best.losses(evaluation, loss), shifted.losses, evaluation, simultaneous)
             numbers = [gain.estimate, gain.low, gain.high]
         else:
-            error, complete = share(shifted.losses, evaluation, simultaneous), shifted.complete
-            all_wrong = float(shifted.wrong[:, complete].all(axis=0).mean()) if complete.any() else math.nan
-            numbers = [mean(shifted.outcome.log_loss, evaluation, level).estimate, all_wrong]
+            error = share(shifted.losses, evaluation, simultaneous)
+            numbers = [mean(shifted.outcome.log_loss, evaluation, level).estimate, all_wrong(shifted)]
         rows.append({"shift": name} | _limits(error, loss) | dict(zip(SHIFT_COLUMNS[loss], numbers, strict=True)))
     return rows
 

@@ -82,13 +82,11 @@ class Combination:
     def losses(self, evaluation: EvaluationSet, loss: str) -> Float[np.ndarray, " n"]:
         """Loss on each instance: ``"log_loss"``, ``"error"`` or ``"squared_error"``."""
         if loss == "squared_error":
-            squares: Float[np.ndarray, " n"] = (self.weights @ evaluation.residuals[self.rows]) ** 2
-            return squares
+            return np.asarray((self.weights @ evaluation.residuals[self.rows]) ** 2)
         if loss == "error":
             return self.outcome(evaluation).wrong
         if self.rule in ("mean", "mixture") and self.temperature == 1:  # without making all probabilities
-            losses: Float[np.ndarray, " n"] = -np.log(self.weights @ evaluation.truth[self.rows])
-            return losses
+            return np.asarray(-np.log(self.weights @ evaluation.truth[self.rows]))
         log_loss = self.outcome(evaluation).log_loss
         assert log_loss is not None
         return log_loss
@@ -222,10 +220,6 @@ def check(rule: str, evaluation: EvaluationSet) -> None:
         raise InputError("the rule 'dynamic' with missing answers", "an answer of every model on every instance")
 
 
-def _mixture_weights(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    return mixture_weights(evaluation.truth[rows]).weights
-
-
 def _least_squares(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     return moment_weights(evaluation.moments[np.ix_(rows, rows)], float(evaluation.n))
 
@@ -237,12 +231,11 @@ def _log_odds(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[n
     p = evaluation.predictions
     classes = len(p.classes) if p.answers is not None and evaluation.strata is not None else 2
     weights = opinion_pool.log_odds(smoothed, classes)
-    shares: Float[np.ndarray, " k"] = weights / weights.sum()
-    return shares
+    return np.asarray(weights / weights.sum())
 
 
 COMBINE: Mapping[str, Rule] = {
-    "mixture": Rule(_mixture_weights, proxy="mean"),
+    "mixture": Rule(lambda evaluation, rows: mixture_weights(evaluation.truth[rows]).weights, proxy="mean"),
     "mean": Rule(),
     "geometric": Rule(),
     "stacking": Rule(proxy="geometric"),
@@ -252,8 +245,5 @@ COMBINE: Mapping[str, Rule] = {
 }
 """Rules by name: how `select` can combine members that predict classes or are right or wrong."""
 
-AVERAGES: Mapping[str, Rule] = {
-    "average": Rule(_least_squares, probabilities=False),
-    "mean": Rule(probabilities=False),
-}
+AVERAGES: Mapping[str, Rule] = {"average": Rule(_least_squares, probabilities=False), "mean": Rule(probabilities=False)}
 """Rules by name where the truth is a number: weights on the simplex fitted by least squares, or equal ones."""

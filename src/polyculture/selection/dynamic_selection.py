@@ -42,9 +42,8 @@ class NearestInstances:
                 self_positions = np.full(evaluation.n, -1)
                 self_positions[self._sample] = np.arange(len(self._sample))
             reference = _features(self.reference, self.rows)[self._sample]
-            self._neighbours[evaluation] = nearest(
-                reference, _features(evaluation, self.rows), self_positions=self_positions
-            )
+            features = _features(evaluation, self.rows)
+            self._neighbours[evaluation] = nearest(reference, features, self_positions=self_positions)
         return competence(~self.reference.wrong[rows][:, self._sample], self._neighbours[evaluation])
 
 
@@ -104,8 +103,7 @@ def competence(right: Bool[np.ndarray, "m r"], neighbours: Int[np.ndarray, "n k"
     neighbours : from `nearest`, positions in the columns of `right`.
     """
     run = np.stack([np.cumprod(row[neighbours], axis=1).sum(axis=1) for row in right])
-    weights: Float[np.ndarray, "m n"] = (run == run.max(axis=0)).astype(np.float64)
-    return weights
+    return np.asarray((run == run.max(axis=0)).astype(np.float64))
 
 
 def evenly_spaced(n: int, limit: int = MAX_REFERENCE) -> Int[np.ndarray, " r"]:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
@@ -107,8 +107,7 @@ class EvaluationSet:
     @cached_property
     def moments(self) -> Float[np.ndarray, "m m"]:
         """Mean product of the residuals of each pair; on the diagonal the mean squared errors."""
-        products: Float[np.ndarray, "m m"] = self.residuals @ self.residuals.T / self.n
-        return products
+        return np.asarray(self.residuals @ self.residuals.T / self.n)
 
     @property
     def variance(self) -> float:
@@ -138,9 +137,8 @@ class EvaluationSet:
         """Cluster of each instance, where a column was named."""
         if not self.clusters:
             return None
-        names: Shaped[np.ndarray, " n"] = self.predictions.instances[self.clusters].to_numpy().astype(str)
-        codes: Int[np.ndarray, " n"] = np.unique(names, return_inverse=True)[1].astype(np.int64)
-        return codes
+        names = self.predictions.instances[self.clusters].to_numpy().astype(str)
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def members_of_groups(self) -> Mapping[tuple[str, str], Bool[np.ndarray, " n"]]:

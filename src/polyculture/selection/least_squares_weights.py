@@ -40,8 +40,7 @@ def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.
     penalized = moments + size * max(PULL / count, 1e-9) * np.eye(m)
     lower = np.linalg.cholesky(penalized)
     solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
-    weights: Float[np.ndarray, " m"] = solution / solution.sum()
-    return weights
+    return np.asarray(solution / solution.sum())
 
 
 def without_the_lightest(

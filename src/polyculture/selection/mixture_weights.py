@@ -124,5 +124,4 @@ def _newton(
         if step_mix.min() > 0 and -count @ np.log(step_mix) + candidate.sum() <= height + 0.1 * length * change:
             return candidate
         length /= 2
-    slower: Float[np.ndarray, " m"] = weights * slope
-    return slower
+    return np.asarray(weights * slope)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.measures.calibration import reliability
-from polyculture.measures.effective import effective
+from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.effective_vectors import effective_residuals
 from polyculture.stats import influence_interval
 
@@ -46,8 +46,7 @@ class ScoredSet:
     @cached_property
     def wrong(self) -> Bool[np.ndarray, "k n"]:
         """Where each member is wrong."""
-        rows: Bool[np.ndarray, "k n"] = self.evaluation.wrong[self.combination.rows]
-        return rows
+        return np.asarray(self.evaluation.wrong[self.combination.rows])
 
     @cached_property
     def complete(self) -> Bool[np.ndarray, " n"]:
@@ -56,6 +55,15 @@ class ScoredSet:
         if observed is None:
             return np.ones(self.evaluation.n, dtype=bool)
         return np.asarray(observed[self.combination.rows].all(axis=0))
+
+    @property
+    def effective(self) -> EffectiveNumber:
+        """Effective number of the members, given the true class; where the truth is a number, of their residuals."""
+        rows, evaluation = self.combination.rows, self.evaluation
+        if evaluation.is_regression:
+            return effective_residuals(evaluation.residuals[rows])
+        observed = None if evaluation.observed is None else evaluation.observed[rows]
+        return effective(self.wrong, evaluation.strata, observed)
 
     def on(self, evaluation: EvaluationSet) -> ScoredSet:
         """The same combination on other instances."""
@@ -90,15 +98,12 @@ def _worst_group(scored: ScoredSet) -> float:
     return max((_mean(scored.losses[mask]) for mask in masks), default=math.nan)
 
 
-def _worst_shift(scored: ScoredSet) -> float:
-    return max((_error(scored.on(shifted)) for shifted in scored.evaluation.shifted.values()), default=math.nan)
+def _worst_shift(scored: ScoredSet, measure: Callable[[ScoredSet], float] = _error) -> float:
+    return max((measure(scored.on(shifted)) for shifted in scored.evaluation.shifted.values()), default=math.nan)
 
 
-def _worst_shift_log_loss(scored: ScoredSet) -> float:
-    return max((_log_loss(scored.on(shifted)) for shifted in scored.evaluation.shifted.values()), default=math.nan)
-
-
-def _all_wrong(scored: ScoredSet) -> float:
+def all_wrong(scored: ScoredSet) -> float:
+    """Share of the instances that every member fails, of those that every member answered."""
     return float(scored.wrong[:, scored.complete].all(axis=0).mean()) if scored.complete.any() else math.nan
 
 
@@ -108,13 +113,8 @@ def _co_failure(scored: ScoredSet) -> float:
 
 def n_eff(scored: ScoredSet) -> float:
     """At most the number of members; that number, too, where it is undefined (one member, perfect ones)."""
-    rows, evaluation = scored.combination.rows, scored.evaluation
-    k = float(len(rows))
-    if evaluation.is_regression:
-        estimate = effective_residuals(evaluation.residuals[rows]).n_eff if len(rows) > 1 else math.nan
-    else:
-        observed = None if evaluation.observed is None else evaluation.observed[rows]
-        estimate = effective(scored.wrong, evaluation.strata, observed).n_eff
+    k = float(len(scored.combination.rows))
+    estimate = scored.effective.n_eff if k > 1 or not scored.evaluation.is_regression else math.nan
     return k if math.isnan(estimate) else min(estimate, k)
 
 
@@ -125,8 +125,8 @@ QUANTITIES: Mapping[str, Callable[[ScoredSet], float]] = {
     "calibration": _calibration,
     "worst_group": _worst_group,
     "worst_shift": _worst_shift,
-    "worst_shift_log_loss": _worst_shift_log_loss,
-    "all_wrong": _all_wrong,
+    "worst_shift_log_loss": lambda scored: _worst_shift(scored, _log_loss),
+    "all_wrong": all_wrong,
     "co_failure": _co_failure,
     "n_eff": n_eff,
 }

@@ -118,8 +118,7 @@ def geometric(
     for model, power in zip(probabilities, powers, strict=True):
         if np.any(power):
             mixed += power * np.log(np.maximum(model, SMALLEST))
-    pooled: Float[np.ndarray, "n c"] = softmax(mixed if bias is None else mixed + bias, axis=1)
-    return pooled
+    return softmax(mixed if bias is None else mixed + bias, axis=1)
 
 
 def log_odds(errors: Float[np.ndarray, " m"], classes: int = 2) -> Float[np.ndarray, " m"]:
@@ -182,8 +181,7 @@ def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray,
 
 def cooled(probabilities: Float[np.ndarray, "n c"], by: float) -> Float[np.ndarray, "n c"]:
     """Probabilities whose logarithms are divided by a temperature, normalized again."""
-    scaled: Float[np.ndarray, "n c"] = softmax(np.log(np.maximum(probabilities, SMALLEST)) / by, axis=1)
-    return scaled
+    return np.asarray(softmax(np.log(np.maximum(probabilities, SMALLEST)) / by, axis=1))
 
 
 def _spread(weights: Float[np.ndarray, "m ..."] | None, m: int) -> Float[np.ndarray, "m n1"]:

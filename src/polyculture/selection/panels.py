@@ -42,9 +42,7 @@ class Panel:
 
 
 def co_failure(
-    wrong: Bool[np.ndarray, "m n"],
-    observed: Bool[np.ndarray, "m n"] | None = None,
-    names: Sequence[str] = (),
+    wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"] | None = None, names: Sequence[str] = ()
 ) -> Float[np.ndarray, "m m"]:
     """Share of the instances that both models fail; error rates on the diagonal.
 
@@ -60,8 +58,7 @@ def co_failure(
     """
     if observed is None:
         errors = wrong.astype(np.float32)
-        shares: Float[np.ndarray, "m m"] = (errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1)
-        return shares
+        return np.asarray((errors @ errors.T).astype(np.float64) / max(wrong.shape[1], 1))
     errors, verdicts = (wrong & observed).astype(np.float32), observed.astype(np.float32)
     common = (verdicts @ verdicts.T).astype(np.float64)
     if common.min() < FEWEST_COMMON:
@@ -83,8 +80,7 @@ def _moments(shares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
     repaired = (vectors * np.maximum(values, 0)) @ vectors.T
     target, repaired_diagonal = np.diag(shares), np.diag(repaired)
     scale = np.sqrt(np.divide(target, repaired_diagonal, out=np.ones(len(shares)), where=repaired_diagonal > 0))
-    moments: Float[np.ndarray, "m m"] = repaired * np.outer(scale, scale)
-    return moments
+    return np.asarray(repaired * np.outer(scale, scale))
 
 
 def panel(shares: Float[np.ndarray, "m m"], k: int) -> Panel:

@@ -19,11 +19,7 @@ COLUMNS = ["size", "members", "quality", "keeps_bounds", "certified", "n_eff", "
 
 
 def front(
-    plan: SelectionPlan,
-    result: SelectionResult,
-    selection: EvaluationSet,
-    certification: EvaluationSet,
-    cost: str = "",
+    plan: SelectionPlan, result: SelectionResult, selection: EvaluationSet, certification: EvaluationSet, cost: str = ""
 ) -> pd.DataFrame:
     """One row per set that greedy search, least co-failure and best-of-all give at each size, and the chosen one.
 

@@ -57,9 +57,8 @@ class SelectionPlan:
         probabilities, else co-failure. The method is co-failure for that goal at a given size; the weights of all
         candidates where they alone minimize the goal and the size is open; greedy else.
         """
-        rule = rule or (
-            "average" if evaluation.is_regression else "mixture" if evaluation.has_probabilities else "vote"
-        )
+        default = "mixture" if evaluation.has_probabilities else "vote"
+        rule = rule or ("average" if evaluation.is_regression else default)
         check_rule(rule, evaluation)
         loss = loss_of(rule, evaluation)
         goal = Goal.of(goal or ("co_failure" if loss == "error" else loss))
@@ -197,11 +196,6 @@ SEARCH: Mapping[str, SearchMethod] = {
 heaviest). greedy: add the model that helps most. exact: every set, up to 100,000. swap: greedy, then exchanges.
 co_failure: the panel whose members fail together least, whatever else is in the goal."""
 
-REGRESSION_SEARCH: Mapping[str, SearchMethod] = {
-    "weights": _weights,
-    "greedy": _greedy,
-    "exact": _exact,
-    "swap": _swap,
-}
+REGRESSION_SEARCH: Mapping[str, SearchMethod] = {"weights": _weights, "greedy": _greedy, "exact": _exact, "swap": _swap}
 """Ways to search where the truth is a number. weights: of all, exactly; members with less than a hundredth of the
 heaviest weight are dropped, or the lightest until there are k. The others as in `SEARCH`."""

@@ -147,8 +147,7 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
             f"the rule {portfolio.rule!r} {preposition} a reference",
             "for 'dynamic', and only for it, the predictions that the portfolio was chosen on",
         )
-    row_by_model = {model: row for row, model in enumerate(predictions.model_ids)}
-    absent = [m for m in portfolio.members if m not in row_by_model]
+    absent = [m for m in portfolio.members if m not in predictions.model_ids]
     if absent:
         raise InputError(f"no outputs of the member {absent[0]!r}", "outputs of every member")
     evaluation = EvaluationSet(predictions.take_models(portfolio.members) if regression else predictions)

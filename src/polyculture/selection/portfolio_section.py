@@ -28,9 +28,7 @@ def section(portfolio: Portfolio) -> Section:
         "groups": certificate.groups,
         "shifts": certificate.shifts,
     }
-    return Section(
-        "portfolio",
-        "Which few should be kept, and what are they worth?",
+    return SPEC.answer(
         portfolio.sentence,
         scores | {"optimism": portfolio.optimism, "nested_optimism": portfolio.nested},
         {name: table for name, table in tables.items() if name not in ("groups", "shifts") or len(table)},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from polyculture.errors import InputError
@@ -57,19 +57,13 @@ def swap(score: Score, candidates: Sequence[int], start: Members) -> Members:
     """Exchange one member for one outsider as long as that lowers the score, the best exchange first."""
     selected, lowest = start, score(start)
     while True:
-        sets = list(_exchanges(selected, candidates))
+        outsiders = [c for c in candidates if c not in selected]
+        sets = [(*selected[:i], new, *selected[i + 1 :]) for i in range(len(selected)) for new in outsiders]
         scores = [score(members) for members in sets]
         position = min(range(len(sets)), key=scores.__getitem__, default=-1)
         if position < 0 or not scores[position] < lowest:
             return selected
         selected, lowest = sets[position], scores[position]
-
-
-def _exchanges(members: Members, candidates: Sequence[int]) -> Iterable[Members]:
-    outsiders = [c for c in candidates if c not in members]
-    for position in range(len(members)):
-        for outsider in outsiders:
-            yield (*members[:position], outsider, *members[position + 1 :])
 
 
 def efficient(rows: Sequence[tuple[float, ...]]) -> list[bool]:

@@ -13,7 +13,6 @@ from scipy.optimize import minimize
 
 from polyculture import rng
 from polyculture.selection.estimators.member_weights import (
-    Constraints,
     average_weights,
     fit_average,
     fit_pool,
@@ -46,9 +45,9 @@ def test_temperature_finds_by_how_much_scores_were_blown_up() -> None:
 @pytest.mark.parametrize("rule", ["geometric", "mixture"])
 def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
     scores, labels = world()
-    pool = fit_pool(scores, labels, np.ones(300), Constraints(rule=rule))
+    pool = fit_pool(scores, labels, np.ones(300), rule=rule)
     together = log_loss(pool.combined(pool.logs(scores)[pool.members]), labels)
-    alone = [fit_pool(scores[[m]], labels, np.ones(300), Constraints(rule=rule)) for m in range(4)]
+    alone = [fit_pool(scores[[m]], labels, np.ones(300), rule=rule) for m in range(4)]
     assert together < min(log_loss(p.combined(p.logs(scores[[m]])), labels) for m, p in enumerate(alone))
 
 
@@ -77,7 +76,7 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
 
 def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
     scores, labels = world(n=60)
-    pool = fit_pool(scores, labels, np.ones(60), Constraints())
+    pool = fit_pool(scores, labels, np.ones(60))
     logs = pool.logs(scores)[pool.members]
     leaning = replace(pool, bias=np.array([1.0, 0.0, -1.0]))
     odds = pool.combined(logs) * np.exp(leaning.bias - pool.bias)
@@ -86,15 +85,15 @@ def test_class_biases_are_added_to_the_pooled_logarithms() -> None:
 
 def test_equal_candidates_get_equal_weights() -> None:
     scores, labels = world(m=1)
-    pool = fit_pool(np.repeat(scores, 3, axis=0), labels, np.ones(300), Constraints())
+    pool = fit_pool(np.repeat(scores, 3, axis=0), labels, np.ones(300))
     assert_allclose(pool.weights, pool.weights[0], rtol=1e-3)
 
 
 @given(st.permutations(range(4)))
 def test_weights_follow_the_candidates_when_these_are_reordered(order: list[int]) -> None:
     scores, labels = world()
-    plain = fit_pool(scores, labels, np.ones(300), Constraints())
-    moved = fit_pool(scores[order], labels, np.ones(300), Constraints())
+    plain = fit_pool(scores, labels, np.ones(300))
+    moved = fit_pool(scores[order], labels, np.ones(300))
     assert_allclose(moved.weights, plain.weights[order], atol=1e-3)
 
 
@@ -103,25 +102,25 @@ def test_counting_a_row_twice_is_having_it_twice() -> None:
     counts = 1.0 + (np.arange(60) % 2)
     twice = np.repeat(np.arange(60), counts.astype(int))
     for rule in ("geometric", "mixture"):
-        weighted = fit_pool(scores, labels, counts, Constraints(rule=rule))
-        repeated = fit_pool(scores[:, twice], labels[twice], np.ones(len(twice)), Constraints(rule=rule))
+        weighted = fit_pool(scores, labels, counts, rule=rule)
+        repeated = fit_pool(scores[:, twice], labels[twice], np.ones(len(twice)), rule=rule)
         assert_allclose(weighted.weights, repeated.weights, atol=1e-4)
 
 
 def test_size_drops_the_lightest_and_the_floor_those_that_are_too_often_wrong() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Constraints(size=2)).members) == 2
+    assert len(fit_pool(scores, labels, np.ones(300), size=2).members) == 2
     accuracy = (scores.argmax(axis=2) == labels).mean(axis=1)
     floor = float(np.sort(accuracy)[-2])
-    kept = fit_pool(scores, labels, np.ones(300), Constraints(floor=floor)).members
+    kept = fit_pool(scores, labels, np.ones(300), floor=floor).members
     assert (accuracy[kept] >= floor).all()
 
 
 def test_the_best_is_kept_where_nobody_reaches_the_floor() -> None:
     scores, labels = world()
-    assert len(fit_pool(scores, labels, np.ones(300), Constraints(floor=1.01)).members) == 1
+    assert len(fit_pool(scores, labels, np.ones(300), floor=1.01).members) == 1
     errors = rng.stream(0, "errors").normal(size=(3, 50)) * np.array([[3], [2], [4]])
-    pool = fit_average(errors, np.zeros(50), np.ones(50), Constraints(floor=0.5))
+    pool = fit_average(errors, np.zeros(50), np.ones(50), floor=0.5)
     assert pool.members.tolist() == [1]
 
 

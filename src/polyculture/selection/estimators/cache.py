@@ -123,10 +123,8 @@ class LearnerCache:
                 members = skops.io.load(path, trusted=list(TRUSTED))
                 return tuple(members), np.load(folder / "scores.npy", allow_pickle=False)
         except Exception as error:  # whatever a reader of damaged bytes may raise
-            reason = " ".join(str(error).split())
-            raise FileError(
-                f"cannot read {folder} ({type(error).__name__}: {reason})", "fitted learners", _REDO
-            ) from error
+            message = f"cannot read {folder} ({type(error).__name__}: {' '.join(str(error).split())})"
+            raise FileError(message, "fitted learners", _REDO) from error
         raise FileError(f"{path} holds the type {untrusted[0]}", "nothing but learners of scikit-learn", _REDO)
 
     def save(self, name: str, learner: Any, members: tuple[Any, ...], scores: Float[np.ndarray, "n c"]) -> None:

@@ -15,9 +15,9 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted
 from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
 
-from .default_learners import Learners, classifiers
+from .default_learners import classifiers
 from .ensemble import DiverseEnsemble
-from .member_weights import RULES, Constraints, OpinionPool, fit_pool
+from .member_weights import RULES, OpinionPool, fit_pool
 
 
 class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: ignore[misc]
@@ -53,6 +53,8 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
     left_out_ : by name, why a learner was not fitted.
     """
+
+    _default_learners = staticmethod(classifiers)
 
     def __init__(
         self,
@@ -118,9 +120,6 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
             fixed_classes=True,
         )
 
-    def _default_learners(self, sparse: bool) -> Learners:
-        return classifiers(sparse)
-
     def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
         if self.rule not in RULES:
             raise InputError(f"no rule {self.rule!r}", "", near(str(self.rule), RULES))
@@ -134,7 +133,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     def _fit_weights(
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
-        return fit_pool(scores, y.astype(np.int64), counts, Constraints(self.size, self.floor, self.rule))
+        return fit_pool(scores, y.astype(np.int64), counts, self.size, self.floor, self.rule)
 
     def _logs(self) -> Float[np.ndarray, "m n c"]:
         check_is_fitted(self)
@@ -143,7 +142,4 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
         logs, y, counts = self._logs(), self._training_scores.y.astype(np.int64), self._training_scores.counts
         share = counts / counts.sum()
-        return {
-            "accuracy": (logs.argmax(axis=2) == y) @ share,
-            "log_loss": -logs[:, np.arange(len(y)), y] @ share,
-        }
+        return {"accuracy": (logs.argmax(axis=2) == y) @ share, "log_loss": -logs[:, np.arange(len(y)), y] @ share}

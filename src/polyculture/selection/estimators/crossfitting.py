@@ -108,9 +108,10 @@ class TimeBudget:
     def __post_init__(self) -> None:
         self.started = self.clock()
 
-    def allows(self, seconds: float) -> bool:
-        """Whether this much more time can be spent."""
-        return self.seconds is None or self.clock() - self.started + seconds <= self.seconds
+    def check(self, seconds: float) -> None:
+        """SkippedLearnerError where this much more time cannot be spent."""
+        if self.seconds is not None and self.clock() - self.started + seconds > self.seconds:
+            raise SkippedLearnerError(f"the time budget of {self.seconds:g} seconds leaves no room for it")
 
 
 class SkippedLearnerError(Exception):
@@ -148,8 +149,8 @@ def crossfit(
             if cache is not None:
                 cache.save(name, learner, candidate.members, candidate.scores)
     if not candidates:
-        name, why = next(iter(left_out.items()))
-        raise TrainingError(f"no learner can be fitted, such as {name!r}: {why}", "one that can")
+        name, reason = next(iter(left_out.items()))
+        raise TrainingError(f"no learner can be fitted, such as {name!r}: {reason}", "one that can")
     return candidates, left_out
 
 
@@ -179,7 +180,7 @@ def shares(members: int, refit: bool) -> Float[np.ndarray, " k"]:
 
 
 def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, n_jobs: int | None) -> Candidate:
-    """The learner fitted on all folds, or GivenUpError."""
+    """The learner fitted on all folds, or SkippedLearnerError."""
     started = budget.clock()
     estimator = _prepared(learner, table)
     folds = range(table.n_folds + table.refit)
@@ -190,7 +191,7 @@ def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, 
         fold_start = budget.clock()
         fits = _fit_folds(estimator, table, folds[:1], 1)
         rounds = math.ceil((len(folds) - 1) / effective_n_jobs(n_jobs))
-        _check_budget(budget, (budget.clock() - fold_start) * rounds)
+        budget.check((budget.clock() - fold_start) * rounds)
         fits += _fit_folds(estimator, table, folds[1:], n_jobs)
     complete = np.empty((len(table.y), max(table.classes, 1)))
     for fold, (_, part) in zip(folds, fits, strict=True):
@@ -201,7 +202,7 @@ def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, 
 
 
 def _prepared(learner: Any, table: TrainingTable) -> Any:
-    """The learner with what it needs before it can read the table, or GivenUpError."""
+    """The learner with what it needs before it can read the table, or SkippedLearnerError."""
     if table.sparse and not reads_sparse(learner):
         raise SkippedLearnerError("it reads no sparse matrices")
     if table.counts is not None and not weight_argument(learner):
@@ -215,22 +216,14 @@ def _time_on_parts(estimator: Any, table: TrainingTable, budget: TimeBudget) -> 
     for part in PARTS if len(table.y) > TIMED_ROWS else ():
         part_start = budget.clock()
         _fit(estimator, table, rows[::part])
-        _check_budget(budget, (budget.clock() - part_start) * part * (table.n_folds + table.refit))
-
-
-def _check_budget(budget: TimeBudget, seconds: float) -> None:
-    if not budget.allows(seconds):
-        raise SkippedLearnerError(f"the time budget of {budget.seconds:g} seconds leaves no room for it")
+        budget.check((budget.clock() - part_start) * part * (table.n_folds + table.refit))
 
 
 def _fit_folds(
     estimator: Any, table: TrainingTable, folds: range, n_jobs: int | None
 ) -> list[tuple[Any, Float[np.ndarray, "k c"]]]:
     """Per fold the member trained without it and its predictions for it; no row is in a fold after the last."""
-    fits: list[tuple[Any, Float[np.ndarray, "k c"]]] = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_fold)(estimator, table, fold) for fold in folds
-    )
-    return fits
+    return list(Parallel(n_jobs=n_jobs)(delayed(_fit_fold)(estimator, table, fold) for fold in folds))
 
 
 def _fit_fold(estimator: Any, table: TrainingTable, fold: int) -> tuple[Any, Float[np.ndarray, "k c"]]:

@@ -46,6 +46,14 @@ TREES = (
 """Learners that split on order and so read the categories of a column as numbers."""
 MOST_CATEGORIES = 50
 """Columns of 0 and 1 that one categorical column becomes; the rarer categories share the last one."""
+SMALL_STEPS = {
+    "max_iter": 200,
+    "learning_rate": 0.03,
+    "max_leaf_nodes": 6,
+    "max_features": 0.3,
+    "early_stopping": False,
+}
+"""Small trees, small steps, and a random part of the features for each split."""
 
 
 def classifiers(sparse: bool = False) -> Learners:
@@ -72,7 +80,7 @@ def classifiers(sparse: bool = False) -> Learners:
         ("nearest 40", make_pipeline(scaler, KNeighborsClassifier(40))),
         ("svm soft", make_pipeline(scaler, SVC(C=0.3, break_ties=True))),
         ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(reg_param=0.3))),
-        ("boosting slow", HistGradientBoostingClassifier(**_small_steps())),
+        ("boosting slow", HistGradientBoostingClassifier(**SMALL_STEPS)),
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),
     ]
@@ -95,7 +103,7 @@ def regressors(sparse: bool = False) -> Learners:
         ("ridge strong", make_pipeline(scaler, Ridge(100.0))),
         ("nearest 40", make_pipeline(scaler, KNeighborsRegressor(40))),
         ("svm soft", _standardized(make_pipeline(scaler, SVR(C=0.1)))),
-        ("boosting slow", HistGradientBoostingRegressor(**_small_steps())),
+        ("boosting slow", HistGradientBoostingRegressor(**SMALL_STEPS)),
         ("forest", RandomForestRegressor(200, min_samples_leaf=2)),
         ("forest shallow", RandomForestRegressor(200, max_depth=5, max_features=0.5)),
     ]
@@ -151,17 +159,6 @@ def family(learner: Any) -> str:
 def _standardized(regressor: Any) -> Any:
     """For learners that expect targets of unit size."""
     return TransformedTargetRegressor(regressor, transformer=StandardScaler())
-
-
-def _small_steps() -> dict[str, Any]:
-    """Small trees, small steps, and a random part of the features for each split."""
-    return {
-        "max_iter": 200,
-        "learning_rate": 0.03,
-        "max_leaf_nodes": 6,
-        "max_features": 0.3,
-        "early_stopping": False,
-    }
 
 
 def _encoder(learner: Any) -> Any:

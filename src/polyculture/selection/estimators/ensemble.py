@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,8 @@ Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share."""
 
+    _default_learners: Callable[[bool], Learners]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
         return dict(self._get_params("learners", deep=deep))
@@ -64,10 +67,6 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     ) -> OpinionPool:
         """Weights of the candidates."""
 
-    @abstractmethod
-    def _default_learners(self, sparse: bool) -> Learners:
-        """Learners where none are given."""
-
     def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
         """Cross-fit the learners, fit their weights and keep those with a positive weight.
 
@@ -93,17 +92,15 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         splits = None if isinstance(self.cv, int | np.integer) else self._split(inputs, targets, classes)[rows]
         inputs = inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
         if splits is None:
-            splits = folds_by_content(
-                inputs, y_encoded if classes else np.zeros(len(rows), np.int64), int(self.cv), seed
-            )
+            strata = y_encoded if classes else np.zeros(len(rows), np.int64)
+            splits = folds_by_content(inputs, strata, int(self.cv), seed)
         tested, folds = np.unique(splits, return_inverse=True)
         if len(tested) < 2:
             raise InputError("rows that are all in one fold", "two folds or more")
         counts, columns = counts[rows], self._input_format.columns(self.n_features_in_)
         uneven = counts if np.ptp(counts) else None
-        return self._crossfit(
-            TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit)), counts, seed
-        )
+        table = TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit))
+        return self._crossfit(table, counts, seed)
 
     def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
@@ -115,11 +112,9 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         learners = self._seeded_learners(seed, table.sparse)
         budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
         candidates, self.left_out_ = crossfit(learners, table, budget, cache, self.n_jobs)
-        names = tuple(c.name for c in candidates)
-        self._training_scores = nested_validation.CrossFittedScores(
-            names, np.stack([c.scores for c in candidates]), y, counts, table.folds
-        )
-        self._pool = self._fit_weights(self._training_scores.scores, y, counts)
+        names, all_scores = tuple(c.name for c in candidates), np.stack([c.scores for c in candidates])
+        self._training_scores = nested_validation.CrossFittedScores(names, all_scores, y, counts, table.folds)
+        self._pool = self._fit_weights(all_scores, y, counts)
         self._shares = shares(len(candidates[0].members), table.refit)
         members = [candidates[m] for m in self._pool.members]
         self.members_ = {c.name: c.members for c in members}
@@ -135,9 +130,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             raise InputError(f"time_budget is {self.time_budget}", "seconds above 0, or None")
         if isinstance(self.cv, int | np.integer) and self.cv < 2:
             raise InputError(f"cv is {self.cv}", "two folds or more")
-        if self.learners is None:
-            return
-        self._check_learners(list(self.learners))
+        if self.learners is not None:
+            self._check_learners(list(self.learners))
 
     def _check_learners(self, learners: list[Any]) -> None:
         """Refuse anything but a list of named learners of the right kind."""

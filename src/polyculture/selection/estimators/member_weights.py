@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,22 +29,6 @@ SMALLEST = 1e-6
 LOWEST = math.log(SMALLEST)
 CLASS_PULL = 30.0
 """Weights for a class are shrunk to the member's weight with this number of pseudo-instances."""
-
-
-@dataclass(frozen=True, eq=False)
-class PoolWeights:
-    """Weights that a rule fits.
-
-    Parameters
-    ----------
-    weights : of the members.
-    by_class : of the members for each class; without columns where a rule has none.
-    bias : of each class.
-    """
-
-    weights: Float[np.ndarray, " m"]
-    by_class: Float[np.ndarray, "m w"]
-    bias: Float[np.ndarray, " c"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,44 +60,26 @@ class OpinionPool:
 
     def logs(self, scores: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, "m n c"]:
         """Log-probabilities of all candidates from their scores."""
-        logs: Float[np.ndarray, "m n c"] = log_softmax(scores / self.temperatures[:, None, None], axis=2)
-        return logs
+        return np.asarray(log_softmax(scores / self.temperatures[:, None, None], axis=2))
 
     def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
         """Class probabilities from the log-probabilities of the `members`, in that order."""
         if self.rule == "mixture":
-            mixed: Float[np.ndarray, "n c"] = np.tensordot(self.weights[self.members], np.exp(logs), axes=1)
-            mixed /= mixed.sum(axis=1, keepdims=True)
-            return mixed
+            mixed = np.tensordot(self.weights[self.members], np.exp(logs), axes=1)
+            return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
         prior = np.log(np.maximum(self.frequency, SMALLEST))
         moves = np.maximum(logs, LOWEST) - prior
         opinion = np.einsum("knc,kc->nc", moves, self.by_class[self.members])
-        pooled: Float[np.ndarray, "n c"] = softmax(prior + self.bias + opinion, axis=1)
-        return pooled
-
-
-@dataclass(frozen=True)
-class Constraints:
-    """Bounds on the choice of members.
-
-    Parameters
-    ----------
-    size : maximum number of members; None for all with a positive weight.
-    floor : lowest accuracy (real values: R²) of a member; None for better than the class frequencies
-        (the mean) alone. Where no candidate reaches it the best one is kept.
-    rule : a name in `RULES`; real values have only the average.
-    """
-
-    size: int | None = None
-    floor: float | None = None
-    rule: str = "geometric"
+        return np.asarray(softmax(prior + self.bias + opinion, axis=1))
 
 
 def fit_pool(
     scores: Float[np.ndarray, "m n c"],
     labels: Int[np.ndarray, " n"],
     counts: Float[np.ndarray, " n"],
-    constraints: Constraints,
+    size: int | None = None,
+    floor: float | None = None,
+    rule: str = "geometric",
 ) -> OpinionPool:
     """Temperatures, then weights, of candidates whose scores come from folds that they were not trained on.
 
@@ -121,6 +87,10 @@ def fit_pool(
     ----------
     scores : logits or log-probabilities.
     counts : how much each instance counts, at least 0.
+    size : maximum number of members; None for all with a positive weight.
+    floor : lowest accuracy of a member; None for better than the class frequencies alone. Where no candidate reaches
+        it the best one is kept.
+    rule : a name in `RULES`.
     """
     _, n, c = scores.shape
     share = counts / counts.sum()
@@ -128,40 +98,43 @@ def fit_pool(
     logs = np.stack([log_softmax(s / t, axis=1) for s, t in zip(scores, temperatures, strict=True)])
     losses = -logs[:, np.arange(n), labels] @ share
     frequency = np.bincount(labels, weights=share, minlength=c)
-    if constraints.floor is None:
+    if floor is None:
         eligible = losses < -float((frequency * np.log(np.maximum(frequency, SMALLEST))).sum())
     else:
-        eligible = (logs.argmax(axis=2) == labels) @ share >= constraints.floor
+        eligible = (logs.argmax(axis=2) == labels) @ share >= floor
     fits = []
 
     def weigh(members: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-        fits.append(RULES[constraints.rule](logs[members], labels, counts))
+        fits.append(RULES[rule](logs[members], labels, counts))
         return fits[-1].weights
 
-    weights, last = without_the_lightest(weigh, eligible, losses, constraints.size), fits[-1]
+    weights, last = without_the_lightest(weigh, eligible, losses, size), fits[-1]
     by_class = np.zeros((len(weights), last.by_class.shape[1]))
     by_class[weights > 0] = last.by_class
-    return OpinionPool(constraints.rule, weights, temperatures, frequency, last.bias, by_class)
+    return replace(last, weights=weights, temperatures=temperatures, by_class=by_class)
 
 
 def fit_average(
     predicted: Float[np.ndarray, "m n"],
     targets: Float[np.ndarray, " n"],
     counts: Float[np.ndarray, " n"],
-    constraints: Constraints,
+    size: int | None = None,
+    floor: float | None = None,
 ) -> OpinionPool:
-    """Weights of candidates whose predictions come from folds that they were not trained on; they sum to one."""
+    """Weights of candidates whose predictions come from folds that they were not trained on; they sum to one.
+
+    Parameters
+    ----------
+    size, floor : as in `fit_pool`, of R² in place of accuracy.
+    """
     share = counts / counts.sum()
     errors = predicted - targets
     losses = errors**2 @ share
     variance = float(share @ (targets - share @ targets) ** 2)
-    eligible = losses < variance if constraints.floor is None else losses <= (1 - constraints.floor) * variance
-    weights = without_the_lightest(
-        lambda members: average_weights(errors[members], counts), eligible, losses, constraints.size
-    )
-    return OpinionPool(
-        "average", weights, np.ones(len(predicted)), np.empty(0), np.empty(0), np.empty((len(predicted), 0))
-    )
+    eligible = losses < variance if floor is None else losses <= (1 - floor) * variance
+    weights = without_the_lightest(lambda members: average_weights(errors[members], counts), eligible, losses, size)
+    m = len(predicted)
+    return OpinionPool("average", weights, np.ones(m), np.empty(0), np.empty(0), np.empty((m, 0)))
 
 
 def temperature(
@@ -179,7 +152,7 @@ def temperature(
 
 def opinion_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
-) -> PoolWeights:
+) -> OpinionPool:
     """Powers and class biases with which the product of f and (p_m / f) has the lowest log-loss.
 
     A member's weight is at least 0; its weights by class may deviate. Penalties: PULL/n × squared distance of weights
@@ -188,15 +161,17 @@ def opinion_weights(
     """
     m, n, c = logs.shape
     share = counts / counts.sum()
-    prior = np.log(np.maximum(np.bincount(labels, weights=share, minlength=c), SMALLEST))
+    frequency = np.bincount(labels, weights=share, minlength=c)
+    prior = np.log(np.maximum(frequency, SMALLEST))
     moves = np.maximum(logs, LOWEST) - prior
     truth = share[:, None] * (labels[:, None] == np.arange(c))
     start = np.concatenate([np.full(m, 1 / m), np.zeros(m * c + c)])
     pull = np.concatenate([np.full(m, PULL), np.full(m * c, CLASS_PULL), np.full(c, PULL)]) / counts.sum()
 
-    def parts(values: Float[np.ndarray, " p"]) -> PoolWeights:
+    def parts(values: Float[np.ndarray, " p"]) -> OpinionPool:
         weights, bias = values[:m], values[m + m * c :]
-        return PoolWeights(weights, weights[:, None] + values[m : m + m * c].reshape(m, c), bias)
+        by_class = weights[:, None] + values[m : m + m * c].reshape(m, c)
+        return OpinionPool("geometric", weights, np.ones(m), frequency, bias, by_class)
 
     def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         current, deviation = parts(values), values - start
@@ -214,12 +189,14 @@ def opinion_weights(
 
 def simplex_weights(
     logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
-) -> PoolWeights:
+) -> OpinionPool:
     """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
     m, n, c = logs.shape
     truth = np.exp(logs[:, np.arange(n), labels])
-    return PoolWeights(mixture_weights(truth, counts=counts).weights, np.zeros((m, 0)), np.zeros(c))
+    frequency = np.bincount(labels, weights=counts / counts.sum(), minlength=c)
+    weights = mixture_weights(truth, counts=counts).weights
+    return OpinionPool("mixture", weights, np.ones(m), frequency, np.zeros(c), np.zeros((m, 0)))
 
 
-RULES: dict[str, Callable[..., PoolWeights]] = {"geometric": opinion_weights, "mixture": simplex_weights}
+RULES: dict[str, Callable[..., OpinionPool]] = {"geometric": opinion_weights, "mixture": simplex_weights}
 """How class probabilities are combined, by name: a function from log-probabilities, labels and counts."""

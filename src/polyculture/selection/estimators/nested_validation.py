@@ -79,8 +79,7 @@ def nested(crossfitted: CrossFittedScores, fit: Fit) -> Float[np.ndarray, "3 n c
 def _pooled(pool: OpinionPool, scores: Float[np.ndarray, "m n c"]) -> Float[np.ndarray, "n c"]:
     """The pool's probabilities or values, from the scores of all candidates."""
     if pool.rule == "average":
-        values: Float[np.ndarray, "n c"] = np.tensordot(pool.weights, scores, axes=1)
-        return values
+        return np.tensordot(pool.weights, scores, axes=1)
     return pool.combined(pool.logs(scores)[pool.members])
 
 

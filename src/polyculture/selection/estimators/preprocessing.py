@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import validate_data
@@ -74,18 +73,16 @@ class InputFormat:
     def _column(self, column: pd.Series[Any], position: int) -> pd.Series[Any]:
         """Categories as text, numbers as floats with nan where there are none."""
         if position in self.categorical:
-            observed = column.notna().to_numpy()
-            text = [
-                str(value) if present else MISSING for value, present in zip(column.to_list(), observed, strict=True)
-            ]
-            return pd.Series(text, dtype=object)
+            cells = zip(column.to_list(), column.notna(), strict=True)
+            return pd.Series([str(value) if present else MISSING for value, present in cells], dtype=object)
         try:
             numbers = column.to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"column {column.name!r} holds text", "numbers, as when the estimator was fitted"
             ) from error
-        _refuse_infinite(numbers, column.name)
+        if np.isinf(numbers).any():
+            raise InputError(f"column {column.name!r} holds infinity", "finite numbers; nan where one is missing")
         return pd.Series(numbers)
 
 
@@ -118,8 +115,3 @@ def _is_number(column: pd.Series[Any]) -> bool:
             "make numbers of them, such as days since the first",
         )
     return bool(is_numeric_dtype(column) or is_bool_dtype(column))
-
-
-def _refuse_infinite(numbers: Float[np.ndarray, " n"], name: Any) -> None:
-    if np.isinf(numbers).any():
-        raise InputError(f"column {name!r} holds infinity", "finite numbers; nan where one is missing")

@@ -14,9 +14,9 @@ from polyculture.predictions import Predictions
 from polyculture.stats import Interval
 
 from . import nested_validation
-from .default_learners import Learners, regressors
+from .default_learners import regressors
 from .ensemble import DiverseEnsemble
-from .member_weights import Constraints, OpinionPool, fit_average
+from .member_weights import OpinionPool, fit_average
 
 
 class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore[misc]
@@ -37,6 +37,8 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     predictions_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of the ensemble.
     candidates_ : one row per fitted learner: family, mean_squared_error (cross-fitted), weight, seconds.
     """
+
+    _default_learners = staticmethod(regressors)
 
     def __init__(
         self,
@@ -66,8 +68,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     def predict(self, X: Any) -> Float[np.ndarray, " n"]:
         """The weighted mean of the members' predictions."""
         values = np.array([self._shares @ np.array(members)[:, :, 0] for members in self._scores(X)])
-        predicted: Float[np.ndarray, " n"] = np.array(list(self.weights_.values())) @ values
-        return predicted
+        return np.asarray(np.array(list(self.weights_.values())) @ values)
 
     @property
     def crossfitted_(self) -> pd.DataFrame:
@@ -101,9 +102,6 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         check_is_fitted(self)
         return nested_validation.squared_errors(self._training_scores, self._fit_weights)
 
-    def _default_learners(self, sparse: bool) -> Learners:
-        return regressors(sparse)
-
     def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
         values = y.astype(np.float64)
         assert_all_finite(values, input_name="y")
@@ -112,7 +110,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     def _fit_weights(
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
-        return fit_average(scores[:, :, 0], y.astype(np.float64), counts, Constraints(self.size, self.floor))
+        return fit_average(scores[:, :, 0], y.astype(np.float64), counts, self.size, self.floor)
 
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
         errors = self._training_scores.scores[:, :, 0] - self._training_scores.y

@@ -25,7 +25,6 @@ def test_the_curve_of_independent_models_is_the_expected_one() -> None:
     found = fail_at_k_curve(QUARTERS)
     np.testing.assert_allclose(found.rates, 0.25 ** np.arange(1, 4), atol=1e-12)
     np.testing.assert_allclose(found.expected, found.rates, atol=1e-12)
-    np.testing.assert_allclose(found.recourse, 1 - found.rates)
     assert found.reached.tolist() == [37, 10, 1]
     for k in (1, 2, 3):
         values = found.values(k)

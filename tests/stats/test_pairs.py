@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from polyculture.stats import capa_limits, co_failure, dirichlet_kappa, kappa_limits
+from polyculture.stats import co_failure, dirichlet_kappa, kappa_limits
 from polyculture.stats import pairs as room
 
 
@@ -65,17 +65,6 @@ def test_very_many_pairs_take_the_formula(monkeypatch) -> None:
     assert formula.method == "Fisher z, smoothed counts"
     np.testing.assert_allclose(formula.low, posterior.low, atol=0.03)
     np.testing.assert_allclose(formula.high, posterior.high, atol=0.03)
-
-
-def test_capa_limits_are_those_of_its_posterior() -> None:
-    cells, same = np.array([60, 10, 12, 10, 8]), 1 / 3
-    draws = np.random.default_rng(0).dirichlet(cells + np.array([0.5, 0.5, 0.5, 0.25, 0.25]), 400_000)
-    a, b = draws[:, 2:].sum(axis=1), draws[:, [1, 3, 4]].sum(axis=1)
-    chance = (1 - a) * (1 - b) + a * b * same
-    capa = (draws[:, 0] + draws[:, 3] - chance) / (1 - chance)
-    found = capa_limits(cells[None], np.array([same]))
-    assert (found.low[0], found.high[0]) == pytest.approx(tuple(np.quantile(capa, [0.025, 0.975])), abs=5e-3)
-    assert found.method == "Dirichlet(1/2, 1/2, 1/2, 1/4, 1/4) posterior"
 
 
 @settings(max_examples=150, deadline=None)

@@ -28,9 +28,6 @@ ROWS, COLUMNS = 4, 16
 SMALL = 1 << 16
 """Pairs × words below which starting threads costs more than it gains."""
 
-LAYERS, BITS = 32, 24
-"""Different weights that are counted one by one, and the binary digits of weights when there are more."""
-
 Square = Int[np.ndarray, "m m"]
 
 
@@ -47,8 +44,6 @@ class PairCounts:
     same_wrong : both wrong with the same answer, on instances with two options or more; None likewise.
     n00_open : both wrong on instances with two options or more: what `same_wrong` is a share of; None likewise.
     baseline : expected `same_wrong` if wrong answers were picked evenly: sum of 1/(options − 1) over `n00_open`.
-
-    With instance weights all of these are sums of weights, and floats.
     """
 
     n: Num[np.ndarray, "m m"]
@@ -74,11 +69,6 @@ class PairCounts:
         sums: list[Any] = [None if a is None or b is None else a + b for a, b in parts]
         return PairCounts(*sums)
 
-    def scaled(self, weight: float) -> PairCounts:
-        """Counts of instances that count `weight` times each."""
-        parts: list[Any] = [None if table is None else weight * table for table in vars(self).values()]
-        return PairCounts(*parts)
-
 
 def total(chunks: Iterable[PairCounts]) -> PairCounts:
     """Counts over all chunks, which must hold the same models in the same order; one chunk or more."""
@@ -91,7 +81,6 @@ def count(
     correct: Int[np.ndarray, "m n"] | None,
     classes: int,
     options: Int[np.ndarray, " n"] | None = None,
-    weights: Float[np.ndarray, " n"] | None = None,
 ) -> PairCounts:
     """How often each pair of models agrees and fails together, exactly.
 
@@ -107,8 +96,6 @@ def count(
     classes : number of answer codes; also the options of every instance where `options` is None.
     options : how many answers one could choose from, per instance. Instances with one option are left out of
         `same_wrong`, `n00_open` and `baseline`: there is no way to be wrong differently.
-    weights : how much each instance counts, in [0, 1], such as the probability that its label is valid. Exact for up to
-        32 different weights, else rounded to 2⁻²⁴; costs one pass per different weight (24 at most).
 
     Raises
     ------
@@ -117,21 +104,9 @@ def count(
     if correct is None and (answers is None or labels is None):
         raise InputError("no outcomes to count", "right/wrong outcomes, or answers together with labels")
     table = _AnswerTable(answers, labels if correct is None else None, correct, classes)
-    if weights is not None:
-        layers = ((w, table.at(rows), options[rows] if options is not None else None) for w, rows in _layers(weights))
-        return total(count(t.answers, t.labels, t.correct, classes, k).scaled(w) for w, t, k in layers)
     if options is None or options.size == 0:
         return _count(table, classes)
     return total(_count(table, int(k), np.flatnonzero(options == k)) for k in np.unique(options))
-
-
-def _layers(weights: Float[np.ndarray, " n"]) -> list[tuple[float, Int[np.ndarray, " k"]]]:
-    """Weights taken apart: sets of instances that count the same, whose counts add up to the weighted ones."""
-    values = np.unique(weights)
-    if len(values) <= LAYERS:
-        return [(float(w), np.flatnonzero(weights == w)) for w in values]
-    fixed = np.rint(weights * 2.0**BITS).astype(np.int64)
-    return [(2.0 ** (k - BITS), np.flatnonzero(fixed >> k & 1)) for k in range(BITS + 1)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,7 +151,7 @@ class FailAtK:
 
     Parameters
     ----------
-    rates : probability that k random different models all fail a random instance; `recourse` is its complement.
+    rates : probability that k random different models all fail a random instance.
     expected : the same if the models failed independently within strata.
     kish : instances that carry each rate, (Σf)²/Σf² over each instance's share f of failing sets; below 20 no
         interval can be trusted, however many instances k models fail.
@@ -166,11 +166,6 @@ class FailAtK:
     reached: Int[np.ndarray, " m"]
     failures: Int[np.ndarray, " n"]
     shares: Float[np.ndarray, "m1 m"]
-
-    @property
-    def recourse(self) -> Float[np.ndarray, " m"]:
-        """Probability that one of k random different models is right."""
-        return 1 - self.rates
 
     def values(self, k: int) -> Float[np.ndarray, " n"]:
         """Share of the sets of k models that all fail, on each instance; its mean is the rate."""

@@ -16,7 +16,7 @@ from .influence import (
     standard_error,
 )
 from .interval import Interval, percent
-from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
+from .pairs import Limits, dirichlet_kappa, kappa_limits
 from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
 from .shares import ceiling, design_effect, fail_at_k_interval, jeffreys, newcombe, upper_limit, wilson
 from .systemic import systemic_p, systemic_pmf
@@ -27,7 +27,6 @@ __all__ = [
     "StandardError",
     "benjamini_hochberg",
     "block_of",
-    "capa_limits",
     "ceiling",
     "cluster_inflation",
     "co_failure",

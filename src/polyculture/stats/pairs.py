@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -58,7 +57,7 @@ def dirichlet_kappa(
 
 
 def _kappa(shares: Float[np.ndarray, "*pairs 4"]) -> Float[np.ndarray, "*pairs"]:
-    return np.asarray(_kappa_of(tuple(np.moveaxis(shares[None], -1, 0)), slice(None))[0])
+    return np.asarray(_kappa_of(tuple(np.moveaxis(shares[None], -1, 0)))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,63 +82,30 @@ def kappa_limits(counts: Num[np.ndarray, "k 4"], level: float = 0.95) -> Limits:
     counts : per pair: both right, only the first right, only the second right, both wrong. Divide them by the pair's
         design effect where instances come in clusters.
     """
-    return _limits(_kappa_of, counts, np.full(4, 0.5), level)
-
-
-def capa_limits(counts: Num[np.ndarray, "k 5"], coincidence: Float[np.ndarray, " k"], level: float = 0.95) -> Limits:
-    """CAPA of many pairs of answering models: limits of its Dirichlet(½, ½, ½, ¼, ¼) posterior.
-
-    Parameters
-    ----------
-    counts : per pair: both right, only the first right, only the second right, wrong in the same way, wrong
-        differently.
-    coincidence : chance that two evenly picked wrong answers are the same, mean of 1/(options − 1) over
-        common instances.
-
-    Covers .91 to .98 from 3 errors up (.88 at CAPA .9 with 3 errors). Accuracy as in `kappa_limits`.
-    """
-    prior = np.array([0.5, 0.5, 0.5, 0.25, 0.25])
-
-    def capa(cells: Cells, rows: slice) -> Float[np.ndarray, "*pairs"]:
-        return _capa_of(cells, coincidence[rows].reshape(-1, *[1] * (cells[0].ndim - 1)))
-
-    return _limits(capa, counts, prior, level)
-
-
-def _limits(
-    statistic: Callable[[Cells, slice], Float[np.ndarray, "*pairs"]],
-    counts: Num[np.ndarray, "k c"],
-    prior: Float[np.ndarray, " c"],
-    level: float,
-) -> Limits:
     # the points are not symmetric in the two models, but which of them is first must not matter
     counts = np.concatenate([counts[:, :1], np.sort(counts[:, 1:3], axis=1), counts[:, 3:]], axis=1)
     n = counts.sum(axis=1)
     a, b = counts[:, [0, 1]].sum(axis=1), counts[:, [0, 2]].sum(axis=1)
     undefined = (n == 0) | (a == 0) | (a == n) | (b == 0) | (b == n)
     by_formula = len(counts) > MANY
-    limits = (_by_formula if by_formula else _by_posterior)(statistic, counts + prior, level)
-    low, high = np.where(undefined, np.nan, limits)
-    kind = "1/2" if len(prior) == 4 else "1/2, 1/2, 1/2, 1/4, 1/4"
-    return Limits(low, high, "Fisher z, smoothed counts" if by_formula else f"Dirichlet({kind}) posterior")
+    low, high = np.where(undefined, np.nan, (_by_formula if by_formula else _by_posterior)(counts + 0.5, level))
+    return Limits(low, high, "Fisher z, smoothed counts" if by_formula else "Dirichlet(1/2) posterior")
 
 
-def _by_posterior(
-    statistic: Callable[[Cells, slice], Float[np.ndarray, "*pairs"]], shapes: Float[np.ndarray, "k c"], level: float
-) -> Float[np.ndarray, "2 k"]:
-    """Quantiles over the scattered points, each moved by how far those of the linearized statistic miss theirs.
+def _by_posterior(shapes: Float[np.ndarray, "k 4"], level: float) -> Float[np.ndarray, "2 k"]:
+    """Quantiles over the scattered points, each moved by how far those of the linearized κ miss theirs.
 
-    The linearized statistic is a sum of the points' normal scores, so its quantiles are known.
+    The linearized κ is a sum of the points' normal scores, so its quantiles are known.
     """
     limits = np.empty((2, len(shapes)))
-    columns, size = shapes.shape[1], max(1, POINTS_PER_BLOCK // POINTS)
-    slopes = _slopes(statistic, shapes) * np.sqrt(shapes)
+    size = max(1, POINTS_PER_BLOCK // POINTS)
+    slopes = _slopes(shapes) * np.sqrt(shapes)
     spread = np.sqrt((slopes**2).sum(axis=1))
-    z = _scattered(columns)
+    z = _scattered()
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     for start in range(0, len(shapes), size):
         block = slice(start, start + size)
-        values = statistic(tuple(_gamma_points(shapes[block, c], c, columns) for c in range(columns)), block)
+        values = _kappa_of(tuple(_gamma_points(shapes[block, c], c) for c in range(4)))
         correction = _quantiles(slopes[block] @ z, tails) - ndtri(tails)[:, None] * spread[block]
         limits[:, block] = _quantiles(values, tails) - correction
     return np.clip(limits, -1, 1)
@@ -154,21 +120,19 @@ def _quantiles(values: Float[np.ndarray, "k p"], tails: Float[np.ndarray, " t"])
     return np.asarray((first + (ranks - lower) * (last - first)).T)
 
 
-def _slopes(
-    statistic: Callable[[Cells, slice], Float[np.ndarray, "*pairs"]], shapes: Float[np.ndarray, "k c"]
-) -> Float[np.ndarray, "k c"]:
-    """Derivatives of the statistic by each cell, taken numerically; cells need not sum to 1."""
+def _slopes(shapes: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, "k 4"]:
+    """Derivatives of κ by each cell, taken numerically; cells need not sum to 1."""
     slopes = np.empty_like(shapes)
     step = 1e-6 * shapes.sum(axis=1)
-    for c in range(shapes.shape[1]):
-        raised, lowered = (tuple((shapes + np.eye(shapes.shape[1])[c] * side * step[:, None]).T) for side in (1, -1))
-        slopes[:, c] = (statistic(raised, slice(None)) - statistic(lowered, slice(None))) / (2 * step)
+    for c in range(4):
+        raised, lowered = (tuple((shapes + np.eye(4)[c] * side * step[:, None]).T) for side in (1, -1))
+        slopes[:, c] = (_kappa_of(raised) - _kappa_of(lowered)) / (2 * step)
     return slopes
 
 
-def _gamma_points(shapes: Float[np.ndarray, " k"], column: int, columns: int) -> Float[np.ndarray, "k p"]:
+def _gamma_points(shapes: Float[np.ndarray, " k"], column: int) -> Float[np.ndarray, "k p"]:
     """Quantiles of gamma distributions of these shapes at one coordinate of the scattered points."""
-    z = _scattered(columns)[column]
+    z = _scattered()[column]
     scale = 1 / (3 * np.sqrt(shapes[:, None]))
     points: Float[np.ndarray, "k p"] = scale * z + (1 - scale**2)
     points *= points * points * shapes[:, None]
@@ -176,33 +140,31 @@ def _gamma_points(shapes: Float[np.ndarray, " k"], column: int, columns: int) ->
     if small.any():
         position = shapes[small] / STEP - 1
         lower = np.floor(position).astype(int)
-        roots = _root_table(column, columns)
+        roots = _root_table(column)
         share = (position - lower)[:, None]
         points[small] = (roots[lower] * (1 - share) + roots[lower + 1] * share) ** 3
     return points
 
 
 @cache
-def _scattered(columns: int) -> Float[np.ndarray, "c p"]:
+def _scattered() -> Float[np.ndarray, "4 p"]:
     """Normal scores of evenly scattered points: a rank-1 lattice (Korobov), its multiplier the best of 150 tried."""
-    multipliers = np.array([pow(MULTIPLIER, c, POINTS) for c in range(columns)])
-    z: Float[np.ndarray, "c p"] = ndtri((multipliers[:, None] * np.arange(POINTS) % POINTS + 0.5) / POINTS)
+    multipliers = np.array([pow(MULTIPLIER, c, POINTS) for c in range(4)])
+    z: Float[np.ndarray, "4 p"] = ndtri((multipliers[:, None] * np.arange(POINTS) % POINTS + 0.5) / POINTS)
     return z
 
 
 @cache
-def _root_table(column: int, columns: int) -> Float[np.ndarray, "s p"]:
+def _root_table(column: int) -> Float[np.ndarray, "s p"]:
     """Cube roots of gamma quantiles, nearly linear in the shape, at shapes STEP, 2 STEP, … just above LAST."""
     shapes = STEP * np.arange(1, int(LAST / STEP) + 2)
-    roots: Float[np.ndarray, "s p"] = np.cbrt(gammaincinv(shapes[:, None], ndtr(_scattered(columns)[column])))
+    roots: Float[np.ndarray, "s p"] = np.cbrt(gammaincinv(shapes[:, None], ndtr(_scattered()[column])))
     return roots
 
 
-def _by_formula(
-    statistic: Callable[[Cells, slice], Float[np.ndarray, "*pairs"]], shapes: Float[np.ndarray, "k c"], level: float
-) -> Float[np.ndarray, "2 k"]:
+def _by_formula(shapes: Float[np.ndarray, "k 4"], level: float) -> Float[np.ndarray, "2 k"]:
     """Delta method on Fisher's z."""
-    value, slopes = statistic(tuple(shapes.T), slice(None)), _slopes(statistic, shapes)
+    value, slopes = _kappa_of(tuple(shapes.T)), _slopes(shapes)
     n = shapes.sum(axis=1)
     variance = np.maximum((shapes * slopes**2).sum(axis=1) - (shapes * slopes).sum(axis=1) ** 2 / n, 0)
     bounded = np.clip(value, -0.9999, 0.9999)
@@ -210,15 +172,7 @@ def _by_formula(
     return np.stack([np.tanh(np.arctanh(bounded) + side * reach) for side in (-1, 1)])
 
 
-def _kappa_of(cells: Cells, _: slice) -> Float[np.ndarray, "*pairs"]:
+def _kappa_of(cells: Cells) -> Float[np.ndarray, "*pairs"]:
     n11, n10, n01, n00 = cells
     cross = n11 * n00 - n10 * n01
     return np.asarray(2 * cross / ((n11 + n10) * (n10 + n00) + (n11 + n01) * (n01 + n00)))
-
-
-def _capa_of(cells: Cells, coincidence: Float[np.ndarray, "*#pairs"]) -> Float[np.ndarray, "*pairs"]:
-    n11, n10, n01, same_wrong, different_wrong = cells
-    n00 = same_wrong + different_wrong
-    n = n11 + n10 + n01 + n00
-    chance = (n11 + n10) * (n11 + n01) + (n01 + n00) * (n10 + n00) * coincidence
-    return np.asarray((n * (n11 + same_wrong) - chance) / (n * n - chance))

@@ -7,7 +7,7 @@ import pytest
 
 from polyculture.measures.counts import count
 from polyculture.measures.similarity import probabilities as room
-from polyculture.measures.similarity.probabilities import capa, capa_of, hellinger_squared, probability_sums
+from polyculture.measures.similarity.probabilities import capa, hellinger_squared
 
 
 def table(ragged: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -39,14 +39,6 @@ def test_capa_equals_pair_by_pair_sums(ragged, missing, dtype, monkeypatch) -> N
         at = observed[a] & observed[b] if missing else np.ones(300, bool)
         assert found[a, b] == pytest.approx(brute(p[[a, b]].astype(float), labels, options, at), abs=tolerance)
     np.testing.assert_allclose(found, found.T, atol=1e-12)
-
-
-def test_chunks_add_up() -> None:
-    p, labels, options, observed = table(True)
-    parts = [
-        probability_sums(p[:, at], labels[at], options[at], observed[:, at]) for at in (slice(0, 90), slice(90, 300))
-    ]
-    np.testing.assert_allclose(capa_of(parts), capa(p, labels, options, observed), atol=1e-12)
 
 
 def test_capa_of_certain_answers_follows_from_counts() -> None:

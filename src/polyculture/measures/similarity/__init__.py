@@ -1,1 +1,1 @@
-"""How alike are outputs that are not right or wrong: probabilities, texts, representations, explanations?"""
+"""How alike are outputs that are not right or wrong: probabilities, texts, representations?"""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from functools import reduce
-from operator import add
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -16,7 +14,7 @@ CELLS = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ProbabilitySums:
-    """Sums over the common instances of each pair; they add up over chunks and machines.
+    """Sums over the common instances of each pair.
 
     Parameters
     ----------
@@ -30,10 +28,6 @@ class ProbabilitySums:
     same: Float[np.ndarray, "m m"]
     truth: Float[np.ndarray, "m m"]
     chance: Float[np.ndarray, "m m"]
-
-    def __add__(self, sums: ProbabilitySums) -> ProbabilitySums:
-        """Sums over both sets of instances."""
-        return ProbabilitySums(*(getattr(self, f.name) + getattr(sums, f.name) for f in fields(self)))
 
 
 def probability_sums(
@@ -88,12 +82,7 @@ def capa(
     Range (−c/(1−c), 1] for a chance level c, nan where c is 1 and without common instances; the diagonal is below 1 for
     unsure models. Source: Goel et al. 2025, with wrong answers spread evenly over each instance's own other options.
     """
-    return capa_of(probability_sums(probabilities, labels, options, observed))
-
-
-def capa_of(sums: ProbabilitySums | Iterable[ProbabilitySums]) -> Float[np.ndarray, "m m"]:
-    """CAPA from sums, of one chunk or of several that are added up."""
-    total = sums if isinstance(sums, ProbabilitySums) else reduce(add, sums)
+    total = probability_sums(probabilities, labels, options, observed)
     n = np.where(total.n > 0, total.n, np.nan)
     truth = total.truth / n
     chance = truth * truth.T + (1 - truth) * (1 - truth.T) * total.chance / n

@@ -6,15 +6,11 @@ pass; the others are set against the same representations with their instances p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from operator import add
 
 import numpy as np
-from jaxtyping import Float, Int
-
-BLOCK = 1024
-"""Instances whose distances to all others are held at a time."""
+from jaxtyping import Float
 
 Representation = Float[np.ndarray, "n d"]
 
@@ -68,60 +64,8 @@ def cka(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:
     Nguyen et al. 2021. Also biased by features that are only a sample of a layer's units (Chun et al. 2025).
     """
     X, Y = (Z - Z.mean(axis=0, dtype=float) for Z in (X, Y))  # for digits: it is invariant to translation
-    return cka_of(hsic_sums(X, Y), hsic_sums(X, X), hsic_sums(Y, Y))
-
-
-def cka_of(cross: HsicSums, first: HsicSums, second: HsicSums) -> float:
-    """CKA from sums over the same instances: of X with Y, X with itself, Y with itself."""
-    variances = first.hsic, second.hsic
-    return cross.hsic / float(np.sqrt(variances[0] * variances[1])) if min(variances) > 0 else np.nan
-
-
-def cka_matrix(chunks: Iterable[Sequence[Float[np.ndarray, "_ _"]]]) -> Float[np.ndarray, "m m"]:
-    """CKA of all pairs in one pass.
-
-    Parameters
-    ----------
-    chunks : for each chunk of instances, every model's representation of it; models may differ in features. Centre wide
-        representations roughly beforehand: sums of large numbers cost digits.
-    """
-    sums: list[list[HsicSums]] = []
-    for chunk in chunks:
-        new = [[hsic_sums(X, Y) for Y in chunk[: i + 1]] for i, X in enumerate(chunk)]
-        sums = [list(map(add, *rows)) for rows in zip(sums, new, strict=True)] if sums else new
-    m = len(sums)
-    out = np.full((m, m), np.nan)
-    for i in range(m):
-        for j in range(i + 1):
-            out[i, j] = out[j, i] = cka_of(sums[i][j], sums[i][i], sums[j][j])
-    return out
-
-
-def mutual_knn(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"], k: int = 10) -> float:
-    """Share of nearest neighbours that two representations have in common, beyond chance: 1 for all, 0 if unrelated.
-
-    Parameters
-    ----------
-    k : neighbours of each instance, below n − 1. Chance is k/(n − 1).
-    """
-    n = len(X)
-    shared = sum(
-        len(np.intersect1d(x, y, assume_unique=True)) for x, y in zip(_neighbours(X, k), _neighbours(Y, k), strict=True)
-    )
-    chance = k / (n - 1)
-    return (shared / (n * k) - chance) / (1 - chance)
-
-
-def _neighbours(X: Float[np.ndarray, "n d"], k: int) -> Iterable[Int[np.ndarray, " kb"]]:
-    """For blocks of instances, their neighbours as numbers that also tell whose they are."""
-    n = len(X)
-    X = X.astype(float) - X.mean(axis=0, dtype=float)
-    squares = (X**2).sum(axis=1)
-    for start in range(0, n, BLOCK):
-        block = np.arange(start, min(start + BLOCK, n))
-        distance = squares[None, :] - 2 * X[block] @ X.T
-        distance[np.arange(len(block)), block] = np.inf
-        yield (block[:, None] * n + np.argpartition(distance, k, axis=1)[:, :k]).ravel()
+    cross, first, second = (hsic_sums(*pair).hsic for pair in ((X, Y), (X, X), (Y, Y)))
+    return cross / float(np.sqrt(first * second)) if min(first, second) > 0 else np.nan
 
 
 def procrustes(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:

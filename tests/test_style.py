@@ -14,22 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "polyculture"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-BANNED = frozenset(
-    # participles
-    """found told said given kept known made shown seen chosen wanted named called asked gone drawn dealt held taken heard left lost moved
-    missed opened parted weighed judged allowed dropped thrown used tried reached ranked counted spoiled turned begun began ended spent
-    carried cutting shaping judging telling filling leaving saying looking"""
-    # pronouns and determiners
-    """ one ones rest others other more most less whole everything everyone everybody nothing nobody somebody something anything what who
-    whom whose which own mine theirs ours yours these those this that it them they each every either both none some several many few enough
-    such same"""
-    # adverbs, prepositions and bare adjectives
-    """ here there where when why how at together apart alone like unlike alike elsewhere beside besides away strange strangers odd inside
-    outside way ways into over under up down off within without between among across around about near far before after once twice still
-    then else also again always never often even only just yet already above below beyond aside fresh good better worse usual plain free
-    live ready soft hard sure unsure is are was were be been do does did done has have had go goes come comes get gets give gives keep
-    keeps hit hits speaks stays""".split()
-)
+BANNED = frozenset((Path(__file__).parent / "words_that_are_no_names.txt").read_text(encoding="utf-8").split())
 """Words that say nothing of what a variable holds."""
 
 

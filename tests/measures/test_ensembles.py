@@ -47,10 +47,3 @@ def test_voting_can_hurt() -> None:
     found = majority(wrong)
     assert (found.ensemble, found.good) == (1, 0)
     assert found.diversity == pytest.approx(-1 / 3)
-
-
-def test_a_plurality_may_decide_instead() -> None:
-    wrong = np.array([[1, 1], [1, 1], [0, 0]], bool)
-    found = majority(wrong, np.array([False, True]))
-    assert found.ensemble == 0.5
-    assert found.ensemble == pytest.approx(found.mean - found.good + found.bad)

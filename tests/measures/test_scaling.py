@@ -92,8 +92,6 @@ def test_a_jump_is_found_where_it_is_with_its_size() -> None:
     assert found.p == 1 / 200
     assert 5e8 < found.at < 2e9
     assert found.low < -0.5 < found.high < 0
-    weighted = find_break(SCALE, y, stream(2, "w"), weights=np.full(len(y), 7.0), draws=199)
-    assert weighted.f == pytest.approx(found.f)
 
 
 def test_smooth_curves_break_no_more_often_than_they_should() -> None:

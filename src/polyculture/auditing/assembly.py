@@ -31,7 +31,7 @@ MOST_PICTURES = 48
 
 
 def audit(
-    predictions: Predictions | Sequence[Iterable[Predictions]],
+    predictions: Predictions | Sequence[Predictions | Iterable[Predictions]],
     *,
     source: str = "",
     options: AuditOptions | None = None,
@@ -45,7 +45,7 @@ def audit(
     ----------
     predictions : the models' answers, outcomes or predicted numbers. Or shards of a table of answers or outcomes that
         is larger than memory, such as `polyculture.formats.read_shards` makes: each yields Predictions of the same
-        models and classes, every time it is iterated (three or four times in all).
+        models and classes, every time it is iterated (three or four times in all). Predictions are a shard, too.
     source : what to call the table in reports.
     options : what else is known about the table (clusters, strata, groups, verdicts, …) and the confidence level.
     shifted : the same models on other test sets, by name: ``"noise@3"`` for a shift and its severity; ``"train"`` and
@@ -70,7 +70,8 @@ def audit(
         for name, value in (("shifted", shifted), ("dataset", dataset)):
             if value:
                 raise InputError(f"{name} is given for a table in shards", "a table in one piece", f"leave {name} out")
-        return _assemble(shard_parts(predictions, options, measures), source, {}, started)
+        shards = [[shard] if isinstance(shard, Predictions) else shard for shard in predictions]
+        return _assemble(shard_parts(shards, options, measures), source, {}, started)
     if options.engine != "local" or options.workers is not None:
         raise InputError(
             f"engine {options.engine!r} with workers {options.workers} for a table in memory",

@@ -9,7 +9,7 @@ different size. Given strata (the true classes), all variances are within strata
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -291,24 +291,30 @@ def _stratum_pairs(
     return StratumPairs(n, row_wrong, both_wrong)
 
 
+def pooled(
+    strata: Iterable[StratumPairs], models: int
+) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], float, float]:
+    """Instances behind each covariance, the covariances; and the excess of a permutation z and its variance."""
+    weight, covariance = np.zeros((2, models, models))
+    excess = spread = 0.0
+    upper = np.triu_indices(models, 1)
+    for pairs in strata:
+        scatter, defined, squares = pairs.scatter, pairs.defined, pairs.row_wrong * (1 - pairs.rate)
+        weight += pairs.n * defined
+        covariance += scatter * pairs.unbiased
+        excess += float((scatter * defined)[upper].sum())
+        spread += float((squares * squares.T * defined / np.maximum(pairs.n - 1, 1))[upper].sum())
+    return weight, covariance / np.maximum(weight, 1), excess, spread
+
+
 def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"], groups: _Stratification) -> _Moments:
     """Some cells unknown: every covariance on what the pair shares, every variance on what the model answered."""
     m, n = wrong.shape
-    weight, covariance = np.zeros((2, m, m))
-    excess = spread = 0.0
-    upper = np.triu_indices(m, 1)
-    for members in groups.positions():
-        common = _stratum_pairs(wrong, observed, members, groups.weight)
-        scatter, sufficient = common.scatter, common.defined
-        weight += common.n * sufficient
-        covariance += scatter * common.unbiased
-        sum_of_squares = common.row_wrong * (1 - common.rate)
-        excess += float((scatter * sufficient)[upper].sum())
-        spread += float((sum_of_squares * sum_of_squares.T * sufficient / np.maximum(common.n - 1, 1))[upper].sum())
+    strata = (_stratum_pairs(wrong, observed, members, groups.weight) for members in groups.positions())
+    weight, covariance, excess, spread = pooled(strata, m)
     defined = weight > 0
     pairs = defined & ~np.eye(m, dtype=bool)
-    pairs_dropped = int((~defined)[upper].sum())
-    covariance /= np.maximum(weight, 1)
+    pairs_dropped = int((~defined)[np.triu_indices(m, 1)].sum())
     undefined = np.full(n, math.nan)
     if not pairs.any():
         return _Moments(math.nan, undefined, undefined, np.zeros(n), math.nan, NO_PAIRS, pairs_dropped)

@@ -79,18 +79,17 @@ def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -
     )
 
 
-def majority(wrong: Bool[np.ndarray, "m n"], majority_wrong: Bool[np.ndarray, " n"] | None = None) -> LossDecomposition:
-    """Error rate of the majority vote.
+def majority(wrong: Bool[np.ndarray, "m n"]) -> LossDecomposition:
+    """Error rate of the majority vote, which is wrong where at least half of the members are (a tie is wrong).
 
     Parameters
     ----------
     wrong : where a member is wrong.
-    majority_wrong : where the vote is; where at least half of the members are, if None (a tie is wrong).
 
     Diversity depends on the labels and may be negative. Source: Brown and Kuncheva 2010.
     """
     share = wrong.mean(axis=0)
-    vote_wrong = share >= 0.5 if majority_wrong is None else majority_wrong
+    vote_wrong = share >= 0.5
     gain, loss = np.where(vote_wrong, 0.0, share), np.where(vote_wrong, 1 - share, 0.0)
     return LossDecomposition(
         float(vote_wrong.mean()),

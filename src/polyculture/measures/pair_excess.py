@@ -160,9 +160,7 @@ def log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:
     return logs
 
 
-def _rates_and_slopes(
-    ability: Float[np.ndarray, " m"],
-) -> tuple[Float[np.ndarray, "m m1"], Float[np.ndarray, "m m1"]]:
+def _rates_and_slopes(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarray, "m m1"], Float[np.ndarray, "m m1"]]:
     """π_m|k and its derivative by the model's log-odds, the symmetric functions held fixed.
 
     π_k = r_k (1 − π_{k−1}) with r_k = ε γ_{k−1}/γ_k, which grows with k. Upwards the recursion damps errors while

@@ -214,11 +214,7 @@ class LevelShift:
 
 
 def find_break(
-    scale: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, " n"],
-    generator: np.random.Generator,
-    weights: Float[np.ndarray, " n"] | None = None,
-    draws: int = 999,
+    scale: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], generator: np.random.Generator, draws: int = 999
 ) -> LevelShift:
     """Sup-F test of one level shift against a quadratic in the logarithm of scale.
 
@@ -232,11 +228,10 @@ def find_break(
     undefined = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     if len(steps) < FEW_SCALES:
         return undefined
-    root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
     places = (steps[1:-2] + steps[2:-1]) / 2
     z = (x - x.mean()) / x.std()
-    smooth = np.linalg.qr(np.vander(z, 3) * root[:, None])[0]
-    jumps = (x > places[:, None]) * root
+    smooth = np.linalg.qr(np.vander(z, 3))[0]
+    jumps = (x > places[:, None]).astype(float)
     orthogonal = jumps - (jumps @ smooth) @ smooth.T
     length = np.linalg.norm(orthogonal, axis=1)
     units, df = orthogonal / length[:, None], len(x) - 4
@@ -246,12 +241,11 @@ def find_break(
         part = (units @ residual) ** 2
         return np.asarray(part * df / np.maximum((residual**2).sum(axis=0) - part, 1e-300))
 
-    weighted = y * root
-    residual = weighted - smooth @ (smooth.T @ weighted)
+    residual = y - smooth @ (smooth.T @ y)
     sd = math.sqrt(float(residual @ residual) / (df + 1))
     if sd < 1e-12 * max(1.0, float(np.abs(y).max())):
         return undefined
-    f = f_of(weighted[:, None])[:, 0]
+    f = f_of(y[:, None])[:, 0]
     best = int(np.argmax(f))
     null = f_of(generator.standard_normal((len(x), draws)) * sd).max(axis=0)
     shift = float(units[best] @ residual / length[best])

@@ -73,6 +73,7 @@ def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | No
     return StructuralNumber(_ratio(joint_all, fourth_all, n), leave_outs, informative, n)
 
 
+@np.errstate(invalid="ignore")  # all numbers are finite, but BLAS kernels may raise the flag on what pads a vector
 def _sums(
     wrong: Bool[np.ndarray, "m n"], errors: Int[np.ndarray, " m"], total: int
 ) -> tuple[Float[np.ndarray, "m m"], float]:

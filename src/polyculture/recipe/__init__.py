@@ -7,15 +7,7 @@ from .axes import AXES, Recipe
 from .designs import design, draw, fraction, grid, one_at_a_time, replicate, spread
 from .files import read_axes, read_design, read_recipes, write_recipes
 from .identifiability import Design, describe
-from .ingredients import (
-    Ingredient,
-    held_fixed,
-    merged,
-    model_to_add,
-    warning_for,
-    why_left_out,
-    why_together,
-)
+from .ingredients import Ingredient, held_fixed, merged, model_to_add, warning_for, why_left_out, why_together
 from .levels import PREFIX
 from .optimal import optimal
 

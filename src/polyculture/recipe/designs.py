@@ -137,11 +137,7 @@ FIXED_SIZE: MappingProxyType[str, Callable[[Axes], list[Recipe]]] = MappingProxy
 )
 """Designs that determine their number of models, by name."""
 FREE_SIZE: MappingProxyType[str, Callable[[Axes, int, int], list[Recipe]]] = MappingProxyType(
-    {
-        "optimal": lambda axes, models, seed: optimal(axes, models, seed=seed),
-        "random": draw,
-        "space-filling": spread,
-    }
+    {"optimal": lambda axes, models, seed: optimal(axes, models, seed=seed), "random": draw, "space-filling": spread}
 )
 """Designs with a free number of models, by name: functions of axes, models and seed."""
 

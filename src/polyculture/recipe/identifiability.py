@@ -62,28 +62,22 @@ class Design:
     @property
     def sentence(self) -> str:
         """What the design can and cannot tell, in words."""
+        refused = self.table.loc[self.table["tested_by"] == "", "axis"]
         axes = [str(axis) for axis in self.table.loc[self.table["tested_by"] != "", "axis"]]
         m = len(self.recipes)
         if m < FEW_MODELS:
             return f"{m} models: too few to attribute anything; {FEW_MODELS} are needed."
         text = f"{m} models; a share of alikeness can be estimated for {', '.join(axes) or 'no axis'}. "
         text += f"{RESOLUTIONS[self.resolution - 1].capitalize()}. "
-        text += "".join(f"{axis}: {reason}. " for axis, reason in zip(self._refused, self.cannot, strict=True))
+        text += "".join(f"{axis}: {reason}. " for axis, reason in zip(refused, self.cannot, strict=True))
         weak = [str(axis) for axis in self.table.loc[self.table["tested_by"] == "jackknife", "axis"]]
         if weak:
             text += f"Only the conservative jackknife can test {', '.join(weak)}: too few ways to permute. "
         if self.fixed:
-            text += f"Nothing can be estimated about {', '.join(self.fixed)}, which {_do(self.fixed)} not vary. "
+            verb = "do" if len(self.fixed) > 1 else "does"
+            text += f"Nothing can be estimated about {', '.join(self.fixed)}, which {verb} not vary. "
         replicates = f"{self.replicates} models have a replicate that differs in its seed only"
         return text + (replicates if self.replicates else "No model has a replicate, so chance has no measure") + "."
-
-    @property
-    def _refused(self) -> list[str]:
-        return [str(axis) for axis in self.table.loc[self.table["tested_by"] == "", "axis"]]
-
-
-def _do(names: Sequence[str]) -> str:
-    return "do" if len(names) > 1 else "does"
 
 
 def describe(recipes: Sequence[Recipe]) -> Design:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from polyculture.auditing.sections import SECTIONS
 from polyculture.results import Audit, Section, SectionSpec, TableSpec
-from polyculture.results.tables import HEADINGS, DisplayTable, table
+from polyculture.results.tables import HEADINGS, DisplayTable, full_table, table
 from polyculture.stats import Interval
 
 from . import figures
@@ -96,8 +96,7 @@ def _display_table(section: Section, name: str) -> DisplayTable:
     display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
     remark = display.remark
     if len(rows) < len(frame):
-        remark = f"The first {len(rows)} of {len(frame):,} rows; "
-        remark += f"the full table is {place}, or polyculture audit --json."
+        remark = f"The first {len(rows)} of {len(frame):,} rows; {full_table(place)}"
     return replace(display, remark=f"{spec.caption} {remark}".strip())
 
 

@@ -5,16 +5,7 @@ audit · section · portfolio · summary (text and HTML) · tables (frames as te
 
 from __future__ import annotations
 
-from .audit import (
-    FEWEST_INSTANCES,
-    Audit,
-    Finding,
-    Leaderboard,
-    NullModel,
-    Pairwise,
-    Systemic,
-    section_json,
-)
+from .audit import FEWEST_INSTANCES, Audit, Finding, Leaderboard, NullModel, Pairwise, Systemic, section_json
 from .figure import Figure
 from .portfolio import Certificate, Portfolio
 from .section import Section, SectionSpec, Severity, TableSpec

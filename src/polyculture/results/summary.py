@@ -131,11 +131,7 @@ def tiles(audit: Audit) -> list[tuple[str, str, str]]:
     complete = systemic.n == audit.n_instances
     return [
         ("models", count(audit.n_models), f"{count(pairs)} pair{'s' if pairs != 1 else ''}"),
-        (
-            "instances",
-            count(audit.n_instances),
-            f"{'all' if complete else count(systemic.n)} answered by every model",
-        ),
+        ("instances", count(audit.n_instances), f"{'all' if complete else count(systemic.n)} answered by every model"),
         ("best accuracy", *best),
         ("mean κ", number(audit.pairwise.mean("kappa")), _kappa_remark(defined, pairs)),
         ("failed by all", share_text(systemic.rate.estimate), _if_independent(audit)),

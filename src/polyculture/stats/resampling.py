@@ -133,11 +133,7 @@ def block_of(clusters: Shaped[np.ndarray, " n"], blocks: int = BLOCKS) -> Int[np
 
 
 def jackknife(
-    estimate: float,
-    leave_outs: Float[np.ndarray, " g"],
-    n: int,
-    level: float = 0.95,
-    bound: float | None = None,
+    estimate: float, leave_outs: Float[np.ndarray, " g"], n: int, level: float = 0.95, bound: float | None = None
 ) -> Interval:
     """Any statistic with delete-a-block limits: how much it moves when each block of instances is left out.
 

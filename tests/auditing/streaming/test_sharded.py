@@ -197,6 +197,11 @@ def test_no_pairs_by_class_where_they_do_not_fit_into_memory(monkeypatch: pytest
     assert result.n_eff.reason == "cells are missing, and the pairs of every class do not fit into memory"
 
 
+def test_predictions_are_shards_as_they_are() -> None:
+    parts = [part for shard in cut(TABLE, [100, 400]) for part in shard]
+    assert numbers(audit(parts)) == numbers(audit([[part] for part in parts]))
+
+
 def test_shards_that_differ_in_models_are_refused() -> None:
     other = TABLE.take_models(["model-1", "model-0", "model-2", "model-3", "model-4", "model-5"])
     with pytest.raises(InputError) as caught:

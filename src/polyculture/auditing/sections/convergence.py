@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -66,15 +67,7 @@ def true_spread(rates: Float[np.ndarray, " k"], noise: Float[np.ndarray, " k"]) 
 
 def _limits(spread: float, jackknife_spreads: Float[np.ndarray, " k"], context: AuditContext) -> Interval:
     limits = jackknife(spread, jackknife_spreads, len(jackknife_spreads), context.options.level)
-    return Interval(
-        spread,
-        max(0.0, limits.low),
-        limits.high,
-        limits.level,
-        len(jackknife_spreads),
-        "delete-one-model jackknife",
-        limits.reason,
-    )
+    return replace(limits, low=max(0.0, limits.low), method="delete-one-model jackknife")
 
 
 def _along(

@@ -102,10 +102,7 @@ def effective_by_similarity(
 
 
 def _centred(
-    a: Shaped[np.ndarray, " n"],
-    b: Shaped[np.ndarray, " n"],
-    similarity: Similarity,
-    rolls: Shaped[np.ndarray, " r"],
+    a: Shaped[np.ndarray, " n"], b: Shaped[np.ndarray, " n"], similarity: Similarity, rolls: Shaped[np.ndarray, " r"]
 ) -> Float[np.ndarray, " n"]:
     """Each prompt's part of the covariance: its similarity less what its two outputs have with those elsewhere."""
     mean_a, mean_b = np.zeros((2, len(a)))

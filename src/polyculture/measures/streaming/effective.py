@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..counts import PairCounts, count
-from ..effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, StratumPairs
+from ..effective import COMPLEMENTARY, NO_PAIRS, NO_VARIATION, TOO_FEW_MODELS, StratumPairs, pooled
 from .exact_sums import InstanceChunk, StratumCounts, on_grid
 
 Influence = Callable[[InstanceChunk], tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]]
@@ -128,17 +128,8 @@ def from_pairs(common: CommonCounts, informative: Bool[np.ndarray, " m"]) -> Str
     m = int(informative.sum())
     if m < 2:
         return StreamedEstimate(informative, reason=TOO_FEW_MODELS)
-    weight, covariance = np.zeros((2, m, m))
-    excess = spread = 0.0
-    upper = np.triu_indices(m, 1)
-    for code in np.flatnonzero(common.sizes > 1):
-        pairs = common.at(int(code), informative)
-        scatter, defined, squares = pairs.scatter, pairs.defined, pairs.row_wrong * (1 - pairs.rate)
-        weight += pairs.n * defined
-        covariance += scatter * pairs.unbiased
-        excess += float((scatter * defined)[upper].sum())
-        spread += float((squares * squares.T * defined / np.maximum(pairs.n - 1, 1))[upper].sum())
-    covariance /= np.maximum(weight, 1)
+    strata = (common.at(int(code), informative) for code in np.flatnonzero(common.sizes > 1))
+    weight, covariance, excess, spread = pooled(strata, m)
     off_diagonal = (weight > 0) & ~np.eye(m, dtype=bool)
     if not off_diagonal.any():
         return StreamedEstimate(informative, reason=NO_PAIRS)

@@ -42,7 +42,7 @@ def draw(section: Section) -> dict[str, Spec]:
 def _forest(name: str, effects: list[dict[str, object]]) -> Spec:
     title, axis_title, form, baseline, remark = FORESTS[name]
     rows = [
-        {"place": place, "value": row["change"], "strong": _beyond_chance(row["q"])}
+        {"place": place, "value": row["change"], "strong": isinstance(row["q"], float) and row["q"] <= 0.05}
         | {key: row[key] for key in ("lever", "way", "low", "high", "q")}
         for place, row in enumerate(effects)
     ]
@@ -56,7 +56,3 @@ def _forest(name: str, effects: list[dict[str, object]]) -> Spec:
     return lines.figure(
         title, rows, [at_zero(x, baseline), *estimates(lines, x, tip)], caption=f"{caption} {remark}".strip()
     )
-
-
-def _beyond_chance(q: object) -> bool:
-    return isinstance(q, float) and q <= 0.05

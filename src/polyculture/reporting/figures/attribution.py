@@ -39,7 +39,8 @@ def _shares(section: Section) -> dict[str, Spec]:
     )
     lines = Rows([str(factor) for factor in table["factor"]], step=28, limit=260)
     axis_end = float(np.nanmax(table[["to", "high"]].to_numpy(float)))
-    x = axis("share of ρ, end to end", "~%", domain=[_lowest(table), 1.4 * axis_end], nice=False)
+    lowest = float(np.nanmin(table[["from", "to", "low"]].to_numpy(float)))
+    x = axis("share of ρ, end to end", "~%", domain=[min(0.0, lowest), 1.4 * axis_end], nice=False)
     x["axis"] |= {"values": [tick for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0) if tick <= axis_end + 0.1]}
     y = {"field": "place", **lines.axis}
     colour = {"condition": {"test": "datum.strong", "value": GREY}, "value": BLUE}
@@ -62,11 +63,6 @@ def _shares(section: Section) -> dict[str, Spec]:
     keys = ["factor", "share", "place", "from", "to", "low", "high", "strong", "said", "short"]
     rows = records(table[[*keys, *(["note"] if "note" in table else [])]])
     return {"shares": lines.figure("What the models' alikeness goes with", rows, layers, caption=caption)}
-
-
-def _lowest(table: pd.DataFrame) -> float:
-    """Where the axis begins: at zero, or further left where something takes away."""
-    return float(min(0.0, np.nanmin(table[["from", "to", "low"]].to_numpy(float))))
 
 
 def _percent(share: float, low: float, high: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -159,7 +158,7 @@ def _roc(section: Section) -> dict[str, Spec]:
     areas = [[plain(auc.get((model, kind))) for model in subset] for kind in kinds]
     rows = [
         {"c": kinds.index(kind), "m": subset.index(model), "x": round(point["fpr"], 4), "y": round(point["tpr"], 4)}
-        for (model, kind), curve in _parted(table, "model", "class")
+        for (model, kind), curve in table.groupby(["model", "class"], sort=False)
         if model in subset and kind in kinds
         for point in records(_thinned(curve, points_per_curve))
     ]
@@ -205,12 +204,6 @@ def _roc_layers() -> list[Spec]:
             ],
         ),
     ]
-
-
-def _parted(table: pd.DataFrame, *keys: str) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """The parts of a table with the same texts in these columns, in their order."""
-    for key, part in table.groupby(list(keys), sort=False):
-        yield tuple(map(str, key)), part
 
 
 def _thinned(curve: pd.DataFrame, max_points: int) -> pd.DataFrame:

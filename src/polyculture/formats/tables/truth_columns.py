@@ -18,7 +18,7 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import shorten
-from .categorical import CategoricalColumn, check_answers, merge
+from .categorical import CategoricalColumn, check_answers, is_integer, merge
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +102,14 @@ def _check_verdicts(parts: TableContents) -> None:
 
 def check_guessed_models(parts: TableContents) -> None:
     """Raise InputError for a column that was taken for a model but holds only words where the labels are numbers."""
-    if parts.label is None or not all(map(_is_integer, parts.label.values)):
+    if parts.label is None or not all(map(is_integer, parts.label.values)):
         return
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         words = [value for value in column.values if value and value not in ("True", "False")]
-        if words and not any(map(_is_integer, words)):
+        if words and not any(map(is_integer, words)):
             check_answers(f"model column {model!r}", column)
             raise InputError(
                 f"column {model!r} holds text such as {shorten(words[0], 30)!r} but the labels are whole numbers",
                 "answers of the same kind as the labels",
                 "name the columns that are models with models (--models)",
             )
-
-
-def _is_integer(value: str) -> bool:
-    return value.lstrip("+-").isdecimal()

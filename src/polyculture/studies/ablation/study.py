@@ -11,13 +11,13 @@ import pandas as pd
 
 from polyculture.errors import InputError, TrainingError
 from polyculture.formats import write
+from polyculture.models.store import all_records
 from polyculture.population import Population
 from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe
 from polyculture.results import Audit
 from polyculture.training import Problem, load_population, train
 from polyculture.training.engine.executors import check_engine
-from polyculture.models.store import all_records
 
 from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, predict_parts
 from ..progress import Progress, phase_progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 
 import jaxtyping
@@ -114,6 +115,14 @@ def test_one_input_is_named_by_its_modality() -> None:
         images.inputs["image"] = images.array  # type: ignore[index]
 
 
+def test_a_single_input_can_be_used_as_an_array() -> None:
+    assert FIVE.inputs.shape == (5, 2)
+    assert np.shares_memory(np.asarray(FIVE.inputs), FIVE.array)
+    assert np.asarray(FIVE.inputs, np.float32).dtype == np.float32
+    again = Dataset(np.asarray(FIVE.inputs) + 1, FIVE.labels, FIVE.classes)
+    np.testing.assert_array_equal(again.inputs, FIVE.array + 1)
+
+
 @given(st.lists(st.integers(0, 4), max_size=12))
 def test_taking_instances_takes_every_input(rows: list[int]) -> None:
     taken = BOTH.take(np.array(rows, dtype=int))
@@ -133,6 +142,9 @@ def test_several_inputs_can_be_replaced_and_pickled() -> None:
 def test_several_inputs_are_not_read_as_one(attribute: str) -> None:
     with pytest.raises(InputError) as caught:
         getattr(BOTH, attribute)
+    for use in (np.asarray, lambda inputs: inputs.shape):
+        with pytest.raises(InputError, match=re.escape(str(caught.value))):
+            use(BOTH.inputs)
     assert str(caught.value) == (
         "the dataset 'patients' has the inputs 'ct' and 'history'; expected one; choose a learner that reads several "
         "inputs, or make a dataset of one of them."

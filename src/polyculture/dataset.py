@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,6 +21,41 @@ SAMPLE_RATE = 8000
 Task = Literal["classification", "regression", "tagging"]
 Inputs = Shaped[np.ndarray, "n ..."]
 Labels = Int[np.ndarray, " n"] | Int[np.ndarray, "n l"] | Float[np.ndarray, " n"]
+
+
+class NamedInputs(Mapping[str, Any]):
+    """Read-only arrays by name; a single one can be used like the array itself, several raise InputError then."""
+
+    def __init__(self, arrays: Mapping[str, Inputs], dataset: str) -> None:
+        self._arrays, self._dataset = dict(arrays), dataset
+
+    def __getitem__(self, name: str) -> Inputs:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    @property
+    def single(self) -> str:
+        """The name of the only input."""
+        if len(self) > 1:
+            raise InputError(
+                f"the dataset {self._dataset!r} has the inputs {_quoted(self)}",
+                "one",
+                "choose a learner that reads several inputs, or make a dataset of one of them",
+            )
+        return next(iter(self))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the only array."""
+        return self[self.single].shape
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Inputs:
+        return np.array(self[self.single], dtype=dtype, copy=copy)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -42,7 +77,7 @@ class Dataset:
     modalities : the same as a mapping, whatever was given.
     """
 
-    inputs: Mapping[str, Inputs]
+    inputs: NamedInputs
     labels: Labels
     classes: tuple[str, ...]
     instances: pd.DataFrame
@@ -66,7 +101,8 @@ class Dataset:
         arrays = inputs if isinstance(inputs, Mapping) else dict.fromkeys(modalities, inputs)
         if instances is None or (instances.empty and len(instances) != len(labels)):
             instances = pd.DataFrame(index=pd.RangeIndex(len(labels), name="instance"))
-        fields = (_read_only(arrays), labels, classes, instances, name, _read_only(modalities))
+        named_inputs, modalities = NamedInputs(arrays, name), MappingProxyType(dict(modalities))
+        fields = (named_inputs, labels, classes, instances, name, modalities)
         for field_name, value in zip(self.__dataclass_fields__, fields, strict=True):
             object.__setattr__(self, field_name, value)
         self._check_inputs(inputs)
@@ -100,8 +136,7 @@ class Dataset:
             )
 
     def __repr__(self) -> str:
-        inputs = self.inputs if isinstance(self.inputs, Mapping) else {self.modality: self.inputs}
-        shapes = ", ".join(f"{name} of shape {array.shape[1:]}" for name, array in inputs.items())
+        shapes = ", ".join(f"{name} of shape {array.shape[1:]}" for name, array in self.inputs.items())
         classes = f", {len(self.classes):,} classes" if self.classes else ""
         return f"Dataset{f' {self.name}' if self.name else ''}: {len(self):,} instances, {shapes}{classes}, {self.task}"
 
@@ -110,27 +145,17 @@ class Dataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Read-only mappings cannot be pickled, dicts can."""
-        modalities = dict(self.modalities)
-        return Dataset, (dict(self.inputs), self.labels, self.classes, self.instances, self.name, modalities)
+        return Dataset, (self.inputs, self.labels, self.classes, self.instances, self.name, dict(self.modalities))
 
     @property
     def array(self) -> Inputs:
         """The inputs where there is one array of them; InputError where there are several."""
-        return self.inputs[self._single()]
+        return self.inputs[self.inputs.single]
 
     @property
     def modality(self) -> Modality:
         """What an input is, where there is one array of them; InputError where there are several."""
-        return self.modalities[self._single()]
-
-    def _single(self) -> str:
-        if len(self.inputs) > 1:
-            raise InputError(
-                f"the dataset {self.name!r} has the inputs {_quoted(self.inputs)}",
-                "one",
-                "choose a learner that reads several inputs, or make a dataset of one of them",
-            )
-        return next(iter(self.inputs))
+        return self.modalities[self.inputs.single]
 
     @property
     def task(self) -> Task:
@@ -141,17 +166,13 @@ class Dataset:
 
     def take(self, rows: Int[np.ndarray, " k"]) -> Dataset:
         """The instances at these positions, in this order; positions may repeat."""
-        inputs = {name: array[rows] for name, array in self.inputs.items()}
+        inputs = NamedInputs({name: array[rows] for name, array in self.inputs.items()}, self.name)
         return replace(self, inputs=inputs, labels=self.labels[rows], instances=self.instances.iloc[rows])
 
     def with_inputs(self, inputs: Inputs | Mapping[str, Inputs], name: str | None = None) -> Dataset:
         """The same instances with other inputs (noisier, rotated, …), of the same modalities."""
-        arrays = inputs if isinstance(inputs, Mapping) else {self._single(): inputs}
-        return replace(self, inputs=arrays, name=self.name if name is None else name)
-
-
-def _read_only(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(mapping))
+        arrays = inputs if isinstance(inputs, Mapping) else {self.inputs.single: inputs}
+        return replace(self, inputs=NamedInputs(arrays, self.name), name=self.name if name is None else name)
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -165,6 +165,16 @@ def test_select_takes_a_table_of_numbers(numbers: Path, capsys: pytest.CaptureFi
     assert set(json.loads(out)["members"]) == {"m0", "m1", "m2"}
 
 
+def test_values_reads_whole_numbers_as_numbers(numbers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = (10 * pd.read_csv("numbers.csv")).round().astype(int)
+    whole.to_csv("whole.csv", index_label="id")
+    whole.set_axis(whole.index + 200).to_csv("others.csv", index_label="id")
+    words = ("select", "whole.csv", "-k", "2", "--certify-on", "others.csv", "--models", "m*", "--json", "--values")
+    code, out, err = said(capsys, *words)
+    assert code == 0, err
+    assert json.loads(out)["loss"] == "squared_error"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -188,6 +188,33 @@ def test_fractions_on_one_side_are_scores_and_no_answers(tmp_path: Path, text: s
         read(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("values", "shift", "task"),
+    [(21, 0.5, "regression"), (20, 0.5, ""), (21, 0.0, "classification")],
+)
+def test_many_whole_targets_with_fractional_predictions_are_regression(
+    tmp_path: Path, suffix: str, values: int, shift: float, task: str
+) -> None:
+    target = np.arange(60) % values
+    table = pd.DataFrame({"target": target, "m1": target + shift, "m2": target - shift})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    if task:
+        assert read(tmp_path / f"t.{suffix}").task == task
+    else:
+        with pytest.raises(InputError, match=r"^model column 'm1' holds fractions"):
+            read(tmp_path / f"t.{suffix}")
+
+
+@pytest.mark.parametrize("m2", [np.arange(30), np.linspace(0.01, 0.99, 30)], ids=["whole", "shares"])
+def test_one_column_of_scores_among_classes_is_no_regression(tmp_path: Path, m2: np.ndarray) -> None:
+    scores = np.linspace(0.01, 0.99, 30) * (1 if m2.dtype.kind == "f" else 9)
+    pd.DataFrame({"target": np.arange(30), "m1": scores, "m2": m2}).to_csv(tmp_path / "t.csv")
+    with pytest.raises(InputError, match=r"^model column 'm1' holds fractions"):
+        read(tmp_path / "t.csv")
+
+
 def test_whole_numbers_are_classes(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("target,m1,m2\n1,1,1\n2,0,1\n")
     assert read(tmp_path / "t.csv").task == "classification"

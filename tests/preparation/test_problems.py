@@ -359,7 +359,7 @@ def test_an_unknown_problem_is_answered_with_a_near_one() -> None:
 
 def test_what_is_for_files_is_refused_for_problems_by_name() -> None:
     with pytest.raises(InputError) as caught:
-        load_problem("wine", options=DataOptions(label="alcohol"))
+        load_problem("wine", source=DataOptions(label="alcohol"))
     assert str(caught.value) == "label with the problem 'wine'; expected it for files only; leave it out."
 
 

@@ -17,8 +17,8 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = ("run", "design", "ablate", "evolve", "read", "audit", "compare", "scaling", "select", "report")
 """The commands in the order of the help: train, audit, select, report."""
-RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels", "--values": ""}
-"""Words of the previous release: accepted until the next one; empty where they are not needed any more."""
+RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}
+"""Words of the previous release: accepted until the next one."""
 
 
 class OrderedCommands(TyperGroup):
@@ -71,10 +71,9 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
     for position, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name in RENAMED and (position == 0 or name.startswith("--")):
-            new_name = RENAMED[name]
-            fail(f"{name} is now called {new_name}" if new_name else f"{name} is not needed any more", 0)
-            argument = new_name and new_name + equals + value
-        words += [argument] if argument else []
+            fail(f"{name} is now called {RENAMED[name]}", 0)
+            argument = RENAMED[name] + equals + value
+        words.append(argument)
     return words
 
 

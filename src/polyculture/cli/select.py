@@ -35,6 +35,7 @@ def select(
     ] = None,
     share: Annotated[float, Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
     cost: Annotated[str, Option(metavar="COL", help="Model column with a cost, such as seconds.")] = "",
+    values: Annotated[bool, Option("--values", hidden=True)] = False,
     cluster: Cluster = None,
     group: Group = None,
     seed: Seed = 0,
@@ -59,7 +60,7 @@ def select(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
     columns = table.columns(cluster, group) | {"correct": reading.correct}
-    candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns)
+    candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     options = candidates.complete(options)
     make_folder(out)
     portfolio = select(

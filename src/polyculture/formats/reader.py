@@ -77,8 +77,9 @@ def read(
     - options: number of answers to choose from, if that differs between instances.
 
     All other columns of a wide table are models. Answers are integers, strings or booleans, compared as text without
-    surrounding whitespace; ``3.0`` is 3; empty cells, NA and NaN are missing. A wide table in which both the label and
-    models hold fractions is one of predicted numbers (regression); `read_values` reads one of whole numbers.
+    surrounding whitespace; ``3.0`` is 3; empty cells, NA and NaN are missing. A wide table is one of predicted numbers
+    (regression) where both the label and models hold fractions, or where the label has more than 20 different whole
+    numbers and all models hold fractions, some outside [0, 1]; `read_values` reads any other.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from polyculture.errors import InputError
-from polyculture.formats import ReadingRules, ValueSets, read, read_value_sets, values_folder
+from polyculture.formats import ReadingRules, ValueSets, read, read_value_sets, read_values, values_folder
 from polyculture.predictions import Predictions
 from polyculture.selection import SelectionOptions
 
@@ -38,7 +38,12 @@ class Candidates:
 
 
 def read_candidates(
-    paths: Sequence[str], certify_on: str | None, goal: str, rules: ReadingRules, columns: Mapping[str, Any]
+    paths: Sequence[str],
+    certify_on: str | None,
+    goal: str,
+    rules: ReadingRules,
+    columns: Mapping[str, Any],
+    values: bool = False,
 ) -> Candidates:
     """The candidates in tables, logs or a run folder.
 
@@ -49,14 +54,21 @@ def read_candidates(
     ----------
     certify_on : predictions on other instances.
     columns : options of `polyculture.read`.
+    values : whether single tables hold numbers to predict, even where they are whole.
     """
+
+    def read_table(sources: Sequence[str]) -> Predictions:
+        if values and not folder and len(sources) == 1:
+            return read_values(sources[0], **{k: v for k, v in columns.items() if v and k != "correct"})
+        return read(sources, rules=rules, **columns)
+
     folder = values_folder(paths[0]) if len(paths) == 1 else None
     if folder:
         for option, value in (("--certify-on", certify_on), ("--factors", columns.get("factors"))):
             if value:
                 raise InputError(f"{option} with {paths[0]}", "nothing, as the folder has its own")
-    predictions = read(paths, rules=rules, **columns)
-    certification = read(certify_on, rules=rules, **columns) if certify_on else None
+    predictions = read_table(paths)
+    certification = read_table([certify_on]) if certify_on else None
     if predictions.task != "regression":
         return Candidates(predictions, certification, predictions)
     option = next((f.name for f in fields(rules) if getattr(rules, f.name) != getattr(ReadingRules(), f.name)), "")

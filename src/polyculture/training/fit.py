@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -66,53 +66,33 @@ def train(
     check_engine(engine, workers, seconds)
     check(recipes, problem.split.train)
     need("torch", "sklearn", "safetensors", "skops")
-    run = _Run(problem, engine, workers, seconds, device, progress)
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="polyculture-") as temporary:
-            return run(recipes, Path(temporary))
-    return run(recipes, folder)
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """Everything that a run needs besides its recipes and its folder."""
-
-    problem: Problem
-    engine: str
-    workers: int | None
-    seconds: float | None
-    device: str | None
-    progress: Progress | None
-
-    def __call__(self, recipes: Sequence[Recipe], folder: Path) -> Population:
-        """Fit what is missing and read the folder."""
+    report = progress or (lambda *_: None)
+    with tempfile.TemporaryDirectory(prefix="polyculture-") if folder is None else nullcontext(folder) as place:
+        folder = Path(place)
         open_folder(folder)
-        records = read_records(folder, _made_for(self.problem))
+        records = read_records(folder, _made_for(problem))
         pending = [recipe for recipe in recipes if records.get(recipe.id, {"failed": "new"})["failed"]]
         finished = len(recipes) - len(pending)
-        self._report(finished, len(recipes), f"{finished} found in {folder}" if finished else "starting")
+        report(finished, len(recipes), f"{finished} found in {folder}" if finished else "starting")
+        # Workers may have been started where another folder was the current one.
+        run = RunContext(problem.split.train, _made_for(problem), folder.absolute(), seconds, os.getpid())
         reasons = []
-        for name, reason in self._fit(pending, folder):
+        for name, reason in _fits(pending, run, engine, workers, device):
             finished += 1
             reasons += [f"{name}: {reason}"] if reason else []
-            self._report(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
+            report(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
         if len(reasons) == len(recipes):
             raise TrainingError("no model could be trained", "one or more", f"the first failure: {reasons[0]}")
-        return load_population(folder, self.problem, recipes)
+        return load_population(folder, problem, recipes)
 
-    def _fit(self, pending: Sequence[Recipe], folder: Path) -> Iterator[tuple[str, str]]:
-        """Id of each recipe and why it failed (empty if it did not), as they are finished."""
-        if pending:
-            train = self.problem.split.train
-            workers = count_workers(self.engine, self.workers)
-            # Workers may have been started where another folder was the current one.
-            run = RunContext(train, _made_for(self.problem), folder.absolute(), self.seconds, os.getpid())
-            jobs = plan(pending, train, workers, self.device)
-            yield from chain.from_iterable(run_jobs(jobs, run, self.engine, workers))
 
-    def _report(self, finished: int, total: int, message: str) -> None:
-        if self.progress:
-            self.progress(finished, total, message)
+def _fits(
+    pending: Sequence[Recipe], run: RunContext, engine: str, workers: int | None, device: str | None
+) -> Iterator[tuple[str, str]]:
+    """Id of each recipe and why it failed (empty if it did not), as they are finished."""
+    if pending:
+        count = count_workers(engine, workers)
+        yield from chain.from_iterable(run_jobs(plan(pending, run.train, count, device), run, engine, count))
 
 
 def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | None = None) -> Population:

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 
 def sgd(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0) -> Any:
     """Stochastic gradient descent with Nesterov momentum 0.9 (Nesterov 1983, Sutskever et al. 2013)."""
-    from torch.optim import SGD
-
-    return SGD(parameters, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+    return _built(
+        "torch.optim.SGD", parameters, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay
+    )
 
 
 def plain_sgd(parameters: Iterable[Any], *, learning_rate: float = 0.5, weight_decay: float = 0.0) -> Any:
     """Stochastic gradient descent without momentum (Robbins and Monro 1951)."""
-    from torch.optim import SGD
-
-    return SGD(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return _built("torch.optim.SGD", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def momentum(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0) -> Any:
     """Stochastic gradient descent with heavy-ball momentum 0.9 (Polyak 1964)."""
-    from torch.optim import SGD
-
-    return SGD(parameters, lr=learning_rate, momentum=0.9, weight_decay=weight_decay)
+    return _built("torch.optim.SGD", parameters, lr=learning_rate, momentum=0.9, weight_decay=weight_decay)
 
 
 def adam(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.0) -> Any:
     """Adam (Kingma and Ba 2015); weight decay, where there is any, is decoupled as in AdamW."""
-    from torch.optim import AdamW
-
-    return AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return _built("torch.optim.AdamW", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def adamw(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.05) -> Any:
@@ -41,51 +36,53 @@ def adamw(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_dec
 
 def nadam(parameters: Iterable[Any], *, learning_rate: float = 0.004, weight_decay: float = 0.0) -> Any:
     """Adam with Nesterov momentum (Dozat 2016); weight decay is decoupled."""
-    from torch.optim import NAdam
-
-    return NAdam(parameters, lr=learning_rate, weight_decay=weight_decay, decoupled_weight_decay=True)
+    return _built(
+        "torch.optim.NAdam", parameters, lr=learning_rate, weight_decay=weight_decay, decoupled_weight_decay=True
+    )
 
 
 def adagrad(parameters: Iterable[Any], *, learning_rate: float = 0.05, weight_decay: float = 0.0) -> Any:
     """AdaGrad (Duchi, Hazan and Singer 2011)."""
-    from torch.optim import Adagrad
-
-    return Adagrad(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return _built("torch.optim.Adagrad", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def rmsprop(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> Any:
     """RMSprop (Tieleman and Hinton 2012)."""
-    from torch.optim import RMSprop
-
-    return RMSprop(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return _built("torch.optim.RMSprop", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def adafactor(parameters: Iterable[Any], *, learning_rate: float = 0.05, weight_decay: float = 0.0) -> Any:
     """Adam without momentum and with row and column sums in place of its squares (Shazeer and Stern 2018)."""
-    from torch.optim import Adafactor
-
-    return Adafactor(parameters, lr=learning_rate, weight_decay=weight_decay)
+    return _built("torch.optim.Adafactor", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def lion(parameters: Iterable[Any], *, learning_rate: float = 0.002, weight_decay: float = 0.0) -> Any:
     """Signs of a momentum (Chen et al. 2023); weight decay is decoupled."""
-    from .custom_optimizers import Lion
-
-    return Lion(parameters, learning_rate, weight_decay)
+    return _built(f"{__package__}.custom_optimizers.Lion", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def muon(parameters: Iterable[Any], *, learning_rate: float = 0.02, weight_decay: float = 0.0) -> Any:
     """Orthogonalized momentum for matrices (Jordan et al. 2024), Adam at a fifth of the rate for all other weights."""
-    from .custom_optimizers import Muon
-
-    return Muon(parameters, learning_rate, weight_decay)
+    return _built(f"{__package__}.custom_optimizers.Muon", parameters, lr=learning_rate, weight_decay=weight_decay)
 
 
 def sam(parameters: Iterable[Any], *, learning_rate: float = 0.1, weight_decay: float = 0.0, rho: float = 0.05) -> Any:
     """Sharpness-aware minimization (Foret et al. 2021) over `sgd`: two gradients per step."""
-    from .custom_optimizers import Sam
+    return _built(
+        f"{__package__}.custom_optimizers.Sam",
+        parameters,
+        rho=rho,
+        lr=learning_rate,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=weight_decay,
+    )
 
-    return Sam(parameters, rho, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+
+def _built(path: str, parameters: Iterable[Any], **settings: Any) -> Any:
+    """The optimizer class at this path, imported on first use since it loads torch, with these settings."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)(parameters, **settings)
 
 
 OPTIMIZERS: dict[str, Callable[..., Any]] = {

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from polyculture.errors import FileError, MissingExtraError
+from polyculture.errors import FileError, need
 from polyculture.models.store import all_records, read_cost
 from polyculture.recipe import Recipe
 
@@ -23,10 +23,9 @@ def to_tensorboard(folder: Path, logs: Path) -> int:
     metrics. Models that failed are left out. Raises FileError if there is none, MissingExtraError without tensorboard.
     """
     records = _trained(folder)
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ModuleNotFoundError:
-        raise MissingExtraError("tensorboard", "track") from None
+    need("tensorboard", extra="track")
+    from torch.utils.tensorboard import SummaryWriter
+
     for name, record in records.items():
         with SummaryWriter(str(logs / name)) as writer:
             for epoch, loss in enumerate(record["curve"], 1):
@@ -48,11 +47,10 @@ def to_mlflow(folder: Path, experiment: str, tracking_uri: str | None = None) ->
     Raises FileError if there is no model, MissingExtraError without MLflow.
     """
     records = _trained(folder)
-    try:
-        from mlflow import MlflowClient
-        from mlflow.entities import Metric, Param
-    except ModuleNotFoundError:
-        raise MissingExtraError("mlflow", "track") from None
+    need("mlflow", extra="track")
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+
     client = MlflowClient(tracking_uri)
     existing = client.get_experiment_by_name(experiment)
     experiment_id = existing.experiment_id if existing else client.create_experiment(experiment)

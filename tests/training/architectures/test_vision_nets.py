@@ -19,7 +19,6 @@ from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder, Form
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem
-from polyculture.training.architectures.c3d import c3d
 from polyculture.training.architectures.convolution_layers import (
     Concatenation,
     ConvFactory,
@@ -28,9 +27,7 @@ from polyculture.training.architectures.convolution_layers import (
     Residual,
     VolumePooling,
 )
-from polyculture.training.architectures.convolutional import alexnet, lenet, lenet5, vgg
-from polyculture.training.architectures.densenet import densenet
-from polyculture.training.architectures.inception import inception
+from polyculture.training.architectures.convolutional import alexnet, c3d, densenet, inception, lenet, lenet5, vgg
 from polyculture.training.architectures.mlp import mlp, selu_mlp
 from polyculture.training.architectures.residual import mobilenet, resnet
 from polyculture.training.architectures.stems import as_volume

@@ -104,7 +104,9 @@ class PredictionsBuilder:
         if item.probabilities and len(item.probabilities) == self.options[index]:
             column.probabilities.extend(item.probabilities)
             column.probability_instances.append(index)
-        self._compare_choices(item)
+        if self.choices is None:
+            self.choices = item.choices
+        self.same_choices &= bool(item.choices) and item.choices == self.choices
 
     def _new_instance(self, item: Item, label: int, reference: int, prompt: int) -> int:
         index = self.instances[item.instance] = len(self.display_ids)
@@ -165,11 +167,6 @@ class PredictionsBuilder:
     def _add_example(self, text: str, answer: str, rule: str) -> None:
         if len(self.examples) < _MAX_EXAMPLES and (text != answer or len(self.examples) < _MAX_EXAMPLES // 2):
             self.examples.setdefault(text[:200], (answer[:200], rule))
-
-    def _compare_choices(self, item: Item) -> None:
-        if self.choices is None:
-            self.choices = item.choices
-        self.same_choices &= bool(item.choices) and item.choices == self.choices
 
 
 def _differ(first: int, second: int) -> bool:

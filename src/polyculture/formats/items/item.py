@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,6 +48,3 @@ class Item:
     choices: tuple[str, ...] = ()
     probabilities: tuple[float, ...] = ()
     free: bool = False
-
-
-ItemStream = Iterator[Item]

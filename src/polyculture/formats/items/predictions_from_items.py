@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,8 +48,12 @@ def assemble_items(
         )
     models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
     predictions = replace(predictions, models=models_table.set_axis(predictions.models.index))
+    runs = [
+        (column.source, column.counts, _answers_none(column, row, row_answers))
+        for column, row, row_answers in zip(columns, observed, answers, strict=True)
+    ]
     report = AlignmentReport(
-        _models(columns, predictions.model_ids, observed[:, instances], answers[:, instances]),
+        _models(predictions.model_ids, runs, observed[:, instances]),
         len(instances),
         int(observed.all(axis=0).sum()),
         matched_by,
@@ -63,24 +67,27 @@ def assemble_items(
 def alignment_of_table(predictions: Predictions, source: str, matched_by: str, bad: BadLines) -> AlignmentReport:
     """The report on predictions that were read as one table."""
     observed = np.ones(predictions.shape, bool) if predictions.observed is None else predictions.observed
-    matched = int(observed.all(axis=0).sum())
-    rows = [
-        {"model": model, "source": source, "items": int(row.sum()), "matched": matched, "missing": int((~row).sum())}
-        | dict.fromkeys(COUNTED, 0)
-        | {"silent": not row.any()}
-        for model, row in zip(predictions.model_ids, observed, strict=True)
-    ]
-    return AlignmentReport(
-        pd.DataFrame(rows),
-        predictions.shape[1],
-        matched,
-        matched_by,
-        **_skipped(bad),
-    )
+    runs: list[tuple[str, dict[str, int], bool]] = [(source, {}, not row.any()) for row in observed]
+    models, matched = _models(predictions.model_ids, runs, observed), int(observed.all(axis=0).sum())
+    return AlignmentReport(models, predictions.shape[1], matched, matched_by, **_skipped(bad))
 
 
 def _skipped(bad: BadLines) -> dict[str, Any]:
     return {"skipped": pd.DataFrame(bad.examples, columns=SKIPPED, dtype=object), "n_skipped": bad.count}
+
+
+def _models(
+    ids: Sequence[str], runs: Sequence[tuple[str, Mapping[str, int], bool]], observed: Bool[np.ndarray, "m n"]
+) -> pd.DataFrame:
+    """The row of each model, from its source, its counts, and whether it gives no answers."""
+    matched = int(observed.all(axis=0).sum())
+    rows = [
+        {"model": model, "source": source, "items": int(row.sum()), "matched": matched, "missing": int((~row).sum())}
+        | {event: counts.get(event, 0) for event in COUNTED}
+        | {"silent": silent}
+        for model, (source, counts, silent), row in zip(ids, runs, observed, strict=True)
+    ]
+    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,17 +202,3 @@ def _answers_none(column: ModelRun, observed: Bool[np.ndarray, " n"], answers: I
     """Whether a model gave no answers, as opposed to a source without answers."""
     no_answers = sum(column.counts.get(state, 0) for state in ("unparsed", "refused", "failed"))
     return bool((answers < 0).all()) and no_answers >= int(observed.sum())
-
-
-def _models(
-    columns: list[ModelRun], ids: list[str], observed: Bool[np.ndarray, "m n"], answers: Int[np.ndarray, "m n"]
-) -> pd.DataFrame:
-    matched = int(observed.all(axis=0).sum())
-    rows = [
-        {"model": name, "source": column.source, "items": int(row.sum()), "matched": matched}
-        | {"missing": int((~row).sum())}
-        | {event: column.counts.get(event, 0) for event in COUNTED}
-        | {"silent": _answers_none(column, row, row_answers)}
-        for column, name, row, row_answers in zip(columns, ids, observed, answers, strict=True)
-    ]
-    return pd.DataFrame(rows)

@@ -18,20 +18,12 @@ from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..json_lines import load_json
 
-SPEC, STATE, STATS, DISPLAYED = (
-    "run_spec.json",
-    "scenario_state.json",
-    "per_instance_stats.json",
-    "display_predictions.json",
-)
+SPEC, STATE = "run_spec.json", "scenario_state.json"
+STATS, DISPLAYED = "per_instance_stats.json", "display_predictions.json"
 MATCHED_BY = "the ids of their instances"
 METRICS = (
-    "quasi_exact_match",
-    "exact_match",
-    "final_number_exact_match",
-    "math_equiv_chain_of_thought",
-    "quasi_prefix_exact_match",
-    "prefix_exact_match",
+    *("quasi_exact_match", "exact_match", "final_number_exact_match"),
+    *("math_equiv_chain_of_thought", "quasi_prefix_exact_match", "prefix_exact_match"),
 )
 Key = tuple[str, str, int]
 
@@ -92,17 +84,21 @@ def _perturbation(value: Mapping[str, Any]) -> str:
     return "" if not perturbation else str(perturbation.get("name", perturbation))
 
 
+def _key(row: Mapping[str, Any]) -> Key:
+    """Instance, perturbation and trial of a row."""
+    return str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0))
+
+
 def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
     """Statistics by instance, perturbation and trial."""
     stats: dict[Key, dict[str, Any]] = {}
     if (folder / STATS).is_file():
         for row in load_json(folder / STATS):
-            key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
             values = {s["name"]["name"]: s.get("mean", s.get("sum")) for s in row["stats"]}
-            stats.setdefault(key, {}).update(values)
+            stats.setdefault(_key(row), {}).update(values)
     elif (folder / DISPLAYED).is_file():
         for row in load_json(folder / DISPLAYED):
-            stats[(str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))] = row["stats"]
+            stats[_key(row)] = row["stats"]
     return stats
 
 
@@ -136,9 +132,8 @@ def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
     for row in load_json(folder / DISPLAYED):
-        key = (str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0)))
         mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
-        yield key, str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"
+        yield _key(row), str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"
 
 
 def _completions(

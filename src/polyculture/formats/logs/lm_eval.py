@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
-from ..items.item import Item, ItemStream, State
+from ..items.item import Item, State
 from ..json_lines import json_lines, load_json
 from ..rules import ReadingRules
 
@@ -40,27 +40,24 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     """Add all items of one file; the model has the name given, or the one in the results file of the same folder."""
     file_name = _NAME.fullmatch(path.name)
     results = _results(path, file_name["date"] if file_name else None)
-    log = _SampleLog(
-        path, file_name["task"] if file_name else path.stem, model or _model_name(path, results), builder.rules
-    )
+    name = model or str(results.get("model_name") or path.resolve().parent.name.replace("__", "/"))
+    log = _SampleLog(path, file_name["task"] if file_name else path.stem, name, builder.rules)
     filtered = builder.rules.filter == "*"
+    factors = _factors(results)
     if not filtered:
-        builder.add_factors(log.model, _factors(results))
+        builder.add_factors(log.model, factors)
     for item in log.items(builder):
         if filtered:
-            builder.add_factors(
-                item.model, _factors(results) | {"filter": item.model.removeprefix(log.model).lstrip(":")}
-            )
+            builder.add_factors(item.model, factors | {"filter": item.model.removeprefix(log.model).lstrip(":")})
         builder.add(item)
     if len(log.filters) > 1 and not filtered:
         unused = ", ".join(name for name in log.filters if name != log.chosen)
         builder.note(f"Task {log.task}: answers of the filter {log.chosen!r} count; there is also {unused}.")
     if builder.rules.filter not in (None, "*", *log.filters):
         filter_option = str(builder.rules.filter)
+        filters = ", ".join(log.filters)
         raise InputError(
-            f"{path} has no filter {filter_option!r}",
-            f"one of {', '.join(log.filters)}",
-            near(filter_option, log.filters),
+            f"{path} has no filter {filter_option!r}", f"one of {filters}", near(filter_option, log.filters)
         )
 
 
@@ -77,7 +74,7 @@ class _SampleLog:
     metric: str = ""
     first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    def items(self, builder: PredictionsBuilder) -> ItemStream:
+    def items(self, builder: PredictionsBuilder) -> Iterator[Item]:
         for number, row in json_lines(self.path, builder.bad):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
@@ -211,10 +208,6 @@ def _results(path: Path, date: str | None) -> dict[str, Any]:
     file = next((p for p in candidates if p.is_file()), None)
     results = load_json(file) if file else {}
     return results if isinstance(results, dict) else {}
-
-
-def _model_name(path: Path, results: Mapping[str, Any]) -> str:
-    return str(results.get("model_name") or path.resolve().parent.name.replace("__", "/"))
 
 
 def _factors(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polyculture.errors import InputError, MissingExtraError, near
+from polyculture.errors import InputError, near, need
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item
@@ -97,11 +97,10 @@ def _roles(table: ColumnTable, metric: str | None) -> EvaluationTable:
 
 def _downloads(name: str, store: str) -> Iterator[tuple[Any, Path]]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it has no other switch
-    try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-    except ImportError:
-        raise MissingExtraError("mlflow", "logs") from None
+    need("mlflow", extra="logs")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
     client = MlflowClient(tracking_uri=store or None)
     experiment_name, _, run_name = name.partition("/")
     try:

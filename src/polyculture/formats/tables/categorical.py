@@ -104,7 +104,7 @@ def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = (
 
 def in_order(texts: Collection[str]) -> list[str]:
     """The texts in numeric order if all are integers, else in alphabetical order."""
-    numbers = all(_INTEGER.fullmatch(text) for text in texts)
+    numbers = all(map(is_integer, texts))
     return sorted(texts, key=lambda text: (int(text), text)) if numbers else sorted(texts)
 
 
@@ -127,6 +127,11 @@ def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
 def is_no_verdict(cell: str) -> bool:
     """Whether a cell is neither right nor wrong, and not empty."""
     return bool(cell) and cell not in _BINARY
+
+
+def is_integer(cell: str) -> bool:
+    """Whether a cell is a whole number."""
+    return _INTEGER.fullmatch(cell) is not None
 
 
 def is_fraction(cell: str) -> bool:

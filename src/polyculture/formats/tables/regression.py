@@ -12,19 +12,36 @@ from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.predictions.columns import model_table
 
-from .categorical import encode
+from .categorical import encode, is_fraction, is_integer
 from .column_roles import ColumnRoles
 from .files import ColumnTable
 
+MAX_CLASSES = 20
+"""Whole-number labels of more different values may be numbers to predict; of fewer they are classes."""
 
-def holds_fractions(table: ColumnTable, roles: ColumnRoles) -> bool:
-    """Whether labels and models of a wide table are fractional numbers: predictions of numbers, not of classes."""
+
+def holds_numbers(table: ColumnTable, roles: ColumnRoles) -> bool:
+    """Whether a wide table holds predictions of numbers, not of classes.
+
+    Labels and a model hold fractions; or labels are many whole numbers and every model holds fractions, some of them
+    outside [0, 1], where no probabilities are.
+    """
     if roles.long or roles.label is None:
         return False
-    label = table.load((roles.label,) if table.typed else roles.columns)[roles.label]  # text is streamed in one go
-    return bool(encode(roles.label, label).fraction) and any(
-        encode(name, column).fraction for name, column in table.load(roles.models).items()
-    )
+    column = table.load((roles.label,) if table.typed else roles.columns)[roles.label]  # text is streamed in one go
+    label = encode(roles.label, column)
+    models = (encode(name, table.load([name])[name]) for name in roles.models)
+    if label.fraction:
+        return any(model.fraction for model in models)
+    values = set(label.values) - {""}
+    if len(values) <= MAX_CLASSES or not all(map(is_integer, values)):
+        return False
+    extreme = False
+    for model in models:
+        if not model.fraction:
+            return False
+        extreme |= any(is_fraction(value) and not 0 <= float(value) <= 1 for value in model.values)
+    return extreme
 
 
 def regression_from(

@@ -18,7 +18,7 @@ from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import shorten
-from .categorical import CategoricalColumn, check_answers, merge
+from .categorical import CategoricalColumn, check_answers, is_integer, merge
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,11 @@ def assemble(parts: TableContents) -> Predictions:
     for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
         check_answers(f"model column {model!r}", column)
     if parts.label is not None and parts.correct is None:
-        _check_label(parts)
-        _check_verdicts(parts)
-    label = parts.label if parts.label is not None and _is_complete(parts.label) else None
+        _check_label(parts.label, parts.instances)
+        _check_verdicts(parts.label, parts.answers)
+    label = parts.label
+    if label is not None and (label.fraction or (label.codes == MISSING).any()):
+        label = None
     merged = merge([*parts.answers, *([] if label is None else [label])], parts.classes)
     m = len(parts.answers)
     answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
@@ -59,42 +61,30 @@ def assemble(parts: TableContents) -> Predictions:
     if correct is not None and answers is not None and labels is not None:
         implied = np.where(answers == MISSING, MISSING, answers == labels)
         correct = None if np.array_equal(implied, correct) else correct
-    instances = parts.instances if label is parts.label else _labelled(parts)
+    instances = parts.instances
+    if parts.label is not None and label is None:
+        instances = instances.assign(label=np.array([*parts.label.values, None], dtype=object)[parts.label.codes])
     return Predictions(parts.models, instances, answers, labels, correct, merged.classes, **parts.more)
 
 
-def _is_complete(label: CategoricalColumn) -> bool:
-    """Whether every instance has a label that can be a class."""
-    return not label.fraction and bool((label.codes != MISSING).all())
-
-
-def _labelled(parts: TableContents) -> pd.DataFrame:
-    """The instance table with the label as one more column."""
-    assert parts.label is not None
-    texts = np.array([*parts.label.values, None], dtype=object)[parts.label.codes]
-    return parts.instances.assign(label=texts)
-
-
-def _check_label(parts: TableContents) -> None:
-    assert parts.label is not None
-    check_answers("the label column", parts.label)
-    missing = np.flatnonzero(parts.label.codes == MISSING)
+def _check_label(label: CategoricalColumn, instances: pd.DataFrame) -> None:
+    check_answers("the label column", label)
+    missing = np.flatnonzero(label.codes == MISSING)
     if missing.size:
         raise InputError(
             f"the label is missing in {missing.size} row{'s' if missing.size > 1 else ''}, "
-            f"such as that of instance {parts.instances.index.tolist()[missing[0]]!r}",
+            f"such as that of instance {instances.index.tolist()[missing[0]]!r}",
             "a true answer for every instance",
             "fill it in or drop those rows",
         )
 
 
-def _check_verdicts(parts: TableContents) -> None:
+def _check_verdicts(label: CategoricalColumn, answers: Sequence[CategoricalColumn]) -> None:
     """Raise InputError for right/wrong cells that would be taken for answers."""
-    assert parts.label is not None
-    values = {value for column in parts.answers for value in column.values}
-    if values and values <= {"", "True", "False"} and not set(parts.label.values) <= {"", "True", "False", "0", "1"}:
+    values = {value for column in answers for value in column.values}
+    if values and values <= {"", "True", "False"} and not set(label.values) <= {"", "True", "False", "0", "1"}:
         raise InputError(
-            f"the model columns hold only true and false but the labels are such as {parts.label.values[0]!r}",
+            f"the model columns hold only true and false but the labels are such as {label.values[0]!r}",
             "answers of the same kind as the labels",
             "if true means right, say so with correct=True (--correct)",
         )
@@ -102,18 +92,14 @@ def _check_verdicts(parts: TableContents) -> None:
 
 def check_guessed_models(parts: TableContents) -> None:
     """Raise InputError for a column that was taken for a model but holds only words where the labels are numbers."""
-    if parts.label is None or not all(map(_is_integer, parts.label.values)):
+    if parts.label is None or not all(map(is_integer, parts.label.values)):
         return
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         words = [value for value in column.values if value and value not in ("True", "False")]
-        if words and not any(map(_is_integer, words)):
+        if words and not any(map(is_integer, words)):
             check_answers(f"model column {model!r}", column)
             raise InputError(
                 f"column {model!r} holds text such as {shorten(words[0], 30)!r} but the labels are whole numbers",
                 "answers of the same kind as the labels",
                 "name the columns that are models with models (--models)",
             )
-
-
-def _is_integer(value: str) -> bool:
-    return value.lstrip("+-").isdecimal()

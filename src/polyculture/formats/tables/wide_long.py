@@ -18,14 +18,14 @@ from ..json_lines import MAX_EXAMPLES
 from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
 from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
 from .files import ColumnTable
-from .regression import holds_fractions, regression_from
+from .regression import holds_numbers, regression_from
 from .truth_columns import TableContents, assemble, check_guessed_models
 
 
 def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
     """Predictions from the columns of one table, wide or long."""
     roles = find_roles(table, options)
-    if roles.label and not options.correct and holds_fractions(table, roles):
+    if roles.label and not options.correct and holds_numbers(table, roles):
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
     return assemble(contents_of(table, options))
 

@@ -82,19 +82,8 @@ _PART_WORD = re.compile(
 )
 _PARTS = {"tr": "train", "de": "selection", "va": "selection", "te": "test", "t1": "test"}
 _FILE_ENDINGS = {
-    ".gz",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".parquet",
-    ".conll",
-    ".conllu",
-    ".iob",
-    ".bio",
-    ".npz",
-    ".zip",
-    ".dat",
-    ".data",
+    *(".gz", ".csv", ".tsv", ".txt", ".parquet", ".conll", ".conllu"),
+    *(".iob", ".bio", ".npz", ".zip", ".dat", ".data"),
 }
 
 

@@ -80,10 +80,7 @@ def idx_family(name: str, classes: tuple[str, ...], files: tuple[Download, ...] 
     """
     arrays = [read_idx(fetch(file)) for file in files or DOWNLOADS[name]]
     images, labels = np.concatenate(arrays[::2]), np.concatenate(arrays[1::2])
-    parts = np.repeat(["train", "test"], [len(arrays[0]), len(arrays[2])])
-    return RawData(
-        name, "image", images, object_array([classes[k] for k in labels]), instance_table(len(labels)), parts
-    )
+    return _images(name, images, [classes[k] for k in labels], [len(arrays[0]), len(arrays[2])])
 
 
 def usps(files: tuple[Download, ...] | None = None) -> RawData:
@@ -91,10 +88,13 @@ def usps(files: tuple[Download, ...] | None = None) -> RawData:
     arrays = [_svmlight(fetch(file)) for file in files or DOWNLOADS["usps"]]
     images = np.concatenate([images for images, _ in arrays])
     labels = np.concatenate([labels for _, labels in arrays])
-    parts = np.repeat(["train", "test"], [len(labels) for _, labels in arrays])
-    return RawData(
-        "usps", "image", images, object_array([DIGITS[k] for k in labels]), instance_table(len(labels)), parts
-    )
+    return _images("usps", images, [DIGITS[k] for k in labels], [len(labels) for _, labels in arrays])
+
+
+def _images(name: str, images: np.ndarray, labels: list[str], sizes: list[int]) -> RawData:
+    """Images of a training and a test part of these sizes."""
+    parts = np.repeat(["train", "test"], sizes)
+    return RawData(name, "image", images, object_array(labels), instance_table(len(labels)), parts)
 
 
 def _svmlight(path: Path) -> tuple[np.ndarray, np.ndarray]:

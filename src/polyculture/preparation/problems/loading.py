@@ -22,7 +22,7 @@ PARTS = ("train", "selection", "test")
 
 
 def load_problem(
-    name_or_files: str | Path | Sequence[str | Path], seed: int = 0, options: DataOptions | None = None
+    name_or_files: str | Path | Sequence[str | Path], seed: int = 0, source: DataOptions | None = None
 ) -> Problem:
     """The problem of that name, or in those files; its split and its shifted test sets are drawn by `seed`.
 
@@ -31,12 +31,12 @@ def load_problem(
     name_or_files : a name from `PROBLEMS`; or a file, a folder, or several files of one kind: tables (CSV, TSV,
         Parquet), .npz and IDX images, folders of images or recordings, lines of text, tagged tokens.
     seed : of the split, of the shifts, and of samples where there is a limit.
-    options : how files are read and split.
+    source : how files are read and split.
 
     Raises InputError for an unknown name and what does not fit, FileError for what cannot be read or fetched, and
     MissingExtraError without scikit-learn or Pillow, where they are needed.
     """
-    options = options or DataOptions()
+    options = source or DataOptions()
     names = [name_or_files] if isinstance(name_or_files, (str, Path)) else list(name_or_files)
     external_tests = {_external_name(name): _read([name], options) for name in options.test_on}
     return build_problem(_read(names, options), options, seed, external_tests)

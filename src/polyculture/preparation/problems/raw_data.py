@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from jaxtyping import Int, Shaped
 
 from polyculture.dataset import Modality
 from polyculture.errors import InputError
+
+from .data_options import part_of, stem_of
 
 Inputs = pd.DataFrame | np.ndarray
 
@@ -59,6 +62,16 @@ def object_array(values: Sequence[object]) -> Shaped[np.ndarray, " n"]:
 def instance_table(n: int, **columns: Sequence[object]) -> pd.DataFrame:
     """An instance table with ids 0 … n − 1."""
     return pd.DataFrame(columns, index=pd.RangeIndex(n, name="instance"))
+
+
+def sequence_data(
+    name: str, modality: Modality, inputs: Sequence[object], labels: Sequence[object], paths: Sequence[Path]
+) -> RawData:
+    """Raw data of inputs of any length; ``file`` is the file of each, where there are several."""
+    files = [stem_of(path) for path in paths]
+    instances = instance_table(len(files), **({"file": files} if len(set(files)) > 1 else {}))
+    parts = np.array([part_of(path) for path in paths], dtype=str)
+    return RawData(name, modality, object_array(inputs), object_array(labels), instances, parts)
 
 
 def require_instances(count: int, owner: str) -> None:

@@ -60,11 +60,5 @@ def narrow(waves: Waves, severity: int, generator: np.random.Generator) -> np.nd
     return signal.sosfilt(filter_sections, waves, axis=1)
 
 
-SUITE: dict[str, Shift] = {
-    "noise": input_shift(noise, (-1.0, 1.0)),
-    "quieter": input_shift(quieter, (-1.0, 1.0)),
-    "clipping": input_shift(clipping, (-1.0, 1.0)),
-    "reverb": input_shift(reverb, (-1.0, 1.0)),
-    "speed": input_shift(speed, (-1.0, 1.0)),
-    "narrow": input_shift(narrow, (-1.0, 1.0)),
-}
+CHANGES = (noise, quieter, clipping, reverb, speed, narrow)
+SUITE: dict[str, Shift] = {change.__name__: input_shift(change, (-1.0, 1.0)) for change in CHANGES}

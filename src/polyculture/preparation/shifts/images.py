@@ -63,7 +63,8 @@ def defocus(images: Images, severity: int, generator: np.random.Generator) -> np
     fine = np.arange(-5 * reach - 2, 5 * reach + 3) / 5  # every pixel in 5 × 5 parts
     covered_parts = np.hypot(fine[:, None], fine) <= radius
     disc = covered_parts.reshape(2 * reach + 1, 5, 2 * reach + 1, 5).mean(axis=(1, 3))
-    return ndimage.convolve(images, _kernel(images, disc / disc.sum()))
+    kernel = (disc / disc.sum()).reshape(1, *disc.shape, *(1,) * (images.ndim - 3))
+    return ndimage.convolve(images, kernel.astype(images.dtype))
 
 
 def motion(images: Images, severity: int, generator: np.random.Generator) -> np.ndarray:
@@ -174,10 +175,6 @@ def _per_axis(images: np.ndarray, rows: float, columns: float | None = None) -> 
     return (0.0, rows, rows if columns is None else columns, *(0.0,) * (images.ndim - 3))
 
 
-def _kernel(images: np.ndarray, kernel: Float[np.ndarray, "a b"]) -> np.ndarray:
-    return kernel.reshape(1, *kernel.shape, *(1,) * (images.ndim - 3)).astype(images.dtype)
-
-
 def _halves(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A random half of the instances, shaped to choose between two versions of them."""
     half: np.ndarray = generator.permutation(len(images)) % 2 == 0
@@ -204,22 +201,11 @@ def _averaging(length: int, pixels: int) -> Float[np.ndarray, "h h"]:
 
 
 CHANGES: dict[str, Change] = {
-    "noise": noise,
-    "rotation": rotation,
-    "shift": shift,
-    "contrast": contrast,
-    "occlusion": occlusion,
-    "shot": shot,
-    "impulse": impulse,
-    "blur": blur,
-    "defocus": defocus,
-    "motion": motion,
-    "brightness": brightness,
-    "scale": scale,
-    "shear": shear,
-    "pixelate": pixelate,
-    "jpeg": jpeg,
-    "elastic": elastic,
+    change.__name__: change
+    for change in (
+        *(noise, rotation, shift, contrast, occlusion, shot, impulse, blur),
+        *(defocus, motion, brightness, scale, shear, pixelate, jpeg, elastic),
+    )
 }
 SUITE: dict[str, Shift] = {kind: input_shift(change, (0.0, 1.0)) for kind, change in CHANGES.items()}
 VOLUMES: dict[str, Shift] = {kind: SUITE[kind] for kind in ("noise", "contrast", "shot", "impulse", "brightness")}

@@ -37,9 +37,4 @@ def _spread(windows: np.ndarray) -> np.ndarray:
     return np.asarray(windows.std(axis=(0, 1)))
 
 
-SUITE: dict[str, Shift] = {
-    "noise": input_shift(noise),
-    "drift": input_shift(drift),
-    "missing": input_shift(missing),
-    "scaling": input_shift(scaling),
-}
+SUITE: dict[str, Shift] = {change.__name__: input_shift(change) for change in (noise, drift, missing, scaling)}

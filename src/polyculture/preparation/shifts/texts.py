@@ -90,10 +90,6 @@ def _of_texts(rewrite: Rewrite) -> Shift:
 
 
 SUITE: dict[str, Shift] = {
-    "typos": _of_texts(typos),
-    "drop": _of_texts(drop),
-    "swap": _of_texts(swap),
-    "run-together": _of_texts(run_together),
-    "truncation": _of_texts(truncation),
-    "casing": _of_texts(casing),
+    rewrite.__name__.replace("_", "-"): _of_texts(rewrite)
+    for rewrite in (typos, drop, swap, run_together, truncation, casing)
 }

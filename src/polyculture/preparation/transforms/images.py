@@ -3,65 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from polyculture.dataset import Dataset
-from polyculture.models.image_tensors import augmented_images
 
 from .numeric import Transformed
+
+BATCH_SIZE = 4096
+"""Images per batch; bounds memory."""
 
 
 def rotate(train: Dataset, generator: np.random.Generator, degrees: float = 15.0) -> Transformed:
     """Each image rotated by at most this many degrees about its centre; the corners become black."""
-    from kornia.augmentation import RandomRotation
-
-    return _changed(train, RandomRotation(degrees, p=1.0), generator)
+    return _changed(train, generator, "RandomRotation", degrees, p=1.0)
 
 
 def shift(train: Dataset, generator: np.random.Generator, share: float = 0.1) -> Transformed:
     """Each image translated by at most this share of its sides; the margin becomes black."""
-    from kornia.augmentation import RandomAffine
-
-    return _changed(train, RandomAffine(0.0, translate=(share, share), p=1.0), generator)
+    return _changed(train, generator, "RandomAffine", 0.0, translate=(share, share), p=1.0)
 
 
 def scale(train: Dataset, generator: np.random.Generator, share: float = 0.2) -> Transformed:
     """Each image made larger or smaller by at most this share."""
-    from kornia.augmentation import RandomAffine
-
-    return _changed(train, RandomAffine(0.0, scale=(1 - share, 1 + share), p=1.0), generator)
+    return _changed(train, generator, "RandomAffine", 0.0, scale=(1 - share, 1 + share), p=1.0)
 
 
 def flip(train: Dataset, generator: np.random.Generator, share: float = 0.5) -> Transformed:
     """This share of the images mirrored horizontally."""
-    from kornia.augmentation import RandomHorizontalFlip
-
-    return _changed(train, RandomHorizontalFlip(p=share), generator)
+    return _changed(train, generator, "RandomHorizontalFlip", p=share)
 
 
 def crop(train: Dataset, generator: np.random.Generator, share: float = 0.3) -> Transformed:
     """A window of each image, at most this share of its area lost, resized to the image (Szegedy et al. 2015)."""
-    from kornia.augmentation import RandomResizedCrop
-
-    return _changed(train, RandomResizedCrop(train.array.shape[1:3], scale=(1 - share, 1.0), p=1.0), generator)
+    size = train.array.shape[1:3]
+    return _changed(train, generator, "RandomResizedCrop", size, scale=(1 - share, 1.0), p=1.0)
 
 
 def erase(train: Dataset, generator: np.random.Generator, share: float = 0.2) -> Transformed:
     """On half of the images a black rectangle of 2 % to this share of the area (Zhong et al. 2020)."""
-    from kornia.augmentation import RandomErasing
-
-    return _changed(train, RandomErasing(scale=(min(0.02, share), share), p=0.5), generator)
+    return _changed(train, generator, "RandomErasing", scale=(min(0.02, share), share), p=0.5)
 
 
 def blur(train: Dataset, generator: np.random.Generator, sigma: float = 1.0) -> Transformed:
     """Each image blurred by a Gaussian of a tenth of a pixel to `sigma` pixels."""
-    from kornia.augmentation import RandomGaussianBlur
-
     size = 2 * int(np.ceil(2 * sigma)) + 1
-    gaussian = RandomGaussianBlur((size, size), (min(0.1, sigma), sigma), border_type="replicate", p=1.0)
-    return _changed(train, gaussian, generator)
+    sigmas = min(0.1, sigma), sigma
+    return _changed(train, generator, "RandomGaussianBlur", (size, size), sigmas, border_type="replicate", p=1.0)
 
 
 def cutmix(train: Dataset, generator: np.random.Generator, alpha: float = 1.0) -> Transformed:
@@ -104,6 +94,28 @@ def randaugment(train: Dataset, generator: np.random.Generator, magnitude: float
     return augmented_images(train.array, change_pairs, generator), None
 
 
+def augmented_images(
+    images: np.ndarray, change: Callable[[Any, np.ndarray], Any], generator: np.random.Generator
+) -> np.ndarray:
+    """All images after a change of n × channels × h × w tensors, which also gets the rows of its batch.
+
+    Batches are shuffled, so that any two images can be mixed. Randomness comes from `generator` alone.
+    """
+    import torch
+
+    grey = images.ndim == 3
+    order = generator.permutation(len(images))
+    augmented = np.empty(images.shape, np.float32)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(int(generator.integers(2**63)))
+        for rows in np.array_split(order, -(-len(order) // BATCH_SIZE)):
+            batch = np.asarray(images[rows], np.float32)
+            tensor = torch.from_numpy(np.ascontiguousarray(batch[:, None] if grey else np.moveaxis(batch, 3, 1)))
+            changed = change(tensor, rows).clamp(0, 1).numpy()
+            augmented[rows] = changed[:, 0] if grey else np.moveaxis(changed, 1, 3)
+    return augmented.astype(images.dtype)
+
+
 def _changes(strength: float) -> list[Any]:
     from kornia.augmentation import RandomAffine, RandomBrightness, RandomContrast, RandomRotation, RandomSharpness
 
@@ -122,5 +134,9 @@ def _changes(strength: float) -> list[Any]:
     ]
 
 
-def _changed(train: Dataset, change: Callable[[Any], Any], generator: np.random.Generator) -> Transformed:
+def _changed(
+    train: Dataset, generator: np.random.Generator, name: str, *arguments: Any, **settings: Any
+) -> Transformed:
+    """All images after a change of kornia, which is imported on first use."""
+    change = getattr(import_module("kornia.augmentation"), name)(*arguments, **settings)
     return augmented_images(train.array, lambda images, rows: change(images), generator), None  # noqa: ARG005

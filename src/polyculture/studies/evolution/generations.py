@@ -117,14 +117,16 @@ def evolve_recipes(
     if len(recipes) < 2:
         raise InputError(f"axes that make {len(recipes)} recipe", "two recipes or more", "add levels")
     models = _evaluate_models(recipes, evaluate)
-    groups = failure_groups(models.wrong, options.groups, stream(options.seed, "groups"))
+    groups = failure_groups(models.predictions.wrong, options.groups, stream(options.seed, "groups"))
     holdout = stream(options.seed, "judges").permutation(models.truth.shape[1]) % 2 == 0
     rows = [_row(0, models, None, holdout, options.level)]
     _report(progress, len(recipes), options, rows)
     reason = "the budget is spent"
     while len(recipes) < options.budget:
         archive = models.archive(groups)
-        offspring = _offspring(proposals, archive, models, min(options.generation, options.budget - len(recipes)))
+        count = min(options.generation, options.budget - len(recipes))
+        advised = proposals.from_model(models.gains(), count // 2)
+        offspring = proposals.from_elites(archive, count - len(advised)), advised
         if not any(offspring):
             reason = "the axes offer nothing new"
             break
@@ -156,12 +158,8 @@ class _EvaluatedModels:
     predictions: Predictions
     truth: Float[np.ndarray, "m n"]
 
-    @property
-    def wrong(self) -> Bool[np.ndarray, "m n"]:
-        return self.predictions.wrong
-
     def archive(self, groups: Int[np.ndarray, " n"]) -> Archive:
-        return Archive.of(self.recipes, self.wrong, -np.log(self.truth).mean(axis=1), groups)
+        return Archive.of(self.recipes, self.predictions.wrong, -np.log(self.truth).mean(axis=1), groups)
 
     def gains(self) -> Mapping[Recipe, float]:
         """How fast the log-loss of the best mixture of the others would fall if this model got some weight."""
@@ -187,13 +185,6 @@ def _evaluate_models(recipes: list[Recipe], evaluate: Evaluate) -> _EvaluatedMod
     return _EvaluatedModels(
         [recipes_by_id[name] for name in predictions.model_ids], predictions, np.maximum(truth, SMALLEST)
     )
-
-
-def _offspring(
-    proposals: Proposals, archive: Archive, models: _EvaluatedModels, count: int
-) -> tuple[list[Recipe], list[Recipe]]:
-    advised = proposals.from_model(models.gains(), count // 2)
-    return proposals.from_elites(archive, count - len(advised)), advised
 
 
 def _row(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from polyculture.errors import MissingExtraError
+from polyculture.errors import need
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
 from .archive import Archive
-
-if TYPE_CHECKING:
-    from optuna.distributions import CategoricalDistribution
 
 Axes = Mapping[str, Sequence[Any]]
 Genes = dict[str, Any]
@@ -65,9 +62,19 @@ class Proposals:
 
         Source: Bergstra et al. 2011, by optuna.
         """
-        study, distributions = _study(self.axes, derived_seed(int(self.generator.integers(2**31)), "proposals"))
+        need("optuna", extra="search")
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        seed = derived_seed(int(self.generator.integers(2**31)), "proposals") % 2**32
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=1)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        distributions: dict[str, Any] = {
+            axis: optuna.distributions.CategoricalDistribution(range(len(levels))) for axis, levels in self.axes.items()
+        }
         for recipe, gain in gains.items():
-            study.add_trial(_trial(self._codes(self.genes[recipe]), distributions, gain))
+            codes = {axis: list(self.axes[axis]).index(level) for axis, level in self.genes[recipe].items()}
+            study.add_trial(optuna.trial.create_trial(params=codes, distributions=distributions, value=gain))
 
         def suggestion() -> Genes:
             codes = study.ask(distributions).params
@@ -91,25 +98,3 @@ class Proposals:
     def _level(self, axis: str) -> Any:
         levels = self.axes[axis]
         return levels[int(self.generator.integers(len(levels)))]
-
-    def _codes(self, genes: Genes) -> dict[str, int]:
-        return {axis: list(self.axes[axis]).index(level) for axis, level in genes.items()}
-
-
-def _study(axes: Axes, seed: int) -> tuple[Any, dict[str, CategoricalDistribution]]:
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("optuna", "search") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=1)
-    distributions = {
-        axis: optuna.distributions.CategoricalDistribution(range(len(levels))) for axis, levels in axes.items()
-    }
-    return optuna.create_study(direction="maximize", sampler=sampler), distributions
-
-
-def _trial(codes: dict[str, int], distributions: dict[str, CategoricalDistribution], gain: float) -> Any:
-    import optuna
-
-    return optuna.trial.create_trial(params=codes, distributions=dict(distributions), value=gain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,108 +94,88 @@ class SklearnModel(Architecture):
         """The estimator; words are weighted by rarity, and projected for estimators that cannot read sparse counts."""
         if modality not in ("text", "tags"):
             return estimator
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfTransformer
-        from sklearn.pipeline import make_pipeline
-
-        weighting = [TfidfTransformer(sublinear_tf=True)] if modality == "text" else []
-        reduction = [] if self.reads_counts else [TruncatedSVD(min(WORD_FACTORS, columns - 1), random_state=seed)]
-        return make_pipeline(*weighting, *reduction, estimator)
+        steps = [_sklearn("feature_extraction.text.TfidfTransformer", sublinear_tf=True)] if modality == "text" else []
+        if not self.reads_counts:
+            factors = min(WORD_FACTORS, columns - 1)
+            steps.append(_sklearn("decomposition.TruncatedSVD", factors, random_state=seed))
+        return _sklearn("pipeline.make_pipeline", *steps, estimator)
 
 
 def logistic(seed: int, *, C: float = 1.0) -> Any:
     """Multinomial logistic regression; `C` is the inverse of the L2 penalty."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=C, max_iter=1000, random_state=seed)
+    return _sklearn("linear_model.LogisticRegression", C=C, max_iter=1000, random_state=seed)
 
 
 def ridge(seed: int, *, C: float = 1.0) -> Any:  # noqa: ARG001
     """Linear regression with an L2 penalty (Hoerl and Kennard 1970); `C` is its inverse."""
-    from sklearn.linear_model import Ridge
-
-    return Ridge(alpha=1 / C)
+    return _sklearn("linear_model.Ridge", alpha=1 / C)
 
 
 def naive_bayes(seed: int, *, smoothing: float = 1e-3) -> Any:  # noqa: ARG001
     """Gaussian naive Bayes; `smoothing` is the share of the largest variance that is added to all."""
-    from sklearn.naive_bayes import GaussianNB
-
-    return GaussianNB(var_smoothing=smoothing)
+    return _sklearn("naive_bayes.GaussianNB", var_smoothing=smoothing)
 
 
 def knn(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
     """Nearest neighbours in Euclidean distance; `weights` is ``"uniform"`` or ``"distance"``."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(neighbours, weights=weights, algorithm="brute")
+    return _sklearn("neighbors.KNeighborsClassifier", neighbours, weights=weights, algorithm="brute")
 
 
 def knn_regressor(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
     """The mean of the nearest neighbours."""
-    from sklearn.neighbors import KNeighborsRegressor
-
-    return KNeighborsRegressor(neighbours, weights=weights, algorithm="brute")
+    return _sklearn("neighbors.KNeighborsRegressor", neighbours, weights=weights, algorithm="brute")
 
 
 def svm(seed: int, *, C: float = 5.0, kernel: str = "rbf") -> Any:  # noqa: ARG001
     """Support vector machine, its scores turned into probabilities by a temperature fitted over three folds."""
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.svm import SVC
-
-    machine = SVC(C=C, kernel=kernel, break_ties=True)  # so that its answer is the class of the highest score
-    return CalibratedClassifierCV(machine, method="temperature", cv=3, ensemble=False)
+    # Ties are broken so that its answer is the class of the highest score.
+    machine = _sklearn("svm.SVC", C=C, kernel=kernel, break_ties=True)
+    return _sklearn("calibration.CalibratedClassifierCV", machine, method="temperature", cv=3, ensemble=False)
 
 
 def svm_regressor(seed: int, *, C: float = 5.0, kernel: str = "rbf") -> Any:  # noqa: ARG001
     """Support vector regression; targets are standardized, since its margin is a number of their scale."""
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVR
-
-    return TransformedTargetRegressor(SVR(C=C, kernel=kernel), transformer=StandardScaler())
+    return _sklearn(
+        "compose.TransformedTargetRegressor",
+        _sklearn("svm.SVR", C=C, kernel=kernel),
+        transformer=_sklearn("preprocessing.StandardScaler"),
+    )
 
 
 def forest(seed: int, *, trees: int = 100, depth: int = 16) -> Any:
     """Random forest (Breiman 2001)."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(trees, max_depth=depth, random_state=seed)
+    return _sklearn("ensemble.RandomForestClassifier", trees, max_depth=depth, random_state=seed)
 
 
 def forest_regressor(seed: int, *, trees: int = 100, depth: int = 16) -> Any:
     """Random forest of regression trees, each split among a third of the features."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(trees, max_depth=depth, max_features=1 / 3, random_state=seed)
+    return _sklearn("ensemble.RandomForestRegressor", trees, max_depth=depth, max_features=1 / 3, random_state=seed)
 
 
 def extra_trees(seed: int, *, trees: int = 100, depth: int = 24) -> Any:
     """Extremely randomized trees (Geurts et al. 2006): split points are drawn by chance."""
-    from sklearn.ensemble import ExtraTreesClassifier
-
-    return ExtraTreesClassifier(trees, max_depth=depth, random_state=seed)
+    return _sklearn("ensemble.ExtraTreesClassifier", trees, max_depth=depth, random_state=seed)
 
 
 def extra_trees_regressor(seed: int, *, trees: int = 100, depth: int = 24) -> Any:
     """Extremely randomized regression trees."""
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    return ExtraTreesRegressor(trees, max_depth=depth, random_state=seed)
+    return _sklearn("ensemble.ExtraTreesRegressor", trees, max_depth=depth, random_state=seed)
 
 
 def boosting(seed: int, *, rounds: int = 40, learning_rate: float = 0.2, leaves: int = 8) -> Any:
     """Histogram gradient boosting; each split looks at a random 30 % of the features, so the seed matters."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(**_boosting(seed, rounds, learning_rate, leaves))
+    return _sklearn("ensemble.HistGradientBoostingClassifier", **_boosting(seed, rounds, learning_rate, leaves))
 
 
 def boosting_regressor(seed: int, *, rounds: int = 40, learning_rate: float = 0.2, leaves: int = 8) -> Any:
     """Histogram gradient boosting of squared error."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    return _sklearn("ensemble.HistGradientBoostingRegressor", **_boosting(seed, rounds, learning_rate, leaves))
 
-    return HistGradientBoostingRegressor(**_boosting(seed, rounds, learning_rate, leaves))
+
+def _sklearn(path: str, *arguments: Any, **settings: Any) -> Any:
+    """The estimator of this path in scikit-learn, which is imported on first use."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(f"sklearn.{module}"), name)(*arguments, **settings)
 
 
 def _boosting(seed: int, rounds: int, learning_rate: float, leaves: int) -> dict[str, Any]:

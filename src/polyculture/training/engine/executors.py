@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from polyculture.errors import InputError, MissingExtraError, TrainingError, near
+from polyculture.errors import InputError, TrainingError, near, need
 
 from .jobs import Job, RunContext, do
 
@@ -34,10 +34,7 @@ def check_engine(engine: str, workers: int | None, seconds: float | None = None)
     if seconds is not None and not seconds > 0:
         raise InputError(f"{seconds} seconds", "more than 0")
     if engine == "ray":
-        try:
-            import ray  # noqa: F401
-        except ModuleNotFoundError:
-            raise MissingExtraError("ray", "ray") from None
+        need("ray", extra="ray")
 
 
 def count_workers(engine: str, workers: int | None) -> int:

@@ -116,7 +116,9 @@ def _record(recipe: Recipe, architecture: Architecture, fitted: Fitted | Excepti
     """What is written next to the weights: nothing that differs between two runs."""
     record: dict[str, Any] = {"recipe": recipe.to_dict(), "problem": run.made_for, "failed": ""}
     if isinstance(fitted, Exception):
-        record["failed"] = _one_line(fitted)
+        message = " ".join(str(fitted).split())
+        known_error = isinstance(fitted, PolycultureError)
+        record["failed"] = message if known_error else f"{type(fitted).__name__}: {message}"
     else:
         record |= {"parameters": fitted.parameters, **asdict(fitted.cost), "curve": list(fitted.curve)}
     packages = ("polyculture", "numpy", *architecture.packages)
@@ -125,8 +127,3 @@ def _record(recipe: Recipe, architecture: Architecture, fitted: Fitted | Excepti
 
 
 _version = cache(version)
-
-
-def _one_line(error: Exception) -> str:
-    message = " ".join(str(error).split())
-    return message if isinstance(error, PolycultureError) else f"{type(error).__name__}: {message}"

@@ -12,8 +12,6 @@ from functools import cache
 
 from polyculture.errors import TrainingError
 
-TOO_LATE = ("a fit within the limit", "allow more seconds or train for fewer epochs")
-
 
 @contextmanager
 def at_most(seconds: float | None) -> Iterator[None]:
@@ -28,7 +26,8 @@ def at_most(seconds: float | None) -> Iterator[None]:
         return
 
     def late(*_: object) -> None:
-        raise TrainingError(f"not done after {seconds:g} seconds", *TOO_LATE)
+        cure = "allow more seconds or train for fewer epochs"
+        raise TrainingError(f"not done after {seconds:g} seconds", "a fit within the limit", cure)
 
     previous = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -1,6 +1,6 @@
 """What does a net minimize? One visible dict of objectives; keyword-only parameters are hyperparameters.
 
-objective · pointwise · contrastive · diversity · adversarial · distillation
+objective · pointwise · contrastive · diversity · adversarial
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from polyculture.errors import InputError, near
 
 from .adversarial import fgsm, free, pgd
 from .contrastive import contrastive
-from .distillation import distillation
 from .diversity import adp, group_of, member_of, negative_correlation
 from .objective import Loss, Objective, average
-from .pointwise import binary, cross_entropy, focal, huber, label_smoothing, squared
+from .pointwise import binary, cross_entropy, distillation, focal, huber, label_smoothing, squared
 
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "cross-entropy": cross_entropy,

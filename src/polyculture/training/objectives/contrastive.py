@@ -41,19 +41,24 @@ def attraction(features: Any, codes: Any, temperature: float) -> Any:
 
 def penultimate(net: Any, inputs: Any) -> tuple[Any, Any]:
     """The inputs of the last linear layer, and the net's scores; TrainingError without one."""
+    calls, scores = linear_calls(net, inputs)
+    if not calls:
+        raise TrainingError("the net calls no linear layer", "one, whose inputs can be compared", "use 'cross-entropy'")
+    return calls[-1][1], scores
+
+
+def linear_calls(net: Any, inputs: Any) -> tuple[list[tuple[Any, Any]], Any]:
+    """Every linear layer that the net calls and its inputs, in order; and the net's scores."""
     from torch import nn
 
-    inputs_of_layers: list[Any] = []
+    calls: list[tuple[Any, Any]] = []
     hooks = [
-        layer.register_forward_pre_hook(lambda _, arguments: inputs_of_layers.append(arguments[0]))
+        layer.register_forward_pre_hook(lambda layer, arguments: calls.append((layer, arguments[0])))
         for layer in net.modules()
         if isinstance(layer, nn.Linear)
     ]
     try:
-        scores = net(inputs)
+        return calls, net(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    if not inputs_of_layers:
-        raise TrainingError("the net calls no linear layer", "one, whose inputs can be compared", "use 'cross-entropy'")
-    return inputs_of_layers[-1], scores

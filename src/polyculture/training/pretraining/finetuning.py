@@ -8,6 +8,8 @@ from typing import Any
 
 from polyculture.errors import TrainingError
 
+from ..objectives.contrastive import linear_calls
+
 TUNINGS = ("full", "head", "bias", "lora")
 
 
@@ -46,23 +48,15 @@ def last_layer(net: Any, inputs: Any) -> Any:
     """The linear layer that a net calls last; TrainingError where it calls none."""
     import torch
 
-    calls: list[Any] = []
-    hooks = [
-        layer.register_forward_hook(lambda layer, *_: calls.append(layer))
-        for layer in net.modules()
-        if isinstance(layer, torch.nn.Linear)
-    ]
     learning = net.training
     try:
         with torch.no_grad():
-            net.eval()(inputs)
+            calls, _ = linear_calls(net.eval(), inputs)
     finally:
         net.train(learning)
-        for hook in hooks:
-            hook.remove()
     if not calls:
         raise TrainingError("the net calls no linear layer", "one, whose inputs can be learned from", "use 'none'")
-    return calls[-1]
+    return calls[-1][0]
 
 
 def _add_updates(net: Any, head: Any, rank: int) -> list[tuple[Any, str]]:

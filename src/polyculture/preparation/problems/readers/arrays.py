@@ -35,7 +35,9 @@ _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 def read_archive(paths: Sequence[Path], options: DataOptions) -> RawData:
     """The instances of one .npz file: x_train, y_train, x_test, y_test; train_images, …; or x, y."""
-    path = _single_path(paths)
+    if len(paths) > 1:
+        raise InputError(f"{len(paths)} archives", "one", "name others by test_on (--test-on)")
+    path = paths[0]
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name.lower(): archive[name] for name in archive.files}
@@ -114,12 +116,6 @@ def _image_data(raw: RawData) -> RawData:
             raise InputError(f"rows of {images.shape[1]} pixels", "as many as a square image has")
         images = images.reshape(-1, side, side)
     return replace(raw, inputs=images[..., 0] if images.shape[-1] == 1 and images.ndim == 4 else images)
-
-
-def _single_path(paths: Sequence[Path]) -> Path:
-    if len(paths) > 1:
-        raise InputError(f"{len(paths)} archives", "one", "name others by test_on (--test-on)")
-    return paths[0]
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from polyculture.errors import FileError, InputError, need
 
@@ -34,14 +35,11 @@ def read_images(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa
     sizes = Counter(image.shape[:2] for image in originals)
     height, width = max(sizes, key=lambda size: (sizes[size], size))
     shrink = min(1.0, MAX_SIDE / max(height, width))
-    grey = all(_is_grey(image) for image in originals)
+    grey = all((image == image[..., :1]).all() for image in originals)
     size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
     images = np.stack([_resize(image[..., 0] if grey else image, size) for image in originals])
-    instances = (
-        instance_table(len(files))
-        .set_axis([path.as_posix() for path in relative_paths], axis="index")
-        .rename_axis("instance")
-    )
+    ids = pd.Index([path.as_posix() for path in relative_paths], name="instance")
+    instances = instance_table(len(files)).set_axis(ids, axis="index")
     return RawData(
         folder.name,
         "image",
@@ -62,10 +60,6 @@ def _load_image(path: Path) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise FileError(f"cannot read the picture {path}: {error}", "a picture that Pillow opens") from error
-
-
-def _is_grey(image: np.ndarray) -> bool:
-    return bool((image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all())
 
 
 def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

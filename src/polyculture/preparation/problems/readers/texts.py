@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from polyculture.errors import InputError
 
-from ..data_options import DataOptions, name_of, part_of, stem_of
-from ..raw_data import RawData, instance_table, object_array
+from ..data_options import DataOptions, name_of
+from ..raw_data import RawData, object_array, sequence_data
 from .tables import read_tables, text_lines
 
 TEXT_NAMES = ("text", "sentence", "content", "review", "message", "question", "tweet", "comment")
@@ -25,7 +24,7 @@ def read_lines(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa:
 
     Raises InputError for a line without a text.
     """
-    texts, labels, files, parts = [], [], [], []
+    texts, labels, sources = [], [], []
     for path in paths:
         for number, line in enumerate(text_lines(path), start=1):
             if not line.strip():
@@ -35,19 +34,10 @@ def read_lines(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa:
                 raise InputError(f"line {number} of {path} is {line[:40]!r}", "a label, a tab or a blank, and a text")
             texts.append(text.strip())
             labels.append(label)
-            files.append(stem_of(path))
-            parts.append(part_of(path))
+            sources.append(path)
     if labels and all(_COARSE.match(label) for label in labels):
         labels = [label.partition(":")[0] for label in labels]
-    instances = instance_table(len(texts), **({"file": files} if len(set(files)) > 1 else {}))
-    return RawData(
-        name_of(paths),
-        "text",
-        object_array(texts),
-        object_array(labels),
-        instances,
-        np.array(parts, dtype=str),
-    )
+    return sequence_data(name_of(paths), "text", texts, labels, sources)
 
 
 def read_text_tables(paths: Sequence[Path], options: DataOptions) -> RawData:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from polyculture.errors import InputError
 
-from ..data_options import DataOptions, part_of, stem_of
-from ..raw_data import RawData, instance_table, object_array
+from ..data_options import DataOptions, stem_of
+from ..raw_data import RawData, sequence_data
 from .tables import text_lines
 
 UNIVERSAL_COLUMNS = 10
@@ -24,22 +22,14 @@ def read_tokens(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa
 
     Raises InputError for a line with a token and no tag.
     """
-    tokens, tags, files, parts = [], [], [], []
+    tokens, tags, sources = [], [], []
     for path in paths:
         for sequence in _sequences(path):
             tokens.append(tuple(token for token, _ in sequence))
             tags.append(tuple(tag for _, tag in sequence))
-            files.append(stem_of(path))
-            parts.append(part_of(path))
-    instances = instance_table(len(tokens), **({"file": files} if len(set(files)) > 1 else {}))
-    return RawData(
-        paths[0].parent.name if len(paths) > 1 else stem_of(paths[0]),
-        "tags",
-        object_array(tokens),
-        object_array(tags),
-        instances,
-        np.array(parts, dtype=str),
-    )
+            sources.append(path)
+    name = paths[0].parent.name if len(paths) > 1 else stem_of(paths[0])
+    return sequence_data(name, "tags", tokens, tags, sources)
 
 
 def _sequences(path: Path) -> Iterator[list[tuple[str, str]]]:

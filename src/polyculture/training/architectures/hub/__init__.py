@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from polyculture.dataset import Dataset
 from polyculture.errors import FileError, InputError, need
+from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 
 from ...schedule import Schedule
 from ..net import Net
-
-if TYPE_CHECKING:
-    from .encoding import CheckpointEncoder
 
 PREFIX = "hf:"
 WEIGHTS = ("model.safetensors", "model-*.safetensors")
@@ -69,13 +67,13 @@ class HubModel:
     name: str
     revision: str = ""
 
-    def of(self, train: Dataset) -> CheckpointEncoder:
+    def of(self, train: Dataset) -> Encoder:
         """The encoder of this model for a training set; fetches its files unless they are cached."""
         from .encoding import CheckpointEncoder
 
         return CheckpointEncoder.of_folder(self.folder(), train)
 
-    def load(self, folder: Path) -> CheckpointEncoder:
+    def load(self, folder: Path) -> Encoder:
         """What `CheckpointEncoder.save` wrote."""
         from .encoding import CheckpointEncoder
 

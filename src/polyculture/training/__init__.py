@@ -16,7 +16,7 @@ from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, loa
 from polyculture.preparation.transforms import TRANSFORMS as DATA
 
 from .architectures import ARCHITECTURES
-from .design import breeding_axes, default_design, possible_recipe
+from .design import default_design, evolution_axes, possible_recipe
 from .fit import load_population, train
 from .objectives import OBJECTIVES
 from .optimizers import OPTIMIZERS
@@ -37,8 +37,8 @@ __all__ = [
     "Problem",
     "RecipeClassifier",
     "RecipeRegressor",
-    "breeding_axes",
     "default_design",
+    "evolution_axes",
     "load_population",
     "load_problem",
     "possible_recipe",

@@ -134,7 +134,7 @@ def _balanced(levels: Sequence[Any], count: int, generator: np.random.Generator)
     return [levels[i] for i in np.concatenate(turns)[:count]]
 
 
-def breeding_axes(problem: Problem) -> dict[str, list[Any]]:
+def evolution_axes(problem: Problem) -> dict[str, list[Any]]:
     """Levels of every axis among which models for this problem are evolved."""
     lineup, data, objective = _levels(problem)
     objectives = [objective] if problem.task == "regression" else [objective, "label-smoothing", "focal"]

@@ -12,7 +12,7 @@ from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe
 from polyculture.results import Audit, Portfolio, Section
 from polyculture.selection import SelectionOptions, section, select
-from polyculture.training import breeding_axes, load_population, possible_recipe, predict, train
+from polyculture.training import evolution_axes, load_population, possible_recipe, predict, train
 
 from ..evaluation import ProblemSource, RunResult, evaluate, open_problem
 from ..progress import Progress, phase_progress
@@ -71,7 +71,7 @@ def evolve(
     problem = open_problem(problem, options.seed)
     if problem.task == "regression":
         raise InputError(f"an evolution on {problem.name}, whose labels are numbers", "classes")
-    levels = axes or breeding_axes(problem)
+    levels = axes or evolution_axes(problem)
     folder = make_folder(Path(out))
     training = phase_progress(progress, "training")
     failed: dict[str, str] = {}

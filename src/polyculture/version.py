@@ -1,5 +1,3 @@
 """Which release is this? Written into every result, so that a stored number says what made it."""
 
-from __future__ import annotations
-
 __version__ = "0.1.0"

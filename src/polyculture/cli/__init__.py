@@ -4,8 +4,6 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 success; 1 pa
 its input cannot be used; 130 stopped by Ctrl-C. Errors of polyculture are one line; others keep their traceback.
 """
 
-from __future__ import annotations
-
 from . import ablate, audit, evolve, select, train
 from .application import app, main
 

@@ -1,7 +1,5 @@
 """How do tables, arrays, logs and ready models become Predictions, and Predictions files?"""
 
-from __future__ import annotations
-
 from .alignment import AlignedPredictions, AlignmentReport
 from .inference import predictions_of_models
 from .normalization import NORMALIZERS

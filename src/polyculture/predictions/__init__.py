@@ -1,7 +1,5 @@
 """What does every model predict for every instance? One noun for classes, outcomes and regression."""
 
-from __future__ import annotations
-
 from .columns import MISSING, are_classes, fractions_error, smallest_integer
 from .predictions import Predictions
 

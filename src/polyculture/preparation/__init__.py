@@ -1,7 +1,5 @@
 """How is data made ready? Dataset in, Dataset out: problems (loaders), transforms, shifts and splits."""
 
-from __future__ import annotations
-
 from .problems import PROBLEMS, DataOptions, Problem, load_problem
 from .shifts import shifted
 from .transforms import TRANSFORMS, Transform, find_transform

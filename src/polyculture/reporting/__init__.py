@@ -1,7 +1,5 @@
 """How is a result shown? As one self-contained page, a page for the terminal, and figures that are plain dicts."""
 
-from __future__ import annotations
-
 from .drawing import figures_of
 from .page import report
 from .terminal_page import terminal

@@ -3,8 +3,6 @@
 audit · section · portfolio · summary (text and HTML) · tables (frames as text) · figure (on demand) · encoding (JSON)
 """
 
-from __future__ import annotations
-
 from .audit import FEWEST_INSTANCES, Audit, Finding, Leaderboard, NullModel, Pairwise, Systemic, section_json
 from .figure import Figure
 from .portfolio import Certificate, Portfolio

@@ -3,8 +3,6 @@
 readers → `RawData` → `build_problem` → `Problem`
 """
 
-from __future__ import annotations
-
 from .data_options import KINDS, DataOptions
 from .loading import PROBLEMS, load_problem
 from .problem import Problem

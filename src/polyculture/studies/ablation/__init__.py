@@ -3,8 +3,6 @@
 study (the verb) · plan (which changes) · replicates and effects (how large, how sure) · section (the words)
 """
 
-from __future__ import annotations
-
 from .plan import BASELINE, CHANGES, REGULARIZERS
 from .study import AblationOptions, AblationResult, ablate
 

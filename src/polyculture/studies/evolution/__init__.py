@@ -3,8 +3,6 @@
 generations (the loop) · archive (elites by their failures) · proposals (children of elites; suggestions of a model)
 """
 
-from __future__ import annotations
-
 from .archive import Archive
 from .generations import EvolutionOptions, Generations, evolve_recipes
 from .study import EvolutionResult, evolve

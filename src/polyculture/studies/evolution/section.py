@@ -1,7 +1,5 @@
 """Which question does an evolution answer, and how are its tables read?"""
 
-from __future__ import annotations
-
 from polyculture.results import SectionSpec, TableSpec
 
 SPEC = SectionSpec(

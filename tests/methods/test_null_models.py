@@ -33,7 +33,7 @@ def independent(rates: list[Fraction], n: int) -> np.ndarray:
 
 
 def test_classes_of_unequal_difficulty_make_independent_models_look_alike() -> None:
-    """(N1)."""
+    """(NM1)."""
     n = 2_000_000
     easy, hard = (independent([rate, rate], n) for rate in (Fraction(1, 10), Fraction(1, 2)))
     wrong, classes = np.concatenate([easy, hard], axis=1), np.repeat([0, 1], n)
@@ -45,7 +45,7 @@ def test_classes_of_unequal_difficulty_make_independent_models_look_alike() -> N
 
 
 def test_joint_failures_of_all_pairs_follow_from_the_failure_counts() -> None:
-    """(N2)."""
+    """(NM2)."""
     wrong = np.random.default_rng(0).random((6, 50)) < 0.4
     pairs = sum(int((wrong[a] & wrong[b]).sum()) for a, b in itertools.combinations(range(6), 2))
     k = wrong.sum(axis=0)
@@ -53,7 +53,7 @@ def test_joint_failures_of_all_pairs_follow_from_the_failure_counts() -> None:
 
 
 def test_an_intra_class_correlation_gives_its_effective_number() -> None:
-    """(N3): models that copy a common answer on some instances, all outcomes with their exact weights."""
+    """(NM3): models that copy a common answer on some instances, all outcomes with their exact weights."""
     assert stated("n_eff of 12 models") == pytest.approx(12 / (1 + 11 * 0.3))
     copied = np.repeat(np.random.default_rng(1).random((1, 200_000)) < 0.2, 12, axis=0)
     own = np.random.default_rng(2).random((12, 200_000)) < 0.2
@@ -62,7 +62,7 @@ def test_an_intra_class_correlation_gives_its_effective_number() -> None:
 
 
 def n_struct_by_hand(wrong: np.ndarray) -> float:
-    """(N4) to (N6) with matrices."""
+    """(NM4) to (NM6) with matrices."""
     m, n = wrong.shape
     rate = wrong.mean(axis=1, keepdims=True)
     scale = np.sqrt(rate * (1 - rate))
@@ -76,7 +76,7 @@ def n_struct_by_hand(wrong: np.ndarray) -> float:
 
 
 def test_the_number_of_kinds_is_that_of_the_matrices() -> None:
-    """(N5) and (N7)."""
+    """(NM5) and (NM7)."""
     rng = np.random.default_rng(4)
     difficulty = rng.random(800)
     wrong = rng.random((6, 800)) < difficulty * np.linspace(0.3, 0.9, 6)[:, None]

@@ -175,7 +175,7 @@ def _rates_and_slopes(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarra
     r = np.exp(np.clip(ability[:, None] + logs[:-1] - logs[1:], -700, 700))  # r[:, k − 1] is r_k
     rates, slopes = np.zeros((2, m, m + 1))
     rates[:, m] = 1.0
-    # (X3)
+    # (X3): the two loops share the work; which of them computes a cell depends on where errors are damped.
     for k in range(1, m):
         increasing = r[:, k - 1] < 1
         rates[increasing, k] = r[increasing, k - 1] * (1 - rates[increasing, k - 1])

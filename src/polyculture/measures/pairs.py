@@ -62,7 +62,7 @@ def phi(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     """Correlation of the two error indicators, in [−1, 1]; nan where a model is perfect or always wrong."""
     n = counts.n.astype(float)
     a, b = _errors(counts)
-    # (P3)
+    # (P3): in two halves, so that swapping the two models gives the same bits.
     return _blank(counts, _ratio(_cross(counts), np.sqrt(a * (n - a) * (b * (n - b)))))
 
 

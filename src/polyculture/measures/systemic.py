@@ -87,7 +87,7 @@ class FailureCounts:
     @property
     def index(self) -> float:
         """Excess relative to the largest that the error rates allow, at most 1; nan where none is possible."""
-        # (S4)
+        # (S4): no room where only one rate is possible, such as 0 with a perfect model in every stratum.
         room = self.largest_rate - self.expected_rate
         return self.excess / room if room > 0 else math.nan
 

@@ -226,6 +226,6 @@ def _capa_of(cells: Cells, coincidence: Float[np.ndarray, "*#pairs"]) -> Float[n
     n11, n10, n01, same_wrong, different_wrong = cells
     n00 = same_wrong + different_wrong
     n = n11 + n10 + n01 + n00
-    # (P7)
+    # (P7): times n², so cells need not sum to 1: gamma draws go in as they are.
     chance = (n11 + n10) * (n11 + n01) + (n01 + n00) * (n10 + n00) * coincidence
     return np.asarray((n * (n11 + same_wrong) - chance) / (n * n - chance))

@@ -161,7 +161,7 @@ def jackknife(
         return Interval(estimate, level=level, n=n, reason="undefined without some block of instances")
     replicates = replicates if bound is None else np.log(replicates)
     g = len(leave_outs)
-    # (I6)
+    # (I6): (G − 1)/G and not 1/(G (G − 1)): the replicates share all but a block, so they hardly move.
     error = math.sqrt((g - 1) / g * float(((replicates[:-1] - replicates[:-1].mean()) ** 2).sum()))
     reach = float(stdtrit(g - 1, 0.5 + level / 2)) * error
     ends = [replicates[-1] - reach, replicates[-1] + reach]

@@ -260,7 +260,7 @@ class StratumCounts:
         failing, stratum = column_sums(chunk.wrong), self.codes(chunk)
         errors = np.empty(len(failing))
         for code, members in chunk.blocks(by_class=len(self.sizes) > 1):
-            # (E13)
+            # (E13): the only product of the three terms that needs the models of an instance, and it is a whole number.
             errors[members] = self.errors[code].astype(float) @ np.take(chunk.wrong, members, axis=1).astype(float)
         squared_deviations = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
         return failing - self.mean[stratum], squared_deviations

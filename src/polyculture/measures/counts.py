@@ -128,8 +128,10 @@ def count(
 def _layers(weights: Float[np.ndarray, " n"]) -> list[tuple[float, Int[np.ndarray, " k"]]]:
     """Weights taken apart: sets of instances that count the same, whose counts add up to the weighted ones."""
     values = np.unique(weights)
+    # Weights are layered because counts of ones are exact and fast, while products with floats are neither.
     if len(values) <= LAYERS:
         return [(float(w), np.flatnonzero(weights == w)) for w in values]
+    # Binary digits of the weights: at most 25 layers, however many weights there are.
     fixed = np.rint(weights * 2.0**BITS).astype(np.int64)
     return [(2.0 ** (k - BITS), np.flatnonzero(fixed >> k & 1)) for k in range(BITS + 1)]
 
@@ -205,6 +207,7 @@ def _count(table: _AnswerTable, options: int, instances: Int[np.ndarray, " k"] |
     with _workers(m * m * n // 64) as run:
         for start in range(0, n, 64 * WORDS):
             window = slice(start, start + 64 * WORDS)
+            # Packed once per chunk and read by every pair: packing is O(m n), counting O(m² n / 64).
             bits = _pack(table.at(window if instances is None else instances[window]), gaps, run)
             run(lambda a, bits=bits: _count_rows(bits, sums, a), _tiles(0, m, ROWS))
     return _assemble(sums, n, options)
@@ -220,6 +223,7 @@ def _assemble(sums: dict[str, Square], n: int, options: int) -> PairCounts:
     n00 = mirror("n00", "n00")
     common = mirror("n", "n") if "n" in sums else np.full_like(n00, n)
     wrong = mirror("row_wrong", "column_wrong") if "n" in sums else np.tile(np.diag(n00)[:, None], len(n00))
+    # Of the four counts of (P1) only n00 is counted for each pair; error counts and n give the other three.
     n10 = wrong.T - n00
     n11 = common - n00 - n10 - n10.T
     if "different" not in sums:
@@ -229,6 +233,7 @@ def _assemble(sums: dict[str, Square], n: int, options: int) -> PairCounts:
         same_wrong = n00 - mirror("differently_wrong", "differently_wrong")
     else:  # given labels, two right answers are the same, and a right and a wrong one are not
         same_wrong = same_answer - n11
+    # (P6): with one option two wrong answers cannot differ, and 1/(options − 1) does not exist.
     if options < 2:
         zeros = np.zeros_like(n00)
         return PairCounts(common, n11, n10, n00, same_answer, zeros, zeros, zeros.astype(float))
@@ -240,6 +245,7 @@ def _count_rows(bits: _BitPlanes, sums: dict[str, Square], a: slice) -> None:
     m, words = bits.wrong.shape
     x, y = np.empty((2, ROWS * COLUMNS * words), np.uint64)
     bit_counts = np.empty(ROWS * COLUMNS * words, np.uint8)
+    # Only from a.start on: the tiles below the diagonal are mirrored at the end.
     for b in _tiles(a.start, m, COLUMNS):
         shape = (a.stop - a.start, b.stop - b.start, words)
         size = shape[0] * shape[1] * words
@@ -269,14 +275,17 @@ def _count_tile(
         np.bitwise_count(words, out=bit_counts)
         sums[name][tile] += bit_counts.sum(axis=-1, dtype=np.uint16)
 
+    # Answers differ if any binary digit of their codes does: one XOR per digit instead of one AND per class.
     if bits.codes is not None:
         pairs(np.bitwise_xor, bits.codes[0], bits.codes[0], x)
         for plane in bits.codes[1:]:
             pairs(np.bitwise_xor, plane, plane, y)
             x |= y
         if bits.unanswered is not None:
+            # A missing answer has the code −1 in every digit; without this, two missing ones would be the same answer.
             x |= bits.unanswered[a, None]
             x |= bits.unanswered[None, b]
+    # `x` (different answers) must outlive this: it is needed again below, and y is the only other scratch space.
     pairs(np.bitwise_and, bits.wrong, bits.wrong, y)
     add_up("n00", y)
     if "differently_wrong" in sums:
@@ -285,6 +294,7 @@ def _count_tile(
     if bits.observed is not None:
         pairs(np.bitwise_and, bits.observed, bits.observed, y)
         add_up("n", y)
+        # y holds what both answered: where one of them did not, answers are not different but unknown.
         x &= y
         pairs(np.bitwise_and, bits.wrong, bits.observed, y)
         add_up("row_wrong", y)
@@ -297,6 +307,7 @@ def _count_tile(
 def _pack(chunk: _AnswerTable, gaps: tuple[bool, bool], run: Callable[..., None]) -> _BitPlanes:
     """Bit planes of one chunk."""
     m, n = chunk.shape
+    # Padding is 0 in all planes. It never counts as wrong, observed or different, so no mask is needed at the end.
     words = -(-n // 512) * 8  # whole cache lines
 
     def empty(*lead: int) -> UInt[np.ndarray, "*p m w"]:
@@ -327,6 +338,7 @@ def _pack_rows(chunk: _AnswerTable, bits: _BitPlanes, rows: slice) -> None:
     if bits.unanswered is not None:
         _put(bits.unanswered[rows], answers < 0)
     for k, plane in enumerate(bits.codes):
+        # Eight digits at a time: shifting a byte is several times cheaper than shifting 64-bit codes for every digit.
         if k % 8 == 0:
             byte = (answers >> k).astype(np.uint8)
         _put(plane[rows], byte & np.uint8(1 << k % 8))
@@ -350,6 +362,7 @@ def _workers(work: int) -> Iterator[Callable[..., None]]:
             job(item)
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Threads and not processes: counting bits releases the lock, and tiles write to places of their own.
     if work < SMALL or cores == 1:
         yield serially
         return

@@ -116,6 +116,7 @@ def effective(
         return EffectiveNumber(
             informative, math.nan, undefined, undefined, math.nan, math.nan, groups.singletons, reason=TOO_FEW_MODELS
         )
+    # (E2): a constant model has covariance 0 with all; counted in M it would pass for an independent one.
     if not informative.all():
         wrong = wrong[informative]
         observed = None if observed is None else observed[informative]
@@ -220,7 +221,9 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Stratification) -> _Momen
     errors = np.stack([groups.sums(row) for row in wrong])
     rates = errors / size
     centred = failures - (groups.sums(failures) / size)[code]
+    # (E10): an instance alone in its stratum deviates from nothing; rounding must not make it count.
     centred[size[code] <= 1] = 0.0
+    # (E4): block by block, as a float for every cell would take eight times the memory of the answers.
     squared_deviations = np.empty(n)
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
@@ -228,12 +231,15 @@ def _complete(wrong: Bool[np.ndarray, "m n"], groups: _Stratification) -> _Momen
         squared_deviations[block] = np.einsum("mn,mn->n", deviation, deviation)
     correction = unbiased[code] * (1.0 if groups.weight is None else groups.weight)
     numerator, denominator = correction * centred**2, correction * squared_deviations
+    # (E4): strata in which nobody varies leave 0/0, which is no evidence of anything.
     if not denominator.any():
         undefined = np.full(n, math.nan)
         return _Moments(math.nan, undefined, undefined, centred, math.nan, NO_VARIATION)
     design_effect = float(numerator.sum() / denominator.sum())
     per_instance = groups.used / denominator.sum()
+    # (E6), (E7): the means move too, but a sum of squares around a mean does not change with that mean to first order.
     influence, variation = (numerator - design_effect * denominator) * per_instance, denominator * per_instance
+    # (E11): strata are not made unbiased here: the permutation null has its own n − 1.
     squares = errors * (1 - rates)  # (n − 1) × variance, of a model in a stratum
     excess = (groups.sums(centred**2) - squares.sum(axis=0))[size > 1].sum() / 2
     spread = (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)) / 2 / np.maximum(size - 1, 1)
@@ -282,6 +288,7 @@ def _stratum_pairs(
     m = len(wrong)
     n, row_wrong, both_wrong = np.zeros((3, m, m))
     for start in range(0, len(members), BLOCK):
+        # (E5): three products serve n_ab, e_ab and the joint errors of all pairs, since W E = E.
         block = members[start : start + BLOCK]  # float32 counts this few instances exactly
         E, W = (np.take(table, block, axis=1).astype(np.float32) for table in (wrong, observed))
         wE, wW = (E, W) if weight is None else (E * weight[block], W * weight[block])
@@ -302,6 +309,7 @@ def pooled(
         scatter, defined, squares = pairs.scatter, pairs.defined, pairs.row_wrong * (1 - pairs.rate)
         weight += pairs.n * defined
         covariance += scatter * pairs.unbiased
+        # (E11): every pair by itself, since with gaps the failure count no longer holds the sum of the pairs.
         excess += float((scatter * defined)[upper].sum())
         spread += float((squares * squares.T * defined / np.maximum(pairs.n - 1, 1))[upper].sum())
     return weight, covariance / np.maximum(weight, 1), excess, spread
@@ -318,6 +326,7 @@ def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"],
     undefined = np.full(n, math.nan)
     if not pairs.any():
         return _Moments(math.nan, undefined, undefined, np.zeros(n), math.nan, NO_PAIRS, pairs_dropped)
+    # (E5): numerator and denominator are means, as the numbers of pairs and of models differ where pairs were dropped.
     mean_variance = float(np.diag(covariance)[np.diag(defined)].mean())
     if mean_variance == 0:
         return _Moments(math.nan, undefined, undefined, np.zeros(n), math.nan, NO_VARIATION, pairs_dropped)
@@ -328,7 +337,9 @@ def _pairwise(wrong: Bool[np.ndarray, "m n"], observed: Bool[np.ndarray, "m n"],
         influence[members] = parts[0] - ratio * parts[1]
         variation[members] = parts[1]
         centred[members] = parts[2]
+    # (E8): D moves M − 1 times as much as the ratio of mean covariance and mean variance.
     influence *= (m - 1) * groups.used / mean_variance
+    # (E7): what is left of an instance's part of the variance is centred here; its mean must be 1.
     variation = 1 + variation * groups.used / mean_variance
     z = excess / math.sqrt(spread) if spread > 0 else math.nan
     return _Moments(1 + (m - 1) * ratio, influence, variation, centred, z, pairs_dropped=pairs_dropped)
@@ -350,6 +361,7 @@ def _pairwise_influence(
     rate, share = common.rate, 1 / np.maximum(weight, 1)
     pull, level = common.unbiased * share, covariance * common.defined * share
     models = np.diag(weight) > 0
+    # (E9): one product with A, R and B for all instances, instead of a loop over pairs for each.
     A, B = (np.where(pairs, x, 0.0) / pairs.sum() for x in (pull, level))
     own_rate, own_pull, own_level = (np.where(models, np.diag(x), 0.0) for x in (rate, pull, level))
     on_covariance, on_variance, centred = np.empty((3, len(members)))
@@ -360,6 +372,7 @@ def _pairwise_influence(
         on_covariance[block] = quadratic.sum(axis=0)
         on_variance[block] = (own_pull * (1 - 2 * own_rate)) @ E + (own_pull * own_rate**2 - own_level) @ W
         centred[block] = E.sum(axis=0) - own_rate @ W
+    # (E8): raising the weight of an instance that counts half moves everything half as much.
     if counts_for is not None:
         on_covariance *= counts_for[members]
         on_variance *= counts_for[members]

@@ -55,8 +55,10 @@ def effective_vectors(
     weight = np.where(size > 1, size / np.maximum(size - 1, 1), 0.0)[code]
     variance = np.zeros(m)
     for chunk, z in source.chunks():
+        # Two passes: taking the square of the sum off the sum of squares would lose the digits of residuals far from 0.
         z -= means[:, code[chunk]]
         variance += np.einsum("mkd,mkd,k->m", z, z, weight[chunk])
+    # Not > 0: the mean of equal floats is rounded, and a constant model would seem to vary by its last digit.
     informative = variance > VARIES * variance.mean()
     undefined = np.full(n, math.nan)
     singletons = int((size == 1).sum())
@@ -68,6 +70,7 @@ def effective_vectors(
     total_parts, trace_parts = np.zeros((2, n))
     for chunk, z in source.chunks():
         z = (z - means[:, code[chunk]])[informative]
+        # (E4): the squared length of the sum over models holds all pairs, so no m × m matrix is needed.
         total_parts[chunk] = weight[chunk] * (z.sum(axis=0) ** 2).sum(axis=1)
         trace_parts[chunk] = weight[chunk] * np.einsum("mkd,mkd->k", z, z)
     mask = (size > 1)[code]
@@ -145,6 +148,7 @@ def _finish(
     """D and its influence from each instance's part of 1ᵀC1 and of tr C, both times the number of instances used."""
     noise, singletons = options
     m, n = int(informative.sum()), int(mask.sum())
+    # (E15): noise in the truth stands in all m² entries of C, on the diagonal in m of them.
     total, trace = total_parts.sum() / n - m**2 * noise, trace_parts.sum() / n - m * noise
     undefined = np.full(len(mask), math.nan)
     if trace <= 0:
@@ -152,6 +156,7 @@ def _finish(
             informative, math.nan, undefined, undefined, math.nan, math.nan, singletons, reason=NOISE_EXPLAINS_ALL
         )
     ratio = float(total / trace)
+    # (E6): the noise is known, so it does not move; taken off both parts, the influence still sums to 0.
     influence = (total_parts - m**2 * noise - ratio * (trace_parts - m * noise)) / trace
     info = float(total_parts.sum() ** 2 / (total_parts**2).sum()) if total_parts.any() else 0.0
     return EffectiveNumber(
@@ -180,6 +185,7 @@ def _pairwise(source: _ErrorVectors, observed: Bool[np.ndarray, "m n"], noise: f
     sufficient = common > 1
     means = sums / np.maximum(common, 1)
     covariance = (products - (sums * means.transpose(0, 2, 1)).sum(axis=0)) / np.maximum(common - 1, 1)
+    # (E5): of what the pair shares; the diagonal shares everything with itself.
     variances = np.diag(covariance)
     informative = np.diag(sufficient) & (variances > VARIES * variances.mean())
     undefined = np.full(n, math.nan)
@@ -224,9 +230,11 @@ def _pairwise_influence(
     n = observed.shape[1]
     share = np.divide(n, common, out=np.zeros_like(common), where=common > 1)
     pull = share * np.divide(common, common - 1, out=np.zeros_like(common), where=common > 1)
+    # (E9): the quadratic forms of wrong or right, once for each coordinate of the vectors.
     A, B = (np.where(pairs, x, 0.0) / pairs.sum() for x in (pull, share * covariance))
     model = informative / informative.sum()
     variance_pull, variance_level = np.diag(pull) * model, np.diag(share * covariance) * model
+    # (E10): a model's own mean over what it answered, not over what it shares with another one.
     centre = means.transpose(1, 2, 0)[np.arange(len(model)), np.arange(len(model))]
     on_covariance, on_variance, squares = np.zeros((3, n))
     for chunk, z in source.chunks():

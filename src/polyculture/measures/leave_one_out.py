@@ -31,8 +31,10 @@ def rho_without_each(
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         deviation = wrong[:, block] - rates[:, code[block]]
+        # (I7): a model's covariances with all models, itself included, from the centred failure count.
         rows += deviation @ (weight[block] * deviation.sum(axis=0))
         squares += deviation**2 @ weight[block]
+    # Row and column of the model go, its variance only once, and then the variances of the others.
     covariances = rows.sum() - 2 * rows + squares - (squares.sum() - squares)
     means = covariances / ((m - 1) * (m - 2))
     variances = (squares.sum() - squares) / (m - 1)

@@ -76,9 +76,11 @@ def pair_excess(both_wrong: Int[np.ndarray, "m m"], histogram: Int[np.ndarray, "
     expected, variance = _moments(fitted, failing)
     off_diagonal = ~np.eye(len(fitted), dtype=bool)
     difference = np.where(off_diagonal, joint - expected, np.nan)
+    # (X7): given the counts it can be settled which pairs fail together; a variance of rounding errors is no variance.
     usable = off_diagonal & (variance > 1e-9 * max(n, 1))
     scores = np.full(joint.shape, np.nan)
     np.divide(difference, np.sqrt(np.where(usable, variance, 1.0)), out=scores, where=usable)
+    # (X9): median and MAD, as the pairs that are looked for must not widen their own yardstick.
     bulk = scores[np.triu(usable, 1)]
     scale = max(1.0, MAD_TO_SD * float(np.median(np.abs(bulk - np.median(bulk))))) if bulk.size else np.nan
     square = np.ix_(selected, selected)
@@ -123,6 +125,7 @@ def fit(errors: Int[np.ndarray, " m"], failing: Int[np.ndarray, " m1"]) -> Float
     Newton steps with the diagonal of the information, which is a graph Laplacian: (m − 1)/m of a step converges.
     """
     m, n = len(errors), failing.sum()
+    # (X5): the ½ keeps the start finite where a model nearly always or never fails.
     b: Float[np.ndarray, " m"] = np.log((errors + 0.5) / (n - errors + 0.5))
     b -= b.mean()
     weights = failing.astype(float)
@@ -132,6 +135,7 @@ def fit(errors: Int[np.ndarray, " m"], failing: Int[np.ndarray, " m1"]) -> Float
         if np.abs(gap).max() <= TOLERANCE * n:
             return b
         information = (rates * (1 - rates)) @ weights
+        # (X5): b + constant fits as well as b: the full information matrix is singular, its diagonal is not.
         b = b + (m - 1) / m * np.clip(gap / np.maximum(information, 1e-12), -2, 2)
         b -= b.mean()
     return None
@@ -171,6 +175,7 @@ def _rates_and_slopes(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarra
     r = np.exp(np.clip(ability[:, None] + logs[:-1] - logs[1:], -700, 700))  # r[:, k − 1] is r_k
     rates, slopes = np.zeros((2, m, m + 1))
     rates[:, m] = 1.0
+    # (X3): the two loops share the work; which of them computes a cell depends on where errors are damped.
     for k in range(1, m):
         increasing = r[:, k - 1] < 1
         rates[increasing, k] = r[increasing, k - 1] * (1 - rates[increasing, k - 1])
@@ -190,6 +195,7 @@ def _mixture(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarray, "m m"]
     log-odds, for which the difference quotient of π turns into its derivative.
     """
     gap = ability[:, None] - ability[None, :]
+    # (X4): −1/expm1(gap) is ε_b/(ε_b − ε_a), written so that small gaps lose no digits before they are close.
     close = np.abs(gap) < CLOSE
     divisor = np.where(close, 1.0, gap)
     share = np.where(close, 0.5, -1 / np.expm1(np.clip(divisor, -700, 700)))
@@ -210,6 +216,7 @@ def _moments(
     w = failing[occurring].astype(float)
     rates, slopes = (x[:, occurring] for x in _rates_and_slopes(ability))
     share, slope = _mixture(ability)
+    # (X8): the weights of (X4) do not depend on k, so sums over k of products of joint rates are these three.
     P, D, PD = (rates * w) @ rates.T, (slopes * w) @ slopes.T, (rates * w) @ slopes.T
     p, d = rates @ w, slopes @ w
 
@@ -224,6 +231,7 @@ def _moments(
     c = expected - with_a
     v = p - np.diag(P)
     cov = expected - P
+    # (X7): what the pair's own two error counts explain of its joint failures, which fitting them took away.
     determinant = v[:, None] * v[None, :] - cov**2
     explained = c**2 * v[None, :] - 2 * c * c.T * cov + c.T**2 * v[:, None]
     fitted = np.divide(explained, determinant, out=np.zeros_like(explained), where=determinant > 0)

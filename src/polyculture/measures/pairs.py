@@ -42,6 +42,7 @@ def double_fault(counts: PairCounts) -> Float[np.ndarray, "m m"]:
 
 def covariance(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     """Excess co-failure: P(both wrong) − P(a wrong) P(b wrong), in [−¼, ¼]; 0 where a model is constant."""
+    # (P1): from whole numbers, so that independence is 0 and not a rounding error with a sign.
     return _ratio(_cross(counts), counts.n.astype(float) ** 2)
 
 
@@ -53,6 +54,7 @@ def kappa(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     """
     n = counts.n.astype(float)
     a, b = _errors(counts)
+    # (P2): times n² above and below; 1 − c_exp would lose digits where both are nearly perfect.
     return _blank(counts, _ratio(2 * _cross(counts), n * n - (n - a) * (n - b) - a * b))
 
 
@@ -60,6 +62,7 @@ def phi(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     """Correlation of the two error indicators, in [−1, 1]; nan where a model is perfect or always wrong."""
     n = counts.n.astype(float)
     a, b = _errors(counts)
+    # (P3): in two halves, so that swapping the two models gives the same bits.
     return _blank(counts, _ratio(_cross(counts), np.sqrt(a * (n - a) * (b * (n - b)))))
 
 
@@ -71,6 +74,7 @@ def h(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     n = counts.n.astype(float)
     a, b = _errors(counts)
     cross = _cross(counts)
+    # (P4): the bounds of the joint failures given both error counts, on the side of independence that was observed.
     extreme = np.where(cross >= 0, np.minimum(a, b) * n - a * b, a * b - np.maximum(0, a + b - n) * n)
     return _blank(counts, _ratio(cross, extreme))
 
@@ -114,6 +118,7 @@ def both_wrong_adjusted(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     The chance level is the pair's own: the mean of 1/(options − 1) over the instances on which both were wrong. nan
     where that level is 1 (two options each: wrong together is wrong in the same way) and as in `both_wrong_agreement`.
     """
+    # (P6): the pair's own baseline, as instances on which two fail together may offer fewer options than others.
     joint, baseline = _known(counts.n00_open, counts), _known(counts.baseline, counts)
     return _ratio(_known(counts.same_wrong, counts) - baseline, joint - baseline)
 
@@ -145,6 +150,7 @@ def reasons(counts: PairCounts) -> Shaped[np.ndarray, "m m"]:
     only `both_wrong_agreement` and its adjusted form.
     """
     words = np.full(counts.n.shape, "", dtype="<U15")
+    # From the weakest reason to the strongest: each of these words may overwrite the one before.
     words[(counts.n00 if counts.n00_open is None else counts.n00_open) == 0] = "no_joint_errors"
     words[_constant(counts)] = "constant_model"
     words[counts.n == 0] = "no_overlap"

@@ -66,6 +66,7 @@ def structural(wrong: Bool[np.ndarray, "m n"], block: Int[np.ndarray, " n"] | No
         wrong = np.take(wrong, order, axis=1)
         ends = np.append(np.flatnonzero(np.diff(block[order])) + 1, n)
     starts = np.append(0, ends[:-1])
+    # Sums by block, so that leaving one out is a subtraction and not another pass.
     joint, fourth = zip(*(_sums(wrong[:, i:j], errors, n) for i, j in zip(starts, ends, strict=True)), strict=True)
     joint_all, fourth_all = np.sum(joint, axis=0), float(sum(fourth))
     blocks = zip(joint, fourth, ends - starts, strict=True)
@@ -81,6 +82,7 @@ def _sums(
     m, n = wrong.shape
     rate = errors / total
     scale = 1 / np.sqrt(rate * (1 - rate) * total / (total - 1))
+    # (NM6): Σ (E − e)² v and Σ (E − e) v are linear in E, as E² = E; the item-centred length needs only these two.
     weights = np.stack([scale**2 * (1 - 2 * rate), scale]).astype(np.float32)
     joint, fourth = np.zeros((m, m)), 0.0
     for start in range(0, n, BLOCK):
@@ -101,10 +103,13 @@ def _ratio(joint: Float[np.ndarray, "m m"], fourth: float, n: int) -> float:
         return math.nan
     R = (joint / n - np.outer(rate, rate)) / np.sqrt(np.outer(variance, variance))
     rows = R.sum(axis=1)
+    # (NM7): H R H multiplied out, for which the row sums of R suffice.
     trace = m - rows.sum() / m
+    # Copies: nothing is left after the item mean is taken off, and 0/0 would be all rounding.
     if trace < 1e-9 * m:
         return 1.0
     square = (R**2).sum() - 2 * (rows**2).sum() / m + rows.sum() ** 2 / m**2
     q = fourth / (n - 1)
+    # (NM6): the plain trace of S² is too large by the noise of every entry, the more the more models there are.
     unbiased = (n - 1) / (n * (n - 2) * (n - 3)) * ((n - 1) * (n - 2) * square + trace**2 - n * q)
     return 1 + trace**2 / unbiased if unbiased > 0 else math.inf

@@ -51,6 +51,7 @@ class FailureCounts:
         n = int(sizes.sum())
         if n == 0:
             return cls(histogram, np.zeros(len(histogram)), errors, sizes, math.nan, math.nan, NO_COMPLETE_INSTANCE)
+        # (S3): within strata, then averaged; averaging the rates first would take class difficulty for alikeness.
         rates, shares = errors / sizes[:, None], sizes / n
         expected_rate, largest_rate = float(shares @ rates.prod(axis=1)), float(shares @ rates.min(axis=1))
         return cls(histogram, sizes @ poisson_binomial(rates), errors, sizes, expected_rate, largest_rate)
@@ -86,6 +87,7 @@ class FailureCounts:
     @property
     def index(self) -> float:
         """Excess relative to the largest that the error rates allow, at most 1; nan where none is possible."""
+        # (S4): no room where only one rate is possible, such as 0 with a perfect model in every stratum.
         room = self.largest_rate - self.expected_rate
         return self.excess / room if room > 0 else math.nan
 
@@ -99,6 +101,7 @@ class FailureCounts:
             return math.nan
         if self.failures == 0:
             return math.inf
+        # (S8): over all strata, as one number of models is asked for. A systemic failure makes every rate positive.
         logs = np.log(self.errors.sum(axis=0) / self.n)
         return len(logs) * math.log(self.rate) / float(logs.sum()) if logs.any() else math.nan
 
@@ -139,6 +142,7 @@ def poisson_binomial(rates: Float[np.ndarray, "s m"]) -> Float[np.ndarray, "s m1
     strata, m = rates.shape
     pmf = np.zeros((strata, m + 1))
     pmf[:, 0] = 1
+    # (S1): in place. The right side is complete before the left is written, and cell 0 is needed until the end.
     for k, rate in enumerate(rates.T[:, :, None], start=1):
         pmf[:, 1 : k + 1] = pmf[:, 1 : k + 1] * (1 - rate) + pmf[:, :k] * rate
         pmf[:, :1] *= 1 - rate
@@ -191,6 +195,7 @@ def fail_at_k_curve(
     complete = wrong if observed is None else wrong[:, observed.all(axis=0)]
     m, histogram = len(wrong), counts.histogram
     shares = fail_shares(m)
+    # (J3): from the histogram, since instances that as many models fail have the same share.
     sums, squares = histogram @ shares, histogram @ shares**2
     kish = np.divide(sums**2, squares, out=np.zeros(m), where=squares > 0)
     expected = np.full(m, np.nan)
@@ -205,6 +210,7 @@ def fail_shares(m: int) -> Float[np.ndarray, "m1 m"]:
     """Share of all sets of k out of m models that lie within j of them, C(j, k)/C(m, k), at [j, k − 1]."""
     failures, share = np.arange(m + 1.0), np.ones(m + 1)
     shares = np.empty((m + 1, m))
+    # (J1): as a running product of ratios; factorials of a thousand models would overflow.
     for k in range(m):
         share = share * np.maximum(failures - k, 0) / (m - k)
         shares[:, k] = share
@@ -230,6 +236,7 @@ def fail_at_k_expected(rates: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"
     out = np.zeros(len(rates) + 1)
     out[0] = 1
     for size, rate in enumerate(rates):
+        # (J2): the new model is in k of the size + 1 places of a random order, hence in this share of the sets.
         k = np.arange(1, size + 2)
         out[k] = ((size + 1 - k) * out[k] + k * rate * out[k - 1]) / (size + 1)
     return out[1:]
@@ -243,6 +250,7 @@ def common_shock_rate(counts: PairCounts) -> float:
     """
     upper = np.triu(counts.n > 0, 1)
     n, n11, n00, n10, n01 = (x[upper].astype(float) for x in (counts.n, counts.n11, counts.n00, counts.n10, counts.n01))
+    # (J6): shares of each pair's own instances, so that pairs with more of them do not decide the rate.
     right = float((n11 / n).sum())
     return float(((n11 * n00 - n10 * n01) / n**2).sum()) / right if right > 0 else math.nan
 
@@ -284,11 +292,13 @@ def common_shock(
     wrong = wrong[:, complete] if observed is not None else wrong
     _, code = np.unique(np.zeros(n) if strata is None else strata, return_inverse=True)
     excess = _excess_pairs(wrong, code[complete])
+    # (J7): pairs that are both right, from how many are: no loop over pairs.
     right = len(wrong) - failure_counts(wrong)
     both_right = right * (right - 1) / 2
     if not both_right.any():
         return CommonShock(math.nan, influence, NEVER_RIGHT_TOGETHER)
     rate = float(excess.sum() / both_right.sum())
+    # (J8): a ratio of two means; that the error rates move too does not matter to first order, as in (E6).
     influence[complete] = (excess - rate * both_right) / both_right.mean()
     return CommonShock(rate, influence)
 

@@ -21,6 +21,7 @@ def mcnemar(n10: Int[np.ndarray, "*pairs"], n01: Int[np.ndarray, "*pairs"]) -> F
     1 where there is no such instance. Source: Fagerland, Lydersen and Laake 2013.
     """
     fewer, n = np.minimum(n10, n01), n10 + n01
+    # C(n, k) = 1/((n + 1) B(k + 1, n − k + 1)); in logarithms, as 2⁻ⁿ underflows from a thousand draws on.
     exactly = np.exp(-betaln(fewer + 1.0, n - fewer + 1.0) - np.log1p(n) - n * math.log(2))
     p: Float[np.ndarray, "*pairs"] = np.minimum(1.0, 2 * bdtr(fewer.astype(float), n, 0.5) - exactly)
     return np.asarray(p)
@@ -53,6 +54,7 @@ def _upper_mid_p(
     n: Float[np.ndarray, " k"], a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"], x: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
     """Sums outwards, away from the mean: the tail on the far side, else its complement."""
+    # (P11): terms fall away from the mean, so summing outwards stops early and adds small numbers to larger ones.
     upwards = x * n >= a * b
     # counting what both get right instead turns the other tail into this one: b becomes n − b
     b, x = np.where(upwards, b, n - b), np.where(upwards, x, a - x)
@@ -92,6 +94,7 @@ def _integrated_tail(
     distance = (x - a * b / n) / spread
     length = np.minimum((np.sqrt(distance**2 + 80) - distance) * spread, np.minimum(a, b) - x)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    # (P11): a standard deviation above 30 means hundreds of terms; 24 nodes of a smooth integrand do the same.
     integral = np.zeros_like(x)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         integral += weight * np.exp(_log_pmf(counts, x + node * length))
@@ -121,6 +124,7 @@ def benjamini_hochberg(p: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     adjusted = np.full(p.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested])]
+    # (I12): running minimum from the largest p, so that a smaller p never gets the larger adjusted value.
     scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
     return adjusted

@@ -47,6 +47,7 @@ class StandardError:
 
 def cluster_inflation(clustered: StandardError, independent: StandardError) -> float:
     """How many times fewer instances there are in effect because clusters go together; at least 1."""
+    # (I4): clusters that seem to help are taken for chance: never fewer than 1, or counts would grow.
     numerator, denominator = clustered.value, independent.value
     return max(1.0, (numerator / denominator) ** 2) if denominator > 0 and numerator > 0 else 1.0
 
@@ -104,7 +105,9 @@ def _log_scale(
     if design_effect <= 0 or error.draws < 2:
         reason = "errors are perfectly complementary" if design_effect <= 0 else FEW_DRAWS
         return Interval(transform(design_effect), level=level, n=error.n, reason=reason)
+    # (I2): SE(log D) = SE(D)/D. On this scale D and M/D have limits that match, and none is below 0.
     reach = min(_t(level, error.draws) * error.value / design_effect, WIDEST)
+    # rho rises with D and n_eff falls: sorting serves both, and the limits of the two match.
     ends = sorted(transform(design_effect * math.exp(side * reach)) for side in (-1, 1))
     method = _method(", log scale", error.clustered, error.draws)
     return Interval(transform(design_effect), ends[0], ends[1], level, error.n, method)
@@ -134,6 +137,7 @@ def influence_interval(
         return Interval(estimate, level=level, n=n, reason=reason)
     reach = _t(level, draws) * error
     if logarithmic:
+        # SE(log θ) = SE(θ)/θ: limits of a rate near 0 stay above 0.
         factor = math.exp(min(reach / estimate, WIDEST))
         ends, scale = (estimate / factor, estimate * factor), ", log scale"
     else:
@@ -157,6 +161,7 @@ def paired_difference(
     influences : effect of each instance on the first and on the second, in the same order of instances.
     """
     difference = estimates[0] - estimates[1]
+    # (I3): each influence is per instance used by its own number; on a common scale they can be subtracted.
     shares = [part / max(int((~np.isnan(part)).sum()), 1) for part in influences]
     mask = ~(np.isnan(shares[0]) & np.isnan(shares[1]))
     n = int(mask.sum())
@@ -184,6 +189,7 @@ def independent_difference(
     if min(m1, m2) < 2:
         return Interval(difference, level=level, n=n, reason=FEW_DRAWS)
     error = math.hypot(first, second)
+    # Welch and Satterthwaite: degrees of freedom between those of the smaller set and of both together.
     spread = first**4 / (m1 - 1) + second**4 / (m2 - 1)
     reach = float(stdtrit(error**4 / spread if spread > 0 else 1.0, 0.5 + level / 2)) * error
     return Interval(difference, difference - reach, difference + reach, level, n, "influence functions, independent")
@@ -217,6 +223,7 @@ def rho_population_interval(
     by_instance, draws = standard_error(influence, clusters)
     if draws < 2:
         return Interval(rho, level=level, n=n, reason=FEW_DRAWS)
+    # (I7): leaving a model out never pairs it with a copy of itself, which resampling with replacement does.
     by_model = math.sqrt((m - 1) / m * float(((without_each - without_each.mean()) ** 2).sum()))
     reach = _t(level, m) * math.hypot(by_instance, by_model)
     method = f"influence function + jackknife of {m} models"
@@ -229,6 +236,7 @@ def standard_error(
     """Standard error from influence values, and how many independent draws it rests on; nan from fewer than two."""
     mask = ~np.isnan(influence)
     parts = influence[mask]
+    # (I1): instances of a cluster move together, so their influences are added before they are squared.
     if clusters is not None:
         _, cluster = np.unique(clusters[mask], return_inverse=True)
         parts = np.bincount(cluster, weights=parts)

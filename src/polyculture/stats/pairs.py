@@ -44,6 +44,7 @@ def dirichlet_kappa(
     tails = [(1 - level) / 2, (1 + level) / 2]
     for start in range(0, len(counts), per_block):
         block = counts[start : start + per_block]
+        # (P8): gammas over their sum are a Dirichlet draw.
         weights = rng.standard_gamma(block[:, None, :] + 0.5, size=(len(block), draws, 4))
         posterior = _kappa(weights / weights.sum(axis=-1, keepdims=True))
         limits = np.quantile(posterior, tails, axis=1).T
@@ -133,6 +134,7 @@ def _by_posterior(
     """
     limits = np.empty((2, len(shapes)))
     columns, size = shapes.shape[1], max(1, POINTS_PER_BLOCK // POINTS)
+    # (P9): the standard deviation of a gamma is the root of its shape, so this is the statistic per normal score.
     slopes = _slopes(statistic, shapes) * np.sqrt(shapes)
     spread = np.sqrt((slopes**2).sum(axis=1))
     z = _scattered(columns)
@@ -140,6 +142,7 @@ def _by_posterior(
     for start in range(0, len(shapes), size):
         block = slice(start, start + size)
         values = statistic(tuple(_gamma_points(shapes[block, c], c, columns) for c in range(columns)), block)
+        # (P9): the lattice misses both statistics' tails nearly alike; of the linear one it is known by how much.
         correction = _quantiles(slopes[block] @ z, tails) - ndtri(tails)[:, None] * spread[block]
         limits[:, block] = _quantiles(values, tails) - correction
     return np.clip(limits, -1, 1)
@@ -170,6 +173,7 @@ def _gamma_points(shapes: Float[np.ndarray, " k"], column: int, columns: int) ->
     """Quantiles of gamma distributions of these shapes at one coordinate of the scattered points."""
     z = _scattered(columns)[column]
     scale = 1 / (3 * np.sqrt(shapes[:, None]))
+    # Wilson and Hilferty: the cube root of a gamma is nearly normal, the nearer the larger the shape.
     points: Float[np.ndarray, "k p"] = scale * z + (1 - scale**2)
     points *= points * points * shapes[:, None]
     small = shapes < LAST
@@ -204,6 +208,7 @@ def _by_formula(
     """Delta method on Fisher's z."""
     value, slopes = statistic(tuple(shapes.T), slice(None)), _slopes(statistic, shapes)
     n = shapes.sum(axis=1)
+    # (P10): multinomial variance; the second term is 0 in theory, as scaling all cells leaves kappa as it is.
     variance = np.maximum((shapes * slopes**2).sum(axis=1) - (shapes * slopes).sum(axis=1) ** 2 / n, 0)
     bounded = np.clip(value, -0.9999, 0.9999)
     reach = ndtri(0.5 + level / 2) * np.sqrt(variance) / (1 - bounded**2)
@@ -213,6 +218,7 @@ def _by_formula(
 def _kappa_of(cells: Cells, _: slice) -> Float[np.ndarray, "*pairs"]:
     n11, n10, n01, n00 = cells
     cross = n11 * n00 - n10 * n01
+    # (P2): n² (1 − c_exp) = n² (e_a (1 − e_b) + e_b (1 − e_a)): no difference of large numbers.
     return np.asarray(2 * cross / ((n11 + n10) * (n10 + n00) + (n11 + n01) * (n01 + n00)))
 
 
@@ -220,5 +226,6 @@ def _capa_of(cells: Cells, coincidence: Float[np.ndarray, "*#pairs"]) -> Float[n
     n11, n10, n01, same_wrong, different_wrong = cells
     n00 = same_wrong + different_wrong
     n = n11 + n10 + n01 + n00
+    # (P7): times n², so cells need not sum to 1: gamma draws go in as they are.
     chance = (n11 + n10) * (n11 + n01) + (n01 + n00) * (n10 + n00) * coincidence
     return np.asarray((n * (n11 + same_wrong) - chance) / (n * n - chance))

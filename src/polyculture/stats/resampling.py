@@ -91,6 +91,7 @@ def _bootstrap(
     draws = len(x)
     if draws < 2:
         return math.nan, math.nan, n, "fewer than two independent clusters"
+    # (I5): instances with the same two parts are interchangeable; drawing how often each kind occurs is the same.
     kinds, sizes = np.unique(x + 1j * y, return_counts=True)
     moments = np.stack([kinds.real, kinds.imag, kinds.real**2, kinds.real * kinds.imag, kinds.imag**2], axis=1)
     centre, error = _studentize(sizes[None] @ moments)
@@ -99,11 +100,13 @@ def _bootstrap(
     for start in range(0, DRAWS, per_block):
         weights = rng.multinomial(draws, sizes / draws, size=min(per_block, DRAWS - start)).astype(float)
         logs, errors = _studentize(weights @ moments)
+        # A resample without spread has no t; if half of them have none, the limits would rest on the rest alone.
         sound = np.isfinite(logs) & (errors > 0)
         t.append((logs[sound] - centre[0]) / errors[sound])
     scores = np.concatenate(t)
     if error[0] == 0 or len(scores) < DRAWS / 2:
         return math.nan, math.nan, n, "too few different instances to resample"
+    # (I5): crosswise, the upper quantile makes the lower limit: t is estimate minus truth, and the truth is sought.
     upper, lower = np.quantile(scores, [(1 + level) / 2, (1 - level) / 2])
     with np.errstate(over="ignore"):
         ends = np.exp(centre[0] - np.array([upper, lower]) * error[0])
@@ -115,6 +118,7 @@ def _studentize(sums: Float[np.ndarray, "b 5"]) -> tuple[Float[np.ndarray, " b"]
     x, y, xx, xy, yy = sums.T
     with np.errstate(all="ignore"):
         ratio = x / y
+        # (I5): Σ (x − D y)² from sums, so a resample is one product with five columns.
         squares = np.maximum(xx - 2 * ratio * xy + ratio**2 * yy, 0)
         return np.log(ratio), np.sqrt(squares) / x
 
@@ -127,6 +131,7 @@ def block_of(clusters: Shaped[np.ndarray, " n"], blocks: int = BLOCKS) -> Int[np
     clusters : which instances were sampled together; the instance ids where each is its own.
     """
     names, cluster = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
+    # Not Python's hash, which differs between processes, and not the order of rows, which differs between files.
     digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names.tolist())
     block = np.array([int.from_bytes(digest, "big") % blocks for digest in digests], dtype=np.int64)
     return block[cluster]
@@ -156,6 +161,7 @@ def jackknife(
         return Interval(estimate, level=level, n=n, reason="undefined without some block of instances")
     replicates = replicates if bound is None else np.log(replicates)
     g = len(leave_outs)
+    # (I6): (G − 1)/G and not 1/(G (G − 1)): the replicates share all but a block, so they hardly move.
     error = math.sqrt((g - 1) / g * float(((replicates[:-1] - replicates[:-1].mean()) ** 2).sum()))
     reach = float(stdtrit(g - 1, 0.5 + level / 2)) * error
     ends = [replicates[-1] - reach, replicates[-1] + reach]

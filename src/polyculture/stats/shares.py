@@ -19,6 +19,7 @@ def jeffreys(successes: int, n: int, level: float = 0.95) -> Interval:
     """A share with the equal-tailed interval of its Beta(½, ½) posterior; 0 and 1 are included where observed."""
     if n == 0:
         return Interval.undefined("no instances")
+    # (I8): the posterior never reaches 0 or 1, so an observed 0 or n would lie outside its own interval.
     a, b, tail = successes + 0.5, n - successes + 0.5, (1 - level) / 2
     low = float(betaincinv(a, b, tail)) if successes > 0 else 0.0
     high = float(betaincinv(a, b, 1 - tail)) if successes < n else 1.0
@@ -43,6 +44,7 @@ def newcombe(successes_1: int, n_1: int, successes_2: int, n_2: int, level: floa
         return Interval.undefined("no instances")
     first, second = wilson(successes_1, n_1, level), wilson(successes_2, n_2, level)
     gap = first.estimate - second.estimate
+    # (I11): the distances to the limits that push the difference the same way, added as standard errors are.
     low = gap - math.hypot(first.estimate - first.low, second.high - second.estimate)
     high = gap + math.hypot(first.high - first.estimate, second.estimate - second.low)
     return Interval(gap, low, high, level, n_1 + n_2, "Newcombe")
@@ -97,10 +99,12 @@ def fail_at_k_interval(
     binary = bool(np.isin(values, (0.0, 1.0)).all())
     if binary and clusters is None:
         return jeffreys(round(rate * n), n, level)
+    # (J3): Kish instances and not how many k models fail: a hundred of those can hang on eight.
     if kish >= ENOUGH:
         return influence_interval(rate, values - rate, clusters, level, logarithmic=True)
     reason = f"carried by {kish:.0f} instances, below {ENOUGH}: upper limit only"
     inflation = 1.0 if clusters is None else design_effect(values > 0, clusters)
+    # Rounded up above and down below: an upper limit must not gain from rounding.
     high = upper_limit(math.ceil(at_least_k / inflation), max(1, math.floor(n / inflation)), level)
     return Interval(rate, math.nan, high, level, n, "one-sided Jeffreys limit of P(k or more fail)", reason)
 

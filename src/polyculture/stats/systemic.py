@@ -25,7 +25,9 @@ def systemic_pmf(errors: Int[np.ndarray, "s m"], sizes: Int[np.ndarray, " s"]) -
     """
     low, pmf = 0, np.ones(1)
     log_factorial = gammaln(np.arange(int(sizes.max(initial=0)) + 1) + 1.0)
+    # Markov: P(X ≥ 1) ≤ E X, so strata that expect fewer than 1e-18 cannot change the result.
     expected = sizes * (errors / sizes[:, None]).prod(axis=1)
+    # (S6): the order of the models does not matter to X; from the fewest errors on, sequences are shortest.
     for ks, n in zip(errors[expected > NEGLIGIBLE], sizes[expected > NEGLIGIBLE], strict=True):
         shift, part = _chain(np.sort(ks), int(n), log_factorial)
         low, pmf = _trim(low + shift, np.convolve(pmf, part))

@@ -42,6 +42,7 @@ def from_complete(strata: StratumCounts, informative: Bool[np.ndarray, " m"]) ->
     """Every cell is known: from failure counts and errors by class alone."""
     if informative.sum() < 2:
         return StreamedEstimate(informative, reason=TOO_FEW_MODELS)
+    # (E12): D and z are functions of whole numbers, so the first pass knows them without any rounding in between.
     denominator = float(strata.unbiased @ strata.scatter.sum(axis=1))
     if not denominator:
         return StreamedEstimate(informative, reason=NO_VARIATION)
@@ -64,8 +65,10 @@ class _CompleteInfluence:
     denominator: float
 
     def __call__(self, chunk: InstanceChunk) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        # (E6): the same formula as in memory, with D and the means of all instances, known from the first pass.
         centred, squared_deviations = self.strata.parts(chunk)
         stratum = self.strata.codes(chunk)
+        # Not the chunk's own size: influence is per instance used of the whole table.
         per_instance = float(self.strata.sizes[self.strata.sizes > 1].sum()) / self.denominator
         influence = (
             self.strata.unbiased[stratum] * (centred**2 - self.design_effect * squared_deviations) * per_instance
@@ -133,6 +136,7 @@ def from_pairs(common: CommonCounts, informative: Bool[np.ndarray, " m"]) -> Str
     off_diagonal = (weight > 0) & ~np.eye(m, dtype=bool)
     if not off_diagonal.any():
         return StreamedEstimate(informative, reason=NO_PAIRS)
+    # (E5): as in memory, from counts of pairs by class.
     variance = float(np.diag(covariance)[np.diag(weight) > 0].mean())
     if variance == 0:
         return StreamedEstimate(informative, reason=NO_VARIATION)
@@ -168,6 +172,7 @@ def _influence_matrices(
     pull, level = pairs.unbiased * share, covariance * pairs.defined * share
     A, B = (np.where(defined, x, 0.0) / defined.sum() for x in (pull, level))
     own_rate, own_pull, own_level = (np.where(models, np.diag(x), 0.0) for x in (rate, pull, level))
+    # (E9): on one grid together, as the three products are added; then any order of adding gives the same bits.
     ee, ew, ww = on_grid(A, -2 * A * rate.T, A * rate * rate.T - B)
     k = models.sum()
     own_e, own_w = on_grid(own_pull * (1 - 2 * own_rate) / k, (own_pull * own_rate**2 - own_level) / k)
@@ -191,6 +196,7 @@ class _PairwiseInfluence:
             if self.sizes[code] < 2:
                 continue
             matrix = self.matrices[code]
+            # BLAS may add in another order for another number of columns; on the grid that changes nothing.
             E, W = (np.take(table, members, axis=1).astype(float) for table in (wrong, observed))
             quadratic = (E * (matrix.ee @ E + matrix.ew @ W) + W * (matrix.ww @ W)).sum(axis=0)
             influence[members] = (quadratic - self.ratio * (matrix.own_e @ E + matrix.own_w @ W)) * self.scale

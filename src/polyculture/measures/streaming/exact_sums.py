@@ -27,6 +27,7 @@ Exact = tuple[float, ...]
 def exact(values: Iterable[float]) -> Exact:
     """The unrounded sum of finite numbers. Add two of them by giving the parts of both."""
     remainder, parts = list(values), []
+    # fsum rounds once. What it rounded away is the sum of the same numbers minus that: again a sum, until 0 is left.
     while part := math.fsum(remainder):
         parts.append(part)
         remainder.append(-part)
@@ -39,6 +40,7 @@ def on_grid(*weights: Float[np.ndarray, "*any"]) -> list[np.ndarray]:
     Products of such matrices with zeros and ones do not depend on the order in which the terms are added.
     """
     largest = sum(float(np.abs(w).sum()) for w in weights)
+    # (E9): every partial sum is a multiple of step and below 2⁵³ steps, hence a float without rounding.
     step = math.ldexp(1.0, math.frexp(largest)[1] - 52) if largest > 0 else 1.0
     return [np.rint(w / step) * step for w in weights]
 
@@ -100,6 +102,7 @@ class TableCounts:
         """
         answered, wrong = np.nonzero(self.joint)
         answered, wrong = answered[answered > 0], wrong[answered > 0]
+        # Instances with the same two counts are the same to a correlation: (m + 1)² cells stand for all of them.
         times = self.joint[answered, wrong].astype(float)
         x, y, n = answered / (len(self.joint) - 1), wrong / np.maximum(answered, 1), times.sum()
         if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -155,6 +158,7 @@ class InstanceChunk:
         """The instances that every model answered."""
         if self.observed is None:
             return self
+        # Counts of failing models mean the same on two instances only if as many models answered both.
         mask = self.observed.all(axis=0)
         return InstanceChunk(self.wrong[:, mask], None, self.stratum[mask], self.strata)
 
@@ -164,6 +168,7 @@ class InstanceChunk:
         order = np.argsort(stratum, kind="stable")
         ends = np.cumsum(np.bincount(stratum, minlength=1))
         for code, end in enumerate(ends):
+            # Class by class, as every class has its own rates; sorting by class beats masking once per class.
             for start in range(ends[code - 1] if code else 0, end, BLOCK):
                 yield code, order[start : min(start + BLOCK, end)]
 
@@ -180,6 +185,7 @@ def count_chunk(chunk: InstanceChunk, pairs: Mapping[int, PairCounts]) -> TableC
     for code, members in complete.blocks():
         errors[code] += np.count_nonzero(np.take(complete.wrong, members, axis=1), axis=1)
     if chunk.observed is None:
+        # Without gaps the pair counts already hold the joint failures; with gaps complete instances are counted again.
         both_wrong = sum((c.n00 for c in pairs.values()), np.zeros((m, m), np.int64))
     else:
         both_wrong = count(None, None, (~complete.wrong).astype(np.int8), 2).n00
@@ -230,6 +236,7 @@ class StratumCounts:
 
     def power(self, k: int) -> Float[np.ndarray, " s"]:
         """Sum over the instances of a class of the k-th power of the centred failure count."""
+        # (E12): sums of powers over instances are sums over the m + 1 possible failure counts.
         centred = np.arange(self.failures.shape[1]) - self.mean[:, None]
         sums: Float[np.ndarray, " s"] = (self.failures * centred**k).sum(axis=1)
         return sums
@@ -253,6 +260,7 @@ class StratumCounts:
         failing, stratum = column_sums(chunk.wrong), self.codes(chunk)
         errors = np.empty(len(failing))
         for code, members in chunk.blocks(by_class=len(self.sizes) > 1):
+            # (E13): the only product of the three terms that needs the models of an instance, and it is a whole number.
             errors[members] = self.errors[code].astype(float) @ np.take(chunk.wrong, members, axis=1).astype(float)
         squared_deviations = failing - 2 * errors / self.sizes[stratum] + (self.rates**2).sum(axis=1)[stratum]
         return failing - self.mean[stratum], squared_deviations
@@ -286,6 +294,7 @@ class InfluenceSums:
         mask = ~np.isnan(influence)
         values = influence[mask]
         by_cluster: dict[str, Exact] = {}
+        # By name and not by number: a cluster may lie in several shards, which number their clusters differently.
         if clusters is not None and len(values):
             names, code = np.unique(clusters[mask].astype(str), return_inverse=True)
             order = np.argsort(code, kind="stable")
@@ -308,6 +317,7 @@ class InfluenceSums:
     @property
     def n_info(self) -> float:
         """Instances that carry the variance of the failure count, (Σk²)²/Σk⁴."""
+        # (E10): the only place at which these sums are rounded.
         squares, fourths = (math.fsum(part) for part in self.centred)
         return squares**2 / fourths if fourths > 0 else 0.0
 
@@ -319,6 +329,7 @@ class InfluenceSums:
             squares, draws = math.fsum(v * v for v in values), len(values)
         if draws < 2:
             return math.nan, draws
+        # (E14): (I1) multiplied out. The sum of influences is 0 but for rounding, so nothing cancels.
         return math.sqrt(max(draws * squares - total**2, 0.0) / (draws - 1)) / self.n, draws
 
 

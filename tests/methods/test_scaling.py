@@ -16,9 +16,7 @@ def largest_f(x, y):
     smooth = np.vander(x, 3)
     places, values = (x[1:-2] + x[2:-1]) / 2, []
     for place in places:
-        sums = [
-            ((y - X @ np.linalg.lstsq(X, y)[0]) ** 2).sum() for X in (smooth, np.column_stack([smooth, x > place]))
-        ]
+        sums = [((y - X @ np.linalg.lstsq(X, y)[0]) ** 2).sum() for X in (smooth, np.column_stack([smooth, x > place]))]
         values.append((sums[0] - sums[1]) / (sums[1] / (len(x) - 4)))
     return places[int(np.argmax(values))], max(values)
 

@@ -74,6 +74,7 @@ def co_failure(
 
 def _moments(shares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
     """The same diagonal and no negative eigenvalue."""
+    # (PA1) is a mean of squares only if G is one of moments, which pairwise counts need not be.
     values, vectors = np.linalg.eigh(shares)
     if values[0] >= -1e-12:
         return shares
@@ -143,6 +144,7 @@ def _swapped(shares: Float[np.ndarray, "m m"], start: Int[np.ndarray, " k"]) -> 
         removals, additions = members, np.flatnonzero(~selected)
         removal = diagonal[removals] - 2 * shared[removals]
         addition = diagonal[additions] + 2 * shared[additions]
+        # (PA4): all exchanges are one table, since Q is quadratic.
         change = removal[:, None] + addition[None, :] - 2 * shares[np.ix_(removals, additions)]
         if not change.size or change.min() >= -1e-12:
             return members

@@ -157,6 +157,7 @@ def _weights(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.
         lambda rows: moment_weights(moments[np.ix_(rows, rows)], n), all_rows, np.diag(moments), plan.k
     )
     members = np.flatnonzero(weights)
+    # Exact only if no member was dropped for its weight: then the programme's own optimum is the answer.
     unrestricted = int((moment_weights(moments, n) > 0).sum())
     exact = plan.goal.is_only("squared_error") and plan.rule == "average" and len(members) == unrestricted
     return candidates[members], exact

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import chi2, multivariate_normal, norm
 
 from polyculture.measures.excess_by_ability import excess_over_difficulty_and_labels, tetrachoric
 from polyculture.measures.scaling import find_break, fit_curves, push_through
@@ -49,3 +51,32 @@ def test_the_numbers_of_the_page(stated):
             "observed joint failures": excess.observed,
         }
     )
+
+
+def joint_failures(e, spread):
+    """(SC7): the two fail independently given difficulty, which is integrated out on a fine grid."""
+    z = np.linspace(-8, 8, 4001)
+    density = norm.pdf(z) / norm.pdf(z).sum()
+    b = [brentq(lambda b, rate=rate: density @ expit(b + spread * z) - rate, -30, 30) for rate in e]
+    p = expit(np.array(b)[:, None] + spread * z)
+    return (p * density) @ p.T
+
+
+def test_difficulty_is_calibrated_on_the_weak_and_predicts_the_strong():
+    e = np.array([0.1, 0.12, 0.3, 0.35, 0.4])
+    joint = joint_failures(e, 1.5)
+    nu, luck = 0.02, 1 / 3
+    missed = (1 - luck * e[:, None]) * (1 - luck * e)
+    observed = (1 - nu) * joint + nu * missed
+    np.fill_diagonal(observed, (1 - nu) * e + nu * (1 - luck * e))
+    strong = np.arange(5) < 2
+    excess = excess_over_difficulty_and_labels(observed, strong, nu, 4.0)
+    assert excess.spread == pytest.approx(1.5, abs=2e-3)
+    assert excess.observed == pytest.approx(joint[0, 1])
+    assert excess.expected == pytest.approx(joint_failures(e, excess.spread)[0, 1], rel=1e-4)
+    assert excess.relative == pytest.approx(0, abs=1e-3)
+
+
+def test_the_tetrachoric_correlation_is_that_of_a_bivariate_normal():
+    joint = multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]]).cdf(norm.ppf([0.2, 0.35]))
+    assert tetrachoric(np.array([0.2]), np.array([0.35]), np.array([joint]))[0] == pytest.approx(0.6, abs=1e-4)

@@ -110,6 +110,7 @@ def refer(
     """
     answered_rows = np.nan_to_num(confidence, nan=-math.inf) >= threshold
     n, losses = len(wrong), wrong[answered_rows & ~np.isnan(wrong)]
+    # Of all instances, so that a referral counts as no error; `error` is of those answered.
     remaining = np.where(answered_rows, np.nan_to_num(wrong, nan=1.0), 0.0)
     referred = jeffreys(n - int(answered_rows.sum()), n, level)
     return Referral(threshold, referred, _mean(losses, level), _mean(remaining, level))

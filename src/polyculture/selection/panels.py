@@ -100,6 +100,7 @@ def panel(shares: Float[np.ndarray, "m m"], k: int) -> Panel:
     if math.comb(m, k) <= MOST_ENUMERATED:
         members = _enumerated(shares, k)
         return Panel(tuple(int(i) for i in members), _criterion(shares, members), True)
+    # Every model as a start: swapping stops at the first set that no one exchange improves.
     sets = [_swapped(shares, _greedy(shares, k, first)) for first in range(m)]
     best = min(sets, key=lambda members: _criterion(shares, members))
     return Panel(tuple(sorted(int(i) for i in best)), _criterion(shares, best), False)

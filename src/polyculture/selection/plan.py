@@ -131,6 +131,7 @@ class SelectionResult:
 
 def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
     """Members and weights by this plan from these instances, and from nothing else."""
+    # Fitted weights can give a poor model none, so it needs no floor.
     fitted = rules(evaluation)[plan.rule].weights is not None or plan.rule == "stacking"
     candidates = above_floor(plan.goal, evaluation, fitted, plan.k or 1)
     methods = REGRESSION_SEARCH if evaluation.is_regression else SEARCH

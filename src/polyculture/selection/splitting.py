@@ -58,6 +58,7 @@ def _ranks(evaluation: EvaluationSet, seed: int, *names: str | int) -> Int[np.nd
     order = rng.permutation(evaluation.n)
     strata = np.zeros(evaluation.n, np.int64) if evaluation.strata is None else evaluation.strata[order]
     ranks = np.empty(evaluation.n, np.int64)
+    # A random order, then stably by class: random within each class and without rounding per class.
     ranks[order[np.argsort(strata, kind="stable")]] = np.arange(evaluation.n)
     return ranks
 

@@ -47,6 +47,7 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
     n = len(confidence)
     code = _bins(confidence, bins)
     size = np.bincount(code)
+    # Bins of equal mass (CA1): where a model is sure, one of equal width would hold nearly all instances.
     confidence_mean = np.bincount(code, confidence) / size
     share = np.bincount(code, right) / size
     gap = confidence_mean - share
@@ -54,13 +55,16 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
         return Reliability(size, confidence_mean, share, np.nan, np.nan, np.zeros(0))
     weight = size / n
     ece = float(weight @ np.abs(gap))
+    # The spread of confidence − right within the bin, not p(1 − p)/n, which holds only for a calibrated model.
     error = np.sqrt(np.bincount(code, (confidence - right - gap[code]) ** 2) / size / np.maximum(size - 1, 1))
     standardized = np.divide(gap, error, out=np.zeros_like(gap), where=error > 0)
+    # (CA2): the mean of |gap| if the gap were drawn anew around its estimate. Closed form: no draws, no seed.
     folded = np.where(
         error > 0,
         error * np.sqrt(2 / np.pi) * np.exp(-(standardized**2) / 2) + gap * (1 - 2 * ndtr(-standardized)),
         np.abs(gap),
     )
+    # (CA5): to first order neither the bins nor the signs of the gaps move with one instance.
     influence = np.sign(gap)[code] * (confidence - right) - ece
     return Reliability(size, confidence_mean, share, ece, max(0.0, 2 * ece - float(weight @ folded)), influence)
 
@@ -68,6 +72,7 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
 def _bins(confidence: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n"]:
     """Bin 0, 1, … of each instance; a value that would straddle two bins belongs to the lower one."""
     values, inverse, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    # Splitting equal confidences would make the table depend on the order of the instances.
     first = np.cumsum(counts) - counts
     code = (first * bins // max(len(confidence), 1)).astype(np.int64)
     _, dense = np.unique(code, return_inverse=True)
@@ -115,6 +120,7 @@ def brier(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]
         code = _bins(probability, bins)
         size = np.bincount(code)
         mean, share, base = np.bincount(code, probability) / size, np.bincount(code, true) / size, true.mean()
+        # (CA4): without these two the decomposition is exact only if all probabilities in a bin are equal.
         spread, joint = probability - mean[code], true - share[code]
         parts += [
             float(size @ (mean - share) ** 2) / n,
@@ -157,6 +163,7 @@ def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Ro
     """
     n, yes = len(scores), int(positive.sum())
     no = n - yes
+    # Only the last of equal scores is a threshold: between them no threshold can cut.
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), n - 1) if n else np.zeros(0, np.int64)
     true_positives, false_positives = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
@@ -164,10 +171,12 @@ def roc(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -> Ro
     threshold = np.append(np.inf, scores[order][ends])
     if not yes or not no:
         return RocCurve(curve[0], curve[1], threshold, np.nan, np.full(n, np.nan))
+    # Rank among all less rank within the class counts the other class beaten: O(n log n) instead of all pairs.
     ranks, class_ranks = _midranks(scores), np.empty(n)
     class_ranks[positive], class_ranks[~positive] = _midranks(scores[positive]), _midranks(scores[~positive])
     beaten = np.where(positive, (ranks - class_ranks) / no, 1 - (ranks - class_ranks) / yes)
     auc = float(beaten[positive].mean())
+    # (CA6): each class is its own sample, so its instances weigh n over their number.
     return RocCurve(curve[0], curve[1], threshold, auc, (beaten - auc) * np.where(positive, n / yes, n / no))
 
 

@@ -52,6 +52,7 @@ def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, 
         block = slice(start, start + BLOCK)
         members = flat[:, block].astype(float)
         mean[block] = ((members - target[block]) ** 2).sum(axis=(0, 2)) / m
+        # (EN2): the cross term vanishes only because the combination is the mean.
         values[block] = ((members - members.mean(axis=0)) ** 2).sum(axis=(0, 2)) / m
     return _of_losses(mean, values)
 
@@ -67,8 +68,10 @@ def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndar
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         logs = np.log(np.maximum(probabilities[:, block].astype(float), SMALLEST))
+        # Raised probabilities no longer sum to one, and (EN3) is exact only for members that do.
         logs -= np.log(np.exp(logs).sum(axis=2, keepdims=True))
         mean[block] = -logs[:, np.arange(logs.shape[1]), labels[block]].mean(axis=0)
+        # (EN3): −ln Z; by the inequality of means Z is at most 1, so diversity is at least 0.
         values[block] = -np.log(np.exp(logs.mean(axis=0)).sum(axis=1))
     return _of_losses(mean, values)
 
@@ -90,6 +93,7 @@ def majority(wrong: Bool[np.ndarray, "m n"]) -> LossDecomposition:
     """
     share = wrong.mean(axis=0)
     vote_wrong = share >= 0.5
+    # (EN4): the two parts have opposite signs, so they are kept apart instead of one number near zero.
     gain, loss = np.where(vote_wrong, 0.0, share), np.where(vote_wrong, 1 - share, 0.0)
     return LossDecomposition(
         float(vote_wrong.mean()),

@@ -61,7 +61,9 @@ def excess_over_difficulty_and_labels(
     """
     coincidence = 1 / (answers - 1)
     rate = np.diag(both_wrong)
+    # (SC6): rate = (1 − ν) e + ν (1 − κ e) solved for e; clipped for models better than such labels allow.
     e = np.clip((rate - label_errors) / (1 - label_errors * (1 + coincidence)), 1e-4, 1 - 1e-4)
+    # On a wrong label a model counts as right only if its own error happens to be that label.
     mislabelled = (1 - coincidence * e[:, None]) * (1 - coincidence * e[None, :])
     joint = (both_wrong - label_errors * mislabelled) / (1 - label_errors)
     upper = np.triu(np.ones_like(joint, dtype=bool), 1)
@@ -71,6 +73,7 @@ def excess_over_difficulty_and_labels(
     def gap(spread: float) -> float:
         return float(_joint_failures(e, spread)[weak_pairs].mean()) - target
 
+    # The joint failures grow with the spread, so the root is unique; outside the bracket an end is the answer.
     if gap(1e-3) >= 0:
         spread = 0.0
     else:
@@ -81,14 +84,17 @@ def excess_over_difficulty_and_labels(
 
 def _joint_failures(e: Float[np.ndarray, " m"], spread: float) -> Float[np.ndarray, "m m"]:
     """Probability that two models both fail if difficulty is normal with this spread; each fails at its rate e."""
+    # Start: the logistic is close to a probit of scale 1.7 (0.346 = 1/1.7²), for which the marginal has a closed form.
     b = np.log(e / (1 - e)) * math.sqrt(1 + 0.346 * spread**2)
     for _ in range(30):
         p = expit(spread * NODES + b[:, None])
         step = (p @ MASS - e) / np.maximum((p * (1 - p)) @ MASS, 1e-12)
+        # Far out the slope is almost 0 and a full Newton step would leave the range of the logistic.
         b = b - np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
     p = expit(spread * NODES + b[:, None])
+    # (SC7): given difficulty the two fail independently, so the joint rate is a mean of products.
     return np.asarray((p * MASS) @ p.T)
 
 
@@ -110,10 +116,12 @@ def excess_over_rasch(
     strong : which models; at least two and not all.
     """
     m, s = len(ability), int(strong.sum())
+    # (SC8): elementary symmetric functions of dozens of models overflow; their logarithms do not.
     strong_logs, weak_logs, all_logs = (log_symmetric(b) for b in (ability[strong], ability[~strong], ability))
     failing = np.flatnonzero(histogram)
     j = np.arange(s + 1)
     weak_failures = failing[:, None] - j
+    # Failures that are not of strong models must fit among the weak ones.
     possible = (weak_failures >= 0) & (weak_failures <= m - s)
     logs = (
         strong_logs
@@ -141,10 +149,12 @@ def tetrachoric(
     nan where a rate is 0 or 1. Source: Pearson 1900; joint rate by Plackett's integral.
     """
     usable = (first > 0) & (first < 1) & (second > 0) & (second < 1)
+    # (SC9) in the angle: the integrand stays smooth up to r = ±1, where in r it is singular.
     h, k = ndtri(np.where(usable, first, 0.5)), ndtri(np.where(usable, second, 0.5))
     low, high = np.full(len(h), -math.pi / 2 + 1e-6), np.full(len(h), math.pi / 2 - 1e-6)
     target = joint - ndtr(h) * ndtr(k)
     for _ in range(36):
+        # Bisection for all pairs at once: the joint rate grows with r, and 36 halvings are ten digits.
         middle = (low + high) / 2
         too_low = _plackett(h, k, middle) < target
         low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)

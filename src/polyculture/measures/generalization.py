@@ -60,6 +60,7 @@ def error_without_labels(
     estimate, labelled_rate = (
         float(x[~np.isnan(x)].mean()) if (~np.isnan(x)).any() else np.nan for x in (unlabelled, labelled)
     )
+    # (G2): what models share lowers disagreement here and there by the same factor, so labels here give it.
     factor = error_here / labelled_rate if labelled_rate > 0 else np.nan
     return ErrorEstimate(estimate, estimate * factor, factor)
 
@@ -98,14 +99,17 @@ def agreement_on_the_line(
     """
     m = len(accuracy_here)
     a, b = np.triu_indices(m, 1)
+    # (G3): on the probit scale accuracies and agreements are on one line; plain shares bend at the ends.
     x, y = _probit(labelled[a, b]), _probit(unlabelled[a, b])
     accuracy = _probit(accuracy_here)
+    # Written out, as equal agreements have no line and a solver would return one all the same.
     spread = float(((x - x.mean()) ** 2).sum())
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / spread) if spread > 0 else np.nan
     bias = float(y.mean() - slope * x.mean())
     # least squares of (s_a + s_b)/2 on the pairs, whose normal equations are ((m − 2) I + 1 1ᵀ)/4
     target = y + slope * ((accuracy[a] + accuracy[b]) / 2 - x)
     sums = (np.bincount(a, target, m) + np.bincount(b, target, m)) / 2
+    # (G4): I plus a constant matrix is inverted in closed form, also with thousands of models.
     detailed = 4 / (m - 2) * (sums - sums.sum() / (2 * m - 2))
     total = float(((y - y.mean()) ** 2).sum())
     r2 = slope**2 * spread / total if total > 0 else np.nan

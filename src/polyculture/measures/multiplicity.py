@@ -53,9 +53,11 @@ def multiplicity(answers: Int[np.ndarray, "m n"], baseline: int, competitors: Bo
     """
     m, n = answers.shape
     reference = answers[baseline]
+    # One pass per rival: (M1) needs a maximum over models for ambiguity, and one over shares for discrepancy.
     rivals = [a for a in np.flatnonzero(competitors) if a != baseline]
     conflicts, ambiguous = np.full(m, np.nan), np.zeros(n, dtype=bool)
     for a in rivals:
+        # A missing answer is no other answer; counting it as one would reward models that refuse.
         common = (answers[a] >= 0) & (reference >= 0)
         differs = common & (answers[a] != reference)
         ambiguous |= differs
@@ -77,6 +79,7 @@ def self_consistency(answers: Int[np.ndarray, "m n"]) -> Float[np.ndarray, " n"]
 
     nan on instances with fewer than two answers. Source: Cooper et al. 2024, for two classes 1 − 2 B₀B₁/(B(B − 1)).
     """
+    # (M2) needs Σ_k B_k (B_k − 1); sorted answers give it without a table of classes, however many there are.
     ordered = np.sort(answers, axis=0)
     m, n = ordered.shape
     answered = (ordered >= 0).sum(axis=0)
@@ -108,6 +111,7 @@ def rashomon_capacity(probabilities: Float[np.ndarray, "m n c"]) -> Float[np.nda
 def _capacity(p: Float[np.ndarray, "n m c"]) -> Float[np.ndarray, " n"]:
     """Capacities in bits. Instances that have converged are set aside."""
     with np.errstate(divide="ignore", invalid="ignore"):
+        # KL(p_a ‖ mix) = Σ p log p − Σ p log mix: the first part never changes over the steps.
         negative_entropy = np.where(p > 0, p * np.log2(p), 0.0).sum(axis=2)
     capacity = np.zeros(len(p))
     weights = np.full(p.shape[:2], 1 / p.shape[1])
@@ -116,11 +120,14 @@ def _capacity(p: Float[np.ndarray, "n m c"]) -> Float[np.ndarray, " n"]:
         mixed = (weights[:, None] @ p)[:, 0]
         logs = np.log2(np.maximum(mixed, 1e-300))
         divergence = negative_entropy - (p @ logs[:, :, None])[:, :, 0]
+        # (M5): the capacity lies between the weighted mean and the maximum of the divergences. So the iteration stops
+        # with a bound on its error, not when it moves little (it slows down near the optimum).
         lower = (weights * divergence).sum(axis=1)
         capacity[active] = np.maximum(lower, 0)
         open_ = divergence.max(axis=1) - lower > TOLERANCE
         if not open_.any():
             break
+        # Most instances converge in a few steps; the few slow ones must not cost a product over all.
         active, p, negative_entropy = active[open_], p[open_], negative_entropy[open_]
         weights = weights[open_] * np.exp2(divergence[open_])
         weights /= weights.sum(axis=1, keepdims=True)
@@ -140,6 +147,7 @@ def position(similarity: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) 
 
     nan everywhere without two runs of any model, or where the ceiling is not above 0.
     """
+    # (M4): a model compared with itself is 1 by construction and no run of its own, so the diagonal is left out.
     run_pairs = (runs[:, None] == runs[None, :]) & ~np.eye(len(runs), dtype=bool) & ~np.isnan(similarity)
     if not run_pairs.any():
         return np.full(similarity.shape, np.nan)
@@ -149,6 +157,7 @@ def position(similarity: Float[np.ndarray, "m m"], runs: Int[np.ndarray, " m"]) 
         own_pairs = run_pairs & rows[:, None]
         if own_pairs.any():
             ceilings[rows] = similarity[own_pairs].mean()
+    # A ceiling below 0 has no root; such pairs stay nan rather than get a sign that means nothing.
     product = np.outer(np.maximum(ceilings, 0), np.maximum(ceilings, 0))
     out = np.full(similarity.shape, np.nan)
     np.divide(similarity, np.sqrt(product), out=out, where=product > 0)

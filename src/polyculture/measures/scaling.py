@@ -32,6 +32,7 @@ def power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n
 
 def broken_power_law(x: Float[np.ndarray, " n"], shape: Shape) -> Float[np.ndarray, " n"]:
     """Exponent α before and β after the break at ln(scale / middle) = t; shape is (α, β, t). Caballero et al. 2022."""
+    # log(1 + e^x) by logaddexp: far behind the break e^x overflows although its logarithm is about x.
     first, second, bend = shape
     return np.asarray(np.exp(-first * x - (second - first) * BEND * np.logaddexp(0, (x - bend) / BEND)))
 
@@ -88,13 +89,17 @@ class _ShapeGrid:
         G = np.stack([FAMILIES[family](x, shape) for shape in shapes])
         constant = root / np.linalg.norm(root)
         weighted = G * root
+        # (SC2): floor and gain are linear. With the constant projected out, the residual sum of a shape is the total
+        # less one squared product, so hundreds of bootstrap draws share one matrix product.
         orthogonal = weighted - np.outer(weighted @ constant, constant)
         length = np.linalg.norm(orthogonal, axis=1)
+        # A shape that is flat over the scales seen is the constant again; its direction is rounding.
         usable = length > 1e-9 * np.maximum(np.linalg.norm(weighted, axis=1), 1e-300)
         return cls(shapes, orthogonal / np.where(usable, length, 1.0)[:, None], usable)
 
     def best(self, y: Float[np.ndarray, "n b"]) -> list[Shape]:
         """The shape with the smallest sum of squares for each column."""
+        # The smallest residual sum has the largest squared product.
         products = np.where(self.usable[:, None], (self.units @ y) ** 2, -1.0)
         return [self.shapes[k] for k in np.argmax(products, axis=0)]
 
@@ -106,6 +111,7 @@ def _shapes(family: str, low: float, high: float) -> list[Shape]:
     if family == "power law":
         return [(float(a),) for a in np.geomspace(0.05, 15, 240) / reach]
     if family == "sigmoid":
+        # Middles a little outside: a curve that only begins to bend has its middle beyond the last scale.
         middles = np.linspace(low - reach / 4, high + reach / 4, 61)
         return [(float(m), float(w)) for m in middles for w in np.geomspace(0.01, 1, 40) * reach]
     breaks = np.linspace(low + reach / 8, high - reach / 8, 25)
@@ -140,11 +146,13 @@ def _refined(
     """From the best shape of the grid to the best one near it."""
 
     def squares(shape: Float[np.ndarray, " k"]) -> float:
+        # A negative width is the same curve upside down: it would give two optima for one fit.
         if family == "sigmoid" and shape[1] <= 0:
             return math.inf
         return _line(family, x, y, root, tuple(map(float, shape)))[2]
 
     optimum = minimize(squares, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-14, "maxiter": 400})
+    # The simplex can end above where it began; the grid's shape is then the better one.
     return tuple(float(v) for v in optimum.x) if optimum.fun <= squares(np.array(start)) else start
 
 
@@ -169,6 +177,7 @@ def _curve(
     root: Float[np.ndarray, " n"],
 ) -> ScalingCurve:
     floor, gain, squares = _line(family, x, y, root, shape)
+    # (SC3) counts floor, gain and variance besides the shape.
     n, k = len(y), len(shape) + 3
     sd = math.sqrt(squares / max(n - k + 1, 1))
     if n <= k + 1:
@@ -187,6 +196,7 @@ def redraw_curves(
     """Curves of the same family, fitted to points drawn around the given one: a parametric bootstrap."""
     x = np.log(scale / curve.middle)
     root = np.ones(len(x)) if weights is None else np.sqrt(weights / weights.mean())
+    # Around the fitted curve, not by resampling points: with a dozen scales a resample often lacks an end.
     noise = generator.standard_normal((len(x), draws)) * (curve.sd / root)[:, None]
     Y = curve.at(scale)[:, None] + noise
     shapes = _ShapeGrid.of(curve.family, x, root).best(Y * root[:, None])
@@ -228,10 +238,12 @@ def find_break(
     undefined = LevelShift(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
     if len(steps) < FEW_SCALES:
         return undefined
+    # Two scales at least on each side: a step behind the last one is that one point's own parameter.
     places = (steps[1:-2] + steps[2:-1]) / 2
     z = (x - x.mean()) / x.std()
     smooth = np.linalg.qr(np.vander(z, 3))[0]
     jumps = (x > places[:, None]).astype(float)
+    # (SC4) by projection: every place is one product with the residual, for the data and all draws alike.
     orthogonal = jumps - (jumps @ smooth) @ smooth.T
     length = np.linalg.norm(orthogonal, axis=1)
     units, df = orthogonal / length[:, None], len(x) - 4
@@ -247,6 +259,8 @@ def find_break(
         return undefined
     f = f_of(y[:, None])[:, 0]
     best = int(np.argmax(f))
+    # The maximum over places of each draw: this is what allows for having looked everywhere. The smooth part needs no
+    # drawing, as F does not depend on it.
     null = f_of(generator.standard_normal((len(x), draws)) * sd).max(axis=0)
     shift = float(units[best] @ residual / length[best])
     error = abs(shift) / math.sqrt(f[best]) if f[best] > 0 else math.nan

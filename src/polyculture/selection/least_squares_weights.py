@@ -29,16 +29,18 @@ def average_weights(errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, 
 def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.ndarray, " m"]:
     """The same from the second moments of the errors, Σ e_a e_b / n, of `count` instances.
 
-    min wᵀGw for the moments G, shrunk to equal weights by PULL/n of the mean squared error. With G = LLᵀ and w = v/Σv
-    this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0. Equal weights where no model errs. Source: Breiman 1996 (stacked regressions);
-    Krogh and Vedelsby 1995 for why uncorrelated errors earn weight.
+    min wᵀGw for the moments G, shrunk to equal weights by PULL/n of the mean squared error. Equal weights where no
+    model errs. Source: Breiman 1996 (stacked regressions); Krogh and Vedelsby 1995 for why uncorrelated errors earn
+    weight.
     """
     m = len(moments)
     size = float(np.trace(moments)) / m
     if size == 0:
         return np.full(m, 1 / m)
+    # (PF3): on the simplex a ridge is shrinkage to equal weights; 1e-9 keeps clones factorizable.
     penalized = moments + size * max(PULL / count, 1e-9) * np.eye(m)
     lower = np.linalg.cholesky(penalized)
+    # With G = LLᵀ and w = v/Σv this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0: the sum constraint is only a scale.
     solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
     return np.asarray(solution / solution.sum())
 

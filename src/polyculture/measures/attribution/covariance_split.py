@@ -46,6 +46,7 @@ def by_level(levels: Int[np.ndarray, " m"]) -> Factor:
     """Models share this factor if they have the same level; a negative level is unknown and not shared."""
     codes = levels.astype(np.int64)
     unknown = codes < 0
+    # Two unknown levels need not be the same one, so each becomes a level of its own.
     codes[unknown] = codes.max(initial=0) + 1 + np.arange(int(unknown.sum()))
     return Factor(np.unique(codes, return_inverse=True)[1].astype(np.int64), _equal(codes))
 
@@ -55,6 +56,7 @@ def by_overlap(members: Bool[np.ndarray, "m s"]) -> Factor:
     sets = members.astype(float)
     common = sets @ sets.T
     sizes = sets.sum(axis=1)
+    # Empty sets share nothing: 0/0 is set to 0, not to 1, which would make unknown sources the most alike.
     union = sizes[:, None] + sizes - common
     similarity = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
     np.fill_diagonal(similarity, 1.0)
@@ -142,7 +144,9 @@ class Identifiability:
             joined[np.ix_(group, group)] = True
         for f in usable:
             rivals = usable[usable != f]
+            # With few discordant pairs a handful of pairs alone would decide between the two columns.
             joined[f, rivals] |= np.minimum(self.discordant[f, rivals], self.discordant[rivals, f]) < FEW_DISCORDANT
+            # (A5) does not say which others nearly tell f: joined with the closest one, a sum is left.
             if self.vif[f] > VIF_REFUSED and len(rivals) and not joined[f, rivals].any():
                 joined[f, rivals[np.argmax(self.overlap[f, rivals])]] = True
         return _groups(joined)
@@ -183,6 +187,7 @@ def inflation(X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:
     centred = X - X.mean(axis=0)
     out = np.full(X.shape[1], np.inf)
     for f in range(X.shape[1]):
+        # One least-squares fit per column: with aliases the correlation matrix has no inverse.
         predictors = np.delete(centred, f, axis=1)
         residual = centred[:, f] - predictors @ np.linalg.lstsq(predictors, centred[:, f])[0]
         total = float(centred[:, f] @ centred[:, f])
@@ -197,14 +202,17 @@ def alias_groups(X: Float[np.ndarray, "p f"]) -> tuple[tuple[int, ...], ...]:
     if not X.shape[1]:
         return ()
     Z = np.column_stack([np.ones(len(X)), X])
+    # Columns of unit length, so that the limit does not depend on how many pairs share a factor.
     _, singular, V = np.linalg.svd(Z / np.linalg.norm(Z, axis=0), full_matrices=False)
     null = V[singular < 1e-8 * singular[0]]
+    # The projector on the null space does not depend on which basis the decomposition happened to return.
     return _groups(np.abs(null.T @ null)[1:, 1:] > 1e-6)
 
 
 def independent(X: Float[np.ndarray, "p k"]) -> Bool[np.ndarray, " k"]:
     """Columns that are no linear combination of those before them."""
     length = np.linalg.norm(X, axis=0)
+    # A column that those before it explain leaves nothing on the diagonal of R.
     diagonal = np.abs(np.diag(np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")))
     mask: Bool[np.ndarray, " k"] = (length > 0) & (diagonal > 1e-7)
     return mask
@@ -243,6 +251,7 @@ def missing_cell(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) ->
     """
     table = crossed(first, second).astype(float)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    # Empty cells first, whatever is expected of the others: only a new combination separates two factors.
     row, column = np.unravel_index(np.argmax(np.where(table == 0, 1e9, 0) + expected - table), table.shape)
     return int(row), int(column)
 
@@ -288,9 +297,12 @@ def split(covariance: Float[np.ndarray, "m m"], factors: Sequence[Factor]) -> Co
     variance = float(np.diag(covariance).mean())
     y = covariance[a, b] / variance
     X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors)])
+    # (A3): with an intercept residuals sum to zero and contributions add up to ρ. The pseudo-inverse keeps that true
+    # for aliases, whose sum is all that means something.
     inverse = np.linalg.pinv(X)
     coefficients = inverse @ y
     weights, residual = np.zeros((X.shape[1], m, m)), np.zeros((m, m))
+    # (A6): a row of the inverse, unfolded to a symmetric matrix, makes the coefficient a quadratic form in residuals.
     weights[:, a, b] = inverse / variance
     residual[a, b] = y - X @ coefficients
     return CovarianceSplit(
@@ -309,4 +321,5 @@ def correlation(covariance: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"
 def accuracy_controls(error_rates: Num[np.ndarray, " m"]) -> list[Float[np.ndarray, "m m"]]:
     """Difference and mean of two models' error rates: without them, what only changes accuracy looks like a cause."""
     e = error_rates.astype(float)
+    # φ of unequal error rates cannot reach 1: without the difference, factors that move accuracy look like sharing.
     return [np.abs(e[:, None] - e), (e[:, None] + e) / 2]

@@ -55,6 +55,7 @@ class PairRegression:
         a, b = a[defined].astype(np.int64), b[defined].astype(np.int64)
         X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors), *(c[a, b] for c in controls)])
         columns = independent(X)
+        # Factors have passed the gate; only controls may give way, such as the error rates of equally good models.
         columns[: 1 + len(factors)] = True
         return cls(a, b, response[a, b], X[:, columns], len(response))
 
@@ -82,6 +83,7 @@ class _Residualised:
     @classmethod
     def without(cls, pairs: PairRegression, column: int) -> _Residualised:
         basis = np.linalg.qr(np.delete(pairs.X, column, axis=1))[0]
+        # (A7): everything but the tested column stays the same over permutations, so it is projected out once.
         y = pairs.y - basis @ (basis.T @ pairs.y)
         return cls(np.column_stack([y, basis]).astype(np.float32), float(y @ y), len(y) - pairs.X.shape[1])
 
@@ -89,6 +91,7 @@ class _Residualised:
         """t of each row as the last column of the regression (Frisch-Waugh); 0 where the others explain it."""
         products = (x @ self.basis).astype(float)
         square = np.einsum("rp,rp->r", x, x).astype(float)
+        # Squared length of x beyond the basis, by Pythagoras: the residual of x itself is never formed.
         unique = square - (products[:, 1:] ** 2).sum(axis=1)
         usable = unique > 1e-5 * np.maximum(square, 1)
         unique = np.where(usable, unique, 1.0)
@@ -119,6 +122,7 @@ def conditional_permutation(
     similarity = factor.alike.astype(np.float32)
 
     def rows(deal: Int[np.ndarray, "r m"]) -> Float[np.ndarray, "r p"]:
+        # Levels can be compared after dealing; a graded similarity has to be looked up for the pair that was dealt.
         if factor.graded:
             return np.asarray(similarity[deal[:, pairs.a], deal[:, pairs.b]])
         permuted = levels[deal]
@@ -158,7 +162,9 @@ def _permuted(
 ) -> CoefficientTest:
     residualised = _Residualised.without(pairs, column)
     observed = float(residualised.t(pairs.X[:, [column]].T.astype(np.float32))[0])
+    # Equal arrangements must count as equal in single precision, else p would be too small.
     limit = observed - 1e-5 * max(1.0, abs(observed))
+    # The observed arrangement is one of those possible: p is never 0, and the test is exact.
     larger, total = 1, 1
     for deal in deals:
         larger += int((residualised.t(rows(deal)) >= limit).sum())
@@ -174,6 +180,7 @@ def _deals(
     batch = max(1, CELLS_PER_BATCH // max(pairs, 1))
     for start in range(0, count, batch):
         rows = min(batch, count - start)
+        # Integer stratum plus a fraction: sorting shuffles within strata and never across, for all rows at once.
         shuffled = np.argsort(strata + generator.random((rows, len(strata))), axis=1)
         deal = np.empty_like(shuffled)
         deal[:, home] = shuffled
@@ -185,6 +192,7 @@ def arrangements(levels: Int[np.ndarray, " m"], strata: Int[np.ndarray, " m"]) -
     log = 0.0
     for s in np.unique(strata):
         counts = np.bincount(levels[strata == s])
+        # (A8) in logarithms: 60 models have more arrangements than a float can hold.
         log += float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum())
     return float(round(math.exp(log))) if log < 30 else math.exp(log) if log < 700 else math.inf
 
@@ -199,8 +207,11 @@ def node_jackknife(pairs: PairRegression, column: int) -> CoefficientTest:
     cube = np.zeros((m, m, k + 1))
     cube[pairs.a, pairs.b] = Z
     cube[pairs.b, pairs.a] = Z
+    # (A9): leaving a model out removes its pairs, so its part is subtracted from the cross-products instead of fitting
+    # anew m times.
     contributions = cube.transpose(0, 2, 1) @ cube
     gram = np.concatenate([[Z.T @ Z], Z.T @ Z - contributions])
+    # Unit columns, so that the limit on eigenvalues means collinearity and not units.
     scale = np.sqrt(np.maximum(np.einsum("ijj->ij", gram), 1e-300))
     unit = gram / (scale[:, :, None] * scale[:, None, :])
     if (np.linalg.eigvalsh(unit[:, :k, :k])[:, 0] < 1e-10).any():
@@ -235,6 +246,7 @@ def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np
         if not members or gram[-1, -1] == 0:
             return 0.0
         target = gram[members, -1]
+        # Teams may hold aliases; R² is defined all the same, coefficients are not.
         explained = target @ np.linalg.pinv(gram[np.ix_(members, members)], hermitian=True) @ target
         return float(explained / gram[-1, -1])
 
@@ -245,6 +257,7 @@ def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np
     out = np.zeros(count)
     for team, value in r2_by_team.items():
         for player in set(range(count)) - set(team):
+            # Share of the orders in which exactly this team has come before the player.
             weight = math.factorial(len(team)) * math.factorial(count - len(team) - 1) / math.factorial(count)
             out[player] += weight * (r2_by_team[tuple(sorted((*team, player)))] - value)
     return out

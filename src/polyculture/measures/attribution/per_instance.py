@@ -56,11 +56,13 @@ class StratifiedErrors:
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "m k"]]]:
         """Residuals from the error rates, × √(n/(n − 1)) of the stratum, block by block; 0 where unknown."""
         sizes = self.sizes
+        # (A1): n/(n − 1) of each stratum, split between the two factors of a product of residuals.
         unbiased = np.sqrt(np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 0.0)).astype(np.float32)
         rates = self.rates.astype(np.float32)
         for start in range(0, len(self.strata), BLOCK):
             block = slice(start, start + BLOCK)
             code = self.strata[block]
+            # One stratum is the usual case; broadcasting saves an m × block copy of the rates.
             residual = self.wrong[:, block] - (rates if len(sizes) == 1 else rates[:, code])
             residual *= unbiased[code]
             if self.observed is not None:
@@ -76,10 +78,12 @@ def error_covariance(errors: StratifiedErrors) -> Float[np.ndarray, "m m"]:
     """
     m = len(errors.wrong)
     weight, covariance = np.zeros((2, m, m))
+    # Stratum by stratum, since means are the stratum's own: pooling first would put class difficulty into C.
     order = np.argsort(errors.strata, kind="stable")
     for members in np.split(order, np.cumsum(errors.sizes)[:-1]):
         n, row, joint = _counts(errors, members)
         defined = n > 1
+        # Means over the pair's common instances: over each model's own, missing cells would bias the covariance.
         scatter = joint - row * row.T / np.maximum(n, 1)
         covariance += np.where(defined, scatter * n / np.maximum(n - 1, 1), 0.0)
         weight += n * defined
@@ -115,12 +119,14 @@ def instance_parts(
     One matrix product per H and block, in single precision. 0 on instances that are not used. With missing cells the
     residuals are from each model's own error rates, exact to first order.
     """
+    # (A6): q(i) = ½ rᵀ H r, all instances of a block in one product; C itself need not be formed again.
     parts = np.zeros((len(weights), len(errors.strata)))
     filled = np.nan_to_num(covariance)
     expected = (weights * filled).sum(axis=(1, 2)) / 2
     scaled, pull = weights.astype(np.float32), None
     if errors.observed is not None:
         common = _used_together(errors, errors.observed)
+        # A pair with few common instances carries each of them with more weight: N / N_ab.
         scale = np.divide(errors.used.sum(), common, out=np.zeros_like(common), where=common > 0)
         scaled, pull = (weights * scale).astype(np.float32), (weights * filled * scale).astype(np.float32)
     for block, residual in errors.blocks():
@@ -129,6 +135,7 @@ def instance_parts(
         if pull is not None and errors.observed is not None:
             answered = errors.observed[:, block].astype(np.float32)
             for k, H in enumerate(pull):
+                # C_ab is a ratio with N_ab below: where both answered only the deviation from it counts.
                 parts[k, block] += expected[k] - np.einsum("mn,mn->n", answered, H @ answered) / 2
     parts[:, ~errors.used] = 0.0
     return parts

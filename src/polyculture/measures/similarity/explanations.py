@@ -44,6 +44,7 @@ def cosine(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"]) -> Explanat
     U, V : attribution of each feature on each instance, of two models. Instances without any attribution count 0.
     """
     U, V = (_unit(x.astype(float)) for x in (U, V))
+    # (SI9): the sum over all pairs of instances is a product of two sums; less the matched ones it is the mismatched.
     n, matched = len(U), float((U * V).sum())
     mismatched = float(U.sum(axis=0) @ V.sum(axis=0)) - matched
     return ExplanationAgreement(matched / n, mismatched / (n * (n - 1)))
@@ -62,6 +63,7 @@ def top_k(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"], k: int = 5) 
 
 def sign_agreement(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"], k: int = 5) -> ExplanationAgreement:
     """Of the features that are among the k largest of either model, the share with the same sign, in [0, 1]."""
+    # Sign and membership in one number: ±2 for the largest, ±1 for the rest, so that one array is rotated.
     first, second = (np.sign(x) * (1 + _largest(x, k)) for x in (U, V))
 
     def share(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
@@ -77,6 +79,8 @@ def _rotated(
     V: Float[np.ndarray, "n d"],
     agreement: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, " n"]],
 ) -> ExplanationAgreement:
+    # Overlaps do not factor like cosines. A few rotations pair every instance with others; prime steps do not
+    # fall in with the period of sorted data.
     shifts = sorted({s % len(U) for s in SHIFTS} - {0})
     mismatched = [float(agreement(U, np.roll(V, s, axis=0)).mean()) for s in shifts]
     return ExplanationAgreement(float(agreement(U, V).mean()), float(np.mean(mismatched)) if mismatched else np.nan)
@@ -103,6 +107,7 @@ def _centred_ranks(U: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     ordered = np.take_along_axis(U, order, axis=1)
     new = np.ones((n, d), dtype=bool)
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    # Ties in all rows at once: a tie ends where the sorted value changes, and never crosses a row.
     group = np.cumsum(new.ravel()) - 1
     place = np.tile(np.arange(d, dtype=float), n)
     mean = (np.bincount(group, place) / np.bincount(group))[group].reshape(n, d)

@@ -62,14 +62,17 @@ def probability_sums(
         P, W = _masked(probabilities[:, chunk], None if observed is None else observed[:, chunk], use)
         t = P[:, np.arange(len(use)), np.maximum(label, 0)].astype(float)
         flat = P.reshape(m, -1)
+        # (PB1): over rows (instance, option) the probability of the same answer is an inner product.
         sums[1] += flat @ flat.T
         if observed is None:
             sums[0] += use.sum()
+            # Complete tables need no product for the rest: counts and means are the same for every partner.
             sums[2] += t.sum(axis=1)[:, None]
             sums[3] += spread.sum()
         else:
             answered = W.astype(float)
             sums[0] += answered @ answered.T
+            # The mean over common instances depends on the partner, so it is a matrix and not a vector.
             sums[2] += t @ answered.T
             sums[3] += (answered * spread) @ answered.T
     return ProbabilitySums(*sums)
@@ -96,6 +99,7 @@ def capa_of(sums: ProbabilitySums | Iterable[ProbabilitySums]) -> Float[np.ndarr
     total = sums if isinstance(sums, ProbabilitySums) else reduce(add, sums)
     n = np.where(total.n > 0, total.n, np.nan)
     truth = total.truth / n
+    # (PB2): both right, or both wrong and by luck on the same of the K − 1 other options.
     chance = truth * truth.T + (1 - truth) * (1 - truth.T) * total.chance / n
     out = np.full(n.shape, np.nan)
     np.divide(total.same / n - chance, 1 - chance, out=out, where=chance < 1)
@@ -115,6 +119,7 @@ def hellinger_squared(
     for chunk in _chunks(m, n, c):
         use = np.ones(chunk.stop - chunk.start, dtype=bool)
         P, W = _masked(probabilities[:, chunk], None if observed is None else observed[:, chunk], use)
+        # (PB4): roots turn the Bhattacharyya coefficient into an inner product.
         roots = np.sqrt(P).reshape(m, -1)
         overlap += roots @ roots.T
         common += W.astype(float) @ W.astype(float).T if observed is not None else len(use)

@@ -46,6 +46,7 @@ class HsicSums:
         n = self.n
         if n < 4:
             return np.nan
+        # (SI2), (SI3): a diagonal of 0 is the full matrix less a diagonal one: all terms are sums.
         trace = float((self.products**2).sum()) - self.ab
         ones_k, ones_l = float(self.x @ self.x) - self.a, float(self.y @ self.y) - self.b
         cross = float(self.x @ self.products @ self.y - self.x @ self.x_by_b - self.y_by_a @ self.y) + self.ab
@@ -67,12 +68,14 @@ def cka(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:
     May be slightly below 0; nan where a representation does not vary. Sources: Kornblith et al. 2019, debiased as in
     Nguyen et al. 2021. Also biased by features that are only a sample of a layer's units (Chun et al. 2025).
     """
+    # (SI1) is invariant to it, but sums of squares around a far origin lose the digits that matter.
     X, Y = (Z - Z.mean(axis=0, dtype=float) for Z in (X, Y))  # for digits: it is invariant to translation
     return cka_of(hsic_sums(X, Y), hsic_sums(X, X), hsic_sums(Y, Y))
 
 
 def cka_of(cross: HsicSums, first: HsicSums, second: HsicSums) -> float:
     """CKA from sums over the same instances: of X with Y, X with itself, Y with itself."""
+    # Debiased variances can be negative by chance; their root would be nan with a warning, or a sign without meaning.
     variances = first.hsic, second.hsic
     return cross.hsic / float(np.sqrt(variances[0] * variances[1])) if min(variances) > 0 else np.nan
 
@@ -108,6 +111,7 @@ def mutual_knn(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"], k: int 
     shared = sum(
         len(np.intersect1d(x, y, assume_unique=True)) for x, y in zip(_neighbours(X, k), _neighbours(Y, k), strict=True)
     )
+    # (SI5): of n − 1 others, k are neighbours.
     chance = k / (n - 1)
     return (shared / (n * k) - chance) / (1 - chance)
 
@@ -120,6 +124,7 @@ def _neighbours(X: Float[np.ndarray, "n d"], k: int) -> Iterable[Int[np.ndarray,
     for start in range(0, n, BLOCK):
         block = np.arange(start, min(start + BLOCK, n))
         distance = squares[None, :] - 2 * X[block] @ X.T
+        # No instance is its own neighbour: it would be shared by any two representations.
         distance[np.arange(len(block)), block] = np.inf
         yield (block[:, None] * n + np.argpartition(distance, k, axis=1)[:, :k]).ravel()
 
@@ -130,6 +135,7 @@ def procrustes(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> floa
     Use it through `calibrate`. Nuclear norm of XᵀY, both centred and scaled to length 1; nan if one does not vary.
     """
     X, Y = (Z - Z.mean(axis=0, dtype=float) for Z in (X, Y))
+    # (SI6): the best rotation has the nuclear norm as its inner product, no rotation is computed.
     size = float(np.linalg.norm(X) * np.linalg.norm(Y))
     return float(np.linalg.svd(X.T @ Y, compute_uv=False).sum()) / size if size > 0 else np.nan
 

@@ -50,6 +50,7 @@ def text_similarity(embeddings: Float[np.ndarray, "m s n d"]) -> TextSimilarity:
     """
     m, s, n, _ = embeddings.shape
     mean = embeddings.mean(axis=1, dtype=np.float64)
+    # Inner products are linear: means over samples and sums over prompts come first, all pairs from two products.
     flat, total = mean.reshape(m, -1), mean.sum(axis=1)
     products = flat @ flat.T
     mismatched = (total @ total.T - products) / (n * (n - 1))
@@ -57,8 +58,10 @@ def text_similarity(embeddings: Float[np.ndarray, "m s n d"]) -> TextSimilarity:
     self_similarity = np.full(m, math.nan)
     if s > 1:
         squares = np.einsum("msnd,msnd->m", embeddings, embeddings, dtype=np.float64)
+        # (SI10): a sample with itself has cosine 1 and is no second draw, so squares are taken off.
         self_similarity = (s**2 * np.diag(products) - squares) / (n * s * (s - 1))
     np.fill_diagonal(matched, self_similarity)
+    # Without room above the mismatched texts a ceiling is noise; the pair stays nan.
     room = np.diag(matched) - np.diag(mismatched)
     ceiling = np.sqrt(np.outer(np.where(room > 0, room, math.nan), room.clip(min=0)))
     corrected = np.full((m, m), math.nan)
@@ -82,6 +85,7 @@ def effective_by_similarity(
     rng : source of the rotations.
     """
     m, n = outputs.shape
+    # (SI11) would need all pairs of prompts; rotations give each prompt the same number of partners.
     rolls = rng.choice(np.arange(1, n), size=min(shifts, n - 1), replace=False)
     on_total, on_trace = np.zeros((2, n))
     for a in range(m):
@@ -109,6 +113,7 @@ def _centred(
     for roll in rolls:
         mismatched = similarity(a, np.roll(b, -roll))
         mean_a += mismatched
+        # The same numbers seen from the other side: b's output at prompt i met a's at i − roll.
         mean_b += np.roll(mismatched, roll)
     overall = float(mean_a.mean())
     part: Float[np.ndarray, " n"] = similarity(a, b) - (mean_a + mean_b - overall) / len(rolls)

@@ -100,8 +100,11 @@ class Contrast:
     def half_width(self, alpha: float) -> float:
         """Half-width of the interval with error rate `alpha`; the formula is at the top of this module."""
         r = len(self.jackknife)
+        # (AB2): seeds by the jackknife, since n_eff is no mean over seeds; for means it is sd/√R.
         errors = [(math.sqrt((r - 1) / r * float(((self.jackknife - self.jackknife.mean()) ** 2).sum())), r)]
         errors += [standard_error(influence, clusters) for influence, clusters in self.influences]
+        # (AB3): quantiles before squaring, as three seeds and a thousand instances have very different t. The
+        # interaction is in both terms, which makes the interval wide and never narrow.
         return math.hypot(*(float(stdtrit(count - 1, 1 - alpha / 2)) * error for error, count in errors))
 
     @property
@@ -114,6 +117,8 @@ class Contrast:
         if self.estimate == 0:
             return 1.0
 
+        # The half-width is monotone in the level but has no inverse in closed form; the search is in the logarithm
+        # because small p differ by orders of magnitude.
         def margin(log_alpha: float) -> float:
             return self.half_width(math.exp(log_alpha)) - abs(self.estimate)
 
@@ -191,6 +196,7 @@ def standing_table(groups: Mapping[str, Replicates], instances: Instances, level
 def _effect_row(contrast: Contrast, measure: ContrastMeasure, level: float) -> dict[str, object]:
     half_width = math.nan if math.isnan(contrast.estimate) else contrast.half_width(1 - level)
     bounds = [contrast.estimate, contrast.estimate - half_width, contrast.estimate + half_width]
+    # Ratios are symmetric in the logarithm: half and double are equally far from no change.
     change, low, high = (math.exp(end) for end in bounds) if measure.ratio else bounds
     values = {"plain": contrast.baseline, "pulled": contrast.treatment, "change": change, "low": low, "high": high}
     return values | {"p": contrast.p_value if measure.tested else math.nan, "reason": contrast.reason}
@@ -232,7 +238,9 @@ def _mean_contrast(
         n = first.shape[1]
         weights = np.full(n, 1 / n) if sample_weights is None else sample_weights
         baseline_means, treatment_means = baseline_means + first @ weights, treatment_means + second @ weights
+        # Over seeds first: what is left varies over instances only, the second sample.
         differences = second.mean(axis=0) - first.mean(axis=0)
+        # Weights sum to one; times n they are on the scale of influence values, whose mean is the estimate.
         influences.append((n * weights * (differences - differences @ weights), clusters))
     return _seed_contrast(baseline_means, treatment_means, treatment_means - baseline_means, influences)
 
@@ -274,6 +282,7 @@ def _seed_contrast(
     influences: Sequence[tuple[Float[np.ndarray, " _"], Clusters]],
 ) -> Contrast:
     """Contrast of a number that is computed per seed."""
+    # Of a mean, without fitting anything again.
     jackknife = (changes.sum() - changes) / (len(changes) - 1)
     return Contrast(float(baseline.mean()), float(treatment.mean()), float(changes.mean()), jackknife, influences)
 
@@ -302,10 +311,13 @@ def _similarity_contrast(baseline: ErrorPair, treatment: ErrorPair, members: int
     jackknife: list[float] = []
     for seed in range(r):
         rows = np.arange(r) != seed
+        # A ratio of pair statistics is not a mean over seeds: each seed is left out of both recipes and all is done
+        # again.
         d = [_design_effect(a[rows], b[rows], members)[0] for a, b in (baseline, treatment)]
         jackknife.append(math.log(d[0] / d[1]) if min(d) > 0 else math.nan)
     if np.isnan(jackknife).any():
         return _undefined("too few errors to do without a seed", r)
+    # (AB4), and d ln D = dD / D; the difference is taken per instance, so what hits both recipes cancels.
     influences = [(first / effect - second / treatment_effect, instances.clusters)]
     estimate = math.log(effect / treatment_effect)
     return Contrast(members / effect, members / treatment_effect, estimate, np.array(jackknife), influences)
@@ -316,7 +328,9 @@ def _design_effect(
 ) -> tuple[float, Float[np.ndarray, " n"]]:
     """1 + (members − 1) ρ, and the influence of the instances on it; ρ is over pairs a, b of different seeds."""
     r = len(a)
+    # (AB1): all pairs by one product of sums, less those of equal seeds, which share data and weights on purpose.
     joint = (a.sum(axis=0) * b.sum(axis=0) - (a * b).sum(axis=0)) / (r * (r - 1))
+    # Of both recipes: ρ of a mixed pair is in units of their mean variance.
     variances = ((a * a).mean(axis=0) + (b * b).mean(axis=0)) / 2
     variance = float(variances.mean())
     if not variance > 0:

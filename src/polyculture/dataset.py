@@ -75,6 +75,13 @@ class Dataset:
     modality : what an input is (default: a table), learners read it accordingly; for a mapping of inputs a mapping with
         the same names.
     modalities : the same as a mapping, whatever was given.
+
+    Raises InputError where inputs, labels and instance rows differ in number, and for labels outside of the classes.
+
+    Examples
+    --------
+    >>> pc.Dataset(np.zeros((4, 2)), np.array([0, 1, 1, 0]), ("cat", "dog"), name="pets")
+    Dataset pets: 4 instances, table of shape (2,), 2 classes, classification
     """
 
     inputs: NamedInputs
@@ -189,6 +196,13 @@ class Split:
     selection : what choices among models are made on.
     test : what is reported; never used for fitting or choosing.
     shifted : the test instances under graded shifts, by name such as ``"noise@3"`` (kind @ severity).
+
+    Examples
+    --------
+    >>> pets = pc.Dataset(np.zeros((6, 2)), np.array([0, 1, 1, 0, 1, 0]), ("cat", "dog"))
+    >>> parts = [pets.take(np.array(rows)) for rows in ([0, 1], [2, 3], [4, 5])]
+    >>> pc.Split(*parts).summary()
+    {'train': 2, 'selection': 2, 'test': 2, 'shifted': []}
     """
 
     train: Dataset

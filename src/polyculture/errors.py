@@ -24,6 +24,11 @@ class PolycultureError(Exception):
     wrong : what was wrong, with the offending value.
     expected : what would have been accepted.
     cure : what the user can do next.
+
+    Examples
+    --------
+    >>> print(pc.PolycultureError("level is 2", "a number between 0 and 1", "give 0.95"))
+    level is 2; expected a number between 0 and 1; give 0.95.
     """
 
     def __init__(self, wrong: str, expected: str = "", cure: str = "") -> None:
@@ -34,19 +39,60 @@ class PolycultureError(Exception):
 
 
 class InputError(PolycultureError, ValueError):
-    """A value, column or option that was handed in cannot be used."""
+    """A value, column or option that was handed in cannot be used.
+
+    It is a ValueError, too. Its one line says what was wrong, what was expected and what to do.
+
+    Examples
+    --------
+    >>> pc.AuditOptions(level=2.0)
+    Traceback (most recent call last):
+        ...
+    polyculture.errors.InputError: level is 2.0; expected a confidence level between 0 and 1, such as 0.95.
+    """
 
 
 class FileError(PolycultureError, OSError):
-    """A file or folder cannot be read or written."""
+    """A file or folder cannot be read or written.
+
+    It is an OSError, too, and names the file.
+
+    Examples
+    --------
+    >>> pc.read("absent.csv")
+    Traceback (most recent call last):
+        ...
+    polyculture.errors.FileError: no such file: absent.csv; expected ...; check the path.
+    """
 
 
 class TrainingError(PolycultureError, RuntimeError):
-    """A recipe cannot be trained."""
+    """A recipe cannot be trained.
+
+    It is a RuntimeError, too. A model that fails next to others that do not is in `Population.failed` instead.
+
+    Examples
+    --------
+    >>> print(pc.TrainingError("no model could be trained", "", "see Population.failed for the reasons"))
+    no model could be trained; see Population.failed for the reasons.
+    """
 
 
 class MissingExtraError(PolycultureError, ImportError):
-    """A package of an optional extra is not installed."""
+    """A package of an optional extra is not installed.
+
+    It is an ImportError, too, and says which extra to install.
+
+    Parameters
+    ----------
+    package : the package that is missing.
+    extra : the extra of polyculture that has it.
+
+    Examples
+    --------
+    >>> print(pc.MissingExtraError("torch", "train"))
+    the package 'torch' is not installed; pip install "polyculture[train]".
+    """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"the package {package!r} is not installed", "", f'pip install "polyculture[{extra}]"')

@@ -24,6 +24,16 @@ class Population:
     classes : what each probability column stands for.
     factors : one row per model, indexed by model id: axis levels, seed, cost.
     failed : models that could not be trained, by id, with the reason; they are not in `models`.
+
+    Raises InputError where `factors` lacks a row for a model.
+
+    Examples
+    --------
+    >>> def always(label):
+    ...     return lambda inputs: np.tile(np.eye(2)[label], (len(inputs), 1))
+    >>> population = pc.Population({"cats": always(0), "dogs": always(1)}, ("cat", "dog"))
+    >>> population["dogs"](np.zeros((1, 2)))
+    array([[0., 1.]])
     """
 
     models: Mapping[str, Model]

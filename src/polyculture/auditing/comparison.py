@@ -29,6 +29,17 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
     ----------
     first, second : tables with some instance ids in common; the models may be others and more or fewer.
     options : clusters and level.
+
+    Numbers: rho_first, rho_second, rho_change (above 0: the second set is more alike) and all_wrong_change (a
+    difference of shares, in [−1, 1]). Where a set has fewer than two informative models, only a reason. Raises
+    InputError for fewer than two common instances.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> section = pc.compare(tiny_predictions(sizes=(1, 1, 1)), tiny_predictions(sizes=(3,)))
+    >>> print(section.numbers["rho_change"])
+    1.00 [0.94, 1.05]
     """
     options = options or AuditOptions()
     common = first.instances.index.astype(str).intersection(second.instances.index.astype(str), sort=False)

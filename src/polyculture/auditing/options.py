@@ -33,6 +33,15 @@ class AuditOptions:
     seed : of all resampling.
     engine, workers : where shards are counted: ``"local"``, or ``"ray"`` and its number of processes; see
         `polyculture.auditing.streaming.executors.summing`. Not for a table in memory.
+
+    Raises InputError for a level outside of (0, 1), and for verdicts and shares of wrong labels outside of [0, 1].
+    Columns and models are looked for by `audit`.
+
+    Examples
+    --------
+    >>> options = pc.AuditOptions(clusters="patient", level=0.9)
+    >>> options.level
+    0.9
     """
 
     clusters: str = ""

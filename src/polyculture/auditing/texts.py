@@ -31,9 +31,21 @@ def text_alikeness(
         anything.
     models : ids of the rows.
     similarity : function of two models' outputs on the same prompts to one number per prompt (a kernel).
+    options : seed and level.
 
     What a prompt means plays the part of difficulty: similarity on the same prompt less that on different prompts. With
     two samples or more per prompt the ceiling is known: 1 means the same distribution of texts.
+
+    Numbers: n_eff, usually in 1 … M, and rho. Raises InputError for embeddings that are not unit vectors.
+
+    Examples
+    --------
+    >>> texts = np.array([["red", "blue"], ["red", "blue"], ["green", "blue"]])
+    >>> def same(first, second):
+    ...     return (first == second).astype(float)
+    >>> section = pc.text_alikeness(texts, ("ann", "bob", "cy"), similarity=same)
+    >>> round(section.numbers["n_eff"].estimate, 2)
+    1.29
     """
     options = options or AuditOptions()
     tables = {}

@@ -93,6 +93,14 @@ def read(
     rules : how answers are read where the source leaves a choice.
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
+
+    Examples
+    --------
+    >>> columns = {"label": ["cat", "dog"], "ann": ["cat", "dog"], "bob": ["dog", "dog"]}
+    >>> pc.read(pd.DataFrame(columns))
+    Predictions: 2 models × 2 instances, 2 classes, classification; accuracy 0.5 … 1; 0.0 % missing
+      ann  1
+      bob  0.5
     """
     columns = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     return _align(source, columns, factors, rules or ReadingRules()).predictions

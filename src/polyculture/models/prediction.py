@@ -29,6 +29,14 @@ def predict(population: Population, dataset: Dataset) -> Predictions:
     dataset : instances with labels, of the same classes in the same order.
 
     Raises InputError if the classes differ, or if a model's output is not n × c finite numbers.
+
+    Examples
+    --------
+    >>> pets = pc.Dataset(np.zeros((4, 2)), np.array([0, 1, 1, 1]), ("cat", "dog"))
+    >>> def always(label):
+    ...     return lambda inputs: np.tile(np.eye(2)[label], (len(inputs), 1))
+    >>> pc.predict(pc.Population({"cats": always(0), "dogs": always(1)}, pets.classes), pets).wrong.sum(axis=1)
+    array([3, 1])
     """
     if dataset.classes != population.classes:
         raise InputError(

@@ -52,6 +52,18 @@ class Predictions:
     targets : n true numbers.
     tolerance : a predicted number is wrong where its error is larger; if None, see `allowed_error`.
     noise : known variance of noise in the targets: an error that all models share and are not to blame for.
+
+    Raises InputError for shapes that do not fit, codes outside of the classes, repeated ids, and fewer than two models
+    (one of numbers).
+
+    Examples
+    --------
+    >>> predictions = pc.Predictions.from_answers({"ann": [0, 1, 1], "bob": [0, 0, 1]}, labels=[0, 1, 0])
+    >>> predictions.shape
+    (2, 3)
+    >>> predictions.wrong
+    array([[False, False,  True],
+           [False,  True,  True]])
     """
 
     models: pd.DataFrame

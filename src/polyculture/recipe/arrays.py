@@ -24,7 +24,7 @@ def orthogonal_array(counts: Sequence[int], resolution: int = 3) -> Int[np.ndarr
     Axes with fewer levels than the largest use some of theirs more often: still crossed in proportion. Columns are
     chosen one after another, which is not always the shortest array there is.
 
-    Source: Rao 1947, Bush 1952; fractions as in Box, Hunter and Hunter 1961.
+    Source: Rao 1947, Bush 1952; fractions as in Box and Hunter 1961.
     """
     order = next((q for q in ORDERS if q >= max(counts)), None)
     if order is None:

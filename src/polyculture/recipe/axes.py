@@ -28,6 +28,15 @@ class Recipe:
     hyperparameters : whatever departs from the architecture's defaults; empty for the defaults.
     pretraining : what the weights start from.
     seed : of everything random in the making of this model.
+
+    Raises InputError for a level that is not a name, a seed that is not a whole number of 0 or more, and
+    hyperparameters that JSON cannot hold. Whether a level exists is checked by `train`.
+
+    Examples
+    --------
+    >>> recipe = pc.Recipe("mlp", optimizer="sgd", hyperparameters={"width": 32}, seed=1)
+    >>> recipe.optimizer, recipe.data, dict(recipe.hyperparameters)
+    ('sgd', 'all', {'width': 32})
     """
 
     architecture: str

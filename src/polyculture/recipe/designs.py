@@ -153,6 +153,14 @@ def design(kind: str, axes: Axes, models: int | None = None, seed: int = 0) -> l
     seed : of what is drawn by chance.
 
     Raises InputError for an unknown name, and where the number of models is missing or does not suffice.
+
+    Sources: the fractions are orthogonal arrays (Rao 1947), the optimal design is found by exchanges (Fedorov 1972).
+
+    Examples
+    --------
+    >>> recipes = pc.design("full", {"architecture": ["mlp", "forest"], "data": ["all", "half-a"]})
+    >>> [(recipe.architecture, recipe.data) for recipe in recipes]
+    [('mlp', 'all'), ('mlp', 'half-a'), ('forest', 'all'), ('forest', 'half-a')]
     """
     if kind in FIXED_SIZE:
         recipes = FIXED_SIZE[kind](axes)

@@ -55,6 +55,12 @@ def report(audit: Audit, path: str | Path) -> Path:
         replaced in one step.
 
     Returns the path. Raises InputError for another ending and FileError where the page cannot be written.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> pc.report(pc.audit(tiny_predictions()), "page.html").name
+    'page.html'
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):

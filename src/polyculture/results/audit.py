@@ -199,6 +199,17 @@ class Audit:
     findings : conclusions of the checks, most severe first.
     pictures : grey levels (0 … 255) of the hardest instances, by instance id, where the inputs are images.
     facts : where the numbers come from: version, options, seconds, ….
+
+    `section`, `null_model` and `plot` raise InputError for a name that is not there.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> audit = pc.audit(tiny_predictions())
+    >>> audit.n_eff.format()
+    '2.62 [2.38, 2.88]'
+    >>> audit.leaderboard.frame().columns[:3].tolist()
+    ['model', 'n', 'errors']
     """
 
     source: str

@@ -134,6 +134,13 @@ class Portfolio:
         `DiverseEnsembleClassifier`, empty else.
     temperature : by which the logarithms of the combined probabilities are divided.
     facts : options, version, seconds, ….
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> portfolio = pc.select(tiny_predictions(), k=2)
+    >>> portfolio.members, portfolio.rule, portfolio.chosen_on, portfolio.certified_on
+    (('model-3', 'model-2'), 'vote', 200, 200)
     """
 
     members: tuple[str, ...]

@@ -150,16 +150,19 @@ class Goal:
 
     Parameters
     ----------
-    minimize : importance of each quantity that should be small, by a name in `QUANTITIES` or a numeric column of the
-        model table such as seconds, bytes or a price. Those of which more is better (accuracy, n_eff) count with
-        their sign turned. Where the truth is a number: squared_error, worst_group, worst_shift, n_eff or a column.
-    subject_to : bounds that a portfolio must keep, such as ``{"accuracy": (">=", 0.9)}``. While none keeps them the
-        one that misses them least is preferred.
+    minimize : importance, above 0, of each quantity that should be small, by a name in `QUANTITIES` or a numeric
+        column of the model table such as seconds or a price. Those of which more is better (accuracy, n_eff) count
+        with their sign turned. Where the truth is a number: squared_error, worst_group, worst_shift, n_eff or a column.
+    subject_to : bounds of a portfolio, such as ``{"accuracy": (">=", 0.9)}``; if none keeps them, the nearest wins.
     floor : models with a lower accuracy (where the truth is a number, R²) are left out. ``"hopeless"``, the default,
-        leaves a model out that is shown (one-sided, paired, 95 %) to have more than three times the error of the best:
-        combined with the best model in equal parts it makes the mean squared share of wrong members (the squared
-        error) larger even if the two never fail together (have uncorrelated residuals), as (e + e_best)/4 > e_best.
-        Rules that fit weights need no floor and have none unless it is a number. None: no floor.
+        leaves out a model that is shown (one-sided, paired, 95 %) to have more than three times the error of the best:
+        in equal parts with the best it does harm even if their errors are uncorrelated, as (e + e_best)/4 > e_best.
+        Rules that fit weights have no floor unless it is a number. None: no floor. InputError for anything else.
+
+    Examples
+    --------
+    >>> pc.Goal({"log_loss": 1.0, "seconds": 0.1}, {"accuracy": (">=", 0.9)}).words
+    'log_loss + 0.1 seconds; accuracy >= 0.9'
     """
 
     minimize: Mapping[str, float]

@@ -34,16 +34,18 @@ class SelectionOptions:
 
     Parameters
     ----------
-    method : how to search, a name in `SEARCH` (where the truth is a number, in `REGRESSION_SEARCH`); empty to let the
-        goal decide.
+    method : how to search, a name in `SEARCH` or, for numbers, `REGRESSION_SEARCH`; if empty the goal decides.
     share : of the instances to certify on, where no others are given.
-    folds : parts of the selection instances for the nested estimate of optimism; 0 to leave it out.
+    folds : parts of the selection instances, 2 or more, for the nested estimate of optimism; 0 to leave it out.
     groups : instance columns whose groups are certified one by one.
     clusters : instance column that says which instances were sampled together; they are never separated.
     cost : numeric model column for the front, such as seconds or a price; empty for the number of members.
     calibrated : whether to fit a temperature for the combined probabilities (and for the baselines').
-    level : confidence level of every interval, in (0, 1).
-    seed : of the splits and whatever is resampled.
+    level, seed : confidence level of every interval, in (0, 1), else InputError; seed of the splits and resamples.
+
+    Examples
+    --------
+    >>> options = pc.SelectionOptions(share=0.3, clusters="patient")
     """
 
     method: str = ""
@@ -80,14 +82,21 @@ def select(
     predictions : outputs of the candidates on instances that none of them was trained on. Probabilities allow every
         rule; answers alone, or only right and wrong, allow votes; predicted numbers, without gaps, are averaged.
     k : number of members; None to choose it automatically.
-    goal : a quantity (see `QUANTITIES`; where the truth is a number `REGRESSION_QUANTITIES`), a numeric column of the
-        model table, or a `Goal`. If empty, the squared error of numbers, the log-loss where the rule gives
-        probabilities and co-failure where it counts votes.
-    rule : how members are combined, a name in `COMBINE`, or in `AVERAGES` where the truth is a number. If empty, the
-        average with fitted weights; of classes the mixture, or the vote without probabilities.
+    goal : a `Goal`, a name in `QUANTITIES` or, for numbers, `REGRESSION_QUANTITIES`, or a numeric column of the model
+        table. If empty, the squared error of numbers, log-loss of probabilities or co-failure of votes.
+    rule : how members are combined, a name in `COMBINE` or, for numbers, `AVERAGES`. If empty, the average with fitted
+        weights; of classes the mixture, or the vote without probabilities.
     certify_on : outputs of the same models on other instances. Without it the table is split.
     shifted : outputs of the same models on other test sets, by name; split like the table.
     terms : everything else.
+
+    Raises InputError for what does not fit: names, sizes, other models, common instances in `certify_on`.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> pc.select(tiny_predictions(), k=2).members
+    ('model-3', 'model-2')
     """
     started = time.perf_counter()
     terms = terms or SelectionOptions()
@@ -127,8 +136,17 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
 
     Parameters
     ----------
+    portfolio : what `select` returned.
     predictions : outputs of the members (and of any others), with the portfolio's classes in the same order.
     reference : outputs on the instances that the portfolio was chosen on; for the rule ``"dynamic"`` only.
+
+    Raises InputError for other classes, another task, and a member without outputs.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> pc.combine(pc.select(tiny_predictions(), k=2), tiny_predictions(seed=1)).wrong.shape
+    (400,)
     """
     regression = portfolio.loss == "squared_error"
     if regression != (predictions.task == "regression"):

@@ -18,6 +18,13 @@ class Interval:
     n : instances (or whatever was sampled) behind the estimate.
     method : how the limits were made, in the field's words.
     reason : why the estimate is undefined, or what to beware of; empty when all is well.
+
+    Examples
+    --------
+    >>> print(pc.Interval(1.68, 1.67, 1.69, n=400))
+    1.68 [1.67, 1.69]
+    >>> print(pc.Interval(float("nan"), reason="a perfect model"))
+    undefined (a perfect model)
     """
 
     estimate: float

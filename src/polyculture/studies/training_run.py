@@ -26,6 +26,14 @@ class RunOptions:
     recipes : train these models instead.
     seed : of the split, the design and the models.
     workers, engine, seconds : as in `polyculture.training.train`.
+
+    Raises InputError for an unknown engine, and for workers or seconds that are not above 0.
+
+    Examples
+    --------
+    >>> options = pc.RunOptions(recipes=[pc.Recipe("logistic"), pc.Recipe("knn")], workers=1)
+    >>> len(options.recipes)
+    2
     """
 
     models: int = 36
@@ -54,10 +62,18 @@ def run(
     Parameters
     ----------
     problem : a problem, its name, or files; `polyculture.load_problem` takes options for files.
+    options : which models are trained, and with what resources.
     out : folder for the models and their predictions.
     progress : called in the phases reading, training and testing.
 
     Raises InputError and FileError before anything is trained, TrainingError if no model could be trained.
+
+    Examples
+    --------
+    >>> options = pc.RunOptions(recipes=[pc.Recipe("logistic"), pc.Recipe("knn"), pc.Recipe("naive-bayes")], workers=1)
+    >>> result = pc.run("iris", options, out="iris-run")
+    >>> result.audit.n_models, result.audit.n_instances
+    (3, 60)
     """
     options = options or RunOptions()
     problem = open_problem(problem, options.seed)

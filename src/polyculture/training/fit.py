@@ -62,6 +62,13 @@ def train(
 
     Raises InputError for unknown names or a folder made for another problem, before anything is trained; FileError
     for a folder that cannot be written; TrainingError if no model could be trained or a worker died.
+
+    Examples
+    --------
+    >>> iris = pc.load_problem("iris")
+    >>> population = pc.train([pc.Recipe("logistic"), pc.Recipe("knn")], iris, workers=1)
+    >>> pc.predict(population, iris.split.test).shape
+    (2, 60)
     """
     check_engine(engine, workers, seconds)
     check(recipes, problem.split.train)

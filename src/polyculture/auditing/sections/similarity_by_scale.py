@@ -38,7 +38,32 @@ def along_scale(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[Section, Section]:
-    """Two questions about models of different scale: `scaling.emergence` and `similarity_by_scale`."""
+    """Two questions about models of different scale: `scaling.emergence` and `similarity_by_scale`.
+
+    The first section tests whether ability changes its slope with scale, the second whether the largest models fail
+    together more than difficulty explains.
+
+    Parameters
+    ----------
+    predictions : answers or outcomes of the models.
+    scale : numeric column of the model table, such as a number of parameters, above 0; or dates.
+    label_errors : share of wrong labels found by an audit of the labels, in [0, 0.5); None if unknown.
+    clusters : column of the instance table that says which instances were sampled together.
+    seed : of the resampling.
+    level : confidence level of every interval, in (0, 1).
+
+    Raises InputError for a share outside of [0, 0.5). With too few models or scales a section only has a reason.
+    Sources: see `polyculture.measures.scaling` and `similarity_by_scale`.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> predictions = tiny_predictions(sizes=(1, 1, 1))
+    >>> predictions.models["parameters"] = [1e9, 7e9, 70e9]
+    >>> emergence, similarity = pc.scaling(predictions)
+    >>> similarity.reason
+    '3 models with a scale and with right and wrong answers; 9 are needed'
+    """
     similarity = similarity_by_scale(predictions, scale, label_errors=label_errors, clusters=clusters, level=level)
     return emergence(predictions, scale, seed=seed, level=level), similarity
 

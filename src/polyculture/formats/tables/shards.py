@@ -91,6 +91,13 @@ def read_shards(
     label, instance, models, groups, factors, correct : as in `read`.
 
     Raises FileError if a file cannot be read, InputError if it has a row per answer or the files do not fit together.
+
+    Examples
+    --------
+    >>> columns = {"label": ["cat", "dog"], "ann": ["cat", "dog"], "bob": ["dog", "dog"]}
+    >>> pd.DataFrame(columns).to_parquet("answers.parquet")
+    >>> [part.shape for shard in pc.read_shards("answers.parquet") for part in shard]
+    [(2, 2)]
     """
     options = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
     files = parquet_files(Path(path))

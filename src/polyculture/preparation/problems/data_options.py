@@ -33,6 +33,14 @@ class DataOptions:
     limit : instances in each part at most, a stratified sample; with time the latest for training, the first otherwise.
     shifts : kinds of graded shift of the test set; None for all.
     window, horizon : of a time series, how many steps are inputs, and how many steps ahead is predicted.
+
+    Raises InputError for an unknown kind or task, two ways of splitting, and limits, windows or horizons below 1.
+
+    Examples
+    --------
+    >>> options = pc.DataOptions(label="grade", task="classification", cluster="patient")
+    >>> options.window, options.horizon
+    (24, 1)
     """
 
     kind: str = ""

@@ -35,6 +35,11 @@ def load_problem(
 
     Raises InputError for an unknown name and what does not fit, FileError for what cannot be read or fetched, and
     MissingExtraError without scikit-learn or Pillow, where they are needed.
+
+    Examples
+    --------
+    >>> pc.load_problem("iris").split.test
+    Dataset iris: 60 instances, table of shape (4,), 3 classes, classification
     """
     options = source or DataOptions()
     names = [name_or_files] if isinstance(name_or_files, (str, Path)) else list(name_or_files)

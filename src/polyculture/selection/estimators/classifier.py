@@ -25,33 +25,34 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
 
     Parameters
     ----------
-    learners : (name, classifier) pairs, tried in this order; None for sixteen of ten families. A classifier needs
-        `predict_proba` or `decision_function`.
+    learners : (name, classifier) pairs, tried in this order, with probabilities or a decision function. None: sixteen.
     size : maximum number of learners; None for all with a positive weight.
-    rule : ``"geometric"`` pools probabilities by a weighted product relative to the class frequencies, ``"mixture"``
-        by a weighted mean.
-    floor : lowest cross-fitted accuracy of a learner that is kept; None for any log-loss below that of the class
-        frequencies. Where none reaches it the best one is kept.
+    rule : ``"geometric"``: a weighted product relative to the class frequencies; ``"mixture"``: a weighted mean.
+    floor : lowest cross-fitted accuracy; None: a log-loss below that of the class frequencies. The best always stays.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows.
-    refit : whether every learner is also fitted on all rows; that member then has three quarters of the learner's
-        weight, and those of the folds, which learned from less but differ, share the rest. It takes as long as a fold.
+    refit : whether every learner is also fitted on all rows (as long as a fold); that member has ¾ of its weight.
     time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is skipped
         when, by the time of its first fold, the others would take too long. The first one is always fitted.
-    prepare : whether missing values and the categories of dataframes are made readable for each learner; False hands
-        dataframes over as they are.
+    prepare : whether missing values and the categories of dataframes are made readable for each learner.
     memory : folder in which fitted learners are kept, to go on after an interruption or with a larger budget.
-    n_jobs : folds fitted at once, as in joblib.
-    random_state : of the folds and of learners that have none of their own.
+    n_jobs, random_state : folds fitted at once, as in joblib; seed of the folds and of learners that have none.
 
     Attributes
     ----------
     classes_ : labels, sorted.
     members_ : by name of each kept learner, heaviest first, its fitted members, one per fold, then one of all rows.
-    weights_ : of the kept learners by name; with the geometric rule they need not sum to one.
-    weights_by_class_ : of the geometric rule, weight of each kept learner for each class.
+    weights_, weights_by_class_ : of the kept learners by name; with the geometric rule they need not sum to one.
     candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
     left_out_ : by name, why a learner was not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> model = model.fit(*load_iris(return_X_y=True))
+    >>> len(model.weights_) <= 2
+    True
     """
 
     _default_learners = staticmethod(classifiers)

@@ -22,20 +22,25 @@ from .member_weights import OpinionPool, fit_average
 class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore[misc]
     """A regressor made of the few learners, out of many, whose mean has the lowest squared error.
 
-    Weights are at least 0 and sum to one; learners whose errors are uncorrelated earn more.
-
     Parameters
     ----------
     learners : (name, regressor) pairs, tried in this order; None for thirteen of seven families.
-    floor : lowest cross-fitted R² of a learner that is kept; None for better than the mean. Where none reaches it the
-        best one is kept.
+    floor : lowest cross-fitted R² of a learner that is kept; None for better than the mean. The best one always is.
     size, cv, refit, time_budget, prepare, memory, n_jobs, random_state : as in `DiverseEnsembleClassifier`.
 
     Attributes
     ----------
-    members_, weights_, left_out_ : as in `DiverseEnsembleClassifier`.
+    members_, weights_, left_out_ : as in `DiverseEnsembleClassifier`; weights are at least 0 and sum to one.
     predictions_, audit_, portfolio_ : cross-fitted predictions, their audit, and the certificate of the ensemble.
     candidates_ : one row per fitted learner: family, mean_squared_error (cross-fitted), weight, seconds.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> model = pc.DiverseEnsembleRegressor(size=2, time_budget=0.1, random_state=0)
+    >>> model = model.fit(*load_diabetes(return_X_y=True))
+    >>> len(model.weights_) <= 2
+    True
     """
 
     _default_learners = staticmethod(regressors)

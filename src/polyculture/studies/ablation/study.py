@@ -43,6 +43,14 @@ class AblationOptions:
     replicates : seeds per recipe, 3 or more.
     seed : of the split, and the first seed of the replicates.
     workers : processes; None for one per core.
+
+    Raises InputError for fewer than 3 replicates.
+
+    Examples
+    --------
+    >>> options = pc.AblationOptions(architecture="mlp", changes=("dropout", "optimizer"), epochs=2)
+    >>> options.replicates
+    5
     """
 
     architecture: str = "mlp"
@@ -101,11 +109,19 @@ def ablate(
     Parameters
     ----------
     problem : a problem, its name, or files; `polyculture.load_problem` takes options for files.
+    options : which changes are tried on which baseline.
     out : folder for models, predictions and the table of effects.
     progress : called in the phases training and testing.
 
     Raises InputError for a regression problem and what does not fit, TrainingError if the baseline or every change
     could not be trained.
+
+    Examples
+    --------
+    >>> options = pc.AblationOptions(changes=("dropout",), replicates=3, epochs=1, workers=1)
+    >>> result = pc.ablate("iris", options, out="iris-ablation")
+    >>> len(result.population)  # the baseline and the change, three seeds each
+    6
     """
     options = options or AblationOptions()
     problem = open_problem(problem, options.seed)

@@ -41,6 +41,15 @@ class EvolutionOptions:
     level : confidence level of that gain's interval, in (0, 1).
     workers : processes that train; None for one per core.
     seed : of every draw.
+
+    Raises MissingExtraError without optuna, and InputError for fewer than 2 first models, groups or models per
+    generation, or a budget below the first generation.
+
+    Examples
+    --------
+    >>> options = pc.EvolutionOptions(budget=24, first=8, generation=8)
+    >>> options.worthwhile
+    0.002
     """
 
     budget: int = 48

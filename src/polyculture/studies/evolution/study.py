@@ -61,11 +61,22 @@ def evolve(
     Parameters
     ----------
     problem : a problem, its name, or files; `polyculture.load_problem` takes options for files.
+    options : budget, generations and stopping rule.
     axes : levels of every axis; None for the usual levels of the problem.
     out : folder for models, predictions and the portfolio.
     progress : called in the phases training, evolution and testing.
 
     Raises InputError for a regression problem, MissingExtraError without optuna.
+
+    Source: see `polyculture.studies.evolution.archive` and `polyculture.studies.evolution.proposals`.
+
+    Examples
+    --------
+    >>> options = pc.EvolutionOptions(budget=6, first=4, generation=2, groups=2, workers=1)
+    >>> axes = {"architecture": ["logistic", "knn", "naive-bayes"], "data": ["all", "half-a", "half-b"]}
+    >>> result = pc.evolve("iris", options, axes=axes, out="iris-evolution")
+    >>> len(result.run.population) <= 6
+    True
     """
     options = options or EvolutionOptions()
     problem = open_problem(problem, options.seed)

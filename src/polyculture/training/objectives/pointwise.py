@@ -96,7 +96,7 @@ def huber(*, delta: float = 1.0) -> Objective:
 
 
 def distillation(*, teacher: str = "forest", temperature: float = 2.0, mix: float = 0.5) -> Objective:
-    """Cross-entropy of the labels, and for `mix` of it the divergence from a teacher's probabilities (Hinton 2015).
+    """Cross-entropy of the labels; for `mix` of it the divergence from a teacher's probabilities (Hinton et al. 2015).
 
     The teacher is another architecture, fitted with its defaults to the same training set with the same seed. Its
     log-probabilities and the net's scores are divided by `temperature`, and the divergence is multiplied by its square.

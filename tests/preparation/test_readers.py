@@ -493,6 +493,45 @@ def test_columns_by_blanks_documents_and_universal_dependencies_are_read() -> No
     assert split.train.classes == ("B", "O")
 
 
+HASHES = [
+    (["cost O", "# B-UNIT", "5 I-UNIT"], ("cost", "#", "5")),
+    (["# B-UNIT", "5 I-UNIT"], ("#", "5")),
+    (["# O"], ("#",)),
+    (["# #", "5 CD"], ("#", "5")),
+    (["#\tO", "5\tB-UNIT"], ("#", "5")),
+    (["#win O", "5 B-UNIT"], ("#win", "5")),
+    (["# SYM B-UNIT", "5 CD I-UNIT"], ("#", "5")),
+    (["# sent_id = 4", "cost O", "#1 O"], ("cost", "#1")),
+    (["# newdoc", "# id = 7", "cost O", "5 B-UNIT"], ("cost", "5")),
+    (["# text", "cost O"], ("cost",)),
+    (["cost O", "-DOCSTART- O"], ("cost", "-DOCSTART-")),
+    (["\u3000 O", "3\u00a0000 B-UNIT"], ("\u3000", "3\u00a0000")),
+    (["NA O", '" O', "null B-UNIT"], ("NA", '"', "null")),
+]
+
+
+@pytest.mark.parametrize(("lines", "sequence"), HASHES)
+@pytest.mark.parametrize("name", ["t.conll", "t.txt"])
+def test_a_token_that_looks_like_something_else_is_a_token(
+    name: str, lines: list[str], sequence: tuple[str, ...]
+) -> None:
+    from polyculture.preparation.problems.readers.files import read_files
+
+    path = write(name, [*lines, ""] * 30)
+    raw = read_files([Path(path)], DataOptions())
+    assert raw.modality == "tags"
+    assert (len(raw), raw.inputs[0]) == (30, sequence)
+
+
+def test_a_hash_is_a_token_of_universal_dependencies_but_not_at_the_start_of_a_line() -> None:
+    from polyculture.preparation.problems.readers.tokens import read_tokens
+
+    line = "{}\t{}\tx\t{}\t_\t_\t_\t_\t_\t_"
+    rows = ["#text = # 5", line.format(1, "#", "SYM"), "1.1" + "\t_" * 9, line.format(2, "5", "NUM"), ""]
+    raw = read_tokens([Path(write("u.conllu", rows * 5))], DataOptions())
+    assert (len(raw), raw.inputs[0], raw.labels[0]) == (5, ("#", "5"), ("SYM", "NUM"))
+
+
 def test_tokens_that_cannot_be_used_are_one_line() -> None:
     name = write("t.conll", [*tokens(3), "alone"])
     assert refused(name) == "line 16 of t.conll is 'alone'; expected a token and its tag, a tab or blanks between."

@@ -67,7 +67,9 @@ def cells_of(line: str) -> list[str]:
 
 def token_rows(lines: Sequence[str]) -> list[list[str]]:
     """The cells of the lines that are tokens for sure; of all if none is: # before the first one may be a comment."""
-    certain, doubtful, start = [], [], True
+    certain: list[list[str]] = []
+    doubtful: list[list[str]] = []
+    start = True
     for line in lines:
         start = not line.strip() or (start and line.startswith(("#", DOCUMENT)))
         if line.strip():

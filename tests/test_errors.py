@@ -1,5 +1,7 @@
 """Do errors say what was wrong, what was expected and what to do, in one line?"""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from polyculture.errors import (
@@ -9,6 +11,7 @@ from polyculture.errors import (
     PolycultureError,
     TrainingError,
     near,
+    visible,
 )
 
 
@@ -59,3 +62,41 @@ def test_near_stops_after_twelve_names():
 
 def test_near_says_when_there_is_nothing():
     assert near("zzz", []) == "there are none"
+
+
+VALUES = [
+    (np.int64(0), "0"),
+    (np.float64(0.0), "0.0"),
+    (np.float64(np.nan), "nan"),
+    (np.float32(-np.inf), "-inf"),
+    (np.uint8(7), "7"),
+    (np.longlong(3), "3"),
+    (np.True_, "True"),
+    (np.str_("a (b) 'c'"), "\"a (b) 'c'\""),
+    (np.bytes_(b"a"), "b'a'"),
+    (np.datetime64("2024-01-31"), "'2024-01-31'"),
+    (np.complex128(1 + 2j), "1+2j"),
+    (pd.Timestamp("2024-01-31", tz="UTC"), "'2024-01-31 00:00:00+0000'"),
+    ([np.int64(0), (np.float64(0.5), "x")], "[0, (0.5, 'x')]"),
+    ({np.str_("k"): np.int32(1)}, "{'k': 1}"),
+    ("npm.int(3)", "'npm.int(3)'"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), VALUES, ids=str)
+def test_error_shows_plain_values(value, text):
+    assert str(InputError(f"the value {value!r}", f"not {value!r}")) == f"the value {text}; expected not {text}."
+
+
+@pytest.mark.parametrize("kind", [InputError, FileError, TrainingError])
+def test_error_shows_control_characters_as_escapes(kind):
+    name = "gpt\x1b[2J\r\n\u202e\x9b\u2028m"
+    line = f"no model {visible(name)}; expected {visible(name)}; {visible(name)}."
+    assert str(kind(f"no model {name}", name, name)) == line
+    assert visible(name) == "gpt\\x1b[2J\\r\\n\\u202e\\x9b\\u2028m"
+    assert visible(visible(name)) == visible(name)
+    assert visible("Größe 模型 \u00a0→") == "Größe 模型 \u00a0→"
+
+
+def test_missing_extra_is_shown_likewise():
+    assert "\x1b" not in str(MissingExtraError("to\x1brch", "train"))

@@ -18,6 +18,7 @@ NAMES = {
     "audit_values": "polyculture.auditing.audit",
     "combine_values": "polyculture.selection.combine",
     "select_values": "polyculture.selection.select",
+    "read_pictures": "polyculture.preparation.problems.readers.images.read_images",
     "Source": "polyculture.preparation.problems.DataOptions",
     "ask": "polyculture.formats.predictions_of_models",
     "Rules": "polyculture.formats.ReadingRules",

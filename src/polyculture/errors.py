@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import re
 from collections.abc import Iterable
 
 
@@ -32,6 +33,7 @@ class PolycultureError(Exception):
     """
 
     def __init__(self, wrong: str, expected: str = "", cure: str = "") -> None:
+        wrong, expected, cure = (visible(without_numpy(text)) for text in (wrong, expected, cure))
         self.wrong, self.expected, self.cure = wrong, expected, cure
         sentences = [wrong, f"expected {expected}" if expected else "", cure]
         line = "; ".join(s.strip().rstrip(".;") for s in sentences if s)
@@ -96,6 +98,24 @@ class MissingExtraError(PolycultureError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"the package {package!r} is not installed", "", f'pip install "polyculture[{extra}]"')
+
+
+_SCALAR = re.compile(
+    r"""\bnp\.(?:u?int\w*|u?long(?:long)?|u?short|u?byte|float\w*|longdouble|complex\w*|str_|bytes_|bool_?|datetime64"""
+    r"""|timedelta64)\(((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^()'"]|\([^()]*\))*)\)|\bnp\.(True|False)_?\b"""
+    r"""|\bTimestamp\(('[^']*')[^()]*\)"""
+)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def without_numpy(text: str) -> str:
+    """The text with the values that numpy and pandas wrap in their types as Python writes them: 0, not np.int64(0)."""
+    return _SCALAR.sub(lambda match: match[1] or match[2] or match[3] or "", text)
+
+
+def visible(text: str) -> str:
+    """The text with its control characters (terminal escapes, line ends, changes of direction) as escapes: \\x1b."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def need(*packages: str, extra: str = "train") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +197,27 @@ def test_real_tables_give_the_published_sentences(shared_data: Path) -> None:
         "crux": "51 models; they fail like 2.26 [2.15, 2.38].",
         "gsm": "44 models; they fail like 3.48 [3.08, 3.94].",
     }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_sentence_of_a_tiny_audit_holds_a_number_that_does_not_exist(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, rate = int(rng.integers(2, 9)), (0.0, 0.2, 0.5, 1.0)[seed % 4]
+    labels = rng.integers(0, 2, n)
+    answers = {f"m{k}": np.where(rng.random(n) < rate, 1 - labels, labels) for k in range(2 + seed % 3)}
+    answers["copy"] = answers["m0"]
+    tables = (
+        Predictions.from_answers(answers, labels),
+        Predictions.from_correct({model: row == labels for model, row in answers.items()}),
+        Predictions.from_values({model: row.astype(float) for model, row in answers.items()}, labels.astype(float)),
+    )
+    for audit in map(pc.audit, tables):
+        for text in (audit.sentence, *(section.sentence for section in audit.sections)):
+            assert not {"nan", "inf", "None"} & set(re.findall(r"\w+", text)), text
+
+
+def test_an_interval_that_does_not_exist_leaves_no_number_in_the_first_sentence() -> None:
+    answers = {"m0": [0, 0, 0, 1, 0], "m1": [0, 0, 0, 1, 0]}
+    assert pc.audit(Predictions.from_answers(answers, [0, 1, 0, 1, 0])).sentence == (
+        "2 models; how many they fail like cannot be determined (only about 2 instances tell)."
+    )

@@ -132,7 +132,7 @@ def test_without_common_instances_it_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         compare(table(wrong), table(wrong, first=49))
     assert str(caught.value) == (
-        "the two tables have 1 instances in common; expected the same instances in both; name the column with the ids "
+        "the two tables have 1 instance in common; expected the same instances in both; name the column with the ids "
         "by --instance if they are in it."
     )
 
@@ -142,3 +142,67 @@ def test_a_comparison_is_a_chapter_that_survives_a_frame() -> None:
     assert frame["number"].tolist() == ["rho_first", "rho_second", "rho_change", "all_wrong_change"]
     assert (frame["low"] <= frame["estimate"]).all()
     assert pc.audit(table(copying(0, 4, 0))).null_model("N0").rho.estimate == pytest.approx(frame["estimate"][0])
+
+
+def answered(labels: list[str], ids: list[str] | None = None, seed: int = 0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    answers = {
+        m: np.where(rng.random(len(labels)) < 0.3, rng.choice(["x", "y", "z"], len(labels)), labels) for m in "ab"
+    }
+    instances = None if ids is None else pd.DataFrame(index=pd.Index(ids, name="instance"))
+    return Predictions.from_answers(answers, labels, instances=instances)
+
+
+def test_another_reference_is_refused_with_the_count() -> None:
+    labels = ["x", "y", "z"] * 20
+    other = ["z"] * 6 + labels[6:]
+    ids = [f"q{k}" for k in range(60)]
+    with pytest.raises(InputError) as caught:
+        compare(answered(labels, ids), answered(other, ids, 1))
+    assert str(caught.value) == (
+        "4 of 60 common instances have another reference in the second table, such as 'q0': 'x' and 'z'; expected the "
+        "same instances, judged by the same reference; leave these instances out."
+    )
+    with pytest.raises(InputError, match="rows without ids are paired by position: name the column with the ids"):
+        compare(answered(labels), answered(other, seed=1))
+    assert "60 common" in compare(answered(labels, ids), answered(labels, ids, 1)).sentence
+
+
+def test_another_target_is_refused_and_rounding_is_not() -> None:
+    targets = np.linspace(1, 2, 40)
+    values = {m: targets + np.random.default_rng(k).normal(size=40) for k, m in enumerate("ab")}
+    first = Predictions.from_values(values, targets)
+    with pytest.raises(InputError, match="40 of 40 common instances have another reference"):
+        compare(first, Predictions.from_values(values, targets + 1))
+    assert compare(first, Predictions.from_values(values, targets * (1 + 1e-9))).numbers["rho_change"].estimate == 0
+
+
+def test_other_names_of_the_same_classes_are_no_other_reference() -> None:
+    labels = ["x", "y", "z"] * 20
+    p = answered(labels)
+    renamed = Predictions.from_answers(
+        {m: [f"class {p.classes[code]}" for code in row] for m, row in zip(p.model_ids, p.answers, strict=True)},
+        [f"class {label}" for label in labels],
+    )
+    assert compare(p, renamed).numbers["rho_change"].estimate == 0
+
+
+@pytest.mark.parametrize("kind", ["answers", "outcomes", "numbers"])
+def test_a_table_without_ids_and_its_shuffle_are_the_same(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 3, 200)
+    columns = {f"m{k}": np.where(rng.random(200) < 0.3, rng.integers(0, 3, 200), labels) for k in range(3)}
+    order = rng.permutation(200)
+
+    def of(rows: np.ndarray, names: list[str]) -> Predictions:
+        cells = {name: columns[name][rows] for name in names}
+        if kind == "outcomes":
+            return Predictions.from_correct({name: column == labels[rows] for name, column in cells.items()})
+        if kind == "numbers":
+            return Predictions.from_values({m: c + 0.0 for m, c in cells.items()}, labels[rows] + 0.0)
+        return Predictions.from_answers(cells, labels[rows])
+
+    found = compare(of(np.arange(200), ["m0", "m1", "m2"]), of(order, ["m2", "m0", "m1"]))
+    for name in ("rho_change", "all_wrong_change"):
+        change = found.numbers[name]
+        assert (change.estimate, change.low, change.high) == pytest.approx((0, 0, 0), abs=1e-12)

@@ -394,3 +394,16 @@ def test_the_gate_refuses_numbers(make, text):
     with pytest.raises(InputError) as caught:
         make()
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf])
+def test_an_infinite_prediction_is_no_gap(number: float) -> None:
+    instances = pd.DataFrame(index=pd.Index(["a", "b", "c"], name="instance"))
+    with pytest.raises(InputError) as caught:
+        Predictions.from_values(
+            {"ridge": [1.0, 2.0, 3.0], "forest": [1.0, np.nan, number]}, [1.0, 2.0, 3.0], instances=instances
+        )
+    assert str(caught.value) == (
+        f"model 'forest' predicts {number:g} for instance 'c'; expected finite numbers, or nothing where there is "
+        "none; cap the overflow, or leave the model out."
+    )

@@ -18,6 +18,7 @@ from polyculture.preparation.problems.data_options import name_of, part_of, stem
 from polyculture.preparation.problems.preprocessing import resized_images
 from polyculture.preparation.problems.readers.arrays import read_idx
 from polyculture.preparation.problems.readers.audio import wave_of
+from polyculture.preparation.problems.readers.images import read_images
 from polyculture.training import DataOptions, Problem, load_problem
 
 GENERATOR = np.random.Generator(np.random.PCG64(0))
@@ -285,17 +286,20 @@ def test_images_keep_their_mean_when_they_are_resized() -> None:
     images = np.zeros((1, 12, 12), np.float32)
     images[:, 3:9, 3:9] = 1
     for size in ((6, 6), (24, 24), (7, 9)):
-        resized = resized_images(images, size)
+        resized = resized_images(images, size, 1.0)
         assert resized.shape[1:] == size
         assert abs(resized.mean() - images.mean()) < 0.01
 
 
 def test_grey_and_colour_are_brought_together() -> None:
     colour = np.ones((2, 4, 4, 3)) * [0.0, 0.5, 1.0]
-    np.testing.assert_allclose(resized_images(colour, (4, 4)), 0.5)
-    assert resized_images(np.full((2, 4, 4), 65535, np.uint16), (4, 4, 3)).tolist() == np.ones((2, 4, 4, 3)).tolist()
+    np.testing.assert_allclose(resized_images(colour, (4, 4), 1.0), 0.5)
+    assert (
+        resized_images(np.full((2, 4, 4), 65535, np.uint16), (4, 4, 3), 65535.0).tolist()
+        == np.ones((2, 4, 4, 3)).tolist()
+    )
     with pytest.raises(InputError) as caught:
-        resized_images(np.ones((2, 4, 4, 2)), (4, 4, 3))
+        resized_images(np.ones((2, 4, 4, 2)), (4, 4, 3), 1.0)
     assert str(caught.value) == "images of the size 4 × 4 × 2; expected 4 × 4 × 3, or others with as many channels."
 
 
@@ -391,6 +395,62 @@ def test_pictures_in_colour_lie_in_folders_for_train_and_test() -> None:
     split = load("pets").split
     assert len(split.test) == 16
     assert split.test.array.shape[1:] == (64, 32, 3)
+
+
+DEEP = [
+    ("png", np.uint16, 65535, 58.4),
+    ("tif", np.uint16, 65535, 58.4),
+    ("tif", ">u2", 65535, 58.4),
+    ("tif", np.int32, 65535, 58.4),
+    ("pgm", np.uint16, 65535, 58.4),
+    ("png", np.uint16, 4095, 58.4),
+    ("tif", np.float32, 1, 58.4),
+    ("tif", np.float32, 255, 58.4),
+]
+
+
+@pytest.mark.parametrize(("ending", "kind", "white", "mean"), DEEP)
+def test_pictures_of_more_than_8_bits_keep_their_contrast(ending: str, kind: str, white: float, mean: float) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for k in range(12):
+        path = Path("scans") / ("dark" if k % 2 else "light") / f"{k}.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        share = np.linspace(0, 1, 144).reshape(12, 12) * (0.458 if k % 2 else 1)
+        image.fromarray((share * white).astype(kind)).save(path)
+    raw = read_images([Path("scans").resolve()], DataOptions())
+    means = {name: raw.inputs[raw.labels == name].mean() for name in ("dark", "light")}
+    assert raw.inputs.shape[1:] == (12, 12)
+    assert (raw.inputs.min(), raw.inputs.max()) == (0, 255)
+    assert means["dark"] == pytest.approx(mean, abs=1)
+    assert means["light"] == pytest.approx(127.5, abs=1)
+
+
+def test_deep_and_usual_pictures_in_one_folder_have_one_scale() -> None:
+    image = pytest.importorskip("PIL.Image")
+    for k in range(40):
+        path = Path("mix") / ("a" if k % 4 < 2 else "b") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.linspace(0, 255, 80).reshape(10, 8).round()
+        deep = image.fromarray((pixels * 257).astype(np.uint16))
+        usual = image.fromarray(np.repeat(pixels[..., None], 3, axis=2).astype(np.uint8)).resize((16, 20))
+        (deep if k % 2 else usual).save(path)
+    array = load("mix", shifts=()).split.train.array
+    assert array.shape[1:] == (20, 16)
+    assert np.ptp(array.mean(axis=(1, 2))) < 0.02
+    for number in (-1.0, 70000.0, np.nan):
+        image.fromarray(np.full((4, 4), number, np.float32)).save("mix/a/x.tif")
+        assert refused("mix").endswith(
+            f"mix/a/x.tif holds the pixel {number:g}; expected pixels in 0 … 65535; scale it to 8 or 16 bits."
+        )
+
+
+def test_every_part_of_deep_images_has_the_same_scale() -> None:
+    x = np.full((80, 4, 4), 200, np.uint16)
+    x[0] = 4000
+    np.savez("deep.npz", x_train=x[:60], y_train=np.arange(60) % 2, x_test=x[60:], y_test=np.arange(20) % 2)
+    np.savez("bool.npz", x=GENERATOR.random((60, 4, 4)) > 0.5, y=np.arange(60) % 2)
+    assert np.unique(load("deep.npz", shifts=()).split.test.array) == pytest.approx(200 / 4095)
+    assert load("bool.npz", shifts=()).split.test.array.max() == 1
 
 
 def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,6 +551,45 @@ def test_columns_by_blanks_documents_and_universal_dependencies_are_read() -> No
     spaced = ["-DOCSTART- -X- O O", "", *(row for k in range(30) for row in (f"w{k} NN B", "x NN O", ""))]
     split = load(write("c.txt", spaced)).split
     assert split.train.classes == ("B", "O")
+
+
+HASHES = [
+    (["cost O", "# B-UNIT", "5 I-UNIT"], ("cost", "#", "5")),
+    (["# B-UNIT", "5 I-UNIT"], ("#", "5")),
+    (["# O"], ("#",)),
+    (["# #", "5 CD"], ("#", "5")),
+    (["#\tO", "5\tB-UNIT"], ("#", "5")),
+    (["#win O", "5 B-UNIT"], ("#win", "5")),
+    (["# SYM B-UNIT", "5 CD I-UNIT"], ("#", "5")),
+    (["# sent_id = 4", "cost O", "#1 O"], ("cost", "#1")),
+    (["# newdoc", "# id = 7", "cost O", "5 B-UNIT"], ("cost", "5")),
+    (["# text", "cost O"], ("cost",)),
+    (["cost O", "-DOCSTART- O"], ("cost", "-DOCSTART-")),
+    (["\u3000 O", "3\u00a0000 B-UNIT"], ("\u3000", "3\u00a0000")),
+    (["NA O", '" O', "null B-UNIT"], ("NA", '"', "null")),
+]
+
+
+@pytest.mark.parametrize(("lines", "sequence"), HASHES)
+@pytest.mark.parametrize("name", ["t.conll", "t.txt"])
+def test_a_token_that_looks_like_something_else_is_a_token(
+    name: str, lines: list[str], sequence: tuple[str, ...]
+) -> None:
+    from polyculture.preparation.problems.readers.files import read_files
+
+    path = write(name, [*lines, ""] * 30)
+    raw = read_files([Path(path)], DataOptions())
+    assert raw.modality == "tags"
+    assert (len(raw), raw.inputs[0]) == (30, sequence)
+
+
+def test_a_hash_is_a_token_of_universal_dependencies_but_not_at_the_start_of_a_line() -> None:
+    from polyculture.preparation.problems.readers.tokens import read_tokens
+
+    line = "{}\t{}\tx\t{}\t_\t_\t_\t_\t_\t_"
+    rows = ["#text = # 5", line.format(1, "#", "SYM"), "1.1" + "\t_" * 9, line.format(2, "5", "NUM"), ""]
+    raw = read_tokens([Path(write("u.conllu", rows * 5))], DataOptions())
+    assert (len(raw), raw.inputs[0], raw.labels[0]) == (5, ("#", "5"), ("SYM", "NUM"))
 
 
 def test_tokens_that_cannot_be_used_are_one_line() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int, Shaped
 
 from polyculture.errors import InputError
 from polyculture.measures.effective import EffectiveNumber, effective
@@ -16,6 +17,7 @@ from .context import AuditContext
 from .null_models import GIVEN, headline
 from .options import AuditOptions
 
+Rows = Int[np.ndarray, " k"]
 NAME, TITLE = "comparison", "Which of the two is more alike?"
 
 
@@ -27,29 +29,15 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
 
     Parameters
     ----------
-    first, second : tables with some instance ids in common; the models may be others and more or fewer.
+    first, second : tables with some instance ids in common; the models may be others and more or fewer. Tables without
+        ids are paired by position, or by content where one is the other in another order.
     options : clusters and level.
 
-    Numbers: rho_first, rho_second, rho_change (above 0: the second set is more alike) and all_wrong_change (a
-    difference of shares, in [−1, 1]). Where a set has fewer than two informative models, only a reason. Raises
-    InputError for fewer than two common instances.
-
-    Examples
-    --------
-    >>> from polyculture.testing import tiny_predictions
-    >>> section = pc.compare(tiny_predictions(sizes=(1, 1, 1)), tiny_predictions(sizes=(3,)))
-    >>> print(section.numbers["rho_change"])
-    1.00 [0.94, 1.05]
+    Raises InputError for fewer than two such instances, and where one has another reference in the second table.
     """
     options = options or AuditOptions()
-    common = first.instances.index.astype(str).intersection(second.instances.index.astype(str), sort=False)
-    if len(common) < 2:
-        raise InputError(
-            f"the two tables have {len(common)} instances in common",
-            "the same instances in both",
-            "name the column with the ids by --instance if they are in it",
-        )
-    first_context, second_context = (AuditContext.gather(_on(p, common), options) for p in (first, second))
+    tables = [p.take_instances(rows) for p, rows in zip((first, second), _paired_rows(first, second), strict=True)]
+    first_context, second_context = (AuditContext.gather(table, options) for table in tables)
     name = "N1" if headline(first_context) == headline(second_context) == "N1" else "N0"
     strata = [None if name == "N0" else e.classes for e in (first_context, second_context)]
     estimates = [
@@ -73,14 +61,86 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
     return Section(
         NAME,
         TITLE,
-        _sentence(change, len(common), name),
+        _sentence(change, len(tables[0].instances), name),
         numbers,
         {"sets": _sets((first_context, second_context), estimates)},
     )
 
 
-def _on(p: Predictions, common: pd.Index[str]) -> Predictions:
-    return p.take_instances(p.instances.index.astype(str).get_indexer(common).astype(np.int64))
+def _paired_rows(first: Predictions, second: Predictions) -> tuple[Rows, Rows]:
+    """Positions of the common instances in both tables: those of the same id; without ids, of the same content."""
+    ids = [p.instances.index.astype(str) for p in (first, second)]
+    numbered = all((index == np.arange(len(index)).astype(str)).all() for index in ids)
+    if numbered and (rows := _rows_of_a_shuffle(first, second)) is not None:
+        return rows
+    common = ids[0].intersection(ids[1], sort=False)
+    if len(common) < 2:
+        raise InputError(
+            f"the two tables have {len(common)} instance{'' if len(common) == 1 else 's'} in common",
+            "the same instances in both",
+            "name the column with the ids by --instance if they are in it",
+        )
+    rows = ids[0].get_indexer(common).astype(np.int64), ids[1].get_indexer(common).astype(np.int64)
+    _check_references(_references(first), _references(second), rows, numbered, common)
+    return rows
+
+
+def _rows_of_a_shuffle(first: Predictions, second: Predictions) -> tuple[Rows, Rows] | None:
+    """How the rows of the second table are those of the first in another order; None where they are others."""
+    if sorted(first.model_ids) != sorted(second.model_ids) or first.shape != second.shape or first.task != second.task:
+        return None
+    hashes = [pd.util.hash_pandas_object(_content(p), index=False).to_numpy() for p in (first, second)]
+    orders = [np.argsort(h, kind="stable") for h in hashes]
+    return (orders[0], orders[1]) if (hashes[0][orders[0]] == hashes[1][orders[1]]).all() else None
+
+
+def _content(p: Predictions) -> pd.DataFrame:
+    """Reference, answers, outcomes and numbers of each instance, models in the order of their ids."""
+    table, classes = {"": _references(p)}, np.array([*p.classes, ""], dtype=object)  # MISSING is the last
+    for k in np.argsort(p.model_ids, kind="stable"):
+        table |= {f"{k} {name}": array[k] for name in ("correct", "values") if (array := getattr(p, name)) is not None}
+        table |= {} if p.answers is None else {f"{k} answer": classes[p.answers[k]]}
+    return pd.DataFrame(table)
+
+
+def _references(p: Predictions) -> Shaped[np.ndarray, " n"] | None:
+    """What the answers are judged by: the number or the class of each instance; None where only outcomes are known."""
+    return p.targets if p.labels is None else np.array(p.classes, dtype=object)[p.labels]
+
+
+def _check_references(
+    first: Shaped[np.ndarray, " n"] | None,
+    second: Shaped[np.ndarray, " n2"] | None,
+    rows: tuple[Rows, Rows],
+    numbered: bool,
+    ids: pd.Index[str],
+) -> None:
+    """Raise InputError where an instance has another reference in the second table."""
+    if first is None or second is None:
+        return
+    first, second = first[rows[0]], second[rows[1]]
+    if first.dtype.kind == second.dtype.kind == "f":
+        equal = np.isclose(first, second, rtol=1e-6, atol=1e-9)
+    else:
+        equal = first.astype(str) == second.astype(str)
+    if equal.all() or _are_renamed(first.astype(str), second.astype(str)):
+        return
+    k = int(np.flatnonzero(~equal)[0])
+    raise InputError(
+        f"{int((~equal).sum()):,} of {len(ids):,} common instances have another reference in the second table, such as "
+        f"{ids[k]!r}: {first[k]!r} and {second[k]!r}",
+        "the same instances, judged by the same reference",
+        "rows without ids are paired by position: name the column with the ids by --instance"
+        if numbered
+        else "leave these instances out",
+    )
+
+
+def _are_renamed(first: Shaped[np.ndarray, " k"], second: Shaped[np.ndarray, " k"]) -> bool:
+    """Whether the second table has other names, one for one, for the same classes."""
+    names = set(zip(first.tolist(), second.tolist(), strict=True))
+    old, new = {a for a, _ in names}, {b for _, b in names}
+    return len(old) == len(new) == len(names) and not old & new and 2 * len(names) <= len(first)
 
 
 def _all_wrong_change(first_context: AuditContext, second_context: AuditContext) -> Interval:

@@ -54,10 +54,11 @@ def _residual_section(predictions: Predictions, residuals: Float[np.ndarray, "m 
     scale = np.outer(size, size)
     correlation = np.divide(c, scale, out=np.full(c.shape, np.nan), where=scale > 0)
     table = pair_table(predictions.model_ids, {"residual_correlation": correlation})
-    mean = table["residual_correlation"].mean()
+    mean = float(table["residual_correlation"].mean())
     noise = f" after taking off a noise variance of {predictions.noise:g}" if predictions.noise else ""
+    strength = f"correlate at {mean:.2f} on average" if np.isfinite(mean) else "have no correlation: none varies"
     sentence = (
-        f"Residuals of two models correlate at {mean:.2f} on average{noise}. Elsewhere here an instance counts as "
+        f"Residuals of two models {strength}{noise}. Elsewhere here an instance counts as "
         f"failed where the error is larger than {predictions.allowed_error:.4g}."
     )
     return Section(

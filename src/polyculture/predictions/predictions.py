@@ -163,6 +163,14 @@ class Predictions:
     def _check_numbers(self) -> None:
         if self.targets is not None and not np.isfinite(self.targets).all():
             raise InputError("a target that is not a finite number", "a true value for every instance")
+        if self.values is not None and np.isinf(self.values).any():
+            model, instance = np.argwhere(np.isinf(self.values))[0]
+            raise InputError(
+                f"model {self.model_ids[model]!r} predicts {self.values[model, instance]:g} for instance "
+                f"{self.instances.index[instance]!r}",
+                "finite numbers, or nothing where there is none",
+                "cap the overflow, or leave the model out",
+            )
         if self.noise < 0 or (self.tolerance is not None and self.tolerance <= 0):
             raise InputError(f"noise {self.noise} and tolerance {self.tolerance}", "a variance and an error above 0")
 

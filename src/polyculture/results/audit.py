@@ -257,8 +257,12 @@ class Audit:
         null_model = self.null_model(self.headline)
         informative = null_model.informative or self.n_models
         if null_model.informative_instances < FEWEST_INSTANCES:
-            basis = f"only about {null_model.informative_instances:.0f} instances tell"
-            return f"{self.n_models} models; they fail like some number from {n.low:.2f} to {n.high:.2f} ({basis})."
+            count = f"{null_model.informative_instances:.0f}"
+            basis = f"only about {count} instance{' tells' if count == '1' else 's tell'}"
+            if math.isnan(n.low) or math.isnan(n.high):
+                return f"{self.n_models} models; how many they fail like cannot be determined ({basis})."
+            limits = f"{n.low:.2f} upwards" if math.isinf(n.high) else f"{n.low:.2f} to {n.high:.2f}"
+            return f"{self.n_models} models; they fail like some number from {limits} ({basis})."
         if n.estimate > informative:
             return f"{self.n_models} models; they fail like {informative} or more: no homogenization detected."
         return f"{self.n_models} models; they fail like {n.format('.2f')}."

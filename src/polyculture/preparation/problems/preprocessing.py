@@ -30,25 +30,25 @@ def fit_preprocessing(train: RawData, classes: tuple[str, ...]) -> Preprocessor:
 
     def preprocess(raw: RawData) -> Dataset:
         labels = _codes(raw, classes) if classes else raw.labels
-        return Dataset(to_array(raw.inputs), labels, classes, raw.instances, train.name, train.modality)
+        return Dataset(to_array(raw), labels, classes, raw.instances, train.name, train.modality)
 
     return preprocess
 
 
-def _array_maker(train: RawData) -> Callable[[Inputs], np.ndarray]:
+def _array_maker(train: RawData) -> Callable[[RawData], np.ndarray]:
     inputs = train.inputs
     if isinstance(inputs, pd.DataFrame):
         encoder = ColumnEncoder.of(inputs)
-        return lambda frame: _encoded(encoder, frame)
+        return lambda raw: _encoded(encoder, raw.inputs)
     if train.modality == "audio":
         length = int(np.ceil(np.quantile([len(wave) for wave in inputs], LENGTH_QUANTILE)))
-        return lambda waves: _padded(np.asarray(waves), length)
+        return lambda raw: _padded(np.asarray(raw.inputs), length)
     if train.modality == "image":
         size = tuple(inputs.shape[1:])
-        return lambda images: resized_images(np.asarray(images), size)
+        return lambda raw: resized_images(np.asarray(raw.inputs), size, raw.full_pixel)
     if train.modality == "text":
-        return np.asarray
-    return lambda numbers: _numbers(np.asarray(numbers), inputs.shape[1:], train.modality)
+        return lambda raw: np.asarray(raw.inputs)
+    return lambda raw: _numbers(raw, inputs.shape[1:], train.modality)
 
 
 def _encoded(encoder: ColumnEncoder, inputs: Inputs) -> np.ndarray:
@@ -57,10 +57,11 @@ def _encoded(encoder: ColumnEncoder, inputs: Inputs) -> np.ndarray:
     return encoder(inputs)
 
 
-def _numbers(inputs: np.ndarray, shape: tuple[int, ...], modality: str) -> Float32[np.ndarray, "n ..."]:
+def _numbers(raw: RawData, shape: tuple[int, ...], modality: str) -> Float32[np.ndarray, "n ..."]:
+    inputs = np.asarray(raw.inputs)
     if inputs.shape[1:] != shape:
         raise InputError(f"inputs of the shape {inputs.shape[1:]}", f"{shape}, as those learned from")
-    return _unit(inputs) if modality == "volume" else np.asarray(inputs, np.float32)
+    return _unit(inputs, raw.full_pixel) if modality == "volume" else np.asarray(inputs, np.float32)
 
 
 def _codes(raw: RawData, classes: tuple[str, ...]) -> Int64[np.ndarray, " n"]:
@@ -80,12 +81,12 @@ def _padded(waves: np.ndarray, length: int) -> Float32[np.ndarray, "n t"]:
     return table
 
 
-def resized_images(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndarray, "n ..."]:
+def resized_images(images: np.ndarray, size: tuple[int, ...], white: float) -> Float32[np.ndarray, "n ..."]:
     """Images as float32 in [0, 1] with this height, width and number of channels (grey if there is none).
 
-    Whole numbers are parts of 255, or of 65535 where they are larger; a row of pixels is read as a square image.
+    `white` is the number of a full pixel; a row of pixels is read as a square image.
     """
-    images = _unit(images)
+    images = _unit(images, white)
     side = int(np.sqrt(images.shape[-1]))
     if images.ndim == 2 and side * side == images.shape[1]:
         images = images.reshape(-1, side, side)
@@ -103,10 +104,8 @@ def resized_images(images: np.ndarray, size: tuple[int, ...]) -> Float32[np.ndar
     return np.asarray(np.clip(_zoomed(images, size[:2]), 0, 1).astype(np.float32))
 
 
-def _unit(images: np.ndarray) -> Float32[np.ndarray, "n ..."]:
-    highest = float(images.max(initial=0))
-    top = 1.0 if images.dtype.kind == "f" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
-    return (images / np.float32(top)).astype(np.float32)
+def _unit(images: np.ndarray, white: float) -> Float32[np.ndarray, "n ..."]:
+    return (images / np.float32(white)).astype(np.float32)
 
 
 def _zoomed(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

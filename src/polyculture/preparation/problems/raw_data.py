@@ -32,6 +32,7 @@ class RawData:
     instances : one row per instance with what else is known about it, indexed by instance id.
     part : n times ``"train"``, ``"selection"``, ``"test"`` or nothing; an empty array where files cannot define parts.
     note : how the files were read, for the user.
+    white : the number that stands for a full pixel; 0 where the inputs are no pixels, or where it is told from them.
     """
 
     name: str
@@ -41,15 +42,29 @@ class RawData:
     instances: pd.DataFrame
     part: Shaped[np.ndarray, " p"] = field(default_factory=lambda: np.array([], dtype=str))
     note: str = ""
+    white: float = 0.0
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def full_pixel(self) -> float:
+        """`white`, or the full scale of the bits that hold the brightest pixel; 1 where there are no pixels."""
+        if self.white or not isinstance(self.inputs, np.ndarray) or self.inputs.dtype.kind not in "fiub":
+            return self.white or 1.0
+        highest = float(self.inputs.max(initial=0))
+        return full_scale(highest, self.inputs.dtype.kind in "fb" and highest <= 1)
 
     def take(self, rows: Int[np.ndarray, " k"]) -> RawData:
         """The instances at these positions, in this order."""
         inputs = self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
         part = self.part[rows] if len(self.part) else self.part
         return replace(self, inputs=inputs, labels=self.labels[rows], instances=self.instances.iloc[rows], part=part)
+
+
+def full_scale(highest: float, fractions: bool) -> float:
+    """The number that stands for a full pixel: 1 of fractions, else that of 8, 10, 12, 14 or 16 bits."""
+    return 1.0 if fractions else next((2.0**bits - 1 for bits in (8, 10, 12, 14) if highest < 2**bits), 65535.0)
 
 
 def object_array(values: Sequence[object]) -> Shaped[np.ndarray, " n"]:

@@ -49,7 +49,7 @@ def build_problem(
     Raises InputError for unknown columns and groups, for one class only, and for data that cannot be split so.
     """
     require_instances(len(raw), raw.name)
-    raw = with_parsed_labels(raw, options)
+    raw = with_parsed_labels(replace(raw, white=raw.full_pixel), options)
     for name in (options.group, options.cluster, options.time):
         if name and name not in raw.instances.columns:
             raise InputError(f"{raw.name} has no column {name!r}", "", near(name, map(str, raw.instances.columns)))
@@ -172,7 +172,7 @@ def _external_test(test: RawData, raw: RawData, options: DataOptions, name: str)
     if test.modality != raw.modality and not flat:
         raise InputError(f"{name} is of the kind {test.modality}", f"{raw.modality}, as {raw.name}")
     task = "" if options.positive else "regression" if raw.labels.dtype.kind == "f" else "classification"
-    test = with_parsed_labels(replace(test, name=name), replace(options, task=task))
+    test = with_parsed_labels(replace(test, name=name, white=test.full_pixel), replace(options, task=task))
     if "test" in test.part:
         test = test.take(np.flatnonzero(test.part == "test"))
     require_instances(len(test), name)

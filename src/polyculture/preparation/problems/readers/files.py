@@ -16,7 +16,7 @@ from .images import read_images
 from .series import read_series
 from .tables import read_tables, text_lines
 from .texts import read_lines, read_text_tables
-from .tokens import DOCUMENT, read_tokens
+from .tokens import DOCUMENT, read_tokens, token_rows
 
 Reader = Callable[[Sequence[Path], DataOptions], RawData]
 
@@ -78,8 +78,8 @@ def _blank_lines(path: Path) -> bool:
     """Whether blank lines separate groups of lines with a constant number of cells, the last of them a tag."""
     lines = [line for line in text_lines(path, PREVIEW_LINES) if not line.startswith(DOCUMENT)]
     blank = sum(not line.strip() for line in lines[:-1])
-    cells = {len(line.split("\t") if "\t" in line else line.split()) for line in lines if line.strip()}
-    return blank >= 2 and len(cells - {1}) == 1 and min(cells) > 1
+    cells = {len(row) for row in token_rows(lines)}
+    return blank >= 2 and len(cells) == 1 and min(cells) > 1
 
 
 def _table_or_texts(paths: Sequence[Path], options: DataOptions) -> RawData:

@@ -27,7 +27,7 @@ def read_series(paths: Sequence[Path], options: DataOptions) -> RawData:
     """
     if len(paths) > 1:
         raise InputError(f"{len(paths)} time series", "one file", "name others by test_on (--test-on)")
-    table, _, _ = read_frames(paths)
+    table, _, _ = read_frames(paths, options.ignore)
     numbers = table.apply(pd.to_numeric, errors="coerce").drop(columns=list(options.ignore), errors="ignore")
     numbers = numbers.loc[:, numbers.notna().mean() > 0.5].ffill().bfill()
     label = options.label or default_label(numbers)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Sequence
 from itertools import islice
@@ -19,6 +19,7 @@ from polyculture.errors import FileError, InputError, PolycultureError, near
 from ..data_options import DataOptions, name_of, part_of, stem_of
 from ..labels import number_of
 from ..raw_data import RawData, instance_table, object_array
+from .decimal_comma import decimal_number, without_commas
 
 LABEL_NAMES = ("label", "labels", "target", "class", "y", "outcome", "diagnosis")
 ID_NAMES = ("id", "index", "instance", "instance_id", "unnamed: 0")
@@ -34,7 +35,7 @@ def read_tables(paths: Sequence[Path], options: DataOptions) -> RawData:
 
     Raises FileError for what cannot be read, InputError for unknown columns and for files with different columns.
     """
-    table, files, parts = read_frames(paths)
+    table, files, parts = read_frames(paths, options.ignore)
     label = _require(table, options.label or default_label(table), paths[0])
     for name in options.ignore:
         _require(table, name, paths[0])
@@ -56,9 +57,12 @@ def read_tables(paths: Sequence[Path], options: DataOptions) -> RawData:
     )
 
 
-def read_frames(paths: Sequence[Path]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """All rows, and for each the stem of its file and the part in the file's name."""
-    frames = [_frame(path) for path in paths]
+def read_frames(paths: Sequence[Path], ignore: Sequence[str] = ()) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """All rows, and for each the stem of its file and the part in the file's name.
+
+    Numbers with decimal commas are written with a point, in all columns but those to ignore.
+    """
+    frames = [_frame(path, ignore) for path in paths]
     for path, frame in zip(paths[1:], frames[1:], strict=True):
         if list(frame.columns) != list(frames[0].columns):
             difference = next(iter(set(map(str, frame.columns)) ^ set(map(str, frames[0].columns))), "their order")
@@ -70,17 +74,17 @@ def read_frames(paths: Sequence[Path]) -> tuple[pd.DataFrame, np.ndarray, np.nda
     return pd.concat(frames, ignore_index=True), files, parts
 
 
-def _frame(path: Path) -> pd.DataFrame:
+def _frame(path: Path, ignore: Sequence[str]) -> pd.DataFrame:
     expected = "a table in CSV, TSV or Parquet"
     try:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
-            return frame.set_axis(list(map(str, frame.columns)), axis="columns")
-        first = text_lines(path, 50)
-        if not first:
+            return without_commas(frame.set_axis(list(map(str, frame.columns)), axis="columns"), path, "", ignore)
+        preview = text_lines(path, 50)
+        if not preview:
             raise InputError(f"{path} is empty", "a table with one row per instance")
-        separator = "\t" if ".tsv" in path.suffixes else max(",;\t", key=first[0].count)
-        headed = _has_header(list(csv.reader(first, delimiter=separator)))
+        separator = "\t" if ".tsv" in path.suffixes else _separator(preview)
+        headed = _has_header(_rows(preview, separator), separator)
         frame = pd.read_csv(
             io.StringIO("\n".join(text_lines(path)).rstrip("\n")),
             sep=separator,
@@ -93,11 +97,31 @@ def _frame(path: Path) -> pd.DataFrame:
         )
     except PolycultureError:
         raise
-    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileError(f"cannot read {path}: {reason}", expected) from error
     names = [str(name).strip() for name in frame.columns] if headed else [str(k + 1) for k in range(frame.shape[1])]
-    return frame.set_axis(names, axis="columns")
+    return without_commas(frame.set_axis(names, axis="columns"), path, separator, ignore)
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The most frequent separator of the first line outside of quotes; commas may stand in numbers between others."""
+    counts = [{mark: line.count(mark) for mark in ",;\t"} for line in (re.sub('"[^"]*"', "", line) for line in lines)]
+    constant = [mark for mark in ";\t" if counts[0][mark] and all(row[mark] == counts[0][mark] for row in counts)]
+    return max(constant or ",;\t", key=lambda mark: counts[0][mark])
+
+
+def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """The cells of these lines. Unlike the csv module it takes a cell of any length."""
+    cell = re.compile(rf' *(?:"([^"]*(?:""[^"]*)*)"?)?([^{separator}\n]*)({separator}|\n|$)')
+    rows: list[list[str]] = [[]]
+    for match in cell.finditer("\n".join(lines)):
+        rows[-1].append((match[1] or "").replace('""', '"') + match[2])
+        if not match[3]:
+            break
+        if match[3] == "\n":
+            rows.append([])
+    return rows
 
 
 def text_lines(path: Path, limit: int | None = None) -> list[str]:
@@ -123,14 +147,15 @@ def _decoded(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def _has_header(rows: list[list[str]]) -> bool:
+def _has_header(rows: list[list[str]], separator: str) -> bool:
     """Whether the first row names the columns: it has no number, or a word in a column of numbers."""
+    number = number_of if separator == "," else decimal_number
     first, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    numbers = [number_of(cell) is not None for cell in first]
-    if not any(numbers):
+    numeric = [number(cell) is not None for cell in first]
+    if not any(numeric):
         return True
-    words = [k for k, number in enumerate(numbers) if not number and first[k].strip() not in MISSING_VALUES]
-    return any(body and all(number_of(row[k]) is not None for row in body) for k in words)
+    words = [k for k, has_number in enumerate(numeric) if not has_number and first[k].strip() not in MISSING_VALUES]
+    return any(body and all(number(row[k]) is not None for row in body) for k in words)
 
 
 def default_label(table: pd.DataFrame) -> str:

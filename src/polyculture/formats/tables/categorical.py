@@ -74,7 +74,10 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
         encoded = encoded.unify_dictionaries().combine_chunks()
     values = encoded.dictionary.to_pylist()
     narrow = smallest_integer(len(values))
-    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
+    indices = encoded.indices
+    if pa.types.is_unsigned_integer(indices.type):  # as polars and DuckDB store them; MISSING is negative
+        indices = indices.cast(pa.int64())
+    codes = indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
         return CategoricalColumn(codes, tuple("" if v is None else str(v) for v in values))
     texts = [_text(v) for v in values]

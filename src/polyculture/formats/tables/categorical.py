@@ -32,11 +32,13 @@ class CategoricalColumn:
     codes : indices into `values`; MISSING where the cell is empty.
     values : the texts that occur; may repeat (``3`` and ``3.0`` are both ``"3"``).
     fraction : one of its fractions, if the column holds only numbers; empty if there is none.
+    gap : a word that counts as an empty cell and occurs, such as NA in CSV.
     """
 
     codes: Int[np.ndarray, " n"]
     values: tuple[str, ...]
     fraction: str = ""
+    gap: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,7 @@ def is_integer(cell: str) -> bool:
 def is_fraction(cell: str) -> bool:
     """Whether a cell is a number with a fraction."""
     try:
-        return bool(cell) and not float(cell).is_integer()
+        return bool(cell) and not math.isnan(number := float(cell)) and not number.is_integer()
     except ValueError:
         return False
 
@@ -170,6 +172,6 @@ def _fraction(texts: Sequence[str]) -> str:
             number = float(text)
         except ValueError:
             return ""
-        if not first and not number.is_integer():
+        if not first and not math.isnan(number) and not number.is_integer():
             first = text
     return first

@@ -16,7 +16,6 @@ import pyarrow as pa
 from polyculture.errors import FileError, InputError
 
 from ..json_lines import BadLines, json_lines, load_json
-from .delimited import EMPTY_CELLS
 from .files import ColumnTable, check_unique
 
 ARROW_SUFFIXES = {".arrow", ".feather", ".ipc"}
@@ -36,8 +35,8 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
         for name, value in row.items():
             codes, values = columns.setdefault(name, (array("i"), {}))
             codes.extend([-1] * (rows - len(codes)))
-            text = "" if value is None else str(value)
-            codes.append(-1 if text in EMPTY_CELLS else values.setdefault(text, len(values)))
+            empty = value is None or value != value or value == ""
+            codes.append(-1 if empty else values.setdefault(str(value), len(values)))
         rows += 1
         numbers.append(number)
     if not rows:

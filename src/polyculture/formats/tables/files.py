@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class ColumnTable:
     typed : whether the file stores the types of its columns (Parquet) or only text (CSV).
     metadata : of a Parquet file.
     bad : records cells that cannot be read.
+    gaps : how often a column that was loaded has each word that counts as an empty cell, such as NA.
+    remarks : what was assumed about the columns, for the alignment report.
     places : names rows, counted from 0, in messages; as rows of the source if left out.
     """
 
@@ -49,6 +51,8 @@ class ColumnTable:
     metadata: dict[bytes, bytes] = field(default_factory=dict)
     bad: BadLines = field(default_factory=BadLines)
     places: Callable[[Sequence[int]], list[str]] | None = None
+    gaps: Callable[[str], Mapping[str, int]] = lambda name: {}
+    remarks: list[str] = field(default_factory=list)
 
     def require(self, name: str, option: str) -> str:
         """The name itself if there is such a column; else an error that names the near ones."""
@@ -98,10 +102,12 @@ class ColumnTable:
         empty = column.null_count
         if empty:
             first = int(np.argmax(column.is_null().to_numpy()))
+            word = next(iter(self.gaps(name)), "")
             raise InputError(
                 f"column {name!r} of {self.source} is empty in {empty} row{'s' if empty > 1 else ''}, "
                 f"first in row {first + 1}",
                 "an id in every row",
+                gap_cure(word) if word else "",
             )
 
     def refuse_cells(self, name: str, rows: Int[np.ndarray, " k"], cells: Sequence[str], expected: str) -> None:
@@ -203,7 +209,18 @@ def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         return dict(zip(names, file.load([positions[name] for name in names]), strict=True))
 
-    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places)
+    def gaps(name: str) -> Mapping[str, int]:
+        return file.gaps.get(positions[name], {})
+
+    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps)
+
+
+def gap_cure(word: str) -> str:
+    """How a word that a CSV file has for an empty cell can be what it says."""
+    return (
+        f"{word!r} counts as an empty cell in CSV; if it is a value, write the table as Parquet or JSON Lines, "
+        f"for example from pandas.read_csv(path, keep_default_na=False), or use another word"
+    )
 
 
 def check_unique(source: str, names: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import shorten
 from .categorical import CategoricalColumn, check_answers, is_integer, merge
+from .files import gap_cure
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def _check_label(label: CategoricalColumn, instances: pd.DataFrame) -> None:
             f"the label is missing in {missing.size} row{'s' if missing.size > 1 else ''}, "
             f"such as that of instance {instances.index.tolist()[missing[0]]!r}",
             "a true answer for every instance",
-            "fill it in or drop those rows",
+            gap_cure(label.gap) if label.gap else "fill it in or drop those rows",
         )
 
 

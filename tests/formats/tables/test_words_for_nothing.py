@@ -63,5 +63,5 @@ def test_answers_that_count_as_none_are_reported(packed, tmp_path):
 
 def test_a_model_called_na_is_named_with_the_cure(tmp_path):
     path = FORMATS["csv"](LONG | {"model": ["NA"] * 30 + ["bob"] * 30}, tmp_path)
-    with pytest.raises(InputError, match="'model' of .* is empty in 30 rows.*'NA' counts as an empty cell in CSV"):
+    with pytest.raises(InputError, match=r"'model' of .* is empty in 30 rows.*'NA' counts as an empty cell in CSV"):
         read(path)

@@ -18,6 +18,8 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
+from .files import NO_NESTED_MODEL
+
 _INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
 _INTEGER = re.compile(r"[+-]?\d+")
 _TRUTH_WORDS = {"true": "True", "false": "False"}
@@ -62,7 +64,7 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
         raise InputError(
             f"column {name!r} holds values of the type {kind}",
             "integers, strings or booleans",
-            "leave the column out by naming the model columns with models (--models)",
+            NO_NESTED_MODEL,
         )
     if pa.types.is_null(kind):
         return CategoricalColumn(np.full(len(column), MISSING, np.int32), ())

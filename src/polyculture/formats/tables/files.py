@@ -27,6 +27,9 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjso
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
+NO_NESTED_MODEL = "leave the column out by naming the model columns with models (--models)"
+
+
 @dataclass(frozen=True)
 class ColumnTable:
     """Named columns of one file; only the names are read before `load`.
@@ -40,6 +43,7 @@ class ColumnTable:
     metadata : of a Parquet file.
     bad : records cells that cannot be read.
     gaps : how often a column that was loaded has each word that counts as an empty cell, such as NA.
+    nested : columns of lists, objects or bytes, which are no models unless named.
     remarks : what was assumed about the columns, for the alignment report.
     places : names rows, counted from 0, in messages; as rows of the source if left out.
     """
@@ -51,7 +55,8 @@ class ColumnTable:
     metadata: dict[bytes, bytes] = field(default_factory=dict)
     bad: BadLines = field(default_factory=BadLines)
     places: Callable[[Sequence[int]], list[str]] | None = None
-    gaps: Callable[[str], Mapping[str, int]] = lambda name: {}
+    gaps: Callable[[str], Mapping[str, int]] = field(default=lambda _: {})
+    nested: frozenset[str] = frozenset()
     remarks: list[str] = field(default_factory=list)
 
     def require(self, name: str, option: str) -> str:
@@ -160,6 +165,12 @@ def check_readable(path: Path) -> bytes:
     return start
 
 
+def is_visible(path: Path, folder: Path | None = None) -> bool:
+    """Whether no part of the path, below the folder, is hidden or one that macOS or Jupyter leaves behind."""
+    parts = path.relative_to(folder).parts if folder else path.parts[-1:]
+    return not any(part.startswith((".", "__MACOSX")) for part in parts)
+
+
 def unknown_column(source: str, name: str, option: str, names: Sequence[str]) -> InputError:
     """The error for an option that names a column that does not exist."""
     return InputError(f"{source} has no column {name!r}", f"a column to use as {option}", near(name, names))
@@ -188,7 +199,20 @@ def _open_parquet(path: Path) -> ColumnTable:
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(path, error) from error
     check_unique(str(path), schema.names)
-    return ColumnTable(str(path), tuple(schema.names), load, typed=True, metadata=dict(schema.metadata or {}))
+    metadata = dict(schema.metadata or {})
+    return ColumnTable(
+        str(path), tuple(schema.names), load, typed=True, metadata=metadata, nested=nested_columns(schema)
+    )
+
+
+def nested_columns(schema: pa.Schema) -> frozenset[str]:
+    """The columns whose cells are lists, objects or bytes."""
+    types = {field.name: field.type for field in schema}
+    return frozenset(
+        name
+        for name, kind in types.items()
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
 
 
 def broken_parquet(path: Path, error: Exception) -> FileError:

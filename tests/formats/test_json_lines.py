@@ -53,7 +53,7 @@ def test_nested_lines_are_refused(tmp_path):
         read(path)
     assert str(caught.value) == (
         f"line 1 of {path} holds a dict in 'a'; expected texts and numbers; "
-        "mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
+        "leave the column out by naming the model columns with models (--models)."
     )
 
 

@@ -43,7 +43,9 @@ def same(one, other):
 @pytest.mark.parametrize("fixed", [None, True, False])
 def test_folder_gives_back_what_was_put_in(fixed, tmp_path):
     before = example(
-        options=np.array([2, 3, 4]), fixed_classes=fixed, probabilities=rng.stream(0, "probabilities").random((2, 3, 3))
+        options=np.array([2, 3, 4]),
+        fixed_classes=fixed,
+        probabilities=rng.stream(0, "probabilities").dirichlet([1, 1, 1], (2, 3)),
     )
     write(before, tmp_path / "p")
     after = read(tmp_path / "p")
@@ -54,7 +56,7 @@ def test_folder_gives_back_what_was_put_in(fixed, tmp_path):
 
 
 def test_probabilities_stay_on_disk(tmp_path):
-    write(example(probabilities=np.ones((2, 3, 3), np.float32)), tmp_path / "p")
+    write(example(probabilities=np.full((2, 3, 3), 1 / 3, np.float32)), tmp_path / "p")
     assert isinstance(read(tmp_path / "p").probabilities, np.memmap)
 
 
@@ -125,7 +127,7 @@ def test_folder_with_answers_alone_is_a_table(tmp_path):
 
 
 def test_an_older_folder_is_replaced_whole(tmp_path):
-    write(example(probabilities=np.ones((2, 3, 3))), tmp_path / "p")
+    write(example(probabilities=np.full((2, 3, 3), 1 / 3)), tmp_path / "p")
     write(Predictions.from_correct({"a": [1], "b": [0]}), tmp_path / "p")
     assert read(tmp_path / "p").correct.tolist() == [[1], [0]]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p"]
@@ -133,7 +135,7 @@ def test_an_older_folder_is_replaced_whole(tmp_path):
 
 
 def test_a_folder_can_be_written_over_itself(tmp_path):
-    before = example(probabilities=rng.stream(0, "probabilities").random((2, 3, 3)))
+    before = example(probabilities=rng.stream(0, "probabilities").dirichlet([1, 1, 1], (2, 3)))
     write(before, tmp_path / "p")
     write(read(tmp_path / "p"), tmp_path / "p")
     same(before, read(tmp_path / "p"))
@@ -180,7 +182,7 @@ def test_models_that_have_no_column(tmp_path):
 
 
 def test_probabilities_that_are_not_whole(tmp_path):
-    write(example(probabilities=np.ones((2, 3, 3))), tmp_path / "p")
+    write(example(probabilities=np.full((2, 3, 3), 1 / 3)), tmp_path / "p")
     path = tmp_path / "p" / "probabilities.npy"
     path.write_bytes(path.read_bytes()[:-8])
     assert refused(lambda: read(tmp_path / "p"), tmp_path) == (

@@ -205,10 +205,11 @@ def test_from_correct_refuses_what_is_neither_right_nor_wrong():
 
 
 def test_taken_models_keep_everything_about_them():
-    predictions = gate(probabilities=np.arange(12.0).reshape(2, 3, 2)).take_models(["b", "a"])
+    chances = np.arange(6).reshape(2, 3) / 8
+    predictions = gate(probabilities=np.stack([chances, 1 - chances], axis=2)).take_models(["b", "a"])
     assert predictions.model_ids == ["b", "a"]
     assert predictions.answers.tolist() == [[1, 1, 0], [0, 1, 1]]
-    assert predictions.probabilities[0, 0, 0] == 6
+    assert predictions.probabilities[0, 0, 0] == 3 / 8
 
 
 def test_taking_an_unknown_model_names_the_near_ones():

@@ -30,6 +30,7 @@ class AlignmentReport:
     examples : how texts became answers: source, answer, rule.
     skipped : one row per unreadable line that was skipped, the first hundred: place, why.
     n_skipped : number of skipped lines.
+    remarks : what was assumed about the columns of tables; part of the sentence.
     notes : what was chosen where the source left a choice (filter, metric, names), one sentence each.
     """
 
@@ -42,6 +43,7 @@ class AlignmentReport:
     skipped: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=SKIPPED, dtype=object))
     n_skipped: int = 0
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """One row per model."""
@@ -74,7 +76,7 @@ class AlignmentReport:
             )
         if self.n_skipped:
             clauses.append(f"lines left out: {self.n_skipped:,} (first: {self.skipped['place'].iloc[0]})")
-        return "; ".join(clauses) + "."
+        return "; ".join([*clauses, *self.remarks]) + "."
 
     def section(self) -> Section:
         """The report as a section of an audit."""

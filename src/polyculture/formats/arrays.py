@@ -74,7 +74,7 @@ def _from_probabilities(outputs: Mapping[str, np.ndarray], truth: np.ndarray, cl
         )
     table = np.stack(list(outputs.values())).astype(np.float64)
     names = tuple(classes) or tuple(str(k) for k in range(c))
-    observed = np.isfinite(table).all(axis=2)
+    observed = ~np.isnan(table).all(axis=2)
     answers = np.where(observed, np.nan_to_num(table).argmax(axis=2), MISSING)
     index = {name: code for code, name in enumerate(names)}
     texts = [str(int(v)) if isinstance(v, (float, bool)) else str(v) for v in truth.tolist()]

@@ -17,8 +17,9 @@ from .predictions_folder import ANSWERS, MODELS
 from .regression_folder import values_folder
 from .rules import ReadingRules
 from .tables.column_roles import ANSWER_NAMES, MODEL_NAMES, OUTCOME_NAMES
-from .tables.dataframes import ARROW_SUFFIXES, is_lists, is_split_table, open_arrow, open_json_lines, open_lists
-from .tables.files import ColumnTable, check_readable, open_table
+from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
+from .tables.files import ColumnTable, check_readable, is_visible, open_table
+from .tables.json_tables import holds_predictions, is_json_table, names_of, open_json_table
 from .text_lines import KINDS
 
 Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines", "regression"]
@@ -70,7 +71,7 @@ def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
         return replace(open_arrow(sorted(path.glob("*.arrow")), source.path), bad=bad)
     check_readable(path)
     if path.suffix == ".json":
-        return replace(open_lists(path), bad=bad)
+        return replace(open_json_table(path), bad=bad)
     if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
         return open_json_lines(path, bad)
     if ARROW_SUFFIXES & set(path.suffixes[-1:]):
@@ -117,13 +118,13 @@ def _kind_of_json(path: Path) -> Kind:
     value = load_json(path)
     if inspect_logs.is_log(value):
         return "inspect"
-    if is_split_table(value):
+    if mlflow_runs.is_evaluation(names_of(value)):
         return "split"
-    if is_lists(value):
+    if is_json_table(value):
         return "table"
     raise InputError(
         f"{path} is JSON of an unknown kind",
-        "a log of Inspect, a table with columns and data, or lists of predictions and references",
+        "a log of Inspect, or a table: a list of records, columns with data, or lists by column",
         "export it as CSV",
     )
 
@@ -143,7 +144,9 @@ def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
         return [InputSource("npy", str(folder))]
     sources = sorted(_logs(folder), key=lambda source: source.path)
     if not sources:
-        files = sorted({path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS})
+        files = [path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS]
+        files += [path for path in folder.glob("*.json") if holds_predictions(load_json(path))]
+        files = sorted({path for path in files if is_visible(path)})
         sources = [InputSource(_kind(path, rules), str(path)) for path in files]
     if not sources:
         raise FileError(
@@ -167,7 +170,5 @@ def _logs(folder: Path) -> Iterator[InputSource]:
         value = load_json(path) if not path.name.startswith("results_") else None
         if inspect_logs.is_log(value):
             yield InputSource("inspect", str(path))
-        elif is_split_table(value):
+        elif mlflow_runs.is_evaluation(names_of(value)):
             yield InputSource("split", str(path))
-        elif is_lists(value):
-            yield InputSource("table", str(path))

@@ -164,7 +164,8 @@ def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> Al
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
     predictions = predictions_from(table, columns)
     matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
-    return AlignedPredictions(predictions, alignment_of_table(predictions, table.source, matched_by, bad))
+    report = alignment_of_table(predictions, table.source, matched_by, bad)
+    return _with_remarks(AlignedPredictions(predictions, report), table.remarks)
 
 
 def _from_frames(
@@ -173,10 +174,11 @@ def _from_frames(
     """Predictions from a dataframe per model."""
     builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
     matched: dict[str, None] = {}
+    remarks: list[str] = []
     for name, frame in frames.items():
-        table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad)
+        table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad, remarks=remarks)
         matched[add_table(of_one_model(table, str(name)), columns, builder)] = None
-    return assemble_items(builder, " and ".join(matched), columns.models, "the dataframes")
+    return _with_remarks(assemble_items(builder, " and ".join(matched), columns.models, "the dataframes"), remarks)
 
 
 def _from_many(
@@ -193,12 +195,18 @@ def _from_many(
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
+    remarks: list[str] = []
     for source in sources:
-        matched[_add(source, columns, builder)] = None
-    return assemble_items(builder, " and ".join(matched), columns.models, ", ".join(s.path for s in sources[:3]))
+        matched[_add(source, columns, builder, remarks)] = None
+    title = ", ".join(source.path for source in sources[:3])
+    return _with_remarks(assemble_items(builder, " and ".join(matched), columns.models, title), remarks)
 
 
-def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilder) -> str:
+def _with_remarks(aligned: AlignedPredictions, remarks: Sequence[str]) -> AlignedPredictions:
+    return replace(aligned, report=replace(aligned.report, remarks=tuple(dict.fromkeys(remarks))))
+
+
+def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilder, remarks: list[str]) -> str:
     """Add all items of a source; returns by what they are matched."""
     path, model = source.file, source.model
     if source.kind in LOGS:
@@ -215,7 +223,8 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
         raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
     if source.kind in ("folder", "regression"):
         raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
-    table = of_one_model(open_source(source, builder.bad), model or path.name.partition(".")[0])
+    table = replace(open_source(source, builder.bad), remarks=remarks)
+    table = of_one_model(table, model or path.name.partition(".")[0])
     return add_table(table, columns, builder)
 
 

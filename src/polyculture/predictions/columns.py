@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,11 @@ from polyculture.errors import InputError
 
 MISSING = -1
 """Code of a cell that was never observed: no answer, no outcome."""
+
+TOLERANCE = 0.02
+"""Largest difference from 1 of the sum of probabilities."""
+_ROUNDING = 1e-6
+_CELLS = 1 << 22
 
 Columns = Mapping[str, Iterable[Any]] | pd.DataFrame
 
@@ -117,6 +122,54 @@ def check_lengths(lengths: Mapping[str, int]) -> None:
             f"{first[0]} has {first[1]} instances but {second[0]} has {second[1]}",
             "the same instances, in the same order, for every model",
         )
+
+
+def check_probabilities(
+    probabilities: Float[np.ndarray, "m n c"],
+    models: Sequence[str],
+    instances: Sequence[Any] | pd.Index[Any],
+    answers: Int[np.ndarray, "m n"] | None = None,
+) -> None:
+    """Raise InputError for a row that is no distribution; rows of nan or zeros are allowed where no answer is."""
+    rows = max(1, _CELLS // max(probabilities.shape[2], 1))
+    for m, model in enumerate(models):
+        for start in range(0, probabilities.shape[1], rows):
+            block = np.asarray(probabilities[m, start : start + rows])
+            if block.dtype.kind not in "fiub":
+                raise InputError(f"the probabilities of {model!r} are of the type {block.dtype}", "numbers in 0 … 1")
+            sums = block.sum(axis=1, dtype=np.float64)
+            invalid = ~((np.abs(sums - 1) <= TOLERANCE) & (block.min(axis=1, initial=0) >= -_ROUNDING))
+            if answers is not None and invalid.any():
+                empty = np.isnan(block).all(axis=1) | ~block.any(axis=1)
+                invalid &= ~(empty & (answers[m, start : start + rows] == MISSING))
+            if invalid.any():
+                row = int(invalid.argmax())
+                raise _no_distribution(model, instances[start + row], block[row])
+
+
+def _no_distribution(model: str, instance: object, row: Float[np.ndarray, " c"]) -> InputError:
+    """The error for a row that is no distribution, with the cure that fits the numbers."""
+    total = float(row.sum(dtype=np.float64))
+    cure = "apply softmax to logits first, or give the answers (argmax) instead"
+    if len(row) == 1:
+        cure = "a sigmoid's single column p becomes two with np.hstack([1 - p, p]); logits need softmax first"
+    elif not np.isfinite(row).all():
+        cure = "compute softmax in float32 or wider, or give nan in the whole row where there is no answer"
+    elif np.all(row >= 0) and abs(total - 100) <= 100 * TOLERANCE:
+        cure = "divide percentages by 100; logits need softmax first"
+    elif np.all((row >= 0) & (row <= 1)):
+        cure = "divide every row by its sum, or apply softmax to logits first"
+    low = f" and its smallest is {float(row.min()):.3g}" if row.min(initial=0) < 0 else ""
+    return InputError(
+        f"the probabilities of {model!r} for instance {plain(instance)!r} sum to {total:.4g}{low}",
+        f"probabilities: finite numbers of 0 or more with the sum 1 (± {TOLERANCE})",
+        cure,
+    )
+
+
+def plain(value: Any) -> Any:
+    """The value as Python's own type, for messages."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _check_no_fractions(source: str, column: pd.Series[Any]) -> None:

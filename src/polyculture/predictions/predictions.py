@@ -17,6 +17,7 @@ from .columns import (
     MISSING,
     Columns,
     are_classes,
+    check_probabilities,
     encode_answers,
     instance_table,
     model_table,
@@ -136,6 +137,8 @@ class Predictions:
             raise InputError(
                 f"probabilities have shape {self.probabilities.shape}", f"{size}: models × instances × classes"
             )
+        if self.probabilities is not None:
+            check_probabilities(self.probabilities, self.model_ids, self.instances.index, self.answers)
 
     def _check_codes(self) -> None:
         for name in ("answers", "labels"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from .item import Item
 def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    file_options = replace(options, models=(), label=None if builder.extra_labels is not None else options.label)
+    present = tuple(p for p in options.models if p in table.names or any(fnmatchcase(name, p) for name in table.names))
+    file_options = replace(options, models=present, label=None if builder.extra_labels is not None else options.label)
     roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
     instances = [str(name) for name in parts.instances.index]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from polyculture.errors import InputError, near, need
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item
 from ..json_lines import shorten
-from ..tables.column_roles import first_name
+from ..tables.column_roles import MODEL_NAMES, first_name
 from ..tables.dataframes import open_split_table
 from ..tables.files import ColumnTable
 
@@ -49,6 +49,14 @@ def read_runs(uri: str, builder: PredictionsBuilder) -> None:
         title = run.info.run_name or run.info.run_id
         builder.add_factors(title, dict(run.data.params))
         read_table(open_split_table(path), title, builder)
+
+
+def is_evaluation(names: Sequence[str]) -> bool:
+    """Whether a table has the columns of an evaluation table: a question or a score, and no column of models."""
+    if first_name(names, MODEL_NAMES):
+        return False
+    scored = any(name.endswith(("/score", "/value")) for name in names)
+    return scored or bool(first_name(names, QUESTIONS[:4]) and first_name(names, ANSWERS))
 
 
 def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> None:

@@ -18,6 +18,8 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
+from .files import NO_NESTED_MODEL
+
 _INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
 _INTEGER = re.compile(r"[+-]?\d+")
 _TRUTH_WORDS = {"true": "True", "false": "False"}
@@ -32,11 +34,13 @@ class CategoricalColumn:
     codes : indices into `values`; MISSING where the cell is empty.
     values : the texts that occur; may repeat (``3`` and ``3.0`` are both ``"3"``).
     fraction : one of its fractions, if the column holds only numbers; empty if there is none.
+    gap : a word that counts as an empty cell and occurs, such as NA in CSV.
     """
 
     codes: Int[np.ndarray, " n"]
     values: tuple[str, ...]
     fraction: str = ""
+    gap: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
         raise InputError(
             f"column {name!r} holds values of the type {kind}",
             "integers, strings or booleans",
-            "leave the column out by naming the model columns with models (--models)",
+            NO_NESTED_MODEL,
         )
     if pa.types.is_null(kind):
         return CategoricalColumn(np.full(len(column), MISSING, np.int32), ())
@@ -74,7 +78,10 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
         encoded = encoded.unify_dictionaries().combine_chunks()
     values = encoded.dictionary.to_pylist()
     narrow = smallest_integer(len(values))
-    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
+    indices = encoded.indices
+    if pa.types.is_unsigned_integer(indices.type):  # as polars and DuckDB store them; MISSING is negative
+        indices = indices.cast(pa.int64())
+    codes = indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
         return CategoricalColumn(codes, tuple("" if v is None else str(v) for v in values))
     texts = [_text(v) for v in values]
@@ -137,7 +144,7 @@ def is_integer(cell: str) -> bool:
 def is_fraction(cell: str) -> bool:
     """Whether a cell is a number with a fraction."""
     try:
-        return bool(cell) and not float(cell).is_integer()
+        return bool(cell) and not math.isnan(number := float(cell)) and not number.is_integer()
     except ValueError:
         return False
 
@@ -167,6 +174,6 @@ def _fraction(texts: Sequence[str]) -> str:
             number = float(text)
         except ValueError:
             return ""
-        if not first and not number.is_integer():
+        if not first and not math.isnan(number) and not number.is_integer():
             first = text
     return first

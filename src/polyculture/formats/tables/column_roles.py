@@ -92,6 +92,15 @@ def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
         return replace(roles, model=model, answer=answer, outcome=outcome)
     used_names = {instance, label, options_column, *groups, *UNNAMED_INDEX} - set(exact)
     candidates = [name for name in table.names if name not in used_names]
+    if instance is not None and not options.models:
+        ids = [name for name in candidates if name.lower() in INSTANCE_NAMES]
+        candidates = [name for name in candidates if name not in ids]
+        table.remarks.extend(f"column {name!r} is named like an id and is no model" for name in ids)
+    flat = [name for name in candidates if name in exact or name not in table.nested]
+    if len(candidates) > len(flat) > 1:
+        nested = ", ".join(repr(name) for name in candidates if name not in flat)
+        table.remarks.append(f"columns that hold lists or objects are no models: {nested}")
+        candidates = flat
     return replace(roles, models=matching(candidates, options.models, table.source))
 
 

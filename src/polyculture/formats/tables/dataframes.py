@@ -16,43 +16,68 @@ import pyarrow as pa
 from polyculture.errors import FileError, InputError
 
 from ..json_lines import BadLines, json_lines, load_json
-from .delimited import EMPTY_CELLS
-from .files import ColumnTable, check_unique
+from .files import NO_NESTED_MODEL, ColumnTable, check_unique, nested_columns
 
 ARROW_SUFFIXES = {".arrow", ".feather", ".ipc"}
 
 
 def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
-    """The columns of a JSON Lines file of flat objects, read line by line; a key that a line lacks is an empty cell."""
-    columns: dict[str, tuple[array[int], dict[str, int]]] = {}
-    rows, numbers = 0, array("q")
+    """The columns of a JSON Lines file, read line by line; a key that a line lacks is an empty cell."""
+    columns: dict[str, _JsonColumn] = {}
+    numbers = array("q")
     for number, row in json_lines(path, bad):
-        nested = next((name for name, value in row.items() if isinstance(value, (dict, list))), None)
-        if nested is not None:
-            bad.add(
-                f"line {number} of {path}", f"holds a {type(row[nested]).__name__} in {nested!r}", "texts and numbers"
-            )
-            continue
         for name, value in row.items():
-            codes, values = columns.setdefault(name, (array("i"), {}))
-            codes.extend([-1] * (rows - len(codes)))
-            text = "" if value is None else str(value)
-            codes.append(-1 if text in EMPTY_CELLS else values.setdefault(text, len(values)))
-        rows += 1
+            columns.setdefault(name, _JsonColumn()).add(len(numbers), value)
         numbers.append(number)
-    if not rows:
+    if not numbers:
         raise InputError(f"{path} is empty", "a JSON object per line")
-    for codes, _ in columns.values():
-        codes.extend([-1] * (rows - len(codes)))
-    arrays = {name: _dictionary(codes, list(values)) for name, (codes, values) in columns.items()}
 
     def places(selected: Sequence[int]) -> list[str]:
         return [f"line {numbers[row]} of {path}" for row in selected]
 
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-        return {name: arrays[name] for name in names}
+        for name in names:
+            column = columns[name]
+            for row, kind in column.nested:
+                place, reason = places([row])[0], f"holds a {kind} in {name!r}"
+                if column.is_nested:
+                    raise InputError(f"{place} {reason}", "texts and numbers", NO_NESTED_MODEL)
+                bad.add(place, reason, "texts and numbers")
+            column.nested = []
+        return {name: columns[name].finished(len(numbers)) for name in names}
 
-    return ColumnTable(str(path), tuple(arrays), load, typed=False, bad=bad, places=places)
+    nested = frozenset(name for name, column in columns.items() if column.is_nested)
+    return ColumnTable(str(path), tuple(columns), load, typed=False, bad=bad, places=places, nested=nested)
+
+
+class _JsonColumn:
+    """One key of JSON Lines as it grows: codes of its texts, and where it holds lists or objects."""
+
+    def __init__(self) -> None:
+        self.codes = array("i")
+        self.values: dict[str, int] = {}
+        self.nested: list[tuple[int, str]] = []
+
+    def add(self, row: int, value: Any) -> None:
+        """Add the value of this row."""
+        self.codes.extend([-1] * (row - len(self.codes)))
+        is_nested = isinstance(value, (dict, list))
+        if is_nested:
+            self.nested.append((row, type(value).__name__))
+        empty = is_nested or value is None or value != value or value == ""
+        self.codes.append(-1 if empty else self.values.setdefault(str(value), len(self.values)))
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether most cells that are not empty are lists or objects."""
+        return 2 * len(self.nested) > sum(code >= 0 for code in self.codes) + len(self.nested)
+
+    def finished(self, rows: int) -> pa.ChunkedArray:
+        """The column with this number of rows."""
+        self.codes.extend([-1] * (rows - len(self.codes)))
+        indices = np.frombuffer(self.codes, np.int32).copy()
+        texts = pa.array(list(self.values), pa.string())
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), texts)])
 
 
 def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
@@ -69,6 +94,7 @@ def open_arrow(paths: Sequence[Path], source: str) -> ColumnTable:
         except (pa.ArrowException, OSError) as error:
             reason = re.split(r"[:\n]", str(error))[0]
             raise FileError(f"{path} is not a complete Arrow file: {reason}", "", "copy or write it again") from error
+        check_unique(source, part.column_names)
         parts.append(part)
     return table_of(pa.concat_tables(parts, promote_options="default"), source)
 
@@ -77,45 +103,19 @@ def open_split_table(path: Path) -> ColumnTable:
     """The columns of a table that MLflow logged: JSON with columns and data."""
     value = load_json(path)
     names, rows = [str(name) for name in value["columns"]], value["data"]
+    check_unique(str(path), names)
     if any(len(row) != len(names) for row in rows):
         raise InputError(f"{path} has rows that are not as long as its columns", f"{len(names)} cells in every row")
-    return table_of(pa.table({name: _column([row[i] for row in rows]) for i, name in enumerate(names)}), str(path))
-
-
-def is_split_table(value: Any) -> bool:
-    """Whether a JSON value is such a table."""
-    return isinstance(value, dict) and isinstance(value.get("columns"), list) and isinstance(value.get("data"), list)
-
-
-def open_lists(path: Path) -> ColumnTable:
-    """The columns of predictions and references, as Hugging Face's `evaluate` takes them, in JSON."""
-    value = load_json(path)
-    cells = {name: [_only(cell) for cell in column] for name, column in value.items() if isinstance(column, list)}
-    lengths = {name: len(column) for name, column in cells.items()}
-    if len(set(lengths.values())) > 1:
-        listing = " and ".join(f"{n} {name}" for name, n in lengths.items())
-        raise InputError(f"{path} has {listing}", "one of each per instance")
-    return table_of(pa.table({name: _column(column) for name, column in cells.items()}), str(path))
-
-
-def is_lists(value: Any) -> bool:
-    """Whether a JSON value is such lists."""
-    return isinstance(value, dict) and any(
-        isinstance(value.get(p), list) and isinstance(value.get(r), list)
-        for p, r in (("predictions", "references"), ("prediction", "reference"))
-    )
-
-
-def _only(cell: Any) -> Any:
-    """A reference, out of the list of one that some metrics expect."""
-    return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
+    return table_of(pa.table({name: column_of([row[i] for row in rows]) for i, name in enumerate(names)}), str(path))
 
 
 def is_frame(value: Any) -> bool:
     """Whether this is a dataframe of any library that narwhals knows, or a data set of Hugging Face."""
     if isinstance(value, (np.ndarray, Mapping, str, Path)):
         return False
-    return _is_data_set(value) or isinstance(nw.from_native(value, pass_through=True), (nw.DataFrame, nw.LazyFrame))
+    if _is_data_set(value) or isinstance(value, (pd.DataFrame, pa.Table)):
+        return True
+    return isinstance(nw.from_native(value, pass_through=True), (nw.DataFrame, nw.LazyFrame))
 
 
 def _is_data_set(value: Any) -> bool:
@@ -126,10 +126,9 @@ def _is_data_set(value: Any) -> bool:
 def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
     """The columns of a dataframe; the index of a pandas one is the instance, unless it only counts the rows."""
     if isinstance(frame, pd.DataFrame):
-        row_numbers = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
-        indexed = frame.rename_axis(index="instance") if not row_numbers and frame.index.name is None else frame
-        frame = frame if row_numbers else indexed.reset_index()
-        frame = frame.rename(columns=str)
+        frame = _with_index(frame, source)
+    if isinstance(frame, pa.Table):
+        check_unique(source, frame.column_names)
     if _is_data_set(frame):
         frame = frame.with_format("arrow")[:]  # in the order chosen with select or shuffle
     wrapped = nw.from_native(frame)
@@ -138,8 +137,28 @@ def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
     try:
         return table_of(wrapped.to_arrow(), source)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        columns = {name: _column(wrapped[name].to_list()) for name in wrapped.columns}
+        columns = {name: column_of(wrapped[name].to_list()) for name in wrapped.columns}
         return table_of(pa.table(columns), source)
+
+
+def _with_index(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The dataframe with its index as the first column, unless that only counts the rows or is a column already."""
+    index = frame.index
+    names = ["/".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
+    check_unique(source, names)
+    frame = frame.set_axis(names, axis=1)
+    if isinstance(index, pd.RangeIndex) and index.name is None:
+        return frame
+    name = "instance" if index.name is None else str(index.name)
+    if isinstance(index, pd.MultiIndex):
+        index = pd.Index(["/".join(map(str, key)) for key in index])
+    if name in names:
+        if index.name is not None and not pd.Series(frame[name].to_numpy()).equals(pd.Series(index.to_numpy())):
+            check_unique(source, [name, *names])
+        return frame.reset_index(drop=True)
+    frame = frame.reset_index(drop=True)
+    frame.insert(0, name, index)
+    return frame
 
 
 def table_of(table: pa.Table, source: str) -> ColumnTable:
@@ -147,20 +166,18 @@ def table_of(table: pa.Table, source: str) -> ColumnTable:
     check_unique(source, table.column_names)
     if not len(table):
         raise InputError(f"{source} has no rows", "one row per instance")
-    names = tuple(table.column_names)
-    return ColumnTable(source, names, lambda selected: {name: table.column(name) for name in selected}, typed=True)
+    return ColumnTable(
+        source,
+        tuple(table.column_names),
+        lambda names: {name: table.column(name) for name in names},
+        typed=True,
+        nested=nested_columns(table.schema),
+    )
 
 
-def _column(values: list[Any]) -> pa.Array:
+def column_of(values: list[Any]) -> pa.Array:
     """A column of values as they are, or as text where they are of several types."""
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if v is None or v != v else str(v) for v in values])
-
-
-def _dictionary(codes: array[int], values: list[str]) -> pa.ChunkedArray:
-    indices = np.frombuffer(codes, np.int32)
-    return pa.chunked_array(
-        [pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), pa.array(values, pa.string()))]
-    )

@@ -41,6 +41,7 @@ class DelimitedFile:
     bad : records rows that cannot be read.
     header : names of the columns in order.
     cells : columns that were read, by position.
+    gaps : how often each of EMPTY_CELLS that is not empty occurs in them.
     dropped : numbers of lines that are not text.
     ragged : numbers of rows, from 1, that have more or fewer cells than the header.
     streamed : whether all rows were read before.
@@ -51,6 +52,7 @@ class DelimitedFile:
     header: list[str] = field(default_factory=list)
     separator: str = ","
     cells: dict[int, pa.ChunkedArray] = field(default_factory=dict)
+    gaps: dict[int, Counter[str]] = field(default_factory=dict)
     dropped: frozenset[int] = frozenset()
     ragged: array[int] = field(default_factory=lambda: array("q"))
     streamed: bool = False
@@ -78,7 +80,8 @@ class DelimitedFile:
             bad = BadLines(self.bad.skip, self.bad.cure) if self.streamed else self.bad  # bad rows count once
             with TextLines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, unread, bad)
-            self.cells |= dict(zip(unread, columns, strict=True))
+            self.cells |= {position: column.finished() for position, column in zip(unread, columns, strict=True)}
+            self.gaps |= {position: column.gaps for position, column in zip(unread, columns, strict=True)}
             self.streamed = True
         return [self.cells[position] for position in positions]
 
@@ -88,7 +91,7 @@ class DelimitedFile:
         gaps_above = np.searchsorted(gaps - np.arange(len(gaps)), np.asarray(rows) + 1, side="right")
         return self._lines_of([row + 1 + int(gap_count) for row, gap_count in zip(rows, gaps_above, strict=True)])
 
-    def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[pa.ChunkedArray]:
+    def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[_GrowingColumn]:
         columns = [_GrowingColumn() for _ in positions]
         ragged: dict[int, str] = {}
         try:
@@ -104,7 +107,7 @@ class DelimitedFile:
         bad.count += max(0, len(ragged) - MAX_EXAMPLES)
         if not columns[0].rows:
             raise InputError(f"{self.path} has no row that can be read", "one row per instance")
-        return [column.finished() for column in columns]
+        return columns
 
     def _reader(self, text: TextLines, positions: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
         # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
@@ -120,7 +123,7 @@ class DelimitedFile:
             pa_csv.ConvertOptions(
                 include_columns=[str(position) for position in positions],
                 column_types=dict.fromkeys(keys, pa.dictionary(pa.int32(), pa.string())),
-                null_values=list(EMPTY_CELLS),
+                null_values=[""],
                 strings_can_be_null=True,
             ),
         )
@@ -166,16 +169,22 @@ class _GrowingColumn:
         self.index: dict[str, int] = {}
         self.codes: list[Int[np.ndarray, " k"]] = []
         self.texts: list[pa.Array] | None = None
+        self.gaps: Counter[str] = Counter()
 
     def add(self, cells: pa.DictionaryArray) -> None:
         """Append cells."""
         self.rows += len(cells)
-        if self.texts is not None:
-            self.texts.append(cells.dictionary_decode())
-            return
-        places = [self.index.setdefault(text, len(self.index)) for text in cells.dictionary.to_pylist()]
-        table = np.array([*places, MISSING], smallest_integer(len(self.index)))
+        texts = cells.dictionary.to_pylist()
         local_codes = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
+        for code, text in enumerate(texts):
+            if text in EMPTY_CELLS:
+                self.gaps[text] += int((local_codes == code).sum())
+        if self.texts is not None:
+            dictionary = pa.array([None if text in EMPTY_CELLS else text for text in texts], pa.string())
+            self.texts.append(dictionary.take(cells.indices))
+            return
+        places = [MISSING if text in EMPTY_CELLS else self.index.setdefault(text, len(self.index)) for text in texts]
+        table = np.array([*places, MISSING], smallest_integer(len(self.index)))
         self.codes.append(table[local_codes])
         if len(self.index) > max(_MANY, self.rows // 2):
             self.texts = [self._dictionary().dictionary_decode()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjso
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
+NO_NESTED_MODEL = "leave the column out by naming the model columns with models (--models)"
+
+
 @dataclass(frozen=True)
 class ColumnTable:
     """Named columns of one file; only the names are read before `load`.
@@ -39,6 +42,9 @@ class ColumnTable:
     typed : whether the file stores the types of its columns (Parquet) or only text (CSV).
     metadata : of a Parquet file.
     bad : records cells that cannot be read.
+    gaps : how often a column that was loaded has each word that counts as an empty cell, such as NA.
+    nested : columns of lists, objects or bytes, which are no models unless named.
+    remarks : what was assumed about the columns, for the alignment report.
     places : names rows, counted from 0, in messages; as rows of the source if left out.
     """
 
@@ -49,6 +55,9 @@ class ColumnTable:
     metadata: dict[bytes, bytes] = field(default_factory=dict)
     bad: BadLines = field(default_factory=BadLines)
     places: Callable[[Sequence[int]], list[str]] | None = None
+    gaps: Callable[[str], Mapping[str, int]] = field(default=lambda _: {})
+    nested: frozenset[str] = frozenset()
+    remarks: list[str] = field(default_factory=list)
 
     def require(self, name: str, option: str) -> str:
         """The name itself if there is such a column; else an error that names the near ones."""
@@ -98,10 +107,12 @@ class ColumnTable:
         empty = column.null_count
         if empty:
             first = int(np.argmax(column.is_null().to_numpy()))
+            word = next(iter(self.gaps(name)), "")
             raise InputError(
                 f"column {name!r} of {self.source} is empty in {empty} row{'s' if empty > 1 else ''}, "
                 f"first in row {first + 1}",
                 "an id in every row",
+                gap_cure(word) if word else "",
             )
 
     def refuse_cells(self, name: str, rows: Int[np.ndarray, " k"], cells: Sequence[str], expected: str) -> None:
@@ -154,6 +165,12 @@ def check_readable(path: Path) -> bytes:
     return start
 
 
+def is_visible(path: Path, folder: Path | None = None) -> bool:
+    """Whether no part of the path, below the folder, is hidden or one that macOS or Jupyter leaves behind."""
+    parts = path.relative_to(folder).parts if folder else path.parts[-1:]
+    return not any(part.startswith((".", "__MACOSX")) for part in parts)
+
+
 def unknown_column(source: str, name: str, option: str, names: Sequence[str]) -> InputError:
     """The error for an option that names a column that does not exist."""
     return InputError(f"{source} has no column {name!r}", f"a column to use as {option}", near(name, names))
@@ -182,7 +199,20 @@ def _open_parquet(path: Path) -> ColumnTable:
     except (pa.ArrowException, OSError) as error:
         raise broken_parquet(path, error) from error
     check_unique(str(path), schema.names)
-    return ColumnTable(str(path), tuple(schema.names), load, typed=True, metadata=dict(schema.metadata or {}))
+    metadata = dict(schema.metadata or {})
+    return ColumnTable(
+        str(path), tuple(schema.names), load, typed=True, metadata=metadata, nested=nested_columns(schema)
+    )
+
+
+def nested_columns(schema: pa.Schema) -> frozenset[str]:
+    """The columns whose cells are lists, objects or bytes."""
+    types = {field.name: field.type for field in schema}
+    return frozenset(
+        name
+        for name, kind in types.items()
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
 
 
 def broken_parquet(path: Path, error: Exception) -> FileError:
@@ -203,7 +233,18 @@ def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         return dict(zip(names, file.load([positions[name] for name in names]), strict=True))
 
-    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places)
+    def gaps(name: str) -> Mapping[str, int]:
+        return file.gaps.get(positions[name], {})
+
+    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps)
+
+
+def gap_cure(word: str) -> str:
+    """How a word that a CSV file has for an empty cell can be what it says."""
+    return (
+        f"{word!r} counts as an empty cell in CSV; if it is a value, write the table as Parquet or JSON Lines, "
+        f"for example from pandas.read_csv(path, keep_default_na=False), or use another word"
+    )
 
 
 def check_unique(source: str, names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from .parquet_layout import BLOCK_ROWS, TablePart, hold_different_models, parque
 from .truth_columns import assemble
 from .wide_long import contents_of
 
+_FIRST_ROWS = 4096
 _AS_NUMBERS = {"True": "1", "False": "0"}
 
 
@@ -107,7 +108,10 @@ def read_shards(
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
     join_models = hold_different_models(tables, roles.models)
-    shards = [Shard(part, options) for part in table_parts(files, len(roles.models), join_models)]
+    parts = list(table_parts(files, len(roles.models), join_models))
+    for part in parts[:1]:  # whether the columns are models is judged once, not anew in every chunk
+        contents_of(table_of(next(replace(part, rows=_FIRST_ROWS).chunks()), str(path)), options)
+    shards = [Shard(part, replace(options, models=roles.models)) for part in parts]
     table_facts = _table_facts(shards, roles, correct)
     if factors is not None:
         table_facts["models"] = factors_of(list(roles.models), Path(factors))

@@ -19,6 +19,13 @@ from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import shorten
 from .categorical import CategoricalColumn, check_answers, is_integer, merge
+from .files import gap_cure
+
+MIN_CELLS = 10
+"""With fewer cells nothing is said about whether a column is a model."""
+MIN_SHARE = 0.05
+"""Of a model's answers, at least this share is a label or an answer of another model."""
+NAME_MODELS = "name the columns that are models with models (--models)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ def _check_label(label: CategoricalColumn, instances: pd.DataFrame) -> None:
             f"the label is missing in {missing.size} row{'s' if missing.size > 1 else ''}, "
             f"such as that of instance {instances.index.tolist()[missing[0]]!r}",
             "a true answer for every instance",
-            "fill it in or drop those rows",
+            gap_cure(label.gap) if label.gap else "fill it in or drop those rows",
         )
 
 
@@ -92,7 +99,10 @@ def _check_verdicts(label: CategoricalColumn, answers: Sequence[CategoricalColum
 
 def check_guessed_models(parts: TableContents) -> None:
     """Raise InputError for a column that was taken for a model but holds only words where the labels are numbers."""
-    if parts.label is None or not all(map(is_integer, parts.label.values)):
+    if parts.label is None:
+        return
+    _check_answers_overlap(parts)
+    if not all(map(is_integer, parts.label.values)):
         return
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         words = [value for value in column.values if value and value not in ("True", "False")]
@@ -101,5 +111,37 @@ def check_guessed_models(parts: TableContents) -> None:
             raise InputError(
                 f"column {model!r} holds text such as {shorten(words[0], 30)!r} but the labels are whole numbers",
                 "answers of the same kind as the labels",
-                "name the columns that are models with models (--models)",
+                NAME_MODELS,
             )
+
+
+def _check_answers_overlap(parts: TableContents) -> None:
+    """Raise InputError for a column whose cells are neither labels nor answers of other models, or all different."""
+    assert parts.label is not None
+    labels = set(parts.label.values) - {""}
+    if len(labels) < 2:
+        return
+    shares = [_share(column, labels) for column in parts.answers]
+    common = labels.union(*(c.values for c, share in zip(parts.answers, shares, strict=True) if share >= 0.5)) - {""}
+    for model, column in zip(parts.models.index, parts.answers, strict=True):
+        times = np.bincount(column.codes[column.codes != MISSING], minlength=len(column.values))
+        distinct = np.count_nonzero(times)
+        first = next((value for value in column.values if value and value not in common), "")
+        if times.sum() < MIN_CELLS or column.fraction or not first:
+            continue
+        few_labels = 2 * len(labels) <= len(parts.label.codes)
+        if _share(column, common) < MIN_SHARE:
+            reason = f"its values, such as {shorten(first, 30)!r}, are neither labels nor answers of other columns"
+        elif few_labels and distinct == times.sum() >= 2 * MIN_CELLS:
+            reason = f"its {distinct} values, such as {shorten(first, 30)!r}, are all different"
+        else:
+            continue
+        raise InputError(
+            f"column {model!r} does not look like a model: {reason}", "a column of answers for every model", NAME_MODELS
+        )
+
+
+def _share(column: CategoricalColumn, texts: set[str]) -> float:
+    """The share of cells that hold one of these texts, among those that are not empty."""
+    among = np.array([*(value in texts for value in column.values), False])[column.codes]
+    return float(among.sum() / max(1, (column.codes != MISSING).sum()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -43,6 +44,7 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
     columns = table.load(roles.models)
+    _note_gaps(table, roles.models)
     unfit = is_no_verdict if options.correct else is_fraction
     coded = [without_unfit_cells(table, name, encode(name, columns[name]), unfit) for name in roles.models]
     parts = TableContents(
@@ -98,6 +100,7 @@ def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
     label, answer, outcome = (_coded(table, name) for name in (roles.label, roles.answer, roles.outcome))
     answer = answer and without_unfit_cells(table, str(roles.answer), answer, is_fraction)
     outcome = outcome and without_unfit_cells(table, str(roles.outcome), outcome, is_no_verdict)
+    _note_gaps(table, [name for name in (roles.answer, roles.outcome) if name])
     answers: list[CategoricalColumn] = []
     if answer is not None:
         check_answers(f"column {roles.answer!r}", answer)
@@ -183,7 +186,19 @@ def _instances(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex) -> pd.D
 
 
 def _coded(table: ColumnTable, name: str | None) -> CategoricalColumn | None:
-    return None if name is None else encode(name, table.load([name])[name])
+    if name is None:
+        return None
+    column = encode(name, table.load([name])[name])
+    return replace(column, gap=next(iter(table.gaps(name)), ""))
+
+
+def _note_gaps(table: ColumnTable, names: Sequence[str]) -> None:
+    """A remark on words that count as no answer."""
+    times: Counter[str] = Counter()
+    for name in names:
+        times.update(table.gaps(name))
+    for word, cells in times.items():
+        table.remarks.append(f"{word!r} counts as no answer in {cells:,} cells (Parquet or JSON Lines keep it as text)")
 
 
 def _options(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> dict[str, Any]:

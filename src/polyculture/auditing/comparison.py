@@ -33,7 +33,16 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
         ids are paired by position, or by content where one is the other in another order.
     options : clusters and level.
 
-    Raises InputError for fewer than two such instances, and where one has another reference in the second table.
+    Numbers: rho_first, rho_second, rho_change (above 0: the second set is more alike) and all_wrong_change (a
+    difference of shares, in [−1, 1]). Where a set has fewer than two informative models, only a reason. Raises
+    InputError for fewer than two such instances, and where one has another reference in the second table.
+
+    Examples
+    --------
+    >>> from polyculture.testing import tiny_predictions
+    >>> section = pc.compare(tiny_predictions(sizes=(1, 1, 1)), tiny_predictions(sizes=(3,)))
+    >>> print(section.numbers["rho_change"])
+    1.00 [0.94, 1.05]
     """
     options = options or AuditOptions()
     tables = [p.take_instances(rows) for p, rows in zip((first, second), _paired_rows(first, second), strict=True)]

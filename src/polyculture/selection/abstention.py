@@ -51,7 +51,6 @@ def risk_coverage(
         return RiskCoverage(empty, empty, empty, Interval.undefined("no instances"))
     order = np.argsort(-confidence[valid], kind="stable")
     loss, confidences = wrong[valid][order], confidence[valid][order]
-    # (AS1): a threshold cannot separate equal confidences, so they are one step.
     last = np.append(np.flatnonzero(np.diff(confidences)), n - 1)
     size = np.diff(np.append(-1, last))
     risk = np.cumsum(loss)[last] / (last + 1)
@@ -110,7 +109,6 @@ def refer(
     """
     answered_rows = np.nan_to_num(confidence, nan=-math.inf) >= threshold
     n, losses = len(wrong), wrong[answered_rows & ~np.isnan(wrong)]
-    # Of all instances, so that a referral counts as no error; `error` is of those answered.
     remaining = np.where(answered_rows, np.nan_to_num(wrong, nan=1.0), 0.0)
     referred = jeffreys(n - int(answered_rows.sum()), n, level)
     return Referral(threshold, referred, _mean(losses, level), _mean(remaining, level))
@@ -180,7 +178,6 @@ def conformal(
         raise InputError(f"no score {score!r}", cure=near(score, SCORES))
     n = len(labels)
     scores = np.sort(SCORES[score](probabilities)[np.arange(n), labels])
-    # (AS2): n + 1 counts the new instance. 1e-9, as 10 × (1 − .7) is above 3 in floating point.
     rank = math.ceil((n + 1) * (1 - alpha) - 1e-9)
     return Conformal(score, alpha, float(scores[rank - 1]) if rank <= n else math.inf, n)
 

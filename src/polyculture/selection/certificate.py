@@ -154,7 +154,6 @@ def share(
         return Interval.undefined(NO_COMPLETE_INSTANCE)
     clusters = None if evaluation.cluster_codes is None else evaluation.cluster_codes[valid]
     inflation = 1.0 if clusters is None else design_effect(values, clusters)
-    # (CE3): limits of so many independent instances; the estimate stays that of all.
     n = max(1, round(len(values) / inflation))
     interval = jeffreys(min(n, round(float(values.mean()) * n)), n, level)
     low, high = min(interval.low, float(values.mean())), max(interval.high, float(values.mean()))
@@ -208,7 +207,6 @@ def _r_squared(losses: Float[np.ndarray, " n"], evaluation: EvaluationSet, level
     variance, residual = float(squares.mean()), float(losses.mean())
     if variance == 0:
         return Interval.undefined("the truth is the same everywhere", evaluation.n)
-    # (CE2): the variance of the truth is estimated on the same instances, so its influence belongs to R², too.
     influence = -(losses - residual) / variance + residual * (squares - variance) / variance**2
     return influence_interval(1 - residual / variance, influence, evaluation.cluster_codes, level)
 
@@ -284,7 +282,6 @@ def worst(table: pd.DataFrame, reason: str, level: float, loss: str, limits: str
     if table.empty or table[loss].isna().all():
         return Interval.undefined(reason)
     position = int(table[loss].to_numpy().argmax())
-    # (CE5): holds for the maxima, whichever group is worst; limits of the worst alone would ignore how it was found.
     low, high = float(table["low"].max()), float(table["high"].max())
     method = f"largest of {len(table)}, simultaneous {limits} limits (Bonferroni)"
     return Interval(float(table[loss].iloc[position]), low, high, level, int(table["n"].iloc[position]), method)

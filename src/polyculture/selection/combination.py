@@ -86,7 +86,6 @@ class Combination:
         if loss == "error":
             return self.outcome(evaluation).wrong
         if self.rule in ("mean", "mixture") and self.temperature == 1:  # without making all probabilities
-            # (PF1): the mixture's probability of the truth is the mixture of theirs.
             return np.asarray(-np.log(self.weights @ evaluation.truth[self.rows]))
         log_loss = self.outcome(evaluation).log_loss
         assert log_loss is not None
@@ -184,7 +183,6 @@ def fit(rule: str, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"], calib
         assert p.probabilities is not None
         assert p.labels is not None
         weights, bias = opinion_pool.stack(p.probabilities[rows], p.labels)
-    # The first of tied answers wins a vote, so the order of the members is part of the model.
     heaviest_first = np.argsort(-weights, kind="stable")
     nearest = NearestInstances(evaluation, rows) if rule == "dynamic" else None
     combination = Combination(rule, rows[heaviest_first], weights[heaviest_first], bias, nearest=nearest)
@@ -229,7 +227,6 @@ def _least_squares(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Fl
 def _log_odds(evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     observed = evaluation.observed
     counts = np.full(len(rows), evaluation.n) if observed is None else observed[rows].sum(axis=1)
-    # (PF5) is infinite for a model without errors; half an error keeps it finite.
     smoothed = (evaluation.wrong[rows].sum(axis=1) + 0.5) / (counts + 1)
     p = evaluation.predictions
     classes = len(p.classes) if p.answers is not None and evaluation.strata is not None else 2

@@ -93,7 +93,6 @@ def _by_orders(value: Callable[[tuple[int, ...]], float], k: int, rng: np.random
     shapley = np.zeros(k)
     for _ in range(ORDERS // 2):
         permutation = rng.permutation(k).tolist()
-        # Early members gain most, so an order and its reverse err in opposite directions: fewer orders for (PF7).
         for order in (permutation, permutation[::-1]):
             previous = value(())
             for position in range(k):

@@ -83,7 +83,6 @@ def nearest(
             rows = np.flatnonzero(self_positions[chunk] >= 0)
             distance[rows, self_positions[chunk][rows]] = np.inf
         if k < r:
-            # Sorted by position before distance, so that ties do not depend on how the partition left them.
             closest = np.sort(np.argpartition(distance, k - 1, axis=1)[:, :k], axis=1)
         else:
             closest = np.broadcast_to(np.arange(r), distance.shape)

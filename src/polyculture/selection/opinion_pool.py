@@ -116,7 +116,6 @@ def geometric(
     powers = np.full(m, 1 / m) if weights is None else weights
     mixed = np.zeros((n, c))
     for model, power in zip(probabilities, powers, strict=True):
-        # Logarithms are the dearest step, and a model without a say needs none.
         if np.any(power):
             mixed += power * np.log(np.maximum(model, SMALLEST))
     return softmax(mixed if bias is None else mixed + bias, axis=1)
@@ -127,7 +126,6 @@ def log_odds(errors: Float[np.ndarray, " m"], classes: int = 2) -> Float[np.ndar
 
     At least 0; a model that does no better than guessing has none. Source: Nitzan and Paroush 1982.
     """
-    # (PF5): the log-likelihood ratio of an answer, wrong ones spread evenly over the other classes.
     odds = np.log((1 - errors) / errors) + np.log(max(classes - 1, 1))
     weights: Float[np.ndarray, " m"] = np.maximum(odds, 0.0)
     return weights if weights.any() else np.ones(len(errors))
@@ -137,6 +135,8 @@ def stack(
     probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], ridge: float = RIDGE
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " c"]]:
     """Powers and class biases with which `geometric` has the lowest log-loss: multinomial logistic regression.
+
+    One power per model, not one per model and class, so that a few hundred instances are enough.
 
     Parameters
     ----------
@@ -149,13 +149,11 @@ def stack(
     logs = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float64)
     true = logs[:, np.arange(n), labels].sum(axis=1)
     frequency = np.bincount(labels, minlength=c)
-    # One power per model, not one per model and class: a few hundred instances are then enough.
     start = np.append(np.full(m, 1 / m), np.zeros(c))
 
     def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         scores = np.tensordot(values[:m], logs, 1) + values[m:]
         normal = log_softmax(scores, axis=1)
-        # (PF4) is logistic regression on log-probabilities: convex, with this gradient.
         pooled = np.exp(normal)
         deviation = values - start
         height = -normal[np.arange(n), labels].sum() + ridge / 2 * float(deviation @ deviation)

@@ -74,7 +74,6 @@ def co_failure(
 
 def _moments(shares: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
     """The same diagonal and no negative eigenvalue."""
-    # (PA1) is a mean of squares only if G is one of moments, which pairwise counts need not be.
     values, vectors = np.linalg.eigh(shares)
     if values[0] >= -1e-12:
         return shares
@@ -100,7 +99,6 @@ def panel(shares: Float[np.ndarray, "m m"], k: int) -> Panel:
     if math.comb(m, k) <= MOST_ENUMERATED:
         members = _enumerated(shares, k)
         return Panel(tuple(int(i) for i in members), _criterion(shares, members), True)
-    # Every model as a start: swapping stops at the first set that no one exchange improves.
     sets = [_swapped(shares, _greedy(shares, k, first)) for first in range(m)]
     best = min(sets, key=lambda members: _criterion(shares, members))
     return Panel(tuple(sorted(int(i) for i in best)), _criterion(shares, best), False)
@@ -145,7 +143,6 @@ def _swapped(shares: Float[np.ndarray, "m m"], start: Int[np.ndarray, " k"]) -> 
         removals, additions = members, np.flatnonzero(~selected)
         removal = diagonal[removals] - 2 * shared[removals]
         addition = diagonal[additions] + 2 * shared[additions]
-        # (PA4): all exchanges are one table, since Q is quadratic.
         change = removal[:, None] + addition[None, :] - 2 * shares[np.ix_(removals, additions)]
         if not change.size or change.min() >= -1e-12:
             return members

@@ -64,6 +64,5 @@ def _sets(plan: SelectionPlan, result: SelectionResult, evaluation: EvaluationSe
     if comparable and not evaluation.is_regression:
         shares = co_failure(evaluation.wrong[candidates], observed)
         sets += [candidates[list(panel(shares, size).models)] for size in range(1, largest + 1)]
-    # Reversed twice, so that of equal sets the first, the chosen one, is what remains.
     by_members = {frozenset(members.tolist()): members for members in reversed(sets)}
     return list(reversed(by_members.values()))

@@ -131,7 +131,6 @@ class SelectionResult:
 
 def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
     """Members and weights by this plan from these instances, and from nothing else."""
-    # Fitted weights can give a poor model none, so it needs no floor.
     fitted = rules(evaluation)[plan.rule].weights is not None or plan.rule == "stacking"
     candidates = above_floor(plan.goal, evaluation, fitted, plan.k or 1)
     methods = REGRESSION_SEARCH if evaluation.is_regression else SEARCH
@@ -158,7 +157,6 @@ def _weights(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.
         lambda rows: moment_weights(moments[np.ix_(rows, rows)], n), all_rows, np.diag(moments), plan.k
     )
     members = np.flatnonzero(weights)
-    # Exact only if no member was dropped for its weight: then the programme's own optimum is the answer.
     unrestricted = int((moment_weights(moments, n) > 0).sum())
     exact = plan.goal.is_only("squared_error") and plan.rule == "average" and len(members) == unrestricted
     return candidates[members], exact

@@ -35,7 +35,6 @@ def greedy(score: Score, candidates: Sequence[int], k: int | None = None) -> lis
         sets = [(*selected, c) for c in candidates if c not in selected]
         scores = [score(members) for members in sets]
         position = min(range(len(sets)), key=scores.__getitem__)
-        # `not <` rather than `>=`: nan compares with nothing and must end the search.
         if k is None and lowest is not None and not scores[position] < lowest:
             break
         selected, lowest = sets[position], scores[position]

@@ -15,8 +15,10 @@ from .evaluation import EvaluationSet
 
 
 def folds(evaluation: EvaluationSet, k: int, seed: int, *names: str | int) -> Int[np.ndarray, " n"]:
-    """Fold 0 … k − 1 of each instance: at random, clusters stay together, each class spread evenly over the folds."""
-    # The models' outcomes play no part: folds that are balanced in them hide how much a choice depends on chance.
+    """Fold 0 … k − 1 of each instance: at random, clusters stay together, each class spread evenly over the folds.
+
+    The models' outcomes play no part: folds that are balanced in them hide how much a choice depends on chance.
+    """
     ranks = _ranks(evaluation, seed, *names)
     if ranks.max() + 1 < k:
         raise InputError(
@@ -33,7 +35,6 @@ def halves(evaluation: EvaluationSet, share: float, seed: int) -> Bool[np.ndarra
     if not 0 < share < 1:
         raise InputError(f"a share of {share} to certify on", "a number between 0 and 1, such as 0.5")
     ranks = _ranks(evaluation, seed, "selection", "certification")
-    # Evenly along the ranks, which run class by class: every class is cut at the share without drawing again.
     certify: Bool[np.ndarray, " n"] = np.floor((ranks + 1) * share) > np.floor(ranks * share)
     if certify.all() or not certify.any():
         raise InputError(
@@ -58,7 +59,6 @@ def _ranks(evaluation: EvaluationSet, seed: int, *names: str | int) -> Int[np.nd
     order = rng.permutation(evaluation.n)
     strata = np.zeros(evaluation.n, np.int64) if evaluation.strata is None else evaluation.strata[order]
     ranks = np.empty(evaluation.n, np.int64)
-    # A random order, then stably by class: random within each class and without rounding per class.
     ranks[order[np.argsort(strata, kind="stable")]] = np.arange(evaluation.n)
     return ranks
 
@@ -93,7 +93,6 @@ def split_companions(
         ids = evaluation.predictions.instances.index
         selects, certifies = ids.isin(selection_ids), ids.isin(certification_ids)
         random = _ranks(evaluation, seed, "selection", "shift", name) % 2 == 1
-        # A shifted version on the other side would let the choice see what it is certified on.
         certifies = np.where(selects != certifies, certifies, random)
         for side, rows in ((selection, ~certifies), (certification, certifies)):
             if rows.any():

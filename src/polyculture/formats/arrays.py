@@ -14,6 +14,7 @@ from polyculture.predictions import MISSING, Predictions
 from polyculture.predictions.columns import by_index, check_lengths, is_one_hot
 
 from .tables.column_roles import LABEL_NAMES, ColumnOptions, matching
+from .tables.files import is_visible
 
 SOURCE = "the arrays"
 
@@ -44,7 +45,8 @@ def predictions_of_arrays(
 
 def read_npy_folder(folder: Path, label: Any, options: ColumnOptions) -> Predictions:
     """Predictions from a folder with NAME.npy per model and one file called label, labels, y_true, ….npy."""
-    arrays = {path.stem: load_npy(path, "n answers, or n × c probabilities") for path in sorted(folder.glob("*.npy"))}
+    paths = [path for path in sorted(folder.glob("*.npy")) if is_visible(path)]
+    arrays = {path.stem: load_npy(path, "n answers, or n × c probabilities") for path in paths}
     default_name = next((name for name in LABEL_NAMES if name in arrays), None)
     key = label if isinstance(label, str) else default_name if label is None else None
     if isinstance(label, str) and label not in arrays:

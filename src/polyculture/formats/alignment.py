@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
+from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
@@ -83,6 +85,29 @@ class AlignmentReport:
         notes = pd.DataFrame({"note": list(self.notes)}, dtype=object)
         tables = {"models": self.models, "labels": self.labels, "examples": self.examples, "notes": notes}
         return Section("alignment", "What was read", self.sentence, tables=tables | {"skipped": self.skipped})
+
+
+def check_matching(aligned: AlignedPredictions) -> None:
+    """Raise InputError for a model that shares no instance with any other, or all of whose items were left out."""
+    predictions, models = aligned.predictions, aligned.report.models
+    observed = np.ones(predictions.shape, bool) if predictions.observed is None else predictions.observed
+    times = observed.sum(axis=0)
+    for model, row, left_out in zip(predictions.model_ids, observed, models["other_reference"].tolist(), strict=True):
+        if left_out and not row.any():
+            raise InputError(
+                f"all {left_out:,} items of {model!r} have other true answers than those of the models before it",
+                "the same true answers to the same instances",
+                "if they differ only in case, spacing or type, read them with unify=True (--unify)",
+            )
+        if row.any() and times[row].max() < 2 and times.sum() > row.sum():
+            ids = predictions.instances.index.tolist()
+            stranger = int((~row & (times > 0)).argmax())
+            raise InputError(
+                f"{model!r} has no instance in common with another model: its ids are such as "
+                f"{ids[int(row.argmax())]!r}, others such as {ids[stranger]!r}",
+                "the same ids for the same instances in every source",
+                "write them in the same form, or name the column of ids with instance (--instance)",
+            )
 
 
 _MISMATCHES = {

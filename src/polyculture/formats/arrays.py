@@ -11,9 +11,10 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions
-from polyculture.predictions.columns import check_lengths
+from polyculture.predictions.columns import by_index, check_lengths, is_one_hot
 
 from .tables.column_roles import LABEL_NAMES, ColumnOptions, matching
+from .tables.files import is_visible
 
 SOURCE = "the arrays"
 
@@ -26,14 +27,14 @@ def predictions_of_arrays(
     classes: Sequence[str] = (),
 ) -> Predictions:
     """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
-    outputs = {str(name): _plain(str(name), values) for name, values in arrays.items()}
+    outputs = {str(name): _plain(str(name), values) for name, values in by_index(arrays, label).items()}
     outputs = {name: outputs[name] for name in matching(outputs, options.models, source)}
     check_lengths({name: len(values) for name, values in outputs.items()})
     if options.correct:
         return Predictions.from_correct({name: values.tolist() for name, values in outputs.items()})
     if label is None:
         raise InputError(f"{source} have no labels", "the true answer of each instance", "give them with label")
-    truth = _plain("label", label)
+    truth = _labels(label, classes)
     if truth.ndim == 1 and all(values.ndim == 2 for values in outputs.values()):
         return _from_probabilities(outputs, truth, classes)
     if any(values.ndim == 2 for values in outputs.values()):
@@ -44,7 +45,8 @@ def predictions_of_arrays(
 
 def read_npy_folder(folder: Path, label: Any, options: ColumnOptions) -> Predictions:
     """Predictions from a folder with NAME.npy per model and one file called label, labels, y_true, ….npy."""
-    arrays = {path.stem: load_npy(path, "n answers, or n × c probabilities") for path in sorted(folder.glob("*.npy"))}
+    paths = [path for path in sorted(folder.glob("*.npy")) if is_visible(path)]
+    arrays = {path.stem: load_npy(path, "n answers, or n × c probabilities") for path in paths}
     default_name = next((name for name in LABEL_NAMES if name in arrays), None)
     key = label if isinstance(label, str) else default_name if label is None else None
     if isinstance(label, str) and label not in arrays:
@@ -77,7 +79,7 @@ def _from_probabilities(outputs: Mapping[str, np.ndarray], truth: np.ndarray, cl
     observed = ~np.isnan(table).all(axis=2)
     answers = np.where(observed, np.nan_to_num(table).argmax(axis=2), MISSING)
     index = {name: code for code, name in enumerate(names)}
-    texts = [str(int(v)) if isinstance(v, (float, bool)) else str(v) for v in truth.tolist()]
+    texts = [str(int(v)) if isinstance(v, (float, bool)) and v % 1 == 0 else str(v) for v in truth.tolist()]
     unknown_label = next((text for text in texts if text not in index), None)
     if unknown_label is not None:
         raise InputError(
@@ -96,12 +98,37 @@ def _from_probabilities(outputs: Mapping[str, np.ndarray], truth: np.ndarray, cl
 
 
 def _plain(name: str, values: Any) -> np.ndarray:
-    array: np.ndarray = np.asarray(values)
+    array = _array(name, values)
+    if array.ndim == 2 and array.shape[1] == 1 and (array.dtype.kind != "f" or not (array % 1).any()):
+        array = array[:, 0]  # a column of answers; of fractions it is the probability of one class
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.dtype.kind not in "fiu"):
         raise InputError(
             f"{name} is an array of the shape {array.shape} and type {array.dtype}",
             "n answers, or n × c probabilities",
         )
+    return array
+
+
+def _labels(label: Any, classes: Sequence[str]) -> np.ndarray:
+    """The true answers; one-hot rows become their class."""
+    array = _array("label", label)
+    if array.ndim == 2 and array.shape[1] > 1 and is_one_hot(array):
+        array = array.argmax(axis=1)
+        return np.asarray(np.array(classes)[array]) if len(classes) else np.asarray(array)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise InputError(
+            f"label is an array of the shape {array.shape}", "n true answers", "take argmax(axis=1) of scores per class"
+        )
+    return array
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        array: np.ndarray = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"{name} is no array: {error}", "n answers, or n × c probabilities") from error
     return array
 
 

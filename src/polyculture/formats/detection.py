@@ -68,7 +68,7 @@ def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
     """The columns of a table, or of a data set that Hugging Face saved."""
     path = source.file
     if path.is_dir():
-        return replace(open_arrow(sorted(path.glob("*.arrow")), source.path), bad=bad)
+        return replace(open_arrow(sorted(filter(is_visible, path.glob("*.arrow"))), source.path), bad=bad)
     check_readable(path)
     if path.suffix == ".json":
         return replace(open_json_table(path), bad=bad)
@@ -140,12 +140,13 @@ def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
         return [InputSource("regression", str(values))]
     if (folder / "dataset_info.json").is_file() and any(folder.glob("*.arrow")):
         return [InputSource("table", str(folder))]
-    if any(folder.glob("*.npy")):
+    if any(map(is_visible, folder.glob("*.npy"))):
         return [InputSource("npy", str(folder))]
-    sources = sorted(_logs(folder), key=lambda source: source.path)
+    logs = (source for source in _logs(folder) if is_visible(source.file, folder))
+    sources = sorted(logs, key=lambda source: source.path)
     if not sources:
         files = [path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS]
-        files += [path for path in folder.glob("*.json") if holds_predictions(load_json(path))]
+        files += [path for path in folder.glob("*.json") if is_visible(path) and holds_predictions(load_json(path))]
         files = sorted({path for path in files if is_visible(path)})
         sources = [InputSource(_kind(path, rules), str(path)) for path in files]
     if not sources:
@@ -166,7 +167,7 @@ def _logs(folder: Path) -> Iterator[InputSource]:
     for path in folder.rglob(lm_eval.SAMPLES):
         if lm_eval.is_sample(first_object(path)):
             yield InputSource("lm-eval", str(path))
-    for path in folder.glob("*.json"):
+    for path in filter(is_visible, folder.glob("*.json")):
         value = load_json(path) if not path.name.startswith("results_") else None
         if inspect_logs.is_log(value):
             yield InputSource("inspect", str(path))

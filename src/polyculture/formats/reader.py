@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
 
-from .alignment import AlignedPredictions
+from .alignment import AlignedPredictions, check_matching
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
 from .canonical_answers import unify, variants
 from .detection import InputSource, find_sources, of_one_model, open_source
@@ -178,7 +178,7 @@ def _from_frames(
     for name, frame in frames.items():
         table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad, remarks=remarks)
         matched[add_table(of_one_model(table, str(name)), columns, builder)] = None
-    return _with_remarks(assemble_items(builder, " and ".join(matched), columns.models, "the dataframes"), remarks)
+    return _with_remarks(_assemble(builder, matched, columns, "the dataframes"), remarks)
 
 
 def _from_many(
@@ -199,7 +199,16 @@ def _from_many(
     for source in sources:
         matched[_add(source, columns, builder, remarks)] = None
     title = ", ".join(source.path for source in sources[:3])
-    return _with_remarks(assemble_items(builder, " and ".join(matched), columns.models, title), remarks)
+    return _with_remarks(_assemble(builder, matched, columns, title), remarks)
+
+
+def _assemble(
+    builder: PredictionsBuilder, matched: Iterable[str], columns: ColumnOptions, source: str
+) -> AlignedPredictions:
+    """The items of all sources, which must have instances in common."""
+    aligned = assemble_items(builder, " and ".join(matched), columns.models, source)
+    check_matching(aligned)
+    return aligned
 
 
 def _with_remarks(aligned: AlignedPredictions, remarks: Sequence[str]) -> AlignedPredictions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,10 @@ def fractions_error(source: str, value: object) -> InputError:
 
 def object_columns(columns: Columns) -> dict[str, pd.Series[Any]]:
     """Columns of any kind of value by model id."""
-    return {str(name): pd.Series(list(column), dtype=object) for name, column in columns.items()}
+    return {
+        str(name): pd.Series(one_dimensional(str(name), column), dtype=object)
+        for name, column in by_index(columns).items()
+    }
 
 
 def encode_answers(
@@ -57,6 +60,9 @@ def encode_answers(
     for name, column in columns.items():
         _check_no_fractions(f"model column {name!r}", column)
     cells = pd.concat([truth, *columns.values()], ignore_index=True)
+    nested = next((value for value in cells if not isinstance(value, Hashable)), None)
+    if nested is not None:
+        raise InputError(f"an answer or label is {nested!r:.60}", "integers, strings or booleans")
     sortable = len({str if isinstance(value, str) else float for value in cells.dropna().unique()}) == 1
     codes, classes = pd.factorize(cells, sort=sortable)
     table = codes.reshape(len(columns) + 1, len(truth)).astype(smallest_integer(len(classes)))
@@ -83,7 +89,9 @@ def outcome_table(columns: Columns, ids: list[str], n: int | None = None) -> Int
 
 def value_table(columns: Columns, targets: Float[np.ndarray, " n"]) -> Float[np.ndarray, "m n"]:
     """Predicted numbers, a row per model."""
-    rows = {str(name): np.asarray(list(column), dtype=np.float64) for name, column in columns.items()}
+    rows = {
+        str(name): np.asarray(one_dimensional(str(name), column), dtype=np.float64) for name, column in columns.items()
+    }
     for name, row in rows.items():
         if len(row) != len(targets):
             raise InputError(f"{name} has {len(row)} values but there are {len(targets)} targets", "one per instance")
@@ -111,6 +119,65 @@ def instance_table(instances: pd.DataFrame | None, n: int) -> pd.DataFrame:
             f"the instance table has {len(instances)} rows but there are {n} instances", "one row per instance"
         )
     return instances
+
+
+def by_index(columns: Columns, reference: Any = None) -> dict[str, Any]:
+    """The columns in the order of the reference, or else of the first; only those with an index (pandas) can differ.
+
+    Raises InputError where two have other indices, or where one without an index stands among ones in several orders.
+    """
+    indexed = {name: column for name, column in columns.items() if isinstance(column, (pd.Series, pd.DataFrame))}
+    has_reference = isinstance(reference, (pd.Series, pd.DataFrame))
+    first_name, first = ("label", reference) if has_reference else next(iter(indexed.items()), ("", None))
+    if first is None or any(len(column) != len(first) for column in indexed.values()):
+        return dict(columns)  # lengths are checked later
+    if all(column.index.equals(first.index) for column in indexed.values()):
+        return dict(columns)
+    for name, column in indexed.items():
+        unique = column.index.is_unique and first.index.is_unique
+        if not unique or not first.index.isin(column.index).all():
+            absent = next((key for key in first.index.tolist() if key not in column.index), first.index.tolist()[0])
+            raise InputError(
+                f"the index of {name} is not that of {first_name}, such as {plain(absent)!r}",
+                "the same index for all, each key once",
+                "give arrays (.to_numpy()) or reset the index (.reset_index(drop=True)) if the order of rows counts",
+            )
+    unindexed = next((name for name in columns if name not in indexed), "label" if reference is not None else "")
+    if unindexed and (unindexed in columns or not has_reference):
+        raise InputError(
+            f"{unindexed} has no index but others have the same index in several orders",
+            "an index for all, or for none",
+            "give all as pandas Series, or all as arrays in the same order",
+        )
+    return {str(name): column.loc[first.index] for name, column in indexed.items()}
+
+
+def one_dimensional(name: str, values: Any) -> list[Any]:
+    """Answers or labels as a list; a single column is taken out of its table, and one-hot rows become their class."""
+    if not isinstance(values, (np.ndarray, pd.DataFrame)):
+        cells = list(values)
+        if not any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells[:1]):
+            return cells
+        values = cells
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    elif array.ndim == 2 and is_one_hot(array):
+        array = array.argmax(axis=1)
+    if array.ndim != 1:
+        raise InputError(
+            f"{name} is an array of the shape {array.shape}",
+            "n answers, a number or a text per instance",
+            "take argmax(axis=1) of scores per class",
+        )
+    return list(array.tolist())
+
+
+def is_one_hot(table: np.ndarray) -> bool:
+    """Whether every row holds a single 1 and else zeros."""
+    if table.ndim != 2 or table.dtype.kind not in "fiub":
+        return False
+    return bool(np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all())
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:

@@ -17,11 +17,13 @@ from .columns import (
     MISSING,
     Columns,
     are_classes,
+    by_index,
     check_probabilities,
     encode_answers,
     instance_table,
     model_table,
     object_columns,
+    one_dimensional,
     outcome_table,
     value_table,
 )
@@ -198,9 +200,9 @@ class Predictions:
             grader): booleans or 0/1; None or nan where unknown. No answer with outcome 0 is a wrong one.
         models, instances, more : as in the class; rows of `models` are found by their index.
         """
-        columns = object_columns(answers)
-        codes, classes = encode_answers(columns, pd.Series(list(labels), dtype=object))
-        outcomes = None if correct is None else outcome_table(correct, list(columns), codes.shape[1])
+        columns = object_columns(by_index(answers, labels))
+        codes, classes = encode_answers(columns, pd.Series(one_dimensional("label", labels), dtype=object))
+        outcomes = None if correct is None else outcome_table(by_index(correct, labels), list(columns), codes.shape[1])
         return cls(
             models=model_table(models, list(columns)),
             instances=instance_table(instances, codes.shape[1]),
@@ -265,8 +267,8 @@ class Predictions:
         targets : the true number of each instance.
         models, instances, tolerance, noise : as in the class; rows of `models` are found by their index.
         """
-        truth = np.asarray(list(targets), dtype=np.float64)
-        table = value_table(values, truth)
+        truth = np.asarray(one_dimensional("targets", targets), dtype=np.float64)
+        table = value_table(by_index(values, targets), truth)
         return cls(
             models=model_table(models, [str(name) for name in values]),
             instances=instance_table(instances, len(truth)),

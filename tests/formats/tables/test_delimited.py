@@ -62,7 +62,7 @@ def test_file_of_many_blocks_says_the_same_as_one_block(table, end, tmp_path, mo
 def test_numbers_stay_numbers_and_names_names_over_blocks(tmp_path, small_blocks):
     path = tmp_path / "t.csv"
     path.write_text("id,label,a,b\n" + "".join(f"{i},{i % 2},{i % 2},007\n" for i in range(200)))
-    predictions = read(path)
+    predictions = read(path, models=["a", "b"])
     assert predictions.instances.index.tolist() == list(range(200))
     assert set(predictions.classes) == {"0", "1", "007"}
 

@@ -82,7 +82,7 @@ class PredictionsBuilder:
     def _store(self, item: Item, column: ModelRun, codes: tuple[int, int, int], state: str) -> None:
         answer, label, outcome = codes
         index = self.instances.get(item.instance)
-        reference = hash(item.reference) if item.reference else label
+        reference = self._reference(item, label)
         prompt = hash(item.prompt) if item.prompt else _UNKNOWN
         if index is None:
             index = self._new_instance(item, label, reference, prompt)
@@ -107,6 +107,11 @@ class PredictionsBuilder:
         if self.choices is None:
             self.choices = item.choices
         self.same_choices &= bool(item.choices) and item.choices == self.choices
+
+    def _reference(self, item: Item, label: int) -> int:
+        """What must be the same for all models: the reference, or else the label; by its form where forms are equal."""
+        text = item.reference or (item.label if self.rules.unify else None)
+        return hash(canonical(text) if self.rules.unify else text) if text else label
 
     def _new_instance(self, item: Item, label: int, reference: int, prompt: int) -> int:
         index = self.instances[item.instance] = len(self.display_ids)

@@ -72,5 +72,5 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
             f"{label} has no labels by instance (its columns: {', '.join(table.names)})",
             "the columns instance and label",
         )
-    keys, answers = table.ids(roles.instance).astype(str), table.ids(roles.label).astype(str)
+    keys, answers = table.instance_ids(roles.instance).astype(str), table.ids(roles.label).astype(str)
     return dict(zip(keys, answers, strict=True))

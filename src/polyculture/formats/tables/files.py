@@ -27,6 +27,7 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjso
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0)?")
 NO_NESTED_MODEL = "leave the column out by naming the model columns with models (--models)"
 
 
@@ -80,6 +81,11 @@ class ColumnTable:
         self._check_ids(name, column)
         return pd.Series(column.to_pandas(), name=name)
 
+    def instance_ids(self, name: str) -> pd.Series[Any]:
+        """One column of ids of instances; 3.0 is 3 where all of them are whole numbers, as a merge leaves them."""
+        ids = self.ids(name)
+        return pd.Series(whole_ids(ids.tolist()), name=name) if ids.dtype.kind in "fO" or not self.typed else ids
+
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
         column = self.load([name])[name]
@@ -99,7 +105,7 @@ class ColumnTable:
         """Ids and other columns of instances that have a row each; numbered where there is no column of ids."""
         columns = {name: self.values(name).to_numpy() for name in groups}
         if instance is not None:
-            return pd.DataFrame(columns, index=pd.Index(self.ids(instance), name="instance"))
+            return pd.DataFrame(columns, index=pd.Index(self.instance_ids(instance), name="instance"))
         first = next(iter(self.load(self.names[:1]).values()))
         return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
 
@@ -136,6 +142,15 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
             text if is_integer and not numbers.cast(pa.string()).equals(text) else numbers
         )  # 007 is a name, not seven
     return text
+
+
+def whole_ids(ids: list[Any]) -> list[Any]:
+    """The ids as integers where all are whole numbers and some have a fraction of zero; else as they are."""
+    texts = [str(value) for value in ids]
+    if not any(text.endswith(".0") for text in texts) or not all(map(_WHOLE.fullmatch, texts)):
+        return ids
+    numbers = [int(text.removesuffix(".0")) for text in texts]
+    return numbers if len(set(numbers)) == len(set(ids)) else ids
 
 
 def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None) -> ColumnTable:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from polyculture.errors import FileError, InputError
 
-from .files import ColumnTable, broken_parquet
+from .files import ColumnTable, broken_parquet, is_visible
 
 CELLS = 1 << 26
 """Largest number of answers in memory at a time."""
@@ -62,7 +62,7 @@ def parquet_files(path: Path) -> list[Path]:
     """The file itself, or those of a folder in the order of their names."""
     if not path.is_dir():
         return [path]
-    files = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".pq"))
+    files = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".pq") and is_visible(p))
     if not files:
         raise FileError(f"{path} holds no Parquet file", "a folder of files that end in .parquet")
     return files

@@ -143,5 +143,5 @@ def _check_answers_overlap(parts: TableContents) -> None:
 
 def _share(column: CategoricalColumn, texts: set[str]) -> float:
     """The share of cells that hold one of these texts, among those that are not empty."""
-    among = np.array([*(value in texts for value in column.values), False])[column.codes]
-    return float(among.sum() / max(1, (column.codes != MISSING).sum()))
+    matches = np.array([*(value in texts for value in column.values), False])[column.codes]
+    return float(matches.sum() / max(1, (column.codes != MISSING).sum()))

@@ -18,7 +18,7 @@ from polyculture.predictions import MISSING, Predictions
 from ..json_lines import MAX_EXAMPLES
 from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
 from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
-from .files import ColumnTable
+from .files import ColumnTable, whole_ids
 from .regression import holds_numbers, regression_from
 from .truth_columns import TableContents, assemble, check_guessed_models
 
@@ -121,6 +121,7 @@ def _grid(table: ColumnTable, roles: ColumnRoles) -> _LongIndex:
     models = [str(name) for name in model_names]
     if roles.instance is not None:
         instance, instances = table.id_codes(roles.instance)
+        instances = whole_ids(instances)
     elif len(models) == 1:
         instance, instances = np.arange(len(model)), list(range(len(model)))
     else:

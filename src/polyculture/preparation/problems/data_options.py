@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from polyculture.errors import InputError, near
 
@@ -113,3 +113,8 @@ def name_of(paths: Sequence[Path]) -> str:
     """What to call a problem in these files: their stems if there are one or two, else the first and how many more."""
     stems = list(dict.fromkeys(stem_of(path) for path in paths))
     return " and ".join(stems) if len(stems) < 3 else f"{stems[0]} and {len(stems) - 1} others"
+
+
+def is_visible(path: PurePath) -> bool:
+    """Whether no part of a relative path is hidden, or one of those that macOS leaves behind."""
+    return not any(part.startswith((".", "__MACOSX")) for part in path.parts)

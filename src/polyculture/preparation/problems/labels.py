@@ -19,6 +19,8 @@ from .raw_data import RawData, object_array
 
 MAX_NUMBERED_CLASSES = 20
 MIN_CLASS_SIZE = 5
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?")
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -30,9 +32,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def label_text(label: object) -> str:
-    """The label as text; whole numbers without a fraction, so that 1 and 1.0 are one class."""
-    number = number_of(label)
-    return str(int(number)) if number is not None and number.is_integer() else str(label).strip()
+    """The label as text; 1.0 is 1, but 01 and 1e0 are classes of their own."""
+    text = str(label).strip()
+    return str(int(text.partition(".")[0])) if _WHOLE.fullmatch(text) else text
 
 
 def number_of(label: object) -> float | None:
@@ -65,6 +67,8 @@ def task_of(labels: Shaped[np.ndarray, " n"], options: DataOptions) -> str:
     if options.task:
         return options.task
     distinct = set(labels)
+    if any(_LEADING_ZERO.match(str(label).strip()) for label in distinct):
+        return "classification"  # codes, such as postal codes or diagnoses
     numbers = [number_of(label) for label in distinct]
     if any(number is None for number in numbers):
         return "classification"

@@ -17,7 +17,7 @@ from jaxtyping import Float32
 from polyculture.dataset import SAMPLE_RATE
 from polyculture.errors import FileError, InputError
 
-from ..data_options import DataOptions, stem_of
+from ..data_options import DataOptions, is_visible, stem_of
 from ..raw_data import RawData, instance_table, object_array, require_instances
 
 
@@ -75,12 +75,12 @@ def _files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
-                if file.suffix.lower() == ".wav":
+                if file.suffix.lower() == ".wav" and is_visible(file.relative_to(path)):
                     yield PurePosixPath(file.relative_to(path).as_posix()), file.read_bytes()
             return
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
-                if name.lower().endswith(".wav") and not name.startswith("__MACOSX"):
+                if name.lower().endswith(".wav") and is_visible(PurePosixPath(name)):
                     yield PurePosixPath(name), archive.read(name)
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise FileError(f"cannot read {path}: {error}", "a folder or zip file of WAV files") from error

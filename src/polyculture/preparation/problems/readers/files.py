@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polyculture.errors import FileError, InputError
 
-from ..data_options import DataOptions
+from ..data_options import DataOptions, is_visible
 from ..raw_data import RawData
 from .arrays import read_archive, read_idx_folder
 from .audio import read_audio
@@ -40,7 +40,7 @@ def read_files(paths: Sequence[Path], options: DataOptions) -> RawData:
 
 
 def _of_folder(folder: Path, options: DataOptions) -> RawData:
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and is_visible(path.relative_to(folder))]
     if any(path.suffix.lower() == ".wav" for path in paths):
         return read_audio([folder], options)
     if any(path.suffix.lower() in IMAGE_ENDINGS for path in paths):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError, need
 
-from ..data_options import DataOptions
+from ..data_options import DataOptions, is_visible
 from ..raw_data import RawData, full_scale, instance_table, object_array
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
@@ -32,7 +32,8 @@ def read_images(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa
     cannot be read.
     """
     folder = paths[0]
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    paths_below = [path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS]
+    files = sorted(path for path in paths_below if is_visible(path.relative_to(folder)))
     relative_paths = [path.relative_to(folder) for path in files]
     if any(len(path.parts) < 2 for path in relative_paths):
         raise InputError(f"pictures in {folder} itself, such as {files[0].name}", "a subfolder for each class")

@@ -141,6 +141,19 @@ def test_what_fills_gaps_and_which_categories_there_are_is_learned_from_training
     assert encoder(other).tolist() == [[3, 1, 0, 0], [7, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("number", ["inf", "-inf", "1e300", "-Infinity"])
+def test_an_infinite_number_is_no_gap(number: str) -> None:
+    frame = pd.DataFrame({"size": ["1", None, "3", number], "age": ["1", "2", "3", "4"]})
+    message = (
+        f"column 'size' holds {number} for instance 3; expected finite numbers within single precision, or empty "
+        "cells; leave the cell empty if the number is not known, or the column out (--ignore)."
+    )
+    for act in (lambda: ColumnEncoder.of(frame), lambda: ColumnEncoder.of(frame[:3])(frame)):
+        with pytest.raises(InputError) as caught:
+            act()
+        assert str(caught.value) == message
+
+
 def test_only_the_most_frequent_categories_get_columns_and_texts_seen_once_none() -> None:
     train = pd.DataFrame({"code": [f"c{min(k, 99 - k)}" for k in range(100)], "note": [f"n{k}" for k in range(100)]})
     assert len(ColumnEncoder.of(train).names) == 30

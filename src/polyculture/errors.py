@@ -105,7 +105,7 @@ _SCALAR = re.compile(
     r"""|timedelta64)\(((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^()'"]|\([^()]*\))*)\)|\bnp\.(True|False)_?\b"""
     r"""|\bTimestamp\(('[^']*')[^()]*\)"""
 )
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def without_numpy(text: str) -> str:

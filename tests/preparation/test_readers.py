@@ -141,6 +141,19 @@ def test_what_fills_gaps_and_which_categories_there_are_is_learned_from_training
     assert encoder(other).tolist() == [[3, 1, 0, 0], [7, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("number", ["inf", "-inf", "1e300", "-Infinity"])
+def test_an_infinite_number_is_no_gap(number: str) -> None:
+    frame = pd.DataFrame({"size": ["1", None, "3", number], "age": ["1", "2", "3", "4"]})
+    message = (
+        f"column 'size' holds {number} for instance 3; expected finite numbers within single precision, or empty "
+        "cells; leave the cell empty if the number is not known, or the column out (--ignore)."
+    )
+    for act in (lambda: ColumnEncoder.of(frame), lambda: ColumnEncoder.of(frame[:3])(frame)):
+        with pytest.raises(InputError) as caught:
+            act()
+        assert str(caught.value) == message
+
+
 def test_only_the_most_frequent_categories_get_columns_and_texts_seen_once_none() -> None:
     train = pd.DataFrame({"code": [f"c{min(k, 99 - k)}" for k in range(100)], "note": [f"n{k}" for k in range(100)]})
     assert len(ColumnEncoder.of(train).names) == 30
@@ -698,6 +711,68 @@ def test_gaps_in_a_series_are_filled_with_the_last_value() -> None:
     rows = [f"{'' if k % 10 == 3 else k}" for k in range(100)]
     split = load(write("s.csv", ["a", *rows]), kind="series", window=3).split
     assert split.train.array[1].ravel().tolist() == [1, 2, 2]
+
+
+FORMATS = ["%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%dT%H:%M:%S+02:00", "%s"]
+
+
+def hours(form: str = "%Y-%m-%d %H:%M", n: int = 600) -> pd.DataFrame:
+    dates = pd.date_range("2023-12-20", periods=n, freq="h")
+    texts = (dates.astype("int64") // 10**9).astype(str) if form == "%s" else dates.strftime(form)
+    return pd.DataFrame({"date": texts, "value": np.sin(np.arange(n) / 5)})
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_series_is_sorted_by_its_times(form: str) -> None:
+    options = {"kind": "series", "time": "date", "label": "value", "window": 5, "shifts": ()}
+    hours(form).to_csv("s.csv", index=False)
+    ordered = load("s.csv", **options)
+    hours(form).sample(frac=1, random_state=0).to_csv("s.csv", index=False)
+    shuffled = load("s.csv", **options)
+    assert shuffled.fingerprint == ordered.fingerprint
+    assert ordered.split.train.array.shape[2] == 1
+    np.testing.assert_allclose(ordered.split.train.labels[:9], np.sin(np.arange(5, 14) / 5))
+    assert ordered.split.train.instances["date"].max() < ordered.split.test.instances["date"].min()
+
+
+def test_a_series_in_parquet_is_sorted_by_its_index() -> None:
+    frame = hours().assign(date=pd.date_range("2024-01-01", periods=600, freq="h", tz="Europe/Berlin"))
+    frame.set_index("date").sample(frac=1, random_state=0).to_parquet("s.parquet")
+    train = load("s.parquet", kind="series", time="date", window=5, shifts=()).split.train
+    np.testing.assert_allclose(train.labels[:9], np.sin(np.arange(5, 14) / 5))
+    assert refused("s.parquet", kind="series").startswith("s.parquet is not in the order of 'date': ")
+
+
+def test_a_series_out_of_order_is_refused_unless_its_times_are_named() -> None:
+    hours()[::-1].to_csv("s.csv", index=False)
+    assert refused("s.csv", kind="series") == (
+        "s.csv is not in the order of 'date': 2024-01-13 22:00 comes after 2024-01-13 23:00; expected rows in the "
+        "order of time; name the column by time (--time date), and the rows are sorted."
+    )
+    assert load("s.csv", kind="series", ignore=("date",)).modality == "series"
+    assert refused("s.csv", kind="series", time="dates") == "s.csv has no column 'dates'; did you mean 'date'?"
+    pd.concat([hours(), hours(), hours()]).to_csv("s.csv", index=False)
+    assert refused("s.csv", kind="series", time="date") == (
+        "600 times in 1,800 rows of s.csv; expected a single series; one file for each series."
+    )
+    hours().assign(value=lambda frame: frame["value"].replace(0.0, np.inf)).to_csv("s.csv", index=False)
+    assert refused("s.csv", kind="series") == (
+        "column 'value' of s.csv holds an infinite number; expected finite numbers, or empty cells."
+    )
+
+
+def test_times_of_a_table_sort_by_the_calendar_or_are_refused() -> None:
+    dates = pd.date_range("2023-12-20", periods=100)[::-1]
+    frame = pd.DataFrame({"date": dates.strftime("%d/%m/%Y"), "size": range(100), "label": [0, 1] * 50})
+    frame.to_csv("t.csv", index=False)
+    assert load("t.csv", time="date").split.train.instances["date"].max() == "2024-02-02"
+    for values, message in (
+        (["01/02/2024"] * 100, "holds '01/02/2024', of which either number may be the month; expected dates such as"),
+        ([f"week {k}" for k in range(100)], "holds 'week 0', neither number nor date; expected numbers, or dates such"),
+        ([None, *dates[1:].astype(str)], "has no time in 1 row; expected a time in every row."),
+    ):
+        frame.assign(date=values).to_csv("t.csv", index=False)
+        assert refused("t.csv", time="date").startswith(f"column 'date' of the table {message}")
 
 
 def test_a_series_that_cannot_be_used_is_one_line() -> None:

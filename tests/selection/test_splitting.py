@@ -93,11 +93,45 @@ def test_a_fold_that_is_held_out_takes_its_companions_along(world: World) -> Non
 def test_rows_that_are_only_numbered_are_not_names(world: World, named: bool) -> None:
     """Two tables whose rows are numbered 0, 1, … may be different instances."""
     from polyculture.errors import InputError
+    from polyculture.predictions import Predictions
     from polyculture.selection.splitting import check_disjoint
 
-    index = pd.Index(["a", "b"]) if named else pd.RangeIndex(2)
+    names = [f"q{k}" for k in range(40)] if named else [str(k) for k in range(40)]
+    rng = np.random.default_rng(0)
+
+    def drawn() -> Predictions:
+        instances = pd.DataFrame(index=pd.Index(names, name="instance"))
+        return Predictions.from_correct({m: rng.random(40) < 0.5 for m in "abc"}, instances=instances)
+
+    first, second = drawn(), drawn()
     if named:
-        with pytest.raises(InputError):
-            check_disjoint(index, index)
+        with pytest.raises(InputError, match="40 instances to choose on are also there to certify on, such as 'q0'"):
+            check_disjoint(first, second)
     else:
-        check_disjoint(index, index)
+        check_disjoint(first, second)
+
+
+@pytest.mark.parametrize("kind", ["answers", "outcomes", "numbers"])
+def test_a_table_is_not_certified_on_itself_in_any_order(kind: str) -> None:
+    import polyculture as pc
+    from polyculture.errors import InputError
+    from polyculture.predictions import Predictions
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 60)
+    columns = {m: np.where(rng.random(60) < 0.3, rng.integers(0, 3, 60), labels) for m in "abc"}
+
+    def of(rows: np.ndarray, models: str) -> Predictions:
+        cells = {m: columns[m][rows] for m in models}
+        if kind == "outcomes":
+            return Predictions.from_correct({m: column == labels[rows] for m, column in cells.items()})
+        if kind == "numbers":
+            return Predictions.from_values({m: c + 0.0 for m, c in cells.items()}, labels[rows] + 0.0)
+        return Predictions.from_answers(cells, labels[rows])
+
+    with pytest.raises(InputError) as caught:
+        pc.select(of(np.arange(60), "abc"), certify_on=of(rng.permutation(60), "cab"))
+    assert str(caught.value) == (
+        "the 60 instances to certify on have the same labels and answers as those to choose on; expected different "
+        "instances; leave certify_on out to split the table."
+    )

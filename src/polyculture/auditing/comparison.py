@@ -10,6 +10,7 @@ from polyculture.errors import InputError
 from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.systemic import systemic
 from polyculture.predictions import Predictions
+from polyculture.predictions.content import instance_hashes, is_numbered, references, same_content
 from polyculture.results import Section
 from polyculture.stats import Interval, influence_interval, paired_difference
 
@@ -79,7 +80,7 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
 def _paired_rows(first: Predictions, second: Predictions) -> tuple[Rows, Rows]:
     """Positions of the common instances in both tables: those of the same id; without ids, of the same content."""
     ids = [p.instances.index.astype(str) for p in (first, second)]
-    numbered = all((index == np.arange(len(index)).astype(str)).all() for index in ids)
+    numbered = all(map(is_numbered, ids))
     if numbered and (rows := _rows_of_a_shuffle(first, second)) is not None:
         return rows
     common = ids[0].intersection(ids[1], sort=False)
@@ -90,31 +91,15 @@ def _paired_rows(first: Predictions, second: Predictions) -> tuple[Rows, Rows]:
             "name the column with the ids by --instance if they are in it",
         )
     rows = ids[0].get_indexer(common).astype(np.int64), ids[1].get_indexer(common).astype(np.int64)
-    _check_references(_references(first), _references(second), rows, numbered, common)
+    _check_references(references(first), references(second), rows, numbered, common)
     return rows
 
 
 def _rows_of_a_shuffle(first: Predictions, second: Predictions) -> tuple[Rows, Rows] | None:
     """How the rows of the second table are those of the first in another order; None where they are others."""
-    if sorted(first.model_ids) != sorted(second.model_ids) or first.shape != second.shape or first.task != second.task:
+    if not same_content(first, second):
         return None
-    hashes = [pd.util.hash_pandas_object(_content(p), index=False).to_numpy() for p in (first, second)]
-    orders = [np.argsort(h, kind="stable") for h in hashes]
-    return (orders[0], orders[1]) if (hashes[0][orders[0]] == hashes[1][orders[1]]).all() else None
-
-
-def _content(p: Predictions) -> pd.DataFrame:
-    """Reference, answers, outcomes and numbers of each instance, models in the order of their ids."""
-    table, classes = {"": _references(p)}, np.array([*p.classes, ""], dtype=object)  # MISSING is the last
-    for k in np.argsort(p.model_ids, kind="stable"):
-        table |= {f"{k} {name}": array[k] for name in ("correct", "values") if (array := getattr(p, name)) is not None}
-        table |= {} if p.answers is None else {f"{k} answer": classes[p.answers[k]]}
-    return pd.DataFrame(table)
-
-
-def _references(p: Predictions) -> Shaped[np.ndarray, " n"] | None:
-    """What the answers are judged by: the number or the class of each instance; None where only outcomes are known."""
-    return p.targets if p.labels is None else np.array(p.classes, dtype=object)[p.labels]
+    return np.argsort(instance_hashes(first), kind="stable"), np.argsort(instance_hashes(second), kind="stable")
 
 
 def _check_references(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from polyculture.errors import visible
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -31,7 +33,7 @@ def ablation_table(effects: pd.DataFrame, console: Console) -> None:
     rows = {(row["lever"], row["measure"]): row for _, row in effects.iterrows()}
     gains = effects[effects["measure"] == "accuracy"].sort_values("change", ascending=False)
     for name in gains["lever"]:
-        table.add_row(name, *(_cell(rows[name, measure], measure) for measure in COLUMNS))
+        table.add_row(visible(name), *(_cell(rows[name, measure], measure) for measure in COLUMNS))
     console.print(table)
     caption = "points of accuracy with their 95 % half-width, × ratios; * more than chance"
     console.print(caption, markup=False, highlight=False)

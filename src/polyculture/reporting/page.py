@@ -19,6 +19,7 @@ from . import narrative, sections
 from .atomic_write import write_atomically
 from .audit_figures import figures
 from .charts.vega import records
+from .control_characters import shown
 from .png import data_uri
 from .theme import css_variables, themed
 from .vega_bundle import bundle
@@ -78,6 +79,7 @@ def html(audit: Audit) -> str:
     """The page as text."""
     import jinja2
 
+    audit = shown(audit)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from polyculture.errors import visible
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -32,12 +34,12 @@ def progress_bars(announce: bool = False) -> Iterator[Progress]:
     def advance(phase: str, finished: int, total: int, message: str) -> None:
         if phase == "reading":
             if announce:
-                print(f"read  {message}")
+                print(f"read  {visible(message)}")
             return
         bars.start()
         if phase not in tasks:
             tasks[phase] = bars.add_task(phase, total=None, last="")
-        bars.update(tasks[phase], completed=finished, total=total, last=message)
+        bars.update(tasks[phase], completed=finished, total=total, last=visible(message))
 
     try:
         yield advance

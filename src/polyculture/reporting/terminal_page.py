@@ -17,6 +17,7 @@ from polyculture.stats import percent
 
 from . import narrative
 from .charts.vega import records
+from .control_characters import shown
 from .sections import applies
 
 _BAR = 24
@@ -31,6 +32,7 @@ def terminal(audit: Audit, console: Console) -> None:
 
     Fits 80 columns. The console decides about colour: none where the output is not a terminal.
     """
+    audit = shown(audit)
     console.print()
     console.print(Text(audit.sentence, style="bold"))
     for sentence in narrative.meaning(audit):

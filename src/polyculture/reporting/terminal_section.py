@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .control_characters import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,6 +16,7 @@ MAX_ROWS = 12
 
 def terminal_section(section: Section, console: Console, tables: tuple[str, ...] = ()) -> None:
     """Print a section, with all tables or those of these names."""
+    section = shown(section)
     console.print(f"\n[bold]{section.title}[/bold]")
     console.print(section.sentence or f"Not applicable because {section.reason}.", markup=False, highlight=False)
     for name, number in section.numbers.items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from polyculture.errors import visible
 from polyculture.stats import Interval, percent
 
 from .tables import DisplayTable, null_model_table, table
@@ -67,6 +68,7 @@ def share_text(share: float) -> str:
 
 def lines(*texts: str) -> str:
     """The first lines, none too long for a person to read."""
+    texts = tuple(map(visible, texts))
     return "\n".join(text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…" for text in texts[:MOST_LINES])
 
 
@@ -193,7 +195,9 @@ def table_html(text: DisplayTable, label: str, kind: str = "") -> str:
 
 def notebook_html(heading: str, *parts: str) -> str:
     """A result in a notebook: a heading and its parts, without scripts."""
-    return "".join((f'<div class="polyculture"><style>{STYLE}</style><h3>{escape(heading)}</h3>', *parts, "</div>"))
+    texts = (f"<h3>{escape(heading)}</h3>", *parts)
+    lines_of_html = ("\n".join(map(visible, text.split("\n"))) for text in texts)
+    return "".join((f'<div class="polyculture"><style>{STYLE}</style>', *lines_of_html, "</div>"))
 
 
 def audit_html(audit: Audit) -> str:

@@ -192,7 +192,7 @@ def split(
         certifies = halves(selection, terms.share, terms.seed)
         selection, certification = (selection.take(np.flatnonzero(rows)) for rows in (~certifies, certifies))
     else:
-        check_disjoint(predictions.instances.index, certify_on.instances.index)
+        check_disjoint(predictions, certify_on)
         _check_outputs("certify_on", certify_on, predictions)
         certification = EvaluationSet(certify_on.take_models(ids), {}, terms.groups, terms.clusters)
     for name, companion in shifted.items():

@@ -9,6 +9,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError
+from polyculture.predictions import Predictions
+from polyculture.predictions.content import is_numbered, same_content
 from polyculture.rng import stream
 
 from .evaluation import EvaluationSet
@@ -63,11 +65,18 @@ def _ranks(evaluation: EvaluationSet, seed: int, *names: str | int) -> Int[np.nd
     return ranks
 
 
-def check_disjoint(selection_ids: pd.Index, certification_ids: pd.Index) -> None:
-    """Refuse instances on both sides, where instances have names; mere numbers of rows are no names."""
-    if isinstance(selection_ids, pd.RangeIndex) and isinstance(certification_ids, pd.RangeIndex):
+def check_disjoint(selection: Predictions, certification: Predictions) -> None:
+    """Refuse instances on both sides: those of the same name; where rows are only numbered, one and the same table."""
+    indices = selection.instances.index, certification.instances.index
+    if all(map(is_numbered, indices)):
+        if same_content(selection, certification):
+            raise InputError(
+                f"the {len(indices[0])} instances to certify on have the same labels and answers as those to choose on",
+                "different instances",
+                "leave certify_on out to split the table",
+            )
         return
-    common = selection_ids.intersection(certification_ids)
+    common = indices[0].astype(str).intersection(indices[1].astype(str))
     if len(common):
         raise InputError(
             f"{len(common)} instances to choose on are also there to certify on, such as {common[0]!r}",

@@ -33,7 +33,7 @@ class ColumnEncoder:
     def of(cls, train: pd.DataFrame) -> ColumnEncoder:
         """The rules of these rows, without uninformative columns: those of one value, and texts that never repeat.
 
-        Raises InputError if no column is left.
+        Raises InputError if no column is left, and for an infinite number.
         """
         numeric, categories = [], []
         for name in train.columns:
@@ -61,6 +61,7 @@ class ColumnEncoder:
             )
         columns: list[np.ndarray] = []
         for name, median, gaps in self.numeric:
+            _check_finite(frame[name])
             numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
             unknown = ~np.isfinite(numbers)
             columns += [np.where(unknown, median, numbers), *([unknown] if gaps else [])]
@@ -78,8 +79,23 @@ class ColumnEncoder:
 
 def _numbers(column: pd.Series) -> pd.Series | None:
     """The column as numbers with gaps, or None if a value is no number."""
-    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    return None if (numbers.isna() & column.notna()).any() or numbers.isna().all() else numbers.astype(np.float64)
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (numbers.isna() & column.notna()).any() or numbers.isna().all():
+        return None
+    _check_finite(column)
+    return numbers.astype(np.float64)
+
+
+def _check_finite(column: pd.Series) -> None:
+    """Raise InputError for an infinite number: it is no gap."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    infinite = ~(np.abs(numbers) <= np.finfo(np.float32).max) & numbers.notna()
+    if infinite.any():
+        raise InputError(
+            f"column {str(column.name)!r} holds {column[infinite].iloc[0]} for instance {column.index[infinite][0]!r}",
+            "finite numbers within single precision, or empty cells",
+            "leave the cell empty if the number is not known, or the column out (--ignore)",
+        )
 
 
 def _texts(column: pd.Series) -> pd.Series:

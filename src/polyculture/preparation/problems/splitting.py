@@ -114,10 +114,10 @@ def _parts(raw: RawData, options: DataOptions, seed: int, classes: tuple[str, ..
         )
         develop = np.setdiff1d(rows, tests[fold])
         return [*split_rows(develop, (1 - SELECTION_SHARE, SELECTION_SHARE), "folds", "selection"), tests[fold]]
-    if options.time:
-        return in_time(raw.instances[options.time].to_numpy(), SHARES)
     if raw.modality == "series":
         return in_time(rows, SHARES, gap=options.window + options.horizon - 1)
+    if options.time:
+        return in_time(raw.instances[options.time].to_numpy(), SHARES)
     if clusters is None and "test" in raw.part:
         return _parts_from_files(raw, split_rows)
     return split_rows(rows, SHARES, "split")

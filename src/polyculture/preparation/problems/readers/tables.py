@@ -20,6 +20,7 @@ from ..data_options import DataOptions, name_of, part_of, stem_of
 from ..labels import number_of
 from ..raw_data import RawData, instance_table, object_array
 from .decimal_comma import decimal_number, without_commas
+from .times import time_values
 
 LABEL_NAMES = ("label", "labels", "target", "class", "y", "outcome", "diagnosis")
 ID_NAMES = ("id", "index", "instance", "instance_id", "unnamed: 0")
@@ -79,6 +80,8 @@ def _frame(path: Path, ignore: Sequence[str]) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
+            if frame.index.name or isinstance(frame.index, pd.DatetimeIndex):
+                frame = frame.reset_index()
             return without_commas(frame.set_axis(list(map(str, frame.columns)), axis="columns"), path, "", ignore)
         preview = text_lines(path, 50)
         if not preview:
@@ -186,7 +189,7 @@ def _instances(table: pd.DataFrame, options: DataOptions, files: np.ndarray) -> 
 
 
 def _column_values(column: pd.Series, time: bool) -> list[Any]:
-    """Values as text; times as numbers if all of them are numbers, so that 9 comes before 10."""
-    if time and not (numbers := pd.to_numeric(column, errors="coerce")).isna().any():
-        return numbers.tolist()
+    """Values as text; times as numbers or as dates that sort in the order of time."""
+    if time:
+        return time_values(column, "the table")
     return column.astype(object).where(column.notna(), "(missing)").astype(str).tolist()

@@ -185,7 +185,12 @@ def _from_many(
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
+    later = lm_eval.newest(source.path for source in sources if source.kind == "lm-eval" and source.model is None)
+    for earlier, latest in later.items():
+        builder.note(f"{earlier} is left out: {latest} is a later run of the same task.")
     for source in sources:
+        if source.path in later:
+            continue
         matched[_add(source, columns, builder)] = None
     return assemble_items(builder, " and ".join(matched), columns.models, ", ".join(s.path for s in sources[:3]))
 

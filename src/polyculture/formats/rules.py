@@ -40,6 +40,7 @@ class ReadingRules:
         stopped, failed, status. The forms of OpenAI's and Anthropic's batch outputs are built in.
     names : how factors are read from names, as in `NAME_RULES`, the default for logs; empty for not at all.
     refusal : pattern of a text that refuses; empty for none.
+    largest_sample : the most bytes to which one sample of a packed log may unfold.
     """
 
     normalize: str = "exact"
@@ -51,6 +52,7 @@ class ReadingRules:
     fields: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] | None = None
     refusal: str = REFUSAL
+    largest_sample: int = 2**28
 
     def __post_init__(self) -> None:
         normalizer(self.normalize)

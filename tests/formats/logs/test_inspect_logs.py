@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from polyculture.cli import main
 from polyculture.errors import FileError, InputError
 from polyculture.formats import ReadingRules, align, read
 
@@ -254,3 +255,29 @@ def test_a_failed_request_yields_to_its_repetition(order, tmp_path):
 def test_epochs_that_the_head_does_not_declare_are_runs(tmp_path):
     write(tmp_path, "a", sample(1), sample(1, "I", epoch=2))
     assert read(tmp_path).model_ids == ["a@1", "a@2"]
+
+
+def test_a_sample_that_unfolds_beyond_the_limit_is_refused(tmp_path):
+    start = {"version": 2, "eval": {"model": "a", "task": "quiz", "dataset": {"sample_ids": [1]}}}
+    long = json.dumps(sample(1, input="x" * 5000))
+    with zipfile.ZipFile(tmp_path / "a.eval", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps(start))
+        archive.writestr("samples/1_epoch_1.json", long)
+    write(tmp_path, "b", sample(1, input="x" * 5000))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, rules=ReadingRules(largest_sample=4000))
+    assert str(caught.value) == (
+        f"samples/1_epoch_1.json of {tmp_path}/a.eval unfolds to {len(long):,} bytes; expected at most 4,000 per "
+        "sample; if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)."
+    )
+    assert read(tmp_path, rules=ReadingRules(largest_sample=6000)).shape == (2, 1)
+
+
+def test_the_threshold_is_an_option_of_the_command_line(tmp_path, capsys):
+    for model in "ab":
+        write(tmp_path, model, *(sample(k, 1 + k % 5) for k in range(30)))
+    assert main(["read", str(tmp_path), "--out", str(tmp_path / "p")]) != 0
+    assert capsys.readouterr().err.endswith("counts as right with threshold (--threshold).\n")
+    assert main(["read", str(tmp_path), "--threshold", "4", "--out", str(tmp_path / "p")]) == 0
+    assert "24 scores are neither 0 nor 1" not in capsys.readouterr().err
+    assert read(tmp_path / "p").wrong.sum(axis=1).tolist() == [18, 18]

@@ -191,7 +191,7 @@ def _open_zip(
     head_name = next((n for n in ("header.json", "_journal/start.json") if n in names), "")
     if not head_name:
         raise InputError(f"{path} is a zip file without header.json", "a log that Inspect wrote")
-    head = json.loads(_member(archive, path, head_name))
+    head = json.loads(_member(archive, path, head_name, builder.rules.largest_sample))
     order = {str(i): position for position, i in enumerate((head["eval"].get("dataset") or {}).get("sample_ids") or [])}
 
     def place(name: str) -> tuple[int, int]:
@@ -203,16 +203,22 @@ def _open_zip(
             for name in sorted((n for n in names if n.startswith("samples/")), key=place):
                 member = f"{name} of {path}"
                 try:
-                    yield member, json.loads(_member(archive, path, name))
+                    yield member, json.loads(_member(archive, path, name, builder.rules.largest_sample))
+                except InputError:
+                    if not builder.bad.skip:
+                        raise
+                    builder.bad.add(member, "unfolds to more bytes than a sample may have")
                 except (ValueError, OSError, zipfile.BadZipFile) as error:
                     builder.bad.add(member, f"cannot be read: {error}")
 
     return head, samples(), max((place(n)[0] for n in names if n.startswith("samples/")), default=1)
 
 
-def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
-    """One file of the zip; Inspect packs with Zstandard, which Python's own reader does not know before 3.14."""
+def _member(archive: zipfile.ZipFile, path: Path, name: str, largest: int) -> bytes:
+    """One file of the zip, up to a size; Inspect packs with Zstandard, which Python does not know before 3.14."""
     info = archive.getinfo(name)
+    if info.file_size > largest:
+        _refuse_size(name, path, f"{info.file_size:,}", largest)
     if info.compress_type != _ZSTANDARD:
         return archive.read(name)
     with path.open("rb") as file:
@@ -221,4 +227,15 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
         file.seek(sum(struct.unpack("<HH", head[26:30])), 1)
         packed = file.read(info.compress_size)
     with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
-        return bytes(stream.read())
+        content = bytes(stream.read(largest + 1))
+    if len(content) > largest:
+        _refuse_size(name, path, f"more than {largest:,}", largest)
+    return content
+
+
+def _refuse_size(name: str, path: Path, size: str, largest: int) -> NoReturn:
+    raise InputError(
+        f"{name} of {path} unfolds to {size} bytes",
+        f"at most {largest:,} per sample",
+        "if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)",
+    )

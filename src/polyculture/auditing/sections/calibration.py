@@ -23,11 +23,11 @@ def calibration(context: AuditContext) -> Section:
     p = context.predictions
     if p.probabilities is None or p.labels is None:
         return SPEC.skip("no probabilities")
-    known = np.isfinite(p.probabilities).all(axis=(0, 2))
-    if not known.any():
+    finite = np.isfinite(p.probabilities).all(axis=(0, 2))
+    if not finite.any():
         return SPEC.skip("no instance with the probabilities of all models")
-    labels, probabilities = p.labels[known].astype(np.int64), p.probabilities[:, known]
-    clusters = None if context.clusters is None else context.clusters[known]
+    labels, probabilities = p.labels[finite].astype(np.int64), p.probabilities[:, finite]
+    clusters = None if context.clusters is None else context.clusters[finite]
     members = dict(zip(p.model_ids, probabilities, strict=True))
     voters = members | {VOTE: probabilities.mean(axis=0, dtype=np.float64)}
     results = [

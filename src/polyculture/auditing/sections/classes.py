@@ -60,9 +60,9 @@ def _roc(context: AuditContext, labels: Int[np.ndarray, " n"]) -> dict[str, pd.D
     p = context.predictions
     assert p.probabilities is not None
     curves, areas = [], []
-    known = np.isfinite(p.probabilities).all(axis=(0, 2))
-    probabilities, labels = p.probabilities[:, known], labels[known]
-    clusters = None if context.clusters is None else context.clusters[known]
+    finite = np.isfinite(p.probabilities).all(axis=(0, 2))
+    probabilities, labels = p.probabilities[:, finite], labels[finite]
+    clusters = None if context.clusters is None else context.clusters[finite]
     members = dict(zip(p.model_ids, probabilities, strict=True))
     voters = {VOTE: probabilities.mean(axis=0, dtype=np.float64)} | members
     for model, q in voters.items():

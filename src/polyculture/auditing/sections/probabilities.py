@@ -20,8 +20,8 @@ def probabilities(context: AuditContext) -> Section:
     if p.probabilities is None or p.labels is None:
         return SPEC.skip("no probabilities")
     labels = p.labels.astype(np.int64)
-    known = np.isfinite(p.probabilities).all(axis=2)
-    observed = p.observed if known.all() else known if p.observed is None else known & p.observed
+    finite = np.isfinite(p.probabilities).all(axis=2)
+    observed = p.observed if finite.all() else finite if p.observed is None else finite & p.observed
     estimate = effective_vectors(p.probabilities, labels, context.classes, observed)
     null_model = linearized_null_model(
         "P", "", estimate, StandardError.of(estimate.influence, context.clusters), context.options.level

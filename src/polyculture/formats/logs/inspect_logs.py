@@ -80,7 +80,7 @@ class _Log:
                 yield item
             else:
                 waiting.append(item)
-        if waiting and any(item.label is not None or item.score is not None for item in waiting):
+        if any(item.state != "failed" and (item.label is not None or item.score is not None) for item in waiting):
             self.builder.note(f"{self.path} has no scores; the targets of its samples say what is right.")
         yield from waiting
         if self.scorer and not self.n_scored:
@@ -200,7 +200,7 @@ def _open_zip(
 
     def samples() -> Iterator[tuple[str, dict[str, Any]]]:
         with archive:
-            for name in sorted((n for n in names if n.startswith("samples/")), key=place):
+            for name in sorted((n for n in names if n.startswith("samples/")), key=lambda n: (*place(n), n)):
                 member = f"{name} of {path}"
                 try:
                     yield member, json.loads(_member(archive, path, name, builder.rules.largest_sample))

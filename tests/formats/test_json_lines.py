@@ -113,6 +113,80 @@ def test_refusals_and_failures_of_batches_are_no_agreement(tmp_path):
     assert said(plain)["a"][1] == "I'm sorry, but I can't help with that."
 
 
+def test_requests_with_another_status_than_success_have_failed(tmp_path):
+    for model in "xy":
+        rows = [batch(k, "A", model) for k in range(8)]
+        for k, response in enumerate((
+            {"status_code": 500, "body": {"error": {"message": "server"}}},
+            {"status_code": 429, "body": {}},
+            {"status_code": 0, "request_id": "", "body": {}},
+            None,
+            {"status_code": 200, "body": {"model": model, "error": {"message": "expired"}}},
+        )):  # fmt: skip
+            rows[k]["response"] = response
+        lines(tmp_path / f"output-{model}.jsonl", *rows)
+    aligned = align(tmp_path, label={f"q{k}": "A" for k in range(8)})
+    assert aligned.predictions.model_ids == ["x", "y"]
+    assert aligned.report.frame()[["failed", "unparsed"]].to_numpy().tolist() == [[5, 0]] * 2
+    assert aligned.predictions.observed.tolist() == [[False] * 5 + [True] * 3] * 2
+
+
+def test_a_failed_request_yields_to_its_repetition(tmp_path):
+    for model in "ab":
+        failed = batch(1, None, model, error={"message": "expired"})
+        lines(tmp_path / f"{model}.jsonl", failed, batch(2, "B", model), batch(1, "A", model), failed)
+    aligned = align(tmp_path, label={"q1": "A", "q2": "A"})
+    assert aligned.predictions.wrong.tolist() == [[False, True]] * 2
+    assert aligned.report.frame()[["failed", "duplicated"]].to_numpy().tolist() == [[0, 2]] * 2
+
+
+def test_batch_outputs_of_anthropic(tmp_path):
+    for model in "ab":
+        message = {"model": model, "content": [{"type": "text", "text": "A"}], "stop_reason": "end_turn"}
+        results = [{"type": "errored", "error": {}}, {"type": "succeeded", "message": message}, {"type": "expired"}]
+        rows = [{"custom_id": f"q{k}", "result": result} for k, result in enumerate(results)]
+        lines(tmp_path / f"results-{model}.jsonl", *rows)
+    aligned = align(tmp_path, label={f"q{k}": "A" for k in range(3)})
+    assert aligned.predictions.model_ids == ["a", "b"]
+    assert aligned.predictions.observed.tolist() == [[False, True, False]] * 2
+
+
+@pytest.mark.parametrize(("good", "bad"), [(200, 500), ("ok", "timeout"), (None, "error"), (False, True)])
+def test_a_mapped_field_says_which_requests_failed(good, bad, tmp_path):
+    for model in "ab":
+        rows = [{"id": k, "said": "A", "gold": "A", "state": state} for k, state in enumerate((good, bad))]
+        lines(tmp_path / f"{model}.jsonl", *rows)
+    fields = {"instance": "id", "answer": "said", "label": "gold", "failed": "state"}
+    assert read(tmp_path, rules=ReadingRules(fields=fields)).observed.tolist() == [[True, False]] * 2
+
+
+def test_mapped_scores_are_verdicts_numbers_or_nothing(tmp_path):
+    for model in "ab":
+        rows = [
+            {"id": k, "said": "A", "gold": "B", "ok": ok} for k, ok in enumerate(("yes", "no", None, "nan", 1, 0.0))
+        ]
+        lines(tmp_path / f"{model}.jsonl", *rows)
+    fields = {"instance": "id", "answer": "said", "label": "gold", "correct": "ok"}
+    aligned = align(tmp_path, rules=ReadingRules(fields=fields))
+    assert aligned.predictions.wrong.tolist() == [[False, True, False, False, False, True]] * 2
+    assert aligned.report.frame()["unscored"].tolist() == [2, 2]
+    lines(tmp_path / "a.jsonl", {"id": 0, "said": "A", "ok": 4})
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, rules=ReadingRules(fields=fields))
+    assert "gives model 'a' the score 4 by ok; expected a score from 0 to 1; give the score" in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("Right", "wrong"), ("TRUE", "False"), (1, 0)])
+def test_words_of_verdicts_are_outcomes_of_tables(words, tmp_path):
+    rows = [{"instance": k, "a": words[0], "b": words[k % 2]} for k in range(4)]
+    wide = lines(tmp_path / "wide.jsonl", *rows)
+    assert read(wide, correct=True).wrong.tolist() == [[False] * 4, [False, True] * 2]
+    long = [{"instance": row["instance"], "model": m, "correct": row[m]} for row in rows for m in "ab"]
+    assert read(lines(tmp_path / "long.jsonl", *long)).wrong.tolist() == [[False] * 4, [False, True] * 2]
+    (tmp_path / "wide.csv").write_text("instance,a,b\n" + "".join(f"{r['instance']},{r['a']},{r['b']}\n" for r in rows))
+    assert read(tmp_path / "wide.csv", correct=True).wrong.tolist() == [[False] * 4, [False, True] * 2]
+
+
 def test_a_small_mapping_reads_lines_of_any_form(tmp_path):
     fields = {"instance": "key", "answer": "result.message.content.0.text", "label": "gold", "prompt": "asked"}
     for model, text in (("a", "yes"), ("b", "no")):
@@ -129,7 +203,7 @@ def test_a_small_mapping_reads_lines_of_any_form(tmp_path):
         (
             {"rules": ReadingRules(fields={"anwser": "x"})},
             "no field 'anwser'; expected some of instance, model, answer, label, correct, prompt, refused, stopped, "
-            "failed; did you mean 'answer'?",
+            "failed, status; did you mean 'answer'?",
         ),
         (
             {"rules": ReadingRules(fields={"instance": "nowhere.0", "answer": "id"})},

@@ -115,6 +115,7 @@ def compare(
     first: Annotated[str, Argument(metavar="A", help="Table, log or folder.")],
     second: Annotated[str, Argument(metavar="B", help="The same instances, other models or date.")],
     table: TableOptions,
+    reading: ReadingOptions,
     cluster: Cluster = None,
     json: Json = False,
 ) -> int:
@@ -128,8 +129,8 @@ def compare(
     from polyculture.auditing import AuditOptions, compare
     from polyculture.formats import read
 
-    tables = [read(path, **table.columns(cluster)) for path in (first, second)]
-    section = compare(tables[0], tables[1], AuditOptions(clusters=cluster or ""))
+    columns = table.columns(cluster) | {"correct": reading.correct, "rules": reading.rules()}
+    section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
         print(f"\nnext  polyculture audit {shlex.quote(second)}")

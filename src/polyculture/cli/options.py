@@ -45,6 +45,7 @@ class ReadingOptions:
     correct: Annotated[bool, Option("--correct", help="Cells are right (1) or wrong (0), not answers.")] = False
     metric: Annotated[str | None, Option(metavar="NAME", help="Metric of a log to use.")] = None
     filter: Annotated[str | None, Option(metavar="NAME", help="Filter of lm-evaluation-harness to read.")] = None
+    threshold: Annotated[float | None, Option(metavar="X", help="Score of a log from which an answer is right.")] = None
     normalize: Annotated[str, Option(metavar="RULE", help="exact, quasi-exact, numeric, multiple-choice or code.")] = (
         "exact"
     )
@@ -56,7 +57,7 @@ class ReadingOptions:
     def rules(self) -> ReadingRules:
         from polyculture.formats import ReadingRules
 
-        return ReadingRules(self.normalize, self.metric, self.filter, unify=self.unify, skip_bad=self.skip_bad)
+        return ReadingRules(self.normalize, self.metric, self.filter, self.threshold, self.unify, self.skip_bad)
 
 
 @dataclass(frozen=True)

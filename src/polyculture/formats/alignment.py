@@ -25,7 +25,7 @@ class AlignmentReport:
     ----------
     models : one row per model: model, source, items (with an answer or outcome), matched (items that all models have),
         missing, duplicated (the same item with the same answer again), other_order, other_prompt, other_reference
-        (left out), unparsed, refused, failed (no outcome is known).
+        (left out), unparsed, refused, failed and unscored (no outcome is known).
     n_instances, n_matched : instances in all, and those that every model has.
     matched_by : by what items of different models are matched, in words.
     labels : answers that differ only in case, spacing or type: form, variant, cells, unified.
@@ -34,6 +34,7 @@ class AlignmentReport:
     n_skipped : number of skipped lines.
     remarks : what was assumed about the columns of tables; part of the sentence.
     notes : what was chosen where the source left a choice (filter, metric, names), one sentence each.
+    graded : how scores between right and wrong count, one sentence; empty where there are none.
     """
 
     models: pd.DataFrame
@@ -46,6 +47,7 @@ class AlignmentReport:
     n_skipped: int = 0
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    graded: str = ""
 
     def frame(self) -> pd.DataFrame:
         """One row per model."""
@@ -76,6 +78,8 @@ class AlignmentReport:
                 f"{len(self.labels):,} answers differ from another only in case, spacing or type, such as "
                 f"{first['variant']!r} and {first['form']!r}, and are {state}"
             )
+        if self.graded:
+            clauses.append(self.graded.removesuffix(".").replace("; ", ", and "))
         if self.n_skipped:
             clauses.append(f"lines left out: {self.n_skipped:,} (first: {self.skipped['place'].iloc[0]})")
         return "; ".join([*clauses, *self.remarks]) + "."
@@ -119,6 +123,7 @@ _MISMATCHES = {
     "unparsed": "answers that cannot be parsed, no agreement",
     "refused": "refusals, no agreement",
     "failed": "requests that failed",
+    "unscored": "not scored",
 }
 
 

@@ -71,6 +71,20 @@ def code(text: str) -> str | None:
     return "\n".join(statements) or None
 
 
+VERDICTS: dict[str, bool] = {
+    **dict.fromkeys(("true", "yes", "correct", "right", "pass", "passed"), True),
+    **dict.fromkeys(("false", "no", "incorrect", "wrong", "fail", "failed"), False),
+}
+"""Words that say right or wrong, in any case."""
+
+
+def verdict(value: object) -> bool | None:
+    """Whether a boolean or a word says right or wrong; None where it is something else."""
+    if isinstance(value, bool):
+        return value
+    return VERDICTS.get(value.strip().casefold()) if isinstance(value, str) else None
+
+
 NORMALIZERS: dict[str, Normalizer] = {
     "exact": exact,
     "quasi-exact": quasi_exact,

@@ -196,8 +196,12 @@ def _from_many(
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
     remarks: list[str] = []
+    later = lm_eval.newest(source.path for source in sources if source.kind == "lm-eval" and source.model is None)
+    for earlier, latest in later.items():
+        builder.note(f"{earlier} is left out: {latest} is a later run of the same task.")
     for source in sources:
-        matched[_add(source, columns, builder, remarks)] = None
+        if source.path not in later:
+            matched[_add(source, columns, builder, remarks)] = None
     title = ", ".join(source.path for source in sources[:3])
     return _with_remarks(_assemble(builder, matched, columns, title), remarks)
 

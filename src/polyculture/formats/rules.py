@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,27 +33,31 @@ class ReadingRules:
     normalize : when two texts are the same answer: exact, quasi-exact, numeric, multiple-choice or code.
     metric : the metric, scorer or statistic that decides what is right, if a log has several; else the usual one.
     filter : the filter of lm-evaluation-harness whose answers count; ``"*"`` reads each as a separate model.
-    threshold : a score of this value or higher is right.
+    threshold : a score of this value or higher is right. Without one, scores must be from 0 to 1, and 1 is right.
     unify : treat answers that differ only in case, spacing or type as equal; else they are listed in the report.
     skip_bad : skip and count lines that cannot be read; else the first is an error.
     fields : for JSON Lines of any form, the dotted paths of: instance, model, answer, label, correct, prompt, refused,
-        stopped, failed. The form of OpenAI's batch outputs is built in.
+        stopped, failed, status. The forms of OpenAI's and Anthropic's batch outputs are built in.
     names : how factors are read from names, as in `NAME_RULES`, the default for logs; empty for not at all.
     refusal : pattern of a text that refuses; empty for none.
+    largest_sample : the most bytes to which one sample of a packed log may unfold.
     """
 
     normalize: str = "exact"
     metric: str | None = None
     filter: str | None = None
-    threshold: float = 1.0
+    threshold: int | float | None = None
     unify: bool = False
     skip_bad: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] | None = None
     refusal: str = REFUSAL
+    largest_sample: int = 2**28
 
     def __post_init__(self) -> None:
         normalizer(self.normalize)
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise InputError(f"the threshold is {self.threshold}", "a finite number")
         for pattern in (*(self.names or {}).values(), self.refusal):
             try:
                 groups = re.compile(pattern).groups

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,3 +129,15 @@ def test_clusters_widen_the_limits_of_calibration_and_areas() -> None:
     for section, table, column in ((0, "models", "ece"), (1, "auc", "auc")):
         widths = [(t[section].tables[table]["high"] - t[section].tables[table][column]) for t in (aware, naive, single)]
         assert (widths[1] < 0.7 * widths[0]).mean() > 0.9, table
+
+
+def test_instances_without_probabilities_are_left_out() -> None:
+    predictions = drawn(1, n=400)
+    rows = np.arange(10, 400)
+    gaps = predictions.probabilities.copy()
+    gaps[1, :10] = np.nan
+    sections = told(replace(predictions, probabilities=gaps)), told(predictions.take_instances(rows))
+    for first, second in zip(*sections, strict=True):
+        for name in first.tables.keys() & {"models", "auc"}:
+            pd.testing.assert_frame_equal(first.tables[name], second.tables[name])
+            assert np.isfinite(first.tables[name].select_dtypes(float)).all().all()

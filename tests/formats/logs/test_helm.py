@@ -161,3 +161,49 @@ def test_a_run_without_a_statistic_of_right_and_wrong_is_refused(run, tmp_path):
         f"{folder} has no statistic that says right or wrong (its statistics: num_prompt_tokens, bleu_4); "
         "expected one such as quasi_exact_match; name it with metric (--metric)."
     )
+
+
+def test_instances_without_the_statistic_are_not_scored(run, tmp_path):
+    for model in "ab":
+        answers = [request(k, "A") for k in range(4)]
+        run(model, answers, [stats(0), stats(1, mean=None), stats(2, "bleu_4")])
+    aligned = align(tmp_path)
+    assert aligned.predictions.observed.tolist() == [[True, False, False, False]] * 2
+    assert aligned.report.frame()[["unscored", "failed"]].to_numpy().tolist() == [[3, 0]] * 2
+
+
+def test_a_request_that_failed_has_no_outcome_whatever_its_statistic(run, tmp_path):
+    failed = request(1, "", result={"success": False, "completions": []})
+    for model in "ab":
+        run(model, [request(0, "A"), failed], [stats(0), stats(1, mean=0.0)])
+    assert read(tmp_path).observed.tolist() == [[True, False]] * 2
+
+
+def test_a_run_without_statistics_is_judged_by_its_references(run, tmp_path):
+    for model in "ab":
+        run(model, [request(0, "A"), request(1, "B")], [])
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False, True]] * 2
+    assert "Task mmlu:subject=anatomy: equality with the reference says what is right." in aligned.report.notes
+
+
+def test_one_statistic_counts_for_all_runs_of_a_task(run, tmp_path):
+    run("a", [request(0, "A")], [stats(0)])
+    folder = run("b", [request(0, "A")], [stats(0, "quasi_exact_match")])
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{folder} has no statistic 'exact_match'; expected one of num_prompt_tokens, quasi_exact_match; "
+        "name a statistic that all runs of the task have with metric (--metric)."
+    )
+
+
+@pytest.mark.parametrize(("good", "bad"), [(5, 2), ("yes", "no"), (True, False)])
+def test_statistics_are_verdicts_or_need_a_threshold(good, bad, run, tmp_path):
+    for model in "ab":
+        run(model, [request(0, "A"), request(1, "A")], [stats(0, "judge", good), stats(1, "judge", bad)])
+    if good == 5:
+        with pytest.raises(InputError) as caught:
+            read(tmp_path, rules=ReadingRules(metric="judge"))
+        assert "by judge; expected a score from 0 to 1; give the score" in str(caught.value)
+    assert read(tmp_path, rules=ReadingRules(metric="judge", threshold=4)).wrong.tolist() == [[False, True]] * 2

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from polyculture.cli import main
 from polyculture.errors import FileError, InputError
 from polyculture.formats import ReadingRules, align, read
 
@@ -114,12 +115,13 @@ def test_an_unknown_scorer_is_answered_with_the_near_ones(tmp_path):
 
 
 def test_a_corrupt_score_names_its_sample(tmp_path):
-    write(tmp_path, "a", sample(1), sample(2, {"mean": 1}))
+    write(tmp_path, "a", sample(1), sample(2, "perhaps"))
     write(tmp_path, "b", sample(1), sample(2))
     with pytest.raises(InputError) as caught:
         read(tmp_path)
     assert str(caught.value) == (
-        f"sample 2 of {tmp_path}/a.json gives model 'a' the score {{'mean': 1}}; expected a number, or true or false; "
+        f"sample 2 of {tmp_path}/a.json gives model 'a' the score 'perhaps' by match; expected a finite number, "
+        "or true or false; "
         "mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
     )
 
@@ -150,3 +152,132 @@ def test_a_run_that_was_stopped_is_read_as_far_as_it_went(tmp_path):
     aligned = align(tmp_path, rules=ReadingRules(skip_bad=True))
     assert aligned.predictions.shape == (2, 1)
     assert aligned.report.n_skipped == 2
+
+
+def unscored(number, *, scores=None, **more):
+    return sample(number, scores=scores, output={"completion": "A" if number % 2 else "B"}, **more)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), "NaN"])
+def test_samples_without_a_score_have_no_outcome(value, tmp_path):
+    for model in "ab":
+        write(tmp_path, model, sample(1, value), sample(2), sample(3, "I"), unscored(4, scores={}))
+    aligned = align(tmp_path)
+    assert aligned.predictions.observed.tolist() == [[False, True, True, False]] * 2
+    assert aligned.predictions.wrong.sum(axis=1).tolist() == [1, 1]
+    assert "not scored: 4 (most: a, 2)" in aligned.report.sentence
+
+
+def test_a_log_without_scores_is_judged_by_its_targets(tmp_path):
+    for model in "ab":
+        samples = [
+            unscored(1),
+            unscored(2),
+            unscored(3, error={"message": "timed out"}),
+            unscored(4, target=["B", "C"]),
+        ]
+        write(tmp_path, model, *samples)
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False, True, False, False]] * 2
+    assert aligned.predictions.observed.tolist() == [[True, True, False, True]] * 2
+    assert f"{tmp_path}/a.json has no scores; the targets of its samples say what is right." in aligned.report.notes
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("yes", "no"), ("True", "FALSE"), ("correct", "incorrect"), ("pass", "fail"), (True, False)]
+)
+def test_words_of_verdicts_count_whatever_the_threshold(right, wrong, tmp_path):
+    for model in "ab":
+        write(tmp_path, model, sample(1, right), sample(2, wrong), sample(3, "C"), sample(4, "I"))
+    for threshold in (None, 4):
+        assert read(tmp_path, rules=ReadingRules(threshold=threshold)).wrong.tolist() == [[False, True] * 2] * 2
+
+
+def test_grades_beyond_1_need_a_threshold(tmp_path):
+    for model in "ab":
+        write(tmp_path, model, sample(1, 1), sample(2, 5))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"sample 2 of {tmp_path}/a.json gives model 'a' the score 5 by match; expected a score from 0 to 1; "
+        "give the score from which an answer counts as right with threshold (--threshold)."
+    )
+    aligned = align(tmp_path, rules=ReadingRules(threshold=4))
+    assert aligned.predictions.wrong.tolist() == [[True, False]] * 2
+    assert "2 scores are neither 0 nor 1, and 4 or more counts as right" in aligned.report.sentence
+
+
+def test_one_scorer_counts_per_task(tmp_path):
+    for model in "ab":
+        other = {"includes": {"value": "I", "answer": "A"}}
+        write(tmp_path, model, unscored(1), sample(2), sample(3, scores=other))
+    aligned = align(tmp_path)
+    assert aligned.predictions.observed.tolist() == [[False, True, False]] * 2
+    assert aligned.report.frame()["unscored"].tolist() == [2, 2]
+    assert "Task quiz: the scorer 'match' says what is right; there is also includes." in aligned.report.notes
+    assert read(tmp_path, rules=ReadingRules(metric="includes")).wrong[:, 2].all()
+    write(tmp_path, "c", sample(1, scores=other))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"sample 1 of {tmp_path}/c.json has no scorer 'match'; expected one of includes; "
+        "name a scorer that all logs of the task have with metric (--metric)."
+    )
+
+
+def test_a_scorer_with_several_values_is_named_with_its_key(tmp_path):
+    for model in "ab":
+        write(tmp_path, model, sample(1, {"facts": "C", "style": 0}), sample(2, {"facts": None, "style": 1}))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"sample 1 of {tmp_path}/a.json has several values of the scorer 'match'; expected one of match/facts, "
+        "match/style; name it with metric (--metric match/facts)."
+    )
+    assert read(tmp_path, rules=ReadingRules(metric="match/style")).wrong.tolist() == [[True, False]] * 2
+    assert read(tmp_path, rules=ReadingRules(metric="match/facts")).observed.tolist() == [[True, False]] * 2
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_a_failed_request_yields_to_its_repetition(order, tmp_path):
+    failed = sample(2, scores=None, error={"message": "timed out"})
+    for name, samples in (("first", [sample(1), failed]), ("second", [sample(1), sample(2, "I"), sample(3)])):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "a", *samples, status="error" if name == "first" else "success")
+    write(tmp_path, "b", sample(1), sample(2), sample(3))
+    aligned = align([*(tmp_path / name for name in order), tmp_path / "b.json"])
+    assert aligned.predictions.wrong[0].sum() == 1
+    assert aligned.predictions.observed is None or aligned.predictions.observed.all()
+    table = aligned.report.frame().set_index("model").loc["a"]
+    assert table[["failed", "duplicated", "other_order"]].tolist() == [0, 2, 0]
+
+
+def test_epochs_that_the_head_does_not_declare_are_runs(tmp_path):
+    write(tmp_path, "a", sample(1), sample(1, "I", epoch=2))
+    assert read(tmp_path).model_ids == ["a@1", "a@2"]
+
+
+def test_a_sample_that_unfolds_beyond_the_limit_is_refused(tmp_path):
+    start = {"version": 2, "eval": {"model": "a", "task": "quiz", "dataset": {"sample_ids": [1]}}}
+    long = json.dumps(sample(1, input="x" * 5000))
+    with zipfile.ZipFile(tmp_path / "a.eval", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps(start))
+        archive.writestr("samples/1_epoch_1.json", long)
+    write(tmp_path, "b", sample(1, input="x" * 5000))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, rules=ReadingRules(largest_sample=4000))
+    assert str(caught.value) == (
+        f"samples/1_epoch_1.json of {tmp_path}/a.eval unfolds to {len(long):,} bytes; expected at most 4,000 per "
+        "sample; if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)."
+    )
+    assert read(tmp_path, rules=ReadingRules(largest_sample=6000)).shape == (2, 1)
+
+
+def test_the_threshold_is_an_option_of_the_command_line(tmp_path, capsys):
+    for model in "ab":
+        write(tmp_path, model, *(sample(k, 1 + k % 5) for k in range(30)))
+    assert main(["read", str(tmp_path), "--out", str(tmp_path / "p")]) != 0
+    assert capsys.readouterr().err.endswith("counts as right with threshold (--threshold).\n")
+    assert main(["read", str(tmp_path), "--threshold", "4", "--out", str(tmp_path / "p")]) == 0
+    assert "24 scores are neither 0 nor 1" not in capsys.readouterr().err
+    assert read(tmp_path / "p").wrong.sum(axis=1).tolist() == [18, 18]

@@ -184,9 +184,8 @@ def test_a_half_written_last_line_is_named_and_can_be_left_out(run, tmp_path):
         ("{]\n", "is not JSON: Expecting property name enclosed in double quotes at column 2"),
         ("[1, 2]\n", "holds [1, 2]; expected a JSON object per line"),
         ('{"doc_id": 1}\n', "is not a sample of lm-evaluation-harness; expected doc_id, filtered_resps, a metric, …"),
-        (line(1, acc="much"), "gives model 'b' the score 'much'; expected a number, or true or false"),
-        (line(1, acc=None), "gives model 'b' the score 'nothing'; expected a number, or true or false"),
-        (line(1, acc=float("nan")), "gives model 'b' the score nan; expected a number, or true or false"),
+        (line(1, acc="much"), "gives model 'b' the score 'much' by acc; expected a finite number, or true or false"),
+        (line(1, acc=math.inf), "gives model 'b' the score inf by acc; expected a finite number, or true or false"),
         ("[" * 100_000 + "\n", "is not JSON: it is nested too deeply"),
     ],
 )
@@ -258,8 +257,11 @@ def test_an_unknown_metric_is_answered_with_the_near_ones(run, tmp_path):
 
 
 def test_a_line_without_metrics_is_refused(run, tmp_path):
-    run("a", line(0, metrics=[]))
-    run("b", line(0))
+    for model in "ab":
+        run(
+            model,
+            line(0, metrics=[], acc=None, target=["0", "1"]).replace('"acc": null, ', "").replace(', "acc": null', ""),
+        )
     assert refused(tmp_path) == (
         "line 1 of a/samples_quiz_2025-01-01T00-00-00.000000.jsonl has no metric; "
         "expected one such as exact_match or acc."
@@ -311,3 +313,115 @@ def test_softmax_is_a_distribution_in_the_order_of_the_likelihoods(likelihoods):
     assert math.fsum(chances) == pytest.approx(1)
     order = np.argsort(likelihoods, kind="stable")
     assert (np.diff(np.array(chances)[order]) >= 0).all()
+
+
+def test_lines_without_a_value_of_the_metric_are_not_scored(run, tmp_path):
+    for model in "ab":
+        without = line(3).replace(', "acc": 1.0', "")
+        run(model, line(0), line(1, acc=None), line(2, acc=float("nan")), without, line(4, (-3.0, -2.0)))
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False, False, False, False, True]] * 2
+    assert aligned.predictions.observed.tolist() == [[True, False, False, False, True]] * 2
+    assert aligned.report.frame()["unscored"].tolist() == [3, 3]
+    assert "not scored: 6 (most: a, 3)" in aligned.report.sentence
+
+
+@pytest.mark.parametrize("bypass", [{"bypass": None}, {"bypass": 999}, {}])
+def test_without_a_metric_the_targets_say_what_is_right(bypass, run, tmp_path):
+    for model in "ab":
+        rows = [
+            line(i, metrics=["bypass"], target=target, filtered_resps=[text], arguments={"g": {"arg_0": "Q"}}, **bypass)
+            for i, (target, text) in enumerate([("7", "7"), ("7", "8"), (["7", "seven"], "seven"), (["7"], "8")])
+        ]
+        path = run(model, *(row.replace(', "acc": 1.0', "") for row in rows))
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False, True, False, True]] * 2
+    assert f"Task quiz: no metric in {path}; the targets say what is right." in aligned.report.notes
+
+
+@pytest.mark.parametrize("logs", [("nan", "nan"), ("-inf", "-inf"), ("-1", "nan"), ("inf", "-1")])
+def test_likelihoods_that_are_not_finite_are_no_answer(logs, run, tmp_path):
+    run("a", line(0), line(1), line(2))
+    run("b", line(0), line(1, filtered_resps=[[x, "False"] for x in logs], acc=0.0), line(2, (-math.inf, -1.0)))
+    aligned = align(tmp_path)
+    predictions = aligned.predictions
+    assert predictions.answers[1].tolist() == [0, -1, 1]
+    assert predictions.wrong[1].tolist() == [False, True, True]
+    assert np.isnan(predictions.probabilities).any(axis=2).tolist() == [[False] * 3, [False, True, False]]
+    assert aligned.report.frame()["unparsed"].tolist() == [0, 1]
+
+
+def test_one_metric_counts_for_all_logs_of_a_task(run, tmp_path):
+    run("a", line(0, metrics=["exact_match"], exact_match=1.0), line(1, metrics=["exact_match"], exact_match=1.0))
+    path = run("b", line(0), line(1))
+    assert refused(tmp_path) == (
+        f"line 1 of {path.relative_to(tmp_path)} has no metric 'exact_match'; expected one of acc; "
+        "name a metric that all logs of the task have with metric (--metric)."
+    )
+    assert not read(tmp_path, rules=ReadingRules(metric="acc")).wrong.any()
+
+
+@pytest.mark.parametrize(("option", "wrong"), [(None, 1), ("1", 1), ("2", 0), ("filter-2", 0)])
+def test_filters_without_a_name_are_numbered(option, wrong, run, tmp_path):
+    for model in "ab":
+        rows = [line(i, acc=acc) for acc in (0.0, 1.0) for i in range(3)]
+        run(model, *(row.replace('"filter": "none", ', "") for row in rows))
+    aligned = align(tmp_path, rules=ReadingRules(filter=option))
+    assert aligned.predictions.wrong.tolist() == [[bool(wrong)] * 3] * 2
+    chosen, unused = ("filter-1", "filter-2") if wrong else ("filter-2", "filter-1")
+    assert f"Task quiz: answers of the filter {chosen!r} count; there is also {unused}." in aligned.report.notes
+
+
+def test_filters_without_a_name_can_be_read_as_models(run, tmp_path):
+    rows = [line(i, acc=acc) for i in range(2) for acc in (0.0, 1.0)]
+    run("a", *(row.replace('"filter": "none", ', "") for row in rows))
+    predictions = read(tmp_path, rules=ReadingRules(filter="*"))
+    assert predictions.model_ids == ["a:filter-1", "a:filter-2"]
+    assert refused(tmp_path, rules=ReadingRules(filter="3")).endswith(
+        "has no filter 'filter-3'; expected one of filter-1, filter-2; did you mean 'filter-2' or 'filter-1'?"
+    )
+
+
+def test_one_filter_counts_for_all_logs_of_a_task(run, tmp_path):
+    strict, loose = ({"filter": name} for name in ("strict", "loose"))
+    run("a", line(0, **strict), line(0, **loose, acc=0.0))
+    run("b", line(0, **loose, acc=0.0), line(0, **strict))
+    assert not read(tmp_path).wrong.any()
+    path = run("b", line(0, **loose), line(0, filter="none"))
+    assert refused(tmp_path) == (
+        f"{path.relative_to(tmp_path)} has no filter 'strict'; expected one of loose, none; "
+        "name a filter that all logs of the task have with filter (--filter)."
+    )
+    run("b", line(0, **loose))
+    assert any("'loose' count in" in note for note in align(tmp_path).report.notes)
+
+
+def test_the_latest_of_several_runs_of_a_task_counts(run, tmp_path):
+    run("a", line(0))
+    path = run("b", line(0))
+    later = path.with_name(path.name.replace("2025-01-01", "2025-03-01"))
+    later.write_text(line(0, (-2.0, -1.0)))
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False], [True]]
+    assert f"{path} is left out: {later} is a later run of the same task." in aligned.report.notes
+    assert read({"first": path, "second": later}).wrong.tolist() == [[False], [True]]
+
+
+@pytest.mark.parametrize("value", [5, 50.0, -1.0, "4"])
+def test_a_score_beyond_0_and_1_asks_for_a_threshold(value, run, tmp_path):
+    for model in "ab":
+        path = run(model, line(0), line(1, acc=value))
+    path = tmp_path / "a" / path.name
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, rules=ReadingRules(skip_bad=True))
+    assert str(caught.value) == (
+        f"line 2 of {path} gives model 'a' the score {value!r} by acc; expected a score from 0 to 1; "
+        "give the score from which an answer counts as right with threshold (--threshold)."
+    )
+    assert read(tmp_path, rules=ReadingRules(threshold=-2)).wrong.sum() == 0
+
+
+def test_a_threshold_is_a_finite_number():
+    with pytest.raises(InputError) as caught:
+        ReadingRules(threshold=math.nan)
+    assert str(caught.value) == "the threshold is nan; expected a finite number."

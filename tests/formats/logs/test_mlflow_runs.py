@@ -101,3 +101,35 @@ def test_a_table_that_cannot_be_used(table, rules, text, tmp_path):
     with pytest.raises(InputError) as caught:
         read(tmp_path / "a.json", rules=rules)
     assert str(caught.value).replace(f"{tmp_path}/", "") == text
+
+
+@pytest.mark.parametrize(("good", "bad"), [("yes", "no"), (True, False), (1, 0)])
+def test_rows_without_a_score_are_not_scored(good, bad, tmp_path):
+    for model in "ab":
+        rows = [["x", "1", "1", good], ["y", "1", "1", bad], ["z", "1", "2", None]]
+        write(tmp_path, model, ["inputs", "targets", "outputs", "correctness/value"], *rows)
+    aligned = align(tmp_path)
+    assert aligned.predictions.wrong.tolist() == [[False, True, False]] * 2
+    assert aligned.predictions.observed.tolist() == [[True, True, False]] * 2
+    assert aligned.report.frame()["unscored"].tolist() == [1, 1]
+
+
+def test_grades_of_1_to_5_need_a_threshold(tmp_path):
+    name = "answer_correctness/v1/score"
+    for model in "ab":
+        write(tmp_path, model, ["inputs", "targets", "outputs", name], ["x", "1", "1", 5], ["y", "1", "1", 3])
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, rules=ReadingRules(metric=name))
+    assert f"by {name}; expected a score from 0 to 1; give the score from which" in str(caught.value)
+    assert read(tmp_path, rules=ReadingRules(metric=name, threshold=4)).wrong.tolist() == [[False, True]] * 2
+
+
+def test_one_score_counts_for_all_tables(tmp_path):
+    write(tmp_path, "a", ["inputs", "targets", "outputs", "correctness/value"], ["x", "1", "1", "no"])
+    write(tmp_path, "b", ["inputs", "targets", "outputs"], ["x", "1", "1"])
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/b.json has no score 'correctness/value', by which other tables are judged; "
+        "expected one score for all tables; name a score that all of them have with metric (--metric)."
+    )

@@ -23,10 +23,17 @@ def calibration(context: AuditContext) -> Section:
     p = context.predictions
     if p.probabilities is None or p.labels is None:
         return SPEC.skip("no probabilities")
-    labels = p.labels.astype(np.int64)
-    members = dict(zip(p.model_ids, p.probabilities, strict=True))
-    voters = members | {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)}
-    results = [_calibration(model, np.asarray(q, dtype=np.float64), labels, context) for model, q in voters.items()]
+    finite = np.isfinite(p.probabilities).all(axis=(0, 2))
+    if not finite.any():
+        return SPEC.skip("no instance with the probabilities of all models")
+    labels, probabilities = p.labels[finite].astype(np.int64), p.probabilities[:, finite]
+    clusters = None if context.clusters is None else context.clusters[finite]
+    members = dict(zip(p.model_ids, probabilities, strict=True))
+    voters = members | {VOTE: probabilities.mean(axis=0, dtype=np.float64)}
+    results = [
+        _calibration(model, np.asarray(q, dtype=np.float64), labels, (clusters, context.options.level))
+        for model, q in voters.items()
+    ]
     models = pd.DataFrame([row for row, _ in results])
     vote = models.iloc[-1]
     single = models.iloc[:-1]
@@ -40,11 +47,14 @@ def calibration(context: AuditContext) -> Section:
 
 
 def _calibration(
-    model: str, q: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], context: AuditContext
+    model: str,
+    q: Float[np.ndarray, "n c"],
+    labels: Int[np.ndarray, " n"],
+    limits_by: tuple[Int[np.ndarray, " n"] | None, float],
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """One model's numbers, and its reliability table."""
+    """One model's numbers, and its reliability table; limits by clusters and level."""
     table = reliability(q.max(axis=1), q.argmax(axis=1) == labels)
-    limits = influence_interval(table.debiased, table.influence, context.clusters, context.options.level)
+    limits = influence_interval(table.debiased, table.influence, *limits_by)
     score = brier(q, labels)
     row = {
         "model": model,

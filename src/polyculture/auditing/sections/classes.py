@@ -60,12 +60,15 @@ def _roc(context: AuditContext, labels: Int[np.ndarray, " n"]) -> dict[str, pd.D
     p = context.predictions
     assert p.probabilities is not None
     curves, areas = [], []
-    members = dict(zip(p.model_ids, p.probabilities, strict=True))
-    voters = {VOTE: p.probabilities.mean(axis=0, dtype=np.float64)} | members
+    finite = np.isfinite(p.probabilities).all(axis=(0, 2))
+    probabilities, labels = p.probabilities[:, finite], labels[finite]
+    clusters = None if context.clusters is None else context.clusters[finite]
+    members = dict(zip(p.model_ids, probabilities, strict=True))
+    voters = {VOTE: probabilities.mean(axis=0, dtype=np.float64)} | members
     for model, q in voters.items():
         for k, name in enumerate(p.classes):
             curve = roc(np.asarray(q[:, k], dtype=np.float64), labels == k)
-            area = influence_interval(curve.auc, curve.influence, context.clusters, context.options.level)
+            area = influence_interval(curve.auc, curve.influence, clusters, context.options.level)
             limits = {"low": area.low, "high": min(1.0, area.high)}
             areas.append({"model": model, "class": name, "auc": curve.auc, **limits})
             if model == VOTE:

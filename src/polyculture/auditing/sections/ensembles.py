@@ -26,7 +26,7 @@ def ensembles(context: AuditContext) -> Section:
         "net": _mean(vote.values, context),
         "majority_error": jeffreys(round(vote.ensemble * n), n, context.options.level),
     }
-    if p.probabilities is not None and p.labels is not None:
+    if p.probabilities is not None and p.labels is not None and np.isfinite(p.probabilities[:, complete]).all():
         q, labels = p.probabilities[:, complete], p.labels[complete]
         logs = cross_entropy(q, labels)
         onehot = np.eye(q.shape[2])[labels]

@@ -20,13 +20,15 @@ def probabilities(context: AuditContext) -> Section:
     if p.probabilities is None or p.labels is None:
         return SPEC.skip("no probabilities")
     labels = p.labels.astype(np.int64)
-    estimate = effective_vectors(p.probabilities, labels, context.classes, p.observed)
+    finite = np.isfinite(p.probabilities).all(axis=2)
+    observed = p.observed if finite.all() else finite if p.observed is None else finite & p.observed
+    estimate = effective_vectors(p.probabilities, labels, context.classes, observed)
     null_model = linearized_null_model(
         "P", "", estimate, StandardError.of(estimate.influence, context.clusters), context.options.level
     )
-    agreement = capa(p.probabilities, labels, p.options, p.observed)
+    agreement = capa(p.probabilities, labels, p.options, observed)
     table = pair_table(
-        p.model_ids, {"capa": agreement, "hellinger_squared": hellinger_squared(p.probabilities, p.observed)}
+        p.model_ids, {"capa": agreement, "hellinger_squared": hellinger_squared(p.probabilities, observed)}
     )
     numbers = {
         "n_eff": null_model.n_eff,

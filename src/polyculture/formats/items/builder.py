@@ -11,6 +11,7 @@ import math
 import re
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from polyculture.errors import InputError
@@ -22,9 +23,12 @@ from ..normalization import normalizer
 from ..rules import ReadingRules
 from .columns import ModelRun, Vocabulary
 from .item import Item
+from .scores import RANGE_CURE, is_right, is_share, is_unscored, right_or_number
 
 _MAX_EXAMPLES = 12
 _UNKNOWN = MISSING
+_PENDING = ("failed", "unscored")
+"""States without an outcome."""
 
 
 class PredictionsBuilder:
@@ -54,6 +58,12 @@ class PredictionsBuilder:
         self.choices: tuple[str, ...] | None = None
         self.same_choices = True
         self.fractions = 0
+        self.metrics: dict[str, str] = {}
+        self.filters: dict[str, str] = {}
+
+    def metric_of(self, task: str, default: str) -> str:
+        """The metric that counts for a task: the one named, or the first one of its first log; one per task."""
+        return self.metrics.setdefault(task, self.rules.metric or default)
 
     def add_factors(self, model: str, factors: Mapping[str, Any]) -> None:
         """Record factors of a model."""
@@ -65,12 +75,14 @@ class PredictionsBuilder:
 
     def add(self, item: Item) -> None:
         """Add one item; raises InputError where it contradicts an earlier one."""
+        if item.state != "failed" and is_unscored(item.score):
+            item = replace(item, state="unscored")
         outcome = self._outcome(item)
         if outcome is None:
             return
         answer, state = self._answer(item)
         label = self._label(item)
-        if outcome == MISSING and label is not None and state != "failed":
+        if outcome == MISSING and label is not None and state not in _PENDING:
             normal_form = canonical if self.rules.unify else str
             outcome = int(answer is not None and normal_form(answer) == normal_form(label))
         column = self.columns.get((item.model, item.repeat))
@@ -87,7 +99,7 @@ class PredictionsBuilder:
         if index is None:
             index = self._new_instance(item, label, reference, prompt)
         else:
-            if index < column.last:
+            if index < column.last and not column.has(index):
                 column.count("other_order")
             column.last = index
             if _differ(self.references[index], reference):
@@ -95,12 +107,13 @@ class PredictionsBuilder:
                 return
             if _differ(self.prompts[index], prompt):
                 column.count("other_prompt")
-        if column.has(index):
-            self._check_repeat(item, column, index, answer, outcome)
+        if column.has(index) and not self._replaces(item, column, index, (answer, outcome, state)):
             return
         column.store(index, answer, outcome)
         if state:
             column.count(state)
+        if state in _PENDING:
+            column.pending[index] = state
         if item.probabilities and len(item.probabilities) == self.options[index]:
             column.probabilities.extend(item.probabilities)
             column.probability_instances.append(index)
@@ -123,10 +136,16 @@ class PredictionsBuilder:
         self.groups.append(self.group_names.code(item.group))
         return index
 
-    def _check_repeat(self, item: Item, column: ModelRun, index: int, answer: int, outcome: int) -> None:
-        if (column.answers[index], column.outcomes[index]) == (answer, outcome):
+    def _replaces(self, item: Item, column: ModelRun, index: int, cell: tuple[int, int, str]) -> bool:
+        """Whether an item takes the place of an earlier one, which has no outcome; raises where they differ."""
+        answer, outcome, state = cell
+        if state in _PENDING or (column.answers[index], column.outcomes[index]) == (answer, outcome):
             column.count("duplicated")
-            return
+            return False
+        if index in column.pending:
+            column.counts[column.pending.pop(index)] -= 1
+            column.count("duplicated")
+            return True
         raise InputError(
             f"model {item.model!r} has two different answers to the instance {item.display_id!r} ({column.source} and "
             f"{item.place})",
@@ -136,15 +155,20 @@ class PredictionsBuilder:
 
     def _outcome(self, item: Item) -> int | None:
         """Right (1), wrong (0), MISSING where there is no score; None where the score is unreadable and skipped."""
-        score = item.score
-        if score is None:
+        if item.score is None or item.state in _PENDING:
             return MISSING
-        number = _number(score)
-        if math.isnan(number):
-            self.bad.add(item.place, f"gives model {item.model!r} the score {score!r}", "a number, or true or false")
+        score = right_or_number(item.score)
+        by_metric = f" by {item.metric}" if item.metric else ""
+        problem = f"gives model {item.model!r} the score {item.score!r}{by_metric}"
+        if isinstance(score, bool):
+            return int(score)
+        if math.isnan(score):
+            self.bad.add(item.place, problem, "a finite number, or true or false")
             return None
-        self.fractions += number not in (0.0, 1.0)
-        return int(number >= self.rules.threshold)
+        if self.rules.threshold is None and not is_share(score):
+            raise InputError(f"{item.place} {problem}", "a score from 0 to 1", RANGE_CURE)
+        self.fractions += score not in (0.0, 1.0)
+        return int(is_right(score, self.rules.threshold))
 
     def _answer(self, item: Item) -> tuple[str | None, str]:
         """The normal form of the answer, and its state; None where there is no answer."""
@@ -177,18 +201,3 @@ class PredictionsBuilder:
 def _differ(first: int, second: int) -> bool:
     """Whether both are known and different."""
     return first != second and _UNKNOWN not in (first, second)
-
-
-def _number(score: object) -> float:
-    """The score as a number; nan if it is not one."""
-    if isinstance(score, (bool, int, float)):
-        return float(score)
-    if isinstance(score, str):
-        word = score.strip().casefold()
-        if word in ("true", "false"):
-            return float(word == "true")
-        try:
-            return float(word)
-        except ValueError:
-            return math.nan
-    return math.nan

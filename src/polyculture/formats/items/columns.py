@@ -45,6 +45,7 @@ class ModelRun:
     model, repeat : the model, and the number of the run.
     source : file of its first answer.
     counts : how many items are unparsed, refused, ….
+    pending : by instance, why an item has no outcome (failed, unscored); a later one takes its place.
     """
 
     model: str
@@ -55,6 +56,7 @@ class ModelRun:
     probabilities: array[float] = field(default_factory=lambda: array("f"))
     probability_instances: array[int] = field(default_factory=lambda: array("i"))
     counts: dict[str, int] = field(default_factory=dict)
+    pending: dict[int, str] = field(default_factory=dict)
     last: int = -1
 
     def has(self, instance: int) -> bool:

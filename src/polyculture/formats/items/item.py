@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-State = Literal["", "unparsed", "refused", "failed"]
-"""Why there is no answer: it could not be parsed, it refuses, or the request failed."""
+State = Literal["", "unparsed", "refused", "failed", "unscored"]
+"""Why there is no answer: it could not be parsed, it refuses, the request failed, or its scorer did not score it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Item:
     place : file and line, for error messages.
     answer : the answer; None where there is none. An index into `choices` where there are some.
     label : the true answer, of the same kind; None where unknown.
-    score : its score in the log: a number, true or false; None where there is none.
+    score : its score in the log: a number or a verdict; nan where its scorer gave none; None where there is no scorer,
+        and the label says what is right.
     state : why there is no answer.
     prompt, reference : must be the same for two models to have had the same task; compared, not displayed.
     group : the task or data set it belongs to.
@@ -30,6 +31,7 @@ class Item:
     choices : their texts.
     probabilities : a probability per choice.
     free : whether the answer is free text, which is normalised and may refuse.
+    metric : name of the metric or scorer that gave the score.
     """
 
     model: str
@@ -48,3 +50,4 @@ class Item:
     choices: tuple[str, ...] = ()
     probabilities: tuple[float, ...] = ()
     free: bool = False
+    metric: str = ""

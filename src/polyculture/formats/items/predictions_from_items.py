@@ -22,7 +22,7 @@ from .builder import PredictionsBuilder
 from .columns import ABSENT, ModelRun
 from .factors import factors_from_logs
 
-COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed")
+COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed", "unscored")
 _MOST_CELLS = 2**31
 
 
@@ -42,10 +42,11 @@ def assemble_items(
     table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
     predictions = table.predictions()
     notes = list(items.notes)
+    graded = ""
     if items.fractions:
-        notes.append(
-            f"{items.fractions:,} scores are neither 0 nor 1; {items.rules.threshold:g} or more counts as right."
-        )
+        threshold = 1 if items.rules.threshold is None else items.rules.threshold
+        graded = f"{items.fractions:,} scores are neither 0 nor 1; {threshold:g} or more counts as right."
+        notes.append(graded)
     models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
     predictions = replace(predictions, models=models_table.set_axis(predictions.models.index))
     runs = [
@@ -59,6 +60,7 @@ def assemble_items(
         matched_by,
         examples=pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=EXAMPLES, dtype=object),
         notes=(*notes, *name_notes),
+        graded=graded,
         **_skipped(items.bad),
     )
     return AlignedPredictions(predictions, report)
@@ -152,9 +154,9 @@ class _ItemArrays:
 
     @property
     def _has_probabilities(self) -> bool:
-        """Whether every item came with a probability per choice."""
-        counts = [len(column.probability_instances) for column in self.columns]
-        return bool(np.array_equal(counts, (self.answers != ABSENT).sum(axis=1)))
+        """Whether every answer came with a probability per choice; where there is no answer they may be unknown."""
+        counts = np.array([len(column.probability_instances) for column in self.columns])
+        return bool(counts.any() and (counts >= (self.answers >= 0).sum(axis=1)).all())
 
     def _probabilities(self, classes: int) -> Float[np.ndarray, "m n c"] | None:
         options = np.array(self.items.options, np.int32)

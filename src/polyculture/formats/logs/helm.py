@@ -8,7 +8,7 @@ scenario_state.json. Each train trial is a separate run; a perturbed instance is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
+from ..items.scores import NOT_SCORED, any_of
 from ..json_lines import load_json
 
 SPEC, STATE = "run_spec.json", "scenario_state.json"
@@ -41,11 +42,13 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
     method = str(adapter.get("method", ""))
     task = _task(str(spec.get("name", folder.name)))
     stats = _stats(folder)
-    metric = _metric(stats, builder, folder, joint=method.startswith("multiple_choice"))
-    builder.note(f"Task {task}: {metric} says what is right.")
+    references = _references(folder)
+    metric = ""
+    if stats or not any(r.get("tags") for i in references.values() for r in i.get("references", [])):
+        metric = _metric(stats, builder, (folder, task), joint=method.startswith("multiple_choice"))
+    builder.note(f"Task {task}: {metric or 'equality with the reference'} says what is right.")
     builder.add_factors(name, {"method": method or None})
     repeated = int(adapter.get("max_train_instances") or 0) > 0 and int(adapter.get("num_train_trials") or 1) > 1
-    references = _references(folder)
     answers = _displayed_answers(folder) if (folder / DISPLAYED).is_file() else _completions(folder, stats, references)
     for key, answer, state in answers:
         instance, perturbation, trial = key
@@ -60,8 +63,9 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
                 place=f"instance {instance_id} of {folder}",
                 answer=answer,
                 label=right[0] if len(right) == 1 else None,
-                score=stats.get(key, {}).get(metric),
-                state="failed" if key not in stats else state,
+                score=_score(stats.get(key, {}).get(metric), metric, right, answer if state == "" else ""),
+                state=state,
+                metric=metric,
                 prompt=str(source.get("input", "")),
                 reference=json.dumps(right),
                 group=task,
@@ -70,6 +74,13 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
                 free=True,
             )
         )
+
+
+def _score(value: Any, metric: str, right: Sequence[str], answer: str) -> Any:
+    """The statistic, nan where there is none; without a metric, whether the answer is one of several references."""
+    if metric:
+        return NOT_SCORED if value is None else value
+    return any_of(right, answer, str.strip) if len(right) > 1 else None
 
 
 def _task(name: str) -> str:
@@ -102,13 +113,21 @@ def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
     return stats
 
 
-def _metric(stats: Mapping[Key, Mapping[str, Any]], builder: PredictionsBuilder, folder: Path, joint: bool) -> str:
+def _metric(
+    stats: Mapping[Key, Mapping[str, Any]], builder: PredictionsBuilder, run: tuple[Path, str], joint: bool
+) -> str:
+    """The metric that counts for the task of a run, one for all runs of the task."""
+    folder, task = run
     names = list(dict.fromkeys(name for values in stats.values() for name in values))
     metric_option = builder.rules.metric
     if metric_option and metric_option not in names:
         raise InputError(f"{folder} has no statistic {metric_option!r}", "", near(metric_option, names))
     defaults = ("exact_match", *METRICS) if joint else METRICS
-    metric = metric_option or next((name for name in defaults if name in names), "")
+    default = next((name for name in defaults if name in names), "")
+    metric = builder.metric_of(task, default) if metric_option or default else ""
+    if metric and metric not in names:
+        cure = "name a statistic that all runs of the task have with metric (--metric)"
+        raise InputError(f"{folder} has no statistic {metric!r}", f"one of {', '.join(names)}", cure)
     if not metric:
         listing = ", ".join(names[:6]) or "none"
         raise InputError(

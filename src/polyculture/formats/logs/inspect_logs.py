@@ -1,7 +1,8 @@
 """What is in a log of Inspect? An .eval file (a zip of one JSON file per sample) or one JSON file.
 
-Every epoch is a separate run of the same model. The answer is the one that the scorer extracted. A sample that ended
-in an error has no outcome; one that the provider filtered is a refusal.
+Every epoch is a separate run of the same model. The answer is the one that the scorer extracted. One scorer counts per
+task. A sample that ended in an error, or that this scorer did not score, has no outcome; one that the provider filtered
+is a refusal. A log without any score is judged by its targets.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
@@ -19,10 +21,11 @@ from polyculture.errors import FileError, InputError, near
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
+from ..items.scores import NOT_SCORED, any_of
 from ..json_lines import load_json
 
 MATCHED_BY = "the ids of their samples"
-GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+GRADES: Mapping[str, bool | float] = {"C": True, "I": False, "P": 0.5, "N": False}
 """What the letters of Inspect's scorers mean: correct, incorrect, partial, no answer."""
 _ZSTANDARD = 93
 
@@ -34,77 +37,152 @@ def is_log(value: Any) -> bool:
 
 def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all samples of one log; the model has the name given, or the one in the log."""
-    head, samples = _open_zip(path, builder) if path.suffix == ".eval" else _open_json(path)
+    head, samples, epochs = _open_zip(path, builder) if path.suffix == ".eval" else _open_json(path)
     spec = head["eval"]
     name = model or str(spec["model"])
     task = str(spec.get("task", "")).rpartition("/")[2]
-    repeated = int((spec.get("config") or {}).get("epochs") or 1) > 1
+    repeated = max(epochs, int((spec.get("config") or {}).get("epochs") or 1)) > 1
     builder.add_factors(
         name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None}
     )
     if head.get("status") not in ("success", None):
         builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
-    for place, sample in samples:
-        builder.add(_item(sample, place, builder, (name, task, repeated)))
+    log = _Log(path, name, task, repeated, builder)
+    for item in log.items(samples):
+        builder.add(item)
 
 
-def _item(sample: Mapping[str, Any], place: str, builder: PredictionsBuilder, run: tuple[str, str, bool]) -> Item:
-    model, task, repeated = run
-    scores = sample.get("scores") or {}
-    score = _score(scores, builder, task, place)
-    target = sample.get("target")
-    target = target[0] if isinstance(target, list) and len(target) == 1 else target
-    output = sample.get("output") or {}
-    stops = [choice.get("stop_reason") for choice in output.get("choices") or []]
-    value = score.get("value")
-    answer = score.get("answer")
-    state: State = ""
-    if not scores:
-        state = "failed"
-    elif "content_filter" in stops:
-        state = "refused"
-    elif value == "N" or answer == "":
-        state = "unparsed"
-    choices = sample.get("choices") or []
-    return Item(
-        model,
-        instance=f"{task}\n{sample.get('id')}",
-        display_id=str(sample.get("id")),
-        place=place,
-        answer=str(answer if answer is not None else output.get("completion", "")),
-        label=target if isinstance(target, str) else None,
-        score=None if not scores else GRADES.get(value, value) if isinstance(value, str) else value,
-        state=state,
-        prompt=json.dumps([sample.get("input"), choices], sort_keys=True),
-        reference=json.dumps(sample.get("target")),
-        group=task,
-        repeat=int(sample.get("epoch") or 1) if repeated else 0,
-        options=len(choices),
-        free=True,
-    )
+@dataclass(eq=False)
+class _Log:
+    """One log, and its scorers so far."""
+
+    path: Path
+    model: str
+    task: str
+    repeated: bool
+    builder: PredictionsBuilder
+    scorer: str = ""
+    first_scored: tuple[str, list[str]] = ("", [])
+    n_scored: int = 0
+
+    def items(self, samples: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Item]:
+        """All items; samples without scores wait until it is known whether the log has a scorer at all."""
+        waiting: list[Item] = []
+        for place, sample in samples:
+            scores = sample.get("scores") or {}
+            if scores and not self.scorer:
+                self.scorer = self.builder.metric_of(self.task, next(iter(scores)))
+                self.first_scored = (place, list(scores))
+                yield from (replace(item, score=NOT_SCORED) for item in waiting)
+                waiting = []
+            item = self._item(sample, scores, place)
+            if self.scorer:
+                yield item
+            else:
+                waiting.append(item)
+        if any(item.state != "failed" and (item.label is not None or item.score is not None) for item in waiting):
+            self.builder.note(f"{self.path} has no scores; the targets of its samples say what is right.")
+        yield from waiting
+        if self.scorer and not self.n_scored:
+            self._refuse_scorer()
+
+    def _refuse_scorer(self) -> NoReturn:
+        place, names = self.first_scored
+        metric, cure = self.builder.rules.metric, "name a scorer that all logs of the task have with metric (--metric)"
+        raise InputError(
+            f"{place} has no scorer {self.scorer!r}",
+            f"one of {', '.join(names)}",
+            near(self.scorer, names) if metric else cure,
+        )
+
+    def _item(self, sample: Mapping[str, Any], scores: Mapping[str, Any], place: str) -> Item:
+        score = self._score(scores, place)
+        target = sample.get("target")
+        target = target[0] if isinstance(target, list) and len(target) == 1 else target
+        targets = target if isinstance(target, list) and not scores else []
+        output = sample.get("output") or {}
+        stops = [choice.get("stop_reason") for choice in output.get("choices") or []]
+        value, answer = score.get("value"), score.get("answer")
+        state: State = ""
+        if not scores and sample.get("error"):
+            state = "failed"
+        elif "content_filter" in stops:
+            state = "refused"
+        elif score.get("grade") == "N" or answer == "":
+            state = "unparsed"
+        choices = sample.get("choices") or []
+        text = str(answer if answer is not None else output.get("completion", ""))
+        return Item(
+            self.model,
+            instance=f"{self.task}\n{sample.get('id')}",
+            display_id=str(sample.get("id")),
+            place=place,
+            answer=text,
+            label=target if isinstance(target, str) else None,
+            score=value if self.scorer or not targets else any_of(targets, text, self.builder.normalize),
+            state=state,
+            prompt=json.dumps([sample.get("input"), choices], sort_keys=True),
+            reference=json.dumps(sample.get("target")),
+            group=self.task,
+            repeat=int(sample.get("epoch") or 1) if self.repeated else 0,
+            options=len(choices),
+            free=True,
+            metric=self.scorer,
+        )
+
+    def _score(self, scores: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+        """The score that counts, with its value; the value is nan where the scorer gave none."""
+        if not self.scorer:
+            return {}
+        name, key = self.scorer, ""
+        if name not in scores and "/" in name:
+            name, _, key = name.rpartition("/")
+        if name not in scores:
+            if scores:
+                self._note_scorers(scores)
+            return {"value": NOT_SCORED}
+        self.n_scored += 1
+        if len(scores) > 1:
+            self._note_scorers(scores)
+        score = scores[name] if isinstance(scores[name], dict) else {"value": scores[name]}
+        value = _value(score.get("value"), name, key, place)
+        return {**score, "value": value, "grade": score.get("value")}
+
+    def _note_scorers(self, scores: Mapping[str, Any]) -> None:
+        unused = ", ".join(name for name in scores if name not in (self.scorer, self.scorer.rpartition("/")[0]))
+        self.builder.note(f"Task {self.task}: the scorer {self.scorer!r} says what is right; there is also {unused}.")
 
 
-def _score(scores: Mapping[str, Any], builder: PredictionsBuilder, task: str, place: str) -> Mapping[str, Any]:
-    """The score that counts: of the scorer named, or of the first."""
-    if not scores:
-        return {}
-    scorer = builder.rules.metric or next(iter(scores))
-    if scorer not in scores:
-        raise InputError(f"{place} has no scorer {scorer!r}", f"one of {', '.join(scores)}", near(scorer, scores))
-    if len(scores) > 1:
-        unused = ", ".join(name for name in scores if name != scorer)
-        builder.note(f"Task {task}: the scorer {scorer!r} says what is right; there is also {unused}.")
-    score = scores[scorer]
-    return score if isinstance(score, dict) else {"value": score}
+def _value(value: Any, scorer: str, key: str, place: str) -> Any:
+    """The value of a score: of its key where it has several, as a grade where it is a letter, nan where it is none."""
+    if isinstance(value, dict) and value:
+        if key not in value if key else len(value) > 1:
+            names = [f"{scorer}/{name}" for name in value]
+            problem = f"no value {key!r} of" if key else "several values of"
+            raise InputError(
+                f"{place} has {problem} the scorer {scorer!r}",
+                f"one of {', '.join(names)}",
+                f"name it with metric (--metric {names[0]})",
+            )
+        value = value[key] if key else next(iter(value.values()))
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None:
+        return NOT_SCORED
+    return GRADES.get(value, value) if isinstance(value, str) else value
 
 
-def _open_json(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
+def _open_json(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]], int]:
+    """The head of a log, its samples with their places, and the largest epoch."""
     log = load_json(path)
     samples = log.get("samples") or []
-    return log, ((f"sample {s.get('id')!r} of {path}", s) for s in samples)
+    epochs = max((int(s.get("epoch") or 1) for s in samples), default=1)
+    return log, ((f"sample {s.get('id')!r} of {path}", s) for s in samples), epochs
 
 
-def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
+def _open_zip(
+    path: Path, builder: PredictionsBuilder
+) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]], int]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
@@ -113,7 +191,7 @@ def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], 
     head_name = next((n for n in ("header.json", "_journal/start.json") if n in names), "")
     if not head_name:
         raise InputError(f"{path} is a zip file without header.json", "a log that Inspect wrote")
-    head = json.loads(_member(archive, path, head_name))
+    head = json.loads(_member(archive, path, head_name, builder.rules.largest_sample))
     order = {str(i): position for position, i in enumerate((head["eval"].get("dataset") or {}).get("sample_ids") or [])}
 
     def place(name: str) -> tuple[int, int]:
@@ -122,19 +200,25 @@ def _open_zip(path: Path, builder: PredictionsBuilder) -> tuple[dict[str, Any], 
 
     def samples() -> Iterator[tuple[str, dict[str, Any]]]:
         with archive:
-            for name in sorted((n for n in names if n.startswith("samples/")), key=place):
+            for name in sorted((n for n in names if n.startswith("samples/")), key=lambda n: (*place(n), n)):
                 member = f"{name} of {path}"
                 try:
-                    yield member, json.loads(_member(archive, path, name))
+                    yield member, json.loads(_member(archive, path, name, builder.rules.largest_sample))
+                except InputError:
+                    if not builder.bad.skip:
+                        raise
+                    builder.bad.add(member, "unfolds to more bytes than a sample may have")
                 except (ValueError, OSError, zipfile.BadZipFile) as error:
                     builder.bad.add(member, f"cannot be read: {error}")
 
-    return head, samples()
+    return head, samples(), max((place(n)[0] for n in names if n.startswith("samples/")), default=1)
 
 
-def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
-    """One file of the zip; Inspect packs with Zstandard, which Python's own reader does not know before 3.14."""
+def _member(archive: zipfile.ZipFile, path: Path, name: str, largest: int) -> bytes:
+    """One file of the zip, up to a size; Inspect packs with Zstandard, which Python does not know before 3.14."""
     info = archive.getinfo(name)
+    if info.file_size > largest:
+        _refuse_size(name, path, f"{info.file_size:,}", largest)
     if info.compress_type != _ZSTANDARD:
         return archive.read(name)
     with path.open("rb") as file:
@@ -143,4 +227,15 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
         file.seek(sum(struct.unpack("<HH", head[26:30])), 1)
         packed = file.read(info.compress_size)
     with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
-        return bytes(stream.read())
+        content = bytes(stream.read(largest + 1))
+    if len(content) > largest:
+        _refuse_size(name, path, f"more than {largest:,}", largest)
+    return content
+
+
+def _refuse_size(name: str, path: Path, size: str, largest: int) -> NoReturn:
+    raise InputError(
+        f"{name} of {path} unfolds to {size} bytes",
+        f"at most {largest:,} per sample",
+        "if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)",
+    )

@@ -1,8 +1,9 @@
 """What is in a log of lm-evaluation-harness? A line per document and filter in samples_TASK_DATE.jsonl (--log_samples).
 
 Documents are matched by their hashes, not by their numbers. Where a task is multiple choice the answer is the choice
-of the highest log-likelihood, and the softmax of the log-likelihoods are its probabilities. Of several filters the
-first in the file counts unless another is named.
+of the highest log-likelihood, and the softmax of the log-likelihoods are its probabilities; where one is nan there is
+no answer. One metric and one filter count per task: the first, unless another is named. Lines of versions that do not
+name the filter are numbered per document: filter-1, filter-2. Without a metric the targets say what is right.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,13 @@ from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
-from ..json_lines import json_lines, load_json
-from ..rules import ReadingRules
+from ..items.scores import NOT_SCORED, any_of
+from ..json_lines import BadLines, json_lines, load_json
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
+METRIC_CURE = "name a metric that all logs of the task have with metric (--metric)"
+FILTER_CURE = "name a filter that all logs of the task have with filter (--filter)"
 METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
 _INVALID = "[invalid]"
@@ -41,24 +45,22 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     file_name = _NAME.fullmatch(path.name)
     results = _results(path, file_name["date"] if file_name else None)
     name = model or str(results.get("model_name") or path.resolve().parent.name.replace("__", "/"))
-    log = _SampleLog(path, file_name["task"] if file_name else path.stem, name, builder.rules)
+    log = _SampleLog(path, file_name["task"] if file_name else path.stem, name, builder)
     filtered = builder.rules.filter == "*"
     factors = _factors(results)
     if not filtered:
         builder.add_factors(log.model, factors)
-    for item in log.items(builder):
+    for item in log.items():
         if filtered:
             builder.add_factors(item.model, factors | {"filter": item.model.removeprefix(log.model).lstrip(":")})
         builder.add(item)
     if len(log.filters) > 1 and not filtered:
         unused = ", ".join(name for name in log.filters if name != log.chosen)
         builder.note(f"Task {log.task}: answers of the filter {log.chosen!r} count; there is also {unused}.")
-    if builder.rules.filter not in (None, "*", *log.filters):
-        filter_option = str(builder.rules.filter)
+    if log.chosen not in ("*", *log.filters):
         filters = ", ".join(log.filters)
-        raise InputError(
-            f"{path} has no filter {filter_option!r}", f"one of {filters}", near(filter_option, log.filters)
-        )
+        cure = near(log.chosen, log.filters) if builder.rules.filter else FILTER_CURE
+        raise InputError(f"{path} has no filter {log.chosen!r}", f"one of {filters}", cure)
 
 
 @dataclass(eq=False)
@@ -68,61 +70,100 @@ class _SampleLog:
     path: Path
     task: str
     model: str
-    rules: ReadingRules
+    builder: PredictionsBuilder
     filters: dict[str, None] = field(default_factory=dict)
-    chosen: str = ""
+    chosen: str = "*"
     metric: str = ""
+    first_scored: tuple[str, list[str]] = ("", [])
+    n_scored: int = 0
     first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    def items(self, builder: PredictionsBuilder) -> Iterator[Item]:
-        for number, row in json_lines(self.path, builder.bad):
+    def items(self) -> Iterator[Item]:
+        """All items; lines without a metric wait until it is known whether the file has one at all."""
+        waiting: list[Item] = []
+        for place, row, model in self._rows():
+            names = _metric_names(row, self.builder.rules.metric)
+            if names and not self.metric:
+                default = next((name for name in METRICS if name in names), names[0])
+                self.metric, self.first_scored = self.builder.metric_of(self.task, default), (place, names)
+                self.builder.note(f"Task {self.task}: {self.metric} says what is right.")
+                yield from (replace(item, score=NOT_SCORED) for item in waiting)
+                waiting = []
+            item = self._item(row, model, place)
+            if self.metric:
+                yield item
+            else:
+                waiting.append(item)
+        if waiting:
+            self._check_labels(waiting)
+        yield from waiting
+        if self.metric and not self.n_scored:
+            place, names = self.first_scored
+            cure = near(self.metric, names) if self.builder.rules.metric else METRIC_CURE
+            raise InputError(f"{place} has no metric {self.metric!r}", f"one of {', '.join(names)}", cure)
+
+    def _check_labels(self, items: Sequence[Item]) -> None:
+        """Raise InputError where nothing says what is right; else note that the references do."""
+        unknown = all(item.label is None and item.score is None for item in items)
+        if unknown and self.builder.extra_labels is None:
+            raise InputError(f"{items[0].place} has no metric", f"one such as {METRICS[0]} or {METRICS[1]}")
+        self.builder.note(f"Task {self.task}: no metric in {self.path}; the targets say what is right.")
+
+    def _rows(self) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+        """Place, line and model of the lines of the filter that counts, or of all."""
+        times: Counter[str] = Counter()
+        unnamed = 0
+        for number, row in json_lines(self.path, self.builder.bad):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
-                builder.bad.add(
+                self.builder.bad.add(
                     place, "is not a sample of lm-evaluation-harness", "doc_id, filtered_resps, a metric, …"
                 )
                 continue
-            name = str(row.get("filter", "none"))
+            name = row.get("filter")
+            if name is None:
+                unnamed = unnamed or _most_lines(self.path)
+                times[str(row["doc_id"])] += 1
+                name = f"filter-{times[str(row['doc_id'])]}" if unnamed > 1 else "none"
+            name = str(name)
+            if not self.filters:
+                self.chosen = self._filter(name, unnamed > 1)
             self.filters[name] = None
-            filter_option = self.rules.filter or next(iter(self.filters))
-            if filter_option not in ("*", name):
-                continue
-            self.chosen = name
-            if not self.metric or self.metric not in row:
-                self.metric = self._metric(row, place)
-                builder.note(f"Task {self.task}: {self.metric} says what is right.")
-            model = f"{self.model}:{name}" if filter_option == "*" and name != "none" else self.model
-            yield self._item(row, model, place)
+            if self.chosen in ("*", name):
+                yield place, row, f"{self.model}:{name}" if self.chosen == "*" and name != "none" else self.model
 
-    def _metric(self, row: Mapping[str, Any], place: str) -> str:
-        names = [str(name) for name in row.get("metrics", [name for name in METRICS if name in row])]
-        if self.rules.metric:
-            if self.rules.metric not in row:
-                raise InputError(
-                    f"{place} has no metric {self.rules.metric!r}",
-                    f"one of {', '.join(names)}",
-                    near(self.rules.metric, names),
-                )
-            return self.rules.metric
-        defaults = [name for name in METRICS if name in names]
-        if not names:
-            raise InputError(f"{place} has no metric", f"one such as {METRICS[0]} or {METRICS[1]}")
-        return (defaults or names)[0]
+    def _filter(self, first: str, numbered: bool) -> str:
+        """The filter that counts: the one named, else the one that counts for the task, else the first."""
+        option = self.builder.rules.filter
+        if option:
+            return f"filter-{option}" if numbered and option.isdecimal() else option
+        task_filter = self.builder.filters.setdefault(self.task, first)
+        if task_filter != first:
+            names = {str(row.get("filter", "none")) for _, row in json_lines(self.path, BadLines(skip=True))}
+            if len(names) == 1 and not numbered:
+                self.builder.note(f"Task {self.task}: answers of the filter {first!r} count in {self.path}.")
+                return first
+        return task_filter
 
     def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
         requests = _requests(row.get("arguments"))
         logs, document_id = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
         target = row.get("target")
+        if isinstance(target, list) and len(target) == 1:
+            target = target[0]
+        self.n_scored += bool(self.metric) and self.metric in row
+        score = row.get(self.metric)
         common: dict[str, Any] = {
             "model": model,
             "instance": self._instance(model, document, row["doc_id"]),
             "display_id": document_id,
             "place": place,
-            "score": row[self.metric] if row[self.metric] is not None else "nothing",
+            "score": None if not self.metric else NOT_SCORED if score is None else score,
             "prompt": str(row.get("prompt_hash") or _hash(requests)),
             "reference": str(row.get("target_hash") or _hash(target)),
             "group": self.task,
+            "metric": self.metric,
         }
         if len(logs) > 1 and len(logs) == len(requests):
             return Item(**common, **self._choice(logs, requests, target))
@@ -131,6 +172,8 @@ class _SampleLog:
             return Item(**common)
         state: State = "unparsed" if answer.strip() in ("", _INVALID) else ""
         label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
+        if isinstance(target, list) and target and not self.metric:
+            common["score"] = any_of(target, answer, self.builder.normalize)
         return Item(**common, answer=answer, label=label, state=state, free=True)
 
     def _instance(self, model: str, document: str, number: Any) -> str:
@@ -146,13 +189,32 @@ class _SampleLog:
         scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
         best = max(range(len(scores)), key=scores.__getitem__)
         label = _index(target, choices)
-        return {
-            "answer": str(best),
-            "label": None if label is None else str(label),
-            "options": len(choices),
-            "choices": choices,
-            "probabilities": softmax(logs),
-        }
+        common = {"label": None if label is None else str(label), "options": len(choices), "choices": choices}
+        if not all(x < math.inf for x in logs) or max(logs) == -math.inf:  # nan, too, is not below infinity
+            return {"state": "unparsed", **common}
+        return {"answer": str(best), "probabilities": softmax(logs), **common}
+
+
+def _metric_names(row: Mapping[str, Any], option: str | None) -> list[str]:
+    """The metrics of a line, with the one named first; bypass, which --predict_only writes, measures nothing."""
+    names = [str(name) for name in row.get("metrics") or [name for name in METRICS if name in row]]
+    return [*((option,) if option in row else ()), *(name for name in names if name not in (option, "bypass"))]
+
+
+def _most_lines(path: Path) -> int:
+    """The most lines of one document."""
+    times = Counter(str(row.get("doc_id")) for _, row in json_lines(path, BadLines(skip=True)) if is_sample(row))
+    return max(times.values(), default=1)
+
+
+def newest(paths: Iterable[str]) -> dict[str, str]:
+    """By path, the later file of the same task in the same folder, for each file that has one."""
+    latest: dict[tuple[Path, str], tuple[str, str]] = {}
+    names = {path: _NAME.fullmatch(Path(path).name) for path in paths}
+    dated = {p: ((Path(p).parent, name["task"]), name["date"]) for p, name in names.items() if name and name["date"]}
+    for path, (key, date) in dated.items():
+        latest[key] = max(latest.get(key, ("", "")), (date, path))
+    return {path: latest[key][1] for path, (key, _) in dated.items() if latest[key][1] != path}
 
 
 def softmax(logs: Sequence[float]) -> tuple[float, ...]:

@@ -1,11 +1,13 @@
 """What do JSON Lines of any form hold? A mapping gives the paths of the answer, the id and other fields in each line.
 
-The form of OpenAI's batch outputs is built in. Paths are keys and numbers with dots between them.
+The forms of OpenAI's and Anthropic's batch outputs are built in; a request with another status than
+2xx has failed. Paths are keys and numbers with dots between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
+from ..items.scores import NOT_SCORED
 from ..json_lines import json_lines
 
 MATCHED_BY = "their ids"
@@ -23,40 +26,74 @@ OPENAI_BATCH: Mapping[str, str] = {
     "refused": "response.body.choices.0.message.refusal",
     "stopped": "response.body.choices.0.finish_reason",
     "failed": "error",
+    "status": "response.status_code",
 }
 """Paths of the fields in OpenAI's batch outputs."""
-FIELDS = ("instance", "model", "answer", "label", "correct", "prompt", "refused", "stopped", "failed")
+ANTHROPIC_BATCH: Mapping[str, str] = {
+    "instance": "custom_id",
+    "model": "result.message.model",
+    "answer": "result.message.content.0.text",
+    "stopped": "result.message.stop_reason",
+    "status": "result.type",
+}
+"""Paths of the fields in Anthropic's batch outputs."""
+FIELDS = ("instance", "model", "answer", "label", "correct", "prompt", "refused", "stopped", "failed", "status")
+_SUCCESS = ("ok", "success", "successful", "succeeded", "complete", "completed", "done", "false", "none", "null", "")
 
 
 def is_batch(value: Mapping[str, Any]) -> bool:
     """Whether an object is a line of such an output."""
-    return "custom_id" in value and "response" in value
+    return "custom_id" in value and ("response" in value or "result" in value)
 
 
 def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
-    """Add all items of one file."""
+    """Add all items of one file. A failed request often names no model: it is of the model of the other lines."""
     fields = dict(builder.rules.fields)
     for name in fields:
         if name not in FIELDS:
             raise InputError(f"no field {name!r}", f"some of {', '.join(FIELDS)}", near(name, FIELDS))
+    waiting: list[Item] = []
+    latest = ""
     for number, row in json_lines(path, builder.bad):
         place = f"line {number} of {path}"
-        values = {
-            name: _value_at(row, field_path)
-            for name, field_path in ({**OPENAI_BATCH, **fields} if is_batch(row) else fields).items()
-        }
+        values = _values(row, fields)
         if values.get("instance") is None:
             builder.bad.add(place, "has no instance id", "an id where the field instance points")
             continue
-        builder.add(_item(values, model or str(values.get("model") or path.stem), place))
+        latest = str(values.get("model") or latest)
+        item = _item(values, model or latest, place)
+        if not item.model:
+            waiting.append(item)
+            continue
+        for earlier in waiting:
+            builder.add(replace(earlier, model=item.model))
+        waiting = []
+        builder.add(item)
+    for item in waiting:
+        builder.add(replace(item, model=path.stem))
+
+
+def _values(row: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a line by field; those of a batch need no mapping."""
+    built_in: Mapping[str, str] = {}
+    if is_batch(row):
+        built_in = OPENAI_BATCH if "response" in row else ANTHROPIC_BATCH
+    values = {name: _value_at(row, field_path) for name, field_path in {**built_in, **fields}.items()}
+    if "correct" in values and values["correct"] is None:
+        values["correct"] = NOT_SCORED
+    values["metric"] = fields.get("correct", "")
+    if "response" in built_in.get("answer", "") and values.get("answer") is None:
+        empty = not row["response"] or _value_at(row, "response.body.error")
+        values["failed"] = values.get("failed") or bool(empty)
+    return values
 
 
 def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
     answer, stopped = values.get("answer"), values.get("stopped")
     state: State = ""
-    if values.get("failed"):
+    if _says_failed(values.get("failed")) or (values.get("status") is not None and not _is_success(values["status"])):
         state = "failed"
-    elif values.get("refused") or stopped == "content_filter":
+    elif values.get("refused") or stopped in ("content_filter", "refusal"):
         state = "refused"
     elif answer is None and values.get("correct") is None:
         state = "unparsed"
@@ -72,7 +109,23 @@ def _item(values: Mapping[str, Any], model: str, place: str) -> Item:
         state=state,
         prompt=str(values.get("prompt", "")),
         free=True,
+        metric=values.get("metric", ""),
     )
+
+
+def _says_failed(value: Any) -> bool:
+    """Whether an error field is filled; true means that it failed, a status of success that it did not."""
+    return bool(value) and (value is True or not _is_success(value))
+
+
+def _is_success(status: Any) -> bool:
+    """Whether a status means success: true, an HTTP status of 2xx, or a word."""
+    if isinstance(status, bool):
+        return status
+    text = str(status).strip().casefold()
+    if text.isdecimal():
+        return 200 <= int(text) < 300
+    return text in _SUCCESS
 
 
 def _value_at(value: Any, field_path: str) -> Any:

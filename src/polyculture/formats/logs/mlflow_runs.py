@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from polyculture.errors import InputError, near, need
 
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item
+from ..items.scores import NOT_SCORED
 from ..json_lines import shorten
 from ..tables.column_roles import MODEL_NAMES, first_name
 from ..tables.dataframes import open_split_table
@@ -28,6 +29,7 @@ MATCHED_BY = "their questions"
 TABLE = "eval_results_table.json"
 """The artifact that MLflow's evaluation writes; else the only JSON table of the run counts."""
 ANSWERS = ("outputs", "prediction", "predictions", "response", "output", "answer")
+_EQUALITY = "equality with the true answer"
 LABELS = ("targets", "target", "ground_truth", "expected_response", "label", "labels", "expectations")
 QUESTIONS = ("inputs", "request", "question", "prompt", "id", "instance")
 
@@ -62,6 +64,15 @@ def is_evaluation(names: Sequence[str]) -> bool:
 def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> None:
     """Add the rows of one evaluation table."""
     roles = _roles(table, builder.rules.metric)
+    metric = builder.metric_of("", roles.score or _EQUALITY)
+    if (roles.score or _EQUALITY) != metric:
+        if metric not in table.names and (metric != _EQUALITY or roles.label is None):
+            raise InputError(
+                f"{table.source} has no score {metric!r}, by which other tables are judged",
+                "one score for all tables",
+                "name a score that all of them have with metric (--metric)",
+            )
+        roles = replace(roles, score=None if metric == _EQUALITY else metric)
     columns = {name: table.values(name).tolist() for name in table.names if name in vars(roles).values()}
     cells: dict[str, list[Any]] = {k: columns[v] for k, v in vars(roles).items() if v is not None}
     builder.note(f"{roles.score or 'equality with ' + str(roles.label)} says what is right.")
@@ -70,6 +81,7 @@ def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> N
         question = str(cell.get("question", row))
         answer = cell.get("answer")
         no_answer = answer is None or answer != answer
+        score = cell.get("score")
         builder.add(
             Item(
                 model,
@@ -78,9 +90,10 @@ def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> N
                 place=f"row {row + 1} of {table.source}",
                 answer=None if no_answer else str(answer),
                 label=None if cell.get("label") is None else str(cell["label"]),
-                score=cell.get("score"),
+                score=NOT_SCORED if roles.score and score is None else score,
                 state="unparsed" if no_answer else "",
                 free=True,
+                metric=roles.score or "",
             )
         )
 

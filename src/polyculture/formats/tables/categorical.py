@@ -18,6 +18,7 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
+from ..normalization import verdict
 from .files import NO_NESTED_MODEL
 
 _INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
@@ -126,14 +127,14 @@ def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
     invalid = [v for v in column.values if is_no_verdict(v)]
     if invalid:
         raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT)
-    codes = [MISSING if not v else int(v in ("1", "True")) for v in column.values]
+    codes = [MISSING if not v else int(v == "1" or bool(verdict(v))) for v in column.values]
     verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
     return verdicts
 
 
 def is_no_verdict(cell: str) -> bool:
     """Whether a cell is neither right nor wrong, and not empty."""
-    return bool(cell) and cell not in _BINARY
+    return bool(cell) and cell not in _BINARY and verdict(cell) is None
 
 
 def is_integer(cell: str) -> bool:

@@ -29,7 +29,7 @@ check: $(VENV)/.dev ## formatting, lint, types, floors of the house, and the sit
 	@$(MAKE) --no-print-directory site
 
 site: $(VENV)/.dev ## build the documentation strictly into build/site (open index.html)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet: warnings would pass
 
 picture: $(VENV)/.dev ## draw docs/assets/page.png, the picture in the README (needs Chromium)
 	$(BIN)/python tools/site/example.py

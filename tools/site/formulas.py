@@ -8,6 +8,8 @@ import re
 from latex2mathml.converter import convert
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+LONG = 30
+"""Characters of LaTeX from which on a formula in a line may be wider than the screen of a phone."""
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 
 
@@ -25,7 +27,7 @@ def _mathml(match: re.Match[str]) -> str:
     number = TAG.search(latex)
     formula = _converted(TAG.sub("", latex).strip(), "block" if match[1] == "div" else "inline")
     if match[1] == "span":
-        return formula
+        return f'<span class="long-formula">{formula}</span>' if len(latex) > LONG else formula
     label = f'<span class="equation-number">({html.escape(number[1])})</span>' if number else ""
     return f'<div class="equation">{formula}{label}</div>'
 

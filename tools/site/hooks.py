@@ -14,6 +14,7 @@ import example
 import formulas
 import interface
 import navigation
+import notebooks
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -28,6 +29,10 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and fill the folders of the navigation."""
     contents = {"reference/command-line.md": command_line.reference()} | interface.pages() | example.files()
+    for file in files:
+        if file.src_uri.endswith(".ipynb"):
+            page = notebooks.page(file.content_string, file.name + ".ipynb")
+            contents[file.src_uri.removesuffix(".ipynb") + ".md"] = page
     for path, content in contents.items():
         files.append(File.generated(config, path, content=content))
     for path in interface.undocumented():

@@ -7,7 +7,9 @@ from typing import Any
 
 
 def expand(entries: Sequence[Any], pages: Sequence[str]) -> list[Any]:
-    """The navigation with every `FOLDER/` replaced by its pages: README first, then by name; nothing for an empty one.
+    """The navigation with every `FOLDER/` replaced by its pages: README or index first, then by name.
+
+    A folder without pages is left out.
 
     pages : paths of all pages relative to docs.
     """
@@ -19,7 +21,7 @@ def expand(entries: Sequence[Any], pages: Sequence[str]) -> list[Any]:
                 expanded += [{title: part}] if part else []
         elif entry.endswith("/"):
             folder = [page for page in pages if page.startswith(entry)]
-            expanded += sorted(folder, key=lambda page: (not page.endswith("README.md"), page))
+            expanded += sorted(folder, key=lambda page: (not page.endswith(("README.md", "index.md")), page))
         else:
             expanded.append(entry)
     return expanded

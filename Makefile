@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick bench nightly docs clean
+.PHONY: help demo test check quick bench nightly docs site picture clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,18 @@ test: $(VENV)/.dev ## the whole test suite
 quick: $(VENV)/.dev ## the tests that take seconds
 	$(BIN)/python -m pytest -n auto -m "not nightly and not slow"
 
-check: $(VENV)/.dev ## formatting, lint, types, floors of the house
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+check: $(VENV)/.dev ## formatting, lint, types, floors of the house, and the site
+	$(BIN)/ruff format --check src tests benchmarks tools
+	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory site
+
+site: $(VENV)/.dev ## build the documentation strictly into build/site (open index.html)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet: warnings would pass
+
+picture: $(VENV)/.dev ## draw docs/assets/page.png, the picture in the README (needs Chromium)
+	$(BIN)/python tools/site/example.py
 
 bench: $(VENV)/.dev ## measure what benchmarks/README.md claims, side by side
 	$(BIN)/python benchmarks/counts.py
@@ -55,5 +62,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing polyculture with what development needs into $(VENV) (a minute or two, once)"
-	$(PIP) --editable ".[train,test,check]"
+	$(PIP) --editable ".[train,test,check,site]"
 	@touch $@ $(VENV)/.demo

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+GENERATED = ("docs/example/", "docs/reference/")
+"""What `make site` makes and checks."""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -26,26 +28,40 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
+    output = ""
     for language, text in blocks(page):
+        if language == "text" and page.name in ("README.md", "quickstart.md"):
+            assert text in output
         if language == "python":
-            run([sys.executable, "-W", "error", "-c", text], tmp_path, env)
+            output = run([sys.executable, "-W", "error", "-c", text], tmp_path, env)
         elif language == "console":
             for line in text.splitlines():
                 if line.startswith("$ ") and not line.startswith(("$ make", "$ git", "$ pip", "$ cd")):
                     run(["bash", "-c", line[2:]], tmp_path, env)
 
 
-def run(command: list[str], folder: Path, env: dict[str, str]) -> None:
-    """Run it where the page's files are; a failure shows what it printed."""
+def run(command: list[str], folder: Path, env: dict[str, str]) -> str:
+    """What it printed, run where the page's files are; a failure shows it."""
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     targets = [t for t in LINK.findall(page.read_text(encoding="utf-8")) if not t.startswith(("http", "mailto:"))]
-    missing = [t for t in targets if not (page.parent / t).exists()]
-    assert missing == []
+    paths = [(page.parent / target).resolve().relative_to(ROOT).as_posix() for target in targets]
+    assert [path for path in paths if not path.startswith(GENERATED) and not (ROOT / path).exists()] == []
+
+
+def test_the_readme_is_read_in_a_minute_and_shows_the_example_of_the_quickstart() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.split()) <= 600
+    for verb in ("train", "audit", "select", "deploy"):
+        assert f"- **{verb}**" in readme
+    pages = (ROOT / "README.md", ROOT / "docs" / "quickstart.md")
+    first, second = (next(text for language, text in blocks(page) if language == "python") for page in pages)
+    assert first == second
 
 
 def test_every_make_verb_named_in_the_pages_exists() -> None:

@@ -92,6 +92,7 @@ NORMALIZERS: dict[str, Normalizer] = {
     "multiple-choice": multiple_choice,
     "code": code,
 }
+"""What `normalize=` takes: how two texts are compared, by name."""
 
 
 def normalizer(name: str) -> Normalizer:

@@ -13,6 +13,7 @@ from typing import Any
 from polyculture.errors import InputError, near
 
 AXES = ("architecture", "data", "objective", "optimizer", "hyperparameters", "pretraining")
+"""The six axes of a recipe, in the order of its columns."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from polyculture.errors import InputError, near
 from .axes import AXES, Recipe
 
 PREFIX = "hyperparameters."
+"""Beginning of the name of a single hyper-parameter's axis, as in ``hyperparameters.epochs``."""
 MOST_CANDIDATES = 2000
 """Combinations considered; where there are more, this many drawn at random."""
 

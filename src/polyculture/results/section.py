@@ -15,6 +15,7 @@ from . import summary
 from .figure import Figure, plot
 
 Severity = Literal["note", "warning", "alert"]
+"""How much attention a finding asks for."""
 
 STORED_NAMES = {
     "pair_excess": "beyond",

@@ -1,0 +1,166 @@
+"""The site has every public name, command and page, and needs no other host."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import polyculture
+
+for package in ("mkdocs", "mkdocstrings", "griffe", "latex2mathml"):
+    pytest.importorskip(package, reason="the extra site is not installed")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools" / "site"))
+
+import command_line
+import docstrings
+import example
+import formulas
+import hooks
+import interface
+import navigation
+import notebooks
+
+
+def stubs() -> set[str]:
+    """Names that type checkers see: what the block under TYPE_CHECKING imports or assigns."""
+    tree = ast.parse(Path(polyculture.__file__).read_text(encoding="utf-8"))
+    block = next(n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    names = {alias.asname for n in block.body if isinstance(n, ast.ImportFrom) for alias in n.names if alias.asname}
+    return names | {ast.unparse(n.targets[0]) for n in block.body if isinstance(n, ast.Assign)}
+
+
+def test_one_list_holds_the_public_names_their_homes_the_type_stubs_and_the_reference_together() -> None:
+    errors = {name for name in polyculture.__all__ if name.endswith("Error")}
+    assert len(set(polyculture.__all__)) == len(polyculture.__all__)
+    assert set(polyculture._HOMES) == stubs() == set(polyculture.__all__) - errors
+    documented = re.findall(r"^::: (\S+)", interface.pages()[interface.PAGE], re.MULTILINE)
+    assert documented == [interface.home(name) for name in polyculture.__all__]
+
+
+def test_every_name_of_a_room_is_documented_once_and_every_page_is_in_the_navigation() -> None:
+    pages = interface.pages()
+    documented = [path for page in pages.values() for path in re.findall(r"^::: (\S+)", page, re.MULTILINE)]
+    assert len(set(documented)) == len(documented)
+    for room in interface.ROOMS:
+        page = pages[f"reference/{room}.md"]
+        for name in interface._names(room):
+            assert f"::: {interface.home(name, room)}\n" in page or f"[`{name}`](" in page
+    configuration = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert [path for path in pages if f"{path}\n" not in configuration] == []
+
+
+def test_every_public_name_has_a_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert interface.undocumented() == []
+
+
+def test_the_reference_of_the_command_line_has_every_command_and_every_option_that_help_shows() -> None:
+    page = command_line.reference()
+    from polyculture.cli.application import VERBS
+
+    assert re.findall(r"^## (\w+)", page, re.MULTILINE) == list(VERBS)
+    assert "| `-k, --members K` | Number of models to keep (default: chosen automatically). |  |" in page
+    assert "| `--seed S` | Seed of everything that is random. | `0` |" in page
+    assert "| `PATH...` | Tables, logs, folders, or mlflow:EXPERIMENT. | required |" in page
+    assert "--values" not in page
+
+
+def test_a_folder_in_the_navigation_stands_for_its_pages() -> None:
+    pages = ["a.md", "x/one.md", "x/README.md", "y/z.md"]
+    assert navigation.expand(["a.md", {"X": ["x/"]}, {"E": ["none/"]}, {"B": "a.md"}], pages) == [
+        "a.md",
+        {"X": ["x/README.md", "x/one.md"]},
+        {"B": "a.md"},
+    ]
+
+
+def test_a_formula_is_mathml_with_its_number_and_an_unreadable_one_is_named() -> None:
+    inline = formulas.draw(r'so <span class="arithmatex">\(a &lt; b\)</span> holds')
+    assert inline.startswith("so <math")
+    assert "&lt;" in inline or "&#x0003C;" in inline
+    block = formulas.draw('<div class="arithmatex">\\[n = \\frac{1}{2} \\tag{E1}\\]</div>')
+    assert "<mfrac>" in block
+    assert '<span class="equation-number">(E1)</span>' in block
+    for latex in (r"\frac{1", r"\nosuch x", r"\frac"):
+        with pytest.raises(ValueError, match=re.escape(f"the formula {latex!r} cannot be read")):
+            formulas.draw(rf'<span class="arithmatex">\({latex}\)</span>')
+
+
+def test_a_notebook_is_a_page_of_its_cells_with_a_link_to_it() -> None:
+    cells = [{"cell_type": "markdown", "source": ["# A\n", "b"]}, {"cell_type": "code", "source": ["x = 1\n"]}]
+    text = notebooks.page(json.dumps({"cells": cells}), "a.ipynb")
+    assert text == "# A\nb\n\n```python\nx = 1\n```\n\n[This page as a notebook](a.ipynb)\n"
+
+
+def test_parameters_of_a_docstring_are_a_list() -> None:
+    text = "Draws.\n\nParameters\n----------\nsizes : models in\n    each cluster.\nseed : of the rest.\n\nMore."
+    shown = docstrings.SECTION.sub(docstrings._markdown_list, text)
+    assert shown == "Draws.\n\n**Parameters**\n\n- `sizes`: models in each cluster.\n- `seed`: of the rest.\n\nMore."
+
+
+def test_a_dark_figure_has_the_dark_palette() -> None:
+    assert example.dark('<rect fill="rgb(31, 111, 178)"/><path stroke="#1f6fb2"/>') == (
+        '<rect fill="#6bb1ee"/><path stroke="#6bb1ee"/>'
+    )
+
+
+def test_a_link_out_of_docs_leads_to_the_repository_and_to_nothing_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="experiments/x.md"))
+    with caplog.at_level(logging.WARNING):
+        text = hooks.on_page_markdown("# X\n[b](../../benchmarks/README.md) [w](../wording.md)", page)
+        assert caplog.messages == []
+        hooks.on_page_markdown("[b](../../nowhere.md)", page)
+    assert text == f"# X\n[b]({hooks.SOURCE}benchmarks/README.md) [w](../wording.md)"
+    assert caplog.messages == [
+        "experiments/x.md has 0 headings of the first rank, expected 1",
+        "experiments/x.md links to ../../nowhere.md, which is not in the repository",
+    ]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole site, built strictly: no warning."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_is_read_from_the_file_system_without_any_other_host(site: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(request.url))
+        for name in ("index", "quickstart", "reference/api", "reference/command-line", "levels"):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
+        page.goto((site / "quickstart.html").as_uri())
+        assert page.locator("img[src*='pairwise-dark.svg']").is_visible()
+        assert not page.locator("img[src*='pairwise-light.svg']").is_visible()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.locator(".md-search__input").fill("certificate")
+        page.locator(".md-search-result__link").first.wait_for()
+        assert [address for address in addresses if not address.startswith(("file:", "data:", "blob:"))] == []
+        browser.close()

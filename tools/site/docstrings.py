@@ -1,0 +1,24 @@
+"""How do docstrings become pages? Their `Parameters` become a list: Markdown would run the lines together."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+SECTION = re.compile(r"^(Parameters|Attributes|Returns|Raises)\n-+\n(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+ITEM = re.compile(r"^(\w[\w, *]*) : (.*(?:\n[ ]+.*)*)", re.MULTILINE)
+
+
+class MarkdownSections(griffe.Extension):
+    """`Parameters` with `name : meaning` lines as Markdown lists."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        if obj.docstring:
+            obj.docstring.value = SECTION.sub(_markdown_list, obj.docstring.value)
+
+
+def _markdown_list(match: re.Match[str]) -> str:
+    items = [f"- `{item[1]}`: {' '.join(item[2].split())}" for item in ITEM.finditer(match[2])]
+    return f"**{match[1]}**\n\n" + ("\n".join(items) if items else match[2])

@@ -7,11 +7,11 @@ import json
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -142,25 +142,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_site_is_read_from_the_file_system_without_any_other_host(site: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
-        addresses: list[str] = []
-        page.on("request", lambda request: addresses.append(request.url))
-        for name in ("index", "quickstart", "reference/api", "reference/command-line", "levels"):
-            page.goto((site / f"{name}.html").as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
-            assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
-        page.goto((site / "quickstart.html").as_uri())
-        assert page.locator("img[src*='pairwise-dark.svg']").is_visible()
-        assert not page.locator("img[src*='pairwise-light.svg']").is_visible()
-        page.set_viewport_size({"width": 1280, "height": 800})
-        page.locator(".md-search__input").fill("certificate")
-        page.locator(".md-search-result__link").first.wait_for()
-        assert [address for address in addresses if not address.startswith(("file:", "data:", "blob:"))] == []
-        browser.close()
+def test_the_site_is_read_from_the_file_system_without_any_other_host(site: Path, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    for name in ("index", "quickstart", "reference/api", "reference/command-line", "levels"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
+    page.goto((site / "quickstart.html").as_uri())
+    assert page.locator("img[src*='pairwise-dark.svg']").is_visible()
+    assert not page.locator("img[src*='pairwise-light.svg']").is_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator(".md-search__input").fill("certificate")
+    page.locator(".md-search-result__link").first.wait_for()
+    assert [address for address in addresses if not address.startswith(("file:", "data:", "blob:"))] == []

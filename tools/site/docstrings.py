@@ -1,4 +1,4 @@
-"""How do docstrings become pages? Their `Parameters` become a list: Markdown would run the lines together."""
+"""How do docstrings become pages? `Parameters` become a list and `Examples` code: Markdown would run lines together."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 import griffe
 
 SECTION = re.compile(r"^(Parameters|Attributes|Returns|Raises)\n-+\n(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+EXAMPLES = re.compile(r"^Examples\n-+\n(.*)\Z", re.MULTILINE | re.DOTALL)
 ITEM = re.compile(r"^(\w[\w, *]*) : (.*(?:\n[ ]+.*)*)", re.MULTILINE)
 
 
 class MarkdownSections(griffe.Extension):
-    """`Parameters` with `name : meaning` lines as Markdown lists."""
+    """`Parameters` with `name : meaning` lines as Markdown lists, `Examples` as a block of code."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring:
-            obj.docstring.value = SECTION.sub(_markdown_list, obj.docstring.value)
+            text = SECTION.sub(_markdown_list, obj.docstring.value)
+            obj.docstring.value = EXAMPLES.sub(
+                lambda match: f"**Examples**\n\n```pycon\n{match[1].rstrip()}\n```", text
+            )
 
 
 def _markdown_list(match: re.Match[str]) -> str:

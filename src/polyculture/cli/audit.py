@@ -143,9 +143,7 @@ def scaling(
     paths: Paths,
     table: TableOptions,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
-    audited_errors: Annotated[
-        float | None, Option(metavar="SHARE", help="Share of wrong labels in a label audit.")
-    ] = None,
+    audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> int:
@@ -156,10 +154,13 @@ def scaling(
     """
     from polyculture.auditing import along_scale
     from polyculture.formats import read
+    from polyculture.results import section_json
 
-    predictions = read(paths, **table.columns())
-    for section in along_scale(predictions, scale, label_errors=audited_errors, seed=seed):
-        show_section(section, json)
+    sections = along_scale(read(paths, **table.columns()), scale, label_errors=audited_errors, seed=seed)
+    if json:
+        print(f"[{', '.join(map(section_json, sections))}]")
+    for section in () if json else sections:
+        show_section(section)
     return 0
 
 

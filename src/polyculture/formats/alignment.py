@@ -105,10 +105,10 @@ def check_matching(aligned: AlignedPredictions) -> None:
             )
         if row.any() and times[row].max() < 2 and times.sum() > row.sum():
             ids = predictions.instances.index.tolist()
-            stranger = int((~row & (times > 0)).argmax())
+            position = int((~row & (times > 0)).argmax())
             raise InputError(
                 f"{model!r} has no instance in common with another model: its ids are such as "
-                f"{ids[int(row.argmax())]!r}, others such as {ids[stranger]!r}",
+                f"{ids[int(row.argmax())]!r}, others such as {ids[position]!r}",
                 "the same ids for the same instances in every source",
                 "write them in the same form, or name the column of ids with instance (--instance)",
             )

@@ -77,6 +77,9 @@ class TextLines(io.RawIOBase):
             raise FileError(f"{self.path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
         self._ended = not raw
         text = self._carry + raw
+        if self._number == 1 and text.startswith((b"\xff\xfe", b"\xfe\xff")):
+            cure = f"convert it: iconv -f utf-16 -t utf-8 {self.path.name}"
+            raise InputError(f"{self.path} is text in UTF-16", _UTF8, cure)
         if self._number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
         carriage_return = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n

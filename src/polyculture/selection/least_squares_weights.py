@@ -37,10 +37,8 @@ def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.
     size = float(np.trace(moments)) / m
     if size == 0:
         return np.full(m, 1 / m)
-    # (PF3): on the simplex a ridge is shrinkage to equal weights; 1e-9 keeps clones factorizable.
     penalized = moments + size * max(PULL / count, 1e-9) * np.eye(m)
     lower = np.linalg.cholesky(penalized)
-    # With G = LLᵀ and w = v/Σv this is min ‖Lᵀv − L⁻¹1‖² over v ≥ 0: the sum constraint is only a scale.
     solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
     return np.asarray(solution / solution.sum())
 

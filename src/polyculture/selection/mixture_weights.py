@@ -67,7 +67,6 @@ def mixture_weights(
     weights, steps = np.full(m, 1 / m), 0
     mixed = weights @ likelihood
     slope = likelihood @ (count / mixed)
-    # (PF2): max slope − 1 bounds what is still to be gained, by concavity. EM first, since Newton steps need a start.
     while slope.max() - 1 > tolerance and steps < MOST_STEPS:
         weights = weights * slope if steps < FIRST_STEPS else _newton(likelihood, count, weights, slope)
         weights = weights / weights.sum()
@@ -105,8 +104,6 @@ def _newton(
     slope: Float[np.ndarray, " m"],
 ) -> Float[np.ndarray, " m"]:
     """One Newton step, shortened until it lowers the objective; a step of expectation-maximization where none does."""
-    # (PF1) with the sum of the weights as a penalty: the multiplier is 1, so at the optimum the sum is 1 by itself
-    # and the quadratic model has only w ≥ 0 to respect: least squares of the size of the models.
     mixed = weights @ likelihood
     scaled = likelihood * (np.sqrt(count) / mixed)
     curvature = scaled @ scaled.T

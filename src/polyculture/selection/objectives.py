@@ -206,7 +206,6 @@ class Goal:
 
     def value(self, scored: ScoredSet) -> tuple[float, float]:
         """By how much the bounds are missed, and the weighted sum; lower is better, the first before the second."""
-        # Bounds are no penalty with a weight: any set that keeps them is before any that does not.
         excess = 0.0
         for name, (sign, bound) in self.subject_to.items():
             level = quantity(name, scored)
@@ -300,7 +299,6 @@ def _hopeless(evaluation: EvaluationSet, row: int, best: int) -> bool:
     else:
         observed = evaluation.observed
         losses = evaluation.wrong[pair] if observed is None else evaluation.wrong[pair][:, observed[pair].all(axis=0)]
-    # (PF6) as a mean per instance, so that the test is paired.
     excess: Float[np.ndarray, " n"] = losses[0] - HOPELESS * losses[1]
     if len(excess) < 2 or excess.mean() <= 0:
         return False

@@ -226,7 +226,6 @@ def _baselines(plan: SelectionPlan, evaluation: EvaluationSet, loss: str, k: int
     losses = -np.log(evaluation.truth).mean(axis=1) if loss == "log_loss" else evaluation.errors
     order = np.argsort(losses, kind="stable")
     best, all_models = (fit(rule, evaluation, rows, plan.calibrated) for rows in (order[:1], order))
-    # The k best under the same rule: a gain over them is owed to the choice and not to combining.
     return Baselines(best, all_models, plan.combination(evaluation, order[:k]))
 
 

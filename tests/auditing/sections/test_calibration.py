@@ -136,7 +136,9 @@ def test_instances_without_probabilities_are_left_out() -> None:
     rows = np.arange(10, 400)
     gaps = predictions.probabilities.copy()
     gaps[1, :10] = np.nan
-    sections = told(replace(predictions, probabilities=gaps)), told(predictions.take_instances(rows))
+    answers = predictions.answers.copy()
+    answers[1, :10] = -1
+    sections = told(replace(predictions, answers=answers, probabilities=gaps)), told(predictions.take_instances(rows))
     for first, second in zip(*sections, strict=True):
         for name in first.tables.keys() & {"models", "auc"}:
             pd.testing.assert_frame_equal(first.tables[name], second.tables[name])

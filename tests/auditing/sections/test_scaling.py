@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.auditing.sections.scaling import emergence, read_scale
+from polyculture.auditing.sections.scaling import Scale, _fit, emergence, read_scale
 from polyculture.auditing.sections.similarity_by_scale import along_scale
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
@@ -183,3 +183,21 @@ def test_the_same_seed_gives_the_same_chapter() -> None:
     first, again = emergence(growing(), seed=4), emergence(growing(), seed=4)
     assert first.sentence == again.sentence
     pd.testing.assert_frame_equal(first.frame("curve"), again.frame("curve"))
+
+
+@pytest.mark.parametrize(("start", "slope", "possible"), [(0.3, 0.05, False), (0.2, 0.08, False), (0.9, -0.5, True)])
+def test_an_accuracy_does_not_level_off_outside_of_0_and_1(start: float, slope: float, possible: bool) -> None:
+    sizes = np.geomspace(1e6, 1e9, 12)
+    decades = np.log10(sizes / 1e6)
+    shares = start + slope * decades + 0.02 * decades**2
+    if possible:
+        shares = start + slope * (sizes / 1e6) ** -0.4
+    shares = shares + np.random.default_rng(0).normal(size=12) * 0.004
+    curve = _fit("accuracy", Scale("parameters", sizes), shares, stream(0, "test"), 0.95)
+    floor = curve.numbers["accuracy floor"]
+    assert floor.defined == possible
+    if possible:
+        assert 0 <= floor.low <= floor.estimate <= floor.high <= 1
+    else:
+        assert "floor undefined (these scales do not tell where it levels off)" in curve.sentence
+    assert curve.families["floor"].dropna().between(0, 1).all()

@@ -437,7 +437,7 @@ def test_options_that_mean_nothing_are_refused() -> None:
 def test_tables_that_cannot_be_learned_from_are_refused() -> None:
     frame, labels = clients(20)
     assert raised(small(), IRIS, None) == "DiverseEnsembleClassifier requires y to be passed, but the target y is None."
-    assert raised(small(), IRIS, np.ones(150)) == "y has only 1 class, np.float64(1.0); expected two classes or more."
+    assert raised(small(), IRIS, np.ones(150)) == "y has only 1 class, 1.0; expected two classes or more."
     assert raised(small(), frame[:1], labels[:1]) == (
         "a table of 1 sample and 6 features; expected 2 samples and 1 feature or more."
     )

@@ -206,12 +206,22 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
     grid = np.geomspace(scale.min(), scale.max(), CURVE_POINTS)
     low, high = np.quantile([d.at(grid) for d in draws], tails, axis=0)
     points = pd.DataFrame({"scale": grid, "fit": best.at(grid), "low": low, "high": high, "family": best.family})
-    rows = [{"metric": name, "family": c.family, "aicc": c.aicc, "floor": c.floor, "sd": c.sd} for c in curves]
+    highest = 1.0 if name == "accuracy" else math.inf
+    floors = [c.floor if 0 <= c.floor <= highest else math.nan for c in curves]
+    rows = [
+        {"metric": name, "family": c.family, "aicc": c.aicc, "floor": floor, "sd": c.sd}
+        for c, floor in zip(curves, floors, strict=True)
+    ]
     numbers = {}
     for label, value in _parameters(best, size).items():
         spread = np.quantile([_parameters(d, size)[label] for d in draws], tails)
         method = f"parametric bootstrap, {len(draws)} draws"
+        possible = label != "floor" or (0 <= value <= highest and spread[0] <= highest and spread[1] >= 0)
+        if label == "floor":
+            spread = np.clip(spread, 0, highest)
         numbers[f"{name} {label}"] = Interval(value, float(spread[0]), float(spread[1]), level, len(y), method)
+        if not possible:
+            numbers[f"{name} {label}"] = Interval.undefined("these scales do not tell where it levels off", len(y))
     words = ", ".join(f"{k.removeprefix(name + ' ')} {v.format('.3g')}" for k, v in numbers.items())
     sentence = f"The {name.replace('_', '-')} follows a {best.family} best ({words})."
     step = float(np.diff(np.unique(np.log(scale))).max())

@@ -63,6 +63,10 @@ class DelimitedFile:
             line, rows = text.header, text.has_more()
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
+        if re.fullmatch(r"(?i)\"?sep=.\"?", line.strip()):
+            raise InputError(
+                f"{self.path} begins with {line.strip()!r}, a hint for Excel", "a header", "delete that line"
+            )
         self.separator = _separator(line)
         self.header = [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
         if len(self.header) < min_columns:

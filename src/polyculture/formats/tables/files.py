@@ -177,6 +177,8 @@ def check_readable(path: Path) -> bytes:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     if not start:
         raise InputError(f"{path} is empty", "a table with a header and one row per instance")
+    if start == b"PK\3\4" and path.suffix != ".eval":
+        raise InputError(f"{path} is a zip archive", f"a file that ends in {KINDS}", "unpack it, or pack with gzip")
     return start
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -10,7 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,21 +33,56 @@ import interface
 import navigation
 import notebooks
 
+LAZY = ["polyculture", *(f"polyculture.{room}" for room in interface.ROOMS)]
+LAZY = [name for name in LAZY if hasattr(importlib.import_module(name), "_HOMES")]
+"""Packages that load what they offer on first use."""
+COMMANDS = {"cli"}
+"""Rooms whose reference is the page of the command line."""
+IMPORTED = re.compile(r"^(?:>>> |\.\.\. )?from polyculture\.([\w.]+) import ([\w, ]+)$", re.MULTILINE)
 
-def stubs() -> set[str]:
-    """Names that type checkers see: what the block under TYPE_CHECKING imports or assigns."""
-    tree = ast.parse(Path(polyculture.__file__).read_text(encoding="utf-8"))
+
+def stubs(module: ModuleType) -> set[str]:
+    """Names that type checkers see: what the block under TYPE_CHECKING imports under its own name or assigns."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     block = next(n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
     names = {alias.asname for n in block.body if isinstance(n, ast.ImportFrom) for alias in n.names if alias.asname}
     return names | {ast.unparse(n.targets[0]) for n in block.body if isinstance(n, ast.Assign)}
 
 
-def test_one_list_holds_the_public_names_their_homes_the_type_stubs_and_the_reference_together() -> None:
-    errors = {name for name in polyculture.__all__ if name.endswith("Error")}
-    assert len(set(polyculture.__all__)) == len(polyculture.__all__)
-    assert set(polyculture._HOMES) == stubs() == set(polyculture.__all__) - errors
+@pytest.mark.parametrize("package", LAZY)
+def test_one_list_holds_the_public_names_their_homes_and_the_type_stubs_together(package: str) -> None:
+    module = importlib.import_module(package)
+    errors = {name for name in module.__all__ if name.endswith("Error")}
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert set(module._HOMES) == stubs(module) == set(module.__all__) - errors
+    assert set(module.__all__) <= set(dir(module))
+    for name, path in module._HOMES.items():
+        inside, _, attribute = path.partition(":")
+        assert getattr(module, name) is getattr(importlib.import_module(f"{package}.{inside}"), attribute or name)
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_a_name_that_is_loaded_on_first_use_is_never_hidden_by_a_module(package: str) -> None:
+    """Importing the submodule `measures.effective` would replace a function `measures.effective`."""
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if importlib.util.find_spec(f"{package}.{name}")] == []
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        _ = module.nothing
+
+
+def test_the_reference_has_an_entry_for_every_public_name_in_their_order() -> None:
     documented = re.findall(r"^::: (\S+)", interface.pages()[interface.PAGE], re.MULTILINE)
-    assert documented == [interface.home(name) for name in polyculture.__all__]
+    assert documented == [interface.anchor(name) for name in polyculture.__all__]
+    assert "polyculture.scaling" in documented
+
+
+def test_every_room_with_public_names_has_a_page() -> None:
+    rooms = {
+        file.parent.name
+        for file in (ROOT / "src" / "polyculture").glob("*/__init__.py")
+        if "__all__" in file.read_text("utf-8")
+    }
+    assert rooms - COMMANDS <= set(interface.ROOMS)
 
 
 def test_every_name_of_a_room_is_documented_once_and_every_page_is_in_the_navigation() -> None:
@@ -54,10 +91,23 @@ def test_every_name_of_a_room_is_documented_once_and_every_page_is_in_the_naviga
     assert len(set(documented)) == len(documented)
     for room in interface.ROOMS:
         page = pages[f"reference/{room}.md"]
-        for name in interface._names(room):
-            assert f"::: {interface.home(name, room)}\n" in page or f"[`{name}`](" in page
+        for name in interface.names(room):
+            assert f"::: {interface.anchor(name, room)}\n" in page or f"[`{name}`](" in page
     configuration = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert [path for path in pages if f"{path}\n" not in configuration] == []
+
+
+def test_every_name_that_the_docs_import_is_in_the_reference() -> None:
+    documented = {interface.home(name, room) for room in ("", *interface.ROOMS) for name in interface.names(room)}
+    files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    for notebook in (ROOT / "docs").rglob("*.ipynb"):
+        texts += ["".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]]
+    imports = {
+        (room, name.strip()) for text in texts for room, names in IMPORTED.findall(text) for name in names.split(",")
+    }
+    assert ("formats", "align") in imports
+    assert [f"{room}.{name}" for room, name in sorted(imports) if interface.home(name, room) not in documented] == []
 
 
 def test_every_public_name_has_a_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +189,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.mark.slow
+def test_the_built_reference_has_a_heading_for_every_public_name(site: Path) -> None:
+    for page, text in interface.pages().items():
+        html = (site / page).with_suffix(".html").read_text(encoding="utf-8")
+        headings = set(re.findall(r'<h2 id="([^"]+)"', html))
+        assert set(re.findall(r"^::: (\S+)", text, re.MULTILINE)) <= headings, page
+    assert '<span class="nf">effective_number</span>' in (site / "reference/measures.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

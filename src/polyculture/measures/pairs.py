@@ -140,6 +140,7 @@ MEASURES: Mapping[str, Callable[[PairCounts], Matrix]] = MappingProxyType(
         "both_wrong_adjusted": both_wrong_adjusted,
     }
 )
+"""Every measure of pairs by name, each from the counts of all pairs to an m × m matrix."""
 
 
 def reasons(counts: PairCounts) -> Shaped[np.ndarray, "m m"]:

@@ -2,6 +2,17 @@
 
 from .problems import PROBLEMS, DataOptions, Problem, load_problem
 from .shifts import shifted
-from .transforms import TRANSFORMS, Transform, find_transform
+from .transforms import TRANSFORMS, Transform, back_translation, find_transform, synonyms
 
-__all__ = ["PROBLEMS", "TRANSFORMS", "DataOptions", "Problem", "Transform", "find_transform", "load_problem", "shifted"]
+__all__ = [
+    "PROBLEMS",
+    "TRANSFORMS",
+    "DataOptions",
+    "Problem",
+    "Transform",
+    "back_translation",
+    "find_transform",
+    "load_problem",
+    "shifted",
+    "synonyms",
+]

@@ -1,1 +1,54 @@
 """Verbs put together: what the command line calls, callable from Python under the same names."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .ablation import BASELINE as BASELINE
+    from .ablation import CHANGES as CHANGES
+    from .ablation import REGULARIZERS as REGULARIZERS
+    from .ablation import AblationOptions as AblationOptions
+    from .ablation import AblationResult as AblationResult
+    from .ablation import ablate as ablate
+    from .evaluation import RunResult as RunResult
+    from .evolution import Archive as Archive
+    from .evolution import EvolutionOptions as EvolutionOptions
+    from .evolution import EvolutionResult as EvolutionResult
+    from .evolution import Generations as Generations
+    from .evolution import evolve as evolve
+    from .evolution import evolve_recipes as evolve_recipes
+    from .training_run import RunOptions as RunOptions
+    from .training_run import run as run
+
+_HOMES = {
+    "AblationOptions": "ablation",
+    "AblationResult": "ablation",
+    "BASELINE": "ablation",
+    "CHANGES": "ablation",
+    "REGULARIZERS": "ablation",
+    "ablate": "ablation",
+    "Archive": "evolution",
+    "EvolutionOptions": "evolution",
+    "EvolutionResult": "evolution",
+    "Generations": "evolution",
+    "evolve": "evolution",
+    "evolve_recipes": "evolution",
+    "RunOptions": "training_run",
+    "run": "training_run",
+    "RunResult": "evaluation",
+}
+"""Where each name is."""
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,1 +1,68 @@
 """How alike are outputs that are not right or wrong: probabilities, texts, representations, explanations?"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .explanations import ExplanationAgreement as ExplanationAgreement
+    from .explanations import cosine as cosine
+    from .explanations import sign_agreement as sign_agreement
+    from .explanations import spearman as spearman
+    from .explanations import top_k as top_k
+    from .probabilities import ProbabilitySums as ProbabilitySums
+    from .probabilities import capa as capa
+    from .probabilities import capa_of as capa_of
+    from .probabilities import hellinger_squared as hellinger_squared
+    from .probabilities import probability_sums as probability_sums
+    from .representations import CalibratedSimilarity as CalibratedSimilarity
+    from .representations import HsicSums as HsicSums
+    from .representations import calibrate as calibrate
+    from .representations import cka as cka
+    from .representations import cka_matrix as cka_matrix
+    from .representations import cka_of as cka_of
+    from .representations import hsic_sums as hsic_sums
+    from .representations import mutual_knn as mutual_knn
+    from .representations import procrustes as procrustes
+    from .texts import TextSimilarity as TextSimilarity
+    from .texts import effective_by_similarity as effective_by_similarity
+    from .texts import text_similarity as text_similarity
+
+_HOMES = {
+    "ProbabilitySums": "probabilities",
+    "capa": "probabilities",
+    "capa_of": "probabilities",
+    "hellinger_squared": "probabilities",
+    "probability_sums": "probabilities",
+    "CalibratedSimilarity": "representations",
+    "HsicSums": "representations",
+    "calibrate": "representations",
+    "cka": "representations",
+    "cka_matrix": "representations",
+    "cka_of": "representations",
+    "hsic_sums": "representations",
+    "mutual_knn": "representations",
+    "procrustes": "representations",
+    "TextSimilarity": "texts",
+    "effective_by_similarity": "texts",
+    "text_similarity": "texts",
+    "ExplanationAgreement": "explanations",
+    "cosine": "explanations",
+    "sign_agreement": "explanations",
+    "spearman": "explanations",
+    "top_k": "explanations",
+}
+"""Where each name is."""
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -64,6 +64,14 @@ def test_the_readme_is_read_in_a_minute_and_shows_the_example_of_the_quickstart(
     assert first == second
 
 
+def test_the_list_of_decisions_has_every_decision_with_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    titles = {path.name: path.read_text(encoding="utf-8").partition("\n")[0] for path in folder.glob("0*.md")}
+    listed = [re.sub(r"^# (\d+)\. (.*)", rf"\1. [\2]({name})", title) for name, title in sorted(titles.items())]
+    assert [line for line in lines if re.match(r"\d", line)] == listed
+
+
 def test_every_make_verb_named_in_the_pages_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = {verb for page in PAGES for verb in re.findall(r"\bmake ([a-z]+)`", page.read_text(encoding="utf-8"))}

@@ -11,9 +11,11 @@ import os
 import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -32,6 +34,8 @@ import hooks
 import interface
 import navigation
 import notebooks
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import Files
 
 LAZY = ["polyculture", *(f"polyculture.{room}" for room in interface.ROOMS)]
 LAZY = [name for name in LAZY if hasattr(importlib.import_module(name), "_HOMES")]
@@ -126,11 +130,12 @@ def test_the_reference_of_the_command_line_has_every_command_and_every_option_th
     assert "--values" not in page
 
 
-def test_a_folder_in_the_navigation_stands_for_its_pages() -> None:
-    pages = ["a.md", "x/one.md", "x/README.md", "y/z.md"]
+def test_a_folder_in_the_navigation_stands_for_its_pages_in_the_order_of_its_index() -> None:
+    pages = dict.fromkeys(["a.md", "x/one.md", "x/README.md", "x/two.md", "x/z.md", "y/z.md"], "")
+    pages["x/README.md"] = "[2](two.md) [1](one.md#part) [2 again](two.md), [elsewhere](../a.md)"
     assert navigation.expand(["a.md", {"X": ["x/"]}, {"E": ["none/"]}, {"B": "a.md"}], pages) == [
         "a.md",
-        {"X": ["x/README.md", "x/one.md"]},
+        {"X": ["x/README.md", "x/two.md", "x/one.md", "x/z.md"]},
         {"B": "a.md"},
     ]
 
@@ -165,18 +170,26 @@ def test_a_dark_figure_has_the_dark_palette() -> None:
     )
 
 
-def test_a_link_out_of_docs_leads_to_the_repository_and_to_nothing_is_a_warning(
-    caplog: pytest.LogCaptureFixture,
+def test_a_file_of_the_repository_that_a_page_links_is_in_the_site_and_a_missing_one_is_a_warning(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
+    configuration, files = MkDocsConfig(), Files([])
+    configuration.load_dict(
+        {"site_name": "x", "docs_dir": str(ROOT / "docs"), "site_dir": str(tmp_path), "plugins": []}
+    )
+    assert configuration.validate() == ([], [])
+    configuration.plugins.on_startup(command="build", dirty=False)
     page = SimpleNamespace(file=SimpleNamespace(src_uri="experiments/x.md"))
     with caplog.at_level(logging.WARNING):
-        text = hooks.on_page_markdown("# X\n[b](../../benchmarks/README.md) [w](../wording.md)", page)
+        source = "# X\n[b](../../benchmarks/README.md) [w](../wording.md) [a](../../examples/mnist-axes/axes.toml)"
+        text = hooks.on_page_markdown(source, page, configuration, files)
         assert caplog.messages == []
-        hooks.on_page_markdown("[b](../../nowhere.md)", page)
-    assert text == f"# X\n[b]({hooks.SOURCE}benchmarks/README.md) [w](../wording.md)"
+        hooks.on_page_markdown("[b](../../nowhere.md)", page, configuration, files)
+    assert text == "# X\n[b](measured-speed.md) [w](../wording.md) [a](../repository/examples/mnist-axes/axes.toml)"
+    assert "repository/examples/mnist-axes/axes.toml" in files.src_uris
     assert caplog.messages == [
         "experiments/x.md has 0 headings of the first rank, expected 1",
-        "experiments/x.md links to ../../nowhere.md, which is not in the repository",
+        "experiments/x.md links to ../../nowhere.md, which is no file of the repository",
     ]
 
 
@@ -198,6 +211,41 @@ def test_the_built_reference_has_a_heading_for_every_public_name(site: Path) -> 
         headings = set(re.findall(r'<h2 id="([^"]+)"', html))
         assert set(re.findall(r"^::: (\S+)", text, re.MULTILINE)) <= headings, page
     assert '<span class="nf">effective_number</span>' in (site / "reference/measures.html").read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """The anchors of a page and what it refers to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.anchors |= {
+            text for text in (attributes.get("id"), attributes.get("name") if tag == "a" else None) if text
+        }
+        self.links += [text for text in (attributes.get("href"), attributes.get("src")) if text]
+
+
+@pytest.mark.slow
+def test_every_link_inside_the_site_leads_to_a_file_and_to_an_anchor_in_it(site: Path) -> None:
+    pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            address = urlsplit(link)
+            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            fragment = unquote(address.fragment)
+            if address.scheme == "" and (
+                not target.is_file()
+                or (fragment and target in pages and fragment not in pages[target].anchors | {"__top"})
+            ):
+                broken.append(f"{path.relative_to(site.resolve())}: {link}")
+    assert len(pages) > 70
+    assert broken == []
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
     output = ""
     for language, text in blocks(page):
-        if language == "text" and page.name in ("README.md", "quickstart.md"):
+        if language == "text" and page.name in ("README.md", "quickstart.md", "worked-example.md"):
             assert text in output
         if language == "python":
             output = run([sys.executable, "-W", "error", "-c", text], tmp_path, env)

@@ -38,3 +38,9 @@ def test_the_numbers_of_the_page(stated):
             "bad diversity": votes.bad,
         }
     )
+
+
+def test_a_tie_is_wrong_and_adds_to_the_bad_diversity() -> None:
+    """(EN3) and (EN4) with an even number of members."""
+    votes = majority(np.array([[True, False], [False, False]]))
+    assert (votes.ensemble, votes.mean, votes.good, votes.bad) == (0.5, 0.25, 0.0, 0.25)

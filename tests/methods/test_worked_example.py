@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +12,16 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
-from polyculture.measures.counts import count
-from polyculture.measures.effective import effective
-from polyculture.measures.pairs import covariance, kappa
-from polyculture.measures.systemic import common_shock, fail_at_k_curve, systemic
-from polyculture.stats import n_eff_interval
-from polyculture.stats.systemic import systemic_p, systemic_pmf
+from polyculture.measures import (
+    common_shock,
+    count,
+    covariance,
+    effective_number,
+    fail_at_k_curve,
+    kappa,
+    systemic_failures,
+)
+from polyculture.stats import n_eff_interval, systemic_p, systemic_pmf
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "methods" / "worked-example.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
@@ -32,9 +37,9 @@ def stated(name: str) -> Fraction:
 
 def computed() -> dict[str, float]:
     """The same numbers from the functions."""
-    raw, given_class = effective(WRONG), effective(WRONG, CLASSES)
+    raw, given_class = effective_number(WRONG), effective_number(WRONG, CLASSES)
     pairs = count(None, None, (~WRONG).astype(np.int8), 2)
-    k, failures, curve = kappa(pairs), systemic(WRONG, CLASSES), fail_at_k_curve(WRONG, CLASSES)
+    k, failures, curve = kappa(pairs), systemic_failures(WRONG, CLASSES), fail_at_k_curve(WRONG, CLASSES)
     limits = n_eff_interval(3, given_class.design_effect, given_class.influence)
     return {
         "n_eff, N0": raw.n_eff,
@@ -83,7 +88,7 @@ def test_the_influence_of_every_instance_is_in_the_table() -> None:
     rows = [row for row in ROWS if len(row) == 4 and row[0].isdigit()]
     squares, deviations, influence = (np.array([float(Fraction(row[c])) for row in rows]) for c in (1, 2, 3))
     np.testing.assert_allclose(influence, 10 * (squares - 1.5 * deviations) / 5.6, atol=1e-12)
-    np.testing.assert_allclose(influence, effective(WRONG, CLASSES).influence, atol=1e-12)
+    np.testing.assert_allclose(influence, effective_number(WRONG, CLASSES).influence, atol=1e-12)
     assert np.sqrt(10 / 9 * (influence**2).sum()) / 10 == pytest.approx(0.4180, abs=5e-5)
 
 
@@ -96,6 +101,15 @@ def test_the_audit_of_the_file_says_the_same(tmp_path: Path) -> None:
     raw, given_class = audit.null_models[:2]
     assert (raw.n_eff.estimate, given_class.n_eff.estimate) == pytest.approx((1.98, 2.0))
     assert audit.pairwise.frame()["kappa"].tolist() == pytest.approx([11 / 21, 8 / 23, -2 / 23])
-    sentence = re.search(r"`(all 3 models fail .*)`\.", PAGE)
-    assert sentence is not None
-    assert sentence[1] in repr(audit.systemic).replace("\xa0", " ")
+    failures = audit.systemic
+    assert failures.rate.estimate == pytest.approx(float(stated("systemic failure rate")))
+    assert failures.expectation == pytest.approx(float(stated("expected rate")))
+    assert failures.ratio == pytest.approx(float(stated("ratio")))
+    assert failures.p == pytest.approx(float(stated("mid-P")))
+    assert f"\n{audit.sentence}\n```\n" in PAGE
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:measures|stats)\.\w+)", PAGE))
+def test_a_reader_can_import_the_functions_of_the_table(path: str) -> None:
+    room, name = path.split(".")
+    assert callable(getattr(importlib.import_module(f"polyculture.{room}"), name))

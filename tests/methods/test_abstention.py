@@ -51,3 +51,12 @@ def test_the_influence_is_the_derivative_of_the_area_with_respect_to_weights():
     interval = risk_coverage(wrong, confidence).area
     error = np.std(influence, ddof=1) / np.sqrt(40)
     assert interval.high - interval.estimate == pytest.approx(2.0226909 * error, rel=1e-4)
+
+
+def test_the_curve_has_the_share_answered_and_the_mean_loss_at_every_threshold() -> None:
+    """(AS1)."""
+    loss, confidence = np.array([0.0, 1.0, 0.0, 1.0, 1.0]), np.array([0.9, 0.8, 0.8, 0.4, 0.2])
+    curve = risk_coverage(loss, confidence)
+    answered = [confidence >= threshold for threshold in (0.9, 0.8, 0.4, 0.2)]
+    np.testing.assert_allclose(curve.coverage, [mask.mean() for mask in answered])
+    np.testing.assert_allclose(curve.risk, [loss[mask].mean() for mask in answered])

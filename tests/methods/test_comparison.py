@@ -42,3 +42,12 @@ def test_the_numbers_of_the_page(stated):
             "half-width, as if independent": apart.high - apart.estimate,
         }
     )
+
+
+def test_the_degrees_of_freedom_of_sets_of_different_size() -> None:
+    """(CO4)."""
+    first, second = np.array([1.0, -2.0, 0.5, 0.5]), np.array([0.3, -0.3] * 10)
+    squares = [part.var(ddof=1) / len(part) for part in (first, second)]
+    freedom = sum(squares) ** 2 / (squares[0] ** 2 / 3 + squares[1] ** 2 / 19)
+    difference = independent_difference((0.4, 0.1), (first, second))
+    assert difference.high - difference.estimate == pytest.approx(t.ppf(0.975, freedom) * np.sqrt(sum(squares)))

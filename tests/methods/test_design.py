@@ -34,3 +34,13 @@ def test_the_numbers_of_the_page(stated):
             "log det of the information": float(np.linalg.slogdet(effects.T @ effects)[1]),
         }
     )
+
+
+def test_cramers_v_is_chi_squared_by_the_smaller_number_of_levels() -> None:
+    """(DE6), which is 1 where one of two factors with three levels tells the other."""
+    first, second = np.array([0, 0, 1, 1, 2, 2, 2]), np.array([0, 0, 1, 1, 2, 2, 1])
+    table = np.array([[2, 0, 0], [0, 2, 0], [0, 1, 2]])
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / 7
+    chi_squared = ((table - expected) ** 2 / expected).sum()
+    assert cramers_v(first, second) == pytest.approx(np.sqrt(chi_squared / (7 * 2)))
+    assert cramers_v(first, first) == pytest.approx(1)

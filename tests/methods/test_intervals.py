@@ -16,6 +16,7 @@ from polyculture.stats import (
     n_eff_bootstrap,
     n_eff_interval,
     paired_difference,
+    rho_interval,
     rho_population_interval,
     standard_error,
 )
@@ -131,3 +132,11 @@ def test_adjusted_p_values_are_running_minima_from_above() -> None:
     ranks = {0.005: 1, 0.01: 2, 0.03: 3, 0.04: 4}
     by_hand = [np.nan if np.isnan(x) else min(min(1, 4 / ranks[y] * y) for y in ranks if y >= x) for x in p]
     np.testing.assert_allclose(benjamini_hochberg(p), by_hand, atol=1e-15)
+
+
+def test_the_limits_of_rho_are_those_of_the_effective_number_on_another_scale() -> None:
+    """rho = (D − 1)/(M − 1) with D = M/n_eff."""
+    influence = np.array([1.0, -1.5, 0.25, 0.25, 0.5, -0.5])
+    number, rho = n_eff_interval(4, 1.6, influence), rho_interval(4, 1.6, influence)
+    assert rho.estimate == pytest.approx(0.6 / 3)
+    assert (rho.low, rho.high) == pytest.approx(((4 / number.high - 1) / 3, (4 / number.low - 1) / 3))

@@ -64,6 +64,7 @@ def read_run(folder: str | Path, models: Sequence[str] = (), *, probabilities: b
 
     Parameters
     ----------
+    folder : of the run.
     models : names or patterns of the models to read; all if left out.
     probabilities : whether to read the probabilities on the parts and shifts, too.
 
@@ -75,7 +76,7 @@ def read_run(folder: str | Path, models: Sequence[str] = (), *, probabilities: b
     >>> result = pc.run("iris", options, out="iris-kept")
     >>> sets = pc.read_run("iris-kept").sets
     >>> sets.train.shape, sets.selection.shape, sets.test.shape
-    ((3, 68), (3, 22), (3, 60))
+    ((3, 66), (3, 24), (3, 60))
     """
     folder = Path(folder)
     facts = _read_facts(folder / RUN)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from polyculture.formats import read_shards as read_shards
     from polyculture.population import Population as Population
     from polyculture.predictions import Predictions as Predictions
+    from polyculture.predictions import PredictionSets as PredictionSets
     from polyculture.recipe import Recipe as Recipe
     from polyculture.recipe import design as design
     from polyculture.reporting import report as report
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from polyculture.studies.ablation import ablate as ablate
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve
+    from polyculture.studies.run_audit import audit_run as audit_run
+    from polyculture.studies.stored_run import read_run as read_run
     from polyculture.studies.training_run import RunOptions as RunOptions
     from polyculture.studies.training_run import run as run
     from polyculture.training import DataOptions as DataOptions
@@ -69,6 +72,7 @@ _HOMES = {
     "Split": "dataset",
     "Population": "population",
     "Predictions": "predictions",
+    "PredictionSets": "predictions",
     "Audit": "results",
     "Portfolio": "results",
     "Interval": "stats",
@@ -92,6 +96,8 @@ _HOMES = {
     "train": "training",
     "RunOptions": "studies.training_run",
     "run": "studies.training_run",
+    "audit_run": "studies.run_audit",
+    "read_run": "studies.stored_run",
     "AblationOptions": "studies.ablation",
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",

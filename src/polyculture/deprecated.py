@@ -22,6 +22,7 @@ NAMES = {
     "Source": "polyculture.preparation.problems.DataOptions",
     "ask": "polyculture.formats.predictions_of_models",
     "Rules": "polyculture.formats.ReadingRules",
+    "ValueSets": "polyculture.predictions.PredictionSets",
 }
 """By old name of a class or function, where it is now; they are looked up in `polyculture` and in the old modules."""
 

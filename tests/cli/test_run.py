@@ -107,9 +107,7 @@ def test_run_learns_from_tables_and_tests_on_the_site_held_out(here: Path, capfd
 def test_run_keeps_clusters_together_and_tells_how_to_go_on(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["site_a.csv", "--label", "sick", "--cluster", "who", "--shifts", "none"]
     assert main(["run", *words, *recipes("knn", "logistic")]) == 0
-    assert (
-        capfd.readouterr().out.splitlines()[-1] == "next  polyculture audit polyculture-run/predictions --cluster who"
-    )
+    assert capfd.readouterr().out.splitlines()[-1] == "next  polyculture select polyculture-run"
     assert Audit.from_json(Path("polyculture-run/audit.json").read_text()).facts["clusters"] == "who"
 
 
@@ -131,9 +129,11 @@ def test_run_predicts_numbers_and_keeps_them(here: Path, capfd: pytest.CaptureFi
 def test_run_tags_tokens_in_sequences(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code = main(["run", "t.conll", "--shifts", "drop", "--out", "t", *recipes("logistic", "knn")])
     assert code == 0
-    assert capfd.readouterr().out.splitlines()[-1] == "next  polyculture audit t/predictions --cluster sequence"
+    assert capfd.readouterr().out.splitlines()[-1] == "next  polyculture select t"
     audit = Audit.from_json(Path("t/audit.json").read_text())
     assert audit.facts["clusters"] == "sequence"
+    assert main(["select", "t", "--members", "2", "--out", "kept"]) == 0
+    assert '"clusters": "sequence"' in Path("kept/portfolio.json").read_text()
     assert audit.n_instances == 24 * 5
     assert audit.shifts["accuracy"].iloc[0] > 0.9
     assert main(["audit", "t/predictions", "--cluster", "sequence"]) == 0

@@ -108,8 +108,8 @@ def test_evolve_refuses_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.fixture
 def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """left/values as run leaves it, and numbers.csv: six models of three families, of hours in blocks."""
-    from polyculture.formats import ValueSets, write_values
-    from polyculture.predictions import Predictions
+    from polyculture.formats import write_values
+    from polyculture.predictions import Predictions, PredictionSets
 
     def values(n: int, start: int, drift: float = 0.0) -> Predictions:
         draw = np.random.default_rng(start)
@@ -122,7 +122,7 @@ def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     test = values(200, 1000)
     shifted = {"drift@1": values(200, 1000, 0.5)}
-    write_values(ValueSets(test, values(300, 0), shifted, "block"), tmp_path / "left" / "values")
+    write_values(PredictionSets(test, values(300, 0), shifted, "block"), tmp_path / "left" / "values")
     table = pd.DataFrame(dict(zip(test.model_ids, test.values, strict=True))).assign(target=test.targets)
     table.assign(site=np.arange(200) % 2).to_csv("numbers.csv", index=False)
     return tmp_path

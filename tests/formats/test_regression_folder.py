@@ -11,7 +11,6 @@ import pytest
 
 from polyculture.errors import FileError, InputError
 from polyculture.formats import (
-    ValueSets,
     align,
     read,
     read_value_sets,
@@ -20,7 +19,7 @@ from polyculture.formats import (
     write,
     write_values,
 )
-from polyculture.predictions import Predictions
+from polyculture.predictions import Predictions, PredictionSets
 
 
 def made(n: int = 4, start: int = 0) -> Predictions:
@@ -45,7 +44,7 @@ def same(one: Predictions, other: Predictions) -> bool:
 
 def test_every_test_set_comes_back_as_it_went_with_its_name(tmp_path: Path) -> None:
     shifted = {"noise@2": made(start=8), "file=a/b": made(start=8), "test": made(start=12)}
-    sets = ValueSets(made(), made(start=4), shifted, "block", ("site",))
+    sets = PredictionSets(made(), made(start=4), shifted, "block", ("site",))
     assert write_values(sets, tmp_path / "values") == tmp_path / "values"
     back = read_value_sets(tmp_path / "values")
     assert same(back.test, sets.test)
@@ -57,21 +56,21 @@ def test_every_test_set_comes_back_as_it_went_with_its_name(tmp_path: Path) -> N
 
 
 def test_a_newer_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    write_values(ValueSets(made(), made(start=4), {"noise@2": made()}), tmp_path / "values")
-    write_values(ValueSets(made(start=8)), tmp_path / "values")
+    write_values(PredictionSets(made(), made(start=4), {"noise@2": made()}), tmp_path / "values")
+    write_values(PredictionSets(made(start=8)), tmp_path / "values")
     back = read_value_sets(tmp_path / "values")
     assert same(back.test, made(start=8))
     assert (back.selection, back.shifted) == (None, {})
 
 
 def test_the_folder_is_found_in_what_run_left_and_by_itself(tmp_path: Path) -> None:
-    write_values(ValueSets(made()), tmp_path / "values")
+    write_values(PredictionSets(made()), tmp_path / "values")
     assert values_folder(tmp_path) == values_folder(tmp_path / "values") == tmp_path / "values"
     assert values_folder(tmp_path / "models") is None
 
 
 def test_some_of_the_models_are_read_by_pattern(tmp_path: Path) -> None:
-    write_values(ValueSets(made()), tmp_path / "values")
+    write_values(PredictionSets(made()), tmp_path / "values")
     back = read_value_sets(tmp_path / "values", ["knn*"]).test
     assert back.model_ids == ["knn-2"]
     assert list(back.instances.columns) == ["block"]
@@ -81,7 +80,7 @@ def test_some_of_the_models_are_read_by_pattern(tmp_path: Path) -> None:
 def test_what_is_there_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(FileError, match=r"holds other files; expected a new folder, or values to replace\.$"):
-        write_values(ValueSets(made()), tmp_path)
+        write_values(PredictionSets(made()), tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
@@ -91,11 +90,11 @@ def test_two_columns_of_one_name_are_not_written(tmp_path: Path) -> None:
         with pytest.raises(
             InputError, match=rf"^two columns called '{name}'; expected a name of its own for every model and column\.$"
         ):
-            write_values(ValueSets(named), tmp_path / "values")
+            write_values(PredictionSets(named), tmp_path / "values")
 
 
 def test_a_damaged_folder_says_what_cannot_be_read(tmp_path: Path) -> None:
-    folder = write_values(ValueSets(made()), tmp_path / "values")
+    folder = write_values(PredictionSets(made()), tmp_path / "values")
     test = pd.read_csv(folder / "test.csv")
     test.drop(columns="knn-2").to_csv(folder / "test.csv", index=False)
     with pytest.raises(
@@ -221,7 +220,7 @@ def test_whole_numbers_are_classes(tmp_path: Path) -> None:
 
 
 def test_what_run_left_for_regression_is_read_as_it_is(tmp_path: Path) -> None:
-    write_values(ValueSets(made(), made(start=4)), tmp_path / "left" / "values")
+    write_values(PredictionSets(made(), made(start=4)), tmp_path / "left" / "values")
     assert same(read(tmp_path / "left"), made())
     assert same(read(tmp_path / "left" / "values", groups="block"), made())
     assert read(tmp_path / "left", models="knn*").model_ids == ["knn-2"]

@@ -37,7 +37,7 @@ def test_run_returns_what_the_folder_has_and_prints_nothing(tmp_path: Path, caps
     assert result.audit.n_models == len(result.population) == 2
     assert pc.read(tmp_path).model_ids == result.predictions.model_ids
     assert str(result).startswith(f"RunResult in {tmp_path}: {result.audit.sentence}")
-    assert result.next_command == f"polyculture audit {tmp_path}/predictions"
+    assert result.next_command == f"polyculture select {tmp_path}"
 
 
 def test_run_keeps_regression_on_every_part(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typer import Argument, Option
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
 
-from .application import app
+from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
 from .output import show, show_section
 
@@ -54,6 +54,8 @@ def audit(
     from polyculture.auditing import AuditOptions, audit
     from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
+    from polyculture.studies.run_audit import audit_run
+    from polyculture.studies.stored_run import is_run
 
     options = AuditOptions(
         clusters=cluster or "",
@@ -81,8 +83,13 @@ def audit(
         make_folder(out)
         if not json:
             print(f"read  {aligned.report.sentence}")
-        result = audit(aligned.predictions, source=source, options=options)
-        result = replace(result, sections=(aligned.report.section(), *result.sections))
+        if len(paths) == 1 and is_run(paths[0]):
+            result, run = audit_run(paths[0], aligned.predictions, options)
+            if run.missing:
+                fail(run.missing, 0)
+        else:
+            result = audit(aligned.predictions, source=source, options=options)
+            result = replace(result, sections=(aligned.report.section(), *result.sections))
     show(result, out, json, f"polyculture report {shlex.quote(str(out))} --out page-to-share.html")
     return 0
 

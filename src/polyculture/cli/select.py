@@ -11,7 +11,7 @@ from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
 
-from .application import app
+from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
 from .output import show_next, show_section, store
 
@@ -62,6 +62,8 @@ def select(
     columns = table.columns(cluster, group) | {"correct": reading.correct}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     options = candidates.complete(options)
+    if candidates.remark:
+        fail(candidates.remark, 0)
     make_folder(out)
     portfolio = select(
         candidates.selection,
@@ -69,11 +71,12 @@ def select(
         goal=goal,
         rule=rule,
         certify_on=candidates.certification,
-        shifted=candidates.shifted,
+        shifted=candidates.sets.shifted,
         terms=options,
     )
     audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=seed)
-    result = audit(candidates.audited, source=", ".join(paths), options=audit_options, shifted=candidates.shifted)
+    sets = candidates.sets
+    result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
     store(replace(result, sections=(portfolio_section, *result.sections)), out)
@@ -81,7 +84,7 @@ def select(
         print(portfolio.to_json())
     else:
         show_section(portfolio_section, tables=("members", "gains"))
-    if candidates.audited.task == "regression":
+    if sets.test.task == "regression":
         next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)

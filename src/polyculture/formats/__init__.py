@@ -5,7 +5,7 @@ from .inference import predictions_of_models
 from .normalization import NORMALIZERS
 from .predictions_folder import write
 from .reader import align, read
-from .regression_folder import ValueSets, read_value_sets, read_values, values_folder, write_values
+from .regression_folder import read_value_sets, read_values, values_folder, write_values
 from .rules import NAME_RULES, ReadingRules
 from .tables.shards import read_shards
 
@@ -15,7 +15,6 @@ __all__ = [
     "AlignedPredictions",
     "AlignmentReport",
     "ReadingRules",
-    "ValueSets",
     "align",
     "predictions_of_models",
     "read",

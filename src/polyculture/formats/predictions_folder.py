@@ -3,7 +3,8 @@
 answers.parquet     one row per instance: instance, label, options, groups; then per model its answers (NAME), its
                     right/wrong outcomes (NAME:correct), or both
 models.csv          one row per model: its id, then what it is made of
-probabilities.npy   m × n × c, in the order of models.csv, answers.parquet and the classes; optional
+probabilities.npy   m × n × c, in the order of models.csv, answers.parquet and the classes; optional, and instead of it
+                    may be probabilities.parquet: see `compact_probabilities`
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 
 from polyculture.errors import FileError, InputError
-from polyculture.predictions import MISSING, Predictions
+from polyculture.predictions import MISSING, Predictions, PredictionSets
 
 from .arrays import load_npy
 from .atomic_folder import replacing
-from .regression_folder import ValueSets, write_values
+from .compact_probabilities import read_probabilities, write_probabilities
+from .regression_folder import write_values
 from .tables.categorical import encode, outcomes
 from .tables.files import ColumnTable, open_table
 from .tables.model_factors import read_factors
 from .tables.truth_columns import TableContents, assemble
 
 ANSWERS, MODELS, PROBABILITIES = "answers.parquet", "models.csv", "probabilities.npy"
+COMPACT = "probabilities.parquet"
 _OUTCOME = ":correct"
 _NOTES = b"polyculture"
 
@@ -55,6 +58,9 @@ def read_folder(folder: Path) -> Predictions:
         roles.add("options")
     if (folder / PROBABILITIES).is_file():
         fields["probabilities"] = load_npy(folder / PROBABILITIES, "m × n × c floats")
+    elif (folder / COMPACT).is_file():
+        ids, n = [str(model) for model in models.index], len(next(iter(cells.values())))
+        fields["probabilities"] = read_probabilities(folder / COMPACT, ids, n, len(classes))
     verdicts = [outcomes(name, encode(name, cells[name])) for name in outcome_columns]
     return assemble(
         TableContents(
@@ -72,26 +78,34 @@ def read_folder(folder: Path) -> Predictions:
     )
 
 
-def write(predictions: Predictions, folder: str | Path) -> Path:
+def write(predictions: Predictions, folder: str | Path, *, compact: bool = False) -> Path:
     """Store predictions as a folder that `read` takes back; returns it.
 
     Predictions of numbers become a folder as of `write_values`. The folder is written next to its place and then moved
     there, so it is never incomplete. An older Predictions folder is replaced; a folder with other files is an error.
 
+    Parameters
+    ----------
+    compact : whether to keep probabilities with fewer bits, so that no model's log-loss changes by more than 0.001.
+
     Raises FileError if the folder cannot be written and InputError if two columns would have the same name.
     """
     if predictions.task == "regression":
-        return write_values(ValueSets(predictions), folder)
+        return write_values(PredictionSets(predictions), folder)
     folder, table = Path(folder), _table(predictions)
     with replacing(folder) as new_folder:
-        foreign = {p.name for p in folder.iterdir()} - {ANSWERS, MODELS, PROBABILITIES} if folder.exists() else set()
+        foreign = (
+            {p.name for p in folder.iterdir()} - {ANSWERS, MODELS, PROBABILITIES, COMPACT} if folder.exists() else set()
+        )
         if foreign:
             raise FileError(
                 f"{folder} holds other files, such as {min(foreign)!r}", "a new folder, or Predictions to replace"
             )
         pq.write_table(table, new_folder / ANSWERS, compression="zstd")
         predictions.models.to_csv(new_folder / MODELS, index_label="model")
-        if predictions.probabilities is not None:
+        if predictions.probabilities is not None and compact:
+            write_probabilities(predictions, new_folder / COMPACT)
+        elif predictions.probabilities is not None:
             np.save(new_folder / PROBABILITIES, predictions.probabilities)
     return folder
 

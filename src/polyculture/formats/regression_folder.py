@@ -1,6 +1,6 @@
 """How are predicted numbers of several test sets stored? A folder with a table for each, which `read` takes back.
 
-test.csv, selection.csv, shifted/NAME.csv   instance, target, columns of the instance, a column per model
+test.csv, selection.csv, train.csv, shifted/NAME.csv   instance, target, columns of the instance, a column per model
 models.csv                                  one row per model: its id, then what it is made of
 columns.json                                which columns are the cluster and the groups
 """
@@ -8,15 +8,14 @@ columns.json                                which columns are the cluster and th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pandas as pd
 
 from polyculture.errors import FileError, InputError
-from polyculture.predictions import Predictions
+from polyculture.predictions import Predictions, PredictionSets
 
 from .atomic_folder import replacing
 from .json_lines import BadLines
@@ -26,30 +25,11 @@ from .tables.model_factors import factors_of, read_factors
 from .tables.regression import regression_from
 
 MODELS, COLUMNS = "models.csv", "columns.json"
-TEST, SELECTION, SHIFTED = "test", "selection", "shifted"
+TEST, SELECTION, TRAIN, SHIFTED = "test", "selection", "train", "shifted"
 _SAFE = "@=+, "
 
 
-@dataclass(frozen=True, eq=False)
-class ValueSets:
-    """Predictions of the same regressors on several sets of instances.
-
-    Parameters
-    ----------
-    test : on the test set.
-    selection : on the instances to choose on; None where there are none.
-    shifted : on shifted test sets, by name.
-    cluster, groups : instance columns: what was sampled together, and what is worth comparing.
-    """
-
-    test: Predictions
-    selection: Predictions | None = None
-    shifted: Mapping[str, Predictions] = field(default_factory=dict)
-    cluster: str = ""
-    groups: tuple[str, ...] = ()
-
-
-def write_values(sets: ValueSets, folder: str | Path) -> Path:
+def write_values(sets: PredictionSets, folder: str | Path) -> Path:
     """Store predictions of numbers as a folder that `read_value_sets` takes back; returns it.
 
     It appears whole or not at all; an older one is replaced, a folder with anything else in it is left alone and is an
@@ -60,7 +40,8 @@ def write_values(sets: ValueSets, folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and values_folder(folder) != folder:
         raise FileError(f"{folder} holds other files", "a new folder, or values to replace")
-    tables = {TEST: _table(sets.test)} | ({} if sets.selection is None else {SELECTION: _table(sets.selection)})
+    parts = {TEST: sets.test, SELECTION: sets.selection, TRAIN: sets.train}
+    tables = {name: _table(part) for name, part in parts.items() if part is not None}
     tables |= {f"{SHIFTED}/{quote(name, safe=_SAFE)}": _table(shift) for name, shift in sets.shifted.items()}
     with replacing(folder) as new_folder:
         (new_folder / SHIFTED).mkdir()
@@ -78,7 +59,7 @@ def values_folder(path: str | Path) -> Path | None:
     return next((folder for folder in folders if all((folder / file).is_file() for file in files)), None)
 
 
-def read_value_sets(folder: str | Path, models: Sequence[str] = ()) -> ValueSets:
+def read_value_sets(folder: str | Path, models: Sequence[str] = ()) -> PredictionSets:
     """The predictions of a folder that `write_values` made.
 
     Parameters
@@ -93,16 +74,20 @@ def read_value_sets(folder: str | Path, models: Sequence[str] = ()) -> ValueSets
         cluster, groups = str(roles["cluster"]), tuple(map(str, roles["groups"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileError(f"{folder / COLUMNS} cannot be read", "the file that run writes", "run it again") from error
-    selection = folder / f"{SELECTION}.csv"
-    return ValueSets(
+
+    def part(name: str) -> Predictions | None:
+        return read_values_file(folder, name, models) if (folder / f"{name}.csv").is_file() else None
+
+    return PredictionSets(
         read_values_file(folder, TEST, models),
-        read_values_file(folder, SELECTION, models) if selection.is_file() else None,
+        part(SELECTION),
         {
             unquote(file.stem): read_values_file(folder, f"{SHIFTED}/{file.stem}", models)
             for file in sorted((folder / SHIFTED).glob("*.csv"))
         },
         cluster,
         groups,
+        part(TRAIN),
     )
 
 

@@ -102,7 +102,8 @@ def select(
     terms = terms or SelectionOptions()
     if terms.calibrated and predictions.task == "regression":
         raise InputError("calibrated numbers", "probabilities, or terms without calibrated")
-    selection, certification = split(predictions, certify_on, shifted or {}, terms)
+    about_shifts = "shift" in (goal if isinstance(goal, str) else " ".join(goal.names))
+    selection, certification = split(predictions, certify_on, shifted or {}, terms, about_shifts)
     plan = SelectionPlan.settle(selection, k, goal, rule, terms.method, terms.calibrated)
     result = choose(plan, selection)
     combination, loss = result.combination, loss_of(plan.rule, selection)
@@ -184,6 +185,7 @@ def split(
     certify_on: Predictions | None,
     shifted: Mapping[str, Predictions],
     terms: SelectionOptions,
+    chooses_on_shifts: bool = True,
 ) -> tuple[EvaluationSet, EvaluationSet]:
     """The evaluation sets to choose and to certify on, without a common instance."""
     ids = predictions.model_ids
@@ -199,7 +201,7 @@ def split(
         _check_outputs(name, companion, predictions)
     companions = {name: _companion(p.take_models(ids), terms) for name, p in shifted.items()}
     indices = (selection.predictions.instances.index, certification.predictions.instances.index)
-    first, second = split_companions(companions, *indices, terms.seed)
+    first, second = split_companions(companions, *indices, terms.seed, certify_on is None or chooses_on_shifts)
     return selection.with_shifted(first), certification.with_shifted(second)
 
 

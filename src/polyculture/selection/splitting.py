@@ -86,22 +86,23 @@ def check_disjoint(selection: Predictions, certification: Predictions) -> None:
 
 
 def split_companions(
-    shifted: Mapping[str, EvaluationSet], selection_ids: pd.Index, certification_ids: pd.Index, seed: int
+    shifted: Mapping[str, EvaluationSet],
+    selection_ids: pd.Index,
+    certification_ids: pd.Index,
+    seed: int,
+    halve: bool = True,
 ) -> tuple[Mapping[str, EvaluationSet], Mapping[str, EvaluationSet]]:
     """Shifted test sets split like the table they belong to: companions of an instance are on the instance's side.
 
-    Instances of neither side (or of both, where rows are only numbered) are split at random, half and half.
-
-    Parameters
-    ----------
-    selection_ids, certification_ids : ids of the instances to choose on and to certify on.
+    Instances of neither side (or of both, where rows are only numbered) are split at random, half and half; where
+    `halve` is not set, all certify.
     """
     selection: dict[str, EvaluationSet] = {}
     certification: dict[str, EvaluationSet] = {}
     for name, evaluation in shifted.items():
         ids = evaluation.predictions.instances.index
         selects, certifies = ids.isin(selection_ids), ids.isin(certification_ids)
-        random = _ranks(evaluation, seed, "selection", "shift", name) % 2 == 1
+        random = (_ranks(evaluation, seed, "selection", "shift", name) % 2 == 1) | (not halve)
         certifies = np.where(selects != certifies, certifies, random)
         for side, rows in ((selection, ~certifies), (certification, certifies)):
             if rows.any():
@@ -128,10 +129,7 @@ def cross_fitted_losses(
 ) -> Float[np.ndarray, " n"]:
     """Loss of every instance under what is selected without its fold.
 
-    Parameters
-    ----------
-    k : folds.
-    select : makes the complete choice on one evaluation set, and returns its losses on another as a function.
+    `select` makes the complete choice on one evaluation set, and returns its losses on another as a function.
     """
     fold = folds(evaluation, k, seed, "selection", "nested")
     losses: Float[np.ndarray, " n"] = np.full(evaluation.n, np.nan)

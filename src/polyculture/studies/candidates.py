@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from polyculture.errors import InputError
-from polyculture.formats import ReadingRules, ValueSets, read, read_value_sets, read_values, values_folder
-from polyculture.predictions import Predictions
+from polyculture.formats import ReadingRules, read, read_values, values_folder
+from polyculture.predictions import Predictions, PredictionSets
 from polyculture.selection import SelectionOptions
+
+from .stored_run import is_run, read_run
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,21 +22,20 @@ class Candidates:
     ----------
     selection : on the instances to select on.
     certification : on the instances to certify on; None to split those of `selection`.
-    shifted : on shifted test sets, by name.
-    audited : on the instances for the audit of all candidates.
-    clusters, groups : instance columns that a run folder names.
+    sets : for the audit of all candidates: their predictions on the test set and all that is known beside it, with the
+        instance columns that a run folder names.
+    remark : what an older run folder lacks; empty where it lacks nothing.
     """
 
     selection: Predictions
     certification: Predictions | None
-    audited: Predictions
-    shifted: Mapping[str, Predictions] = field(default_factory=dict)
-    clusters: str = ""
-    groups: tuple[str, ...] = ()
+    sets: PredictionSets
+    remark: str = ""
 
     def complete(self, options: SelectionOptions) -> SelectionOptions:
         """The options with the columns of the run folder, where the options name none."""
-        return replace(options, clusters=options.clusters or self.clusters, groups=options.groups or self.groups)
+        clusters, groups = options.clusters or self.sets.cluster, options.groups or self.sets.groups
+        return replace(options, clusters=clusters, groups=groups)
 
 
 def read_candidates(
@@ -47,8 +48,8 @@ def read_candidates(
 ) -> Candidates:
     """The candidates in tables, logs or a run folder.
 
-    A run folder of regression has selection and test instances; the test instances are split if the goal is about
-    shifted tests, which only they have.
+    In a run folder they are selected on the selection part and certified on the whole test part and on every shift. If
+    the goal is about shifted tests, which only the test part has, that part is split.
 
     Parameters
     ----------
@@ -56,34 +57,31 @@ def read_candidates(
     columns : options of `polyculture.read`.
     values : whether single tables hold numbers to predict, even where they are whole.
     """
+    folder = paths[0] if len(paths) == 1 and (is_run(paths[0]) or values_folder(paths[0])) else ""
 
     def read_table(sources: Sequence[str]) -> Predictions:
         if values and not folder and len(sources) == 1:
             return read_values(sources[0], **{k: v for k, v in columns.items() if v and k != "correct"})
         return read(sources, rules=rules, **columns)
 
-    folder = values_folder(paths[0]) if len(paths) == 1 else None
     if folder:
         for option, value in (("--certify-on", certify_on), ("--factors", columns.get("factors"))):
             if value:
-                raise InputError(f"{option} with {paths[0]}", "nothing, as the folder has its own")
+                raise InputError(f"{option} with {folder}", "nothing, as the folder has its own")
     predictions = read_table(paths)
     certification = read_table([certify_on]) if certify_on else None
-    if predictions.task != "regression":
-        return Candidates(predictions, certification, predictions)
+    if predictions.task == "regression":
+        _refuse_rules(rules)
+    if not folder:
+        return Candidates(predictions, certification, PredictionSets(certification or predictions))
+    run = read_run(folder, predictions.model_ids)
+    if run.sets.selection is None or "shift" in goal:
+        return Candidates(run.sets.test, None, run.sets, run.missing if run.sets.selection is None else "")
+    return Candidates(run.sets.selection, run.sets.test, run.sets)
+
+
+def _refuse_rules(rules: ReadingRules) -> None:
+    """Refuse rules for reading answers where the cells are numbers to predict."""
     option = next((f.name for f in fields(rules) if getattr(rules, f.name) != getattr(ReadingRules(), f.name)), "")
     if option:
         raise InputError(f"--{option.replace('_', '-')} with numbers to predict", "a table of numbers, as it is")
-    if folder:
-        sets = read_value_sets(folder, columns.get("models") or ())
-    else:
-        sets = ValueSets(certification, predictions) if certification else ValueSets(predictions)
-    has_selection = sets.selection is not None and "shift" not in goal
-    return Candidates(
-        sets.selection if has_selection and sets.selection else sets.test,
-        sets.test if has_selection else None,
-        sets.test,
-        sets.shifted,
-        sets.cluster,
-        sets.groups,
-    )

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from polyculture.auditing import AuditOptions, audit
 from polyculture.dataset import Split
-from polyculture.formats import ValueSets, write, write_values
+from polyculture.formats import write, write_values
+from polyculture.formats.atomic_folder import replacing
 from polyculture.population import Population
-from polyculture.predictions import Predictions
+from polyculture.predictions import Predictions, PredictionSets
 from polyculture.results import Audit
 from polyculture.training import Problem, load_problem, predict
 
-from .run_folder import PREDICTIONS, VALUES
+from .run_folder import PARTS, PREDICTIONS, RUN, VALUES
+from .stored_run import write_facts, write_part
 
 TEST = "as they are"
 """What the test set without a shift is called."""
@@ -48,15 +50,8 @@ class RunResult:
 
     @property
     def next_command(self) -> str:
-        """The command to go on with: an audit of the most frequent architecture, or a selection."""
-        if self.problem.task == "regression":
-            return f"polyculture select {shlex.quote(str(self.folder))}"
-        architectures = self.population.factors["architecture"]
-        name = architectures.mode()[0]
-        models = f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
-        clusters = cluster_column(self.problem)
-        cluster = f" --cluster {shlex.quote(clusters)}" if clusters else ""
-        return f"polyculture audit {shlex.quote(str(self.folder / PREDICTIONS))}{models}{cluster}"
+        """The command to go on with: the few models to keep."""
+        return f"polyculture select {shlex.quote(str(self.folder))}"
 
 
 def open_problem(problem: ProblemSource, seed: int) -> Problem:
@@ -73,16 +68,36 @@ def evaluate(
     population: Population, problem: Problem, seed: int, folder: Path, progress: PhaseProgress | None = None
 ) -> RunResult:
     """The audit of these models on this problem; their predictions are stored in the folder."""
-    predictions_by_part = predict_parts(population, problem.split, progress, ("train", "selection"))
-    test = predictions_by_part.pop(TEST)
-    if problem.task == "regression":
-        shifted = {name: predictions_by_part[name] for name in problem.split.shifted}
-        sets = ValueSets(test, predictions_by_part["selection"], shifted, problem.cluster, problem.groups)
-        write_values(sets, folder / VALUES)
-    else:
-        write(test, folder / PREDICTIONS)
     source = f"{problem.name}: {len(population)} models trained here"
-    return RunResult(problem, population, test, audit_parts(test, predictions_by_part, problem, source, seed), folder)
+    sets = store_predictions(population, problem, folder, source, progress)
+    result = audit_parts(sets.test, sets.companions, problem, source, seed)
+    return RunResult(problem, population, sets.test, result, folder)
+
+
+def store_predictions(
+    population: Population, problem: Problem, folder: Path, source: str, progress: PhaseProgress | None
+) -> PredictionSets:
+    """Predictions on every part and shift, stored in the folder."""
+    parts = ("train", "selection")
+    (folder / RUN).unlink(missing_ok=True)  # until all is written, the folder is not complete
+    if problem.task == "regression":
+        by_part = predict_parts(population, problem.split, progress, parts)
+    else:
+        with replacing(folder / PARTS) as new_folder:
+
+            def keep(name: str, predictions: Predictions) -> None:
+                if name == TEST:
+                    write(predictions, folder / PREDICTIONS)
+                else:
+                    write_part(predictions, new_folder, name, shifted=name not in parts)
+
+            by_part = predict_parts(population, problem.split, progress, parts, keep)
+    test, train, selection = (by_part.pop(name) for name in (TEST, *parts))
+    sets = PredictionSets(test, selection, by_part, cluster_column(problem), problem.groups, train)
+    if problem.task == "regression":
+        write_values(sets, folder / VALUES)
+    write_facts(folder, source, sets.cluster, sets.groups, sets.shifted)
+    return sets
 
 
 def audit_parts(
@@ -95,11 +110,15 @@ def audit_parts(
 
 
 def predict_parts(
-    population: Population, split: Split, progress: PhaseProgress | None, parts: Sequence[str]
+    population: Population,
+    split: Split,
+    progress: PhaseProgress | None,
+    parts: Sequence[str],
+    keep: Callable[[str, Predictions], None] | None = None,
 ) -> dict[str, Predictions]:
     """Predictions on the test set, on these parts of the split and on the shifted tests, by name.
 
-    Only those on the test set keep their probabilities: an audit uses no others.
+    Only those on the test set keep their probabilities: an audit uses no others. `keep` is called with all of each.
     """
     datasets = {TEST: split.test} | {name: getattr(split, name) for name in parts} | dict(split.shifted)
     answers = {}
@@ -107,6 +126,8 @@ def predict_parts(
         if progress:
             progress(finished, len(datasets), name)
         predictions = predict(population, dataset)
+        if keep:
+            keep(name, predictions)
         answers[name] = predictions if name == TEST else replace(predictions, probabilities=None)
     if progress:
         progress(len(datasets), len(datasets), "")

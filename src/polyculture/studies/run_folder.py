@@ -1,4 +1,11 @@
-"""What is in the folder of a study, and can it be written?"""
+"""What is in the folder of a study, and can it be written?
+
+page.html, audit.json, portfolio.json   what was found
+models/                                 the trained models
+predictions/ or values/                 predictions on the test set; of numbers on every set
+parts/                                  of classes: predictions on train, selection and shifted/NAME, a folder each
+run.json                                what the models learned; written last, so the parts are complete where it is
+"""
 
 from __future__ import annotations
 
@@ -11,8 +18,8 @@ from polyculture.errors import FileError, InputError
 if TYPE_CHECKING:
     from polyculture.results import Audit
 
-PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS = (
-    *("page.html", "audit.json", "portfolio.json", "predictions", "values", "models"),
+PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS, PARTS, RUN = (
+    *("page.html", "audit.json", "portfolio.json", "predictions", "values", "models", "parts", "run.json"),
 )
 
 

@@ -178,4 +178,6 @@ def _external_test(test: RawData, raw: RawData, options: DataOptions, name: str)
     require_instances(len(test), name)
     instances = test.instances.reindex(columns=raw.instances.columns)
     ids = pd.Series(instances.index.astype(str), index=instances.index)
-    return replace(test, instances=instances.apply(lambda column: column.astype(object).fillna(ids)))
+    instances = instances.apply(lambda column: column.astype(object).fillna(ids))
+    # Rows of another file are numbered from 0, too: they are not the instances of these numbers in the first.
+    return replace(test, instances=instances.set_axis(pd.Index(name + ":" + ids, name=instances.index.name)))

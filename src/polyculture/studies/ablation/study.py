@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from polyculture.errors import InputError, TrainingError
-from polyculture.formats import write
 from polyculture.models.store import all_records
 from polyculture.population import Population
 from polyculture.predictions import Predictions
@@ -19,9 +18,9 @@ from polyculture.results import Audit
 from polyculture.training import Problem, load_population, train
 from polyculture.training.engine.executors import check_engine
 
-from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, predict_parts
+from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, store_predictions
 from ..progress import Progress, phase_progress
-from ..run_folder import MODELS, PREDICTIONS, make_folder
+from ..run_folder import MODELS, make_folder
 from .effects import MIN_REPLICATES
 from .plan import BASELINE, REGULARIZERS, baseline_recipe, plan_ablation
 from .replicates import ReplicatePredictions, measure_changes
@@ -137,13 +136,14 @@ def ablate(
     failures = train(_flat(recipes), problem, models, workers=options.workers, progress=training).failed
     recipes, failed = _complete_recipes(recipes, failures)
     population = _rename(load_population(models, problem, _flat(recipes)), recipes)
-    answers = predict_parts(population, problem.split, phase_progress(progress, "testing"), ["train"])
+    source = f"{problem.name}: {len(population)} models, {options.architecture} with one change at a time"
+    sets = store_predictions(population, problem, folder, source, phase_progress(progress, "testing"))
+    answers = {TEST: sets.test, **sets.companions}
+    del answers["selection"]
     effects, standings = _measure(recipes, answers, problem, models)
     section = ablation_section(effects, standings, plan.recipes, {**plan.skipped, **failed})
     section.tables["effects"].to_csv(folder / TABLE, index=False)
     test = answers.pop(TEST)
-    write(test, folder / PREDICTIONS)
-    source = f"{problem.name}: {len(test.model_ids)} models, {options.architecture} with one change at a time"
     audit = audit_parts(test, answers, problem, source, options.seed)
     audit = replace(audit, sections=(section, *audit.sections))
     return AblationResult(section.tables["effects"], audit, population, test, failed, folder)

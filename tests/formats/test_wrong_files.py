@@ -60,8 +60,8 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.json",
             "{}",
-            "t.json is JSON of an unknown kind; expected a log of Inspect, or a table: a list of records, columns "
-            "with data, or lists by column; export it as CSV.",
+            "t.json is JSON of an unknown kind; expected a log of Inspect or promptfoo, or a table: a list of records, "
+            "columns with data, or lists by column; export it as CSV.",
         ),
         (
             "t.json",

@@ -15,12 +15,25 @@ from polyculture.predictions import Predictions
 from .alignment import AlignedPredictions, check_matching
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
 from .canonical_answers import unify, variants
-from .detection import InputSource, find_sources, of_one_model, open_source
+from .detection import InputSource, find_sources, kind_of_names, of_one_model, open_source
+from .graded import graded_cells, graded_predictions, score_columns, with_threshold, with_verdicts
 from .items.builder import PredictionsBuilder
+from .items.grades import graded_sentence
 from .items.predictions_from_items import alignment_of_table, assemble_items
 from .items.tables_to_items import add_table, labels_by_id
 from .json_lines import BadLines
-from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
+from .logs import (
+    helm,
+    inspect_logs,
+    lighteval,
+    lm_eval,
+    mapped_json_lines,
+    mlflow_runs,
+    preferences,
+    promptfoo,
+    records,
+    trulens,
+)
 from .predictions_folder import read_folder
 from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
@@ -29,12 +42,16 @@ from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
 from .tables.wide_long import predictions_from
+from .truth_files import SAMPLE, is_label_file, open_lines, open_text_table, truth_table, with_truth
 
 POSITION = "their position"
 LOGS = {
     "lm-eval": (lm_eval.read_samples, lm_eval.MATCHED_BY),
     "inspect": (inspect_logs.read_log, inspect_logs.MATCHED_BY),
     "helm": (helm.read_run, helm.MATCHED_BY),
+    "lighteval": (lighteval.read_details, lighteval.MATCHED_BY),
+    "promptfoo": (promptfoo.read_results, promptfoo.MATCHED_BY),
+    "trulens": (trulens.read_records, trulens.MATCHED_BY),
     "lines": (mapped_json_lines.read_lines, mapped_json_lines.MATCHED_BY),
 }
 """How logs are read, and by what their items are matched."""
@@ -135,7 +152,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
         predictions = predictions_of_arrays(source, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
-        return _from_table(replace(open_frame(source), bad=bad), columns, bad)
+        return _from_frame(replace(open_frame(source), bad=bad), columns, rules)
     if isinstance(source, Mapping):
         sources = [item for name, path in source.items() for item in find_sources(str(path), rules, str(name))]
     else:
@@ -143,12 +160,16 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
         sources = [item for path in paths for item in find_sources(str(path), rules)]
     if not sources:
         raise InputError("nothing to read", "a path, several, or {model: path}")
+    if any(source.kind == "preferences" for source in sources):
+        return _from_preferences(sources, columns, rules, bad)
+    if is_with_truth(sources, columns.label):
+        return _from_tables_with_truth(sources, columns, rules, bad)
     if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
-        return _from_one(sources[0], columns, bad)
+        return _from_one(sources[0], columns, rules, bad)
     return _from_many(sources, columns, rules, bad)
 
 
-def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
+def _from_one(source: InputSource, columns: ColumnOptions, rules: ReadingRules, bad: BadLines) -> AlignedPredictions:
     """Predictions from a single table, folder of arrays or Predictions folder."""
     if source.kind in ("folder", "regression"):
         predictions = _from_folder(source, columns)
@@ -156,16 +177,87 @@ def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> Ali
     if source.kind == "npy":
         predictions = read_npy_folder(source.file, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, POSITION, bad))
-    return _from_table(open_source(source, bad), columns, bad)
+    return _from_table(open_source(source, bad), columns, rules)
 
 
-def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
+def _from_frame(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
+    """Predictions from one dataframe: a table, or the records of a tool."""
+    kind = kind_of_names(table.names)
+    if kind in ("preferences", "trulens"):
+        builder = PredictionsBuilder(replace(rules, names=rules.names or {}), table.bad)
+        rows = list(records.rows_of_table(table))
+        if kind == "trulens":
+            trulens.add_records(rows, table.source, None, builder)
+            return _assemble(builder, [trulens.MATCHED_BY], columns, table.source)
+        preferences.add_comparisons([("judge", row) for row in rows], columns.label, builder)
+        return _assemble(builder, [preferences.MATCHED_BY], columns, table.source)
+    if is_label_file(columns.label):
+        truth = truth_table(columns.label, columns)
+        return _from_table(with_truth([("answers", table)], truth, columns), replace(columns, label=None), rules)
+    return _from_table(table, columns, rules)
+
+
+def _from_table(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
     if columns.label is not None and not isinstance(columns.label, str):
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
-    predictions = predictions_from(table, columns)
-    matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
-    report = alignment_of_table(predictions, table.source, matched_by, bad)
+    roles = find_roles(table, columns)
+    if rules.threshold is not None:
+        table = with_threshold(table, score_columns(roles, columns), rules.threshold)
+    matched_by = "their ids" if roles.instance is not None else "the order of their rows"
+    graded = graded_predictions(table, columns)
+    predictions = graded or predictions_from(table, columns)
+    report = alignment_of_table(predictions, table.source, matched_by, table.bad)
+    if graded:
+        report = replace(report, graded=graded_sentence(*graded_cells(table, score_columns(roles, columns))))
     return _with_remarks(AlignedPredictions(predictions, report), table.remarks)
+
+
+def _from_preferences(
+    sources: Sequence[InputSource], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
+) -> AlignedPredictions:
+    """Predictions of judges, from all their comparisons."""
+    foreign = next((source.path for source in sources if source.kind != "preferences"), None)
+    if foreign is not None:
+        raise InputError(f"{foreign} is among files of preferences", "files of preferences by themselves")
+    builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
+    preferences.read_comparisons([(source.file, source.model) for source in sources], columns.label, builder)
+    return _assemble(builder, [preferences.MATCHED_BY], columns, ", ".join(source.path for source in sources[:3]))
+
+
+def is_with_truth(sources: Sequence[InputSource], label: Any) -> bool:
+    """Whether these are tables whose true answers are in another file."""
+    if any(source.kind not in ("table", "text", "truth") for source in sources):
+        return False
+    return is_label_file(label) or any(source.kind == "truth" for source in sources)
+
+
+def _from_tables_with_truth(
+    sources: Sequence[InputSource], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
+) -> AlignedPredictions:
+    """Predictions from tables and a file with the truth, joined into one table."""
+    truths = [source for source in sources if source.kind == "truth"]
+    label = columns.label if is_label_file(columns.label) else truths[0].path
+    if len(truths) > 1 and label is not columns.label:
+        raise InputError(
+            f"{truths[0].path} and {truths[1].path} both look like the truth",
+            "one file with the true answers",
+            "name it with label (--label)",
+        )
+    truth = truth_table(label, columns)
+    samples = [source.path for source in sources if source.file.name.lower().startswith(SAMPLE)]
+    excluded = {*samples, *(source.path for source in truths), str(label) if isinstance(label, (str, Path)) else ""}
+    tables = []
+    for source in (source for source in sources if source.path not in excluded):
+        is_text = source.kind == "text" or (source.file.suffix == ".txt" and truth.ids is None)
+        table = open_lines(source.file) if is_text else _open_with_truth(source, bad)
+        tables.append((source.model or source.file.name.partition(".")[0], table))
+    joined = replace(with_truth(tables, truth, columns), bad=bad)
+    joined.remarks.extend(f"{path} is left out: it shows the form of a submission" for path in samples)
+    return _from_table(joined, replace(columns, label=None, instance=None), rules)
+
+
+def _open_with_truth(source: InputSource, bad: BadLines) -> ColumnTable:
+    return open_text_table(source.file) if source.file.suffix == ".txt" else open_source(source, bad)
 
 
 def _from_frames(
@@ -177,7 +269,8 @@ def _from_frames(
     remarks: list[str] = []
     for name, frame in frames.items():
         table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad, remarks=remarks)
-        matched[add_table(of_one_model(table, str(name)), columns, builder)] = None
+        table = with_verdicts(of_one_model(table, str(name)), columns, rules.threshold)
+        matched[add_table(table, columns, builder)] = None
     return _with_remarks(_assemble(builder, matched, columns, "the dataframes"), remarks)
 
 
@@ -196,14 +289,29 @@ def _from_many(
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
     remarks: list[str] = []
-    later = lm_eval.newest(source.path for source in sources if source.kind == "lm-eval" and source.model is None)
-    for earlier, latest in later.items():
-        builder.note(f"{earlier} is left out: {latest} is a later run of the same task.")
+    later = _earlier_runs(sources, builder)
+    if later:
+        remarks.append(f"earlier runs of the same task are left out: {len(later)} (repeat runs with --repeats)")
     for source in sources:
         if source.path not in later:
             matched[_add(source, columns, builder, remarks)] = None
     title = ", ".join(source.path for source in sources[:3])
     return _with_remarks(_assemble(builder, matched, columns, title), remarks)
+
+
+def _earlier_runs(sources: Sequence[InputSource], builder: PredictionsBuilder) -> set[str]:
+    """Files of earlier runs to leave out; none where all runs count, which get their numbers."""
+    earlier: set[str] = set()
+    for kind, runs in (("lm-eval", lm_eval.runs), ("lighteval", lighteval.runs)):
+        groups = runs(source.path for source in sources if source.kind == kind and source.model is None)
+        if builder.rules.repeats:
+            builder.repeats |= {path: number for group in groups for number, path in enumerate(group, 1)}
+            continue
+        for *paths, latest in groups:
+            earlier |= set(paths)
+            for path in paths:
+                builder.note(f"{path} is left out: {latest} is a later run of the same task.")
+    return earlier
 
 
 def _assemble(
@@ -238,7 +346,7 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
         raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
     table = replace(open_source(source, builder.bad), remarks=remarks)
     table = of_one_model(table, model or path.name.partition(".")[0])
-    return add_table(table, columns, builder)
+    return add_table(with_verdicts(table, columns, builder.rules.threshold), columns, builder)
 
 
 def _refuse(options: Sequence[str], columns: ColumnOptions, source: str, expected: str) -> None:

@@ -110,6 +110,46 @@ def test_instances_that_nobody_answered_are_left_out_and_counted(competition):
     assert f"1 instances of {competition}/solution.csv have no answer" in aligned.report.sentence
 
 
+def test_further_columns_that_all_submissions_have_are_no_models(competition):
+    for path in competition.glob("*.csv"):
+        pd.read_csv(path).assign(note="seed 1").to_csv(path, index=False)
+    pd.DataFrame({"passengerid": IDS, "LABEL": TRUTH}).to_csv(competition / "solution.csv", index=False)
+    assert read(competition).wrong.tolist() == WRONG
+
+
+def test_tables_of_other_models_keep_their_columns(tmp_path):
+    for model, answers in ANSWERS.items():
+        pd.DataFrame({"id": IDS, "label": "old", model: answers}).to_csv(tmp_path / f"table-{model}.csv", index=False)
+    pd.DataFrame({"id": IDS, "label": TRUTH}).to_csv(tmp_path / "labels.csv", index=False)
+    predictions = read(tmp_path)
+    assert predictions.model_ids == ["ann", "bob"]
+    assert predictions.wrong.tolist() == WRONG
+
+
+def test_single_columns_are_matched_by_their_rows(tmp_path):
+    for name, answers in {"labels": TRUTH, **ANSWERS}.items():
+        pd.DataFrame({"label": answers}).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert read(tmp_path).wrong.tolist() == WRONG
+
+
+def test_lines_without_a_truth_say_how_to_name_it(tmp_path):
+    for model, answers in ANSWERS.items():
+        (tmp_path / f"{model}.txt").write_text("\n".join(answers))
+    with pytest.raises(InputError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/ann.txt has no true answers next to it; expected labels.txt, or a file named with label (--label)."
+    )
+    (tmp_path / "key.txt").write_text("\n".join(TRUTH))
+    assert read(tmp_path, label=f"{tmp_path}/../{tmp_path.name}/key.txt").wrong.tolist() == WRONG
+
+
+def test_true_answers_alone_are_no_models(tmp_path):
+    np.save(tmp_path / "labels.npy", np.array([0, 1]))
+    with pytest.raises(InputError, match="has no npy file of a model"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -205,7 +205,7 @@ def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
         files = [path for pattern in TABLES for path in folder.glob(pattern) if path.name != MODELS]
         files += [path for path in folder.glob("*.json") if is_visible(path) and holds_predictions(load_json(path))]
         texts = [path for path in folder.glob("*.txt") if is_visible(path)]
-        files += texts if any(map(is_truth, texts)) else []
+        files += texts if any(map(is_truth, texts)) or not files else []
         files = sorted({path for path in files if is_visible(path)})
         sources = [InputSource(_kind_in_folder(path, files, rules), str(path)) for path in files]
     if not sources:
@@ -218,7 +218,8 @@ def _in_folder(folder: Path, rules: ReadingRules) -> list[InputSource]:
 
 def _kind_in_folder(path: Path, files: Sequence[Path], rules: ReadingRules) -> Kind:
     """The kind of a file among others: also one with the truth about them, or with an answer per line."""
-    if path.suffix == ".txt" and any(is_truth(file) and file.suffix == ".txt" for file in files):
+    texts = [file for file in files if file.suffix == ".txt"]
+    if path in texts and (any(map(is_truth, texts)) or len(texts) == len(files)):
         check_readable(path)
         return "truth" if is_truth(path) else "text"
     names = records.column_names(path)

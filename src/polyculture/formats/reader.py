@@ -39,7 +39,7 @@ from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
 from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
-from .tables.files import ColumnTable, unknown_column
+from .tables.files import ColumnTable, open_table, unknown_column
 from .tables.model_factors import factors_of
 from .tables.wide_long import predictions_from
 from .truth_files import SAMPLE, is_label_file, open_lines, open_text_table, truth_table, with_truth
@@ -77,8 +77,10 @@ def read(
       dataframe (pandas, polars, …), ``{model: dataframe}``; several tables are matched by their instances;
     - arrays: ``{model: array}`` with `label`, an array with a row per model, a folder with one npy file per model;
       n × c arrays are probabilities;
-    - logs: lm-evaluation-harness (samples_*.jsonl), Inspect (.eval, .json), HELM run folders, MLflow
-      (``mlflow:EXPERIMENT``, tables with columns and data), OpenAI's batch outputs; folders are searched;
+    - logs: lm-evaluation-harness (samples_*.jsonl), lighteval (details_*.parquet), Inspect (.eval, .json), promptfoo
+      (results.json), HELM run folders, MLflow (``mlflow:EXPERIMENT``, tables with columns and data), TruLens,
+      preferences of judges (alpaca_eval, MT-bench, arena), OpenAI's batch outputs; folders are searched;
+    - the truth in a file of its own (solution.csv, labels.txt, …), next to tables or files with an answer per line;
     - a Predictions folder (see `write`), or the output folder of `run`.
 
     A table is wide (a row per instance: instance, label, one column per model) or long (a row per answer: instance,
@@ -101,12 +103,14 @@ def read(
     Parameters
     ----------
     source : what to read.
-    label, instance : the columns with the true answers and the ids, if they have other names. For arrays and logs,
-        label holds the true answers: an array, ``{instance: answer}``, or a file with the columns instance and label.
+    label, instance : the columns with the true answers and the ids, if they have other names. Else label holds the true
+        answers: an array (for arrays), ``{instance: answer}``, or a file with the columns instance and label. For
+        preferences it is also a judge, or a pattern of judges.
     models : names or patterns such as ``"api_*"`` of the models to read; all if left out.
     groups : columns that describe the instance (group, cluster, source); they become columns of the instance table.
     factors : CSV file with one row per model (column model): what each is made of.
-    correct : the cells of a wide table are right (1, true) or wrong (0, false) rather than answers.
+    correct : the cells of a wide table are right (1, true) or wrong (0, false) rather than answers. Scores between are
+        numbers with the target 1, unless the rules have a threshold.
     rules : how answers are read where the source leaves a choice.
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
@@ -164,6 +168,9 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
         return _from_preferences(sources, columns, rules, bad)
     if is_with_truth(sources, columns.label):
         return _from_tables_with_truth(sources, columns, rules, bad)
+    text = next((source.path for source in sources if source.kind == "text"), None)
+    if text is not None:
+        raise InputError(f"{text} has no true answers next to it", "labels.txt, or a file named with label (--label)")
     if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
         return _from_one(sources[0], columns, rules, bad)
     return _from_many(sources, columns, rules, bad)
@@ -245,9 +252,10 @@ def _from_tables_with_truth(
         )
     truth = truth_table(label, columns)
     samples = [source.path for source in sources if source.file.name.lower().startswith(SAMPLE)]
-    excluded = {*samples, *(source.path for source in truths), str(label) if isinstance(label, (str, Path)) else ""}
+    excluded = {Path(path).resolve() for path in (*samples, *(source.path for source in truths))}
+    excluded |= {Path(label).resolve()} if isinstance(label, (str, Path)) else set()
     tables = []
-    for source in (source for source in sources if source.path not in excluded):
+    for source in (source for source in sources if source.file.resolve() not in excluded):
         is_text = source.kind == "text" or (source.file.suffix == ".txt" and truth.ids is None)
         table = open_lines(source.file) if is_text else _open_with_truth(source, bad)
         tables.append((source.model or source.file.name.partition(".")[0], table))
@@ -257,7 +265,10 @@ def _from_tables_with_truth(
 
 
 def _open_with_truth(source: InputSource, bad: BadLines) -> ColumnTable:
-    return open_text_table(source.file) if source.file.suffix == ".txt" else open_source(source, bad)
+    if source.file.suffix == ".txt":
+        return open_text_table(source.file)
+    is_delimited = {".csv", ".tsv"} & set(source.file.suffixes[-2:])
+    return open_table(source.file, min_columns=1, bad=bad) if is_delimited else open_source(source, bad)
 
 
 def _from_frames(

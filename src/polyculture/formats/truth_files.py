@@ -7,7 +7,8 @@ their ids, or by their rows where there are none, into one wide table, which is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def with_truth(tables: Sequence[tuple[str, ColumnTable]], truth: TruthTable, opt
     """One wide table of these tables, each with a name, and the truth; a single long table has the truth added."""
     if len(tables) == 1 and _is_long(tables[0][1]):
         return _long(tables[0][1], truth, options)
+    repeated = {n for n, k in Counter(name for _, table in tables for name in table.names).items() if k > 1}
     columns: dict[str, pa.Array] = {}
     gaps: dict[str, Mapping[str, int]] = {}
     for name, table in tables:
@@ -134,7 +136,7 @@ def with_truth(tables: Sequence[tuple[str, ColumnTable]], truth: TruthTable, opt
                 "a table per model, or one long table",
             )
         rows = _rows(table, truth, options)
-        for model, column in _models(name, table, truth, options).items():
+        for model, column in _models(name, table, truth, repeated, options).items():
             if model in columns:
                 raise InputError(f"two tables have a model {model!r}", "a model of its own in each", "rename one")
             columns[model] = _texts(table, column).take(pa.array(rows, mask=rows < 0))
@@ -193,13 +195,20 @@ def _id_name(table: ColumnTable, options: ColumnOptions) -> str | None:
     return first_name(table.names, INSTANCE_NAMES) or first_name(table.names, UNNAMED_INDEX)
 
 
-def _models(name: str, table: ColumnTable, truth: TruthTable, options: ColumnOptions) -> dict[str, str]:
-    """The columns of answers by model: one called by its file, or one per model."""
-    ids = {_id_name(table, options), truth.id_name, *options.groups}
+def _models(
+    name: str, table: ColumnTable, truth: TruthTable, repeated: Set[str], options: ColumnOptions
+) -> dict[str, str]:
+    """The columns of answers by model: one called by its file, or one per model.
+
+    Columns that several tables have are not models: among them, the one called as the truth is the answer.
+    """
+    ids = {_id_name(table, options), first_name(table.names, (truth.id_name,)), *options.groups}
     names = [column for column in table.names if column not in ids]
     answer = first_name(names, ANSWER_NAMES)
     if answer is None and len(names) == 1:
         answer = names[0]
+    if answer is None and repeated >= set(names):
+        answer = first_name(names, (truth.name,))
     if answer is not None:
         return {name: answer}
     labels = {truth.name.lower(), *LABEL_NAMES}  # of several columns one called so is an older truth
@@ -208,7 +217,7 @@ def _models(name: str, table: ColumnTable, truth: TruthTable, options: ColumnOpt
 
 def _places(table: ColumnTable, truth: TruthTable, options: ColumnOptions) -> Int[np.ndarray, " rows"]:
     """The row of the truth that each row of a table belongs to."""
-    name = truth.id_name if truth.id_name in table.names else _id_name(table, options)
+    name = first_name(table.names, (truth.id_name,)) or _id_name(table, options)
     n_rows = len(next(iter(table.load(table.names[:1]).values())))
     if truth.ids is None or name is None:
         if n_rows != len(truth.labels):

@@ -60,6 +60,13 @@ def test_providers_are_models_and_test_cases_instances(name, results, tmp_path):
         assert predictions.instances.index.tolist() == ["word=w0", "word=w1", "word=w2"]
 
 
+def test_a_name_of_the_users_own_comes_before_several_providers(results, tmp_path):
+    path = stored(tmp_path / "results.json", results)
+    assert read({"monday": path}).model_ids == ["monday:ann", "monday:bob"]
+    singles = [stored(tmp_path / f"{i}.json", results[i::2]) for i in (0, 1)]
+    assert read({"x": singles[0], "y": singles[1]}).model_ids == ["x", "y"]
+
+
 def test_an_error_is_no_failure_and_no_verdict_without_a_score(results, tmp_path):
     results[0] |= {"success": False, "score": 0, "failureReason": 2, "error": "429 Too Many Requests", "response": None}
     aligned = align(stored(tmp_path / "results.json", results))

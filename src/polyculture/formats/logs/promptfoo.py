@@ -48,12 +48,12 @@ def read_results(path: Path, model: str | None, builder: PredictionsBuilder) -> 
         if not is_result(row):
             builder.bad.add(place, "is no result of promptfoo", "an object with provider, vars and success")
     metric = _metric(path, results, builder)
-    prompts = {_prompt(row) for _, row in results}
+    prompts, providers = {_prompt(row) for _, row in results}, {_provider(row) for _, row in results}
     times = Counter(_key(row) for _, row in results)
     is_repeated = len(results) > len(times) and len(set(times.values())) == 1
     occurrences: Counter[tuple[str, str, str]] = Counter()
     for place, row in results:
-        name = model or _provider(row)
+        name = f"{model}:{_provider(row)}" if model and len(providers) > 1 else model or _provider(row)
         if len(prompts) > 1:
             name = f"{name} · {shorten(_prompt(row))}"
         key = _key(row)

@@ -27,6 +27,7 @@ from .logs import (
 from .predictions_folder import ANSWERS, MODELS
 from .regression_folder import values_folder
 from .rules import ReadingRules
+from .single_answers import with_single_answers
 from .tables.column_roles import ANSWER_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, first_name
 from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
 from .tables.files import ColumnTable, check_readable, is_visible, open_table
@@ -94,18 +95,22 @@ def find_sources(path: str, rules: ReadingRules, model: str | None = None) -> li
 
 
 def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
-    """The columns of a table, or of a data set that Hugging Face saved."""
+    """The columns of a table, or of a data set that Hugging Face saved; a list of one answer is that answer."""
+    return replace(with_single_answers(_open(source, bad)), bad=bad)
+
+
+def _open(source: InputSource, bad: BadLines) -> ColumnTable:
     path = source.file
     if path.is_dir():
-        return replace(open_arrow(sorted(filter(is_visible, path.glob("*.arrow"))), source.path), bad=bad)
+        return open_arrow(sorted(filter(is_visible, path.glob("*.arrow"))), source.path)
     check_readable(path)
     if path.suffix == ".json":
-        return replace(open_json_table(path), bad=bad)
+        return open_json_table(path)
     if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
         return open_json_lines(path, bad)
     if ARROW_SUFFIXES & set(path.suffixes[-1:]):
-        return replace(open_arrow([path], source.path), bad=bad)
-    return replace(open_table(path, bad=bad), bad=bad)
+        return open_arrow([path], source.path)
+    return open_table(path, bad=bad)
 
 
 def of_one_model(table: ColumnTable, name: str) -> ColumnTable:

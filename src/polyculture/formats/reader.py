@@ -37,6 +37,7 @@ from .logs import (
 from .predictions_folder import read_folder
 from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
+from .single_answers import with_single_answers
 from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, open_table, unknown_column
@@ -156,7 +157,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
         predictions = predictions_of_arrays(source, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
-        return _from_frame(replace(open_frame(source), bad=bad), columns, rules)
+        return _from_frame(replace(with_single_answers(open_frame(source)), bad=bad), columns, rules)
     if isinstance(source, Mapping):
         sources = [item for name, path in source.items() for item in find_sources(str(path), rules, str(name))]
     else:
@@ -279,7 +280,8 @@ def _from_frames(
     matched: dict[str, None] = {}
     remarks: list[str] = []
     for name, frame in frames.items():
-        table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad, remarks=remarks)
+        table = with_single_answers(open_frame(frame, f"the dataframe of {name}"))
+        table = replace(table, bad=bad, remarks=remarks)
         table = with_verdicts(of_one_model(table, str(name)), columns, rules.threshold)
         matched[add_table(table, columns, builder)] = None
     return _with_remarks(_assemble(builder, matched, columns, "the dataframes"), remarks)

@@ -15,7 +15,7 @@ from polyculture.stats.interval import percent
 
 from .items.grades import THRESHOLD_CURE, graded_scores
 from .items.scores import is_right, is_share, is_whole
-from .tables.categorical import encode
+from .tables.categorical import encode, is_fraction
 from .tables.column_roles import ColumnOptions, ColumnRoles, find_roles
 from .tables.files import ColumnTable
 
@@ -55,9 +55,11 @@ def score_columns(roles: ColumnRoles, options: ColumnOptions) -> tuple[str, ...]
     return roles.models if options.correct else ()
 
 
-def graded_cells(table: ColumnTable, names: Iterable[str]) -> tuple[int, int]:
+def graded_cells(table: ColumnTable, names: Sequence[str]) -> tuple[int, int]:
     """The number of cells between 0 and 1 and of all, where they are grades; else no cells."""
     fractions = total = 0
+    if not any(_has_fractions(column) for column in table.load(list(names)).values()):
+        return 0, 0
     for name in names:
         column = encode(name, table.load([name])[name])
         numbers = [_number(value) for value in column.values]
@@ -75,7 +77,10 @@ def graded_predictions(table: ColumnTable, options: ColumnOptions) -> Prediction
     """Graded scores of a wide or long table as numbers with the target 1; None where there are none."""
     roles = find_roles(table, options)
     names = score_columns(roles, options)
-    if not names or not graded_cells(table, names)[0]:
+    if not names:
+        return None
+    table.load(roles.columns)  # at once, because a CSV file is streamed
+    if not graded_cells(table, names)[0]:
         return None
     if roles.long:
         scores, groups = _spread(table, roles)
@@ -126,6 +131,15 @@ def _verdicts(name: str, column: pa.ChunkedArray, threshold: float) -> pa.Chunke
     words = [v if x is None else str(int(is_right(x, threshold))) for x, v in zip(numbers, coded.values, strict=True)]
     cells = [words[code] if code >= 0 else None for code in coded.codes.tolist()]
     return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def _has_fractions(column: pa.ChunkedArray) -> bool:
+    """Whether a column may hold fractions, without a look at every cell where its type or its texts tell."""
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+        return False
+    if not pa.types.is_dictionary(column.type):
+        return True
+    return any(is_fraction(str(text)) for chunk in column.chunks for text in chunk.dictionary.to_pylist() if text)
 
 
 def _number(text: str) -> float | None:

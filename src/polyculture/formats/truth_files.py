@@ -135,6 +135,7 @@ def with_truth(tables: Sequence[tuple[str, ColumnTable]], truth: TruthTable, opt
                 f"{table.source} has a row per answer, and {len(tables) - 1} other tables are next to {truth.source}",
                 "a table per model, or one long table",
             )
+        table.load(table.names)  # at once, because a CSV file is streamed
         rows = _rows(table, truth, options)
         for model, column in _models(name, table, truth, repeated, options).items():
             if model in columns:

@@ -272,6 +272,8 @@ def test_a_sample_that_unfolds_beyond_the_limit_is_refused(tmp_path):
         "sample; if the log is to be trusted, raise the limit with largest_sample (--largest-sample 8000)."
     )
     assert read(tmp_path, rules=ReadingRules(largest_sample=6000)).shape == (2, 1)
+    for limit, code in (("4000", 2), ("6000", 0)):
+        assert main(["read", str(tmp_path), "--largest-sample", limit, "--out", str(tmp_path / "out")]) == code
 
 
 def test_the_threshold_is_an_option_of_the_command_line(tmp_path, capsys):

@@ -76,6 +76,12 @@ def test_a_long_table_and_its_truth(tmp_path):
     columns.melt("item", var_name="model", value_name="answer").to_csv(tmp_path / "long.csv", index=False)
     pd.DataFrame({"item": IDS, "gold": TRUTH}).to_csv(tmp_path / "gold.csv", index=False)
     assert read(tmp_path / "long.csv", label=tmp_path / "gold.csv").wrong.tolist() == WRONG
+    columns.rename(columns={"item": "PassengerId"}).melt("PassengerId", var_name="model", value_name="answer").to_csv(
+        tmp_path / "other.txt", index=False
+    )
+    truth = dict(zip(IDS, TRUTH, strict=True))
+    assert read(pd.read_csv(tmp_path / "other.txt"), label=truth, instance="PassengerId").wrong.tolist() == WRONG
+    (tmp_path / "other.txt").unlink()
     assert read(tmp_path).wrong.tolist() == WRONG
 
 
@@ -108,6 +114,12 @@ def test_instances_that_nobody_answered_are_left_out_and_counted(competition):
     aligned = align(competition)
     assert aligned.predictions.shape == (2, 4)
     assert f"1 instances of {competition}/solution.csv have no answer" in aligned.report.sentence
+
+
+def test_dataframes_and_their_truth(competition):
+    frames = {model: pd.DataFrame({"PassengerId": IDS, "label": answers}) for model, answers in ANSWERS.items()}
+    for label in (competition / "solution.csv", dict(zip(IDS, TRUTH, strict=True))):
+        assert read(frames, label=label, instance="PassengerId").wrong.tolist() == WRONG
 
 
 def test_further_columns_that_all_submissions_have_are_no_models(competition):

@@ -201,7 +201,8 @@ def _from_frame(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules)
         return _assemble(builder, [preferences.MATCHED_BY], columns, table.source)
     if is_label_file(columns.label):
         truth = truth_table(columns.label, columns)
-        return _from_table(with_truth([("answers", table)], truth, columns), replace(columns, label=None), rules)
+        joined = with_truth([("answers", table)], truth, columns)
+        return _from_joined(replace(joined, bad=table.bad), columns, rules)
     return _from_table(table, columns, rules)
 
 
@@ -262,7 +263,13 @@ def _from_tables_with_truth(
         tables.append((source.model or source.file.name.partition(".")[0], table))
     joined = replace(with_truth(tables, truth, columns), bad=bad)
     joined.remarks.extend(f"{path} is left out: it shows the form of a submission" for path in samples)
-    return _from_table(joined, replace(columns, label=None, instance=None), rules)
+    return _from_joined(joined, columns, rules)
+
+
+def _from_joined(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
+    """Predictions from a table with the truth in it, in which the ids of a wide table have their usual name."""
+    instance = columns.instance if columns.instance in table.names else None
+    return _from_table(table, replace(columns, label=None, instance=instance), rules)
 
 
 def _open_with_truth(source: InputSource, bad: BadLines) -> ColumnTable:
@@ -276,6 +283,10 @@ def _from_frames(
     frames: Mapping[str, Any], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
 ) -> AlignedPredictions:
     """Predictions from a dataframe per model."""
+    if is_label_file(columns.label):
+        tables = [(str(name), open_frame(frame, f"the dataframe of {name}")) for name, frame in frames.items()]
+        joined = with_truth(tables, truth_table(columns.label, columns), columns)
+        return _from_joined(replace(joined, bad=bad), columns, rules)
     builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
     matched: dict[str, None] = {}
     remarks: list[str] = []

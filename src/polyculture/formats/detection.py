@@ -27,11 +27,11 @@ from .logs import (
 from .predictions_folder import ANSWERS, MODELS
 from .regression_folder import values_folder
 from .rules import ReadingRules
-from .single_answers import with_single_answers
 from .tables.column_roles import ANSWER_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, first_name
 from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
 from .tables.files import ColumnTable, check_readable, is_visible, open_table
 from .tables.json_tables import holds_predictions, is_json_table, names_of, open_json_table
+from .tables.single_answers import with_single_answers
 from .text_lines import KINDS
 from .truth_files import is_truth
 

@@ -21,6 +21,7 @@ from .items.builder import PredictionsBuilder
 from .items.grades import graded_sentence
 from .items.predictions_from_items import alignment_of_table, assemble_items
 from .items.tables_to_items import add_table, labels_by_id
+from .joined_tables import is_with_truth, joined_table
 from .json_lines import BadLines
 from .logs import (
     helm,
@@ -37,13 +38,13 @@ from .logs import (
 from .predictions_folder import read_folder
 from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
-from .single_answers import with_single_answers
 from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
-from .tables.files import ColumnTable, open_table, unknown_column
+from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
+from .tables.single_answers import with_single_answers
 from .tables.wide_long import predictions_from
-from .truth_files import SAMPLE, is_label_file, open_lines, open_text_table, truth_table, with_truth
+from .truth_files import is_label_file, truth_table, with_truth
 
 POSITION = "their position"
 LOGS = {
@@ -168,7 +169,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     if any(source.kind == "preferences" for source in sources):
         return _from_preferences(sources, columns, rules, bad)
     if is_with_truth(sources, columns.label):
-        return _from_tables_with_truth(sources, columns, rules, bad)
+        return _from_joined(joined_table(sources, columns, bad), columns, rules)
     text = next((source.path for source in sources if source.kind == "text"), None)
     if text is not None:
         raise InputError(f"{text} has no true answers next to it", "labels.txt, or a file named with label (--label)")
@@ -233,50 +234,10 @@ def _from_preferences(
     return _assemble(builder, [preferences.MATCHED_BY], columns, ", ".join(source.path for source in sources[:3]))
 
 
-def is_with_truth(sources: Sequence[InputSource], label: Any) -> bool:
-    """Whether these are tables whose true answers are in another file."""
-    if any(source.kind not in ("table", "text", "truth") for source in sources):
-        return False
-    return is_label_file(label) or any(source.kind == "truth" for source in sources)
-
-
-def _from_tables_with_truth(
-    sources: Sequence[InputSource], columns: ColumnOptions, rules: ReadingRules, bad: BadLines
-) -> AlignedPredictions:
-    """Predictions from tables and a file with the truth, joined into one table."""
-    truths = [source for source in sources if source.kind == "truth"]
-    label = columns.label if is_label_file(columns.label) else truths[0].path
-    if len(truths) > 1 and label is not columns.label:
-        raise InputError(
-            f"{truths[0].path} and {truths[1].path} both look like the truth",
-            "one file with the true answers",
-            "name it with label (--label)",
-        )
-    truth = truth_table(label, columns)
-    samples = [source.path for source in sources if source.file.name.lower().startswith(SAMPLE)]
-    excluded = {Path(path).resolve() for path in (*samples, *(source.path for source in truths))}
-    excluded |= {Path(label).resolve()} if isinstance(label, (str, Path)) else set()
-    tables = []
-    for source in (source for source in sources if source.file.resolve() not in excluded):
-        is_text = source.kind == "text" or (source.file.suffix == ".txt" and truth.ids is None)
-        table = open_lines(source.file) if is_text else _open_with_truth(source, bad)
-        tables.append((source.model or source.file.name.partition(".")[0], table))
-    joined = replace(with_truth(tables, truth, columns), bad=bad)
-    joined.remarks.extend(f"{path} is left out: it shows the form of a submission" for path in samples)
-    return _from_joined(joined, columns, rules)
-
-
 def _from_joined(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
     """Predictions from a table with the truth in it, in which the ids of a wide table have their usual name."""
     instance = columns.instance if columns.instance in table.names else None
     return _from_table(table, replace(columns, label=None, instance=instance), rules)
-
-
-def _open_with_truth(source: InputSource, bad: BadLines) -> ColumnTable:
-    if source.file.suffix == ".txt":
-        return open_text_table(source.file)
-    is_delimited = {".csv", ".tsv"} & set(source.file.suffixes[-2:])
-    return open_table(source.file, min_columns=1, bad=bad) if is_delimited else open_source(source, bad)
 
 
 def _from_frames(

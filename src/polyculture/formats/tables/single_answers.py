@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from .tables.dataframes import column_of
-from .tables.files import ColumnTable
+from .dataframes import column_of
+from .files import ColumnTable
 
 
 def with_single_answers(table: ColumnTable) -> ColumnTable:

@@ -60,8 +60,8 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.json",
             "{}",
-            "t.json is JSON of an unknown kind; expected a log of Inspect, or a table: a list of records, columns "
-            "with data, or lists by column; export it as CSV.",
+            "t.json is JSON of an unknown kind; expected a log of Inspect or promptfoo, or a table: a list of records, "
+            "columns with data, or lists by column; export it as CSV.",
         ),
         (
             "t.json",
@@ -284,7 +284,7 @@ def test_parquet_damaged_inside(tmp_path):
 
 
 def test_parquet_column_of_lists(tmp_path):
-    path = parquet(tmp_path, label=[0, 1], a=[0, 1], b=[[0.5], [0.5]])
+    path = parquet(tmp_path, label=[0, 1], a=[0, 1], b=[[0.5, 0.5], [0.5]])
     assert refused(path, tmp_path) == (
         "column 'b' holds values of the type list<element: double>; expected integers, strings or booleans; "
         "leave the column out by naming the model columns with models (--models)."

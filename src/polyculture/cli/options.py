@@ -45,7 +45,7 @@ class ReadingOptions:
     correct: Annotated[bool, Option("--correct", help="Cells are right (1) or wrong (0), not answers.")] = False
     metric: Annotated[str | None, Option(metavar="NAME", help="Metric of a log to use.")] = None
     filter: Annotated[str | None, Option(metavar="NAME", help="Filter of lm-evaluation-harness to read.")] = None
-    threshold: Annotated[float | None, Option(metavar="X", help="Score of a log from which an answer is right.")] = None
+    threshold: Annotated[float | None, Option(metavar="X", help="Score from which an answer is right.")] = None
     normalize: Annotated[str, Option(metavar="RULE", help="exact, quasi-exact, numeric, multiple-choice or code.")] = (
         "exact"
     )
@@ -53,11 +53,22 @@ class ReadingOptions:
         bool, Option("--unify", help="Treat answers that differ only in case, spacing or type as equal.")
     ] = False
     skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
+    largest_sample: Annotated[int, Option(metavar="BYTES", help="Most bytes of one sample of a packed log.")] = 2**28
+    repeats: Annotated[bool, Option("--repeats", help="Read earlier runs of a task as repeat runs.")] = False
 
     def rules(self) -> ReadingRules:
         from polyculture.formats import ReadingRules
 
-        return ReadingRules(self.normalize, self.metric, self.filter, self.threshold, self.unify, self.skip_bad)
+        return ReadingRules(
+            self.normalize,
+            self.metric,
+            self.filter,
+            self.threshold,
+            self.unify,
+            self.skip_bad,
+            largest_sample=self.largest_sample,
+            repeats=self.repeats,
+        )
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ def read_npy_folder(folder: Path, label: Any, options: ColumnOptions) -> Predict
             "one called " + ", ".join(f"{name}.npy" for name in LABEL_NAMES[:3]),
             "name it with label (--label)",
         )
+    if not arrays:
+        raise InputError(f"{folder} has no npy file of a model", "one for every model, and one with the true answers")
     return predictions_of_arrays(arrays, truth, options, str(folder))
 
 

@@ -41,6 +41,7 @@ class ReadingRules:
     names : how factors are read from names, as in `NAME_RULES`, the default for logs; empty for not at all.
     refusal : pattern of a text that refuses; empty for none.
     largest_sample : the most bytes to which one sample of a packed log may unfold.
+    repeats : of several dated runs of a task by one model, read each as a repeat run; else the latest counts.
     """
 
     normalize: str = "exact"
@@ -53,11 +54,14 @@ class ReadingRules:
     names: Mapping[str, str] | None = None
     refusal: str = REFUSAL
     largest_sample: int = 2**28
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         normalizer(self.normalize)
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise InputError(f"the threshold is {self.threshold}", "a finite number")
+        if self.largest_sample < 1:
+            raise InputError(f"the largest sample is {self.largest_sample}", "a number of bytes, such as 268435456")
         for pattern in (*(self.names or {}).values(), self.refusal):
             try:
                 groups = re.compile(pattern).groups

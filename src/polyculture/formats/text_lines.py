@@ -140,3 +140,22 @@ def _not_text(line: bytes) -> int | None:
     except UnicodeDecodeError as error:
         return line[error.start]
     return None
+
+
+def read_lines(path: Path) -> list[str | None]:
+    """The lines of a text file, regardless of how they end; None for an empty one.
+
+    Raises FileError if it cannot be read, and InputError if it is empty or no text.
+    """
+    try:
+        with open_bytes(path) as file:
+            raw = file.read()
+    except (EOFError, OSError, zlib.error) as error:
+        raise FileError(f"cannot read {path}: {error}") from error
+    byte = 0 if b"\0" in raw else _not_text(raw)
+    if byte is not None:
+        raise InputError(f"{path} is not UTF-8 text (it has the byte 0x{byte:02x})", _UTF8, "convert it with iconv")
+    text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    if not text:
+        raise InputError(f"{path} is empty", "an answer per line")
+    return [line.strip() or None for line in text.split("\n")]

@@ -63,13 +63,7 @@ class Baselines:
 def certify(
     combination: Combination, baselines: Baselines, evaluation: EvaluationSet, level: float = 0.95, seed: int = 0
 ) -> Certificate:
-    """Quality of a portfolio on instances that nothing in it was fitted on.
-
-    Parameters
-    ----------
-    combination : the portfolio.
-    evaluation : the certification instances.
-    """
+    """Quality of a portfolio on the certification instances, on which nothing in it was fitted."""
     scored = ScoredSet(combination, evaluation)
     loss, limits = ("squared_error", "t") if evaluation.is_regression else ("error", "Jeffreys")
     groups = pd.DataFrame(_groups(scored, loss, level), columns=["column", "group", "n", loss, "low", "high"])

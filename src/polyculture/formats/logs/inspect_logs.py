@@ -237,5 +237,5 @@ def _refuse_size(name: str, path: Path, size: str, largest: int) -> NoReturn:
     raise InputError(
         f"{name} of {path} unfolds to {size} bytes",
         f"at most {largest:,} per sample",
-        "if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)",
+        f"if the log is to be trusted, raise the limit with largest_sample (--largest-sample {2 * largest})",
     )

@@ -50,7 +50,9 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     factors = _factors(results)
     if not filtered:
         builder.add_factors(log.model, factors)
+    repeat = builder.repeats.get(str(path), 0)
     for item in log.items():
+        item = replace(item, repeat=repeat) if repeat else item
         if filtered:
             builder.add_factors(item.model, factors | {"filter": item.model.removeprefix(log.model).lstrip(":")})
         builder.add(item)
@@ -207,14 +209,14 @@ def _most_lines(path: Path) -> int:
     return max(times.values(), default=1)
 
 
-def newest(paths: Iterable[str]) -> dict[str, str]:
-    """By path, the later file of the same task in the same folder, for each file that has one."""
-    latest: dict[tuple[Path, str], tuple[str, str]] = {}
+def runs(paths: Iterable[str]) -> list[list[str]]:
+    """The files of each task in each folder, the earliest first; only those with a date in the name."""
     names = {path: _NAME.fullmatch(Path(path).name) for path in paths}
-    dated = {p: ((Path(p).parent, name["task"]), name["date"]) for p, name in names.items() if name and name["date"]}
-    for path, (key, date) in dated.items():
-        latest[key] = max(latest.get(key, ("", "")), (date, path))
-    return {path: latest[key][1] for path, (key, _) in dated.items() if latest[key][1] != path}
+    dated = [(Path(p).parent, name["task"], name["date"], p) for p, name in names.items() if name and name["date"]]
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for folder, task, _, path in sorted(dated):
+        groups.setdefault((folder, task), []).append(path)
+    return list(groups.values())
 
 
 def softmax(logs: Sequence[float]) -> tuple[float, ...]:

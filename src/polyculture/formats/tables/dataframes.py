@@ -38,7 +38,7 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         for name in names:
             column = columns[name]
-            for row, kind in column.nested:
+            for row, kind in () if column.is_single else column.nested:
                 place, reason = places([row])[0], f"holds a {kind} in {name!r}"
                 if column.is_nested:
                     raise InputError(f"{place} {reason}", "texts and numbers", NO_NESTED_MODEL)
@@ -57,6 +57,8 @@ class _JsonColumn:
         self.codes = array("i")
         self.values: dict[str, int] = {}
         self.nested: list[tuple[int, str]] = []
+        self.is_single = True
+        """Whether all cells that are not empty are lists of one text or number, which is the cell then."""
 
     def add(self, row: int, value: Any) -> None:
         """Add the value of this row."""
@@ -64,6 +66,10 @@ class _JsonColumn:
         is_nested = isinstance(value, (dict, list))
         if is_nested:
             self.nested.append((row, type(value).__name__))
+        if isinstance(value, list) and len(value) < 2 and not any(isinstance(cell, (dict, list)) for cell in value):
+            value, is_nested = next(iter(value), None), False
+        elif is_nested or not (value is None or value == ""):
+            self.is_single = False
         empty = is_nested or value is None or value != value or value == ""
         self.codes.append(-1 if empty else self.values.setdefault(str(value), len(self.values)))
 

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from polyculture.errors import FileError, InputError
 
+from .folders.predictions_folder import ANSWERS, MODELS
+from .folders.regression_folder import values_folder
 from .json_lines import BadLines, first_object, load_json
 from .logs import (
     helm,
@@ -24,8 +26,6 @@ from .logs import (
     records,
     trulens,
 )
-from .predictions_folder import ANSWERS, MODELS
-from .regression_folder import values_folder
 from .rules import ReadingRules
 from .tables.column_roles import ANSWER_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, first_name
 from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines

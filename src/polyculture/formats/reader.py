@@ -16,6 +16,8 @@ from .alignment import AlignedPredictions, check_matching
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
 from .canonical_answers import unify, variants
 from .detection import InputSource, find_sources, kind_of_names, of_one_model, open_source
+from .folders.predictions_folder import read_folder
+from .folders.regression_folder import read_values_file
 from .graded import graded_cells, graded_predictions, score_columns, with_threshold, with_verdicts
 from .items.builder import PredictionsBuilder
 from .items.grades import graded_sentence
@@ -35,8 +37,6 @@ from .logs import (
     records,
     trulens,
 )
-from .predictions_folder import read_folder
-from .regression_folder import read_values_file
 from .rules import NAME_RULES, ReadingRules
 from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table

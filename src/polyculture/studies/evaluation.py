@@ -10,7 +10,7 @@ from pathlib import Path
 from polyculture.auditing import AuditOptions, audit
 from polyculture.dataset import Split
 from polyculture.formats import write, write_values
-from polyculture.formats.atomic_folder import replacing
+from polyculture.formats.folders.atomic_folder import replacing
 from polyculture.population import Population
 from polyculture.predictions import Predictions, PredictionSets
 from polyculture.results import Audit

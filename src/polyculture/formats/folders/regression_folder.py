@@ -17,12 +17,12 @@ import pandas as pd
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import Predictions, PredictionSets
 
+from ..json_lines import BadLines
+from ..tables.column_roles import ColumnOptions, find_roles, matching, no_label
+from ..tables.files import open_table
+from ..tables.model_factors import factors_of, read_factors
+from ..tables.regression import regression_from
 from .atomic_folder import replacing
-from .json_lines import BadLines
-from .tables.column_roles import ColumnOptions, find_roles, matching, no_label
-from .tables.files import open_table
-from .tables.model_factors import factors_of, read_factors
-from .tables.regression import regression_from
 
 MODELS, COLUMNS = "models.csv", "columns.json"
 TEST, SELECTION, TRAIN, SHIFTED = "test", "selection", "train", "shifted"

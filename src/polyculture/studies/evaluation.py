@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyculture.auditing import AuditOptions, audit
 from polyculture.dataset import Split
+from polyculture.errors import visible
 from polyculture.formats import ValueSets, write, write_values
 from polyculture.population import Population
 from polyculture.predictions import Predictions
@@ -16,6 +16,7 @@ from polyculture.results import Audit
 from polyculture.training import Problem, load_problem, predict
 
 from .run_folder import PREDICTIONS, VALUES
+from .shell_words import shell_word
 
 TEST = "as they are"
 """What the test set without a shift is called."""
@@ -44,19 +45,22 @@ class RunResult:
     folder: Path
 
     def __repr__(self) -> str:
-        return f"RunResult in {self.folder}: {self.audit.sentence}\nnext: pc.report(result.audit, 'page.html')"
+        return (
+            visible(f"RunResult in {self.folder}: {self.audit.sentence}")
+            + "\nnext: pc.report(result.audit, 'page.html')"
+        )
 
     @property
     def next_command(self) -> str:
         """The command to go on with: an audit of the most frequent architecture, or a selection."""
         if self.problem.task == "regression":
-            return f"polyculture select {shlex.quote(str(self.folder))}"
+            return f"polyculture select {shell_word(str(self.folder))}"
         architectures = self.population.factors["architecture"]
         name = architectures.mode()[0]
-        models = f" --models '{name}*'" if (architectures == name).sum() > 1 else ""
+        models = f" --models {shell_word(f'{name}*')}" if (architectures == name).sum() > 1 else ""
         clusters = cluster_column(self.problem)
-        cluster = f" --cluster {shlex.quote(clusters)}" if clusters else ""
-        return f"polyculture audit {shlex.quote(str(self.folder / PREDICTIONS))}{models}{cluster}"
+        cluster = f" --cluster {shell_word(clusters)}" if clusters else ""
+        return f"polyculture audit {shell_word(str(self.folder / PREDICTIONS))}{models}{cluster}"
 
 
 def open_problem(problem: ProblemSource, seed: int) -> Problem:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from polyculture.errors import InputError, near
+from polyculture.errors import InputError, near, visible
 
 from .columns import (
     MISSING,
@@ -365,7 +365,7 @@ class Predictions:
         text = f"Predictions: {m:,} models × {n:,} instances{classes}, {self.task}; {quality} {np.min(scores):.3g} "
         text += f"… {np.max(scores):.3g}; {100 * (1 - answered.mean() / n):.1f} % missing"
         rows = [f"  {model[:60]}  {score:.3g}" for model, score in zip(self.model_ids[:5], scores, strict=False)]
-        return "\n".join([text, *rows] + ([f"  … {m - 5:,} more models"] if m > 5 else []))
+        return "\n".join([text, *map(visible, rows)] + ([f"  … {m - 5:,} more models"] if m > 5 else []))
 
     def take_models(self, ids: Sequence[Hashable]) -> Predictions:
         """The same instances answered by these models only, in this order."""
@@ -385,7 +385,7 @@ class Predictions:
         fields |= {name: table[:, rows] for name, table in tables.items()}
         return self._part(fields, instances=self.instances.iloc[rows])
 
-    def _part(self, arrays: dict[str, Any], **tables: pd.DataFrame) -> Predictions:
+    def _part(self, arrays: dict[str, Any], **tables: Any) -> Predictions:
         """Some of these models and instances, whose probabilities are known to be distributions."""
         return replace(self, **arrays, **tables, _checked=(arrays.get("probabilities"), arrays.get("answers")))
 

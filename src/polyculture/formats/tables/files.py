@@ -68,10 +68,11 @@ class ColumnTable:
 
     def values(self, name: str) -> pd.Series[Any]:
         """One column as pandas values; text of a CSV file becomes numbers where all of it is numeric."""
-        column = self.load([name])[name]
-        if self.typed:
-            return pd.Series(column.to_pandas(), name=name)
-        return pd.Series(_numbers(column.cast(pa.string()), pa.float64()).to_pandas(), name=name)
+        return self._series(name, self.load([name])[name])
+
+    def _series(self, name: str, column: pa.ChunkedArray) -> pd.Series[Any]:
+        values = column if self.typed else _numbers(column.cast(pa.string()), pa.float64())
+        return pd.Series(values.to_pandas(), name=name)
 
     def ids(self, name: str) -> pd.Series[Any]:
         """One column of ids: integers or text, never fractions, in which 0.10 would become 0.1."""
@@ -103,9 +104,7 @@ class ColumnTable:
 
     def instance_table(self, instance: str | None, groups: Sequence[str]) -> pd.DataFrame:
         """Ids and other columns of instances that have a row each; numbered where there is no column of ids."""
-        for name in groups:
-            self._flat(name)
-        columns = {name: self.values(name).to_numpy() for name in groups}
+        columns = {name: self._series(name, self._flat(name)).to_numpy() for name in groups}
         if instance is not None:
             return pd.DataFrame(columns, index=pd.Index(self.instance_ids(instance), name="instance"))
         first = next(iter(self.load(self.names[:1]).values()))

@@ -507,6 +507,7 @@ def test_every_good_input_is_audited_as_it_stands(
     assert code == 0, capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_hundred_mutations_end_in_a_result_or_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ class Predictions:
     targets : n true numbers.
     tolerance : a predicted number is wrong where its error is larger; if None, see `allowed_error`.
     noise : known variance of noise in the targets: an error that all models share and are not to blame for.
+    _checked : set by the class itself: probabilities and answers that were read through, which `replace` hands on.
 
     Raises InputError for shapes that do not fit, codes outside of the classes, repeated ids, and fewer than two models
     (one of numbers).
@@ -83,7 +84,6 @@ class Predictions:
     tolerance: float | None = None
     noise: float = 0.0
     _checked: tuple[Any, ...] = field(default=(), repr=False)
-    """Probabilities and answers that were read through once: `replace` hands them on, and they are not read again."""
 
     def __post_init__(self) -> None:
         self._check_presence()

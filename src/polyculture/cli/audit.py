@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +10,11 @@ from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
+from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
-from .output import show, show_section
+from .output import show, show_lines, show_section
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
@@ -82,7 +82,7 @@ def audit(
         aligned = align(paths, rules=reading.rules(), **columns)
         make_folder(out)
         if not json:
-            print(f"read  {aligned.report.sentence}")
+            show_lines(f"read  {aligned.report.sentence}")
         if len(paths) == 1 and is_run(paths[0]):
             result, run = audit_run(paths[0], aligned.predictions, options)
             if run.missing:
@@ -90,7 +90,7 @@ def audit(
         else:
             result = audit(aligned.predictions, source=source, options=options)
             result = replace(result, sections=(aligned.report.section(), *result.sections))
-    show(result, out, json, f"polyculture report {shlex.quote(str(out))} --out page-to-share.html")
+    show(result, out, json, f"polyculture report {shell_word(str(out))} --out page-to-share.html")
     return 0
 
 
@@ -111,8 +111,7 @@ def read(
 
     aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
     write(aligned.predictions, out)
-    print("\n".join([aligned.report.sentence, *aligned.report.notes]))
-    print(f"next  polyculture audit {shlex.quote(str(out))}")
+    show_lines(aligned.report.sentence, *aligned.report.notes, f"next  polyculture audit {shell_word(str(out))}")
     return 0
 
 
@@ -140,7 +139,7 @@ def compare(
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
-        print(f"\nnext  polyculture audit {shlex.quote(second)}")
+        show_lines("", f"next  polyculture audit {shell_word(second)}")
     return 0
 
 
@@ -187,5 +186,5 @@ def report(
     page = out or (file / PAGE if file.is_dir() else file.with_name(PAGE))
     make_folder(page.parent)
     report(audit, page)
-    print(f"{audit.sentence}\npage  {page}")
+    show_lines(audit.sentence, f"page  {page}")
     return 0

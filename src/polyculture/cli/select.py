@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
+from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
@@ -85,9 +85,9 @@ def select(
     else:
         show_section(portfolio_section, tables=("members", "gains"))
     if sets.test.task == "regression":
-        next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
+        next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
-        patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))} {patterns}"
+        patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
+        next_command = f"polyculture audit {' '.join(map(shell_word, paths))} {patterns}"
     show_next(out, json, next_command)
     return 0

@@ -94,9 +94,22 @@ def load_json(path: Path) -> Any:
     """The value of a JSON file."""
     try:
         with open_bytes(path) as file:
-            return json.load(file)
+            raw = file.read()
+        value = json.loads(raw)
+        return whole_characters(value) if b"\\ud" in raw.lower() else value
     except (ValueError, RecursionError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is not JSON: {error}", "a complete JSON file", "copy or write it again") from error
+
+
+def whole_characters(value: Any) -> Any:
+    """The value with U+FFFD for halves of characters (\\ud800), which tools write that cut texts by UTF-16 units."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [whole_characters(member) for member in value]
+    if isinstance(value, dict):
+        return {whole_characters(name): whole_characters(member) for name, member in value.items()}
+    return value
 
 
 def _why(raw: bytes, error: Exception) -> str:

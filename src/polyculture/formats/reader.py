@@ -24,6 +24,8 @@ from .items.grades import graded_sentence
 from .items.predictions_from_items import alignment_of_table, assemble_items
 from .items.tables_to_items import add_table, labels_by_id
 from .joined_tables import is_with_truth, joined_table
+from .json_layout import CURE as LAYOUT_CURE
+from .json_layout import LAYOUT_ERRORS, layout_problem
 from .json_lines import BadLines
 from .logs import (
     helm,
@@ -317,13 +319,19 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
     path, model = source.file, source.model
     if source.kind in LOGS:
         read_log, matched_by = LOGS[source.kind]
-        read_log(path, model, builder)
+        try:
+            read_log(path, model, builder)
+        except LAYOUT_ERRORS as error:
+            raise InputError(f"{path} {layout_problem(error)}", "", LAYOUT_CURE) from error
         return matched_by
     if source.kind == "mlflow":
         mlflow_runs.read_runs(source.path, builder)
         return mlflow_runs.MATCHED_BY
     if source.kind == "split":
-        mlflow_runs.read_table(open_split_table(path), model or path.stem, builder)
+        try:
+            mlflow_runs.read_table(open_split_table(path), model or path.stem, builder)
+        except LAYOUT_ERRORS as error:
+            raise InputError(f"{path} {layout_problem(error)}", "", LAYOUT_CURE) from error
         return mlflow_runs.MATCHED_BY
     if source.kind == "npy":
         raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, visible
 from polyculture.measures.attribution.covariance_split import by_level, identifiability
 from polyculture.measures.attribution.hypothesis_tests import FEW_ARRANGEMENTS, arrangements
 
@@ -57,7 +57,7 @@ class Design:
         return self.table
 
     def __repr__(self) -> str:
-        return "\n".join(textwrap.wrap(f"Design: {self.sentence}", 96, max_lines=15, placeholder=" …"))
+        return "\n".join(textwrap.wrap(visible(f"Design: {self.sentence}"), 96, max_lines=15, placeholder=" …"))
 
     @property
     def sentence(self) -> str:

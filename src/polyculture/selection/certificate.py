@@ -164,9 +164,8 @@ def optimism(
     combination: Combination, selection: EvaluationSet, certification: EvaluationSet, loss: str, level: float = 0.95
 ) -> Interval:
     """Mean loss on the certification instances less mean loss on the selection instances; nan values are left out."""
-    evaluations = (certification, selection)
-    first, second = (combination.losses(evaluation, loss) for evaluation in evaluations)
-    means = (float(np.nanmean(first)), float(np.nanmean(second)))
+    first, second = (combination.losses(evaluation, loss) for evaluation in (certification, selection))
+    means = (float(pd.Series(first).mean()), float(pd.Series(second).mean()))  # nan, not a warning, where all are nan
     clusters = (certification.cluster_codes, selection.cluster_codes)
     return independent_difference(means, (first - means[0], second - means[1]), clusters, level)
 

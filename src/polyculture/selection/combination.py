@@ -95,7 +95,8 @@ class Combination:
         """Mean loss where it is known; squared errors from the second moments of the members' residuals."""
         if loss == "squared_error":
             return float(self.weights @ evaluation.moments[np.ix_(self.rows, self.rows)] @ self.weights)
-        return float(np.nanmean(self.losses(evaluation, loss)))
+        losses = self.losses(evaluation, loss)
+        return np.nan if np.isnan(losses).all() else float(np.nanmean(losses))
 
     def probabilities(self, evaluation: EvaluationSet) -> Float[np.ndarray, "n c"]:
         """Combined class probabilities."""

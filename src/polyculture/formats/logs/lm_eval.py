@@ -24,6 +24,7 @@ from polyculture.errors import InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.scores import NOT_SCORED, any_of
+from ..json_layout import LAYOUT_ERRORS, layout_problem
 from ..json_lines import BadLines, json_lines, load_json
 
 SAMPLES = "samples_*.jsonl*"
@@ -91,7 +92,11 @@ class _SampleLog:
                 self.builder.note(f"Task {self.task}: {self.metric} says what is right.")
                 yield from (replace(item, score=NOT_SCORED) for item in waiting)
                 waiting = []
-            item = self._item(row, model, place)
+            try:
+                item = self._item(row, model, place)
+            except LAYOUT_ERRORS as error:
+                self.builder.bad.add(place, layout_problem(error))
+                continue
             if self.metric:
                 yield item
             else:

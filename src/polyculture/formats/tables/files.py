@@ -68,14 +68,15 @@ class ColumnTable:
 
     def values(self, name: str) -> pd.Series[Any]:
         """One column as pandas values; text of a CSV file becomes numbers where all of it is numeric."""
-        column = self.load([name])[name]
-        if self.typed:
-            return pd.Series(column.to_pandas(), name=name)
-        return pd.Series(_numbers(column.cast(pa.string()), pa.float64()).to_pandas(), name=name)
+        return self._series(name, self.load([name])[name])
+
+    def _series(self, name: str, column: pa.ChunkedArray) -> pd.Series[Any]:
+        values = column if self.typed else _numbers(column.cast(pa.string()), pa.float64())
+        return pd.Series(values.to_pandas(), name=name)
 
     def ids(self, name: str) -> pd.Series[Any]:
         """One column of ids: integers or text, never fractions, in which 0.10 would become 0.1."""
-        column = self.load([name])[name]
+        column = self._flat(name)
         if not self.typed:
             column = _numbers(column.cast(pa.string()), pa.string())
         self._check_ids(name, column)
@@ -88,7 +89,7 @@ class ColumnTable:
 
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
-        column = self.load([name])[name]
+        column = self._flat(name)
         if self.typed or not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
             codes, values = pd.factorize(self.values(name) if self.typed else self.ids(name))
             return codes, values.tolist()
@@ -103,11 +104,22 @@ class ColumnTable:
 
     def instance_table(self, instance: str | None, groups: Sequence[str]) -> pd.DataFrame:
         """Ids and other columns of instances that have a row each; numbered where there is no column of ids."""
-        columns = {name: self.values(name).to_numpy() for name in groups}
+        columns = {name: self._series(name, self._flat(name)).to_numpy() for name in groups}
         if instance is not None:
             return pd.DataFrame(columns, index=pd.Index(self.instance_ids(instance), name="instance"))
         first = next(iter(self.load(self.names[:1]).values()))
         return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
+
+    def _flat(self, name: str) -> pa.ChunkedArray:
+        """One column, whose cells must be single values."""
+        column = self.load([name])[name]
+        if pa.types.is_nested(column.type):
+            raise InputError(
+                f"column {name!r} of {self.source} holds values of the type {column.type}",
+                "integers, strings or booleans",
+                "write one value in each cell",
+            )
+        return column
 
     def _check_ids(self, name: str, column: pa.ChunkedArray) -> None:
         empty = column.null_count

@@ -62,3 +62,17 @@ def test_models_that_are_never_right_together_have_no_tipping_point(finding, out
 def test_without_an_instance_that_all_answered_it_does_not_apply(finding) -> None:
     predictions = Predictions.from_correct({"a": [1, 0, None, None], "b": [None, None, 1, 0]})
     assert finding(predictions, "PC010").reason == "no instance was answered by every model"
+
+
+def test_what_may_be_plausible_is_not_ruled_out(finding, outcomes) -> None:
+    found = finding(outcomes(shocked(0.04, n=300)), "PC010")
+    assert found.severity == "note"
+    assert found.sentence.endswith("more than the 3.3 % that is plausible, though not surely more.")
+
+
+def test_independent_models_that_seem_alike_by_accident_are_no_case_of_label_errors(finding, outcomes) -> None:
+    found = [finding(outcomes(shocked(0.0, seed, n=400)), "PC010") for seed in range(8)]
+    assert {f.reason for f in found} == {
+        "the models are not more alike than independent ones",
+        "the models are not surely more alike than independent ones",
+    }

@@ -122,6 +122,8 @@ def plausibility(shock: Interval, plausible: float) -> str:
     """The tipping point next to the share of wrong labels that is plausible."""
     if shock.estimate <= plausible:
         return f"no more than the {percent(plausible, 1)} that is plausible, so it could be entirely label errors"
+    if shock.low <= plausible:
+        return f"more than the {percent(plausible, 1)} that is plausible, though not surely more"
     return f"more than the {percent(plausible, 1)} that is plausible, so label errors cannot be all of it"
 
 

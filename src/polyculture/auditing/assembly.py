@@ -18,7 +18,7 @@ from polyculture.version import __version__
 from .context import AuditContext, AuditParts
 from .findings import findings
 from .leaderboard import leaderboard
-from .null_models import fit_null_models, headline
+from .null_models import fit_null_models, headline, why_no_class
 from .options import AuditOptions
 from .pairs import Measure, pairwise
 from .regression import add_residuals, outcomes
@@ -57,7 +57,7 @@ def audit(
     and hardest instances are those of one table to the last bit; effective numbers and their limits up to rounding, and
     the same bits for any cut and engine. N3 and the sections are those of a random sample of the instances (all, if
     they are few). With clusters it also keeps a number per cluster, and with missing cells models × models numbers per
-    class.
+    class. With clusters the share that all fail has no limits, and n_eff none by resampling, however few they are.
 
     Of numbers: null model R compares with independent residuals of the same size; the noise variance, if known, is
     taken off first. The other null models and sections are about errors larger than the tolerance.
@@ -147,6 +147,7 @@ def _facts(parts: AuditParts) -> dict[str, object]:
         **options.facts(),
         "verdicts": len(options.verdicts),
         "classes": len(p.classes) if p.has_fixed_classes else 0,
+        "class_not_used": parts.context.small_classes or why_no_class(p),
         "missing_share": parts.context.table_counts.missing_share,
         "informative_models": parts.effective.n_models,
         "informative_instances": parts.effective.n_info,

@@ -339,7 +339,7 @@ class Predictions:
 
     @cached_property
     def has_fixed_classes(self) -> bool:
-        """Whether the labels are classes: at least half of the instances share theirs with four others or more."""
+        """Whether the labels are classes: nine in ten instances share theirs with four others or more."""
         if self.fixed_classes is not None:
             return self.fixed_classes and self.labels is not None
         if self.labels is None or self.options is not None:

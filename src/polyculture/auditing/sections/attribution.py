@@ -24,7 +24,7 @@ from polyculture.measures.attribution.per_instance import StratifiedErrors, erro
 from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient, warning_for, why_left_out, why_together
 from polyculture.results import Section, SectionSpec, TableSpec
-from polyculture.stats import Interval
+from polyculture.stats import Interval, plural
 
 from ..attribution_tables import Sampling, carriers, confounding, interactions, levels, tests
 from ..context import AuditContext
@@ -72,7 +72,8 @@ def attribute(
     informative = _informative(predictions)
     if informative.sum() < FEW_MODELS:
         n = int(informative.sum())
-        return SPEC.skip(f"{n} models with both right and wrong answers; attribution needs {FEW_MODELS} or more")
+        models = plural(n, "model")
+        return SPEC.skip(f"{models} with both right and wrong answers; attribution needs {FEW_MODELS} or more")
     if not factor_columns:
         return SPEC.skip("the model table does not say what the models are made of")
     factor_columns = [_take(ingredient, informative) for ingredient in factor_columns]

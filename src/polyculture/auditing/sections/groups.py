@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from polyculture.results import Section, SectionSpec, Severity
-from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, percent, wilson
+from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, percent, plural, wilson
 
 from ..context import AuditContext
 
@@ -76,13 +76,15 @@ def _shrunk(failed: Bool[np.ndarray, " n"], inflation: float) -> tuple[int, int]
 def _sentence(table: pd.DataFrame) -> str:
     significant = table[table["q"] <= ALPHA].sort_values("difference", ascending=False)
     if significant.empty:
-        return f"None of {len(table)} groups can be shown to be failed by every model more or less often than the rest."
+        groups_tested = f"None of {len(table)} groups" if len(table) > 1 else "The one group"
+        cannot = "can be shown" if len(table) > 1 else "cannot be shown"
+        return f"{groups_tested} {cannot} to be failed by every model more or less often than the rest."
     worst = significant.iloc[0]
     return (
-        f"{len(significant)} of {len(table)} groups are failed by every model more or less often than the rest (false "
-        f"discovery rate 5 %); most of all {worst['column']} = {worst['group']}: {percent(worst['all_wrong'], 2)} of "
-        f"{worst['n']:,}, {100 * worst['difference']:+.2f} points [{100 * worst['difference_low']:+.2f}, "
-        f"{100 * worst['difference_high']:+.2f}] against the others."
+        f"{len(significant)} of {plural(len(table), 'group')} are failed by every model more or less often than the "
+        f"rest (false discovery rate 5 %); most of all {worst['column']} = {worst['group']}: "
+        f"{percent(worst['all_wrong'], 2)} of {worst['n']:,}, {100 * worst['difference']:+.2f} points "
+        f"[{100 * worst['difference_low']:+.2f}, {100 * worst['difference_high']:+.2f}] against the others."
     )
 
 

@@ -66,13 +66,16 @@ def audit(
         population=population,
         seed=seed,
     )
-    columns = table.columns(cluster, strata, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, strata, group) | {"correct": reading.outcomes}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
+        rows = [f"--{name}" for name in ("model", "answer", "repeat") if columns.pop(name) is not None]
+        if rows:
+            raise InputError(f"{rows[0]} with --stream", "a table with a row per instance", "leave out --stream")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
@@ -102,7 +105,7 @@ def read(
     """
     from polyculture.formats import align, write
 
-    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
     write(aligned.predictions, out)
     print("\n".join([aligned.report.sentence, *aligned.report.notes]))
     print(f"next  polyculture audit {shlex.quote(str(out))}")
@@ -129,7 +132,7 @@ def compare(
     from polyculture.auditing import AuditOptions, compare
     from polyculture.formats import read
 
-    columns = table.columns(cluster) | {"correct": reading.correct, "rules": reading.rules()}
+    columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
@@ -142,6 +145,7 @@ def compare(
 def scaling(
     paths: Paths,
     table: TableOptions,
+    reading: ReadingOptions,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
@@ -156,7 +160,8 @@ def scaling(
     from polyculture.formats import read
     from polyculture.results import section_json
 
-    sections = along_scale(read(paths, **table.columns()), scale, label_errors=audited_errors, seed=seed)
+    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
+    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
     if json:
         print(f"[{', '.join(map(section_json, sections))}]")
     for section in () if json else sections:

@@ -31,6 +31,9 @@ class TableOptions:
     instance: Annotated[str | None, Option(metavar="COL", help="Column of instance ids.")] = None
     models: Annotated[list[str] | None, Option(metavar="GLOB", help="Model or pattern, as 'api_*'; repeatable.")] = None
     factors: Annotated[Path | None, Option(metavar="CSV", help="Model attributes: a row per model.")] = None
+    model: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of models.")] = None
+    answer: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of answers.")] = None
+    repeat: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of a model's runs (seed).")] = None
 
     def columns(self, *names: str | list[str] | None) -> dict[str, Any]:
         """Options of `polyculture.read`, with the instance columns to keep."""
@@ -42,7 +45,10 @@ class TableOptions:
 class ReadingOptions:
     """How answers are read."""
 
-    correct: Annotated[bool, Option("--correct", help="Cells are right (1) or wrong (0), not answers.")] = False
+    correct: Annotated[
+        str | None,
+        Option(metavar="[COL]", help="Cells are right (1) or wrong (0); row per answer: the column that says so."),
+    ] = None
     metric: Annotated[str | None, Option(metavar="NAME", help="Metric of a log to use.")] = None
     filter: Annotated[str | None, Option(metavar="NAME", help="Filter of lm-evaluation-harness to read.")] = None
     threshold: Annotated[float | None, Option(metavar="X", help="Score of a log from which an answer is right.")] = None
@@ -53,11 +59,22 @@ class ReadingOptions:
         bool, Option("--unify", help="Treat answers that differ only in case, spacing or type as equal.")
     ] = False
     skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
+    fields: Annotated[
+        list[str] | None, Option(metavar="ROLE=PATH", help="JSON Lines: answer=reply.0.text; repeatable.")
+    ] = None
+    keep_na: Annotated[bool, Option("--keep-na", help="CSV: NA, null, … are answers, not empty cells.")] = False
+    categorical: Annotated[bool, Option("--categorical", help="Numbers are names: 1.10 is not 1.1.")] = False
+
+    @property
+    def outcomes(self) -> bool | str:
+        """The option `correct` of `polyculture.read`."""
+        return self.correct is not None and (self.correct or True)
 
     def rules(self) -> ReadingRules:
-        from polyculture.formats import ReadingRules
+        from polyculture.formats.rules import ReadingRules, fields_of
 
-        return ReadingRules(self.normalize, self.metric, self.filter, self.threshold, self.unify, self.skip_bad)
+        options = {name: value for name, value in vars(self).items() if name not in ("correct", "fields")}
+        return ReadingRules(**options, fields=fields_of(self.fields or []))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def select(
     options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
-    columns = table.columns(cluster, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, group) | {"correct": reading.outcomes}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     options = candidates.complete(options)
     make_folder(out)

@@ -16,7 +16,7 @@ from .logs import helm, inspect_logs, lm_eval, mapped_json_lines, mlflow_runs
 from .predictions_folder import ANSWERS, MODELS
 from .regression_folder import values_folder
 from .rules import ReadingRules
-from .tables.column_roles import ANSWER_NAMES, MODEL_NAMES, OUTCOME_NAMES
+from .tables.column_roles import ANSWER_NAMES, MODEL_NAMES, OUTCOME_NAMES, ColumnOptions
 from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
 from .tables.files import ColumnTable, check_readable, is_visible, open_table
 from .tables.json_tables import holds_predictions, is_json_table, names_of, open_json_table
@@ -64,7 +64,7 @@ def find_sources(path: str, rules: ReadingRules, model: str | None = None) -> li
     return [InputSource(_kind(location, rules), path, model)]
 
 
-def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
+def open_source(source: InputSource, bad: BadLines, keep_na: bool = False) -> ColumnTable:
     """The columns of a table, or of a data set that Hugging Face saved."""
     path = source.file
     if path.is_dir():
@@ -76,13 +76,14 @@ def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
         return open_json_lines(path, bad)
     if ARROW_SUFFIXES & set(path.suffixes[-1:]):
         return replace(open_arrow([path], source.path), bad=bad)
-    return replace(open_table(path, bad=bad), bad=bad)
+    return replace(open_table(path, bad=bad, keep_na=keep_na), bad=bad)
 
 
-def of_one_model(table: ColumnTable, name: str) -> ColumnTable:
+def of_one_model(table: ColumnTable, name: str, options: ColumnOptions) -> ColumnTable:
     """The table with a column `model` of this name, unless it already names its models."""
     lower = {column.lower() for column in table.names}
-    if lower & set(MODEL_NAMES) or not lower & {*ANSWER_NAMES, *OUTCOME_NAMES}:
+    has_answers = options.of_rows or lower & {*ANSWER_NAMES, *OUTCOME_NAMES}
+    if options.model or lower & set(MODEL_NAMES) or not has_answers:
         return table
     first = next(iter(table.load(table.names[:1]).values()))
     names = pa.chunked_array([pa.array([name] * len(first))]).dictionary_encode()
@@ -99,7 +100,7 @@ def _kind(path: Path, rules: ReadingRules) -> Kind:
     if path.suffix == ".eval":
         return "inspect"
     if path.suffix == ".json":
-        return _kind_of_json(path)
+        return "lines" if rules.fields else _kind_of_json(path)
     if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
         first = first_object(path)
         if lm_eval.is_sample(first):

@@ -28,6 +28,7 @@ from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
+from .tables.models_as_rows import with_models_as_columns
 from .tables.wide_long import predictions_from
 
 POSITION = "their position"
@@ -48,8 +49,12 @@ def read(
     models: str | Sequence[str] | None = None,
     groups: str | Sequence[str] = (),
     factors: str | Path | None = None,
-    correct: bool = False,
+    correct: bool | str = False,
     rules: ReadingRules | None = None,
+    model: str | None = None,
+    answer: str | None = None,
+    repeat: str | None = None,
+    classes: Sequence[Any] = (),
 ) -> Predictions:
     """Predictions from files, folders, arrays, dataframes or logs: each model's answers, and the true ones.
 
@@ -89,8 +94,13 @@ def read(
     models : names or patterns such as ``"api_*"`` of the models to read; all if left out.
     groups : columns that describe the instance (group, cluster, source); they become columns of the instance table.
     factors : CSV file with one row per model (column model): what each is made of.
-    correct : the cells of a wide table are right (1, true) or wrong (0, false) rather than answers.
+    correct : True if the cells of a wide table are right (1, true) or wrong (0, false) rather than answers; of a long
+        table the column that says so, if it has another name.
     rules : how answers are read where the source leaves a choice.
+    model, answer : the columns of a long table with the model and its answer, if they have other names.
+    repeat : the column of a long table that tells the runs of a model apart (a seed): each run is read as a model
+        `model@run`. Where a model has several rows per instance, a column called repeat, run, seed, epoch, … is found.
+    classes : names of the classes, in the order of the columns of arrays of probabilities.
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
 
@@ -102,7 +112,8 @@ def read(
       ann  1
       bob  0.5
     """
-    columns = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
+    names = name_tuple(models), name_tuple(groups)
+    columns = ColumnOptions(label, instance, *names, correct, model, answer, repeat, tuple(classes))
     return _align(source, columns, factors, rules or ReadingRules()).predictions
 
 
@@ -110,12 +121,13 @@ def align(
     source: Any, *, rules: ReadingRules | None = None, factors: str | Path | None = None, **columns: Any
 ) -> AlignedPredictions:
     """As `read`, with a report on how well the sources match; takes the same arguments."""
-    names: dict[str, Any] = {name: name_tuple(columns.pop(name, None)) for name in ("models", "groups")}
+    names: dict[str, Any] = {name: name_tuple(columns.pop(name, None)) for name in ("models", "groups", "classes")}
     return _align(source, ColumnOptions(**columns, **names), factors, rules or ReadingRules())
 
 
 def _align(source: Any, columns: ColumnOptions, factors: str | Path | None, rules: ReadingRules) -> AlignedPredictions:
     bad = BadLines(rules.skip_bad)
+    columns = replace(columns, rules=rules)
     aligned = _aligned(source, columns, rules, bad)
     predictions, report = aligned.predictions, aligned.report
     if predictions.answers is not None:
@@ -132,7 +144,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
         return _from_frames(source, columns, rules, bad)
     if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
-        predictions = predictions_of_arrays(source, columns.label, columns)
+        predictions = predictions_of_arrays(source, columns.label, columns, classes=columns.classes)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
         return _from_table(replace(open_frame(source), bad=bad), columns, bad)
@@ -156,12 +168,13 @@ def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> Ali
     if source.kind == "npy":
         predictions = read_npy_folder(source.file, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, POSITION, bad))
-    return _from_table(open_source(source, bad), columns, bad)
+    return _from_table(open_source(source, bad, columns.rules.keep_na), columns, bad)
 
 
 def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
     if columns.label is not None and not isinstance(columns.label, str):
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
+    table = with_models_as_columns(table, columns)
     predictions = predictions_from(table, columns)
     matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
     report = alignment_of_table(predictions, table.source, matched_by, bad)
@@ -177,7 +190,7 @@ def _from_frames(
     remarks: list[str] = []
     for name, frame in frames.items():
         table = replace(open_frame(frame, f"the dataframe of {name}"), bad=bad, remarks=remarks)
-        matched[add_table(of_one_model(table, str(name)), columns, builder)] = None
+        matched[add_table(of_one_model(table, str(name), columns), columns, builder)] = None
     return _with_remarks(_assemble(builder, matched, columns, "the dataframes"), remarks)
 
 
@@ -189,7 +202,10 @@ def _from_many(
     labels = None
     if logs:
         _refuse(
-            ("instance", "groups", "correct"), columns, f"{logs[0].path} is a log", "its own names for what it holds"
+            ("instance", "groups", "correct", "model", "answer", "repeat"),
+            columns,
+            f"{logs[0].path} is a log",
+            "its own names for what it holds",
         )
         labels = labels_by_id(columns.label)
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
@@ -236,8 +252,8 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
         raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
     if source.kind in ("folder", "regression"):
         raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
-    table = replace(open_source(source, builder.bad), remarks=remarks)
-    table = of_one_model(table, model or path.name.partition(".")[0])
+    table = replace(open_source(source, builder.bad, columns.rules.keep_na), remarks=remarks)
+    table = of_one_model(table, model or path.name.partition(".")[0], columns)
     return add_table(table, columns, builder)
 
 
@@ -258,7 +274,7 @@ def _paths(source: Any) -> list[str | Path]:
 
 def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
     folder = f"{source.path} is a Predictions folder"
-    _refuse(("label", "instance", "correct"), columns, folder, "its own names for columns")
+    _refuse(("label", "instance", "correct", "model", "answer", "repeat"), columns, folder, "its own names for columns")
     predictions = (read_folder if source.kind == "folder" else read_values_file)(source.file)
     for name in columns.groups:
         if name not in predictions.instances.columns:

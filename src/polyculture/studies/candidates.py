@@ -11,6 +11,9 @@ from polyculture.formats import ReadingRules, ValueSets, read, read_value_sets, 
 from polyculture.predictions import Predictions
 from polyculture.selection import SelectionOptions
 
+ROW_COLUMNS = ("model", "answer", "repeat", "correct")
+"""Options of a table with a row per answer, and of outcomes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
@@ -59,7 +62,7 @@ def read_candidates(
 
     def read_table(sources: Sequence[str]) -> Predictions:
         if values and not folder and len(sources) == 1:
-            return read_values(sources[0], **{k: v for k, v in columns.items() if v and k != "correct"})
+            return read_values(sources[0], **{k: v for k, v in columns.items() if v and k not in ROW_COLUMNS})
         return read(sources, rules=rules, **columns)
 
     folder = values_folder(paths[0]) if len(paths) == 1 else None

@@ -68,6 +68,9 @@ def _form(value: Any) -> str:
     if not all(isinstance(part, dict) and part and not any(map(_is_nested, part.values())) for part in cells):
         return ""
     keys = [str(key) for key in cells[0]]
+    counted = [str(row) for row in range(len(keys))]
+    if keys == counted and all(list(part) == list(cells[0]) for part in cells):
+        return "columns"  # as pandas writes a table by default
     if len(cells) > 1 and all(list(part) == list(cells[0]) for part in cells) and first_name(list(value), LABEL_NAMES):
         return "columns"
     return "rows" if first_name(keys, (*LABEL_NAMES, *ANSWER_NAMES, *OUTCOME_NAMES)) else ""

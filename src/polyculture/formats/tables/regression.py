@@ -44,6 +44,18 @@ def holds_numbers(table: ColumnTable, roles: ColumnRoles) -> bool:
     return extreme
 
 
+def are_versions(table: ColumnTable, roles: ColumnRoles) -> bool:
+    """Whether the labels of a text table are names that look like numbers: 1.1 beside 1.10, and every answer is one."""
+    if table.typed or roles.label is None:
+        return False
+    label = encode(roles.label, table.load(roles.columns)[roles.label], names=True)
+    texts = set(label.values) - {""}
+    if not any(map(is_fraction, texts)) or not all(map(_is_number, texts)) or len({*map(float, texts)}) == len(texts):
+        return False
+    answers = roles.models or ([roles.answer] if roles.answer else [])
+    return all(set(encode(name, table.load([name])[name], names=True).values) <= texts | {""} for name in answers)
+
+
 def regression_from(
     table: ColumnTable,
     label: str,

@@ -75,7 +75,7 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
             fail(f"{name} is now called {RENAMED[name]}", 0)
             argument = RENAMED[name] + equals + value
         words.append(argument)
-    return [_with_value(word, following) for word, following in zip(words, [*words[1:], "-"], strict=True)]
+    return [_with_value(word, following) for word, following in zip(words, [*words, "-"][1:], strict=True)]
 
 
 def _with_value(word: str, following: str) -> str:

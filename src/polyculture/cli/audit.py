@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -73,9 +73,11 @@ def audit(
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
-        rows = [f"--{name}" for name in ("model", "answer", "repeat") if columns.pop(name) is not None]
-        if rows:
-            raise InputError(f"{rows[0]} with --stream", "a table with a row per instance", "leave out --stream")
+        refused = [name for name in ("model", "answer", "repeat") if columns.pop(name)]
+        refused += [f.name for f in fields(reading) if f.name != "correct" and getattr(reading, f.name) != f.default]
+        if refused:
+            option = refused[0].replace("_", "-")
+            raise InputError(f"--{option} with --stream", "a table with a row per instance, read as it is")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))

@@ -30,7 +30,7 @@ def predictions_of_arrays(
 
     n × k texts or whole numbers are the k best answers, of which the first counts.
     """
-    classes = tuple(map(_name, classes))
+    classes = tuple(map(_name, classes or options.classes))
     outputs = {str(name): _plain(str(name), values) for name, values in by_index(arrays, label).items()}
     outputs = {name: outputs[name] for name in matching(outputs, options.models, source)}
     check_lengths({name: len(values) for name, values in outputs.items()})

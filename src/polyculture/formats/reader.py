@@ -144,7 +144,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
         return _from_frames(source, columns, rules, bad)
     if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
-        predictions = predictions_of_arrays(source, columns.label, columns, classes=columns.classes)
+        predictions = predictions_of_arrays(source, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
         return _from_table(replace(open_frame(source), bad=bad), columns, bad)
@@ -155,6 +155,16 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
         sources = [item for path in paths for item in find_sources(str(path), rules)]
     if not sources:
         raise InputError("nothing to read", "a path, several, or {model: path}")
+    if rules.fields and all(source.kind != "lines" for source in sources):
+        raise InputError(
+            f"fields are of JSON Lines, which {sources[0].path} is not",
+            "JSON Lines, or a JSON list of records",
+            "name the columns of a table (--model, --answer, --label, --instance)",
+        )
+    if columns.classes and any(source.kind != "npy" for source in sources):
+        raise InputError(
+            f"classes beside {sources[0].path}", "classes beside arrays of probabilities", "leave them out"
+        )
     if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
         return _from_one(sources[0], columns, bad)
     return _from_many(sources, columns, rules, bad)
@@ -174,7 +184,9 @@ def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> Ali
 def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
     if columns.label is not None and not isinstance(columns.label, str):
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
-    table = with_models_as_columns(table, columns)
+    turned = with_models_as_columns(table, columns)
+    if turned is not table:
+        table, columns = turned, replace(columns, model=None)
     predictions = predictions_from(table, columns)
     matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
     report = alignment_of_table(predictions, table.source, matched_by, bad)

@@ -66,9 +66,8 @@ class Scale:
 
 
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_SIZE = re.compile(
-    r"(\d[\d,_]*(?:\.\d+)?)\s*([kmbt]?)(?:illion|rillion|housand)?(?:\s*param(?:eter)?s?)?", re.IGNORECASE
-)
+_UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_SIZE = re.compile(r"(?i)(\d[\d,_]*(?:\.\d+)?)\s*(thousand|million|billion|trillion|[kmbt]|)(?:\s*param(?:eter)?s?)?")
 
 
 def with_units(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -25,7 +25,9 @@ from .item import Item
 def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    table = with_models_as_columns(table, options)
+    turned = with_models_as_columns(table, options)
+    if turned is not table:
+        table, options = turned, replace(options, model=None)
     present = tuple(p for p in options.models if p in table.names or any(fnmatchcase(name, p) for name in table.names))
     file_options = replace(options, models=present, label=None if builder.extra_labels is not None else options.label)
     roles, parts = find_roles(table, file_options), contents_of(table, file_options)

@@ -56,7 +56,7 @@ def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> No
             raise InputError(f"no field {name!r}", f"some of {', '.join(FIELDS)}", near(name, FIELDS))
     waiting: list[Item] = []
     latest = ""
-    absent = {name for name in fields if name in _CHECKED}
+    absent = {name for name in fields if name in _CHECKED} - ({"label"} if "correct" in fields else set())
     example: dict[str, Any] = {}
     for number, row in _objects(path, builder):
         place = f"line {number} of {path}"

@@ -245,10 +245,8 @@ def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:
     if cells_are_binary:
         cure += ", or say with correct=True (--correct) that 1 means right and 0 wrong"
     if first_name(table.names, MODEL_NAMES) is not None and first_name(table.names, ANSWER_NAMES) is None:
-        cure += (
-            "; if a row is a model, add a row of true answers called label, or say that its cells are outcomes with "
-        )
-        cure += "correct=True (--correct)"
+        cure += "; if a row is a model, add a row of true answers called label, "
+        cure += "or say with correct=True (--correct) that cells are right or wrong"
     cure += f"; {ROW_CURE}"
     return InputError(
         f"{table.source} has no label column (its columns: {_listing(table)})",

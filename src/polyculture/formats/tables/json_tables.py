@@ -69,9 +69,12 @@ def _form(value: Any) -> str:
         return ""
     keys = [str(key) for key in cells[0]]
     counted = [str(row) for row in range(len(keys))]
-    if keys == counted and all(list(part) == list(cells[0]) for part in cells):
+    alike = all(list(part) == list(cells[0]) for part in cells)
+    if alike and keys == counted:
         return "columns"  # as pandas writes a table by default
-    if len(cells) > 1 and all(list(part) == list(cells[0]) for part in cells) and first_name(list(value), LABEL_NAMES):
+    if alike and list(map(str, value)) == [str(row) for row in range(len(cells))]:
+        return "rows"
+    if len(cells) > 1 and alike and first_name(list(value), LABEL_NAMES):
         return "columns"
     return "rows" if first_name(keys, (*LABEL_NAMES, *ANSWER_NAMES, *OUTCOME_NAMES)) else ""
 

@@ -20,7 +20,7 @@ from polyculture.predictions import MISSING, Predictions
 from ..json_lines import shorten
 from .categorical import UNPARSED, CategoricalColumn, check_answers, is_integer, merge
 from .column_roles import NAME_MODELS
-from .files import ColumnTable, gap_cure
+from .files import gap_cure
 
 MIN_CELLS = 10
 """With fewer cells nothing is said about whether a column is a model."""
@@ -53,7 +53,7 @@ class TableContents:
     unparsed: Bool[np.ndarray, "m n"] | None = None
 
 
-def parsed(table: ColumnTable, parts: TableContents) -> TableContents:
+def parsed(parts: TableContents) -> TableContents:
     """The content with no answer where none could be parsed: a wrong one that is like no other."""
     if not any(UNPARSED in column.values for column in parts.answers):
         return parts
@@ -66,8 +66,6 @@ def parsed(table: ColumnTable, parts: TableContents) -> TableContents:
         )
         for column, row in zip(parts.answers, mask, strict=True)
     ]
-    cells = int(mask.sum())
-    table.remarks.append(f"answers that cannot be parsed, no agreement: {cells:,}")
     return replace(parts, answers=answers, unparsed=mask)
 
 

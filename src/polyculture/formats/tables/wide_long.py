@@ -30,6 +30,8 @@ from .long_index import LongIndex, long_index
 from .regression import are_versions, holds_numbers, regression_from
 from .truth_columns import TableContents, assemble, check_guessed_models, parsed
 
+ANSWERS = "answers: integers, strings or booleans, or the rule numeric (--normalize numeric)"
+
 
 def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
     """Predictions from the columns of one table, wide or long."""
@@ -41,7 +43,10 @@ def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
         check_model_names(roles, options)
         table.remarks.extend([roles.sentence] if roles.sentence else [])
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
-    return assemble(contents_of(table, options))
+    parts = contents_of(table, options)
+    if parts.unparsed is not None:
+        table.remarks.append(f"answers that cannot be parsed, no agreement: {int(parts.unparsed.sum()):,}")
+    return assemble(parts)
 
 
 def _as_text(options: ColumnOptions) -> bool:
@@ -83,7 +88,7 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
-    parts = parsed(table, replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
+    parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
     if not options.models:
         check_guessed_models(parts)
     return parts
@@ -116,7 +121,7 @@ def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         None if outcome is None else grid.spread(outcomes(str(roles.outcome), outcome))[rows],
         more=_options(table, roles, grid),
     )
-    return parsed(table, parts)
+    return parsed(parts)
 
 
 def _long_answers(
@@ -148,9 +153,7 @@ def without_unfit_cells(
     if 2 * len(rows) >= n_filled:
         return column
     cells = [column.values[code] for code in column.codes[rows[:MAX_EXAMPLES]]]
-    table.refuse_cells(
-        name, rows, cells, VERDICT if unfit is is_no_verdict else "answers: integers, strings or booleans"
-    )
+    table.refuse_cells(name, rows, cells, VERDICT if unfit is is_no_verdict else ANSWERS)
     values = tuple("" if code in set(bad) else value for code, value in enumerate(column.values))
     return replace(
         column, codes=np.where(is_bad, MISSING, column.codes).astype(column.codes.dtype), values=values, fraction=""

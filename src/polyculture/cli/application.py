@@ -80,8 +80,8 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
 
 def _with_value(word: str, following: str) -> str:
     """`--correct` alone, before another option or a path, as an option with an empty value."""
-    alone = following.startswith(("-", "mlflow:")) or Path(following).exists()
-    return "--correct=" if word == "--correct" and alone else word
+    is_flag = following.startswith(("-", "mlflow:")) or Path(following).exists()
+    return "--correct=" if word == "--correct" and is_flag else word
 
 
 def fail(message: str, code: int) -> int:

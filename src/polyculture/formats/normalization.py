@@ -51,8 +51,8 @@ def numeric(text: str) -> str | None:
         return None
     match = matches[-1]
     sign = "-" if match["sign"] in ("-", "−") else ""
-    plain = (match["comma"] or "").replace(",", ".") or (match["top"] or match["number"]).replace(",", "")
-    number = Decimal(sign + plain)
+    digits_text = (match["comma"] or "").replace(",", ".") or (match["top"] or match["number"]).replace(",", "")
+    number = Decimal(sign + digits_text)
     bottom = Decimal((match["bottom"] or "1").replace(",", ""))
     if bottom == 0:
         return None

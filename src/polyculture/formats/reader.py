@@ -14,7 +14,7 @@ from polyculture.predictions import Predictions
 
 from .alignment import AlignedPredictions, check_matching
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
-from .canonical_answers import unify, variants
+from .canonical_answers import normalized_answers, unify, variants
 from .detection import InputSource, find_sources, of_one_model, open_source
 from .items.builder import PredictionsBuilder
 from .items.predictions_from_items import alignment_of_table, assemble_items
@@ -144,7 +144,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
         return _from_frames(source, columns, rules, bad)
     if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
-        predictions = predictions_of_arrays(source, columns.label, columns)
+        predictions = normalized_answers(predictions_of_arrays(source, columns.label, columns), rules.normalize)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
         return _from_table(replace(open_frame(source), bad=bad), columns, bad)
@@ -173,7 +173,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
 def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
     """Predictions from a single table, folder of arrays or Predictions folder."""
     if source.kind in ("folder", "regression"):
-        predictions = _from_folder(source, columns)
+        predictions = normalized_answers(_from_folder(source, columns), columns.rules.normalize)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, "their ids", bad))
     if source.kind == "npy":
         predictions = read_npy_folder(source.file, columns.label, columns)
@@ -184,9 +184,9 @@ def _from_one(source: InputSource, columns: ColumnOptions, bad: BadLines) -> Ali
 def _from_table(table: ColumnTable, columns: ColumnOptions, bad: BadLines) -> AlignedPredictions:
     if columns.label is not None and not isinstance(columns.label, str):
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
-    turned = with_models_as_columns(table, columns)
-    if turned is not table:
-        table, columns = turned, replace(columns, model=None)
+    wide_table = with_models_as_columns(table, columns)
+    if wide_table is not table:
+        table, columns = wide_table, replace(columns, model=None)
     predictions = predictions_from(table, columns)
     matched_by = "their ids" if find_roles(table, columns).instance is not None else "the order of their rows"
     report = alignment_of_table(predictions, table.source, matched_by, bad)
@@ -219,7 +219,7 @@ def _from_many(
             f"{logs[0].path} is a log",
             "its own names for what it holds",
         )
-        labels = labels_by_id(columns.label)
+        labels = labels_by_id(columns.label, rules.keep_na)
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}

@@ -25,9 +25,9 @@ from .item import Item
 def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
-    turned = with_models_as_columns(table, options)
-    if turned is not table:
-        table, options = turned, replace(options, model=None)
+    wide_table = with_models_as_columns(table, options)
+    if wide_table is not table:
+        table, options = wide_table, replace(options, model=None)
     present = tuple(p for p in options.models if p in table.names or any(fnmatchcase(name, p) for name in table.names))
     file_options = replace(options, models=present, label=None if builder.extra_labels is not None else options.label)
     roles, parts = find_roles(table, file_options), contents_of(table, file_options)
@@ -67,7 +67,7 @@ def _texts(column: CategoricalColumn) -> list[str | None]:
     return texts
 
 
-def labels_by_id(label: Any) -> Mapping[str, str] | None:
+def labels_by_id(label: Any, keep_na: bool = False) -> Mapping[str, str] | None:
     """The true answers by instance: as a mapping, or from a file with the columns instance and label."""
     if label is None:
         return None
@@ -75,7 +75,7 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
         return {str(instance): str(answer) for instance, answer in label.items()}
     if not isinstance(label, (str, Path)) or not Path(label).is_file():
         raise InputError(f"label is {label!r}", "{instance: answer}, or a file with the columns instance and label")
-    table = open_table(Path(label))
+    table = open_table(Path(label), keep_na=keep_na)
     roles = find_roles(table, ColumnOptions())
     if roles.instance is None or roles.label is None:
         raise InputError(

@@ -130,13 +130,13 @@ def name_tuple(names: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
     """The role of every column; named columns must exist, the others are found by their usual names."""
-    named = _named_columns(table, options)
+    column_by_role = _named_columns(table, options)
     exact = [name for name in options.models if name in table.names]
     groups = tuple(table.require(name, "group") for name in options.groups)
-    unassigned = [name for name in table.names if name not in {*exact, *named.values()}]
+    unassigned = [name for name in table.names if name not in {*exact, *column_by_role.values()}]
 
     def role(option: str, candidates: Sequence[str]) -> str | None:
-        return named.get(option) or first_name(unassigned, candidates)
+        return column_by_role.get(option) or first_name(unassigned, candidates)
 
     label = role("label", LABEL_NAMES)
     instance = role("instance", INSTANCE_NAMES)
@@ -154,12 +154,16 @@ def find_roles(table: ColumnTable, options: ColumnOptions) -> ColumnRoles:
 
 def _named_columns(table: ColumnTable, options: ColumnOptions) -> dict[str, str]:
     """The columns that the user names, by role; each must exist and have one role."""
-    named = {role: table.require(name, _WORDS.get(role, role)) for role, name in options.named.items()}
-    for role, name in named.items():
-        others = [other for other, column in named.items() if column == name and other != role]
-        if others:
-            raise InputError(f"column {name!r} is named as {role} and as {others[0]}", "a column of its own for each")
-    return named
+    column_by_role = {role: table.require(name, _WORDS.get(role, role)) for role, name in options.named.items()}
+    for role, name in column_by_role.items():
+        other_roles = [
+            other_role for other_role, column in column_by_role.items() if column == name and other_role != role
+        ]
+        if other_roles:
+            raise InputError(
+                f"column {name!r} is named as {role} and as {other_roles[0]}", "a column of its own for each"
+            )
+    return column_by_role
 
 
 _WORDS = {"instance": "instance id", "correct": "outcome"}

@@ -78,13 +78,15 @@ def _has_repeats(index: LongIndex) -> bool:
 
 def _with_runs(table: ColumnTable, roles: ColumnRoles, index: LongIndex) -> LongIndex:
     """The index with every run of a model as a model of its own."""
-    other = [name for name in table.names if name not in roles.columns]
-    candidates = [roles.repeat] if roles.repeat else [n for n in (first_name(other, (r,)) for r in REPEAT_NAMES) if n]
+    unused = [name for name in table.names if name not in roles.columns]
+    candidates = [roles.repeat] if roles.repeat else [n for n in (first_name(unused, (r,)) for r in REPEAT_NAMES) if n]
     for name in candidates:
+        if not roles.repeat and table.load([name])[name].null_count:
+            continue
         expanded = _by_run(table, name, index)
         if not _has_repeats(expanded):
-            several = len(expanded.models) - len(index.models)
-            if several or roles.repeat:
+            n_added = len(expanded.models) - len(index.models)
+            if n_added or roles.repeat:
                 table.remarks.append(f"runs are told apart by the column {name!r} ({len(expanded.models)} runs)")
             return expanded
     times = np.bincount(index.model.astype(np.int64) * len(index.instances) + index.instance)

@@ -20,8 +20,8 @@ def with_models_as_columns(table: ColumnTable, options: ColumnOptions) -> Column
     labels, and either a row of true answers, called like a column of them, or cells that are outcomes.
     """
     model = options.model or first_name(table.names, MODEL_NAMES)
-    given = [name for role, name in options.named.items() if role in ("answer", "correct", "instance", "repeat")]
-    if model not in table.names or given or first_name(table.names, (*LABEL_NAMES, *ANSWER_NAMES, *OUTCOME_NAMES)):
+    row_roles = [name for role, name in options.named.items() if role in ("answer", "correct", "instance", "repeat")]
+    if model not in table.names or row_roles or first_name(table.names, (*LABEL_NAMES, *ANSWER_NAMES, *OUTCOME_NAMES)):
         return table
     cells = [name for name in table.names if name != model and name not in table.nested]
     columns = table.load([model, *cells])

@@ -204,3 +204,16 @@ def test_order_of_trials_has_no_part_in_the_answers():
     rows = [wrong.model_ids.index(model) for model in WRONG]
     np.testing.assert_array_equal(wrong.wrong[rows][:, order], list(WRONG.values()))
     assert set(TRUTH) == set(wrong.classes)
+
+
+def test_an_index_of_model_and_instance_is_a_long_table():
+    frame = pd.DataFrame(LONG).set_index(["model", "id"])
+    check_errors(read(frame))
+    with pytest.raises(InputError, match="2 columns called 'label'"):
+        read(frame.assign(again=1).rename_axis(["model", "label"]))
+
+
+def test_a_measurement_among_outcomes_is_named_with_the_cure():
+    right = {model: 1 - wrong for model, wrong in WRONG.items()}
+    with pytest.raises(InputError, match=r"column 'millis' holds .* name the columns that are models"):
+        read(pd.DataFrame(right | {"millis": np.linspace(0, 1, 60)}), correct=True)

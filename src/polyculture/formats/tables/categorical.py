@@ -140,11 +140,11 @@ _BINARY = {"0", "1", "True", "False"}
 VERDICT = "right or wrong as true/false or 1/0"
 
 
-def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
+def outcomes(name: str, column: CategoricalColumn, cure: str = "") -> Int[np.ndarray, " n"]:
     """Right (1), wrong (0) or MISSING from a column of true/false or 1/0."""
     invalid = [v for v in column.values if is_no_verdict(v)]
     if invalid:
-        raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT)
+        raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT, cure)
     codes = [MISSING if not v else int(v == "1" or bool(verdict(v))) for v in column.values]
     verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
     return verdicts

@@ -24,7 +24,7 @@ from .categorical import (
     normalized,
     outcomes,
 )
-from .column_roles import ColumnOptions, ColumnRoles, check_model_names, find_roles, matching, no_label
+from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_names, find_roles, matching, no_label
 from .files import ColumnTable
 from .long_index import LongIndex, long_index
 from .regression import are_versions, holds_numbers, regression_from
@@ -83,7 +83,8 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         more=_options(table, roles),
     )
     if options.correct:
-        verdicts = [outcomes(name, column) for name, column in zip(roles.models, coded, strict=True)]
+        cure = "" if options.models else NAME_MODELS
+        verdicts = [outcomes(name, column, cure) for name, column in zip(roles.models, coded, strict=True)]
         return replace(parts, correct=np.stack(verdicts))
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}

@@ -85,14 +85,14 @@ def test_a_quotient_is_its_value(top, bottom):
     assert Fraction(form) == Fraction(top, bottom)
 
 
-VERSIONS = {"id": range(4), "label": ["1.10", "1.1", "2.0", "1.2"]}
+VERSIONS = {"id": [*range(4)], "label": ["1.10", "1.1", "2.0", "1.2"]}
 VERSIONS |= {"ann": ["1.10", "1.1", "2.0", "1.2"], "bob": ["1.1", "1.10", "2.0", "1.2"]}
 
 
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("rules", [ReadingRules(), ReadingRules(categorical=True)], ids=["found", "declared"])
-def test_versions_are_names(rules, tmp_path):
-    pd.DataFrame(VERSIONS).to_csv(tmp_path / "t.csv", index=False)
-    predictions = read(tmp_path / "t.csv", rules=rules)
+def test_versions_are_names(rules, form, tmp_path):
+    predictions = read(FORMATS[form](VERSIONS, tmp_path), rules=rules)
     assert predictions.wrong.tolist() == [[False] * 4, [True, True, False, False]]
     assert predictions.classes == ("1.1", "1.10", "1.2", "2.0")
 

@@ -123,3 +123,10 @@ def test_turned_files_of_some_models_each(tmp_path):
         table.iloc[[0, k]].to_csv(tmp_path / f"{model}.csv", index=False)
     check_errors(read(tmp_path))
     assert set(TRUTH) == {"yes", "no"}
+
+
+def test_the_order_of_trials_is_no_run():
+    table = pd.DataFrame(runs()).drop(columns="seed")
+    table["trial"] = table.groupby("model").cumcount()
+    with pytest.raises(InputError, match="has 3 rows for model 'ann' and instance 0"):
+        read(table)

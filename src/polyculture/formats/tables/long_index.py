@@ -80,19 +80,22 @@ def _with_runs(table: ColumnTable, roles: ColumnRoles, index: LongIndex) -> Long
     """The index with every run of a model as a model of its own."""
     unused = [name for name in table.names if name not in roles.columns]
     candidates = [roles.repeat] if roles.repeat else [n for n in (first_name(unused, (r,)) for r in REPEAT_NAMES) if n]
+    cells, times = np.unique(index.model.astype(np.int64) * len(index.instances) + index.instance, return_counts=True)
+    most = int(times.max())
     for name in candidates:
         if not roles.repeat and table.load([name])[name].null_count:
             continue
         expanded = _by_run(table, name, index)
-        if not _has_repeats(expanded):
+        # A column of the order of trials has a value per row, not per run.
+        plausible = len(expanded.models) <= 2 * most * len(index.models) or roles.repeat
+        if plausible and not _has_repeats(expanded):
             n_added = len(expanded.models) - len(index.models)
             if n_added or roles.repeat:
                 table.remarks.append(f"runs are told apart by the column {name!r} ({len(expanded.models)} runs)")
             return expanded
-    times = np.bincount(index.model.astype(np.int64) * len(index.instances) + index.instance)
-    m, n = divmod(int(times.argmax()), len(index.instances))
+    m, n = divmod(int(cells[times.argmax()]), len(index.instances))
     raise InputError(
-        f"{table.source} has {times.max()} rows for model {index.models[m]!r} and instance {index.instances[n]!r}",
+        f"{table.source} has {most} rows for model {index.models[m]!r} and instance {index.instances[n]!r}",
         "one row per model and instance",
         "drop the repeated rows, or name the column that tells runs apart with repeat (--repeat)",
     )

@@ -13,7 +13,18 @@ from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
 
 from .application import app
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
 from .output import show, show_section
 
 
@@ -138,7 +149,7 @@ def compare(
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
-        print(f"\nnext  polyculture audit {shlex.quote(second)}")
+        print(f"\nnext  polyculture audit {shlex.quote(second)}{option_words(table, reading)}")
     return 0
 
 

@@ -12,7 +12,18 @@ from typer import Option
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
 
 from .application import app
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
 from .output import show_next, show_section, store
 
 
@@ -85,6 +96,6 @@ def select(
         next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))} {patterns}"
+        next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))}{option_words(table, reading)} {patterns}"
     show_next(out, json, next_command)
     return 0

@@ -150,6 +150,18 @@ def test_every_command_that_reads_takes_the_names(command, tmp_path, capsys):
         assert "object_response" in (tmp_path / "out" / "audit.json").read_text()
 
 
+@pytest.mark.parametrize("command", ["select", "compare"])
+def test_the_next_command_has_the_names_too(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    as_csv(TRIALS, tmp_path)
+    more = ["--out", "out"] if command == "select" else ["t.csv"]
+    assert main([command, "t.csv", *more, *NAMED, "--normalize", "quasi-exact"]) == 0
+    words = capsys.readouterr().out.rpartition("next  polyculture ")[2].split()
+    assert words[0] == "audit"
+    assert {"--model=subj", "--answer=object_response", "--normalize=quasi-exact"} <= set(words)
+    assert main([*words, "--out", "audit"]) == 0
+
+
 @pytest.mark.parametrize("order", ["first", "last", "equals"])
 def test_correct_is_a_flag_and_names_a_column(order, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

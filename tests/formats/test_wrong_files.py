@@ -188,10 +188,8 @@ def test_refusal(name, content, text, tmp_path):
 
 def test_all_binary_cells_that_say_correct_must_be_binary(tmp_path):
     text = refusal("instance,a,b\n0,1,0\n1,1,2\n", tmp_path, correct=True)
-    assert (
-        text
-        == "column 'b' holds '2'; expected right or wrong as true/false or 1/0; name the columns that are models with models (--models)."
-    )
+    expected = "column 'b' holds '2'; expected right or wrong as true/false or 1/0; "
+    assert text == expected + "name the columns that are models with models (--models)."
 
 
 LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"

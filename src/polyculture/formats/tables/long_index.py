@@ -81,13 +81,13 @@ def _with_runs(table: ColumnTable, roles: ColumnRoles, index: LongIndex) -> Long
     unused = [name for name in table.names if name not in roles.columns]
     candidates = [roles.repeat] if roles.repeat else [n for n in (first_name(unused, (r,)) for r in REPEAT_NAMES) if n]
     cells, times = np.unique(index.model.astype(np.int64) * len(index.instances) + index.instance, return_counts=True)
-    most = int(times.max())
+    largest_count = int(times.max())
     for name in candidates:
         if not roles.repeat and table.load([name])[name].null_count:
             continue
         expanded = _by_run(table, name, index)
         # A column of the order of trials has a value per row, not per run.
-        plausible = len(expanded.models) <= 2 * most * len(index.models) or roles.repeat
+        plausible = len(expanded.models) <= 2 * largest_count * len(index.models) or roles.repeat
         if plausible and not _has_repeats(expanded):
             n_added = len(expanded.models) - len(index.models)
             if n_added or roles.repeat:
@@ -95,7 +95,7 @@ def _with_runs(table: ColumnTable, roles: ColumnRoles, index: LongIndex) -> Long
             return expanded
     m, n = divmod(int(cells[times.argmax()]), len(index.instances))
     raise InputError(
-        f"{table.source} has {most} rows for model {index.models[m]!r} and instance {index.instances[n]!r}",
+        f"{table.source} has {largest_count} rows for model {index.models[m]!r} and instance {index.instances[n]!r}",
         "one row per model and instance",
         "drop the repeated rows, or name the column that tells runs apart with repeat (--repeat)",
     )

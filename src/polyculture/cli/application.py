@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -76,7 +77,13 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
             fail(f"{name} is now called {RENAMED[name]}", 0)
             argument = RENAMED[name] + equals + value
         words.append(argument)
-    return words
+    return [_with_value(word, following) for word, following in zip(words, [*words, "-"][1:], strict=True)]
+
+
+def _with_value(word: str, following: str) -> str:
+    """`--correct` alone, before another option or a path, as an option with an empty value."""
+    is_flag = following.startswith(("-", "mlflow:")) or Path(following).exists()
+    return "--correct=" if word == "--correct" and is_flag else word
 
 
 def fail(message: str, code: int) -> int:

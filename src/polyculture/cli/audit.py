@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,18 @@ from polyculture.studies.run_folder import PAGE, make_folder, read_audit
 from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
 from .output import show, show_lines, show_section
 
 
@@ -68,13 +79,18 @@ def audit(
         population=population,
         seed=seed,
     )
-    columns = table.columns(cluster, strata, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, strata, group) | {"correct": reading.outcomes}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
+        refused = [name for name in ("model", "answer", "repeat") if columns.pop(name)]
+        refused += [f.name for f in fields(reading) if f.name != "correct" and getattr(reading, f.name) != f.default]
+        if refused:
+            option = refused[0].replace("_", "-")
+            raise InputError(f"--{option} with --stream", "a table with a row per instance, read as it is")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
@@ -109,7 +125,7 @@ def read(
     """
     from polyculture.formats import align, write
 
-    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
     write(aligned.predictions, out)
     show_lines(aligned.report.sentence, *aligned.report.notes, f"next  polyculture audit {shell_word(str(out))}")
     return 0
@@ -135,11 +151,11 @@ def compare(
     from polyculture.auditing import AuditOptions, compare
     from polyculture.formats import read
 
-    columns = table.columns(cluster) | {"correct": reading.correct, "rules": reading.rules()}
+    columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
-        show_lines("", f"next  polyculture audit {shell_word(second)}")
+        show_lines("", f"next  polyculture audit {shell_word(second)}{option_words(table, reading)}")
     return 0
 
 
@@ -148,6 +164,7 @@ def compare(
 def scaling(
     paths: Paths,
     table: TableOptions,
+    reading: ReadingOptions,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
@@ -162,7 +179,8 @@ def scaling(
     from polyculture.formats import read
     from polyculture.results import section_json
 
-    sections = along_scale(read(paths, **table.columns()), scale, label_errors=audited_errors, seed=seed)
+    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
+    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
     if json:
         print(f"[{', '.join(map(section_json, sections))}]")
     for section in () if json else sections:

@@ -12,7 +12,18 @@ from polyculture.studies.run_folder import PORTFOLIO, make_folder
 from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
 from .output import show_next, show_section, store
 
 
@@ -59,7 +70,7 @@ def select(
     options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
-    columns = table.columns(cluster, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, group) | {"correct": reading.outcomes}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     options = candidates.complete(options)
     if candidates.remark:
@@ -88,6 +99,6 @@ def select(
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shell_word, paths))} {patterns}"
+        next_command = f"polyculture audit {' '.join(map(shell_word, paths))}{option_words(table, reading)} {patterns}"
     show_next(out, json, next_command)
     return 0

@@ -27,7 +27,7 @@ from .logs import (
     trulens,
 )
 from .rules import ReadingRules
-from .tables.column_roles import ANSWER_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, first_name
+from .tables.column_roles import ANSWER_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, ColumnOptions, first_name
 from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
 from .tables.files import ColumnTable, check_readable, is_visible, open_table
 from .tables.json_tables import holds_predictions, is_json_table, names_of, open_json_table
@@ -94,12 +94,12 @@ def find_sources(path: str, rules: ReadingRules, model: str | None = None) -> li
     return [InputSource(_kind(location, rules), path, model)]
 
 
-def open_source(source: InputSource, bad: BadLines) -> ColumnTable:
+def open_source(source: InputSource, bad: BadLines, keep_na: bool = False) -> ColumnTable:
     """The columns of a table, or of a data set that Hugging Face saved; a list of one answer is that answer."""
-    return replace(with_single_answers(_open(source, bad)), bad=bad)
+    return replace(with_single_answers(_open(source, bad, keep_na)), bad=bad)
 
 
-def _open(source: InputSource, bad: BadLines) -> ColumnTable:
+def _open(source: InputSource, bad: BadLines, keep_na: bool) -> ColumnTable:
     path = source.file
     if path.is_dir():
         return open_arrow(sorted(filter(is_visible, path.glob("*.arrow"))), source.path)
@@ -110,13 +110,14 @@ def _open(source: InputSource, bad: BadLines) -> ColumnTable:
         return open_json_lines(path, bad)
     if ARROW_SUFFIXES & set(path.suffixes[-1:]):
         return open_arrow([path], source.path)
-    return open_table(path, bad=bad)
+    return open_table(path, bad=bad, keep_na=keep_na)
 
 
-def of_one_model(table: ColumnTable, name: str) -> ColumnTable:
+def of_one_model(table: ColumnTable, name: str, options: ColumnOptions) -> ColumnTable:
     """The table with a column `model` of this name, unless it already names its models."""
     lower = {column.lower() for column in table.names}
-    if lower & set(MODEL_NAMES) or not lower & {*ANSWER_NAMES, *OUTCOME_NAMES}:
+    has_answers = options.of_rows or lower & {*ANSWER_NAMES, *OUTCOME_NAMES}
+    if options.model or lower & set(MODEL_NAMES) or not has_answers:
         return table
     first = next(iter(table.load(table.names[:1]).values()))
     names = pa.chunked_array([pa.array([name] * len(first))]).dictionary_encode()
@@ -133,7 +134,7 @@ def _kind(path: Path, rules: ReadingRules) -> Kind:
     if path.suffix == ".eval":
         return "inspect"
     if path.suffix == ".json":
-        return _kind_of_json(path)
+        return "lines" if rules.fields else _kind_of_json(path)
     if {".jsonl", ".ndjson"} & set(path.suffixes[-2:]):
         first = first_object(path)
         if lm_eval.is_sample(first):

@@ -14,7 +14,7 @@ from polyculture.predictions import Predictions
 
 from .alignment import AlignedPredictions, check_matching
 from .arrays import SOURCE, by_row, predictions_of_arrays, read_npy_folder
-from .canonical_answers import unify, variants
+from .canonical_answers import normalized_answers, unify, variants
 from .detection import InputSource, find_sources, kind_of_names, of_one_model, open_source
 from .folders.predictions_folder import read_folder
 from .folders.regression_folder import read_values_file
@@ -44,6 +44,7 @@ from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
 from .tables.dataframes import is_frame, open_frame, open_split_table
 from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
+from .tables.models_as_rows import with_models_as_columns
 from .tables.single_answers import with_single_answers
 from .tables.wide_long import predictions_from
 from .truth_files import is_label_file, truth_table, with_truth
@@ -69,8 +70,12 @@ def read(
     models: str | Sequence[str] | None = None,
     groups: str | Sequence[str] = (),
     factors: str | Path | None = None,
-    correct: bool = False,
+    correct: bool | str = False,
     rules: ReadingRules | None = None,
+    model: str | None = None,
+    answer: str | None = None,
+    repeat: str | None = None,
+    classes: Sequence[Any] = (),
 ) -> Predictions:
     """Predictions from files, folders, arrays, dataframes or logs: each model's answers, and the true ones.
 
@@ -113,9 +118,14 @@ def read(
     models : names or patterns such as ``"api_*"`` of the models to read; all if left out.
     groups : columns that describe the instance (group, cluster, source); they become columns of the instance table.
     factors : CSV file with one row per model (column model): what each is made of.
-    correct : the cells of a wide table are right (1, true) or wrong (0, false) rather than answers. Scores between are
-        numbers with the target 1, unless the rules have a threshold.
+    correct : True if the cells of a wide table are right (1, true) or wrong (0, false) rather than answers; of a long
+        table the column that says so, if it has another name. Scores between are numbers with the target 1, unless the
+        rules have a threshold.
     rules : how answers are read where the source leaves a choice.
+    model, answer : the columns of a long table with the model and its answer, if they have other names.
+    repeat : the column of a long table that tells the runs of a model apart (a seed): each run is read as a model
+        `model@run`. Where a model has several rows per instance, a column called repeat, run, seed, epoch, … is found.
+    classes : names of the classes, in the order of the columns of arrays of probabilities.
 
     Raises FileError if it cannot be read, InputError if it holds no predictions.
 
@@ -127,7 +137,8 @@ def read(
       ann  1
       bob  0.5
     """
-    columns = ColumnOptions(label, instance, name_tuple(models), name_tuple(groups), correct)
+    names = name_tuple(models), name_tuple(groups)
+    columns = ColumnOptions(label, instance, *names, correct, model, answer, repeat, tuple(classes))
     return _align(source, columns, factors, rules or ReadingRules()).predictions
 
 
@@ -135,12 +146,13 @@ def align(
     source: Any, *, rules: ReadingRules | None = None, factors: str | Path | None = None, **columns: Any
 ) -> AlignedPredictions:
     """As `read`, with a report on how well the sources match; takes the same arguments."""
-    names: dict[str, Any] = {name: name_tuple(columns.pop(name, None)) for name in ("models", "groups")}
+    names: dict[str, Any] = {name: name_tuple(columns.pop(name, None)) for name in ("models", "groups", "classes")}
     return _align(source, ColumnOptions(**columns, **names), factors, rules or ReadingRules())
 
 
 def _align(source: Any, columns: ColumnOptions, factors: str | Path | None, rules: ReadingRules) -> AlignedPredictions:
     bad = BadLines(rules.skip_bad)
+    columns = replace(columns, rules=rules)
     aligned = _aligned(source, columns, rules, bad)
     predictions, report = aligned.predictions, aligned.report
     if predictions.answers is not None:
@@ -157,7 +169,7 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     if isinstance(source, Mapping) and source and all(is_frame(value) for value in source.values()):
         return _from_frames(source, columns, rules, bad)
     if isinstance(source, Mapping) and not all(isinstance(value, (str, Path)) for value in source.values()):
-        predictions = predictions_of_arrays(source, columns.label, columns)
+        predictions = normalized_answers(predictions_of_arrays(source, columns.label, columns), rules.normalize)
         return AlignedPredictions(predictions, alignment_of_table(predictions, SOURCE, POSITION, bad))
     if is_frame(source):
         return _from_frame(replace(with_single_answers(open_frame(source)), bad=bad), columns, rules)
@@ -175,6 +187,16 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
     text = next((source.path for source in sources if source.kind == "text"), None)
     if text is not None:
         raise InputError(f"{text} has no true answers next to it", "labels.txt, or a file named with label (--label)")
+    if rules.fields and all(source.kind != "lines" for source in sources):
+        raise InputError(
+            f"fields are of JSON Lines, which {sources[0].path} is not",
+            "JSON Lines, or a JSON list of records",
+            "name the columns of a table (--model, --answer, --label, --instance)",
+        )
+    if columns.classes and any(source.kind != "npy" for source in sources):
+        raise InputError(
+            f"classes beside {sources[0].path}", "classes beside arrays of probabilities", "leave them out"
+        )
     if len(sources) == 1 and not sources[0].is_log and sources[0].model is None:
         return _from_one(sources[0], columns, rules, bad)
     return _from_many(sources, columns, rules, bad)
@@ -183,12 +205,12 @@ def _aligned(source: Any, columns: ColumnOptions, rules: ReadingRules, bad: BadL
 def _from_one(source: InputSource, columns: ColumnOptions, rules: ReadingRules, bad: BadLines) -> AlignedPredictions:
     """Predictions from a single table, folder of arrays or Predictions folder."""
     if source.kind in ("folder", "regression"):
-        predictions = _from_folder(source, columns)
+        predictions = normalized_answers(_from_folder(source, columns), columns.rules.normalize)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, "their ids", bad))
     if source.kind == "npy":
         predictions = read_npy_folder(source.file, columns.label, columns)
         return AlignedPredictions(predictions, alignment_of_table(predictions, source.path, POSITION, bad))
-    return _from_table(open_source(source, bad), columns, rules)
+    return _from_table(open_source(source, bad, rules.keep_na), columns, rules)
 
 
 def _from_frame(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
@@ -212,6 +234,9 @@ def _from_frame(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules)
 def _from_table(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:
     if columns.label is not None and not isinstance(columns.label, str):
         raise InputError(f"label is a {type(columns.label).__name__}", f"the name of a column of {table.source}")
+    wide_table = with_models_as_columns(table, columns)
+    if wide_table is not table:
+        table, columns = wide_table, replace(columns, model=None)
     roles = find_roles(table, columns)
     if rules.threshold is not None:
         table = with_threshold(table, score_columns(roles, columns), rules.threshold)
@@ -256,7 +281,7 @@ def _from_frames(
     for name, frame in frames.items():
         table = with_single_answers(open_frame(frame, f"the dataframe of {name}"))
         table = replace(table, bad=bad, remarks=remarks)
-        table = with_verdicts(of_one_model(table, str(name)), columns, rules.threshold)
+        table = with_verdicts(of_one_model(table, str(name), columns), columns, rules.threshold)
         matched[add_table(table, columns, builder)] = None
     return _with_remarks(_assemble(builder, matched, columns, "the dataframes"), remarks)
 
@@ -269,9 +294,12 @@ def _from_many(
     labels = None
     if logs:
         _refuse(
-            ("instance", "groups", "correct"), columns, f"{logs[0].path} is a log", "its own names for what it holds"
+            ("instance", "groups", "correct", "model", "answer", "repeat"),
+            columns,
+            f"{logs[0].path} is a log",
+            "its own names for what it holds",
         )
-        labels = labels_by_id(columns.label)
+        labels = labels_by_id(columns.label, rules.keep_na)
     name_rules = NAME_RULES if logs else {}  # names of table files rarely hold factors
     builder = PredictionsBuilder(replace(rules, names=name_rules if rules.names is None else rules.names), bad, labels)
     matched: dict[str, None] = {}
@@ -337,8 +365,8 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
         raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
     if source.kind in ("folder", "regression"):
         raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
-    table = replace(open_source(source, builder.bad), remarks=remarks)
-    table = of_one_model(table, model or path.name.partition(".")[0])
+    table = replace(open_source(source, builder.bad, columns.rules.keep_na), remarks=remarks)
+    table = of_one_model(table, model or path.name.partition(".")[0], columns)
     return add_table(with_verdicts(table, columns, builder.rules.threshold), columns, builder)
 
 
@@ -359,7 +387,7 @@ def _paths(source: Any) -> list[str | Path]:
 
 def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
     folder = f"{source.path} is a Predictions folder"
-    _refuse(("label", "instance", "correct"), columns, folder, "its own names for columns")
+    _refuse(("label", "instance", "correct", "model", "answer", "repeat"), columns, folder, "its own names for columns")
     predictions = (read_folder if source.kind == "folder" else read_values_file)(source.file)
     for name in columns.groups:
         if name not in predictions.instances.columns:

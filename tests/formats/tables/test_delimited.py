@@ -136,7 +136,8 @@ def test_line_that_is_not_text_is_named_and_can_be_left_out(cell, byte, tmp_path
 def test_corrupt_answer_cell_names_its_line_and_is_left_out_alone(tmp_path, small_blocks):
     path = write(tmp_path, HEAD + ROWS + "y,1,0.37,1\n")
     assert refused(path) == (
-        f"line 102 of {path} holds '0.37' in the column 'a'; expected answers: integers, strings or booleans{CURE}"
+        f"line 102 of {path} holds '0.37' in the column 'a'; expected answers: integers, strings or booleans, "
+        f"or the rule numeric (--normalize numeric){CURE}"
     )
     predictions, rows = skipped(path)
     assert rows == [[f"line 102 of {path}", "holds '0.37' in the column 'a'"]]

@@ -16,6 +16,7 @@ import pyarrow as pa
 from polyculture.errors import FileError, InputError
 
 from ..json_lines import BadLines, json_lines, load_json
+from .column_roles import MODEL_NAMES, first_name
 from .files import NO_NESTED_MODEL, ColumnTable, check_unique, nested_columns
 
 ARROW_SUFFIXES = {".arrow", ".feather", ".ipc"}
@@ -155,6 +156,9 @@ def _with_index(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     frame = frame.set_axis(names, axis=1)
     if isinstance(index, pd.RangeIndex) and index.name is None:
         return frame
+    if isinstance(index, pd.MultiIndex) and first_name([str(level) for level in index.names], MODEL_NAMES) is not None:
+        check_unique(source, [*map(str, index.names), *names])
+        return frame.reset_index()  # the index of a long table: model and instance
     name = "instance" if index.name is None else str(index.name)
     if isinstance(index, pd.MultiIndex):
         index = pd.Index(["/".join(map(str, key)) for key in index])

@@ -45,6 +45,7 @@ class DelimitedFile:
     dropped : numbers of lines that are not text.
     ragged : numbers of rows, from 1, that have more or fewer cells than the header.
     streamed : whether all rows were read before.
+    empty_cells : the cells that count as missing.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class DelimitedFile:
     dropped: frozenset[int] = frozenset()
     ragged: array[int] = field(default_factory=lambda: array("q"))
     streamed: bool = False
+    empty_cells: Sequence[str] = EMPTY_CELLS
 
     def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
@@ -96,7 +98,7 @@ class DelimitedFile:
         return self._lines_of([row + 1 + int(gap_count) for row, gap_count in zip(rows, gaps_above, strict=True)])
 
     def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[_GrowingColumn]:
-        columns = [_GrowingColumn() for _ in positions]
+        columns = [_GrowingColumn(self.empty_cells) for _ in positions]
         ragged: dict[int, str] = {}
         try:
             for batch in self._reader(text, positions, ragged):
@@ -168,8 +170,8 @@ class DelimitedFile:
 class _GrowingColumn:
     """One column that grows: codes of its texts, or the texts themselves where nearly all differ."""
 
-    def __init__(self) -> None:
-        self.rows = 0
+    def __init__(self, empty_cells: Sequence[str] = EMPTY_CELLS) -> None:
+        self.rows, self.empty_cells = 0, empty_cells
         self.index: dict[str, int] = {}
         self.codes: list[Int[np.ndarray, " k"]] = []
         self.texts: list[pa.Array] | None = None
@@ -181,13 +183,15 @@ class _GrowingColumn:
         texts = cells.dictionary.to_pylist()
         local_codes = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
         for code, text in enumerate(texts):
-            if text in EMPTY_CELLS:
+            if text in self.empty_cells:
                 self.gaps[text] += int((local_codes == code).sum())
         if self.texts is not None:
-            dictionary = pa.array([None if text in EMPTY_CELLS else text for text in texts], pa.string())
+            dictionary = pa.array([None if text in self.empty_cells else text for text in texts], pa.string())
             self.texts.append(dictionary.take(cells.indices))
             return
-        places = [MISSING if text in EMPTY_CELLS else self.index.setdefault(text, len(self.index)) for text in texts]
+        places = [
+            MISSING if text in self.empty_cells else self.index.setdefault(text, len(self.index)) for text in texts
+        ]
         table = np.array([*places, MISSING], smallest_integer(len(self.index)))
         self.codes.append(table[local_codes])
         if len(self.index) > max(_MANY, self.rows // 2):

@@ -21,7 +21,7 @@ from polyculture.predictions import MISSING
 
 from ..json_lines import MAX_EXAMPLES, BadLines
 from ..text_lines import KINDS
-from .delimited import DelimitedFile
+from .delimited import EMPTY_CELLS, DelimitedFile
 
 _SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc"}
 _SUFFIXES |= {".json", ".eval", ".npy"}
@@ -165,15 +165,17 @@ def whole_ids(ids: list[Any]) -> list[Any]:
     return numbers if len(set(numbers)) == len(set(ids)) else ids
 
 
-def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None) -> ColumnTable:
+def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None, keep_na: bool = False) -> ColumnTable:
     """The columns of a CSV or Parquet file, recognised by content; text in fewer columns is not a table.
+
+    With `keep_na` only cells that hold nothing are empty in CSV, and NA, null and the like are texts.
 
     Raises FileError if it cannot be read and InputError if it is not a table.
     """
     start = check_readable(path)
     if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
         return _open_parquet(path)
-    return _open_csv(path, min_columns, bad or BadLines())
+    return _open_csv(path, min_columns, bad or BadLines(), keep_na)
 
 
 def check_readable(path: Path) -> bytes:
@@ -249,8 +251,8 @@ def broken_parquet(path: Path, error: Exception) -> FileError:
     return FileError(f"{path} is not a complete Parquet file: {reason}", "", "copy or write it again")
 
 
-def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
-    file = DelimitedFile(path, bad)
+def _open_csv(path: Path, min_columns: int, bad: BadLines, keep_na: bool = False) -> ColumnTable:
+    file = DelimitedFile(path, bad, empty_cells=("",) if keep_na else EMPTY_CELLS)
     file.open(min_columns)
     check_unique(str(path), [name for name in file.header if name])
     unnamed = [index for index, name in enumerate(file.header) if not name]
@@ -272,7 +274,7 @@ def gap_cure(word: str) -> str:
     """How a word that a CSV file has for an empty cell can be what it says."""
     return (
         f"{word!r} counts as an empty cell in CSV; if it is a value, write the table as Parquet or JSON Lines, "
-        f"for example from pandas.read_csv(path, keep_default_na=False), or use another word"
+        f"or keep it with the rule keep_na=True (--keep-na)"
     )
 
 

@@ -35,6 +35,10 @@ def audit(
     verdicts: Annotated[Path | None, Option(metavar="CSV", help="Verdicts on labels: instance, valid.")] = None,
     label_errors: Annotated[float, Option(metavar="SHARE", help="Plausible share of wrong labels.")] = 0.033,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "",
+    within: Annotated[str, Option(metavar="COL", help="Column of conditions: numbers within each, averaged.")] = "",
+    similarity: Annotated[
+        str, Option(metavar="NAME", help="What attribution splits: covariance, kappa, capa, …, or a CSV matrix.")
+    ] = "covariance",
     population: Annotated[bool, Option("--population", help="Add intervals for a population of models.")] = False,
     stream: Annotated[bool, Option("--stream", help="Read a Parquet file or folder in shards.")] = False,
     engine: Annotated[str, Option(metavar="ENGINE", help="With --stream: local, or ray.")] = "local",
@@ -52,6 +56,7 @@ def audit(
       polyculture audit predictions.csv --models 'api_*' --group site
     """
     from polyculture.auditing import AuditOptions, audit
+    from polyculture.auditing.attribution.response import similarity_named
     from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
 
@@ -63,16 +68,19 @@ def audit(
         verdicts=read_verdicts(verdicts) if verdicts else {},
         label_errors=label_errors,
         scale=scale,
+        within=within,
+        similarity=similarity_named(similarity),
         population=population,
         seed=seed,
     )
-    columns = table.columns(cluster, strata, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, strata, group, within) | {"correct": reading.correct}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
+        reading.refuse("--stream, which takes answers as they are")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
@@ -142,6 +150,7 @@ def compare(
 def scaling(
     paths: Paths,
     table: TableOptions,
+    reading: ReadingOptions,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
@@ -156,7 +165,8 @@ def scaling(
     from polyculture.formats import read
     from polyculture.results import section_json
 
-    sections = along_scale(read(paths, **table.columns()), scale, label_errors=audited_errors, seed=seed)
+    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
+    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
     if json:
         print(f"[{', '.join(map(section_json, sections))}]")
     for section in () if json else sections:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from polyculture.errors import InputError
+
 if TYPE_CHECKING:
     from polyculture.formats import ReadingRules
     from polyculture.training import Problem
@@ -58,6 +60,12 @@ class ReadingOptions:
         from polyculture.formats import ReadingRules
 
         return ReadingRules(self.normalize, self.metric, self.filter, self.threshold, self.unify, self.skip_bad)
+
+    def refuse(self, reader: str) -> None:
+        """InputError for the first rule that was given, where answers are read without rules."""
+        for name, value in vars(self).items():
+            if name != "correct" and value != getattr(ReadingOptions, name):
+                raise InputError(f"--{name.replace('_', '-')} with {reader}", "the default", "leave one of the two out")
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,11 @@ def unit_levels(factor: Factor, units: Int[np.ndarray, " m"]) -> Int[np.ndarray,
 def why_together(f: int, ingredients: list[Ingredient], gate: Identifiability) -> str:
     """Why a factor gets no number of its own, and which model to add so that it does."""
     rank = ("alias", "inflation", "few pairs")
-    links = [(rank.index(why), -gate.overlap[f, g], g, f) for (a, g), why in gate.links.items() if a == f]
+    links = [(rank.index(reason), -gate.overlap[f, g], g, f) for (a, g), reason in gate.links.items() if a == f]
     # Others can be tied to this factor by their own inflation, with the limit that applied to them.
-    links += [(len(rank), -gate.overlap[f, a], a, a) for (a, g), why in gate.links.items() if g == f]
-    reason, _, partner, inflated = min(links)
-    if reason == 0:
+    links += [(len(rank), -gate.overlap[f, a], a, a) for (a, g), reason in gate.links.items() if g == f]
+    place, _, partner, inflated = min(links)
+    if place == 0:
         because = "an exact alias"
     elif not gate.vif[inflated] > VIF_REFUSED:
         finer, coarser = (f, partner) if gate.separating[f, partner] <= gate.separating[partner, f] else (partner, f)
@@ -144,11 +144,11 @@ def model_to_add(first: Ingredient, second: Ingredient) -> str:
     cell = missing_cell(first.factor.levels, second.factor.levels, _possible(first, second))
     if cell is not None:
         return f"add a model with {first.name} {first.word(cell[0])} and {second.name} {second.word(cell[1])}"
-    within = nesting([first.factor, second.factor])
+    nested = nesting([first.factor, second.factor])
     first_only, second_only = (
         int((a.factor.alike > b.factor.alike).sum()) for a, b in ((first, second), (second, first))
     )
-    if within[0, 1] or (not within[1, 0] and second_only < first_only):
+    if nested[0, 1] or (not nested[1, 0] and second_only < first_only):
         first, second = second, first
     table = crossed(first.factor.levels, second.factor.levels)
     words = [first.word(level) for level in range(len(table))]
@@ -169,13 +169,13 @@ def _possible(first: Ingredient, second: Ingredient) -> Bool[np.ndarray, "r c"]:
         for ingredient, size in zip((first, second), table.shape, strict=True)
     ]
     recorded = [np.array([word != UNKNOWN for word in words]) for words in names]
-    seen = table & recorded[0][:, None] & recorded[1]
-    possible = (seen.sum(axis=1) > 1)[:, None] & (seen.sum(axis=0) > 1)
-    for words, occurs, axis in ((names[0], seen, 0), (names[1], seen.T, 1)):
+    occurrence = table & recorded[0][:, None] & recorded[1]
+    possible = (occurrence.sum(axis=1) > 1)[:, None] & (occurrence.sum(axis=0) > 1)
+    for words, occurs, axis in ((names[0], occurrence, 0), (names[1], occurrence.T, 1)):
         parameters = [frozenset(re.findall(r"([\w.]+)=", word)) for word in words]
-        same = np.array([[a == b for b in parameters] for a in parameters])
-        elsewhere = (same.astype(int) @ occurs.astype(int)) > 0
-        possible &= elsewhere if axis == 0 else elsewhere.T
+        equal = np.array([[a == b for b in parameters] for a in parameters])
+        compatible = (equal.astype(int) @ occurs.astype(int)) > 0
+        possible &= compatible if axis == 0 else compatible.T
     out: Bool[np.ndarray, "r c"] = possible & recorded[0][:, None] & recorded[1]
     return out
 

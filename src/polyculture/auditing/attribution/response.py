@@ -41,13 +41,13 @@ class Similarity:
     ----------
     name : in words.
     matrix : nan where undefined.
-    without : without each block in turn; None for a matrix that was given.
+    leave_outs : without each block in turn; None for a matrix that was given.
     instances : behind it.
     """
 
     name: str
     matrix: Float[np.ndarray, "m m"]
-    without: Float[np.ndarray, "g m m"] | None = None
+    leave_outs: Float[np.ndarray, "g m m"] | None = None
     instances: int = 0
 
     @property
@@ -59,26 +59,26 @@ class Similarity:
     def take(self, models: Bool[np.ndarray, " m"]) -> Similarity:
         """Of these models only."""
         rows = np.ix_(models, models)
-        without = None if self.without is None else self.without[:, models][:, :, models]
-        return Similarity(self.name, self.matrix[rows], without, self.instances)
+        leave_outs = None if self.leave_outs is None else self.leave_outs[:, models][:, :, models]
+        return Similarity(self.name, self.matrix[rows], leave_outs, self.instances)
 
     def split(self, factors: list[Ingredient], level: float) -> Split:
         """Split among these factors, with limits by leaving out one block at a time."""
         shared = [i.factor for i in factors]
         parts = split(self.matrix, shared, 1.0)
-        if self.without is None:
+        if self.leave_outs is None:
             sampling = Sampling(np.zeros(0, dtype=bool), None, level, reason="a given matrix has no instances")
             return Split(self.matrix, parts, np.zeros((len(parts.coefficients), 0)), sampling)
-        sampling = Sampling(np.ones(len(self.without), dtype=bool), None, level, self.instances)
+        sampling = Sampling(np.ones(len(self.leave_outs), dtype=bool), None, level, self.instances)
         return Split(self.matrix, parts, self._influence(parts), sampling)
 
     def _influence(self, parts: CovarianceSplit) -> Float[np.ndarray, "k g"]:
         """What each block adds to each coefficient: the pseudo-values of the jackknife, less the estimate."""
-        assert self.without is not None
+        assert self.leave_outs is not None
         # Pairs that a block alone defines stay as they are without it.
-        changed = np.where(np.isfinite(self.without), self.without, self.matrix) - self.matrix
-        moved = np.einsum("kab,gab->kg", parts.weights, np.nan_to_num(changed)) / 2
-        influence: Float[np.ndarray, "k g"] = -(len(self.without) - 1) * moved
+        changed = np.where(np.isfinite(self.leave_outs), self.leave_outs, self.matrix) - self.matrix
+        change = np.einsum("kab,gab->kg", parts.weights, np.nan_to_num(changed)) / 2
+        influence: Float[np.ndarray, "k g"] = -(len(self.leave_outs) - 1) * change
         return influence
 
 
@@ -107,10 +107,10 @@ def similarity_of(predictions: Predictions, similarity: Given, clusters: Int[np.
     codes = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     blocks = codes % BLOCKS
     parts = [predictions.take_instances(np.flatnonzero(blocks == g)) for g in np.unique(blocks)]
-    matrix, without = _of_probabilities(parts) if similarity == PROBABILITIES else _of_counts(parts, similarity)
+    matrix, leave_outs = _of_probabilities(parts) if similarity == PROBABILITIES else _of_counts(parts, similarity)
     if not np.isfinite(_off_diagonal(matrix)).any():
         raise InputError(f"{similarity} is undefined for every pair", "answers on which two models are wrong together")
-    return Similarity(similarity.replace("_", " "), matrix, without, n)
+    return Similarity(similarity.replace("_", " "), matrix, leave_outs, n)
 
 
 def _of_counts(parts: list[Predictions], name: str) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "g m m"]]:
@@ -122,9 +122,9 @@ def _of_counts(parts: list[Predictions], name: str) -> tuple[Float[np.ndarray, "
 
 def _without_each(parts: list[Any]) -> list[Any]:
     """The sum of all parts but each in turn, by adding only: what is 0 in the others stays exactly 0."""
-    before, after = list(accumulate(parts, add)), list(accumulate(parts[::-1], add))[::-1]
-    inner = [before[g - 1] + after[g + 1] for g in range(1, len(parts) - 1)]
-    return [after[1], *inner, before[-2]] if len(parts) > 1 else []
+    heads, tails = list(accumulate(parts, add)), list(accumulate(parts[::-1], add))[::-1]
+    inner = [heads[g - 1] + tails[g + 1] for g in range(1, len(parts) - 1)]
+    return [tails[1], *inner, heads[-2]] if len(parts) > 1 else []
 
 
 def _of_probabilities(parts: list[Predictions]) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "g m m"]]:
@@ -135,6 +135,11 @@ def _of_probabilities(parts: list[Predictions]) -> tuple[Float[np.ndarray, "m m"
         if p.probabilities is not None and p.labels is not None
     ]
     return capa_of(sums), np.stack([capa_of(part) for part in _without_each(sums)])
+
+
+def similarity_named(name: str) -> str | pd.DataFrame:
+    """The similarity of that name, or the matrix in the file of that name."""
+    return read_similarity(Path(name)) if name.endswith(".csv") or Path(name).is_file() else name
 
 
 def read_similarity(path: Path) -> pd.DataFrame:
@@ -156,14 +161,14 @@ def _off_diagonal(matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
 def _checked(table: pd.DataFrame, models: list[str]) -> Float[np.ndarray, "m m"]:
     """The matrix in the order of the models; all that is wrong with it is an InputError."""
     rows, columns = [str(name) for name in table.index], [str(name) for name in table.columns]
-    for names, where in ((rows, "row"), (columns, "column")):
+    for names, axis in ((rows, "row"), (columns, "column")):
         absent = [m for m in models if m not in names]
         if absent:
             raise InputError(
-                f"the similarity has no {where} {absent[0]!r}", "a row and a column per model", near(absent[0], names)
+                f"the similarity has no {axis} {absent[0]!r}", "a row and a column per model", near(absent[0], names)
             )
         if len(set(names)) < len(names):
-            raise InputError(f"the similarity has two {where}s of one name", "one per model")
+            raise InputError(f"the similarity has two {axis}s of one name", "one per model")
     cells = table.set_axis(rows).set_axis(columns, axis=1).loc[models, models]
     try:
         matrix: Float[np.ndarray, "m m"] = cells.to_numpy(dtype=float)

@@ -67,16 +67,16 @@ def tests(
         current, column = factors[f], 1 + regressors.index(int(f))
         units, strata = exchangeable_units(int(f), factors, gate)
         n_units = len(strata)
-        whole = n_units == len(units)
+        single = n_units == len(units)
         n_arrangements = arrangements(unit_levels(current.factor, units), strata)
         if n_arrangements >= FEW_ARRANGEMENTS:
             generator = stream(seed, "conditional permutation", current.name)
-            blocks = None if whole else units
+            blocks = None if single else units
             test = conditional_permutation(pairs, column, current.factor, strata, generator, permutations, blocks)
-            method = "conditional permutation" if whole else f"conditional permutation of {n_units} units"
+            method = "conditional permutation" if single else f"conditional permutation of {n_units} units"
         else:
             test = node_jackknife(pairs, column, units)
-            method = "node jackknife (fallback)" if whole else f"jackknife over {n_units} units (fallback)"
+            method = "node jackknife (fallback)" if single else f"jackknife over {n_units} units (fallback)"
         companion = mrqap(pairs, column, stream(seed, "mrqap", current.name))
         rows.append((current.name, test.t, test.p, method, n_arrangements, companion.p, float(parts[column - 1])))
     columns = ["factor", "t", "p", "method", "arrangements", "p_mrqap", "shapley_r2"]

@@ -78,7 +78,7 @@ def attribute(
     if not (isinstance(similarity, str) and similarity == COVARIANCE):
         response = similarity_of(predictions, similarity, groups)
     informative = _informative(predictions)
-    if response is not None and response.without is None:
+    if response is not None and response.leave_outs is None:
         informative = response.defined
     if informative.sum() < FEW_MODELS:
         n = int(informative.sum())
@@ -163,8 +163,8 @@ def _of_similarity(
 ) -> tuple[dict[str, pd.DataFrame], FactorFit]:
     """Tables and fit of a similarity that is no covariance."""
 
-    def splitter(some: list[Ingredient]) -> Split:
-        return similarity.split(some, level)
+    def splitter(regressors: list[Ingredient]) -> Split:
+        return similarity.split(regressors, level)
 
     fit = _fit(factors, splitter)
     tables = _tables(fit, splitter, partial(test, similarity.matrix), covariances=False)
@@ -193,12 +193,12 @@ def _sentence(fit: FactorFit, tables: dict[str, pd.DataFrame], designed: bool, s
     parts = [f"{_share(fit, [])} is common to all models"]
     names = [i.name for i in fit.factors]
     parts += [f"{_share(fit, [names.index(f)])} {verb} sharing {f} (p {_p(p[f])})" for f in significant]
-    whole = (
+    start = (
         f"Of the {name}{mean.format('.3f')}"
         if similarity
         else f"Of the mean error covariance ({name}{mean.format('.3f')})"
     )
-    text = f"{whole}, {'; '.join(parts)}."
+    text = f"{start}, {'; '.join(parts)}."
     insignificant = [factor for factor in p if factor not in significant]
     if insignificant:
         text += f" No {'effect' if designed else 'association'} was found for {', '.join(insignificant)}."

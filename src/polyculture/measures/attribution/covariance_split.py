@@ -176,13 +176,13 @@ class Identifiability:
     def chains(self) -> tuple[tuple[int, ...], ...]:
         """Estimable factors that lie within each other, from the coarsest to the finest; every longest such list."""
         estimable = np.flatnonzero(self.estimable)
-        within = self.nested[np.ix_(estimable, estimable)]
+        nested = self.nested[np.ix_(estimable, estimable)]
         # A direct step has no factor in between.
-        direct = within & ~((within.astype(int) @ within.astype(int)) > 0)
+        direct = nested & ~((nested.astype(int) @ nested.astype(int)) > 0)
 
         def below(f: int) -> list[tuple[int, ...]]:
             finer = np.flatnonzero(direct[:, f])
-            return [(f, *rest) for g in finer for rest in below(int(g))] or [(f,)]
+            return [(f, *path) for g in finer for path in below(int(g))] or [(f,)]
 
         paths = [path for f in np.flatnonzero(~direct.any(axis=1)) for path in below(int(f))]
         return tuple(tuple(int(estimable[f]) for f in path) for path in paths if len(path) > 1)
@@ -218,12 +218,12 @@ def nesting(factors: Sequence[Factor]) -> Bool[np.ndarray, "f f"]:
 
     A graded factor lies within none. Two that split the models in the same way do not lie within each other.
     """
-    within = np.zeros((len(factors), len(factors)), dtype=bool)
+    contained = np.zeros((len(factors), len(factors)), dtype=bool)
     for f, fine in enumerate(factors):
         if not fine.graded:
-            same = fine.alike > 0.5
-            within[f] = [bool((coarse.alike[same] > 1 - 1e-12).all()) for coarse in factors]
-    out: Bool[np.ndarray, "f f"] = within & ~within.T
+            shared = fine.alike > 0.5
+            contained[f] = [bool((coarse.alike[shared] > 1 - 1e-12).all()) for coarse in factors]
+    out: Bool[np.ndarray, "f f"] = contained & ~contained.T
     return out
 
 

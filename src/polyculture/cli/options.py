@@ -65,7 +65,7 @@ class ReadingOptions:
         """InputError for the first rule that was given, where answers are read without rules."""
         for name, value in vars(self).items():
             if name != "correct" and value != getattr(ReadingOptions, name):
-                raise InputError(f"--{name.replace('_', '-')} with {reader}", "the default", "leave one of the two out")
+                raise InputError(f"--{name.replace('_', '-')} with {reader}", cure="leave one of the two out")
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def read_similarity(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, index_col=0)
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (isinstance(error, OSError) and error.strerror) or str(error).splitlines()[0]
         raise FileError(f"{path} is no table: {reason}", "a CSV with a row and a column per model") from error
 
 

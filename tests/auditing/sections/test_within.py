@@ -116,7 +116,10 @@ def test_answers_have_capa_within_conditions_too() -> None:
 def test_small_conditions_are_counted_and_one_alone_is_refused() -> None:
     predictions = noisy()
     few = predictions.take_instances(np.r_[0:400, 400:500, 800:803])
-    assert "Not included: 1 with fewer than 10 instances (3 in all)." in section_of(few).sentence
+    section = section_of(few)
+    assert "Not included: 1 with fewer than 10 instances (3 in all)." in section.sentence
+    smaller = section_of(predictions.take_instances(np.r_[0:400, 400:412]))
+    assert np.isfinite(smaller.numbers["kappa"].high)
     single = section_of(predictions.take_instances(np.arange(400)))
     assert single.reason == "1 values of noise with 10 instances or more; two are needed"
     with pytest.raises(InputError, match="no instance column 'nois'; did you mean 'noise'"):

@@ -93,13 +93,17 @@ class _Condition:
         cls, predictions: Predictions, codes: Int[np.ndarray, " n"], code: int, blocks: Int[np.ndarray, " n"]
     ) -> _Condition:
         rows = np.flatnonzero(codes == code)
-        n_blocks = int(blocks.max()) + 1
-        tables = [take(predictions, rows[blocks[rows] == g]) for g in range(n_blocks)]
+        present = np.unique(blocks[rows])
+        tables = [take(predictions, rows[blocks[rows] == g]) for g in present]
         counts = [count_table(p, p.has_fixed_classes).counts for p in tables]
-        total = list(accumulate(counts, add))[-1]
         heads, tails = list(accumulate(counts, add)), list(accumulate(counts[::-1], add))[::-1]
-        leave_outs = [tails[1], *(heads[g - 1] + tails[g + 1] for g in range(1, n_blocks - 1)), heads[-2]]
-        subsets = [total, *leave_outs]
+        total = heads[-1]
+        # A block that has nothing of this condition, or all of it, leaves its numbers as they are.
+        subsets = [total] * (int(blocks.max()) + 2)
+        if len(present) > 1:
+            inner = [heads[k - 1] + tails[k + 1] for k in range(1, len(present) - 1)]
+            for g, leave_out in zip(present, [tails[1], *inner, heads[-2]], strict=True):
+                subsets[1 + int(g)] = leave_out
         names = [n for n in (*OF_OUTCOMES, *OF_ANSWERS) if n in OF_OUTCOMES or total.same_answer is not None]
         matrices = {name: np.stack([MEASURES[name](c) for c in subsets]) for name in names}
         table = take(predictions, rows)

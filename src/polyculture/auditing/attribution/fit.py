@@ -50,7 +50,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class SimilaritySplit:
     """A similarity split among factors, with what each draw of instances adds.
 
     Parameters

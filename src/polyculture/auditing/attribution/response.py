@@ -21,7 +21,7 @@ from polyculture.predictions import Predictions
 from polyculture.recipe import Ingredient
 
 from ..counting import count_table
-from .fit import Sampling, Split
+from .fit import Sampling, SimilaritySplit
 
 Given = str | pd.DataFrame | np.ndarray
 """A similarity by name, or as a matrix: with the models' names, or in their order."""
@@ -62,15 +62,15 @@ class Similarity:
         leave_outs = None if self.leave_outs is None else self.leave_outs[:, models][:, :, models]
         return Similarity(self.name, self.matrix[rows], leave_outs, self.instances)
 
-    def split(self, factors: list[Ingredient], level: float) -> Split:
-        """Split among these factors, with limits by leaving out one block at a time."""
+    def split(self, factors: list[Ingredient], level: float) -> SimilaritySplit:
+        """SimilaritySplit among these factors, with limits by leaving out one block at a time."""
         shared = [i.factor for i in factors]
         parts = split(self.matrix, shared, 1.0)
         if self.leave_outs is None:
             sampling = Sampling(np.zeros(0, dtype=bool), None, level, reason="a given matrix has no instances")
-            return Split(self.matrix, parts, np.zeros((len(parts.coefficients), 0)), sampling)
+            return SimilaritySplit(self.matrix, parts, np.zeros((len(parts.coefficients), 0)), sampling)
         sampling = Sampling(np.ones(len(self.leave_outs), dtype=bool), None, level, self.instances)
-        return Split(self.matrix, parts, self._influence(parts), sampling)
+        return SimilaritySplit(self.matrix, parts, self._influence(parts), sampling)
 
     def _influence(self, parts: CovarianceSplit) -> Float[np.ndarray, "k g"]:
         """What each block adds to each coefficient: the pseudo-values of the jackknife, less the estimate."""

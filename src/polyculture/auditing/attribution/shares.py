@@ -12,7 +12,7 @@ from polyculture.measures.attribution.covariance_split import Identifiability, i
 from polyculture.recipe import Ingredient, warning_for, why_left_out, why_together
 from polyculture.stats import Interval
 
-from .fit import Split, units_of
+from .fit import SimilaritySplit, units_of
 
 COMMON = "common to all models"
 SHARES = (
@@ -34,7 +34,7 @@ class FactorFit:
     factors: list[Ingredient]
     gate: Identifiability
     regressors: list[int]
-    split: Split
+    split: SimilaritySplit
 
     def rows(self, group: Sequence[int]) -> list[int]:
         """The columns of the regression that hold these factors."""
@@ -83,7 +83,7 @@ def _row(fit: FactorFit, name: str, kind: str, group: list[int], note: str, with
     return row
 
 
-def _parts(split: Split, columns: list[int], over_models: tuple[Interval, Interval]) -> dict[str, object]:
+def _parts(split: SimilaritySplit, columns: list[int], over_models: tuple[Interval, Interval]) -> dict[str, object]:
     """Contribution and share, with both kinds of limits."""
     contribution, share = split.contribution(columns), split.share(columns)
     row: dict[str, object] = {"contribution": contribution.estimate, "low": contribution.low, "high": contribution.high}
@@ -94,7 +94,7 @@ def _parts(split: Split, columns: list[int], over_models: tuple[Interval, Interv
 
 def ladder(
     fit: FactorFit,
-    splitter: Callable[[list[Ingredient]], Split],
+    splitter: Callable[[list[Ingredient]], SimilaritySplit],
     tester: Callable[[list[Ingredient], Identifiability], pd.DataFrame],
 ) -> pd.DataFrame:
     """Ladders of factors that lie within each other, one row per rung; contributions of a ladder sum to ρ.

@@ -21,7 +21,7 @@ from polyculture.recipe import Ingredient
 from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval, percent
 
-from ..attribution.fit import Sampling, Split, split_of
+from ..attribution.fit import Sampling, SimilaritySplit, split_of
 from ..attribution.response import COVARIANCE, Given, Similarity, similarity_of
 from ..attribution.shares import FactorFit, ladder, shares
 from ..attribution.tables import carriers, confounding, error_rates, interactions, levels, tests
@@ -108,7 +108,7 @@ def _take(ingredient: Ingredient, models: Bool[np.ndarray, " m"]) -> Ingredient:
     return Ingredient(ingredient.name, ingredient.factor.take(models), words, ingredient.cells[models])
 
 
-def _fit(factors: list[Ingredient], splitter: Callable[[list[Ingredient]], Split]) -> FactorFit:
+def _fit(factors: list[Ingredient], splitter: Callable[[list[Ingredient]], SimilaritySplit]) -> FactorFit:
     """Which factors are identifiable, and the split among those that say something."""
     gate = identifiability([i.factor for i in factors])
     regressors = [int(f) for f in np.flatnonzero(~gate.left_out)]
@@ -121,7 +121,7 @@ def _split(
     clusters: Int[np.ndarray, " n"] | None,
     level: float,
     factors: list[Ingredient],
-) -> Split:
+) -> SimilaritySplit:
     """The covariance split among these factors, and what each instance adds to each coefficient."""
     m, variance = len(covariance), float(np.diag(covariance).mean())
     covariance_split = split_of(covariance, factors)
@@ -129,7 +129,7 @@ def _split(
     parts = instance_parts(errors, covariance, np.concatenate([covariance_split.weights, scale]))
     influence = parts[:-1] - covariance_split.coefficients[:, None] * parts[-1]
     sampling = Sampling(errors.used, clusters, level)
-    return Split(covariance / variance, covariance_split, influence, sampling, parts[:-1])
+    return SimilaritySplit(covariance / variance, covariance_split, influence, sampling, parts[:-1])
 
 
 def _tests(
@@ -145,7 +145,7 @@ def _tests(
 
 def _tables(
     fit: FactorFit,
-    splitter: Callable[[list[Ingredient]], Split],
+    splitter: Callable[[list[Ingredient]], SimilaritySplit],
     tester: Callable[[list[Ingredient], Identifiability], pd.DataFrame],
     covariances: bool = True,
 ) -> dict[str, pd.DataFrame]:
@@ -163,7 +163,7 @@ def _of_similarity(
 ) -> tuple[dict[str, pd.DataFrame], FactorFit]:
     """Tables and fit of a similarity that is no covariance."""
 
-    def splitter(regressors: list[Ingredient]) -> Split:
+    def splitter(regressors: list[Ingredient]) -> SimilaritySplit:
         return similarity.split(regressors, level)
 
     fit = _fit(factors, splitter)

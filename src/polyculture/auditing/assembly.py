@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
@@ -35,6 +36,7 @@ def audit(
     *,
     source: str = "",
     options: AuditOptions | None = None,
+    within: str = "",
     shifted: Mapping[str, Predictions] | None = None,
     dataset: Dataset | None = None,
     measures: Mapping[str, Measure] | None = None,
@@ -48,6 +50,8 @@ def audit(
         models and classes, every time it is iterated (three or four times in all). Predictions are a shard, too.
     source : what to call the table in reports.
     options : what else is known about the table (clusters, strata, groups, verdicts, …) and the confidence level.
+    within : instance column of conditions, such as levels of noise: numbers are taken within each and averaged; short
+        for `AuditOptions.within`.
     shifted : the same models on other test sets, by name: ``"noise@3"`` for a shift and its severity; ``"train"`` and
         ``"selection"`` for the other parts of the split.
     dataset : the instances themselves; where they are images the hardest ones are shown.
@@ -77,6 +81,8 @@ def audit(
     """
     started = time.perf_counter()
     options, shifted = options or AuditOptions(), shifted or {}
+    if within:
+        options = replace(options, within=within)
     if not isinstance(predictions, Predictions):
         for name, value in (("shifted", shifted), ("dataset", dataset)):
             if value:

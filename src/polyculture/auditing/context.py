@@ -56,7 +56,7 @@ class AuditContext:
     @classmethod
     def gather(cls, predictions: Predictions, options: AuditOptions) -> AuditContext:
         """Set outside models and invalid instances aside."""
-        for name in (options.clusters, *options.strata, *options.groups):
+        for name in (options.clusters, *options.strata, *options.groups, options.within):
             if name and name not in predictions.instances.columns:
                 columns = map(str, predictions.instances.columns)
                 raise InputError(f"no instance column {name!r}", cure=near(name, columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +46,10 @@ def audit(
     verdicts: Annotated[Path | None, Option(metavar="CSV", help="Verdicts on labels: instance, valid.")] = None,
     label_errors: Annotated[float, Option(metavar="SHARE", help="Plausible share of wrong labels.")] = 0.033,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "",
+    within: Annotated[str, Option(metavar="COL", help="Column of conditions: numbers within each, averaged.")] = "",
+    similarity: Annotated[
+        str, Option(metavar="NAME", help="What attribution splits: covariance, kappa, capa, …, or a CSV matrix.")
+    ] = "covariance",
     population: Annotated[bool, Option("--population", help="Add intervals for a population of models.")] = False,
     stream: Annotated[bool, Option("--stream", help="Read a Parquet file or folder in shards.")] = False,
     engine: Annotated[str, Option(metavar="ENGINE", help="With --stream: local, or ray.")] = "local",
@@ -63,6 +67,7 @@ def audit(
       polyculture audit predictions.csv --models 'api_*' --group site
     """
     from polyculture.auditing import AuditOptions, audit
+    from polyculture.auditing.attribution.response import similarity_named
     from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
     from polyculture.studies.run_audit import audit_run
@@ -76,21 +81,22 @@ def audit(
         verdicts=read_verdicts(verdicts) if verdicts else {},
         label_errors=label_errors,
         scale=scale,
+        within=within,
+        similarity=similarity_named(similarity),
         population=population,
         seed=seed,
     )
-    columns = table.columns(cluster, strata, group) | {"correct": reading.outcomes}
+    columns = table.columns(cluster, strata, group, within) | {"correct": reading.outcomes}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
-        refused = [name for name in ("model", "answer", "repeat") if columns.pop(name)]
-        refused += [f.name for f in fields(reading) if f.name != "correct" and getattr(reading, f.name) != f.default]
-        if refused:
-            option = refused[0].replace("_", "-")
-            raise InputError(f"--{option} with --stream", "a table with a row per instance, read as it is")
+        for name in ("model", "answer", "repeat"):
+            if columns.pop(name):
+                raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
+        reading.refuse("--stream, which takes answers as they are")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from polyculture.errors import InputError
 from polyculture.studies.shell_words import shell_word
 
 if TYPE_CHECKING:
@@ -79,6 +80,12 @@ class ReadingOptions:
 
         options = {name: value for name, value in vars(self).items() if name not in ("correct", "fields")}
         return ReadingRules(**options, fields=fields_of(self.fields or []))
+
+    def refuse(self, reader: str) -> None:
+        """InputError for the first rule that was given, where answers are read without rules."""
+        for name, value in vars(self).items():
+            if name != "correct" and value != getattr(ReadingOptions, name):
+                raise InputError(f"--{name.replace('_', '-')} with {reader}", cure="leave one of the two out")
 
 
 @dataclass(frozen=True)

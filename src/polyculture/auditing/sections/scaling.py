@@ -17,6 +17,7 @@ from polyculture.measures.scaling import (
     FEW_SCALES,
     LevelShift,
     ScalingCurve,
+    at_limit,
     find_break,
     fit_curves,
     push_through,
@@ -230,14 +231,17 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
     tails = [(1 - level) / 2, (1 + level) / 2]
     grid = np.geomspace(scale.min(), scale.max(), CURVE_POINTS)
     low, high = np.quantile([d.at(grid) for d in draws], tails, axis=0)
-    points = pd.DataFrame({"scale": grid, "fit": best.at(grid), "low": low, "high": high, "family": best.family})
     highest = 1.0 if name == "accuracy" else math.inf
+    fit, low, high = (np.clip(y, 0, highest) for y in (best.at(grid), low, high))
+    points = pd.DataFrame({"scale": grid, "fit": fit, "low": low, "high": high, "family": best.family})
     floors = [c.floor if 0 <= c.floor <= highest else math.nan for c in curves]
     rows = [
         {"metric": name, "family": c.family, "aicc": c.aicc, "floor": floor, "sd": c.sd}
         for c, floor in zip(curves, floors, strict=True)
     ]
     numbers = {}
+    labels = SHAPE_NAMES[best.family]
+    untold = {label for label, limit in zip(labels, at_limit(best, scale), strict=True) if limit}
     for label, value in _parameters(best, size).items():
         spread = np.quantile([_parameters(d, size)[label] for d in draws], tails)
         method = f"parametric bootstrap, {len(draws)} draws"
@@ -245,6 +249,8 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
         if label == "floor":
             spread = np.clip(spread, 0, highest)
         numbers[f"{name} {label}"] = Interval(value, float(spread[0]), float(spread[1]), level, len(y), method)
+        if label in untold:
+            numbers[f"{name} {label}"] = Interval.undefined("beyond what these scales tell", len(y))
         if not possible:
             numbers[f"{name} {label}"] = Interval.undefined("these scales do not tell where it levels off", len(y))
     words = ", ".join(f"{k.removeprefix(name + ' ')} {v.format('.3g')}" for k, v in numbers.items())

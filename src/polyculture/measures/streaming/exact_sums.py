@@ -137,11 +137,12 @@ class TableCounts:
 
 
 def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
-    """The baseline recomputed from whole numbers: a sum of rounded quotients would depend on how they were cut."""
-    if counts.n00_open is None:
+    """Sums of 1/(options − 1) from whole numbers: a sum of rounded quotients would depend on how they were cut."""
+    if counts.n00_open is None or counts.n11_open is None or counts.n10_open is None:
         return counts
-    baseline = counts.n00_open / max(options - 1, 1)
-    return PairCounts(**vars(counts) | {"baseline": baseline})
+    rivals = max(options - 1, 1)
+    common = counts.n11_open + counts.n10_open + counts.n10_open.T + counts.n00_open
+    return PairCounts(**vars(counts) | {"baseline": counts.n00_open / rivals, "coincidence": common / rivals})
 
 
 @dataclass(frozen=True, eq=False)

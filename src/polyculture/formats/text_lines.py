@@ -48,6 +48,17 @@ class TextLines(io.RawIOBase):
         block, self._ready = self._ready[:size], self._ready[size:]
         return block
 
+    def next_lines(self) -> bytes:
+        """The next block of whole lines; empty at the end."""
+        while not self._ready and self._fill():
+            pass
+        block, self._ready = self._ready, b""
+        return block
+
+    def push_back(self, text: bytes) -> None:
+        """Make this text the next one to be read."""
+        self._ready = text + self._ready
+
     def has_more(self) -> bool:
         """Whether any text is left."""
         while not self._ready.strip():
@@ -72,7 +83,7 @@ class TextLines(io.RawIOBase):
         if self._ended:
             return False
         try:
-            raw = self._file.read(self.block)
+            raw = self._file.read(max(self.block, len(self._carry)))  # a long line is not copied too often
         except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
             raise FileError(f"{self.path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
         self._ended = not raw

@@ -11,7 +11,7 @@ import pytest
 
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
-from polyculture.formats.tables import delimited
+from polyculture.formats.tables import delimited, growing_column
 from polyculture.formats.text_lines import CUT_OFF
 
 CURE = "; mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
@@ -20,7 +20,7 @@ CURE = "; mend the line, or leave such lines out with skip_bad=True (--skip-bad)
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(delimited, "BLOCK", 256)
-    monkeypatch.setattr(delimited, "_MANY", 8)
+    monkeypatch.setattr(growing_column, "MANY", 8)
 
 
 def wide(n=400):
@@ -51,7 +51,7 @@ def test_file_of_many_blocks_says_the_same_as_one_block(table, end, tmp_path, mo
     table.to_csv(path, index=False, lineterminator=end)
     once = read(path)
     monkeypatch.setattr(delimited, "BLOCK", 256)
-    monkeypatch.setattr(delimited, "_MANY", 8)
+    monkeypatch.setattr(growing_column, "MANY", 8)
     assert path.stat().st_size > 20 * delimited.BLOCK
     same(read(path), once)
     packed = tmp_path / "p.csv.gz"

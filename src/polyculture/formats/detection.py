@@ -21,11 +21,15 @@ from .tables.dataframes import ARROW_SUFFIXES, open_arrow, open_json_lines
 from .tables.files import ColumnTable, check_readable, is_visible, open_table
 from .tables.json_tables import holds_predictions, is_json_table, names_of, open_json_table
 from .text_lines import KINDS
+from .unpacking import PACKED_SUFFIXES
 
 Kind = Literal["table", "folder", "npy", "lm-eval", "inspect", "helm", "mlflow", "split", "lines", "regression"]
 LEFT = "predictions"
 """Subfolder of a run that holds its predictions."""
-TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
+TABLES = (
+    *("*.parquet", "*.arrow", "*.feather"),
+    *(f"*{kind}{packed}" for kind in (".csv", ".tsv", ".jsonl") for packed in ("", *PACKED_SUFFIXES)),
+)
 
 
 @dataclass(frozen=True)

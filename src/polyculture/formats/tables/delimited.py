@@ -21,8 +21,9 @@ from jaxtyping import Int
 
 from polyculture.errors import InputError
 
-from ..json_lines import MAX_EXAMPLES, BadLines, open_bytes, shorten
+from ..json_lines import MAX_EXAMPLES, BadLines, shorten
 from ..text_lines import CUT_OFF, TextLines
+from ..unpacking import open_bytes
 from .growing_column import GrowingColumn
 from .plain_cells import CommonTexts, plain_columns
 
@@ -40,7 +41,7 @@ class DelimitedFile:
 
     Parameters
     ----------
-    path : the file, gzipped or not.
+    path : the file, packed or not.
     bad : records rows that cannot be read.
     header : names of the columns in order.
     cells : columns that were read, by position.
@@ -49,6 +50,7 @@ class DelimitedFile:
     ragged : numbers of rows, from 1, that have more or fewer cells than the header.
     streamed : whether all rows were read before.
     common : texts of the columns that have few different ones.
+    has_hint : whether its first line only names the separator.
     """
 
     path: Path
@@ -61,19 +63,17 @@ class DelimitedFile:
     ragged: array[int] = field(default_factory=lambda: array("q"))
     streamed: bool = False
     common: CommonTexts = field(default_factory=CommonTexts)
+    has_hint: bool = False
 
     def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
-            line, rows = text.header, text.has_more()
+            line, rows, separator = text.header, text.has_more(), text.separator
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
-        if re.fullmatch(r"(?i)\"?sep=.\"?", line.strip()):
-            raise InputError(
-                f"{self.path} begins with {line.strip()!r}, a hint for Excel", "a header", "delete that line"
-            )
-        self.separator = _separator(line)
-        self.header = [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
+        self.separator = separator or _separator(line)
+        self.has_hint = separator is not None
+        self.header = self._names(line)
         if len(self.header) < min_columns:
             raise InputError(
                 f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
@@ -81,6 +81,15 @@ class DelimitedFile:
             )
         if not rows:
             raise InputError(f"{self.path} has a header but no rows", "one row per instance")
+
+    def _names(self, line: str) -> list[str]:
+        try:
+            return [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
+        except csv.Error as error:
+            raise InputError(
+                f"{self.path} is not a table: its first line {shorten(line)!r} has {len(line):,} characters",
+                f"a header with column names of at most {csv.field_size_limit():,} characters",
+            ) from error
 
     def load(self, positions: Sequence[int]) -> list[pa.ChunkedArray]:
         """These columns; those that were not read before are read in one go."""
@@ -175,7 +184,7 @@ class DelimitedFile:
         if not rows:
             return []
         numbers: dict[int, int] = {}
-        targets, row, in_quotes = set(rows), -1, False
+        targets, row, in_quotes = set(rows), -2 if self.has_hint else -1, False
         opening = re.compile(rf'(?:^|{re.escape(self.separator)})"')
         with io.TextIOWrapper(open_bytes(self.path), "utf-8", "replace") as file:
             for number, line in enumerate(file, 1):
@@ -191,7 +200,9 @@ class DelimitedFile:
                     numbers[row] = number
                     if len(numbers) == len(targets):
                         break
-        return [f"line {numbers[row]} of {self.path}" for row in rows]
+        return [
+            f"line {numbers[row]} of {self.path}" if row in numbers else f"row {row} of {self.path}" for row in rows
+        ]
 
 
 def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above: int) -> Callable[[Any], str]:

@@ -122,6 +122,12 @@ def test_quotation_mark_that_is_never_closed_is_told(tmp_path, small_blocks):
     )
 
 
+def test_quotation_mark_that_is_never_closed_is_told_below_a_line_that_is_skipped(tmp_path, small_blocks):
+    path = write(tmp_path, HEAD + "y,1\n" + 'z,1,1,"open\n' + ROWS)
+    with pytest.raises(InputError, match="close the quotation mark that is left open"):
+        align(path, rules=ReadingRules(skip_bad=True))
+
+
 @pytest.mark.parametrize(("cell", "byte"), [(b"f\xfcr", "0xfc"), (b"\0\0", "0x00")])
 def test_line_that_is_not_text_is_named_and_can_be_left_out(cell, byte, tmp_path, small_blocks):
     path = write(tmp_path, (HEAD + ROWS).encode() + b"y,1," + cell + b",1\nz,1,1,x\n")

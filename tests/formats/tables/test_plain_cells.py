@@ -123,7 +123,7 @@ def test_both_ways_of_reading_say_the_same(text, block, many, tmp_path_factory):
         patch.setattr(growing_column, "_MANY_AT_ONCE", many)
         patch.setattr(delimited, "BLOCK", block)
         fast = outcome(path)
-    if "MiB" in str(fast[0]):  # a cell of many lines that is longer than the block
+    if "MiB" in str((fast, careful)):  # a cell of many lines that is longer than the block
         return
     assert fast[0] == careful[0]
     assert same(fast[1], careful[1])

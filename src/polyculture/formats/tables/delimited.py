@@ -119,7 +119,7 @@ class DelimitedFile:
                 for column, cells in zip(columns, batch.columns, strict=True):
                     column.add(cells)
         except pa.ArrowInvalid as error:
-            if not ragged:
+            if not ragged or self.bad.skip:  # a ragged row stops the parser only where it may not be skipped
                 raise self._not_a_table(str(error)) from error
         self.dropped, self.ragged = frozenset(text.dropped), array("q", ragged)
         for place, reason in zip(self._lines_of(list(ragged)[:MAX_EXAMPLES]), ragged.values(), strict=False):

@@ -101,13 +101,13 @@ def plain_columns(
         return None
     keys = cells.keys()
     first, second = common.slots
-    codes, known = first.probe(keys, _MULTIPLIERS[0])
-    unknown = np.flatnonzero(~known)
+    codes, matches = first.probe(keys, _MULTIPLIERS[0])
+    unknown = np.flatnonzero(~matches)
     if 0 < unknown.size <= keys.size // 2:
-        rest = keys.ravel()[unknown]
-        codes.ravel()[unknown], known.ravel()[unknown] = second.probe(rest, _MULTIPLIERS[1])
+        second_keys = keys.ravel()[unknown]
+        codes.ravel()[unknown], matches.ravel()[unknown] = second.probe(second_keys, _MULTIPLIERS[1])
     longest = cells.sizes.max(axis=0)
-    are_common = known.all(axis=0) & (longest <= WORD)
+    are_common = matches.all(axis=0) & (longest <= WORD)
     by_column = np.ascontiguousarray(codes.T)
     columns: list[Int[np.ndarray, " rows"] | pa.DictionaryArray] = list(by_column)
     long_columns = np.flatnonzero(longest > WORD * MAX_WORDS).tolist()
@@ -141,11 +141,11 @@ class _Cells:
         for offset in range(WORD, longest, WORD):
             sizes = np.maximum(self.sizes[:, k] - offset, 0)
             starts = np.where(sizes > 0, self.starts[:, k] + offset, 0)
-            more = pa.array(self._words(starts, sizes)).dictionary_encode()
-            pairs = codes.to_numpy().astype(np.int64) << 32 | more.indices.to_numpy()
+            endings = pa.array(self._words(starts, sizes)).dictionary_encode()
+            pairs = codes.to_numpy().astype(np.int64) << 32 | endings.indices.to_numpy()
             joined = pa.array(pairs).dictionary_encode()
             distinct = joined.dictionary.to_numpy()
-            added = more.dictionary.to_numpy()[distinct & (2**32 - 1)]
+            added = endings.dictionary.to_numpy()[distinct & (2**32 - 1)]
             codes, words = joined.indices, np.column_stack([words[distinct >> 32], added])
         return pa.DictionaryArray.from_arrays(codes, _texts(words))
 

@@ -34,6 +34,7 @@ from .tables.json_tables import holds_predictions, is_json_table, names_of, open
 from .tables.single_answers import with_single_answers
 from .text_lines import KINDS
 from .truth_files import is_truth
+from .unpacking import PACKED_SUFFIXES
 
 Kind = Literal[
     "table",
@@ -55,7 +56,10 @@ Kind = Literal[
 ]
 LEFT = "predictions"
 """Subfolder of a run that holds its predictions."""
-TABLES = ("*.csv", "*.csv.gz", "*.tsv", "*.parquet", "*.jsonl", "*.jsonl.gz", "*.arrow", "*.feather")
+TABLES = (
+    *("*.parquet", "*.arrow", "*.feather"),
+    *(f"*{kind}{packed}" for kind in (".csv", ".tsv", ".jsonl") for packed in ("", *PACKED_SUFFIXES)),
+)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def read(
 
     Takes a path, several, or ``{model: path}``; their kind is detected from their content:
 
-    - tables: CSV and TSV (also gzipped; commas, semicolons or tabs), Parquet, JSON Lines, Arrow, Feather, a data set
+    - tables: CSV and TSV (also packed; commas, semicolons or tabs), Parquet, JSON Lines, Arrow, Feather, a data set
       that Hugging Face saved or loaded, JSON with lists of predictions and references as its `evaluate` takes them, any
       dataframe (pandas, polars, …), ``{model: dataframe}``; several tables are matched by their instances;
     - arrays: ``{model: array}`` with `label`, an array with a row per model, a folder with one npy file per model;

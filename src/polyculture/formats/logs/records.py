@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from polyculture.errors import InputError
 
-from ..json_lines import BadLines, first_object, json_lines, load_json, open_bytes
+from ..json_lines import BadLines, first_object, json_lines, load_json
 from ..tables.dataframes import ARROW_SUFFIXES, open_arrow
 from ..tables.files import ColumnTable, open_table
 from ..tables.json_tables import is_json_table, open_json_table
+from ..unpacking import open_bytes
 
 Row = tuple[str, Mapping[str, Any]]
 """Where a row is, and its cells by column."""

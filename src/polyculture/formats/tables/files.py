@@ -21,9 +21,23 @@ from polyculture.predictions import MISSING
 
 from ..json_lines import MAX_EXAMPLES, BadLines
 from ..text_lines import KINDS
-from .delimited import EMPTY_CELLS, DelimitedFile
+from ..unpacking import PACKED_SUFFIXES, member_name
+from .delimited import DelimitedFile
+from .growing_column import EMPTY_CELLS
 
-_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc"}
+_SUFFIXES = {
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".parquet",
+    ".pq",
+    *PACKED_SUFFIXES,
+    ".jsonl",
+    ".ndjson",
+    ".arrow",
+    ".feather",
+    ".ipc",
+}
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
@@ -85,15 +99,17 @@ class ColumnTable:
     def instance_ids(self, name: str) -> pd.Series[Any]:
         """One column of ids of instances; 3.0 is 3 where all of them are whole numbers, as a merge leaves them."""
         ids = self.ids(name)
-        return pd.Series(whole_ids(ids.tolist()), name=name) if ids.dtype.kind in "fO" or not self.typed else ids
+        return ids if ids.dtype.kind in "iu" else pd.Series(whole_ids(ids.tolist()), name=name)
 
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
         column = self._flat(name)
-        if self.typed or not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
-            codes, values = pd.factorize(self.values(name) if self.typed else self.ids(name))
+        if self.typed:
+            codes, values = pd.factorize(self.values(name))
             return codes, values.tolist()
-        coded = column.chunk(0)
+        if not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
+            column = column.dictionary_encode().unify_dictionaries()
+        coded = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         values = _numbers(pa.chunked_array([coded.dictionary]), pa.string()).to_pylist()
         return coded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False), values
 
@@ -158,8 +174,10 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
 
 def whole_ids(ids: list[Any]) -> list[Any]:
     """The ids as integers where all are whole numbers and some have a fraction of zero; else as they are."""
+    if not all(_WHOLE.fullmatch(str(value)) for value in ids):  # stops at the first name
+        return ids
     texts = [str(value) for value in ids]
-    if not any(text.endswith(".0") for text in texts) or not all(map(_WHOLE.fullmatch, texts)):
+    if not any(text.endswith(".0") for text in texts):
         return ids
     numbers = [int(text.removesuffix(".0")) for text in texts]
     return numbers if len(set(numbers)) == len(set(ids)) else ids
@@ -192,7 +210,7 @@ def check_readable(path: Path) -> bytes:
     if not start:
         raise InputError(f"{path} is empty", "a table with a header and one row per instance")
     if start == b"PK\3\4" and path.suffix != ".eval":
-        raise InputError(f"{path} is a zip archive", f"a file that ends in {KINDS}", "unpack it, or pack with gzip")
+        member_name(path)
     return start
 
 

@@ -67,7 +67,7 @@ def test_a_sample_with_another_layout_is_refused_or_skipped(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("role", ["item", "model", "label"])
-@pytest.mark.parametrize("cell", [{"a": 1}, ["a", "b"], [None]], ids=str)
+@pytest.mark.parametrize("cell", [{"a": 1}, ["a", "b"], ["a", None]], ids=str)
 def test_nested_cells_where_single_values_belong_are_refused(role: str, cell: object, tmp_path: Path) -> None:
     columns = {
         "item": ["p", "q"] * 2,

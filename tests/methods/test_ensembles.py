@@ -40,7 +40,7 @@ def test_the_numbers_of_the_page(stated):
     )
 
 
-def test_a_tie_is_wrong_and_adds_to_the_bad_diversity() -> None:
+def test_a_tie_costs_a_half() -> None:
     """(EN3) and (EN4) with an even number of members."""
     votes = majority(np.array([[True, False], [False, False]]))
-    assert (votes.ensemble, votes.mean, votes.good, votes.bad) == (0.5, 0.25, 0.0, 0.25)
+    assert (votes.ensemble, votes.mean, votes.good, votes.bad) == (0.25, 0.25, 0.125, 0.125)

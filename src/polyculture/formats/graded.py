@@ -56,9 +56,13 @@ def score_columns(roles: ColumnRoles, options: ColumnOptions) -> tuple[str, ...]
 
 
 def graded_cells(table: ColumnTable, names: Sequence[str]) -> tuple[int, int]:
-    """The number of cells between 0 and 1 and of all, where they are grades; else no cells."""
+    """The number of cells between 0 and 1 and of all, where they are grades; else no cells.
+
+    A column of fractions among more columns of right and wrong is a measurement that was taken for a model.
+    """
     fractions = total = 0
-    if not any(_has_fractions(column) for column in table.load(list(names)).values()):
+    with_fractions = sum(_has_fractions(column) for column in table.load(list(names)).values())
+    if not with_fractions or 2 * with_fractions < len(names):
         return 0, 0
     for name in names:
         column = encode(name, table.load([name])[name])

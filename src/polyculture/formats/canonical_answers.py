@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from polyculture.predictions import MISSING, Predictions, smallest_integer
+from polyculture.predictions import MISSING, Predictions, code_counts, smallest_integer
 
 from .alignment import FORMS
 from .normalization import normalizer
@@ -94,7 +94,7 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
     for codes in (predictions.answers, predictions.labels):
         if codes is not None:
             for row in np.atleast_2d(codes):  # not all at once: counting takes eight bytes per cell
-                counts += np.bincount(row[row != MISSING], minlength=len(counts))
+                counts += code_counts(row, len(counts))
     return counts
 
 

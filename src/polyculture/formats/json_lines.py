@@ -56,7 +56,7 @@ def json_lines(
                 continue
             try:
                 value = parse(raw)
-                if b"\\ud" in raw or b"\\uD" in raw:
+                if b"\\u" in raw and (b"\\ud" in raw or b"\\uD" in raw):
                     value = whole_characters(value)
             except (ValueError, RecursionError) as error:
                 bad.add(f"line {number} of {path}", _why(raw, error))

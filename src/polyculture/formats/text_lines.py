@@ -6,6 +6,8 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
+
 from polyculture.errors import FileError, InputError
 
 from .json_lines import BadLines
@@ -105,7 +107,7 @@ class TextLines(io.RawIOBase):
     def _checked(self, text: bytes) -> bytes:
         """The lines without those that are not text."""
         first = self._number
-        self._number += text.count(b"\n")
+        self._number += _times(b"\n", text)
         if b"\0" not in text and _not_text(text) is None:
             return text
         lines = []
@@ -130,7 +132,7 @@ class TextLines(io.RawIOBase):
 
     def _whole(self, text: bytes) -> bytes:
         """The lines without a last one that ends within quotes."""
-        self._quotes += text.count(b'"')
+        self._quotes += _times(b'"', text)
         if not self._ended or text.endswith(b"\n"):
             return text
         start = text.rfind(b"\n") + 1
@@ -140,6 +142,11 @@ class TextLines(io.RawIOBase):
             self.dropped.append(self._number)
             return text[:start]
         return text
+
+
+def _times(byte: bytes, text: bytes) -> int:
+    """How often a byte occurs; faster than bytes.count where it often does."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte))) if byte in text else 0
 
 
 def _not_text(line: bytes) -> int | None:

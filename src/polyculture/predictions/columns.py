@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from jaxtyping import Float, Int
 
 from polyculture.errors import InputError
@@ -31,6 +32,43 @@ def are_classes(sizes: Int[np.ndarray, " c"]) -> bool:
 def smallest_integer(classes: int) -> type[np.signedinteger[Any]]:
     """The narrowest signed type that holds codes −1 … classes − 1."""
     return np.int8 if classes <= 127 else np.int16 if classes <= 32767 else np.int32
+
+
+def code_counts(codes: Int[np.ndarray, " n"], classes: int) -> Int[np.ndarray, " c"]:
+    """How often each class occurs in codes −1 … classes − 1; MISSING is not counted."""
+    size = codes.dtype.itemsize
+    n_codes = 1 << 8 * size
+    if size > 2 or len(codes) < n_codes or not codes.flags.c_contiguous:
+        counts: np.ndarray = np.bincount(codes[codes != MISSING], minlength=classes)
+    elif size == 1 and len(codes) >= 1 << 17:  # two at a time
+        half = len(codes) // 2
+        pairs = np.bincount(codes[: 2 * half].view(np.uint16), minlength=1 << 16).reshape(n_codes, n_codes)
+        counts = pairs.sum(axis=0) + pairs.sum(axis=1)
+        counts += np.bincount(codes[2 * half :].view(np.uint8), minlength=n_codes)
+    else:
+        counts = np.bincount(codes.view(f"u{size}"), minlength=n_codes)
+    return counts[:classes]  # MISSING, as an unsigned number, is the last
+
+
+def are_distinct_texts(index: pd.Index[Any]) -> bool:
+    """Whether an index of texts is known to have no repeats by its first and last eight bytes; False if unsure."""
+    if not isinstance(index.dtype, pd.StringDtype) or not len(index):
+        return False
+    array = pa.array(index.array, pa.large_string())
+    texts = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    _, offsets, content = texts.buffers()
+    if texts.null_count or content is None:
+        return False
+    ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1] + 8
+    padded = bytes(8) + content.to_pybytes() + bytes(8)
+    words: np.ndarray = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
+    masks = np.array([2 ** (8 * size) - 1 for size in range(9)], np.uint64)
+    sizes = np.diff(ends)
+    keys = words[ends[:-1]] & masks.take(sizes, mode="clip")
+    if int(sizes.max()) > 8:
+        keys += words[ends[1:] - 8] * (sizes > 8) * np.uint64(0x9E3779B97F4A7C15)
+    keys.sort()
+    return bool((keys[1:] != keys[:-1]).all())
 
 
 def fractions_error(source: str, value: object) -> InputError:

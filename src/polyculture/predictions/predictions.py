@@ -17,6 +17,7 @@ from .columns import (
     MISSING,
     Columns,
     are_classes,
+    are_distinct_texts,
     by_index,
     check_probabilities,
     encode_answers,
@@ -119,7 +120,7 @@ class Predictions:
 
     def _check_names(self) -> None:
         for kind, index in (("model", self.models.index), ("instance", self.instances.index)):
-            if index.has_duplicates:
+            if not are_distinct_texts(index) and index.has_duplicates:  # which makes an object of every text
                 repeated = index[index.duplicated()].unique()
                 raise InputError(
                     f"{len(repeated)} {kind} id{'s occur' if len(repeated) > 1 else ' occurs'} more than once, "
@@ -301,6 +302,8 @@ class Predictions:
         else:
             table = self.correct if self.correct is not None else self.answers
             assert table is not None
+            if int(table.min(initial=0)) > MISSING:
+                return None
             mask = table != MISSING
         return None if mask.all() else mask
 

@@ -7,6 +7,7 @@ import io
 import itertools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align
 from polyculture.formats.tables import delimited, growing_column, plain_cells
 from polyculture.formats.tables.files import open_table
-from polyculture.formats.tables.plain_cells import CommonTexts, plain_columns
+from polyculture.formats.tables.plain_cells import CommonTexts, plain_columns, texts_of_keys
 
 WORDS = [
     *(
@@ -131,9 +132,36 @@ def test_both_ways_of_reading_say_the_same(text, block, many, tmp_path_factory):
 
 def decoded(columns, common):
     return [
-        column.to_pylist() if not isinstance(column, np.ndarray) else [common.texts[code] for code in column]
+        column.to_pylist()
+        if not isinstance(column, np.ndarray)
+        else texts_of_keys(pa.array(column)).to_pylist()
+        if column.dtype == np.uint64
+        else [common.texts[code] for code in column]
         for column in columns
     ]
+
+
+def test_ids_that_are_numbers_become_texts_where_longer_ones_or_empty_cells_follow(tmp_path):
+    rows = 400_000
+    ids = [f"i{k}" for k in range(rows)]
+    ids[300_000], ids[390_000] = "NA", ""
+    ids[350_000] = "an id of many letters"
+    text = "item,label,a,b\n" + "".join(f"{name},{k % 3},{k % 3},{k % 2}\n" for k, name in enumerate(ids))
+    (tmp_path / "t.csv").write_text(text)
+    column = open_table(tmp_path / "t.csv").load(["item"])["item"].cast(pa.string())
+    assert column.to_pylist() == [name if name not in ("NA", "") else None for name in ids]
+    again = open_table(tmp_path / "t.csv", keep_na=True).load(["item"])["item"].cast(pa.string())
+    assert again.to_pylist() == [name or None for name in ids]
+
+
+def test_ids_that_come_back_in_a_long_table_are_stored_once(tmp_path):
+    lines = [f"m{m},i{k},{k % 3},{(k + m) % 3}\n" for m in range(6) for k in range(70_000)]
+    (tmp_path / "t.csv").write_text("model,item,label,answer\n" + "".join(lines))
+    predictions = align(tmp_path / "t.csv").predictions
+    assert predictions.shape == (6, 70_000)
+    assert predictions.instances.index.tolist() == [f"i{k}" for k in range(70_000)]
+    wrong = [[(k + m) % 3 != k % 3 for k in range(70_000)] for m in range(6)]
+    np.testing.assert_array_equal(predictions.wrong, wrong)
 
 
 @pytest.mark.parametrize("quoted", [False, True])

@@ -27,6 +27,7 @@ from .scores import RANGE_CURE, is_right, is_share, is_unscored, is_whole, right
 
 _MAX_EXAMPLES = 12
 _UNKNOWN = MISSING
+_RIGHT_OR_WRONG = (1, 0)
 _PENDING = ("failed", "unscored")
 """States without an outcome."""
 
@@ -76,21 +77,36 @@ class PredictionsBuilder:
 
     def add(self, item: Item) -> None:
         """Add one item; raises InputError where it contradicts an earlier one."""
-        if item.state != "failed" and is_unscored(item.score):
-            item = replace(item, state="unscored")
-        outcome = self._outcome(item)
-        if outcome is None:
-            return
-        answer, state = self._answer(item)
-        label = self._label(item)
-        if outcome == MISSING and label is not None and state not in _PENDING:
-            normal_form = canonical if self.rules.unify else str
-            outcome = int(answer is not None and normal_form(answer) == normal_form(label))
+        if self._is_plain(item):
+            answer, state, label, outcome = item.answer, "", item.label, int(item.score)
+        else:
+            if item.state != "failed" and is_unscored(item.score):
+                item = replace(item, state="unscored")
+            verdict = self._outcome(item)
+            if verdict is None:
+                return
+            answer, state = self._answer(item)
+            label, outcome = self._label(item), verdict
+            if outcome == MISSING and label is not None and state not in _PENDING:
+                normal_form = canonical if self.rules.unify else str
+                outcome = int(answer is not None and normal_form(answer) == normal_form(label))
         column = self.columns.get((item.model, item.repeat))
         if column is None:
             source = item.place.partition(" of ")[2] or item.place
             column = self.columns[(item.model, item.repeat)] = ModelRun(item.model, item.repeat, source)
         self._store(item, column, (self.vocabulary.code(answer), self.vocabulary.code(label), outcome), state)
+
+    def _is_plain(self, item: Item) -> bool:
+        """Whether an item is a choice that is scored 0 or 1: most are, and need no further look."""
+        return (
+            item.score in _RIGHT_OR_WRONG
+            and type(item.score) in (int, float)
+            and not item.free
+            and not item.state
+            and item.answer is not None
+            and item.label is not None
+            and self.rules.threshold is None
+        )
 
     def _store(self, item: Item, column: ModelRun, codes: tuple[int, int, int], state: str) -> None:
         answer, label, outcome = codes
@@ -111,8 +127,9 @@ class PredictionsBuilder:
         if column.has(index) and not self._replaces(item, column, index, (answer, outcome, state)):
             return
         column.store(index, answer, outcome)
-        column.grades.pop(index, None)
-        if (grade := self._grade(item)) is not None:
+        if column.grades:
+            column.grades.pop(index, None)
+        if item.score not in _RIGHT_OR_WRONG and (grade := self._grade(item)) is not None:
             column.grades[index] = grade
         if state:
             column.count(state)

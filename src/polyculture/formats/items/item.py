@@ -9,9 +9,9 @@ State = Literal["", "unparsed", "refused", "failed", "unscored"]
 """Why there is no answer: it could not be parsed, it refuses, the request failed, or its scorer did not score it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # logs have millions, and to make a frozen one takes several times as long
 class Item:
-    """One answer of one model to one instance.
+    """One answer of one model to one instance; never changed once it is made.
 
     Parameters
     ----------

@@ -56,10 +56,11 @@ def assemble_items(
         (column.source, column.counts, _answers_none(column, row, row_answers))
         for column, row, row_answers in zip(columns, observed, answers, strict=True)
     ]
+    matched = int(observed.all(axis=0).sum())
     report = AlignmentReport(
-        _models(predictions.model_ids, runs, observed[:, instances]),
+        _models(predictions.model_ids, runs, observed.sum(axis=1).tolist(), len(instances), matched),
         len(instances),
-        int(observed.all(axis=0).sum()),
+        matched,
         matched_by,
         examples=pd.DataFrame([(s, *t) for s, t in items.examples.items()], columns=EXAMPLES, dtype=object),
         notes=(*notes, *name_notes),
@@ -71,10 +72,12 @@ def assemble_items(
 
 def alignment_of_table(predictions: Predictions, source: str, matched_by: str, bad: BadLines) -> AlignmentReport:
     """The report on predictions that were read as one table."""
-    observed = np.ones(predictions.shape, bool) if predictions.observed is None else predictions.observed
-    runs: list[tuple[str, dict[str, int], bool]] = [(source, {}, not row.any()) for row in observed]
-    models, matched = _models(predictions.model_ids, runs, observed), int(observed.all(axis=0).sum())
-    return AlignmentReport(models, predictions.shape[1], matched, matched_by, **_skipped(bad))
+    (m, n), observed = predictions.shape, predictions.observed
+    items = [n] * m if observed is None else observed.sum(axis=1).tolist()
+    matched = n if observed is None else int(observed.all(axis=0).sum())
+    runs: list[tuple[str, dict[str, int], bool]] = [(source, {}, not count) for count in items]
+    models = _models(predictions.model_ids, runs, items, n, matched)
+    return AlignmentReport(models, n, matched, matched_by, **_skipped(bad))
 
 
 def _skipped(bad: BadLines) -> dict[str, Any]:
@@ -82,15 +85,18 @@ def _skipped(bad: BadLines) -> dict[str, Any]:
 
 
 def _models(
-    ids: Sequence[str], runs: Sequence[tuple[str, Mapping[str, int], bool]], observed: Bool[np.ndarray, "m n"]
+    ids: Sequence[str],
+    runs: Sequence[tuple[str, Mapping[str, int], bool]],
+    items: Sequence[int],
+    n_instances: int,
+    matched: int,
 ) -> pd.DataFrame:
-    """The row of each model, from its source, its counts, and whether it gives no answers."""
-    matched = int(observed.all(axis=0).sum())
+    """The row of each model, from its source, its counts, whether it gives no answers, and its number of items."""
     rows = [
-        {"model": model, "source": source, "items": int(row.sum()), "matched": matched, "missing": int((~row).sum())}
+        {"model": model, "source": source, "items": n_items, "matched": matched, "missing": n_instances - n_items}
         | {event: counts.get(event, 0) for event in COUNTED}
         | {"silent": silent}
-        for model, (source, counts, silent), row in zip(ids, runs, observed, strict=True)
+        for model, (source, counts, silent), n_items in zip(ids, runs, items, strict=True)
     ]
     return pd.DataFrame(rows)
 

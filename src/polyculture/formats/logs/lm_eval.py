@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import exp, fsum, isinf
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,15 @@ def _parser() -> Callable[[bytes], Any]:
         except ValueError:  # it knows neither nan nor infinity, which logs have
             value = None
         if isinstance(value, dict) and value.get("doc_hash"):  # without it the document itself is hashed, all of it
-            target = value.get("target")
-            compared = [_first(value.get("filtered_resps")), *(target if isinstance(target, list) else ())]
-            if not any(map(_is_rounded, value.values())) and not any(map(_is_rounded, compared)):
-                return value
+            target, answer = value.get("target"), _first(value.get("filtered_resps"))
+            compared = (*value.values(), answer, *target) if isinstance(target, list) else (*value.values(), answer)
+            for cell in compared:  # orjson rounds integers of more than 64 bits
+                if type(cell) is float and not -_MAX_EXACT < cell < _MAX_EXACT:
+                    return json.loads(line)
+            return value
         return json.loads(line)
 
     return parse
-
-
-def _is_rounded(value: object) -> bool:
-    """Whether a number may be an integer of more than 64 bits, which orjson rounds."""
-    return type(value) is float and not -_MAX_EXACT < value < _MAX_EXACT
 
 
 def _first(answers: Any) -> Any:
@@ -124,8 +122,8 @@ class _SampleLog:
         """All items; lines without a metric wait until it is known whether the file has one at all."""
         waiting: list[Item] = []
         for place, row, model in self._rows():
-            names = _metric_names(row, self.builder.rules.metric)
-            if names and not self.metric:
+            names = [] if self.metric else _metric_names(row, self.builder.rules.metric)
+            if names:
                 default = next((name for name in METRICS if name in names), names[0])
                 self.metric, self.first_scored = self.builder.metric_of(self.task, default), (place, names)
                 self.builder.note(f"Task {self.task}: {self.metric} says what is right.")
@@ -233,7 +231,7 @@ class _SampleLog:
             logs, requests = logs[:half], requests[:half]
         choices = tuple([text.strip() for _, text in requests])
         scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
-        best = max(range(len(scores)), key=scores.__getitem__)
+        best = scores.index(max(scores))
         label = _index(target, choices)
         common = {"label": None if label is None else str(label), "options": len(choices), "choices": choices}
         if not math.isfinite(sum(logs)) and (not all(x < math.inf for x in logs) or max(logs) == -math.inf):
@@ -266,10 +264,10 @@ def runs(paths: Iterable[str]) -> list[list[str]]:
 def softmax(logs: Sequence[float]) -> tuple[float, ...]:
     """Probabilities proportional to exp(log-likelihood); equal ones where all are −∞."""
     top = max(logs)
-    if math.isinf(top):
+    if isinf(top):
         return tuple(1 / len(logs) for _ in logs)
-    weights = [math.exp(x - top) for x in logs]
-    total = math.fsum(weights)
+    weights = [exp(x - top) for x in logs]
+    total = fsum(weights)
     return tuple([w / total for w in weights])
 
 

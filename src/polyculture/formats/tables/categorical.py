@@ -85,7 +85,8 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False, names: bool 
     indices = encoded.indices
     if pa.types.is_unsigned_integer(indices.type):  # as polars and DuckDB store them; MISSING is negative
         indices = indices.cast(pa.int64())
-    codes = indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
+    filled = indices.fill_null(MISSING) if indices.null_count else indices
+    codes = filled.to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
         return CategoricalColumn(codes, tuple("" if v is None else str(v) for v in values))
     texts = [v.strip() if names and isinstance(v, str) else _text(v) for v in values]

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from jaxtyping import Int
 
 from polyculture.errors import InputError
 
@@ -25,10 +24,12 @@ from ..json_lines import MAX_EXAMPLES, BadLines, shorten
 from ..text_lines import CUT_OFF, TextLines
 from ..unpacking import open_bytes
 from .growing_column import EMPTY_CELLS, GrowingColumn
-from .plain_cells import CommonTexts, plain_columns
+from .plain_cells import CommonTexts, PlainColumn, plain_columns
 
 BLOCK = 1 << 21
 """Bytes that are read at a time; a row that spans several lines must not be longer."""
+_PLAIN_SHARE = 4
+"""Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
 _THREADS = min(4, os.cpu_count() or 1)
@@ -133,8 +134,8 @@ class DelimitedFile:
 
     def _add_plain(self, text: TextLines, positions: Sequence[int], columns: Sequence[GrowingColumn]) -> None:
         """Add the blocks that are plain, split in several threads; the first that is not and all below stay in text."""
-        text.block = BLOCK * max(1, len(self.header) // _COLUMNS_PER_BLOCK)
-        pending: deque[tuple[bytes, Future[list[Int[np.ndarray, " rows"] | pa.DictionaryArray] | None]]] = deque()
+        text.block = BLOCK // _PLAIN_SHARE * max(1, len(self.header) // _COLUMNS_PER_BLOCK)
+        pending: deque[tuple[bytes, Future[list[PlainColumn] | None]]] = deque()
         with ThreadPoolExecutor(_THREADS) as pool:
             while True:
                 ahead = _THREADS + 1 if columns[0].rows else 1  # the first block tells which texts are common
@@ -149,7 +150,7 @@ class DelimitedFile:
                     return
                 pending.popleft()
                 for column, cells in zip(columns, parts, strict=True):
-                    column.add_common(cells) if isinstance(cells, np.ndarray) else column.add(cells)
+                    column.add(cells)
 
     def _reader(
         self, text: TextLines, positions: Sequence[int], ragged: dict[int, str], rows_above: int

@@ -99,7 +99,9 @@ class ColumnTable:
     def instance_ids(self, name: str) -> pd.Series[Any]:
         """One column of ids of instances; 3.0 is 3 where all of them are whole numbers, as a merge leaves them."""
         ids = self.ids(name)
-        return ids if ids.dtype.kind in "iu" else pd.Series(whole_ids(ids.tolist()), name=name)
+        if ids.dtype.kind in "iu" or (len(ids) and not _WHOLE.fullmatch(str(ids.iloc[0]))):  # most are names
+            return ids
+        return pd.Series(whole_ids(ids.tolist()), name=name)
 
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
@@ -111,7 +113,8 @@ class ColumnTable:
             column = column.dictionary_encode().unify_dictionaries()
         coded = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         values = _numbers(pa.chunked_array([coded.dictionary]), pa.string()).to_pylist()
-        return coded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False), values
+        indices = coded.indices.fill_null(MISSING) if coded.null_count else coded.indices
+        return indices.to_numpy(zero_copy_only=False), values
 
     def id_codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column of ids as codes, and the ids."""

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int
+from jaxtyping import Int, UInt64
 
 from polyculture.predictions import MISSING, smallest_integer
 
-from .plain_cells import MAX_TEXTS, CommonTexts
+from .plain_cells import MAX_TEXTS, WORD, CommonTexts, PlainColumn, texts_of_keys
 
 EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
 """Cells of a CSV file that count as missing."""
 MANY = 1 << 16
 """With more different texts than this, and in more than half of the rows, a column is stored as texts."""
 _MANY_AT_ONCE = 4096
+_FEW = 256
+_PARTS_AT_ONCE = 64
+_KEYS_AT_ONCE = 1 << 18
 _NEW = -2
 
 
@@ -40,9 +43,34 @@ class GrowingColumn:
         self._table: Int[np.ndarray, " common"] = np.array([MISSING], np.int8)
         self._gap_words: dict[int, str] = {}
         self._codes: list[Int[np.ndarray, " k"]] = []
+        self._common_codes: list[Int[np.ndarray, " k"]] = []
+        self._keys: list[UInt64[np.ndarray, " k"]] = []
         self._many: _ManyTexts | None = None
 
-    def add_common(self, codes: Int[np.ndarray, " k"]) -> None:
+    def add(self, cells: PlainColumn) -> None:
+        """Append cells."""
+        if isinstance(cells, np.ndarray):
+            self._add_keys(cells) if cells.dtype == np.uint64 else self._add_common(cells)
+            return
+        self._encode_keys()
+        n_texts, n_common = len(cells.dictionary), len(self._common.texts)
+        is_small = n_texts <= max(_FEW, len(cells) // 4)  # ids of instances would fill the vocabulary of all columns
+        if self._many is None and is_small and n_texts <= min(_MANY_AT_ONCE, MAX_TEXTS - n_common):
+            common = self._common.codes(_as_texts(cells.dictionary).to_pylist())
+            codes = np.array([*common, MISSING], np.int16)
+            self._add_common(codes.take(_codes_of(cells), mode="wrap"))
+            return
+        if self._many is None:
+            self._many = _ManyTexts(self.rows, self._dictionary(), self.gaps, self.empty_cells)
+        self.rows += len(cells)
+        self._many.add(cells)
+
+    def finished(self) -> pa.ChunkedArray:
+        """The column so far."""
+        self._encode_keys()
+        return pa.chunked_array([self._dictionary()]) if self._many is None else self._many.finished()
+
+    def _add_common(self, codes: Int[np.ndarray, " k"]) -> None:
         """Append cells that are given as codes of the common texts, MISSING where they are empty."""
         if self._many is not None:
             distinct, places = np.unique(codes[codes >= 0], return_inverse=True)
@@ -52,6 +80,34 @@ class GrowingColumn:
             self.add(pa.DictionaryArray.from_arrays(pa.array(indices, mask=indices < 0), texts))
             return
         self.rows += len(codes)
+        self._common_codes.append(codes)
+        if len(self._common_codes) >= _PARTS_AT_ONCE:
+            self._translate()
+
+    def _add_keys(self, keys: UInt64[np.ndarray, " k"]) -> None:
+        """Append cells that are given as numbers; where many texts are expected, they wait for more of them."""
+        if self._many is None:
+            self.add(pa.array(keys).dictionary_encode())
+            return
+        self.rows += len(keys)
+        self._keys.append(keys)
+        if sum(map(len, self._keys)) >= _KEYS_AT_ONCE:
+            self._encode_keys()
+
+    def _encode_keys(self) -> None:
+        """Append the cells that wait as numbers."""
+        if self._keys:
+            keys, self._keys = np.concatenate(self._keys), []
+            self.rows -= len(keys)
+            is_plain = self._many is not None and self._many.is_plain  # then nothing is hashed
+            cells = pa.array(keys)
+            self.add(_dictionary_array(np.arange(len(keys)), cells) if is_plain else cells.dictionary_encode())
+
+    def _translate(self) -> None:
+        """Give the cells that are codes of common texts the codes of this column."""
+        if not self._common_codes:
+            return
+        codes, self._common_codes = np.concatenate(self._common_codes), []
         if len(self._table) <= len(self._common.texts):
             table = np.full(len(self._common.texts) + 1, _NEW, self._table.dtype)
             table[: len(self._table) - 1] = self._table[:-1]
@@ -64,23 +120,6 @@ class GrowingColumn:
         for code, word in self._gap_words.items():
             self.gaps[word] += int(np.count_nonzero(codes == code))
         self._codes.append(cells)
-
-    def add(self, cells: pa.DictionaryArray) -> None:
-        """Append cells."""
-        n_common = len(self._common.texts)
-        if self._many is None and len(cells.dictionary) <= min(_MANY_AT_ONCE, MAX_TEXTS - n_common):
-            common = self._common.codes(cells.dictionary.to_pylist())
-            codes = np.array([*common, MISSING], np.int16)
-            self.add_common(codes.take(_codes_of(cells), mode="wrap"))
-            return
-        if self._many is None:
-            self._many = _ManyTexts(self.rows, self._dictionary(), self.gaps, self.empty_cells)
-        self.rows += len(cells)
-        self._many.add(cells)
-
-    def finished(self) -> pa.ChunkedArray:
-        """The column so far."""
-        return pa.chunked_array([self._dictionary()]) if self._many is None else self._many.finished()
 
     def _register(self, codes: Int[np.ndarray, " k"]) -> None:
         """Give the common texts that are new in this column their codes, in the order of appearance."""
@@ -98,21 +137,32 @@ class GrowingColumn:
                 self._texts.append(text)
 
     def _dictionary(self) -> pa.DictionaryArray:
+        self._translate()
         codes = _joined(self._codes, self.rows, len(self._texts))
         self._codes = []
         return _dictionary_array(codes, pa.array(self._texts, pa.string()))
 
 
 class _ManyTexts:
-    """The cells of a column of many texts: as codes, or as texts once more than half of the rows differ."""
+    """The cells of a column of many texts: as codes, or as texts once more than half of the rows differ.
+
+    Texts of up to eight bytes stay the numbers that they are given as, until there are longer ones or the end.
+    """
 
     def __init__(self, rows: int, cells: pa.DictionaryArray, gaps: Counter[str], empty_cells: Sequence[str]) -> None:
-        self.rows, self.gaps, self._empty = rows, gaps, pa.array(empty_cells, pa.string())
-        self._texts: pa.StringArray = cells.dictionary
+        self.rows, self.gaps = rows, gaps
+        keys = [int.from_bytes(key, "little") for text in empty_cells if len(key := text.encode()) <= WORD]
+        self._empty = {pa.string(): pa.array(empty_cells, pa.string()), pa.uint64(): pa.array(keys, pa.uint64())}
+        self._texts: pa.Array = cells.dictionary if len(cells.dictionary) else pa.array([], pa.uint64())
         self._codes = [_codes_of(cells)]
-        self._waiting: list[tuple[Int[np.ndarray, " k"], pa.StringArray]] = []
+        self._waiting: list[tuple[Int[np.ndarray, " k"], pa.Array]] = []
         self._n_waiting = 0
-        self._plain: list[pa.StringArray] | None = None
+        self._plain: list[pa.Array] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the cells are stored as texts."""
+        return self._plain is not None
 
     def add(self, cells: pa.DictionaryArray) -> None:
         """Append cells."""
@@ -131,27 +181,28 @@ class _ManyTexts:
         if self._plain is None:
             self._unify()
         if self._plain is not None:
-            return pa.chunked_array(self._plain, pa.string())
+            return pa.chunked_array([_as_texts(part) for part in self._plain], pa.string())
         codes = _joined(self._codes, self.rows, len(self._texts))
         self._codes = []
-        return pa.chunked_array([_dictionary_array(codes, self._texts)])
+        return pa.chunked_array([_dictionary_array(codes, _as_texts(self._texts))])
 
-    def _without_gaps(
-        self, codes: Int[np.ndarray, " k"], texts: pa.StringArray
-    ) -> tuple[Int[np.ndarray, " k"], pa.StringArray]:
+    def _without_gaps(self, codes: Int[np.ndarray, " k"], texts: pa.Array) -> tuple[Int[np.ndarray, " k"], pa.Array]:
         """The cells with MISSING for those that count as missing, which are counted."""
-        is_gap = pc.is_in(texts, value_set=self._empty).to_numpy(zero_copy_only=False)
+        is_gap = pc.is_in(texts, value_set=self._empty[texts.type]).to_numpy(zero_copy_only=False)
         if not is_gap.any():
             return codes, texts
         for code in np.flatnonzero(is_gap).tolist():
-            if word := texts[code].as_py():
+            if word := _as_texts(texts.slice(code, 1))[0].as_py():
                 self.gaps[word] += int(np.count_nonzero(codes == code))
         places = np.append(np.where(is_gap, MISSING, np.cumsum(~is_gap) - 1), MISSING).astype(np.int32)
         return places.take(codes, mode="wrap"), texts.filter(pa.array(~is_gap))
 
     def _unify(self) -> None:
         """Give the texts that wait their codes; those that have one keep it, because they come first."""
-        encoded = pa.concat_arrays([self._texts, *(texts for _, texts in self._waiting)]).dictionary_encode()
+        parts = [self._texts, *(texts for _, texts in self._waiting)]
+        if len({part.type for part in parts}) > 1:
+            parts = [_as_texts(part) for part in parts]
+        encoded = pa.concat_arrays(parts).dictionary_encode()
         places, offset = np.append(encoded.indices.to_numpy(), np.int32(MISSING)), len(self._texts)
         for codes, texts in self._waiting:
             self._codes.append(places.take(np.where(codes < 0, MISSING, codes + offset), mode="wrap"))
@@ -162,8 +213,14 @@ class _ManyTexts:
             self._codes, self._texts = [], self._texts[:0]
 
 
+def _as_texts(cells: pa.Array) -> pa.StringArray:
+    """The texts, which may be given as numbers."""
+    return cells if pa.types.is_string(cells.type) else texts_of_keys(cells)
+
+
 def _codes_of(cells: pa.DictionaryArray) -> Int[np.ndarray, " k"]:
-    codes: Int[np.ndarray, " k"] = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
+    indices = cells.indices.fill_null(MISSING) if cells.null_count else cells.indices
+    codes: Int[np.ndarray, " k"] = indices.to_numpy(zero_copy_only=False)
     return codes
 
 
@@ -173,6 +230,6 @@ def _joined(parts: list[Int[np.ndarray, " _"]], rows: int, n_texts: int) -> Int[
     return codes
 
 
-def _dictionary_array(codes: Int[np.ndarray, " rows"], texts: pa.StringArray) -> pa.DictionaryArray:
-    mask = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask if mask.any() else None), texts)
+def _dictionary_array(codes: Int[np.ndarray, " rows"], texts: pa.Array) -> pa.DictionaryArray:
+    mask = codes < 0 if codes.min(initial=0) < 0 else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), texts, safe=False)  # they are in range

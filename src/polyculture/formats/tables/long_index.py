@@ -35,10 +35,9 @@ class LongIndex:
     @cached_property
     def first(self) -> Int[np.ndarray, " n"]:
         """The first row of every instance."""
-        rows = len(self.instance)
-        first_rows = np.empty(len(self.instances), np.int64)
-        first_rows[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[::-1]  # of repeated indices the last counts
-        return first_rows
+        highest = np.maximum.accumulate(self.instance)
+        is_first = np.concatenate([[True], highest[1:] > highest[:-1]])  # they are numbered in order of appearance
+        return np.flatnonzero(is_first)
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
         """One row per model, MISSING where the long table has no row."""

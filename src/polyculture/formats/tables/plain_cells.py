@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from jaxtyping import Bool, Int, UInt64
+
+from polyculture.predictions import smallest_integer
 
 WORD = 8
 """Bytes that are compared at a time, as one unsigned integer."""
@@ -20,11 +24,16 @@ MAX_WORDS = 4
 """Longer cells are left to pyarrow."""
 MAX_TEXTS = 1 << 14
 """Number of texts that the common vocabulary of all columns may have."""
-_SLOT_BITS = 16
-_MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
+_MIN_BITS, _MAX_BITS = 8, 16
+_MULTIPLIERS = np.arange(1, 9).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)
+"""Of these, the one that gives the fewest texts a slot that is taken."""
 _FREE = np.uint64(2**64 - 1)  # no text: the byte 0xff does not occur in UTF-8
 _MASKS = np.array([2 ** (8 * size) - 1 for size in range(WORD + 1)], np.uint64)
+_NARROW = 16
 _QUOTE = ord('"')
+
+PlainColumn: TypeAlias = "np.ndarray | pa.DictionaryArray"
+"""Codes of common texts, texts of up to eight bytes as numbers (see `texts_of_keys`), or texts of any size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +42,40 @@ class _Slots:
 
     keys: UInt64[np.ndarray, " slots"]
     codes: Int[np.ndarray, " slots"]
+    multiplier: np.uint64
 
-    def probe(
-        self, keys: UInt64[np.ndarray, "*k"], multiplier: np.uint64
-    ) -> tuple[Int[np.ndarray, "*k"], Bool[np.ndarray, "*k"]]:
+    def probe(self, keys: UInt64[np.ndarray, "*k"]) -> tuple[Int[np.ndarray, "*k"], Bool[np.ndarray, "*k"]]:
         """The code of every key, and whether it is that of this very key."""
-        places = _places(keys, multiplier)
+        places = _places(keys, self.multiplier, len(self.keys))
         return self.codes.take(places), self.keys.take(places) == keys
 
 
-def _places(keys: UInt64[np.ndarray, "*k"], multiplier: np.uint64) -> Int[np.ndarray, "*k"]:
+def _places(keys: UInt64[np.ndarray, "*k"], multiplier: np.uint64, slots: int) -> Int[np.ndarray, "*k"]:
     hashes = keys * multiplier
-    hashes >>= np.uint64(64 - _SLOT_BITS)
+    hashes >>= np.uint64(65 - slots.bit_length())
     places: Int[np.ndarray, "*k"] = hashes.view(np.int64)
     return places
 
 
-def _empty_slots() -> _Slots:
-    return _Slots(np.full(1 << _SLOT_BITS, _FREE), np.zeros(1 << _SLOT_BITS, np.int16))
+def _filled_slots(
+    keys: UInt64[np.ndarray, " k"], codes: Int[np.ndarray, " k"]
+) -> tuple[_Slots, Bool[np.ndarray, " k"]]:
+    """A hash table, as small as has few collisions, because a small one stays in the cache; and the keys in it."""
+    slots = 1 << min(max((2 * len(keys) ** 2).bit_length(), _MIN_BITS), _MAX_BITS)
+    places, firsts = _places(keys, _MULTIPLIERS[0], slots), np.empty(0, np.intp)
+    multiplier = _MULTIPLIERS[0]
+    for candidate in _MULTIPLIERS:
+        candidate_places = _places(keys, candidate, slots)
+        distinct = np.unique(candidate_places, return_index=True)[1]
+        if len(distinct) > len(firsts):
+            multiplier, places, firsts = candidate, candidate_places, distinct
+        if len(firsts) == len(keys):
+            break
+    table = _Slots(np.full(slots, _FREE), np.zeros(slots, codes.dtype), multiplier)
+    table.keys[places[firsts]], table.codes[places[firsts]] = keys[firsts], codes[firsts]
+    stored = np.zeros(len(keys), bool)
+    stored[firsts] = True
+    return table, stored
 
 
 @dataclass(eq=False)
@@ -60,65 +85,78 @@ class CommonTexts:
     Parameters
     ----------
     texts, index : the texts, and their codes.
-    slots : two hash tables of the short ones; the second has those whose slot in the first is taken.
+    slots : hash tables of the short ones; the second, if any, has those whose slot in the first is taken.
     """
 
     texts: list[str] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
-    slots: tuple[_Slots, _Slots] = field(default_factory=lambda: (_empty_slots(), _empty_slots()))
+    slots: tuple[_Slots, ...] = ()
+    _short: dict[int, int] = field(default_factory=dict)
 
     def codes(self, texts: Sequence[str]) -> list[int]:
         """The codes of these texts, which are added where they are new."""
         new = [text for text in texts if text not in self.index]
         for text in new:
-            self.index[text] = len(self.texts)
+            code = self.index[text] = len(self.texts)
             self.texts.append(text)
-        short = [(key, self.index[text]) for text in new if len(key := text.encode()) <= WORD]
-        if short:
-            self._insert([int.from_bytes(key, "little") for key, _ in short], [code for _, code in short])
+            if len(key := text.encode()) <= WORD:
+                self._short[int.from_bytes(key, "little")] = code
+        if new:
+            self.slots = self._filled()
         return [self.index[text] for text in texts]
 
-    def _insert(self, keys: Sequence[int], codes: Sequence[int]) -> None:
-        slots = tuple(_Slots(table.keys.copy(), table.codes.copy()) for table in self.slots)
-        places = [_places(np.array(keys, np.uint64), multiplier).tolist() for multiplier in _MULTIPLIERS]
-        for key, code, *pair in zip(keys, codes, *places, strict=True):
-            for table, place in zip(slots, pair, strict=True):
-                if table.keys[place] == _FREE:
-                    table.keys[place], table.codes[place] = key, code
-                    break
-        self.slots = (slots[0], slots[1])
+    def _filled(self) -> tuple[_Slots, ...]:
+        keys = np.array(list(self._short), np.uint64)
+        codes = np.array(list(self._short.values()), smallest_integer(len(self.texts)))
+        first, stored = _filled_slots(keys, codes)
+        return (first,) if stored.all() else (first, _filled_slots(keys[~stored], codes[~stored])[0])
 
 
 def plain_columns(
     block: bytes, separator: str, width: int, positions: Sequence[int], common: CommonTexts
-) -> list[Int[np.ndarray, " rows"] | pa.DictionaryArray] | None:
-    """The columns at these positions of a block of whole lines; None if the block is not plain.
-
-    A column in which all texts are common ones is given as their codes, any other as an Arrow dictionary.
-    """
+) -> list[PlainColumn] | None:
+    """The columns at these positions of a block of whole lines; None if the block is not plain."""
     cells = _split(block, separator, width, positions)
     if cells is None:
         return None
     keys = cells.keys()
-    first, second = common.slots
-    codes, matches = first.probe(keys, _MULTIPLIERS[0])
-    unknown = np.flatnonzero(~matches)
-    if 0 < unknown.size <= keys.size // 2:
-        second_keys = keys.ravel()[unknown]
-        codes.ravel()[unknown], matches.ravel()[unknown] = second.probe(second_keys, _MULTIPLIERS[1])
-    longest = cells.sizes.max(axis=0)
-    are_common = matches.all(axis=0) & (longest <= WORD)
+    longest = cells.longest()
+    codes, are_common = _common_codes(keys, common.slots)
     by_column = np.ascontiguousarray(codes.T)
-    columns: list[Int[np.ndarray, " rows"] | pa.DictionaryArray] = list(by_column)
-    long_columns = np.flatnonzero(longest > WORD * MAX_WORDS).tolist()
-    for k in np.flatnonzero(~are_common).tolist():
-        if k not in long_columns:
+    columns: list[PlainColumn] = list(by_column)
+    parsed = np.flatnonzero(longest > WORD * MAX_WORDS).tolist()
+    for k in np.flatnonzero(~are_common | (longest > WORD)).tolist():
+        if longest[k] <= WORD:
+            columns[k] = np.ascontiguousarray(keys[:, k])
+        elif k not in parsed:
             columns[k] = cells.dictionary(k, keys[:, k], int(longest[k]))
-    if long_columns:
-        parsed = _parsed(block, separator, width, [positions[k] for k in long_columns])
-        for k, column in zip(long_columns, parsed, strict=True):
+    if parsed:
+        arrays = _parsed(block, separator, width, [positions[k] for k in parsed])
+        for k, column in zip(parsed, arrays, strict=True):
             columns[k] = column
     return columns
+
+
+def texts_of_keys(keys: pa.UInt64Array) -> pa.StringArray:
+    """The texts whose bytes are those of these numbers, the lowest first; nulls stay nulls."""
+    texts = _texts(keys.fill_null(0).to_numpy()[:, np.newaxis])
+    return pc.if_else(keys.is_valid(), texts, pa.scalar(None, pa.string())) if keys.null_count else texts
+
+
+def _common_codes(
+    keys: UInt64[np.ndarray, "rows k"], slots: Sequence[_Slots]
+) -> tuple[Int[np.ndarray, "rows k"], Bool[np.ndarray, " k"]]:
+    """The codes of the texts, and the columns in which all of them are common."""
+    if not slots:
+        return np.zeros(keys.shape, np.int8), np.zeros(keys.shape[1], bool)
+    codes, matches = slots[0].probe(keys)
+    for table in slots[1:]:
+        unknown = np.flatnonzero(~matches)
+        if unknown.size <= keys.size // 2:
+            codes.ravel()[unknown], matches.ravel()[unknown] = table.probe(keys.ravel()[unknown])
+    if keys.shape[1] <= _NARROW:  # short rows reduce slowly
+        matches = np.ascontiguousarray(matches.T).T
+    return codes, np.asarray(matches.all(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +170,11 @@ class _Cells:
     def keys(self) -> UInt64[np.ndarray, "rows k"]:
         """The first eight bytes of every cell as a number, zero where it is shorter."""
         return self._words(self.starts, self.sizes)
+
+    def longest(self) -> Int[np.ndarray, " k"]:
+        """The size of the longest cell of every column; that of all cells where that is no more than eight."""
+        longest = self.sizes.max(initial=0)
+        return self.sizes.max(axis=0) if longest > WORD else np.full(self.sizes.shape[1], longest)
 
     def dictionary(self, k: int, keys: UInt64[np.ndarray, " rows"], longest: int) -> pa.DictionaryArray:
         """The texts of a column."""
@@ -186,7 +229,7 @@ def _split(block: bytes, separator: str, width: int, positions: Sequence[int]) -
 
 def _texts(words: UInt64[np.ndarray, "k words"]) -> pa.StringArray:
     """The texts that consist of these words, without the zeros that fill them."""
-    table = np.ascontiguousarray(words).astype("<u8").view(np.uint8).reshape(len(words), -1)
+    table = np.ascontiguousarray(words).astype("<u8").view(np.uint8).reshape(len(words), WORD * words.shape[1])
     filled = table != 0
     offsets = np.zeros(len(table) + 1, np.int32)
     np.cumsum(np.count_nonzero(filled, axis=1), out=offsets[1:])

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from polyculture.errors import InputError
-from polyculture.predictions import MISSING, Predictions
+from polyculture.predictions import MISSING, Predictions, code_counts
 
 from ..json_lines import shorten
 from .categorical import UNPARSED, CategoricalColumn, check_answers, is_integer, merge
@@ -143,19 +143,20 @@ def _check_answers_overlap(parts: TableContents) -> None:
     """Raise InputError for a column whose cells are neither labels nor answers of other models, or all different."""
     assert parts.label is not None
     labels = set(parts.label.values) - {""}
-    shares = [_share(column, labels) for column in parts.answers]
+    counts = [code_counts(column.codes, len(column.values)) for column in parts.answers]
+    shares = [_share(column, times, labels) for column, times in zip(parts.answers, counts, strict=True)]
     common = labels.union(*(c.values for c, share in zip(parts.answers, shares, strict=True) if share >= 0.5)) - {""}
-    for model, column in zip(parts.models.index, parts.answers, strict=True):
-        times = np.bincount(column.codes[column.codes != MISSING], minlength=len(column.values))
+    for model, column, times in zip(parts.models.index, parts.answers, counts, strict=True):
         distinct = int(np.count_nonzero(times))
         first = next((value for value in column.values if value and value not in common), "")
         if column.fraction or not first:
             continue
         if times.sum() < MIN_CELLS or len(labels) < 2:
-            _check_few_cells(str(model), column, distinct, labels, first, common)
+            share = _share(column, times, common)
+            _check_few_cells(str(model), column, distinct, labels, first, share)
             continue
         few_labels = 2 * len(labels) <= len(parts.label.codes)
-        if _share(column, common) < MIN_SHARE:
+        if _share(column, times, common) < MIN_SHARE:
             reason = f"its values, such as {shorten(first, 30)!r}, are neither labels nor answers of other columns"
         elif few_labels and distinct == times.sum() >= 2 * MIN_CELLS:
             reason = f"its {distinct} values, such as {shorten(first, 30)!r}, are all different"
@@ -167,10 +168,10 @@ def _check_answers_overlap(parts: TableContents) -> None:
 
 
 def _check_few_cells(
-    model: str, column: CategoricalColumn, distinct: int, labels: set[str], first: str, common: set[str]
+    model: str, column: CategoricalColumn, distinct: int, labels: set[str], first: str, share: float
 ) -> None:
     """Raise InputError for two or more different words, none of which is a label or an answer of another column."""
-    if distinct < 2 or _share(column, common) or is_integer(first) or any(map(is_integer, labels)):
+    if distinct < 2 or share or is_integer(first) or any(map(is_integer, labels)):
         return
     if distinct == (column.codes != MISSING).sum():
         raise InputError(
@@ -181,7 +182,7 @@ def _check_few_cells(
         )
 
 
-def _share(column: CategoricalColumn, texts: set[str]) -> float:
-    """The share of cells that hold one of these texts, among those that are not empty."""
-    matches = np.array([*(value in texts for value in column.values), False])[column.codes]
-    return float(matches.sum() / max(1, (column.codes != MISSING).sum()))
+def _share(column: CategoricalColumn, times: Int[np.ndarray, " k"], texts: set[str]) -> float:
+    """The share of cells that hold one of these texts, among those that are not empty; `times` each value occurs."""
+    are_in = np.array([value in texts for value in column.values], bool)
+    return float(times[are_in].sum() / max(1, times.sum()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -79,15 +78,15 @@ def select(
     result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
-    store(replace(result, sections=(portfolio_section, *result.sections)), out)
-    if json:
-        print(portfolio.to_json())
-    else:
-        show_section(portfolio_section, tables=("members", "gains"))
     if sets.test.task == "regression":
         next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)
         next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))} {patterns}"
+    store(result, out, next_command, [portfolio_section])
+    if json:
+        print(portfolio.to_json())
+    else:
+        show_section(portfolio_section, tables=("members", "gains"))
     show_next(out, json, next_command)
     return 0

@@ -53,6 +53,13 @@ def applies(section: Section) -> bool:
     return not section.reason or bool(section.numbers)
 
 
+def stated(section: Section) -> Section:
+    """The section with its reason as its sentence where it has no answer, so that a page can lead with it."""
+    if applies(section):
+        return section
+    return replace(section, sentence=f"Not applicable because {section.reason}.", reason="")
+
+
 def spec_of(section: Section) -> SectionSpec:
     """What is known of a section by its name; the default where nobody described it."""
     if section.name in MODULES:

@@ -16,7 +16,7 @@ demo: $(VENV)/.demo ## train a population on digits, audit it, write polyculture
 	$(BIN)/polyculture run digits --out $(OUT)
 
 test: $(VENV)/.dev ## the whole test suite
-	$(BIN)/python -m pytest -n auto -m "not nightly"
+	$(BIN)/python -m pytest -n auto -m "not nightly" -rsfE
 
 quick: $(VENV)/.dev ## the tests that take seconds
 	$(BIN)/python -m pytest -n auto -m "not nightly and not slow"

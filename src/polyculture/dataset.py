@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Shaped
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, visible
 
 Modality = Literal["table", "image", "volume", "series", "audio", "text", "tags"]
 """What an input is: d features; h × w or h × w × channels grey levels in [0, 1]; depth × h × w; steps × features;
@@ -145,7 +145,8 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} of shape {array.shape[1:]}" for name, array in self.inputs.items())
         classes = f", {len(self.classes):,} classes" if self.classes else ""
-        return f"Dataset{f' {self.name}' if self.name else ''}: {len(self):,} instances, {shapes}{classes}, {self.task}"
+        name = f" {self.name}" if self.name else ""
+        return visible(f"Dataset{name}: {len(self):,} instances, {shapes}{classes}, {self.task}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -212,7 +213,8 @@ class Split:
 
     def __repr__(self) -> str:
         parts = [f"{name}: {getattr(self, name)}" for name in ("train", "selection", "test")]
-        parts += [f"shifted: {len(self.shifted)} test sets, such as {next(iter(self.shifted))}"] if self.shifted else []
+        names = list(map(visible, self.shifted))
+        parts += [f"shifted: {len(names)} test sets, such as {names[0]}"] if names else []
         return "\n  ".join(["Split", *parts])
 
     def summary(self) -> dict[str, Any]:

@@ -105,7 +105,11 @@ _SCALAR = re.compile(
     r"""|timedelta64)\(((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^()'"]|\([^()]*\))*)\)|\bnp\.(True|False)_?\b"""
     r"""|\bTimestamp\(('[^']*')[^()]*\)"""
 )
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
+"""C0 and C1, line ends, changes of direction, invisible characters; not the joiners that scripts and emoji need."""
 
 
 def without_numpy(text: str) -> str:

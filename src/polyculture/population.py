@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from polyculture.errors import InputError, near
+from polyculture.errors import InputError, near, visible
 
 Model = Callable[[np.ndarray], np.ndarray]
 """Inputs (n × anything) → probabilities (n × c)."""
@@ -51,9 +51,11 @@ class Population:
 
     def __repr__(self) -> str:
         """Size, factors and failures, then the first models."""
-        factors = f"; factors {', '.join(map(str, self.factors.columns[:10]))}" if len(self.factors.columns) else ""
+        factors = (
+            f"; factors {visible(', '.join(map(str, self.factors.columns[:10])))}" if len(self.factors.columns) else ""
+        )
         failures = f"; {len(self.failed):,} could not be trained" if self.failed else ""
-        rows = [f"  {str(model)[:90]}" for model in list(self.models)[:5]]
+        rows = [f"  {visible(str(model))[:90]}" for model in list(self.models)[:5]]
         rows += [f"  … {len(self) - 5:,} more models"] if len(self) > 5 else []
         return "\n".join([f"Population: {len(self):,} models, {len(self.classes):,} classes{factors}{failures}", *rows])
 

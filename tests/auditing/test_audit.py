@@ -160,7 +160,7 @@ def test_few_clusters_and_few_informative_instances_are_said() -> None:
         predictions.models, instances, predictions.answers, predictions.labels, classes=predictions.classes
     )
     said = codes(pc.audit(few, options=AuditOptions(clusters="g")))
-    assert said["PC006"].startswith("The instances fall into 5 clusters; below 40")
+    assert said["PC006"].startswith("The instances fall into 5 clusters; with 60 or fewer")
     assert "PC005" in said
 
 

@@ -13,6 +13,7 @@ from polyculture.auditing.null_models import fit_null_models
 from polyculture.errors import InputError
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
+from polyculture.reporting import narrative
 from polyculture.results import NullModel
 
 
@@ -135,3 +136,34 @@ def test_a_verdict_on_a_stranger_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         nulls(difficult(n=20), verdicts={"i200": 1.0})
     assert str(caught.value).startswith("a verdict on the unknown instance 'i200'; did you mean ")
+
+
+def open_answers(n: int = 700, seed: int = 0) -> Predictions:
+    """Numeric answers of which two in three instances share theirs with others, as in a set of sums."""
+    rng = np.random.default_rng(seed)
+    labels = np.where(rng.random(n) < 0.65, rng.integers(0, 30, n), rng.integers(1000, 100_000, n))
+    wrong = np.where(rng.random((12, n)) < 0.5, rng.random(n), rng.random((12, n))) < 0.4
+    answers = np.where(wrong, rng.integers(0, 30, (12, n)) + 200, labels)
+    return Predictions.from_answers({f"m{i}": row for i, row in enumerate(answers)}, labels)
+
+
+def test_open_ended_answers_are_no_classes_and_the_page_says_why_n0_leads() -> None:
+    table = open_answers()
+    audit = pc.audit(table)
+    assert audit.headline == "N0"
+    reason = "the labels are open-ended answers, most of which are too rare to be classes"
+    assert audit.facts["class_not_used"] == reason
+    assert narrative.meaning(audit)[-1] == f"N0 leads, and not N1 (given the true class), because {reason}."
+    assert audit.systemic.expectation == pytest.approx(table.wrong.mean(axis=1).prod())
+
+
+def test_classes_too_small_for_the_models_leave_the_expectation_at_overall_error_rates() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.repeat(np.arange(100), 6)
+    wrong = np.where(rng.random((12, 600)) < 0.7, rng.random(600), rng.random((12, 600))) < 0.4
+    answers = np.where(wrong, (labels + rng.integers(1, 100, (12, 600))) % 100, labels)
+    audit = pc.audit(Predictions.from_answers({f"m{i}": row for i, row in enumerate(answers)}, labels))
+    assert audit.headline == "N1"
+    assert audit.systemic.expectation == pytest.approx(wrong.mean(axis=1).prod())
+    (finding,) = (finding for finding in audit.findings if finding.code == "PC002")
+    assert "(not given the true class: classes of 6 instances are too small for 12 models)" in finding.sentence

@@ -254,7 +254,8 @@ def test_a_seed_below_zero_is_answered_in_one_line(verb, polyculture):
             "nolabel.csv",
             b"instance,a,b\n0,cat,dog\n",
             f"nolabel.csv has no label column (its columns: instance, a, b); expected one called {LABELS}; "
-            "name the column of true answers with label (--label).",
+            "name the column of true answers with label (--label); if a row is one answer, name its columns with "
+            "model, answer and instance (--model, --answer, --instance).",
         ),
         (
             "twice.csv",
@@ -266,7 +267,8 @@ def test_a_seed_below_zero_is_answered_in_one_line(verb, polyculture):
             "floats.csv",
             b"label,a,b\n1,0.7,1\n0,0.2,1\n",
             "model column 'a' holds fractions such as 0.7; expected answers: integers, strings or booleans; "
-            "turn scores into answers first, or leave the column out.",
+            "turn scores into answers first, or leave the column out; numbers that are answers need the rule numeric "
+            "(--normalize numeric), versions categorical (--categorical).",
         ),
         (
             "lengths.csv",

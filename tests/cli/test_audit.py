@@ -208,3 +208,63 @@ def test_audit_follows_a_scale_on_its_page(folder: Path, capsys: pytest.CaptureF
     assert said(capsys, *words)[0] == 0
     told = [c.name for c in Audit.from_json((folder / "a" / "audit.json").read_text()).sections]
     assert {"scaling", "similarity_by_scale"} <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [("--threshold", "0.5"), ("--normalize", "numeric"), ("--metric", "acc"), ("--filter", "none"), ("--unify", "")],
+)
+def test_rules_of_reading_are_refused_with_shards(
+    folder: Path, capsys: pytest.CaptureFixture[str], rule: str, value: str
+) -> None:
+    pd.read_csv("loose.csv").to_parquet("loose.parquet")
+    code, _, err = said(capsys, "audit", "loose.parquet", "--models", "loose*", "--stream", rule, *value.split())
+    assert code == 2
+    assert err == (f"polyculture: {rule} with --stream, which takes answers as they are; leave one of the two out.\n")
+    assert not (folder / "polyculture-audit").exists()
+
+
+def test_numbers_within_conditions_are_a_section(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "audit", "loose.csv", "--models", "loose*", "--within", "site", "--out", "a")
+    assert code == 0
+    assert "How alike are they within each condition? Within the 2 values of site" in out
+    assert (folder / "a" / "index.html").exists() or any((folder / "a").glob("*.html"))
+
+
+def test_another_similarity_is_attributed_by_name_or_from_a_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"m{k}" for k in range(12)]
+    wrong = copying_errors((3, 3, 3, 3), 400, seed=3)
+    table = pd.DataFrame({name: 1 - row.astype(int) for name, row in zip(names, wrong, strict=True)})
+    table.to_csv("twelve.csv", index=False)
+    pd.DataFrame({"model": names, "family": np.repeat(list("abcd"), 3)}).to_csv("factors.csv", index=False)
+    pd.DataFrame(np.corrcoef(wrong), names, names).to_csv("phi.csv")
+    for similarity, name in (("kappa", "mean kappa"), ("phi.csv", "mean given similarity")):
+        words = [
+            "audit",
+            "twelve.csv",
+            "--correct",
+            "--factors",
+            "factors.csv",
+            "--similarity",
+            similarity,
+            "--out",
+            "a",
+        ]
+        code, out, _ = said(capsys, *words)
+        assert code == 0
+        assert f"Of the {name} = " in out
+    code, _, err = said(capsys, *words[:6], "absent.csv", "--out", "a")
+    assert code == 2
+    assert err == (
+        "polyculture: absent.csv is no table: No such file or directory; expected a CSV with a row and a column per "
+        "model.\n"
+    )
+
+
+def test_scaling_reads_by_the_rules_that_were_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["scaling", "loose.csv", "--models", "loose*", "--scale", "size", "--threshold", "nan"]
+    code, _, err = said(capsys, *words)
+    assert code == 2
+    assert err == "polyculture: the threshold is nan; expected a finite number.\n"

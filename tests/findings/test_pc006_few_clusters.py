@@ -16,17 +16,17 @@ def clustered(clusters: int) -> Predictions:
     return Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(WRONG)}, instances=instances)
 
 
-@pytest.mark.parametrize("clusters", [2, 39])
-def test_fewer_than_forty_are_a_warning(finding, clusters) -> None:
+@pytest.mark.parametrize("clusters", [2, 40, 60])
+def test_sixty_or_fewer_are_a_warning(finding, clusters) -> None:
     found = finding(clustered(clusters), "PC006", clusters="patient")
     assert found.severity == "warning"
     assert found.sentence == (
-        f"The instances fall into {clusters} clusters; below 40 cluster-aware intervals are too narrow."
+        f"The instances fall into {clusters} clusters; with 60 or fewer cluster-aware intervals are too narrow."
     )
 
 
-def test_forty_are_silent(findings) -> None:
-    assert findings(clustered(40), "PC006", clusters="patient") == []
+def test_more_than_sixty_are_silent(findings) -> None:
+    assert findings(clustered(61), "PC006", clusters="patient") == []
 
 
 def test_without_a_named_column_it_is_silent(findings) -> None:

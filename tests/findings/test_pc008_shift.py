@@ -43,9 +43,11 @@ def test_from_none_at_all_it_takes_three(finding, outcomes) -> None:
     assert finding(outcomes(failing(0)), "PC008", shifted=three).severity == "warning"
 
 
-def test_an_undefined_number_is_called_so(finding, outcomes) -> None:
+def test_an_undefined_number_is_left_out(finding, outcomes) -> None:
     perfect = outcomes(np.zeros((3, 20), bool))
-    assert finding(perfect, "PC008", shifted={"noise": perfect}).sentence.endswith("n_eff from undefined to undefined.")
+    assert finding(perfect, "PC008", shifted={"noise": perfect}).sentence.endswith(
+        "mean accuracy from 100.0 % to 100.0 %."
+    )
 
 
 def test_a_set_without_a_complete_instance_is_never_the_worst(finding, outcomes) -> None:

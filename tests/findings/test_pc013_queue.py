@@ -67,7 +67,7 @@ def test_where_no_number_is_left_only_the_kinds_are_told(finding) -> None:
     """Striking out the suspects leaves perfect models."""
     labels = ["a"] * 9 + ["b"]
     found = finding(Predictions.from_answers({"m": ["a"] * 10, "n": ["a"] * 10}, labels), "PC013")
-    assert found.sentence == "1 instance is failed by every model: 1 consensus."
+    assert found.sentence == "1 instance is failed by every model: 1 chance agreement."
 
 
 def test_where_nothing_is_failed_by_all_it_does_not_apply(finding, outcomes) -> None:

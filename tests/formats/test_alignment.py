@@ -243,11 +243,9 @@ def test_a_log_without_samples_is_refused(tmp_path):
     )
 
 
-def test_a_label_of_a_table_is_a_column(write):
-    path = write("t.csv", "id,label,a,b\nx,1,1,1\n")
-    with pytest.raises(InputError) as caught:
-        read(path, label={"x": 1})
-    assert str(caught.value) == f"label is a dict; expected the name of a column of {path}."
+def test_a_mapping_is_the_truth_about_a_table(write):
+    path = write("t.csv", "id,label,a,b\nx,1,1,2\n")
+    assert read(path, label={"x": 2}).wrong.tolist() == [[True], [False]]
 
 
 def test_a_table_and_a_log_come_together(write, tmp_path):

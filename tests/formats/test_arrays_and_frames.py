@@ -156,7 +156,8 @@ def test_a_folder_with_an_array_per_model(tmp_path):
         (
             {"a": np.eye(2), "b": np.eye(2)},
             ["cat", "dog"],
-            "the label 'cat' is none of 2 classes; expected the number of the class, 0 … 1, as the label.",
+            "the label 'cat' is none of 2 classes; expected the number of the class, 0 … 1, as the label; "
+            "name the classes in the order of the columns with classes.",
         ),
         ({"a": np.eye(2), "b": np.eye(2)}, [1], "there are 1 labels but 2 instances; expected a true answer for each."),
     ],

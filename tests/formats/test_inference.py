@@ -146,3 +146,14 @@ def test_torch_module_without_parameters_is_refused():
     torch = pytest.importorskip("torch")
     text = refused(torch.nn.Softmax(1))
     assert text == "the module 'm' has no parameters; expected some; wrap it in a function of arrays."
+
+
+def test_numbers_that_are_names_and_codes_of_other_classes_are_refused():
+    inputs = np.zeros((3, 1), np.float32)
+    digits = Dataset(inputs, np.array([0, 1, 2]), ("1", "2", "3"))
+    codes = predictions_of_models({"a": lambda x: [0, 1, 2], "b": lambda x: [0, 0, 1]}, digits)
+    assert codes.wrong.tolist() == [[False] * 3, [False, True, True]]
+    names = predictions_of_models({"a": lambda x: [1, 2, 3], "b": lambda x: ["1", "1", "2"]}, digits)
+    assert names.wrong.tolist() == codes.wrong.tolist()
+    with pytest.raises(InputError, match="'b' answers 1, which is the name of a class and the number of another"):
+        predictions_of_models({"a": lambda x: [1, 2, 3], "b": lambda x: [1, 1, 2]}, digits)

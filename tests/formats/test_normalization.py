@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.errors import InputError
-from polyculture.formats import NAME_RULES, NORMALIZERS, ReadingRules
+from polyculture.formats import NAME_RULES, NORMALIZERS, ReadingRules, read, write
 from polyculture.formats.items.factors import factors_of_name
 
 
@@ -95,3 +95,15 @@ def test_names_tell_factors_by_the_rule(name, levels):
 
 def test_the_rule_can_be_changed():
     assert factors_of_name("x_large", {"size": "_(small|large)"}) == {"size": "large"}
+
+
+def test_arrays_and_folders_are_compared_by_the_rule_too(tmp_path):
+    answers = {"ann": ["1/2", "3.0", "three"], "bob": [".50", "4", "3"]}
+    numeric = ReadingRules(normalize="numeric")
+    right = [[False, False, True], [False, True, False]]
+    predictions = read(answers, label=["0.5", "3", "3"], rules=numeric)
+    assert predictions.wrong.tolist() == right
+    assert predictions.answers.tolist()[0][2] == -1
+    write(read(answers, label=["0.5", "3", "3"]), tmp_path / "folder")
+    assert read(tmp_path / "folder").wrong.sum() == 5
+    assert read(tmp_path / "folder", rules=numeric).wrong.tolist() == right

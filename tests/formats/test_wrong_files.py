@@ -13,6 +13,8 @@ from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.formats import read
 
 KINDS = ".csv, .csv.gz, .tsv, .parquet, .jsonl, .arrow or .feather"
+ROWS = "if a row is one answer, name its columns with model, answer and instance (--model, --answer, --instance)"
+NUMBERS = "numbers that are answers need the rule numeric (--normalize numeric), versions categorical (--categorical)"
 NAMES = "label, labels, target, truth, ground_truth, gold, y_true, y, true, reference, references"
 
 
@@ -60,8 +62,8 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.json",
             "{}",
-            "t.json is JSON of an unknown kind; expected a log of Inspect, or a table: a list of records, columns "
-            "with data, or lists by column; export it as CSV.",
+            "t.json is JSON of an unknown kind; expected a log of Inspect or promptfoo, or a table: a list of records, "
+            "columns with data, or lists by column; export it as CSV.",
         ),
         (
             "t.json",
@@ -105,14 +107,14 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
             "t.csv",
             "instance,a,b\n0,cat,dog\n",
             f"t.csv has no label column (its columns: instance, a, b); expected one called {NAMES}; "
-            "name the column of true answers with label (--label).",
+            "name the column of true answers with label (--label); " + ROWS + ".",
         ),
         (
             "t.csv",
             "instance,a,b\n0,1,0\n1,,1\n",
             f"t.csv has no label column (its columns: instance, a, b); expected one called {NAMES}; "
             "name the column of true answers with label (--label), "
-            "or say with correct=True (--correct) that 1 means right and 0 wrong.",
+            "or say with correct=True (--correct) that 1 means right and 0 wrong; " + ROWS + ".",
         ),
         (
             "t.csv",
@@ -129,13 +131,13 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
             "t.csv",
             "instance,label,a,b\n0,1,0.25,1\n1,0,1.0,0\n",
             "model column 'a' holds fractions such as 0.25; expected answers: integers, strings or booleans; "
-            "turn scores into answers first, or leave the column out.",
+            "turn scores into answers first, or leave the column out; " + NUMBERS + ".",
         ),
         (
             "t.csv",
             "instance,label,a,b\n0,.5,1,1\n",
             "the label column holds fractions such as .5; expected answers: integers, strings or booleans; "
-            "turn scores into answers first, or leave the column out.",
+            "turn scores into answers first, or leave the column out; " + NUMBERS + ".",
         ),
         (
             "t.csv",
@@ -162,7 +164,14 @@ def test_a_file_below_a_file_cannot_be_read(tmp_path):
         (
             "t.csv",
             "instance,label,question,a,b\n0,7,How many apples are there in the basket?,7,7\n",
-            "column 'question' holds text such as 'How many apples are there in …' but the labels are whole numbers; "
+            "column 'question' does not look like a model: its name says something else; "
+            "expected a column of answers for every model; "
+            "name the columns that are models with models (--models), or keep it with groups (--group); " + ROWS + ".",
+        ),
+        (
+            "t.csv",
+            "instance,label,task,a,b\n0,7,How many apples are there in the basket?,7,7\n",
+            "column 'task' holds text such as 'How many apples are there in …' but the labels are whole numbers; "
             "expected answers of the same kind as the labels; "
             "name the columns that are models with models (--models).",
         ),
@@ -179,7 +188,8 @@ def test_refusal(name, content, text, tmp_path):
 
 def test_all_binary_cells_that_say_correct_must_be_binary(tmp_path):
     text = refusal("instance,a,b\n0,1,0\n1,1,2\n", tmp_path, correct=True)
-    assert text == "column 'b' holds '2'; expected right or wrong as true/false or 1/0."
+    expected = "column 'b' holds '2'; expected right or wrong as true/false or 1/0; "
+    assert text == expected + "name the columns that are models with models (--models)."
 
 
 LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"
@@ -191,7 +201,7 @@ LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"
         (
             LONG + "x,a,0,1\n",
             "t.csv has 2 rows for model 'a' and instance 'x'; expected one row per model and instance; "
-            "drop the repeated rows.",
+            "drop the repeated rows, or name the column that tells runs apart with repeat (--repeat).",
         ),
         (
             LONG + "x,c,0,0\n",
@@ -205,12 +215,12 @@ LONG = "instance,model,answer,label\nx,a,1,1\nx,b,1,1\ny,a,0,1\ny,b,1,1\n"
         (
             "instance,model,answer\nx,a,1\n",
             f"t.csv has no label column (its columns: instance, model, answer); expected one called {NAMES}; "
-            "name the column of true answers with label (--label).",
+            "name the column of true answers with label (--label); " + ROWS + ".",
         ),
         (
             "instance,model,answer,label\nx,a,0.5,1\nx,b,1,1\n",
             "column 'answer' holds fractions such as 0.5; expected answers: integers, strings or booleans; "
-            "turn scores into answers first, or leave the column out.",
+            "turn scores into answers first, or leave the column out; " + NUMBERS + ".",
         ),
         (
             "instance,model,correct\nx,a,maybe\n",
@@ -284,7 +294,7 @@ def test_parquet_damaged_inside(tmp_path):
 
 
 def test_parquet_column_of_lists(tmp_path):
-    path = parquet(tmp_path, label=[0, 1], a=[0, 1], b=[[0.5], [0.5]])
+    path = parquet(tmp_path, label=[0, 1], a=[0, 1], b=[[0.5, 0.5], [0.5]])
     assert refused(path, tmp_path) == (
         "column 'b' holds values of the type list<element: double>; expected integers, strings or booleans; "
         "leave the column out by naming the model columns with models (--models)."

@@ -24,6 +24,7 @@ def plain(answers, labels, correct, classes, options=None) -> dict[str, np.ndarr
         seen, wrong = correct >= 0, correct == 0
     k = np.full(n, classes) if options is None else options
     names = ["n", "n11", "n10", "n00", "same_answer", "same_wrong", "n00_open", "baseline"]
+    names += ["n11_open", "n10_open", "coincidence"]
     out = {name: np.zeros((m, m)) for name in names}
     for a in range(m):
         for b in range(m):
@@ -39,6 +40,9 @@ def plain(answers, labels, correct, classes, options=None) -> dict[str, np.ndarr
                 out["same_wrong"][a, b] = (joint & same & (k > 1)).sum()
                 out["n00_open"][a, b] = (joint & (k > 1)).sum()
                 out["baseline"][a, b] = (1 / (k[joint & (k > 1)] - 1)).sum()
+                out["n11_open"][a, b] = (both & ~wrong[a] & ~wrong[b] & (k > 1)).sum()
+                out["n10_open"][a, b] = (both & ~wrong[a] & wrong[b] & (k > 1)).sum()
+                out["coincidence"][a, b] = (1 / (k[both & (k > 1)] - 1)).sum()
     return out if answers is not None else {name: out[name] for name in names[:4]}
 
 

@@ -15,7 +15,7 @@ from polyculture.measures.excess_by_ability import (
     excess_over_rasch,
     tetrachoric,
 )
-from polyculture.measures.pair_excess import pair_excess
+from polyculture.measures.rasch import ability
 from polyculture.rng import stream
 
 STRONG = np.arange(12) >= 8
@@ -75,13 +75,13 @@ def counts(wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return wrong.astype(np.int64) @ wrong.T, np.bincount(wrong.sum(axis=0), minlength=len(wrong) + 1)
 
 
-def test_the_rasch_excess_is_the_sum_of_the_pair_excesses() -> None:
+def test_the_rasch_excess_of_models_that_share_only_difficulty_is_chance() -> None:
     both, histogram = counts(world(3, 4000))
-    fitted = pair_excess(both, histogram)
-    found, z = excess_over_rasch(both, histogram, fitted.ability, STRONG)
-    pairs = np.triu(fitted.excess[np.ix_(STRONG, STRONG)], 1)
-    assert found.observed - found.expected == pytest.approx(pairs.sum() / 6, abs=1e-6)
+    abilities, reason = ability(both, histogram)
+    assert reason == ""
+    excess, z = excess_over_rasch(both, histogram, abilities, STRONG)
     assert abs(z) < 3
+    assert excess.observed == pytest.approx(np.triu(both[np.ix_(STRONG, STRONG)], 1).sum() / 6 / 4000)
 
 
 def test_the_rasch_null_is_exact_on_a_small_table() -> None:

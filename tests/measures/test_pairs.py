@@ -116,7 +116,7 @@ def test_with_two_options_sharing_a_wrong_answer_means_nothing() -> None:
 
 def test_outcomes_alone_leave_answer_measures_undefined() -> None:
     found = values(pair([1, 0, 0], [1, 1, 0]))
-    names = ["agreement", "both_wrong_agreement", "both_wrong_adjusted"]
+    names = ["agreement", "both_wrong_agreement", "both_wrong_adjusted", "capa"]
     assert np.isnan([found[name] for name in names]).all()
 
 
@@ -130,6 +130,19 @@ def test_capa_of_questions_with_different_numbers_of_options_matches_the_closed_
     assert found[0, 1] == pytest.approx((observed - chance) / (1 - chance), abs=1e-12)
     assert found[0, 1] == pytest.approx(0.369748, abs=1e-6)
     assert found[0, 0] < 1
+
+
+def test_capa_of_answers_is_that_of_sure_probabilities_also_with_few_options_and_missing_answers() -> None:
+    rng = np.random.default_rng(7)
+    options = rng.choice([1, 2, 3, 5], 400).astype(np.int64)
+    labels = rng.integers(0, options)
+    answers = np.where(rng.random((6, 400)) < 0.5, labels, rng.integers(0, options, (6, 400)))
+    observed = rng.random(answers.shape) < 0.9
+    sure = (answers[:, :, None] == np.arange(5)).astype(float)
+    plain = MEASURES["capa"](count(np.where(observed, answers, -1), labels, None, 5, options))
+    np.testing.assert_allclose(plain, capa(sure, labels, options, observed), atol=1e-12)
+    two = count(answers % 2, labels % 2, None, 2)
+    np.testing.assert_allclose(MEASURES["capa"](two), MEASURES["kappa"](two), atol=1e-12)
 
 
 def test_capa_is_nan_where_chance_explains_everything() -> None:

@@ -10,12 +10,14 @@ import pytest
 from polyculture.measures.scaling import (
     FAMILIES,
     ScalingCurve,
+    at_limit,
     broken_power_law,
     find_break,
     fit_curves,
     power_law,
     push_through,
     redraw_curves,
+    shape_limits,
     sigmoid,
 )
 from polyculture.rng import stream
@@ -116,3 +118,15 @@ def test_curves_are_values() -> None:
     a = ScalingCurve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
     assert a == ScalingCurve("power law", 1.0, (0.5,), 0.0, 1.0, 0.1, 3.0)
     assert a.at(np.array([4.0])) == pytest.approx([0.5])
+
+
+def test_the_bootstrap_can_follow_every_fit_as_shapes_stay_where_both_look() -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        scale = np.geomspace(1e6, 1e11, 20)
+        y = [0.02 * scale**0.15, 0.05 + 0.02 * np.log(scale), 1 / (1 + (1e11 / scale) ** 0.4)][seed % 3]
+        for curve in fit_curves(scale, y + 0.01 * rng.standard_normal(20)):
+            lowest, highest = shape_limits(curve.family, np.log(scale / curve.middle))
+            assert all(a <= value <= b for a, value, b in zip(lowest, curve.shape, highest, strict=True))
+    straight = fit_curves(scale, 0.05 + 0.02 * np.log(scale))
+    assert at_limit(next(c for c in straight if c.family == "power law"), scale) == (True,)

@@ -13,6 +13,7 @@ from polyculture.measures.counts import count
 from polyculture.measures.systemic import (
     NO_COMPLETE_INSTANCE,
     common_shock_rate,
+    expectation_error,
     fail_at_k,
     fail_at_k_expected,
     failure_counts,
@@ -128,3 +129,25 @@ def test_observed_and_expected_histograms_have_the_same_total_and_mean(seed, m, 
     assert found.expected @ failures == pytest.approx(found.histogram @ failures)
     assert found.expected[-1] / n == pytest.approx(found.expected_rate, abs=1e-12)
     assert found.histogram @ failures == failure_counts(wrong).sum()
+
+
+def class_error(wrong: np.ndarray, labels: np.ndarray) -> float:
+    failures = np.array([np.bincount(wrong[:, labels == y].sum(axis=0), minlength=len(wrong) + 1) for y in set(labels)])
+    errors = np.array([wrong[:, labels == y].sum(axis=1) for y in set(labels)])
+    return expectation_error(failures, errors)
+
+
+def test_large_classes_carry_an_expectation_and_small_ones_do_not() -> None:
+    """Ten models that copy each other on half of the instances: the product of rates of small classes is their luck."""
+    rng = np.random.default_rng(0)
+    for size, classes in ((1, 2000), (2, 1000), (5, 400), (5000, 2)):
+        labels = np.repeat(np.arange(classes), size)
+        wrong = np.where(rng.random((10, size * classes)) < 0.7, rng.random(size * classes) < 0.3, False)
+        wrong |= rng.random(wrong.shape) < 0.1
+        truth = wrong.mean(axis=1).prod()
+        ratio = systemic(wrong, labels).expected_rate / truth
+        assert (class_error(wrong, labels) <= np.log(2)) == (0.5 < ratio < 2) == (size == 5000)
+
+
+def test_one_instance_a_class_says_nothing() -> None:
+    assert class_error(np.eye(3, 6, dtype=bool), np.arange(6)) == np.inf

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
-from polyculture.measures.pair_excess import fit, joint_rates_given_count, pair_excess, rates_given_count
+from polyculture.measures import pair_excess as measure
+from polyculture.measures.pair_excess import GRID, pair_excess
+from polyculture.measures.rasch import fit, rates_given_count
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "methods" / "pair-excess.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
-PAIRS = list(itertools.combinations(range(3), 2))
 
 
 def stated(name: str) -> list[float]:
@@ -22,80 +25,105 @@ def stated(name: str) -> list[float]:
 
 
 def enumerated(odds: np.ndarray, k: int) -> np.ndarray:
-    """(X2): probability that each pair fails (the diagonal: each model), given that k models do, over all sets."""
-    m = len(odds)
-    weights, joint = 0.0, np.zeros((m, m))
-    for members in itertools.combinations(range(m), k):
+    """(X11): probability that each model fails, given that k do, over all sets."""
+    weights, rates = 0.0, np.zeros(len(odds))
+    for members in itertools.combinations(range(len(odds)), k):
         weight = float(np.prod(odds[list(members)]))
         weights += weight
-        joint[np.ix_(members, members)] += weight
-    return joint / weights
+        rates[list(members)] += weight
+    return rates / weights
 
 
 def test_the_example_has_the_numbers_on_the_page() -> None:
-    """(X3) and (X4)."""
-    ability = np.log([1.0, 2.0, 4.0])
-    rates, joint = rates_given_count(ability), joint_rates_given_count(ability)
+    """(X12)."""
+    rates = rates_given_count(np.log([1.0, 2.0, 4.0]))
     np.testing.assert_allclose(rates[:, 1], stated("fails, given that one does"), atol=1e-12)
     np.testing.assert_allclose(rates[:, 2], stated("fails, given that two do"), atol=1e-12)
-    np.testing.assert_allclose([joint[a, b, 2] for a, b in PAIRS], stated("both fail, given that two do"), atol=1e-12)
 
 
 @pytest.mark.parametrize("odds", [[1.0, 2.0, 4.0, 0.3], [1.0, 1.0, 1.0001, 50.0], [1.0, 1.00001, 3.0, 3.0]])
 def test_rates_given_the_count_are_those_of_all_sets(odds: list[float]) -> None:
-    """(X2) to (X4), also where two models are equally able."""
-    ability = np.log(odds)
-    rates, joint = rates_given_count(ability), joint_rates_given_count(ability)
+    """(X11) and (X12), also where two models are equally able."""
+    rates = rates_given_count(np.log(odds))
     for k in range(1, 5):
-        by_hand = enumerated(np.array(odds), k)
-        np.testing.assert_allclose(rates[:, k], np.diag(by_hand), atol=1e-10)
-        np.testing.assert_allclose(joint[:, :, k], by_hand, atol=1e-7)
+        np.testing.assert_allclose(rates[:, k], enumerated(np.array(odds), k), atol=1e-10)
 
 
-def table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Five models of unequal ability on instances of unequal difficulty; joint failures and failure counts."""
+def table() -> np.ndarray:
+    """Six models of unequal level and slope on instances of unequal difficulty: where they fail."""
     rng = np.random.default_rng(11)
-    odds = rng.normal(size=600) + np.array([-1.0, -0.5, 0.0, 0.3, 0.8])[:, None]
-    wrong = rng.random((5, 600)) < 1 / (1 + np.exp(-odds))
-    joint = wrong.astype(int) @ wrong.T.astype(int)
-    return wrong, joint, np.bincount(wrong.sum(axis=0), minlength=6)
+    levels, slopes = np.array([-1.0, -0.5, 0.0, 0.3, 0.8, -0.2]), np.array([0.7, 1.0, 1.3, 1.0, 0.9, 1.6])
+    return rng.random((6, 600)) < expit(slopes[:, None] * rng.normal(size=600) + levels[:, None])
 
 
 def test_every_model_fails_as_often_as_expected_under_the_fit() -> None:
-    """(X5)."""
-    wrong, _, histogram = table()
+    """(X13)."""
+    wrong = table()
     k = wrong.sum(axis=0)
-    failing = histogram * np.array([0, 1, 1, 1, 1, 0])
-    errors = wrong[:, (k > 0) & (k < 5)].sum(axis=1)
-    ability = fit(errors, failing)
-    assert ability is not None
-    np.testing.assert_allclose(rates_given_count(ability) @ failing, errors, atol=1e-4)
+    failing = np.bincount(k, minlength=7) * np.array([0, 1, 1, 1, 1, 1, 0])
+    errors = wrong[:, (k > 0) & (k < 6)].sum(axis=1)
+    abilities = fit(errors, failing)
+    assert abilities is not None
+    np.testing.assert_allclose(rates_given_count(abilities) @ failing, errors, atol=1e-4)
 
 
-def test_excess_and_score_are_those_of_the_formulas() -> None:
-    """(X6) to (X10), by enumeration of all sets."""
-    _, joint, histogram = table()
-    estimates = pair_excess(joint, histogram)
-    odds = np.exp(estimates.ability)
-    given = [enumerated(odds, k) for k in range(1, 5)]
-    n = histogram[1:5]
-    observed = joint - histogram[5]
-    expected = sum(count * rates for count, rates in zip(n, given, strict=True))
-    a, b = 1, 3
+def null_of(log_slopes: np.ndarray, rates: np.ndarray) -> measure._Null:
+    density = np.exp(-(GRID**2) / 2) / np.exp(-(GRID**2) / 2).sum()
+    return measure._Null(log_slopes, np.zeros(len(rates)), density).levelled(rates)
 
-    def over_counts(term) -> float:
-        return float(sum(count * term(rates) for count, rates in zip(n, given, strict=True)))
 
-    sigma = np.empty((2, 2))
-    for (i, first), (j, second) in itertools.product(enumerate((a, b)), repeat=2):
-        sigma[i, j] = over_counts(lambda p, x=first, y=second: p[x, y] - p[x, x] * p[y, y])
-    c = np.array([over_counts(lambda p, x=x: p[a, b] * (1 - p[x, x])) for x in (a, b)])
-    variance = over_counts(lambda p: p[a, b] * (1 - p[a, b])) - c @ np.linalg.solve(sigma, c)
-    difference = observed[a, b] - expected[a, b]
-    assert estimates.excess[a, b] == pytest.approx(difference / 600, abs=1e-8)
-    assert estimates.z[a, b] == pytest.approx(difference / np.sqrt(variance), abs=1e-5)
-    upper = np.triu_indices(5, 1)
-    assert estimates.excess[upper].sum() == pytest.approx(0, abs=1e-8)
-    z = estimates.z[upper]
-    scale = max(1.0, 1.4826 * float(np.median(np.abs(z - np.median(z)))))
-    np.testing.assert_allclose(estimates.scaled[upper], z / scale, atol=1e-12)
+def test_covariances_their_derivatives_and_errors_are_those_of_the_formulas() -> None:
+    """(X1), (X2), (X4) and (X5), by sums and differences."""
+    wrong = table()
+    counts = measure._Covariances.of((~wrong).astype(np.int8))
+    logs = np.log([0.7, 1.0, 1.3, 1.0, 0.9, 1.6])
+    null = null_of(logs, counts.rates)
+    residuals = measure._Residuals.of(counts, null)
+    p = 1 / (1 + np.exp(-(np.exp(logs)[:, None] * GRID + null.levels[:, None])))
+    np.testing.assert_allclose(p @ null.density, wrong.mean(axis=1), atol=1e-8)
+    expected = [
+        [(null.density * p[a] * p[b]).sum() - p[a] @ null.density * (p[b] @ null.density) for b in range(6)]
+        for a in range(6)
+    ]
+    observed = np.cov(wrong.astype(float), bias=True)
+    np.testing.assert_allclose(residuals.difference, observed - expected, atol=1e-8)
+    error = np.sqrt((null.density * p[1] * (1 - p[1]) * p[4] * (1 - p[4])).sum() / 600)
+    assert residuals.errors[1, 4] == pytest.approx(error)
+    step = np.array([0, 1e-5, 0, 0, 0, 0])
+    higher, lower = (measure._Residuals.of(counts, null_of(logs + sign * step, counts.rates)) for sign in (1, -1))
+    slope = (lower.difference[1, 4] - higher.difference[1, 4]) / 2e-5
+    assert residuals.gradient[1, 4] == pytest.approx(slope, rel=1e-4)
+
+
+def test_one_step_of_the_density_is_the_mean_of_what_instances_say() -> None:
+    """(X3), four times; the result has mean 0 and standard deviation 1."""
+    wrong = table()
+    counts = measure._Covariances.of((~wrong).astype(np.int8))
+    null = null_of(np.zeros(6), counts.rates)
+    p, density = null.probabilities, null.density
+    likelihood = np.array([np.prod(np.where(row[:, None], p, 1 - p), axis=0) for row in wrong.T])
+    for _ in range(4):
+        posterior = density * likelihood
+        density = (posterior / posterior.sum(axis=1, keepdims=True)).mean(axis=0)
+    spread = np.sqrt(density @ (GRID - density @ GRID) ** 2)
+    updated = null.redistributed(counts)
+    np.testing.assert_allclose(updated.logs, np.log(spread), atol=1e-4)
+    assert updated.density @ GRID == pytest.approx(0, abs=0.01)
+    assert updated.density @ GRID**2 == pytest.approx(1, abs=0.01)
+
+
+def test_the_scale_is_the_spread_of_the_lower_half() -> None:
+    """(X9)."""
+    estimates = pair_excess((~table()).astype(np.int8))
+    z = estimates.z[np.triu_indices(6, 1)]
+    lower = z[z <= np.median(z)]
+    assert estimates.scale == pytest.approx(max(1.0, 1.4826 * float(np.median(np.median(z) - lower))))
+    np.testing.assert_allclose(estimates.scaled, estimates.z / estimates.scale)
+
+
+def test_the_tables_of_simulations_keep_the_level() -> None:
+    """The rows of MC4 on the page: at most 5 % and the Monte-Carlo error."""
+    start = PAGE.index("## Simulations")
+    rows = re.findall(r"^\| [^|]+ \| ([.\d]+) \|$", PAGE[start : PAGE.index("## Assumptions")], re.MULTILINE)
+    assert len(rows) == 11
+    assert max(map(float, rows)) <= 0.05 + 0.05

@@ -1,15 +1,20 @@
-"""MC1-MC3, MC6, MC7, MC11: what is said of a set of models is right as often as it claims."""
+"""MC1-MC3, MC6, MC7, MC11, MC16-MC18: what is said of a set of models is right as often as it claims."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 import polyculture.stats as room
+from polyculture.auditing import AuditOptions
+from polyculture.auditing.context import AuditContext
+from polyculture.auditing.sections.joint_failures import tipping_point
 from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.leave_one_out import rho_without_each
+from polyculture.measures.streaming.exact_sums import InstanceChunk, count_chunk
 from polyculture.measures.systemic import common_shock
+from polyculture.predictions import Predictions
 from polyculture.stats import n_eff_bootstrap, n_eff_interval, paired_difference, rho_population_interval
 from polyculture.testing import copying_errors
 
@@ -187,3 +192,58 @@ def test_mc3d_two_sets_on_the_same_instances_are_compared_paired() -> None:
 def test_the_testing_room_copies_as_here() -> None:
     wrong = copying_errors((12,), 200_000, copying=0.3)
     assert effective(wrong).n_eff == pytest.approx(12 / 4.3, rel=0.02)
+
+
+def class_world(rng: np.random.Generator, kind: str, m: int, size: int, classes: int) -> tuple[np.ndarray, ...]:
+    """Classes of unequal difficulty: independent models, ones that share the instances' difficulty, or copies."""
+    rates = np.clip(rng.beta(4, 8, (classes, 1)) * np.exp(0.2 * rng.standard_normal((classes, m))), 0.02, 0.95)
+    labels = np.repeat(np.arange(classes), size)
+    n, u = len(labels), rng.random((m, classes * size))
+    if kind == "copies":
+        u = np.where(rng.random((m, n)) < 0.5**0.5, rng.random(n), u)
+    if kind == "difficulty":
+        u = ndtr(np.sqrt(0.3) * rng.standard_normal(n) + np.sqrt(0.7) * rng.standard_normal((m, n)))
+    return u < rates[labels].T, labels, rates
+
+
+@pytest.mark.parametrize("kind", ["independent", "difficulty", "copies"])
+@pytest.mark.parametrize("m", [3, 12, 30])
+def test_mc16_an_expectation_given_the_class_is_right_within_a_factor_of_two_or_not_given(kind: str, m: int) -> None:
+    rng = np.random.default_rng(16)
+    for size, classes in ((2, 200), (5, 200), (20, 50), (50, 20), (200, 10), (1000, 10)):
+        given, within = [], []
+        for _ in range(60):
+            wrong, labels, rates = class_world(rng, kind, m, size, classes)
+            table = count_chunk(InstanceChunk(wrong, None, labels, classes), {})
+            ratio = table.systemic().expected_rate / rates.prod(axis=1).mean()
+            given.append(table.expectation_error() <= np.log(2))
+            within.append(0.5 < ratio < 2)
+        shown = np.array(within)[np.array(given)]
+        shares = f"given {np.mean(given):.2f}, within {shown.mean() if len(shown) else np.nan:.2f}"
+        print(f"\nMC16 {kind}, {m} models, {classes} classes of {size}: {shares}")
+        assert len(shown) < 6 or shown.mean() >= 0.85
+
+
+@pytest.mark.parametrize(("clusters", "least"), [(20, 0.87), (40, 0.89), (60, 0.91), (100, 0.91)])
+def test_mc17_with_few_clusters_the_bootstrap_covers_better(clusters: int, least: float) -> None:
+    rng = np.random.default_rng(17)
+    names, truth, hits = np.repeat(np.arange(clusters), 10), 12 / (1 + 11 * 0.2), []
+    for _ in range(400):
+        estimate = effective(rng.random((12, 10 * clusters)) < np.repeat(rng.beta(0.8, 3.2, clusters), 10))
+        m, d, parts = estimate.n_models, estimate.design_effect, (estimate.influence, estimate.variation)
+        linear, bootstrap = n_eff_interval(m, d, parts[0], names), n_eff_bootstrap(m, d, parts, rng, names)
+        hits.append([interval.low <= truth <= interval.high for interval in (linear, bootstrap)])
+    linear, bootstrap = np.mean(hits, axis=0)
+    print(f"\nMC17 {clusters} clusters: influence function {linear:.3f}, bootstrap-t {bootstrap:.3f}")
+    assert bootstrap >= max(least, linear - 0.01)
+
+
+def test_mc18_label_errors_are_offered_as_an_explanation_only_where_there_is_something_to_explain() -> None:
+    rng = np.random.default_rng(18)
+    warned = []
+    for _ in range(400):
+        wrong = independent(rng, 8, 600, 0.2)
+        table = Predictions.from_correct({f"m{i}": ~row for i, row in enumerate(wrong)})
+        warned.append(not tipping_point(AuditContext.gather(table, AuditOptions())).reason)
+    print(f"\nMC18 independent models: warned {np.mean(warned):.3f}")
+    assert np.mean(warned) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,3 +76,21 @@ def test_models_are_held_to_the_same_gate():
     dataset = Dataset(np.eye(3), np.array(LABELS), ("x", "y", "z"))
     with pytest.raises(InputError, match="apply softmax"):
         predictions_of_models({"a": lambda x: x * 3, "b": lambda x: x}, dataset)
+
+
+def test_probabilities_are_read_once_and_again_only_with_other_arrays() -> None:
+    """Reading them at every `replace` took 7 ns a number: seconds for a thousand classes."""
+    stacked = np.full((2, 3, 2), 0.5)
+    stacked[0, 0] = np.nan
+    answers = {"a": [None, 0, 1], "b": [0, 0, 1]}
+    predictions = Predictions.from_answers(answers, [0, 1, 0], probabilities=stacked)
+    changed = stacked.copy()
+    changed[1, 2] = 3
+    with pytest.raises(InputError, match="the probabilities of 'b' for instance 2 sum to 6"):
+        replace(predictions, probabilities=changed)
+    answered = np.zeros_like(predictions.answers)
+    with pytest.raises(InputError, match="the probabilities of 'a' for instance 0 sum to nan"):
+        replace(predictions, answers=answered)
+    stacked[1, 2] = 3  # in place, to see that nobody looks
+    for same in (replace(predictions, fixed_classes=True), predictions.take_instances(np.array([2, 0]))):
+        assert same.take_models(["b", "a"]).probabilities is not None

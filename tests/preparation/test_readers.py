@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import wave as wave_module
 import zipfile
 from pathlib import Path
 
@@ -665,6 +667,42 @@ def test_recordings_of_any_type_and_rate_are_the_same_sound(kind: type, rate: in
     assert wave.shape == (4000,)
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 8000)
     np.testing.assert_allclose(wave[200:-200], expected[200:-200], atol=0.02)
+
+
+def float_wav(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    wavfile.write(file, 8000, samples.astype(np.float32))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("peak", [0.25, 1.0, 1.5, 12.0])
+def test_a_float_recording_over_full_scale_keeps_its_shape(peak: float) -> None:
+    samples = peak * np.sin(np.arange(4000) / 3).astype(np.float32)
+    wave = wave_of(float_wav(samples), "loud.wav")
+    np.testing.assert_allclose(wave, samples / max(1, np.abs(samples).max()), atol=1e-6)
+
+
+@pytest.mark.parametrize(("value", "text"), [(32767, "32767"), (np.nan, "nan"), (np.inf, "inf")])
+def test_a_float_recording_of_another_scale_is_refused(value: float, text: str) -> None:
+    samples = np.zeros(4000)
+    samples[7] = value
+    with pytest.raises(FileError) as caught:
+        wave_of(float_wav(samples), "odd.wav")
+    assert str(caught.value) == (
+        f"the samples of odd.wav reach {text}; expected floating-point samples in -1 … 1, full scale; "
+        "divide samples of integers' scale by 32768; leave recordings with nan or inf out."
+    )
+
+
+def test_a_recording_of_24_bits_is_read_in_full_scale() -> None:
+    levels = np.array([0, 2**22, 2**23 - 1, -(2**23), -(2**22)])
+    file = io.BytesIO()
+    with wave_module.open(file, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(3)
+        recording.setframerate(8000)
+        recording.writeframes(b"".join(int(level).to_bytes(3, "little", signed=True) for level in levels))
+    np.testing.assert_allclose(wave_of(file.getvalue(), "deep.wav"), levels / 2**23, atol=1e-6)
 
 
 def test_recordings_that_cannot_be_used_are_one_line() -> None:

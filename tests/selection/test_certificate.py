@@ -12,6 +12,7 @@ import pytest
 from polyculture.measures.effective import effective
 from polyculture.predictions import Predictions
 from polyculture.results import Certificate
+from polyculture.selection import select
 from polyculture.selection.certificate import Baselines, certify, share
 from polyculture.selection.combination import Combination, fit
 from polyculture.selection.contributions import contributions
@@ -225,3 +226,14 @@ def test_a_portfolio_that_is_as_often_right_as_it_is_sure_has_no_calibration_err
     found = certified(EvaluationSet(p), [0, 1]).scores["calibration"]
     assert (found.estimate, found.low) == (pytest.approx(0, abs=0.01), 0)
     assert found.high > 0
+
+
+def test_a_certificate_without_a_complete_instance_is_undefined() -> None:
+    labels = ["a", "b"] * 20
+    answers = {"ann": labels, "bob": ["a"] * 40}
+    known = Predictions.from_answers(answers, labels)
+    blank = Predictions.from_answers(answers | {"ann": [None] * 40}, labels)
+    portfolio = select(known, 1, certify_on=blank)
+    assert portfolio.members == ("ann",)
+    assert not portfolio.optimism.defined
+    assert portfolio.contributions["alone"].isna().all()

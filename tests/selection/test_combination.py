@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from polyculture.predictions import Predictions
-from polyculture.selection import opinion_pool
 from polyculture.selection.combination import COMBINE, Combination, fit
 from polyculture.selection.evaluation import EvaluationSet
 
@@ -45,7 +44,7 @@ def test_nobody_answering_is_unknown_without_verdicts() -> None:
     found = vote_of(p).outcome(EvaluationSet(p))
     assert np.isnan(found.wrong[0])
     assert np.isnan(found.confidence[0])
-    assert (found.wrong[1], found.confidence[1]) == (0.0, 0.5)
+    assert (found.wrong[1], found.confidence[1]) == (0.5, 0.5)
 
 
 def test_confidence_is_the_weight_that_agrees() -> None:
@@ -92,7 +91,6 @@ def test_calibrating_changes_no_answer(world: World) -> None:
     assert cooled.outcome(exam).wrong.tolist() == plain.outcome(exam).wrong.tolist()
     assert cooled.losses(exam, "log_loss").mean() < plain.losses(exam, "log_loss").mean()
     assert fit("vote", exam, rows, calibrated=True).temperature == 1
-    assert opinion_pool.MISSING == -1
 
 
 def test_a_missing_verdict_is_no_evidence_of_skill() -> None:

@@ -162,14 +162,19 @@ def test_an_exam_without_the_named_column_is_refused(world: Callable[..., Any]) 
     assert str(caught.value) == "no instance column 'grup'; did you mean 'group'?"
 
 
-def test_probabilities_that_are_not_numbers_are_refused(world: Callable[..., Predictions]) -> None:
+def test_probabilities_with_gaps_are_no_probabilities(world: Callable[..., Predictions]) -> None:
     p = world(n=40)
-    p.probabilities[2, 5] = np.nan
+    for gap in (np.nan, 0.0):
+        p.probabilities[2, 5] = gap
+        assert not EvaluationSet(p).has_probabilities
+
+
+def test_graded_scores_are_not_averaged() -> None:
+    p = Predictions.from_values({"a": [0.5, 1.0, 0.0], "b": [1.0, 0.2, 0.0]}, [1.0, 1.0, 1.0])
     with pytest.raises(InputError) as caught:
         EvaluationSet(p)
     assert str(caught.value) == (
-        "model 'm2' has probabilities that are not numbers; expected probabilities of every model on every instance; "
-        "leave the model out, or leave the probabilities out and let the answers vote."
+        "graded scores; expected right or wrong outcomes; read them with threshold (--threshold)."
     )
 
 

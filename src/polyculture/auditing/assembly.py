@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
@@ -18,7 +19,7 @@ from polyculture.version import __version__
 from .context import AuditContext, AuditParts
 from .findings import findings
 from .leaderboard import leaderboard
-from .null_models import fit_null_models, headline
+from .null_models import fit_null_models, headline, why_no_class
 from .options import AuditOptions
 from .pairs import Measure, pairwise
 from .regression import add_residuals, outcomes
@@ -35,6 +36,7 @@ def audit(
     *,
     source: str = "",
     options: AuditOptions | None = None,
+    within: str = "",
     shifted: Mapping[str, Predictions] | None = None,
     dataset: Dataset | None = None,
     measures: Mapping[str, Measure] | None = None,
@@ -48,6 +50,8 @@ def audit(
         models and classes, every time it is iterated (three or four times in all). Predictions are a shard, too.
     source : what to call the table in reports.
     options : what else is known about the table (clusters, strata, groups, verdicts, …) and the confidence level.
+    within : instance column of conditions, such as levels of noise: numbers are taken within each and averaged; short
+        for `AuditOptions.within`.
     shifted : the same models on other test sets, by name: ``"noise@3"`` for a shift and its severity; ``"train"`` and
         ``"selection"`` for the other parts of the split.
     dataset : the instances themselves; where they are images the hardest ones are shown.
@@ -57,7 +61,7 @@ def audit(
     and hardest instances are those of one table to the last bit; effective numbers and their limits up to rounding, and
     the same bits for any cut and engine. N3 and the sections are those of a random sample of the instances (all, if
     they are few). With clusters it also keeps a number per cluster, and with missing cells models × models numbers per
-    class.
+    class. With clusters the share that all fail has no limits, and n_eff none by resampling, however few they are.
 
     Of numbers: null model R compares with independent residuals of the same size; the noise variance, if known, is
     taken off first. The other null models and sections are about errors larger than the tolerance.
@@ -73,10 +77,12 @@ def audit(
     >>> print(audit.sentence)
     4 models; they fail like 2.62 [2.38, 2.88].
     >>> [finding.code for finding in audit.findings][:2]
-    ['PC003', 'PC011']
+    ['PC003', 'PC013']
     """
     started = time.perf_counter()
     options, shifted = options or AuditOptions(), shifted or {}
+    if within:
+        options = replace(options, within=within)
     if not isinstance(predictions, Predictions):
         for name, value in (("shifted", shifted), ("dataset", dataset)):
             if value:
@@ -147,6 +153,7 @@ def _facts(parts: AuditParts) -> dict[str, object]:
         **options.facts(),
         "verdicts": len(options.verdicts),
         "classes": len(p.classes) if p.has_fixed_classes else 0,
+        "class_not_used": parts.context.small_classes or why_no_class(p),
         "missing_share": parts.context.table_counts.missing_share,
         "informative_models": parts.effective.n_models,
         "informative_instances": parts.effective.n_info,

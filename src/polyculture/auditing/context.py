@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -18,11 +19,17 @@ from polyculture.measures.streaming.exact_sums import TableCounts
 from polyculture.measures.systemic import FailureCounts
 from polyculture.predictions import Predictions
 from polyculture.results import Leaderboard, NullModel, Pairwise, Section, Systemic
+from polyculture.stats import plural
 
 from .counting import count_table
 from .factors import codes_of
 from .options import AuditOptions
 from .strata import crossed, group_codes
+
+MOST_WRONG = 2.0
+"""Factor by which the expected share of all-wrong instances may be off before the class is left out of it."""
+WORSE = 1.5
+"""How many times larger its logarithm must then be with classes than without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +56,7 @@ class AuditContext:
     @classmethod
     def gather(cls, predictions: Predictions, options: AuditOptions) -> AuditContext:
         """Set outside models and invalid instances aside."""
-        for name in (options.clusters, *options.strata, *options.groups):
+        for name in (options.clusters, *options.strata, *options.groups, options.within):
             if name and name not in predictions.instances.columns:
                 columns = map(str, predictions.instances.columns)
                 raise InputError(f"no instance column {name!r}", cure=near(name, columns))
@@ -71,8 +78,26 @@ class AuditContext:
 
     @cached_property
     def systemic(self) -> FailureCounts:
-        """Failure counts against independence given the true class."""
-        return self.table_counts.systemic()
+        """Failure counts against independence given the true class; of all together where classes are too small."""
+        return self.table_counts.systemic(not self.small_classes)
+
+    @cached_property
+    def small_classes(self) -> str:
+        """Why the true class says nothing of how often all fail; empty where it does, or there are no classes."""
+        sizes = self.table_counts.failures.sum(axis=1)
+        if np.count_nonzero(sizes) < 2:
+            return ""
+        error, pooled = (self.table_counts.expectation_error(by_class) for by_class in (True, False))
+        # In a small table the expectation of all together is no better; then the classes are not to blame.
+        if error <= max(math.log(MOST_WRONG), WORSE * pooled):
+            return ""
+        typical, m = int(np.median(sizes[sizes > 0])), self.predictions.shape[0]
+        return f"classes of {plural(typical, 'instance')} are too small for {plural(m, 'model')}"
+
+    @property
+    def failure_strata(self) -> Int[np.ndarray, " n"] | None:
+        """Classes within which joint failures are compared with independence."""
+        return None if self.small_classes else self.classes
 
     @cached_property
     def classes(self) -> Int[np.ndarray, " n"] | None:

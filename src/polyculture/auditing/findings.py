@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from polyculture.results import Finding, NullModel, Severity
-from polyculture.stats import Interval, percent
+from polyculture.stats import Interval, percent, plural
 
 from .context import AuditParts
 from .sections import SECTIONS
+from .sections.joint_failures import plausibility
 
 ALIKE = 0.999
-FEW_INFORMATIVE, FEW_CLUSTERS = 30, 40
+FEW_INFORMATIVE, FEW_CLUSTERS = 30, 60
 
 
 def findings(parts: AuditParts) -> tuple[Finding, ...]:
@@ -69,13 +70,16 @@ def _systemic(parts: AuditParts) -> Iterator[Finding]:
         return
     count = int(s.observed[-1])
     null = f"{_rate(s.expectation)} if they failed independently"
-    if s.expectation_raw != s.expectation:
+    if parts.context.small_classes:
+        null += f" at their overall error rates (not given the true class: {parts.context.small_classes})"
+    elif s.expectation_raw != s.expectation:
         null += f" given the true class ({_rate(s.expectation_raw)} at their overall error rates)"
+    limits = "" if math.isnan(s.rate.low) else f" [{percent(s.rate.low, 2)}, {percent(s.rate.high, 2)}]"
     yield Finding(
         "PC002",
         title,
-        f"All {len(s.observed) - 1} models fail the same {count:,} of {s.n:,} instances: {percent(s.rate.estimate, 2)} "
-        f"[{percent(s.rate.low, 2)}, {percent(s.rate.high, 2)}]. It would be {null}; exact p {_p(s.p)}.",
+        f"All {len(s.observed) - 1} models fail the same {count:,} of {plural(s.n, 'instance')}: "
+        f"{percent(s.rate.estimate, 2)}{limits}. It would be {null}; exact p {_p(s.p)}.",
         "alert" if s.p < 0.01 and count >= 10 else "warning" if s.p < 0.05 else "note",
     )
 
@@ -113,19 +117,20 @@ def _informative(parts: AuditParts) -> Iterator[Finding]:
         yield Finding(
             "PC005",
             "few informative instances",
-            f"The variance of the failure count rests on about {parts.effective.n_info:.0f} instances; "
-            f"below {FEW_INFORMATIVE} the interval is too narrow.",
+            f"The variance of the failure count rests on about "
+            f"{plural(round(parts.effective.n_info), 'instance')}; below {FEW_INFORMATIVE} the interval is too narrow.",
             "warning",
         )
 
 
 def _clusters(parts: AuditParts) -> Iterator[Finding]:
     n = parts.context.n_clusters
-    if n is not None and n < FEW_CLUSTERS:
+    if n is not None and n <= FEW_CLUSTERS:
         yield Finding(
             "PC006",
             "few clusters",
-            f"The instances fall into {n} clusters; below {FEW_CLUSTERS} cluster-aware intervals are too narrow.",
+            f"The instances fall into {plural(n, 'cluster')}; with {FEW_CLUSTERS} or fewer cluster-aware "
+            "intervals are too narrow.",
             "warning",
         )
 
@@ -155,18 +160,32 @@ def _shifts(parts: AuditParts) -> Iterator[Finding]:
         return
     start = parts.shifts.iloc[0]
     worst = parts.shifts.iloc[1:].sort_values("all_wrong", na_position="first").iloc[-1]
+    changes = [_from_to(start, worst, *change) for change in CHANGES]
+    stated = [change for change in changes if change]
+    if not stated:
+        yield Finding("PC008", "alikeness under shift", "", reason="no instance was answered on both test sets")
+        return
     yield Finding(
         "PC008",
         "alikeness under shift",
-        f"From the unshifted test to {worst['shift']} at severity {worst['severity']:g} the share of instances that "
-        f"every model fails goes {_from_to(start, worst, 'all_wrong', '.2%')}, mean accuracy "
-        f"{_from_to(start, worst, 'accuracy', '.1%')} and n_eff {_from_to(start, worst, 'n_eff', '.2f')}.",
+        f"From the unshifted test to {worst['shift']} at severity {worst['severity']:g} "
+        f"{' and '.join(filter(None, (', '.join(stated[:-1]), stated[-1])))}.",
         "warning" if worst["all_wrong"] > 2 * max(start["all_wrong"], 1 / start["n"]) else "note",
     )
 
 
-def _from_to(start: pd.Series[Any], end: pd.Series[Any], column: str, spec: str) -> str:
-    return f"from {Interval(start[column]).format(spec)} to {Interval(end[column]).format(spec)}"
+CHANGES = (
+    ("all_wrong", ".2%", "the share of instances that every model fails goes"),
+    ("accuracy", ".1%", "mean accuracy"),
+    ("n_eff", ".2f", "n_eff"),
+)
+"""Columns of the table of shifts that are compared, their formats, and what is said of them."""
+
+
+def _from_to(start: pd.Series[Any], end: pd.Series[Any], column: str, spec: str, subject: str) -> str:
+    """How a number changes; empty where it is not defined on both test sets."""
+    first, last = Interval(float(start[column])), Interval(float(end[column]))
+    return f"{subject} from {first.format(spec)} to {last.format(spec)}" if first.defined and last.defined else ""
 
 
 def _distinguishable_pairs(parts: AuditParts) -> Iterator[Finding]:
@@ -175,7 +194,7 @@ def _distinguishable_pairs(parts: AuditParts) -> Iterator[Finding]:
         yield Finding(
             "PC009",
             "performance convergence",
-            f"{s.pairs_apart:,} of {s.pairs_tested:,} pairs of models can be told apart by accuracy "
+            f"{s.pairs_apart:,} of {plural(s.pairs_tested, 'pair')} of models can be told apart by accuracy "
             f"({percent(s.pairs_apart / s.pairs_tested, 0)}; McNemar, false discovery rate 5 %).",
         )
 
@@ -195,17 +214,15 @@ def _label_errors(parts: AuditParts) -> Iterator[Finding]:
     if shock is None or not shock.defined:
         yield Finding("PC010", title, "", reason=section.reason or (shock.reason if shock else "undefined"))
         return
-    if shock.estimate <= 0:
-        yield Finding("PC010", title, "", reason="the models are not more alike than independent ones")
+    if shock.reason:
+        yield Finding("PC010", title, "", reason=shock.reason)
         return
-    is_plausible = shock.estimate <= plausible
-    verdict = "so it could be entirely label errors" if is_plausible else "more than is plausible"
     yield Finding(
         "PC010",
         title,
         f"If {shock.format('.2%')} of the labels were wrong, that alone would make independent models look as alike; "
-        f"{percent(plausible, 1)} is plausible, {verdict}.",
-        "warning" if is_plausible else "note",
+        f"{plausibility(shock, plausible)}.",
+        "warning" if shock.estimate <= plausible else "note",
     )
 
 
@@ -215,6 +232,9 @@ def _outside_difficulty(parts: AuditParts) -> Iterator[Finding]:
         yield Finding("PC018", title, "", reason="nothing from outside says how hard the instances are")
         return
     n = parts.outside.n_eff
+    if not n.defined:
+        yield Finding("PC018", title, "", reason=n.reason)
+        return
     yield Finding(
         "PC018",
         title,

@@ -10,6 +10,7 @@ from jaxtyping import Int
 
 from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.structure import structural
+from polyculture.predictions import Predictions
 from polyculture.results import NullModel
 from polyculture.rng import stream
 from polyculture.stats import (
@@ -32,7 +33,7 @@ GIVEN = {
     "N3": "any difficulty of the instances, estimated from these models (descriptive)",
 }
 BOOTSTRAP_BELOW = 100
-"""Informative instances below which the influence function gives intervals that are too narrow."""
+"""Informative instances, or clusters, below which the influence function gives intervals that are too narrow."""
 NOT_IDENTIFIED = "the errors of the same models cannot tell shared difficulty from shared causes"
 
 
@@ -51,6 +52,19 @@ def fit_null_models(context: AuditContext) -> tuple[tuple[NullModel, ...], dict[
     estimates = {name: _effective(context, codes) for name, codes in strata.items()}
     null_models = [fit_null_model(name, estimate, context) for name, estimate in estimates.items()]
     return (*null_models, structural_null_model(context)), estimates
+
+
+def why_no_class(predictions: Predictions) -> str:
+    """Why there is no null model given the true class; empty where there is one."""
+    if predictions.has_fixed_classes:
+        return ""
+    if predictions.options is not None:
+        return "every question has answers of its own"
+    if predictions.labels is None:
+        return "only right and wrong are known, not the true class"
+    if len(np.unique(predictions.labels)) < 2:
+        return "all instances are of one class"
+    return "the labels are open-ended answers, most of which are too rare to be classes"
 
 
 def headline(context: AuditContext) -> str:
@@ -73,7 +87,8 @@ def fit_null_model(name: str, estimate: EffectiveNumber, context: AuditContext) 
     null_model = linearized_null_model(
         name, GIVEN[name], estimate, StandardError.of(estimate.influence, clusters), level
     )
-    if math.isnan(estimate.design_effect) or estimate.n_info >= BOOTSTRAP_BELOW:
+    draws = math.inf if context.n_clusters is None else context.n_clusters
+    if math.isnan(estimate.design_effect) or min(estimate.n_info, draws) >= BOOTSTRAP_BELOW:
         return null_model
     m, d, parts = estimate.n_models, estimate.design_effect, (estimate.influence, estimate.variation)
     n_eff = n_eff_bootstrap(m, d, parts, stream(context.options.seed, "bootstrap-t", name), clusters, level)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+import pandas as pd
+
 from polyculture.errors import InputError
 
 LABEL_ERRORS = 0.033
@@ -28,6 +31,10 @@ class AuditOptions:
     label_errors : share of wrong labels that is plausible, to compare the tipping point with.
     scale : model column with sizes or dates, along which ability and alikeness are followed.
     designed : whether the models' factors were assigned by a crossed design; only then is attribution called an effect.
+    similarity : what attribution splits among the models' factors: the error covariance, another measure of pairs by
+        name (kappa, capa, both_wrong_agreement, …), or a symmetric matrix (a table with the models' names, or an array
+        in their order).
+    within : instance column of conditions, such as levels of noise: numbers are taken within each and averaged.
     population : whether to give intervals for the population of models of which these are a random sample, too.
     level : confidence level of every interval, in (0, 1).
     seed : of all resampling.
@@ -52,6 +59,8 @@ class AuditOptions:
     label_errors: float = LABEL_ERRORS
     scale: str = ""
     designed: bool = False
+    similarity: str | pd.DataFrame | np.ndarray = field(default="covariance", compare=False)
+    within: str = ""
     population: bool = False
     level: float = 0.95
     seed: int = 0
@@ -73,4 +82,8 @@ class AuditOptions:
         """The options that were given, as an audit states them."""
         names = [f.name for f in fields(self) if f.name not in ("verdicts", "engine", "workers")]
         values = {name: getattr(self, name) for name in names}
+        if not isinstance(self.similarity, str):
+            values["similarity"] = "a given matrix"
+        elif self.similarity == "covariance":
+            del values["similarity"]
         return {k: ", ".join(v) if isinstance(v, tuple) else v for k, v in values.items() if v not in ("", (), False)}

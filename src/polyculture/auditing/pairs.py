@@ -45,7 +45,7 @@ def pairwise(
     """
     measures = dict(MEASURES) | dict(extra or {})
     if counts.same_answer is None:
-        for name in ("agreement", "both_wrong_agreement", "both_wrong_adjusted"):
+        for name in ("agreement", "both_wrong_agreement", "both_wrong_adjusted", "capa"):
             del measures[name]
     values = {name: measure(counts) for name, measure in measures.items()}
     words = reasons(counts)

@@ -12,7 +12,7 @@ from polyculture.measures.streaming.exact_sums import column_sums
 from polyculture.measures.systemic import FailureCounts
 from polyculture.predictions import MISSING, Predictions
 from polyculture.results import Systemic
-from polyculture.stats import Interval, jeffreys, systemic_p, systemic_pmf
+from polyculture.stats import Interval, jeffreys, share_interval, systemic_p, systemic_pmf
 
 from .context import AuditContext
 
@@ -22,10 +22,16 @@ MOST_LISTED = 1000
 
 
 def systemic_failures(context: AuditContext) -> Systemic:
-    """Failure counts against their null (given the true class where there are classes), and the hardest instances."""
-    counts, level = context.systemic, context.options.level
-    rate = Interval.undefined(counts.reason) if counts.reason else jeffreys(counts.failures, counts.n, level)
-    p = math.nan if counts.reason else systemic_p(counts.failures, systemic_pmf(counts.errors, counts.sizes))
+    """Failure counts against their null (given the true class where there are classes), and the hardest instances.
+
+    Of classes that are too small for the expectation the exact test still holds: it takes each model's number of errors
+    in each class as given.
+    """
+    counts, p = context.systemic, math.nan
+    if not counts.reason:
+        classes = context.table_counts.systemic()
+        p = systemic_p(classes.failures, systemic_pmf(classes.errors, classes.sizes))
+    rate = failure_rate(context)
     return Systemic(
         observed=counts.histogram,
         expected=counts.expected,
@@ -37,6 +43,20 @@ def systemic_failures(context: AuditContext) -> Systemic:
         hardest=hardest_instances(context.predictions),
         n=counts.n,
     )
+
+
+def failure_rate(context: AuditContext) -> Interval:
+    """Share of the instances that every model fails, with limits that know of clusters."""
+    counts, level = context.systemic, context.options.level
+    if counts.reason:
+        return Interval.undefined(counts.reason)
+    if context.clusters is None:
+        return jeffreys(counts.failures, counts.n, level)
+    if context.shard_counts is not None:
+        rate = jeffreys(counts.failures, counts.n, level)
+        return Interval(rate.estimate, n=counts.n, level=level, reason="no limits with clusters from a table in shards")
+    failed = np.asarray(context.predictions.wrong[:, context.complete].all(axis=0))
+    return share_interval(failed, context.clusters[context.complete], level)
 
 
 def expected_raw(counts: FailureCounts) -> float:

@@ -10,7 +10,7 @@ from polyculture.measures.effective_vectors import effective_vectors
 from polyculture.measures.similarity.texts import Similarity, effective_by_similarity, text_similarity
 from polyculture.results import Section
 from polyculture.rng import stream
-from polyculture.stats import StandardError
+from polyculture.stats import StandardError, plural
 
 from .null_models import linearized_null_model
 from .options import AuditOptions
@@ -62,8 +62,9 @@ def text_alikeness(
             models, {"matched": pairs.matched, "mismatched": pairs.mismatched, "ceiling_corrected": pairs.corrected}
         )
     null_model = linearized_null_model("T", "", estimate, StandardError.of(estimate.influence), options.level)
-    sentence = (
-        f"The texts of {null_model.informative} models vary like those of {null_model.n_eff.format()} independent ones."
-    )
+    n_eff, count = null_model.n_eff, plural(null_model.informative, "model")
+    sentence = f"The texts of {count} vary like those of {n_eff.format()} independent ones."
+    if not n_eff.defined:
+        sentence = f"How many independent models the texts of {count} vary like is undefined: {n_eff.reason}."
     numbers = {"n_eff": null_model.n_eff, "rho": null_model.rho}
     return Section("texts", "Do they write alike?", sentence, numbers, tables)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from polyculture.studies.run_folder import PREDICTIONS
+from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
 from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
@@ -51,7 +51,7 @@ def ablate(
     problem = data.load(seed)
     with progress_bars() as progress:
         result = ablation.ablate(problem, options, out=out, progress=progress)
-    next_command = f"polyculture audit {shlex.quote(str(out / PREDICTIONS))} --models '{ablation.BASELINE}*'"
+    next_command = f"polyculture audit {shell_word(str(out / PREDICTIONS))} --models '{ablation.BASELINE}*'"
     show(result.audit, out, json, next_command)
     if not json:
         ablation_table(result.effects, Console())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from polyculture.errors import PolycultureError, TrainingError
+from polyculture.errors import PolycultureError, TrainingError, visible
 from polyculture.version import __version__
 
 INTERRUPTED = 130
@@ -44,6 +46,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code."""
     _silence_pool()
+    _escape_unknown_characters()
     words = _current_words(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(words or ["--help"], prog_name="polyculture", standalone_mode=False)
@@ -74,12 +77,18 @@ def _current_words(arguments: Sequence[str]) -> list[str]:
             fail(f"{name} is now called {RENAMED[name]}", 0)
             argument = RENAMED[name] + equals + value
         words.append(argument)
-    return words
+    return [_with_value(word, following) for word, following in zip(words, [*words, "-"][1:], strict=True)]
+
+
+def _with_value(word: str, following: str) -> str:
+    """`--correct` alone, before another option or a path, as an option with an empty value."""
+    is_flag = following.startswith(("-", "mlflow:")) or Path(following).exists()
+    return "--correct=" if word == "--correct" and is_flag else word
 
 
 def fail(message: str, code: int) -> int:
     """Print one line on stderr, and return the exit code."""
-    print("polyculture:", " ".join(message.split()), file=sys.stderr)
+    print("polyculture:", visible(" ".join(message.split())), file=sys.stderr)
     return code
 
 
@@ -88,6 +97,12 @@ def _print_version(version: bool) -> bool:
         typer.echo(f"polyculture {__version__}")
         raise typer.Exit
     return version
+
+
+def _escape_unknown_characters() -> None:
+    """What the terminal's encoding lacks (κ in ASCII, halves of characters) is written as an escape, not an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence_pool() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +10,22 @@ from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
+from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
-from .output import show, show_section
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
+from .output import show, show_lines, show_section
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
@@ -35,6 +46,10 @@ def audit(
     verdicts: Annotated[Path | None, Option(metavar="CSV", help="Verdicts on labels: instance, valid.")] = None,
     label_errors: Annotated[float, Option(metavar="SHARE", help="Plausible share of wrong labels.")] = 0.033,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "",
+    within: Annotated[str, Option(metavar="COL", help="Column of conditions: numbers within each, averaged.")] = "",
+    similarity: Annotated[
+        str, Option(metavar="NAME", help="What attribution splits: covariance, kappa, capa, …, or a CSV matrix.")
+    ] = "covariance",
     population: Annotated[bool, Option("--population", help="Add intervals for a population of models.")] = False,
     stream: Annotated[bool, Option("--stream", help="Read a Parquet file or folder in shards.")] = False,
     engine: Annotated[str, Option(metavar="ENGINE", help="With --stream: local, or ray.")] = "local",
@@ -52,6 +67,7 @@ def audit(
       polyculture audit predictions.csv --models 'api_*' --group site
     """
     from polyculture.auditing import AuditOptions, audit
+    from polyculture.auditing.attribution.response import similarity_named
     from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
     from polyculture.studies.run_audit import audit_run
@@ -65,16 +81,22 @@ def audit(
         verdicts=read_verdicts(verdicts) if verdicts else {},
         label_errors=label_errors,
         scale=scale,
+        within=within,
+        similarity=similarity_named(similarity),
         population=population,
         seed=seed,
     )
-    columns = table.columns(cluster, strata, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, strata, group, within) | {"correct": reading.outcomes}
     source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
         if len(paths) > 1:
             raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
+        for name in ("model", "answer", "repeat"):
+            if columns.pop(name):
+                raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
+        reading.refuse("--stream, which takes answers as they are")
         shards = read_shards(paths[0], **columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
@@ -82,7 +104,7 @@ def audit(
         aligned = align(paths, rules=reading.rules(), **columns)
         make_folder(out)
         if not json:
-            print(f"read  {aligned.report.sentence}")
+            show_lines(f"read  {aligned.report.sentence}")
         if len(paths) == 1 and is_run(paths[0]):
             result, run = audit_run(paths[0], aligned.predictions, options)
             if run.missing:
@@ -90,7 +112,7 @@ def audit(
         else:
             result = audit(aligned.predictions, source=source, options=options)
             result = replace(result, sections=(aligned.report.section(), *result.sections))
-    show(result, out, json, f"polyculture report {shlex.quote(str(out))} --out page-to-share.html")
+    show(result, out, json, f"polyculture report {shell_word(str(out))} --out page-to-share.html")
     return 0
 
 
@@ -109,10 +131,9 @@ def read(
     """
     from polyculture.formats import align, write
 
-    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.correct)
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
     write(aligned.predictions, out)
-    print("\n".join([aligned.report.sentence, *aligned.report.notes]))
-    print(f"next  polyculture audit {shlex.quote(str(out))}")
+    show_lines(aligned.report.sentence, *aligned.report.notes, f"next  polyculture audit {shell_word(str(out))}")
     return 0
 
 
@@ -136,11 +157,11 @@ def compare(
     from polyculture.auditing import AuditOptions, compare
     from polyculture.formats import read
 
-    columns = table.columns(cluster) | {"correct": reading.correct, "rules": reading.rules()}
+    columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
-        print(f"\nnext  polyculture audit {shlex.quote(second)}")
+        show_lines("", f"next  polyculture audit {shell_word(second)}{option_words(table, reading)}")
     return 0
 
 
@@ -149,6 +170,7 @@ def compare(
 def scaling(
     paths: Paths,
     table: TableOptions,
+    reading: ReadingOptions,
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
@@ -163,7 +185,8 @@ def scaling(
     from polyculture.formats import read
     from polyculture.results import section_json
 
-    sections = along_scale(read(paths, **table.columns()), scale, label_errors=audited_errors, seed=seed)
+    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
+    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
     if json:
         print(f"[{', '.join(map(section_json, sections))}]")
     for section in () if json else sections:
@@ -187,5 +210,5 @@ def report(
     page = out or (file / PAGE if file.is_dir() else file.with_name(PAGE))
     make_folder(page.parent)
     report(audit, page)
-    print(f"{audit.sentence}\npage  {page}")
+    show_lines(audit.sentence, f"page  {page}")
     return 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
+
+from polyculture.errors import InputError
+from polyculture.studies.shell_words import shell_word
 
 if TYPE_CHECKING:
     from polyculture.formats import ReadingRules
@@ -31,6 +34,9 @@ class TableOptions:
     instance: Annotated[str | None, Option(metavar="COL", help="Column of instance ids.")] = None
     models: Annotated[list[str] | None, Option(metavar="GLOB", help="Model or pattern, as 'api_*'; repeatable.")] = None
     factors: Annotated[Path | None, Option(metavar="CSV", help="Model attributes: a row per model.")] = None
+    model: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of models.")] = None
+    answer: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of answers.")] = None
+    repeat: Annotated[str | None, Option(metavar="COL", help="Row per answer: column of a model's runs (seed).")] = None
 
     def columns(self, *names: str | list[str] | None) -> dict[str, Any]:
         """Options of `polyculture.read`, with the instance columns to keep."""
@@ -42,10 +48,13 @@ class TableOptions:
 class ReadingOptions:
     """How answers are read."""
 
-    correct: Annotated[bool, Option("--correct", help="Cells are right (1) or wrong (0), not answers.")] = False
+    correct: Annotated[
+        str | None,
+        Option(metavar="[COL]", help="Cells are right (1) or wrong (0); row per answer: the column that says so."),
+    ] = None
     metric: Annotated[str | None, Option(metavar="NAME", help="Metric of a log to use.")] = None
     filter: Annotated[str | None, Option(metavar="NAME", help="Filter of lm-evaluation-harness to read.")] = None
-    threshold: Annotated[float | None, Option(metavar="X", help="Score of a log from which an answer is right.")] = None
+    threshold: Annotated[float | None, Option(metavar="X", help="Score from which an answer is right.")] = None
     normalize: Annotated[str, Option(metavar="RULE", help="exact, quasi-exact, numeric, multiple-choice or code.")] = (
         "exact"
     )
@@ -53,11 +62,30 @@ class ReadingOptions:
         bool, Option("--unify", help="Treat answers that differ only in case, spacing or type as equal.")
     ] = False
     skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
+    largest_sample: Annotated[int, Option(metavar="BYTES", help="Most bytes of one sample of a packed log.")] = 2**28
+    repeats: Annotated[bool, Option("--repeats", help="Read earlier runs of a task as repeat runs.")] = False
+    fields: Annotated[
+        list[str] | None, Option(metavar="ROLE=PATH", help="JSON Lines: answer=reply.0.text; repeatable.")
+    ] = None
+    keep_na: Annotated[bool, Option("--keep-na", help="CSV: NA, null, … are answers, not empty cells.")] = False
+    categorical: Annotated[bool, Option("--categorical", help="Numbers are names: 1.10 is not 1.1.")] = False
+
+    @property
+    def outcomes(self) -> bool | str:
+        """The option `correct` of `polyculture.read`."""
+        return self.correct is not None and (self.correct or True)
 
     def rules(self) -> ReadingRules:
-        from polyculture.formats import ReadingRules
+        from polyculture.formats.rules import ReadingRules, fields_of
 
-        return ReadingRules(self.normalize, self.metric, self.filter, self.threshold, self.unify, self.skip_bad)
+        options = {name: value for name, value in vars(self).items() if name not in ("correct", "fields")}
+        return ReadingRules(**options, fields=fields_of(self.fields or []))
+
+    def refuse(self, reader: str) -> None:
+        """InputError for the first rule that was given, where answers are read without rules."""
+        for name, value in vars(self).items():
+            if name != "correct" and value != getattr(ReadingOptions, name):
+                raise InputError(f"--{name.replace('_', '-')} with {reader}", cure="leave one of the two out")
 
 
 @dataclass(frozen=True)
@@ -91,6 +119,19 @@ class ProblemOptions:
         kinds = () if self.shifts == "none" else tuple(name.strip() for name in self.shifts.split(","))
         options["shifts"] = None if self.shifts == "all" else kinds
         return load_problem(self.problem or ["digits"], seed, DataOptions(**options))
+
+
+def option_words(*groups: TableOptions | ReadingOptions) -> str:
+    """The options that were given, but for the models, as words of another command."""
+    words: list[str] = []
+    for group in groups:
+        for option in fields(group):
+            value = getattr(group, option.name)
+            if value != option.default and option.name != "models":
+                name = f"--{option.name.replace('_', '-')}"
+                values = value if isinstance(value, list) else [value]
+                words += [name if text is True or text == "" else f"{name}={text}" for text in values]
+    return "".join(f" {shell_word(word)}" for word in words)
 
 
 def with_option_groups(function: Callable[..., int]) -> Callable[..., int]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyculture.errors import visible
 from polyculture.studies.run_folder import AUDIT, PAGE
 
 if TYPE_CHECKING:
@@ -41,8 +42,12 @@ def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
 
 def show_next(folder: Path, json: bool, next_command: str, *lines: str) -> None:
     """Print the page and the next command, next to JSON on stderr."""
-    text = "\n".join([*lines, f"page  {folder / PAGE}", f"next  {next_command}"])
-    print(text, file=sys.stderr if json else sys.stdout)
+    show_lines(*lines, f"page  {folder / PAGE}", f"next  {next_command}", json=json)
+
+
+def show_lines(*lines: str, json: bool = False) -> None:
+    """Print lines, next to JSON on stderr; control characters in names as escapes."""
+    print(*map(visible, lines), sep="\n", file=sys.stderr if json else sys.stdout)
 
 
 def show_section(section: Section, json: bool = False, tables: tuple[str, ...] = ()) -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
+from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
-from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .options import (
+    Cluster,
+    Group,
+    Json,
+    Out,
+    Paths,
+    ReadingOptions,
+    Seed,
+    TableOptions,
+    option_words,
+    with_option_groups,
+)
 from .output import show_next, show_section, store
 
 
@@ -58,7 +69,7 @@ def select(
     options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
-    columns = table.columns(cluster, group) | {"correct": reading.correct}
+    columns = table.columns(cluster, group) | {"correct": reading.outcomes}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     options = candidates.complete(options)
     if candidates.remark:
@@ -79,10 +90,10 @@ def select(
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
     if sets.test.task == "regression":
-        next_command = f"polyculture report {shlex.quote(str(out))} --out page-to-share.html"
+        next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
-        patterns = " ".join(f"--models {shlex.quote(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shlex.quote, paths))} {patterns}"
+        patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
+        next_command = f"polyculture audit {' '.join(map(shell_word, paths))}{option_words(table, reading)} {patterns}"
     store(result, out, next_command, [portfolio_section])
     if json:
         print(portfolio.to_json())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
+from polyculture.studies.shell_words import shell_word
+
 from .application import app, fail
 from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
-from .output import show
+from .output import show, show_lines
 
 
 @app.command(short_help="Train a population, audit it, and write the page.")
@@ -89,9 +90,9 @@ def design(
     else:
         recipes = make_design(kind, read_axes(axes), models, seed)
     description = describe(recipes)
-    print(description.sentence)
-    print(description.frame().to_string(index=False, float_format="%.3g"))
+    table = description.frame().to_string(index=False, float_format="%.3g")
+    show_lines(description.sentence, *table.split("\n"))
     if out is not None:
         write_recipes(recipes, out)
-        print(f"next  polyculture run digits --recipes {shlex.quote(str(out))}")
+        show_lines(f"next  polyculture run digits --recipes {shell_word(str(out))}")
     return 0

@@ -1,11 +1,11 @@
 """How do tables, arrays, logs and ready models become Predictions, and Predictions files?"""
 
 from .alignment import AlignedPredictions, AlignmentReport
+from .folders.predictions_folder import write
+from .folders.regression_folder import read_value_sets, read_values, values_folder, write_values
 from .inference import predictions_of_models
 from .normalization import NORMALIZERS
-from .predictions_folder import write
 from .reader import align, read
-from .regression_folder import read_value_sets, read_values, values_folder, write_values
 from .rules import NAME_RULES, ReadingRules
 from .tables.shards import read_shards
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, visible
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
@@ -48,6 +48,11 @@ class AlignmentReport:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     graded: str = ""
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            map(visible, (f"AlignmentReport: {self.sentence}", *self.notes, *self.remarks, "Next: .frame()"))
+        )
 
     def frame(self) -> pd.DataFrame:
         """One row per model."""

@@ -24,9 +24,13 @@ def predictions_of_arrays(
     label: Any,
     options: ColumnOptions,
     source: str = SOURCE,
-    classes: Sequence[str] = (),
+    classes: Sequence[Any] = (),
 ) -> Predictions:
-    """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes."""
+    """Predictions from one array per model: n answers, n × c probabilities, or with `correct` n outcomes.
+
+    n × k texts or whole numbers are the k best answers, of which the first counts.
+    """
+    classes = tuple(map(_name, classes or options.classes))
     outputs = {str(name): _plain(str(name), values) for name, values in by_index(arrays, label).items()}
     outputs = {name: outputs[name] for name in matching(outputs, options.models, source)}
     check_lengths({name: len(values) for name, values in outputs.items()})
@@ -35,6 +39,9 @@ def predictions_of_arrays(
     if label is None:
         raise InputError(f"{source} have no labels", "the true answer of each instance", "give them with label")
     truth = _labels(label, classes)
+    outputs = {name: _first_answers(name, values, len(classes)) for name, values in outputs.items()}
+    if classes and any(values.ndim == 1 for values in outputs.values()):
+        raise InputError("classes beside answers", "classes beside n × c probabilities only", "leave classes out")
     if truth.ndim == 1 and all(values.ndim == 2 for values in outputs.values()):
         return _from_probabilities(outputs, truth, classes)
     if any(values.ndim == 2 for values in outputs.values()):
@@ -58,6 +65,8 @@ def read_npy_folder(folder: Path, label: Any, options: ColumnOptions) -> Predict
             "one called " + ", ".join(f"{name}.npy" for name in LABEL_NAMES[:3]),
             "name it with label (--label)",
         )
+    if not arrays:
+        raise InputError(f"{folder} has no npy file of a model", "one for every model, and one with the true answers")
     return predictions_of_arrays(arrays, truth, options, str(folder))
 
 
@@ -75,15 +84,22 @@ def _from_probabilities(outputs: Mapping[str, np.ndarray], truth: np.ndarray, cl
             f"{mismatched} has {sizes[mismatched]} classes but {next(iter(sizes))} has {c}", "the same classes"
         )
     table = np.stack(list(outputs.values())).astype(np.float64)
+    if classes and (len(classes) != c or len(set(classes)) != c):
+        problem = f"{len(set(classes))} names of classes but {c} columns of probabilities"
+        raise InputError(problem, "a name of its own for every column")
     names = tuple(classes) or tuple(str(k) for k in range(c))
     observed = ~np.isnan(table).all(axis=2)
     answers = np.where(observed, np.nan_to_num(table).argmax(axis=2), MISSING)
     index = {name: code for code, name in enumerate(names)}
-    texts = [str(int(v)) if isinstance(v, (float, bool)) and v % 1 == 0 else str(v) for v in truth.tolist()]
+    texts = [_name(v) for v in truth.tolist()]
+    if not set(texts) <= set(names) and set(texts) <= {str(k) for k in range(c)}:
+        texts = [names[int(text)] for text in texts]  # codes of classes that have names
     unknown_label = next((text for text in texts if text not in index), None)
     if unknown_label is not None:
         raise InputError(
-            f"the label {unknown_label!r} is none of {c} classes", f"the number of the class, 0 … {c - 1}, as the label"
+            f"the label {unknown_label!r} is none of {c} classes",
+            f"the number of the class, 0 … {c - 1}, as the label",
+            "name the classes in the order of the columns with classes",
         )
     if len(texts) != table.shape[1]:
         raise InputError(f"there are {len(texts)} labels but {table.shape[1]} instances", "a true answer for each")
@@ -101,12 +117,38 @@ def _plain(name: str, values: Any) -> np.ndarray:
     array = _array(name, values)
     if array.ndim == 2 and array.shape[1] == 1 and (array.dtype.kind != "f" or not (array % 1).any()):
         array = array[:, 0]  # a column of answers; of fractions it is the probability of one class
-    if array.ndim not in (1, 2) or (array.ndim == 2 and array.dtype.kind not in "fiu"):
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.dtype.kind not in "fiuUO"):
         raise InputError(
             f"{name} is an array of the shape {array.shape} and type {array.dtype}",
             "n answers, or n × c probabilities",
         )
     return array
+
+
+def _first_answers(name: str, values: np.ndarray, classes: int) -> np.ndarray:
+    """The best answers of n × k whole numbers or texts; anything else as it is."""
+    if values.ndim != 2 or values.dtype.kind == "f" or is_one_hot(values):
+        return values
+    n, k = values.shape
+    ordered = np.sort(values.astype(str) if values.dtype.kind in "UO" else values, axis=1)
+    is_no_ranking = bool((ordered[:, 1:] == ordered[:, :-1]).any())
+    if values.dtype.kind in "iu" and n > 1:  # counts of votes have the same sum in every row
+        same_sum = bool((values.sum(axis=1) == values[0].sum()).all())
+        consecutive = bool((ordered == ordered[0, 0] + np.arange(k)).all())
+        is_no_ranking |= bool((values < 0).any()) or (same_sum and not consecutive)
+    if is_no_ranking or classes:
+        raise InputError(
+            f"{name} is an array of {n} × {k} values that are neither probabilities nor the {k} best answers",
+            "rows that sum to 1, or different answers in every row, the best first",
+            "divide counts by their sum, or give the answers alone",
+        )
+    return np.asarray(values[:, 0])
+
+
+def _name(value: Any) -> str:
+    """A class or label as text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return str(int(value)) if isinstance(value, (float, bool)) and value % 1 == 0 else str(value)
 
 
 def _labels(label: Any, classes: Sequence[str]) -> np.ndarray:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from polyculture.predictions import MISSING, Predictions
+from polyculture.predictions import MISSING, Predictions, smallest_integer
 
 from .alignment import FORMS
+from .normalization import normalizer
 
 
 def canonical(text: str) -> str:
@@ -60,6 +61,31 @@ def unify(predictions: Predictions) -> Predictions:
         classes=tuple(predictions.classes[code] for code in main_codes),
         probabilities=probabilities,
     )
+
+
+def normalized_answers(predictions: Predictions, rule: str) -> Predictions:
+    """The predictions with answers and labels in the form in which a rule compares them.
+
+    What it cannot parse is no answer, a wrong one. Classes that probabilities belong to stay as they are.
+    """
+    answers, labels = predictions.answers, predictions.labels
+    if rule == "exact" or answers is None or predictions.probabilities is not None:
+        return predictions
+    normalize = normalizer(rule)
+    forms = [normalize(text) for text in predictions.classes]
+    label_forms = [form or text for form, text in zip(forms, predictions.classes, strict=True)]
+    classes = sorted({*label_forms, *(form for form in forms if form)})
+    index: dict[str | None, int] = {None: MISSING} | {text: code for code, text in enumerate(classes)}
+    table = np.array([*(index[form or None] for form in forms), MISSING], smallest_integer(len(classes)))
+    codes = table[answers]
+    correct, truth = predictions.correct, None
+    if labels is not None:
+        truth = np.array([*(index[form] for form in label_forms), MISSING], table.dtype)[labels]
+    unparsed = (codes == MISSING) & (answers != MISSING)
+    if correct is None and unparsed.any():
+        correct = np.where(codes == MISSING, MISSING, (codes == truth).astype(np.int8))
+        correct[unparsed] = 0
+    return replace(predictions, answers=codes, labels=truth, correct=correct, classes=tuple(classes))
 
 
 def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:

@@ -104,13 +104,22 @@ def _by_class(
 
 def _codes(name: str, answers: Sequence[Any], classes: Sequence[str]) -> list[int]:
     """Codes of answers that are codes themselves (whole numbers from 0), or names of classes; MISSING stays."""
-    if all(isinstance(a, (int, float, np.number)) and a in range(MISSING, len(classes)) for a in answers):
-        return [int(a) for a in answers]
     index = {text: code for code, text in enumerate(classes)}
-    unknown = next((a for a in answers if str(a) not in index), None)
+    texts = [str(int(a)) if isinstance(a, (float, np.floating)) and a % 1 == 0 else str(a) for a in answers]
+    are_names = all(text in index for text in texts)
+    if all(isinstance(a, (int, float, np.number)) and a in range(MISSING, len(classes)) for a in answers):
+        codes = [int(a) for a in answers]
+        clash = next((code for code, text in zip(codes, texts, strict=True) if index.get(text, code) != code), None)
+        if are_names and clash is not None:
+            raise InputError(
+                f"{name!r} answers {clash}, which is the name of a class and the number of another",
+                "names of classes as texts, or classes that are not named with numbers",
+            )
+        return codes
+    unknown = next((a for a, text in zip(answers, texts, strict=True) if text not in index), None)
     if unknown is not None:
         raise InputError(f"{name!r} answers {unknown!r}", f"a class, or its number, 0 … {len(classes) - 1}")
-    return [index[str(a)] for a in answers]
+    return [index[text] for text in texts]
 
 
 def _probabilities(output: np.ndarray) -> np.ndarray:

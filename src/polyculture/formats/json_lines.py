@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from polyculture.errors import FileError, InputError
+from polyculture.errors import InputError
+
+from .unpacking import open_bytes
 
 CURE = "mend the line, or leave such lines out with skip_bad=True (--skip-bad)"
 MAX_EXAMPLES = 100
@@ -47,41 +46,29 @@ class BadLines:
         raise InputError(f"{place} {reason}", expected, self.cure)
 
 
-def json_lines(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a JSON Lines file, also gzipped; without blank lines."""
+def json_lines(
+    path: Path, bad: BadLines, parse: Callable[[bytes], Any] = json.loads
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers (from 1) and objects of a JSON Lines file, also packed; without blank lines."""
     with open_bytes(path) as file:
-        try:
-            for number, raw in enumerate(file, 1):
-                if raw.isspace():
-                    continue
-                try:
-                    value = json.loads(raw)
-                except (ValueError, RecursionError) as error:
-                    bad.add(f"line {number} of {path}", _why(raw, error))
-                    continue
-                if isinstance(value, dict):
-                    yield number, value
-                else:
-                    bad.add(
-                        f"line {number} of {path}",
-                        f"holds {shorten(json.dumps(value, ensure_ascii=False))}",
-                        "a JSON object per line",
-                    )
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileError(f"{path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
-
-
-def open_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
-    """The file, opened for reading and unpacked if gzipped."""
-    try:
-        file = path.open("rb")
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
-    if not packed:
-        return file
-    file.close()
-    return gzip.open(path, "rb")
+        for number, raw in enumerate(file, 1):
+            if raw.isspace():
+                continue
+            try:
+                value = parse(raw)
+                if b"\\ud" in raw or b"\\uD" in raw:
+                    value = whole_characters(value)
+            except (ValueError, RecursionError) as error:
+                bad.add(f"line {number} of {path}", _why(raw, error))
+                continue
+            if isinstance(value, dict):
+                yield number, value
+            else:
+                bad.add(
+                    f"line {number} of {path}",
+                    f"holds {shorten(json.dumps(value, ensure_ascii=False))}",
+                    "a JSON object per line",
+                )
 
 
 def first_object(path: Path) -> dict[str, Any]:
@@ -94,9 +81,22 @@ def load_json(path: Path) -> Any:
     """The value of a JSON file."""
     try:
         with open_bytes(path) as file:
-            return json.load(file)
-    except (ValueError, RecursionError, EOFError, zlib.error) as error:
+            raw = file.read()
+        value = json.loads(raw)
+        return whole_characters(value) if b"\\ud" in raw.lower() else value
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "a complete JSON file", "copy or write it again") from error
+
+
+def whole_characters(value: Any) -> Any:
+    """The value with U+FFFD for halves of characters (\\ud800), which tools write that cut texts by UTF-16 units."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [whole_characters(member) for member in value]
+    if isinstance(value, dict):
+        return {whole_characters(name): whole_characters(member) for name, member in value.items()}
+    return value
 
 
 def _why(raw: bytes, error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 exact            whitespace around the text is ignored
 quasi-exact      ignores case, punctuation, articles and spacing (HELM's quasi_exact_match, after SQuAD's scorer)
-numeric          the last number in the text (as the flexible filter of lm-evaluation-harness), 1,234.50 = 1234.5
+numeric          the last number in the text (as the flexible filter of lm-evaluation-harness), 1,234.50 = 1234.5,
+                 $5 = 5, 50% = 50, 1/2 = 0.5, and a decimal comma that separates no thousands, 0,94 = 0.94
 multiple-choice  the letter of the final answer: "(B)", "B.", "Answer: B", "the answer is B"
 code             the first fenced block, or else all of the text, without blank lines, comments and trailing spaces
 """
@@ -13,13 +14,18 @@ import re
 import string
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 
 from polyculture.errors import InputError, near
 
 Normalizer = Callable[[str], str | None]
 """A text → its normal form; None if it cannot be parsed."""
 
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+_PART = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"
+_NUMBER = re.compile(
+    rf"(?P<sign>[-+−]?)[$€£]?(?:(?<![\d/])(?:(?P<whole>\d+)\s)?(?P<top>{_PART})\s?/\s?(?P<bottom>{_PART})(?![\d/])"
+    rf"|(?<![\d.,])(?P<comma>\d+,(?:\d{{1,2}}|\d{{4,}}|(?<=\b0,)\d{{3}}))(?![\d.]|,\d)|(?P<number>{_PART}))"
+)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _STATED = re.compile(r"\banswer\b(?:\s+is)?\s*[:=]?\s*[\(\[*]*([A-Z])\b", re.IGNORECASE)
@@ -39,11 +45,23 @@ def quasi_exact(text: str) -> str | None:
 
 
 def numeric(text: str) -> str | None:
-    """The last number, in its shortest form."""
-    numbers = _NUMBER.findall(text)
-    if not numbers:
+    """The last number, in its shortest form; a quotient that has no finite decimal as such."""
+    matches = list(_NUMBER.finditer(text))
+    if not matches:
         return None
-    number = Decimal(numbers[-1].replace(",", ""))
+    match = matches[-1]
+    sign = "-" if match["sign"] in ("-", "−") else ""
+    digits_text = (match["comma"] or "").replace(",", ".") or (match["top"] or match["number"]).replace(",", "")
+    number = Decimal(sign + digits_text)
+    bottom = Decimal((match["bottom"] or "1").replace(",", ""))
+    if bottom == 0:
+        return None
+    if bottom != 1:
+        quotient = Fraction(number) / Fraction(bottom)
+        quotient += int(sign + match["whole"]) if match["whole"] else 0
+        number = Decimal(quotient.numerator) / Decimal(quotient.denominator)
+        if Fraction(number) != quotient:
+            return str(quotient)
     if abs(number.adjusted()) > 30:
         return str(number.normalize())
     digits = format(number, "f")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polyculture.errors import InputError
@@ -39,8 +39,13 @@ class ReadingRules:
     fields : for JSON Lines of any form, the dotted paths of: instance, model, answer, label, correct, prompt, refused,
         stopped, failed, status. The forms of OpenAI's and Anthropic's batch outputs are built in.
     names : how factors are read from names, as in `NAME_RULES`, the default for logs; empty for not at all.
+    keep_na : NA, NaN, null and the like in a CSV file are answers and labels, as with keep_default_na=False in pandas;
+        else they are empty cells.
+    categorical : answers and labels are names of classes even where they look like numbers: 1.10 is not 1.1, 007 is
+        not 7.
     refusal : pattern of a text that refuses; empty for none.
     largest_sample : the most bytes to which one sample of a packed log may unfold.
+    repeats : of several dated runs of a task by one model, read each as a repeat run; else the latest counts.
     """
 
     normalize: str = "exact"
@@ -53,11 +58,18 @@ class ReadingRules:
     names: Mapping[str, str] | None = None
     refusal: str = REFUSAL
     largest_sample: int = 2**28
+    repeats: bool = False
+    keep_na: bool = False
+    categorical: bool = False
 
     def __post_init__(self) -> None:
         normalizer(self.normalize)
+        if self.categorical and self.normalize == "numeric":
+            raise InputError("categorical and the rule numeric", "names of classes, or numbers", "give one of the two")
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise InputError(f"the threshold is {self.threshold}", "a finite number")
+        if self.largest_sample < 1:
+            raise InputError(f"the largest sample is {self.largest_sample}", "a number of bytes, such as 268435456")
         for pattern in (*(self.names or {}).values(), self.refusal):
             try:
                 groups = re.compile(pattern).groups
@@ -65,3 +77,15 @@ class ReadingRules:
                 raise InputError(f"{pattern!r} is not a pattern: {error}", "a regular expression") from error
             if pattern is not self.refusal and not groups:
                 raise InputError(f"the pattern {pattern!r} has no group", "parentheses around the level")
+
+
+def fields_of(texts: Sequence[str]) -> dict[str, str]:
+    """The option `fields` of `ReadingRules` from texts such as ``answer=reply.0.text``."""
+    fields: dict[str, str] = {}
+    for text in texts:
+        role, equals, path = (part.strip() for part in text.partition("="))
+        if not (role and equals and path):
+            raise InputError(f"the field {text!r}", "ROLE=PATH, such as answer=reply.0.text")
+        if fields.setdefault(role, path) != path:
+            raise InputError(f"the field {role!r} is given twice", "one path for each role")
+    return fields

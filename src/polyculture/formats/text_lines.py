@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
+import re
 from pathlib import Path
 
 from polyculture.errors import FileError, InputError
 
-from .json_lines import BadLines, open_bytes
+from .json_lines import BadLines
+from .unpacking import open_bytes
 
 KINDS = ".csv, .csv.gz, .tsv, .parquet, .jsonl, .arrow or .feather"
 CUT_OFF = "is cut off: the file ends in the middle of it"
 _UTF8 = "text in UTF-8"
+_HINT = re.compile(r'(?i)"?sep=(.)"?')
 
 
 class TextLines(io.RawIOBase):
@@ -21,7 +22,7 @@ class TextLines(io.RawIOBase):
 
     Parameters
     ----------
-    path : the file, gzipped or not.
+    path : the file, packed or not.
     bad : records lines that are not text.
     block : bytes in memory at a time.
     """
@@ -35,6 +36,11 @@ class TextLines(io.RawIOBase):
         self._number, self._quotes = 1, 0
         self._carry, self._ready, self._ended = b"", b"", False
         self.header = self._header()
+        hint = _HINT.fullmatch(self.header.rstrip(" "))
+        self.separator = hint[1] if hint else None
+        """The separator that a first line names, as Excel writes and reads it; the header is then the line below."""
+        if hint:
+            self.header = self._header()
 
     def readable(self) -> bool:
         """Always."""
@@ -47,6 +53,17 @@ class TextLines(io.RawIOBase):
         size = len(self._ready) if size < 0 else size
         block, self._ready = self._ready[:size], self._ready[size:]
         return block
+
+    def next_lines(self) -> bytes:
+        """The next block of whole lines; empty at the end."""
+        while not self._ready and self._fill():
+            pass
+        block, self._ready = self._ready, b""
+        return block
+
+    def push_back(self, text: bytes) -> None:
+        """Make this text the next one to be read."""
+        self._ready = text + self._ready
 
     def has_more(self) -> bool:
         """Whether any text is left."""
@@ -71,15 +88,9 @@ class TextLines(io.RawIOBase):
         """Make more lines ready; False at the end."""
         if self._ended:
             return False
-        try:
-            raw = self._file.read(self.block)
-        except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileError(f"{self.path} is not a complete gzip file: {error}", "", "copy or pack it again") from error
+        raw = self._file.read(max(self.block, len(self._carry)))  # a long line is not copied too often
         self._ended = not raw
         text = self._carry + raw
-        if self._number == 1 and text.startswith((b"\xff\xfe", b"\xfe\xff")):
-            cure = f"convert it: iconv -f utf-16 -t utf-8 {self.path.name}"
-            raise InputError(f"{self.path} is text in UTF-16", _UTF8, cure)
         if self._number == 1:
             text = text.removeprefix(b"\xef\xbb\xbf")
         carriage_return = b"\r" if text.endswith(b"\r") and raw else b""  # it may be the first half of \r\n
@@ -140,3 +151,22 @@ def _not_text(line: bytes) -> int | None:
     except UnicodeDecodeError as error:
         return line[error.start]
     return None
+
+
+def read_lines(path: Path) -> list[str | None]:
+    """The lines of a text file, regardless of how they end; None for an empty one.
+
+    Raises FileError if it cannot be read, and InputError if it is empty or no text.
+    """
+    try:
+        with open_bytes(path) as file:
+            raw = file.read()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error}") from error
+    byte = 0 if b"\0" in raw else _not_text(raw)
+    if byte is not None:
+        raise InputError(f"{path} is not UTF-8 text (it has the byte 0x{byte:02x})", _UTF8, "convert it with iconv")
+    text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    if not text:
+        raise InputError(f"{path} is empty", "an answer per line")
+    return [line.strip() or None for line in text.split("\n")]

@@ -47,6 +47,8 @@ class PairCounts:
     same_wrong : both wrong with the same answer, on instances with two options or more; None likewise.
     n00_open : both wrong on instances with two options or more: what `same_wrong` is a share of; None likewise.
     baseline : expected `same_wrong` if wrong answers were picked evenly: sum of 1/(options − 1) over `n00_open`.
+    n11_open, n10_open : as n11 and n10, on instances with two options or more; None where there are only outcomes.
+    coincidence : sum of 1/(options − 1) over all common instances with two options or more; None likewise.
 
     With instance weights all of these are sums of weights, and floats.
     """
@@ -59,6 +61,9 @@ class PairCounts:
     same_wrong: Num[np.ndarray, "m m"] | None = None
     n00_open: Num[np.ndarray, "m m"] | None = None
     baseline: Float[np.ndarray, "m m"] | None = None
+    n11_open: Num[np.ndarray, "m m"] | None = None
+    n10_open: Num[np.ndarray, "m m"] | None = None
+    coincidence: Float[np.ndarray, "m m"] | None = None
 
     def __repr__(self) -> str:
         return f"PairCounts: {len(self.n):,} models, up to {self.n.max(initial=0):,.0f} instances per pair"
@@ -106,7 +111,7 @@ def count(
     correct : 1 right, 0 wrong, −1 unknown.
     classes : number of answer codes; also the options of every instance where `options` is None.
     options : how many answers one could choose from, per instance. Instances with one option are left out of
-        `same_wrong`, `n00_open` and `baseline`: there is no way to be wrong differently.
+        `same_wrong`, `baseline`, `coincidence` and the `_open` counts: there is no way to be wrong differently.
     weights : how much each instance counts, in [0, 1], such as the probability that its label is valid. Exact for up to
         32 different weights, else rounded to 2⁻²⁴; costs one pass per different weight (24 at most).
 
@@ -236,8 +241,10 @@ def _assemble(sums: dict[str, Square], n: int, options: int) -> PairCounts:
     # (P6): with one option two wrong answers cannot differ, and 1/(options − 1) does not exist.
     if options < 2:
         zeros = np.zeros_like(n00)
-        return PairCounts(common, n11, n10, n00, same_answer, zeros, zeros, zeros.astype(float))
-    return PairCounts(common, n11, n10, n00, same_answer, same_wrong, n00, n00 / (options - 1))
+        rates = zeros.astype(float)
+        return PairCounts(common, n11, n10, n00, same_answer, zeros, zeros, rates, zeros, zeros, rates)
+    rivals = options - 1
+    return PairCounts(common, n11, n10, n00, same_answer, same_wrong, n00, n00 / rivals, n11, n10, common / rivals)
 
 
 def _count_rows(bits: _BitPlanes, sums: dict[str, Square], a: slice) -> None:

@@ -1,7 +1,7 @@
 """What does putting models together gain, and by which disagreement? Exact identities, with the sign of diversity.
 
 Loss of the ensemble = mean loss of the members − diversity. For votes diversity has two parts, and one of them hurts:
-disagreement where the majority is right wastes nothing but the minority, where it is wrong it wastes the right votes.
+disagreement where the vote is right wastes nothing but the minority, where it is wrong it wastes the right votes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from .votes import vote
 
 BLOCK = 4096
 """Instances taken together."""
@@ -27,9 +29,10 @@ class LossDecomposition:
     ensemble : loss of the ensemble.
     mean : mean loss of its members.
     diversity : what combining gains; negative where combining hurts, which only votes can do.
-    good, bad : for votes, diversity = good − bad: share of members outvoted where the majority is right, and where it
-        is wrong; nan else.
+    good, bad : for votes, diversity = good − bad: share of members outvoted where the vote is right, and where it is
+        wrong; nan else.
     values : diversity of each instance.
+    losses : loss of the ensemble on each instance.
     """
 
     ensemble: float
@@ -38,6 +41,7 @@ class LossDecomposition:
     good: float
     bad: float
     values: Float[np.ndarray, " n"]
+    losses: Float[np.ndarray, " n"]
 
 
 def squared(predictions: Float[np.ndarray, "m n ..."], truth: Float[np.ndarray, "n ..."]) -> LossDecomposition:
@@ -77,29 +81,31 @@ def cross_entropy(probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndar
 
 
 def _of_losses(mean: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> LossDecomposition:
+    losses = mean - values
     return LossDecomposition(
-        float((mean - values).mean()), float(mean.mean()), float(values.mean()), math.nan, math.nan, values
+        float(losses.mean()), float(mean.mean()), float(values.mean()), math.nan, math.nan, values, losses
     )
 
 
-def majority(wrong: Bool[np.ndarray, "m n"]) -> LossDecomposition:
-    """Error rate of the majority vote, which is wrong where at least half of the members are (a tie is wrong).
+def majority(wrong: Bool[np.ndarray, "m n"], answers: Int[np.ndarray, "m n"] | None = None) -> LossDecomposition:
+    """Error rate of the vote: of the plurality of the answers, ties split; of right against wrong without answers.
 
     Parameters
     ----------
     wrong : where a member is wrong.
+    answers : codes of the answers, negative where there is none; None where only right and wrong are known.
 
     Diversity depends on the labels and may be negative. Source: Brown and Kuncheva 2010.
     """
-    share = wrong.mean(axis=0)
-    vote_wrong = share >= 0.5
+    share, loss = wrong.mean(axis=0), vote(wrong, answers).loss
     # (EN4): the two parts have opposite signs, so they are kept apart instead of one number near zero.
-    gain, loss = np.where(vote_wrong, 0.0, share), np.where(vote_wrong, 1 - share, 0.0)
+    gain, cost = (1 - loss) * share, loss * (1 - share)
     return LossDecomposition(
-        float(vote_wrong.mean()),
-        float(share.mean()),
-        float((gain - loss).mean()),
-        float(gain.mean()),
         float(loss.mean()),
-        gain - loss,
+        float(share.mean()),
+        float((gain - cost).mean()),
+        float(gain.mean()),
+        float(cost.mean()),
+        gain - cost,
+        loss,
     )

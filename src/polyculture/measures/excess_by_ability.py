@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr, ndtri
 
-from .pair_excess import log_symmetric
+from .rasch import log_symmetric
 
 NODES, MASS = np.polynomial.hermite_e.hermegauss(41)
 MASS = MASS / MASS.sum()
@@ -111,7 +111,7 @@ def excess_over_rasch(
 
     Parameters
     ----------
-    both_wrong, histogram : as in `difficulty.pair_excess`, counts on instances that every model answered.
+    both_wrong, histogram : as in `rasch.ability`, counts on instances that every model answered.
     ability : log-odds of failing, from there; no nan.
     strong : which models; at least two and not all.
     """

@@ -1,239 +1,381 @@
-"""Which models are more alike than the difficulty of the instances explains? A null that knows how hard each one is.
+"""Which models fail together more than the difficulty of the instances explains, however sharply each discriminates?
 
-Given how many models fail on an instance, its difficulty drops out (conditional Rasch model, instances as persons and
-models as items): only who fails is left, and each pair's joint failures have a known mean and variance. The pair counts
-and the histogram of failure counts suffice, so nothing here looks at instances. Any null that keeps the failure counts
-makes the excess of all pairs sum to zero: it tells which pairs are more alike than others, never how alike all are.
+The null is the two-parameter logistic model: one difficulty per instance, of any distribution, and per model a slope
+and a level; given the difficulty, models fail independently. Slopes are fitted to the covariances of all pairs with
+bounded weights, and pairs that stand out are left out of the fit: else the copies that are looked for would absorb
+themselves into the slopes. What is left of each pair is divided by its standard error given difficulty.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import expit, ndtr
 
-TOO_FEW = "fewer than three models both fail and succeed where some but not all of the others fail"
-NOT_CONVERGED = "the models' error rates given difficulty have no finite estimate"
-CLOSE = 3e-4
-"""Log-odds closer than this take derivatives for differences: the quotient would lose its digits."""
-ITERATIONS = 500
-TOLERANCE = 1e-8
+from .counts import count
+
+TOO_FEW = "fewer than three models both fail and succeed on the instances compared"
+FEWEST_FOR_SLOPES = 5
+"""With fewer models any excess of a pair can be had by slopes: they are taken to be equal."""
+GRID = np.linspace(-5, 5, 81)
+"""Difficulties, in standard deviations, at which its density is estimated."""
+FLATTEST, STEEPEST = 0.05, 16.0
+PULL = 4.0
+"""Precision of log-slopes around their mean before seeing data: a standard deviation of ½."""
+BOUND = 1.345
+"""Residual over spread from which on a pair counts less (Huber 1964)."""
+ALPHA = 0.05
+LESS_UNEQUAL = 0.75
+"""An explanation with more pairs that stand out must have slopes this much less unequal to be preferred."""
+SWEEPS, ROUGH, CYCLES, STEPS = 12, 4, 6, 4
 MAD_TO_SD = 1.4826
+TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class PairExcess:
-    """Joint failures of each pair beyond what the difficulty of the instances explains.
+    """Joint failures of each pair beyond what difficulty explains when models discriminate unequally.
 
     Parameters
     ----------
-    excess : observed minus expected joint failures as a share of all instances; sums to 0 over the pairs.
-    z : the same in standard errors, asymptotically standard normal if models fail independently given difficulty.
-    scaled : `z` over `scale`: keeps its level where the model is only roughly right (unequal discrimination).
-    scale : spread of the bulk of the z, max(1, 1.4826 × median |z − median|): the empirical null (Efron 2004).
-    ability : log-odds of failing at equal difficulty, mean 0; higher fails more; nan for models left out.
-    n : instances on which some but not all (informative) models fail; only these say which models are alike.
+    excess : observed minus expected joint failures as a share of the pair's instances.
+    z : the same in standard errors given difficulty, without what the pair itself moved in the fit; standard normal if
+        models fail independently given one difficulty.
+    scaled : `z` over `scale`: what a pair stands out by from the other pairs.
+    scale : spread of the bulk of the z, at least 1: above `largest_scale` one difficulty does not describe the models.
+    largest_scale : what the null allows, max(2, 1 + 6.6/√pairs); four standard errors above 1.
+    slope : how sharply each model's failures rise with difficulty (in its standard deviations), log-odds per unit.
+    equal_slopes : fewer than five models, where unequal slopes cannot be told from pairs that are alike.
+    n : instances compared.
+    complete : only instances that every model answered were used.
     reason : why nothing is defined; empty otherwise.
 
-    All matrices are nan on the diagonal and for models that were left out because they always fail or never do on
-    those instances.
+    All matrices are nan on the diagonal and for models that always or never fail.
     """
 
     excess: Float[np.ndarray, "m m"]
     z: Float[np.ndarray, "m m"]
     scaled: Float[np.ndarray, "m m"]
     scale: float
-    ability: Float[np.ndarray, " m"]
+    largest_scale: float
+    slope: Float[np.ndarray, " m"]
+    equal_slopes: bool
     n: int
+    complete: bool = True
     reason: str = ""
 
 
-def pair_excess(both_wrong: Int[np.ndarray, "m m"], histogram: Int[np.ndarray, " m1"]) -> PairExcess:
-    """How much more often each pair fails together than the difficulty of the instances explains.
+def pair_excess(outcomes: Int[np.ndarray, "m n"]) -> PairExcess:
+    """How much more often each pair fails together than one difficulty per instance explains.
 
-    Takes O(m³), whatever the number of instances.
+    Takes O(m³ + m n), seconds for 67 × 50,000 or 500 × 30,000.
 
     Parameters
     ----------
-    both_wrong : instances that both models fail; the diagonal holds each model's errors.
-    histogram : instances on which exactly 0, 1, …, m models fail. Both from the same instances, answered by every
-        model (`counts.count` and `systemic.systemic`).
+    outcomes : 1 right, 0 wrong, −1 unknown. Instances that every model answered are compared if at least half are;
+        else, where answers are missing regardless of difficulty, each pair on its own instances.
 
-    Fewer than three informative models, or no finite estimate: all nan, with a reason. Source: Rasch 1960; conditional
-    maximum likelihood as in Andersen 1972.
+    Fewer than three models with right and wrong answers: all nan, with a reason. Sources: Bock and Aitkin 1981
+    (the model); Efron 2004 (the scale); Huber 1964 (bounded weights).
     """
-    m, total = len(both_wrong), int(histogram.sum())
+    m = len(outcomes)
+    subset, complete = _comparable(outcomes)
+    wrong, answered = subset == 0, subset >= 0
+    errors, n = wrong.sum(axis=1), answered.sum(axis=1)
+    selected = (errors > 0) & (errors < n)
     excess, z, scaled = np.full((3, m, m), np.nan)
-    ability = np.full(m, np.nan)
-    selected, joint, failing = _informative(both_wrong, histogram)
-    n = int(failing.sum())
-    if selected.sum() < 3:
-        return PairExcess(excess, z, scaled, np.nan, ability, n, TOO_FEW)
-    fitted = fit(np.diag(joint), failing)
-    if fitted is None:
-        return PairExcess(excess, z, scaled, np.nan, ability, n, NOT_CONVERGED)
-    expected, variance = _moments(fitted, failing)
-    off_diagonal = ~np.eye(len(fitted), dtype=bool)
-    difference = np.where(off_diagonal, joint - expected, np.nan)
-    # (X7): given the counts it can be settled which pairs fail together; a variance of rounding errors is no variance.
-    usable = off_diagonal & (variance > 1e-9 * max(n, 1))
-    scores = np.full(joint.shape, np.nan)
-    np.divide(difference, np.sqrt(np.where(usable, variance, 1.0)), out=scores, where=usable)
-    # (X9): median and MAD, as the pairs that are looked for must not widen their own yardstick.
-    bulk = scores[np.triu(usable, 1)]
-    scale = max(1.0, MAD_TO_SD * float(np.median(np.abs(bulk - np.median(bulk))))) if bulk.size else np.nan
-    square = np.ix_(selected, selected)
-    excess[square], z[square], scaled[square], ability[selected] = difference / total, scores, scores / scale, fitted
-    return PairExcess(excess, z, scaled, scale, ability, n)
+    slope: Float[np.ndarray, " m"] = np.full(m, np.nan)
+    informative = int(selected.sum())
+    equal, pairs = informative < FEWEST_FOR_SLOPES, informative * (informative - 1) // 2
+    if informative < 3:
+        return PairExcess(excess, z, scaled, np.nan, np.nan, slope, equal, subset.shape[1], complete, TOO_FEW)
+    table = _Covariances.of(subset[selected])
+    solution = _fit(table, equal)
+    square, scale = np.ix_(selected, selected), solution.spread
+    excess[square], z[square], scaled[square] = solution.difference, solution.z, solution.z / scale
+    slope[selected] = np.exp(solution.null.logs)
+    largest = max(2.0, 1 + 6.6 / np.sqrt(pairs))
+    return PairExcess(excess, z, scaled, scale, largest, slope, equal, subset.shape[1], complete)
 
 
-def _informative(
-    both_wrong: Int[np.ndarray, "m m"], histogram: Int[np.ndarray, " m1"]
-) -> tuple[Bool[np.ndarray, " m"], Int[np.ndarray, "k k"], Int[np.ndarray, " k1"]]:
-    """Models that neither always fail nor never do where some but not all fail, and the counts on those instances.
-
-    Leaving a model out can make others uninformative, so it repeats until none is.
-    """
-    selected = np.ones(len(both_wrong), dtype=bool)
-    joint, failing = both_wrong.astype(np.int64), histogram.astype(np.int64)
-    while True:
-        joint = joint - failing[-1]
-        failing = failing.copy()
-        failing[0] = failing[-1] = 0
-        errors, n = np.diag(joint), int(failing.sum())
-        never_wrong, always_wrong = errors <= 0, errors >= n
-        out = never_wrong | always_wrong
-        if n == 0 or out.all():
-            return np.zeros(len(selected), dtype=bool), joint[:0, :0], failing[:1]
-        if not out.any():
-            return selected, joint, failing
-        selected[np.flatnonzero(selected)[out]] = False
-        joint = joint[np.ix_(~out, ~out)]
-        low, high = int(always_wrong.sum()), len(failing) - int(never_wrong.sum())
-        failing = failing[low:high]
+def _comparable(outcomes: Int[np.ndarray, "m n"]) -> tuple[Int[np.ndarray, "m k"], bool]:
+    """The instances to compare models on, and whether every model answered them."""
+    answered = outcomes >= 0
+    full: Bool[np.ndarray, " n"] = np.asarray(answered.all(axis=0))
+    if full.all():
+        return outcomes, True
+    if 2 * full.sum() >= len(full) or not _missing_at_random(outcomes, answered):
+        return outcomes[:, full], True
+    return outcomes, False
 
 
-def fit(errors: Int[np.ndarray, " m"], failing: Int[np.ndarray, " m1"]) -> Float[np.ndarray, " m"] | None:
-    """Log-odds of failing at equal difficulty, by conditional maximum likelihood; None where it does not exist.
+def _missing_at_random(outcomes: Int[np.ndarray, "m n"], answered: Bool[np.ndarray, "m n"]) -> bool:
+    """Whether no model's missing answers go with the failures of the models that did answer."""
+    # Each model's own instances would else be harder or easier than those of others, which looks like alikeness.
+    wrong = outcomes == 0
+    rates = wrong.sum(axis=1) / np.maximum(answered.sum(axis=1), 1)
+    # Failures beyond those expected of the models that answered: who is missing must not change the difficulty.
+    difficulty = (wrong - rates[:, None] * answered).sum(axis=0) / np.maximum(answered.sum(axis=0), 1)
+    spread = float(difficulty.std())
+    if spread == 0:
+        return True
+    shares = answered.mean(axis=1)
+    gaps = (answered - shares[:, None]) @ (difficulty - difficulty.mean())
+    errors = spread * np.sqrt(shares * (1 - shares) * outcomes.shape[1])
+    return bool((np.abs(gaps) <= 4 * np.maximum(errors, TINY)).all())
+
+
+@dataclass(frozen=True, eq=False)
+class _Covariances:
+    """What the pairs show, and the instances that the density of difficulty is estimated from.
 
     Parameters
     ----------
-    errors : of each model, where some but not all fail.
-    failing : instances on which 0, 1, …, m models fail; none at the ends.
-
-    Newton steps with the diagonal of the information, which is a graph Laplacian: (m − 1)/m of a step converges.
+    rates : error rate of each model.
+    n, values : common instances and covariance of the failures of each pair.
+    wrong, right : failures and successes of each model on each instance.
     """
-    m, n = len(errors), failing.sum()
-    # (X5): the ½ keeps the start finite where a model nearly always or never fails.
-    b: Float[np.ndarray, " m"] = np.log((errors + 0.5) / (n - errors + 0.5))
-    b -= b.mean()
-    weights = failing.astype(float)
-    for _ in range(ITERATIONS):
-        rates = rates_given_count(b)
-        gap = errors - rates @ weights
-        if np.abs(gap).max() <= TOLERANCE * n:
-            return b
-        information = (rates * (1 - rates)) @ weights
-        # (X5): b + constant fits as well as b: the full information matrix is singular, its diagonal is not.
-        b = b + (m - 1) / m * np.clip(gap / np.maximum(information, 1e-12), -2, 2)
-        b -= b.mean()
-    return None
+
+    rates: Float[np.ndarray, " m"]
+    n: Float[np.ndarray, "m m"]
+    values: Float[np.ndarray, "m m"]
+    wrong: Float[np.ndarray, "m n"]
+    right: Float[np.ndarray, "m n"] | None
+
+    @classmethod
+    def of(cls, outcomes: Int[np.ndarray, "m n"]) -> _Covariances:
+        """Of outcomes of models that each fail somewhere and succeed somewhere."""
+        counts = count(None, None, outcomes.astype(np.int8), 2)
+        n = np.maximum(counts.n, 1).astype(float)
+        values = counts.n00 / n - ((counts.n00 + counts.n01) / n) * ((counts.n00 + counts.n10) / n)
+        rates = np.diag(counts.n00) / np.diag(n)
+        wrong, right = (outcomes == 0).astype(np.float32), None
+        if (outcomes < 0).any():
+            right = (outcomes == 1).astype(np.float32)
+        # A pair without common instances says nothing: an enormous error instead of none.
+        return cls(rates, np.where(counts.n > 0, n, TINY), values, wrong, right)
 
 
-def rates_given_count(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m1"]:
-    """Probability that each model fails, given that 0, 1, …, m models do: each column sums to its count."""
-    return _rates_and_slopes(ability)[0]
+@dataclass(frozen=True, eq=False)
+class _Null:
+    """Slopes and levels of the models, and the density of difficulty on `GRID`."""
+
+    logs: Float[np.ndarray, " m"]
+    levels: Float[np.ndarray, " m"]
+    density: Float[np.ndarray, " g"]
+
+    @property
+    def probabilities(self) -> Float[np.ndarray, "m g"]:
+        """(X1) at each difficulty."""
+        return np.asarray(expit(np.exp(self.logs)[:, None] * GRID + self.levels[:, None]))
+
+    def levelled(self, rates: Float[np.ndarray, " m"]) -> _Null:
+        """With the levels at which every model fails as often as it does."""
+        levels, slopes = self.levels, np.exp(self.logs)[:, None]
+        for _ in range(60):
+            p = expit(slopes * GRID + levels[:, None])
+            step = (p @ self.density - rates) / np.maximum((p * (1 - p)) @ self.density, 1e-6)
+            # Far out the derivative is almost 0 and a full Newton step would leave the range of the logistic.
+            levels = levels - np.clip(step, -1, 1)
+            if np.abs(step).max() < 1e-8:
+                break
+        return replace(self, levels=levels)
+
+    def redistributed(self, table: _Covariances) -> _Null:
+        """With the density after four EM steps, brought back to mean 0 and standard deviation 1."""
+        p = np.clip(self.probabilities, TINY, 1 - TINY)
+        failure, success = np.log(p).astype(np.float32), np.log1p(-p).astype(np.float32)
+        if table.right is None:
+            scores = table.wrong.T @ (failure - success) + success.sum(axis=0)
+        else:
+            scores = table.wrong.T @ failure + table.right.T @ success
+        likelihood = np.exp(scores - scores.max(axis=1, keepdims=True))
+        density = self.density
+        for _ in range(4):
+            # (X3): the mean of what each instance says about its difficulty.
+            weights = 1 / (likelihood @ density.astype(np.float32))
+            density = density * (weights.astype(np.float32) @ likelihood)
+            density = density / density.sum()
+        centre = density @ GRID
+        scale = float(np.sqrt(density @ (GRID - centre) ** 2))
+        standard = np.interp(centre + scale * GRID, GRID, density, left=0, right=0) + 1e-9
+        return replace(self, logs=_bounded(self.logs + np.log(scale)), density=standard / standard.sum())
 
 
-def joint_rates_given_count(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m m1"]:
-    """Probability that two models both fail, given that 0, 1, …, m models do; the diagonal holds the single rates."""
-    rates, slopes = _rates_and_slopes(ability)
-    share, slope = _mixture(ability)
-    mixed = share[:, :, None] * rates[:, None] - slope[:, :, None] * slopes[:, None]
-    joint: Float[np.ndarray, "m m m1"] = mixed + mixed.transpose(1, 0, 2)
-    return joint
+def _bounded(logs: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """Log-slopes within the range of slopes."""
+    return np.asarray(np.clip(logs, np.log(FLATTEST), np.log(STEEPEST)))
 
 
-def log_symmetric(ability: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m1"]:
-    """Logarithm of the elementary symmetric functions of exp(ability), of order 0 … m."""
-    logs = np.full(len(ability) + 1, -np.inf)
-    logs[0] = 0.0
-    for order, b in enumerate(ability, start=1):
-        logs[1 : order + 1] = np.logaddexp(logs[1 : order + 1], b + logs[:order])
-    return logs
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    """What the null leaves of the pairs, and how it would change with the log-slopes.
 
-
-def _rates_and_slopes(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarray, "m m1"], Float[np.ndarray, "m m1"]]:
-    """π_m|k and its derivative by the model's log-odds, the symmetric functions held fixed.
-
-    π_k = r_k (1 − π_{k−1}) with r_k = ε γ_{k−1}/γ_k, which grows with k. Upwards the recursion damps errors while
-    r < 1, downwards while r > 1: each side is computed in its own direction, and no digits are lost.
+    Parameters
+    ----------
+    difference, errors : observed less expected covariance, and its standard error given difficulty.
+    gradient : derivative of the expected covariance by the log-slope of the row's model.
+    joint : expected share of joint failures or joint successes, whichever is rarer.
     """
-    m = len(ability)
-    logs = log_symmetric(ability)
-    r = np.exp(np.clip(ability[:, None] + logs[:-1] - logs[1:], -700, 700))  # r[:, k − 1] is r_k
-    rates, slopes = np.zeros((2, m, m + 1))
-    rates[:, m] = 1.0
-    # (X3): the two loops share the work; which of them computes a cell depends on where errors are damped.
-    for k in range(1, m):
-        increasing = r[:, k - 1] < 1
-        rates[increasing, k] = r[increasing, k - 1] * (1 - rates[increasing, k - 1])
-        slopes[increasing, k] = rates[increasing, k] - r[increasing, k - 1] * slopes[increasing, k - 1]
-    for k in range(m, 1, -1):
-        decreasing = r[:, k - 2] >= 1  # π_{k−1} belongs to the upper side
-        q = rates[decreasing, k] / r[decreasing, k - 1]
-        rates[decreasing, k - 1] = 1 - q
-        slopes[decreasing, k - 1] = q - slopes[decreasing, k] / r[decreasing, k - 1]
-    return np.clip(rates, 0, 1), slopes
+
+    difference: Float[np.ndarray, "m m"]
+    errors: Float[np.ndarray, "m m"]
+    gradient: Float[np.ndarray, "m m"]
+    joint: Float[np.ndarray, "m m"]
+
+    @classmethod
+    def of(cls, table: _Covariances, null: _Null) -> _Residuals:
+        """Of a null whose levels reproduce the error rates."""
+        p, d, rates = null.probabilities, null.density, table.rates
+        variances = p * (1 - p)
+        joint = (p * d) @ p.T
+        # (X4): the levels move along with the slopes, so that the error rates stay what they are.
+        centre = (variances * d) @ GRID / np.maximum(variances @ d, TINY)
+        gradient = (variances * d * (GRID - centre[:, None])) @ p.T * np.exp(null.logs)[:, None]
+        # (X5): given difficulty, failures vary by p (1 − p), and independently.
+        errors = np.sqrt(np.maximum((variances * d) @ variances.T, TINY) / table.n)
+        right = 1 - rates[:, None] - rates + joint
+        return cls(table.values - joint + np.outer(rates, rates), errors, gradient, np.minimum(joint, right))
 
 
-def _mixture(ability: Float[np.ndarray, " m"]) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
-    """How a pair's joint rate mixes its two single rates: π_ab = A_ab π_a + A_ba π_b − B_ab π'_a − B_ba π'_b.
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """A null with the pairs that stand out of it.
 
-    From P(only a)/P(only b) = ε_a/ε_b and P(only a) − P(only b) = π_a − π_b. B only serves pairs of (nearly) equal
-    log-odds, for which the difference quotient of π turns into its derivative.
+    Parameters
+    ----------
+    difference, z : excess and z of each pair; nan on the diagonal.
+    spread : of the bulk of z.
+    outlying : which pairs (upper triangle) stand out, and were left out of the fit.
     """
-    gap = ability[:, None] - ability[None, :]
-    # (X4): −1/expm1(gap) is ε_b/(ε_b − ε_a), written so that small gaps lose no digits before they are close.
-    close = np.abs(gap) < CLOSE
-    divisor = np.where(close, 1.0, gap)
-    share = np.where(close, 0.5, -1 / np.expm1(np.clip(divisor, -700, 700)))
-    slope = np.where(close, 0.5 * (1 + gap**2 / 12), 0.0)
-    np.fill_diagonal(slope, 0.0)
-    return share, slope
+
+    null: _Null
+    difference: Float[np.ndarray, "m m"]
+    z: Float[np.ndarray, "m m"]
+    spread: float
+    outlying: Bool[np.ndarray, " k"]
+
+    @property
+    def dispersion(self) -> float:
+        """How unequal the slopes are: standard deviation of their logarithms."""
+        return float(self.null.logs.std())
 
 
-def _moments(
-    ability: Float[np.ndarray, " m"], failing: Int[np.ndarray, " m1"]
-) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
-    """Mean and variance of each pair's joint failures, the variance without what estimating their log-odds took.
+def _fit(table: _Covariances, equal: bool) -> _Solution:
+    """The explanation of the pairs that needs the least unequal slopes.
 
-    A joint rate is a mixture of single rates that is the same for every failure count, so sums over the counts are
-    products of m × k matrices.
+    Models that share something and low slopes of all others are two explanations of one table, and where half of the
+    models share something the second leaves fewer pairs over. So the fit is begun from equal slopes, too.
     """
-    occurring = np.flatnonzero(failing)
-    w = failing[occurring].astype(float)
-    rates, slopes = (x[:, occurring] for x in _rates_and_slopes(ability))
-    share, slope = _mixture(ability)
-    # (X8): the weights of (X4) do not depend on k, so sums over k of products of joint rates are these three.
-    P, D, PD = (rates * w) @ rates.T, (slopes * w) @ slopes.T, (rates * w) @ slopes.T
-    p, d = rates @ w, slopes @ w
+    m = len(table.rates)
+    normal = np.exp(-(GRID**2) / 2)
+    start = _Null(np.zeros(m), 1.2 * np.log(table.rates / (1 - table.rates)), normal / normal.sum())
+    empty = np.zeros(m * (m - 1) // 2, dtype=bool)
+    unconstrained = _sweep(table, start, empty, equal)
+    if equal or not unconstrained.outlying.any():
+        return unconstrained
+    constrained = _sweep(table, start, empty, True, ROUGH)
+    second = _sweep(table, constrained.null, constrained.outlying, False, ROUGH)
+    additional = second.outlying & ~unconstrained.outlying
+    if additional.sum() <= unconstrained.outlying.sum() / 4:
+        return unconstrained
+    mirrored = _sweep(table, second.null, additional, False)
+    if 2 * (mirrored.outlying & unconstrained.outlying).sum() > unconstrained.outlying.sum():
+        return unconstrained  # not another explanation, but the same with more pairs
+    # More pairs that stand out need slopes that are clearly more equal.
+    factor = 1.0 if mirrored.outlying.sum() <= unconstrained.outlying.sum() else LESS_UNEQUAL
+    return mirrored if mirrored.dispersion < factor * unconstrained.dispersion else unconstrained
 
-    expected = share * p[:, None] - slope * d[:, None]
-    expected = expected + expected.T
-    pp, dd, pd = np.diag(P)[:, None], np.diag(D)[:, None], np.diag(PD)[:, None]
-    square = share**2 * pp - 2 * share * slope * pd + slope**2 * dd
-    cross = share * share.T * P - share * slope.T * PD - slope * share.T * PD.T + slope * slope.T * D
-    square = square + square.T + 2 * cross
-    # Σ w π_ab π_a, for the covariance of a joint failure with a's own
-    with_a = share * pp - slope * pd + share.T * P - slope.T * PD
-    c = expected - with_a
-    v = p - np.diag(P)
-    cov = expected - P
-    # (X7): what the pair's own two error counts explain of its joint failures, which fitting them took away.
-    determinant = v[:, None] * v[None, :] - cov**2
-    explained = c**2 * v[None, :] - 2 * c * c.T * cov + c.T**2 * v[:, None]
-    fitted = np.divide(explained, determinant, out=np.zeros_like(explained), where=determinant > 0)
-    variance = expected - square - fitted
-    return expected, (variance + variance.T) / 2
+
+def _sweep(
+    table: _Covariances, start: _Null, outlying: Bool[np.ndarray, " k"], equal: bool, sweeps: int = SWEEPS
+) -> _Solution:
+    """Fits slopes and density, and leaves out the pairs that stand out, until they stay the same."""
+    m, null, spread = len(table.rates), start, 1.0
+    upper = np.triu_indices(m, 1)
+    for sweep in range(sweeps):
+        usable = ~np.eye(m, dtype=bool)
+        usable[upper] = usable.T[upper] = ~outlying
+        # The density settles in the first sweeps; afterwards only the slopes follow the pairs that are left.
+        cycles = CYCLES if sweep == 0 else 2 if sweep < 5 else 1
+        for cycle in range(cycles):
+            null, residuals, weights, information = _slopes(table, null, usable, spread, equal)
+            spread = _spread((residuals.difference / residuals.errors)[upper][~outlying])
+            if cycle < cycles - 1:
+                null = null.redistributed(table)
+        z = _studentized(table, residuals, weights, information)
+        spread = _spread(z[upper][~outlying])
+        outstanding = _outstanding(z[upper] / spread)
+        settled = bool((outstanding == outlying).all())
+        outlying = outstanding
+        if settled:
+            break
+    diagonal = np.where(np.eye(m, dtype=bool) | (table.n < 1), np.nan, 0.0)
+    # Products of matrices are symmetric up to rounding only.
+    difference, z = ((x + x.T) / 2 + diagonal for x in (residuals.difference, z))
+    return _Solution(null, difference, z, spread, outlying)
+
+
+def _slopes(
+    table: _Covariances, null: _Null, usable: Bool[np.ndarray, "m m"], spread: float, equal: bool
+) -> tuple[_Null, _Residuals, Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
+    """Slopes by reweighted least squares; residuals, weights and the inverse information of the last step."""
+    m = len(usable)
+    for _ in range(STEPS):
+        null = null.levelled(table.rates)
+        residuals = _Residuals.of(table, null)
+        distance = np.maximum(np.abs(residuals.difference / residuals.errors), TINY)
+        # (X6): a pair far out pulls no more than one at the bound.
+        weights = np.where(usable, np.minimum(1, BOUND * spread / distance), 0.0)
+        precision, gradient = weights / residuals.errors**2, residuals.gradient
+        normal = precision * gradient * gradient.T
+        np.fill_diagonal(normal, (precision * gradient**2).sum(axis=1))
+        score = (precision * gradient * residuals.difference).sum(axis=1)
+        if equal:
+            inverse = np.full((m, m), 1 / max(normal.sum(), TINY))
+        else:
+            pull = PULL * spread**2
+            score = score - pull * (null.logs - null.logs.mean())
+            inverse = np.linalg.inv(normal + pull * (np.eye(m) - 1 / m) + 1e-6 * np.eye(m))
+        step = np.clip(inverse @ score, -0.5, 0.5)
+        null = replace(null, logs=_bounded(null.logs + step))
+        if np.abs(step).max() < 1e-3:
+            break
+    return null, residuals, weights, inverse
+
+
+def _studentized(
+    table: _Covariances, residuals: _Residuals, weights: Float[np.ndarray, "m m"], inverse: Float[np.ndarray, "m m"]
+) -> Float[np.ndarray, "m m"]:
+    """z of each pair as if it had been left out of the fit, on a scale that is normal for rare failures, too."""
+    gradient, errors, variances = residuals.gradient, residuals.errors, np.diag(inverse)
+    # (X7): what the fit would move the pair's expectation by; a pair's own weight in it is taken off.
+    reach = gradient**2 * variances[:, None] + gradient.T**2 * variances + 2 * gradient * gradient.T * inverse
+    leverage = reach / errors**2
+    influence = np.minimum(weights * leverage, 0.95)
+    z = residuals.difference / (errors * np.sqrt((1 - influence) * (1 - influence + leverage)))
+    # (X8): square roots of counts have the same variance whatever their mean (Anscombe 1948).
+    expected = residuals.joint * table.n
+    observed = np.maximum(expected + residuals.difference * table.n, 0)
+    factor = 2 * np.sqrt(expected) / (np.sqrt(observed + 3 / 8) + np.sqrt(expected + 3 / 8))
+    return np.asarray(z * factor)
+
+
+def _spread(z: Float[np.ndarray, " k"]) -> float:
+    """Standard deviation of the bulk, from its lower half (pairs that are alike are in the upper), at least 1."""
+    if len(z) < 3:
+        return 1.0
+    median = np.median(z)
+    # (X9): median and MAD, as the pairs that are looked for must not widen their own yardstick.
+    return max(1.0, MAD_TO_SD * float(np.median(median - z[z <= median])))
+
+
+def _outstanding(scaled: Float[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
+    """Pairs more alike than others at a false discovery rate of 5 % (Benjamini and Hochberg 1995)."""
+    p = ndtr(-scaled)
+    order = np.sort(p)
+    rejections = np.flatnonzero(order <= ALPHA * np.arange(1, len(p) + 1) / len(p))
+    limit = order[rejections[-1]] if len(rejections) else -1.0
+    return np.asarray((p <= limit) & (scaled > 0))

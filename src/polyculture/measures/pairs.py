@@ -123,6 +123,23 @@ def both_wrong_adjusted(counts: PairCounts) -> Float[np.ndarray, "m m"]:
     return _ratio(_known(counts.same_wrong, counts) - baseline, joint - baseline)
 
 
+def capa(counts: PairCounts) -> Float[np.ndarray, "m m"]:
+    """Same answer beyond what the two accuracies imply, at most 1; 0 if independent with evenly picked wrong answers.
+
+    κ with same answers in place of same outcomes, from answers alone; the chance level of each pair is that of the
+    options of its own common instances. Instances with a single option do not count. nan where a model is perfect or
+    always wrong, and where there are only outcomes. `similarity.probabilities.capa` is the same of probabilities.
+    Source: Goel et al. 2025, with wrong answers spread evenly over each instance's own other options.
+    """
+    n11, n10 = _known(counts.n11_open, counts), _known(counts.n10_open, counts)
+    n00, same_wrong = _known(counts.n00_open, counts), _known(counts.same_wrong, counts)
+    n = n11 + (n10 + n10.T) + n00
+    mean = _ratio(_known(counts.coincidence, counts), n)
+    # (P7): times n², as for κ, so that independence is 0 and not a rounding error.
+    chance = (n11 + n10) * (n11 + n10.T) + (n10.T + n00) * (n10 + n00) * mean
+    return _blank(counts, _ratio(n * (n11 + same_wrong) - chance, n * n - chance))
+
+
 MEASURES: Mapping[str, Callable[[PairCounts], Matrix]] = MappingProxyType(
     {
         "agreement": agreement,
@@ -138,6 +155,7 @@ MEASURES: Mapping[str, Callable[[PairCounts], Matrix]] = MappingProxyType(
         "jaccard": jaccard,
         "both_wrong_agreement": both_wrong_agreement,
         "both_wrong_adjusted": both_wrong_adjusted,
+        "capa": capa,
     }
 )
 """Every measure of pairs by name, each from the counts of all pairs to an m × m matrix."""

@@ -104,6 +104,29 @@ class _ShapeGrid:
         return [self.shapes[k] for k in np.argmax(products, axis=0)]
 
 
+def shape_limits(family: str, x: Float[np.ndarray, " n"]) -> tuple[Shape, Shape]:
+    """Smallest and largest parameters of a family's shape that are looked for over these scales (in logarithms)."""
+    low, high = float(x.min()), float(x.max())
+    reach = high - low
+    if family == "sigmoid":
+        return (low - reach / 4, 0.01 * reach), (high + reach / 4, reach)
+    flat, steep = 0.05 / reach, 15 / reach
+    if family == "power law":
+        return (flat,), (steep,)
+    return (flat, flat, low + reach / 8), (steep, steep, high - reach / 8)
+
+
+def at_limit(curve: ScalingCurve, scale: Float[np.ndarray, " n"]) -> tuple[bool, ...]:
+    """Which parameters of the shape stand at a limit of what is looked for: these scales do not tell them."""
+    x = np.log(scale / curve.middle)
+    limits = zip(*shape_limits(curve.family, x), strict=True)
+    # An exponent is far below its largest as a rule, so its lower limit is met on the scale of that limit itself.
+    return tuple(
+        value - low < 0.05 * min(abs(low), high - low) or high - value < 0.01 * (high - low)
+        for value, (low, high) in zip(curve.shape, limits, strict=True)
+    )
+
+
 def _shapes(family: str, low: float, high: float) -> list[Shape]:
     """Shapes that matter over scales from low to high, in logarithms."""
     reach = high - low
@@ -144,10 +167,12 @@ def _refined(
     family: str, x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], root: Float[np.ndarray, " n"], start: Shape
 ) -> Shape:
     """From the best shape of the grid to the best one near it."""
+    lowest, highest = (np.array(limits) for limits in shape_limits(family, x))
 
     def squares(shape: Float[np.ndarray, " k"]) -> float:
-        # A negative width is the same curve upside down: it would give two optima for one fit.
-        if family == "sigmoid" and shape[1] <= 0:
+        # Beyond the grid a curve leaves its floor instead of going there, or bends where no scale is (and a negative
+        # width is the same curve upside down); no bootstrap draw, which keeps to the grid, could follow.
+        if (shape < lowest).any() or (shape > highest).any():
             return math.inf
         return _line(family, x, y, root, tuple(map(float, shape)))[2]
 

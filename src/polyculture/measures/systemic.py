@@ -131,6 +131,47 @@ def systemic(
     return FailureCounts.of(np.bincount(failure_counts(wrong), minlength=m + 1), errors, sizes.astype(np.int64))
 
 
+def expectation_error(failures: Int[np.ndarray, "s m1"], errors: Int[np.ndarray, "s m"]) -> float:
+    """Logarithm of the factor by which small strata may put the expected rate wrong: bias plus two standard errors.
+
+    A stratum's error rates come from its own few instances. Models that fail together are then all wrong on the same
+    ones, and the product of their rates takes that for the difficulty of the stratum: with one instance in each
+    stratum the expectation is the observation itself. Log-normal approximation of the product, with the covariance of
+    the models within strata; infinite where no stratum has two instances.
+
+    Parameters
+    ----------
+    failures : instances of each stratum on which exactly 0, 1, …, m models fail; no stratum is empty.
+    errors : errors of each model in each stratum.
+    """
+    sizes, m = failures.sum(axis=1), errors.shape[1]
+    if (sizes < 2).all():
+        return math.inf
+    # (S9): half an error more of either kind, since a rate of 0 has no logarithm.
+    rates = (errors + 0.5) / (sizes + 1)[:, None]
+    spread = np.sqrt(1 / rates - 1)
+    variance, pairs = (spread**2).sum(axis=1), spread.sum(axis=1) ** 2 - (spread**2).sum(axis=1)
+    covariance = np.clip(_mean_correlation(failures, errors), 0, 1) * pairs / sizes
+    product = np.log(rates).sum(axis=1) + np.log(sizes)
+    weight = np.exp(product - product.max())
+    weight /= weight.sum()
+    bias = -math.log(max(float(weight @ np.exp(-covariance / 2)), 1e-300))
+    return bias + 2 * math.sqrt(float(weight**2 @ (variance / sizes + covariance))) if m > 1 else 0.0
+
+
+def _mean_correlation(failures: Int[np.ndarray, "s m1"], errors: Int[np.ndarray, "s m"]) -> float:
+    """Sum of the error covariances of all pairs within strata, relative to the largest that the variances allow."""
+    sizes = failures.sum(axis=1)
+    counts = np.arange(failures.shape[1])
+    mean = failures @ counts / sizes
+    unbiased = sizes / np.maximum(sizes - 1, 1) * (sizes > 1)
+    total = float(((failures @ counts**2 - sizes * mean**2) * unbiased).sum())
+    rates = errors / sizes[:, None]
+    variance = rates * (1 - rates) * (sizes * unbiased)[:, None]
+    largest = float((np.sqrt(variance).sum(axis=1) ** 2 - variance.sum(axis=1)).sum())
+    return (total - float(variance.sum())) / largest if largest > 0 else 0.0
+
+
 def failure_counts(wrong: Bool[np.ndarray, "m n"]) -> Int[np.ndarray, " n"]:
     """How many models fail on each instance."""
     counts: Int[np.ndarray, " n"] = wrong.sum(axis=0, dtype=np.int64)

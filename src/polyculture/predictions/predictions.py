@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from polyculture.errors import InputError, near
+from polyculture.errors import InputError, near, visible
 
 from .columns import (
     MISSING,
@@ -55,6 +55,7 @@ class Predictions:
     targets : n true numbers.
     tolerance : a predicted number is wrong where its error is larger; if None, see `allowed_error`.
     noise : known variance of noise in the targets: an error that all models share and are not to blame for.
+    _checked : set by the class itself: probabilities and answers that were read through, which `replace` hands on.
 
     Raises InputError for shapes that do not fit, codes outside of the classes, repeated ids, and fewer than two models
     (one of numbers).
@@ -82,6 +83,7 @@ class Predictions:
     targets: Float[np.ndarray, " n"] | None = None
     tolerance: float | None = None
     noise: float = 0.0
+    _checked: tuple[Any, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self._check_presence()
@@ -139,8 +141,14 @@ class Predictions:
             raise InputError(
                 f"probabilities have shape {self.probabilities.shape}", f"{size}: models × instances × classes"
             )
-        if self.probabilities is not None:
-            check_probabilities(self.probabilities, self.model_ids, self.instances.index, self.answers)
+        self._check_distributions()
+
+    def _check_distributions(self) -> None:
+        arrays = (self.probabilities, self.answers)
+        if self.probabilities is None or [id(array) for array in self._checked] == [id(array) for array in arrays]:
+            return
+        check_probabilities(self.probabilities, self.model_ids, self.instances.index, self.answers)
+        object.__setattr__(self, "_checked", arrays)
 
     def _check_codes(self) -> None:
         for name in ("answers", "labels"):
@@ -331,7 +339,7 @@ class Predictions:
 
     @cached_property
     def has_fixed_classes(self) -> bool:
-        """Whether the labels are classes: at least half of the instances share theirs with four others or more."""
+        """Whether the labels are classes: nine in ten instances share theirs with four others or more."""
         if self.fixed_classes is not None:
             return self.fixed_classes and self.labels is not None
         if self.labels is None or self.options is not None:
@@ -357,7 +365,7 @@ class Predictions:
         text = f"Predictions: {m:,} models × {n:,} instances{classes}, {self.task}; {quality} {np.min(scores):.3g} "
         text += f"… {np.max(scores):.3g}; {100 * (1 - answered.mean() / n):.1f} % missing"
         rows = [f"  {model[:60]}  {score:.3g}" for model, score in zip(self.model_ids[:5], scores, strict=False)]
-        return "\n".join([text, *rows] + ([f"  … {m - 5:,} more models"] if m > 5 else []))
+        return "\n".join([text, *map(visible, rows)] + ([f"  … {m - 5:,} more models"] if m > 5 else []))
 
     def take_models(self, ids: Sequence[Hashable]) -> Predictions:
         """The same instances answered by these models only, in this order."""
@@ -366,8 +374,8 @@ class Predictions:
             if model not in index:
                 raise InputError(f"no model {model!r}", cure=near(str(model), index))
         rows = [index.index(model) for model in ids]
-        arrays = self._arrays("answers", "correct", "probabilities", "values")
-        return replace(self, models=self.models.iloc[rows], **{name: array[rows] for name, array in arrays.items()})
+        tables = self._arrays("answers", "correct", "probabilities", "values")
+        return self._part({name: array[rows] for name, array in tables.items()}, models=self.models.iloc[rows])
 
     def take_instances(self, rows: Int[np.ndarray, " k"]) -> Predictions:
         """The same models on the instances at these positions, in this order."""
@@ -375,7 +383,11 @@ class Predictions:
         tables = self._arrays("answers", "correct", "probabilities", "values")
         fields = {name: array[rows] for name, array in arrays.items()}
         fields |= {name: table[:, rows] for name, table in tables.items()}
-        return replace(self, instances=self.instances.iloc[rows], **fields)
+        return self._part(fields, instances=self.instances.iloc[rows])
+
+    def _part(self, arrays: dict[str, Any], **tables: Any) -> Predictions:
+        """Some of these models and instances, whose probabilities are known to be distributions."""
+        return replace(self, **arrays, **tables, _checked=(arrays.get("probabilities"), arrays.get("answers")))
 
     def _arrays(self, *names: str) -> dict[str, Any]:
         return {name: array for name in names if (array := getattr(self, name)) is not None}

@@ -7,7 +7,17 @@ from .axes import AXES, Recipe
 from .designs import design, draw, fraction, grid, one_at_a_time, replicate, spread
 from .files import read_axes, read_design, read_recipes, write_recipes
 from .identifiability import Design, describe
-from .ingredients import Ingredient, held_fixed, merged, model_to_add, warning_for, why_left_out, why_together
+from .ingredients import (
+    Ingredient,
+    exchangeable_units,
+    held_fixed,
+    merged,
+    model_to_add,
+    unit_levels,
+    warning_for,
+    why_left_out,
+    why_together,
+)
 from .levels import PREFIX
 from .optimal import optimal
 
@@ -20,6 +30,7 @@ __all__ = [
     "describe",
     "design",
     "draw",
+    "exchangeable_units",
     "fraction",
     "grid",
     "held_fixed",
@@ -32,6 +43,7 @@ __all__ = [
     "read_recipes",
     "replicate",
     "spread",
+    "unit_levels",
     "warning_for",
     "why_left_out",
     "why_together",

@@ -10,13 +10,21 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, visible
 from polyculture.measures.attribution.covariance_split import by_level, identifiability
 from polyculture.measures.attribution.hypothesis_tests import FEW_ARRANGEMENTS, arrangements
 
 from .arrays import strength
 from .axes import Recipe
-from .ingredients import Ingredient, held_fixed, merged, warning_for, why_left_out, why_together
+from .ingredients import (
+    Ingredient,
+    exchangeable_units,
+    merged,
+    unit_levels,
+    warning_for,
+    why_left_out,
+    why_together,
+)
 
 FEW_MODELS = 12
 """Models that attribution needs."""
@@ -57,7 +65,7 @@ class Design:
         return self.table
 
     def __repr__(self) -> str:
-        return "\n".join(textwrap.wrap(f"Design: {self.sentence}", 96, max_lines=15, placeholder=" …"))
+        return "\n".join(textwrap.wrap(visible(f"Design: {self.sentence}"), 96, max_lines=15, placeholder=" …"))
 
     @property
     def sentence(self) -> str:
@@ -119,10 +127,10 @@ def _table(factors: list[Ingredient], models: int) -> tuple[pd.DataFrame, tuple[
     rows, cannot = [], []
     for f, ingredient in enumerate(factors):
         rivals = [g for g in range(len(factors)) if g != f and not gate.left_out[g]]
-        fixed = held_fixed([factors[g] for g in rivals], models)
-        permutations = arrangements(ingredient.factor.levels, fixed)
+        units, strata = exchangeable_units(f, factors, gate)
+        permutations = arrangements(unit_levels(ingredient.factor, units), strata)
         counts = np.bincount(ingredient.factor.levels)
-        discordant = np.minimum(gate.discordant[f], gate.discordant[:, f])[rivals]
+        discordant = np.minimum(gate.separating[f], gate.separating[:, f])[rivals]
         row = {"axis": ingredient.name, "levels": len(counts), "fewest": int(counts.min())}
         row |= {"pairs": float(ingredient.factor.alike[a, b].mean()), "vif": gate.vif[f]}
         row |= {

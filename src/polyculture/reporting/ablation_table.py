@@ -26,6 +26,7 @@ def ablation_table(effects: pd.DataFrame, console: Console) -> None:
     """Print the effects; a star marks those below the false discovery rate."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in ("change", *COLUMNS.values()):
@@ -33,7 +34,7 @@ def ablation_table(effects: pd.DataFrame, console: Console) -> None:
     rows = {(row["lever"], row["measure"]): row for _, row in effects.iterrows()}
     gains = effects[effects["measure"] == "accuracy"].sort_values("change", ascending=False)
     for name in gains["lever"]:
-        table.add_row(visible(name), *(_cell(rows[name, measure], measure) for measure in COLUMNS))
+        table.add_row(Text(visible(name)), *(_cell(rows[name, measure], measure) for measure in COLUMNS))
     console.print(table)
     caption = "points of accuracy with their 95 % half-width, × ratios; * more than chance"
     console.print(caption, markup=False, highlight=False)

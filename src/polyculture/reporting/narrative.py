@@ -9,7 +9,7 @@ import numpy as np
 from polyculture.results import Audit, NullModel
 from polyculture.results.summary import count, number, p_value
 from polyculture.results.tables import PATTERN as PATTERN
-from polyculture.stats import Interval
+from polyculture.stats import Interval, plural
 
 DOES_NOT_PROVE = (
     (
@@ -91,7 +91,11 @@ def meaning(audit: Audit) -> list[str]:
             f"A vote among these {m} models varies as much as a vote of {n.estimate:.1f} independent models "
             "of the same accuracies."
         )
-    return [first, *_against(null_model)]
+    reason = audit.facts.get("class_not_used", "")
+    leads = (
+        [f"N0 leads, and not N1 (given the true class), because {reason}."] if audit.headline == "N0" and reason else []
+    )
+    return [first, *_against(null_model), *leads]
 
 
 def _against(null_model: NullModel) -> list[str]:
@@ -189,15 +193,21 @@ def systemic(audit: Audit) -> str:
     if not s.rate.defined:
         return "How often all models fail together is not defined here."
     models = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
+    reason = audit.facts.get("class_not_used", "")
     tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
     given_class = _few(float(s.expected[-1]))
     raw = "" if math.isnan(s.expectation_raw) else _few(s.expectation_raw * s.n)
-    if raw in ("", given_class):
+    if reason and audit.facts.get("classes"):
+        expected = (
+            f"if they erred independently at their overall error rates, {given_class} would be expected (not given "
+        )
+        expected += f"the true class: {reason})"
+    elif raw in ("", given_class):
         expected = f"if they erred independently, {given_class} would be expected"
     else:
         expected = f"if they erred independently within the true class, {given_class} would be expected, and {raw} "
         expected += "at their overall error rates"
-    return f"{models} models fail {count(float(s.observed[-1]))} of {count(s.n)} instances; {expected}{tested}."
+    return f"{models} models fail {count(float(s.observed[-1]))} of {plural(s.n, 'instance')}; {expected}{tested}."
 
 
 def _few(expected: float) -> str:
@@ -249,7 +259,7 @@ def methods(audit: Audit) -> list[tuple[str, str]]:
     intervals += [(f"ρ ({r.name})", r.rho) for r in audit.null_models] + [("failed by all", audit.systemic.rate)]
     names_by_method: dict[str, list[str]] = {}
     for name, i in intervals:
-        description = f"{i.method}, {100 * i.level:g} %, {count(i.n)} instances" if i.method else ""
+        description = f"{i.method}, {100 * i.level:g} %, {plural(i.n, 'instance')}" if i.method else ""
         method = "; ".join(part for part in (description, i.reason) if part)
         if method:
             names_by_method.setdefault(method, []).append(name)

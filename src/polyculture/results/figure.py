@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from polyculture.errors import InputError, near
+from polyculture.errors import InputError, near, visible
 
 
 class Figure(dict[str, Any]):
     """A Vega-Lite 6 specification: a plain dict that notebooks draw."""
 
     def __repr__(self) -> str:
-        return f"Figure: {self['description']} (a Vega-Lite specification; notebooks draw it)"
+        return f"Figure: {visible(self['description'])} (a Vega-Lite specification; notebooks draw it)"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """For front ends that draw Vega-Lite 6; those that know only Vega-Lite 5 draw the same specification."""

@@ -175,6 +175,7 @@ class Portfolio:
         c = self.certificate
         gain, scores = c.gains[self.loss]["best"], c.scores
         certified = self.facts.get("certified", f"on {self.certified_on:,} others")
+        unused = f" Probabilities do not count: {self.facts['unused']}." if "unused" in self.facts else ""
         names = ", ".join(self.members[:FEWEST_NAMED])
         names += f" and {self.k - FEWEST_NAMED} more" if self.k > FEWEST_NAMED else ""
         choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}"
@@ -190,7 +191,7 @@ class Portfolio:
             similarity += f"{scores['all_wrong'].format('.2%')}."
         return (
             f"{choice}: {quality}; {_compared(gain, c.best, self.loss)}.{similarity} Chosen on {self.chosen_on:,} "
-            f"instances, certified {certified}."
+            f"instances, certified {certified}.{unused}"
         )
 
     def frame(self) -> pd.DataFrame:

@@ -174,4 +174,6 @@ def _fact(value: Any) -> str:
         return ", ".join(_fact(v) for v in value)
     if isinstance(value, (int, float)) and abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.3g}"
+    return str(value)

@@ -16,13 +16,12 @@ from polyculture.results.portfolio import NO_NUMBER
 from polyculture.rng import stream
 from polyculture.stats import (
     Interval,
-    ceiling,
-    design_effect,
+    ceiling_interval,
     independent_difference,
     influence_interval,
-    jeffreys,
     n_eff_bootstrap,
     n_eff_interval,
+    share_interval,
 )
 
 from .combination import Combination, Outcome
@@ -39,7 +38,7 @@ SCORES = (
     *("squared_error", "r_squared"),
 )
 BOOTSTRAP_BELOW = 100
-"""Informative instances below which the influence function gives intervals that are too narrow."""
+"""Informative instances, or clusters, below which the influence function gives intervals that are too narrow."""
 SHIFT_COLUMNS = {"error": ("log_loss", "all_wrong"), "squared_error": ("gain_over_best", "gain_low", "gain_high")}
 """Columns of the table of shifts besides name, number of instances and the loss with its limits, by loss."""
 
@@ -63,13 +62,7 @@ class Baselines:
 def certify(
     combination: Combination, baselines: Baselines, evaluation: EvaluationSet, level: float = 0.95, seed: int = 0
 ) -> Certificate:
-    """Quality of a portfolio on instances that nothing in it was fitted on.
-
-    Parameters
-    ----------
-    combination : the portfolio.
-    evaluation : the certification instances.
-    """
+    """Quality of a portfolio on the certification instances, on which nothing in it was fitted."""
     scored = ScoredSet(combination, evaluation)
     loss, limits = ("squared_error", "t") if evaluation.is_regression else ("error", "Jeffreys")
     groups = pd.DataFrame(_groups(scored, loss, level), columns=["column", "group", "n", loss, "low", "high"])
@@ -141,11 +134,11 @@ def share(
     level: float = 0.95,
     rows: Bool[np.ndarray, " n"] | None = None,
 ) -> Interval:
-    """Mean of losses 0 and 1 with a Jeffreys interval, of counts divided by the design effect of the clusters.
+    """Mean of losses from 0 to 1 with a Jeffreys interval that knows of clusters, `polyculture.stats.share_interval`.
 
     Parameters
     ----------
-    wrong : with ½ where a vote is undecided, which counts as half a wrong answer; nan values are left out.
+    wrong : a part of 1 where tied answers share a vote; nan values are left out.
     rows : mask of the instances to use; all where None.
     """
     valid = ~np.isnan(wrong) if rows is None else rows & ~np.isnan(wrong)
@@ -153,11 +146,7 @@ def share(
     if not len(values):
         return Interval.undefined(NO_COMPLETE_INSTANCE)
     clusters = None if evaluation.cluster_codes is None else evaluation.cluster_codes[valid]
-    inflation = 1.0 if clusters is None else design_effect(values, clusters)
-    n = max(1, round(len(values) / inflation))
-    interval = jeffreys(min(n, round(float(values.mean()) * n)), n, level)
-    low, high = min(interval.low, float(values.mean())), max(interval.high, float(values.mean()))
-    return Interval(float(values.mean()), low, high, level, len(values), interval.method)
+    return share_interval(values, clusters, level)
 
 
 def squared_error(losses: Float[np.ndarray, " n"], evaluation: EvaluationSet, level: float = 0.95) -> Interval:
@@ -170,9 +159,8 @@ def optimism(
     combination: Combination, selection: EvaluationSet, certification: EvaluationSet, loss: str, level: float = 0.95
 ) -> Interval:
     """Mean loss on the certification instances less mean loss on the selection instances; nan values are left out."""
-    evaluations = (certification, selection)
-    first, second = (combination.losses(evaluation, loss) for evaluation in evaluations)
-    means = (float(np.nanmean(first)), float(np.nanmean(second)))
+    first, second = (combination.losses(evaluation, loss) for evaluation in (certification, selection))
+    means = (float(pd.Series(first).mean()), float(pd.Series(second).mean()))  # nan, not a warning, where all are nan
     clusters = (certification.cluster_codes, selection.cluster_codes)
     return independent_difference(means, (first - means[0], second - means[1]), clusters, level)
 
@@ -220,7 +208,8 @@ def _n_eff(scored: ScoredSet, level: float, seed: int) -> Interval:
     if math.isnan(estimate.design_effect):
         return Interval.undefined("one member" if single else estimate.reason, evaluation.n)
     m, d, clusters = estimate.n_models, estimate.design_effect, evaluation.cluster_codes
-    if not evaluation.is_regression and estimate.n_info < BOOTSTRAP_BELOW:
+    draws = math.inf if clusters is None else len(np.unique(clusters))
+    if not evaluation.is_regression and min(estimate.n_info, draws) < BOOTSTRAP_BELOW:
         parts = (estimate.influence, estimate.variation)
         return n_eff_bootstrap(m, d, parts, stream(seed, "certificate", "n_eff"), clusters, level)
     return n_eff_interval(m, d, estimate.influence, clusters, level)
@@ -232,13 +221,12 @@ def _joint_failures(scored: ScoredSet, level: float) -> Mapping[str, Interval]:
     failures: Bool[np.ndarray, " a"] = np.asarray(scored.wrong[:, scored.complete].all(axis=0))
     if not len(failures):
         return dict.fromkeys(names, Interval.undefined(NO_COMPLETE_INSTANCE))
-    codes, rate = scored.evaluation.cluster_codes, float(failures.mean())
-    inflation = 1.0 if codes is None else design_effect(failures, codes[scored.complete])
-    n = max(1, round(len(failures) / inflation))
-    count = min(n, round(rate * n))
-    intervals = (jeffreys(count, n, level), ceiling(count, n, level))
-    estimates = zip(names, (rate, 1 - rate), intervals, strict=True)
-    return {name: replace(i, estimate=value, level=level, n=len(failures)) for name, value, i in estimates}
+    codes = scored.evaluation.cluster_codes
+    clusters = None if codes is None else codes[scored.complete]
+    return {
+        "all_wrong": share_interval(failures, clusters, level),
+        "ceiling": ceiling_interval(failures, clusters, level),
+    }
 
 
 def _groups(scored: ScoredSet, loss: str, level: float) -> list[dict[str, object]]:
@@ -279,9 +267,10 @@ def _limits(error: Interval, loss: str) -> dict[str, object]:
 
 def worst(table: pd.DataFrame, reason: str, level: float, loss: str, limits: str) -> Interval:
     """The largest loss of several, with limits for the largest: as all limits hold at once, so do their maxima."""
-    if table.empty or table[loss].isna().all():
+    table = table[table[loss].notna()]
+    if table.empty:
         return Interval.undefined(reason)
     position = int(table[loss].to_numpy().argmax())
-    low, high = float(table["low"].max()), float(table["high"].max())
+    low, high = (float(table[end].max(skipna=False)) for end in ("low", "high"))
     method = f"largest of {len(table)}, simultaneous {limits} limits (Bonferroni)"
     return Interval(float(table[loss].iloc[position]), low, high, level, int(table["n"].iloc[position]), method)

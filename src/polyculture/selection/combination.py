@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from polyculture.errors import InputError, near
+from polyculture.measures.votes import vote
 
 from . import opinion_pool
 from .dynamic_selection import NearestInstances
@@ -25,8 +26,8 @@ class Outcome:
 
     Parameters
     ----------
-    wrong : 0 right, 1 wrong, ½ undecided (only where nothing but right and wrong is known), nan where no member
-        answered and where the truth is a number.
+    wrong : 0 right, 1 wrong, between where tied answers share the vote, nan where no member answered and where the
+        truth is a number.
     confidence : probability of the answer given, or the share of the vote that agrees with it; nan likewise.
     log_loss : −log of the probability of the truth; None without probabilities.
     probabilities : of the classes; None without.
@@ -49,7 +50,7 @@ class Combination:
     Parameters
     ----------
     rule : a name in `COMBINE`; where the truth is a number, in `AVERAGES`.
-    rows : positions of the members, in the order in which ties are broken.
+    rows : positions of the members, heaviest first.
     weights : of the members, in their order.
     bias : of the classes; for stacking.
     temperature : by which logarithms of the combined probabilities are divided.
@@ -95,7 +96,8 @@ class Combination:
         """Mean loss where it is known; squared errors from the second moments of the members' residuals."""
         if loss == "squared_error":
             return float(self.weights @ evaluation.moments[np.ix_(self.rows, self.rows)] @ self.weights)
-        return float(np.nanmean(self.losses(evaluation, loss)))
+        losses = self.losses(evaluation, loss)
+        return np.nan if np.isnan(losses).all() else float(np.nanmean(losses))
 
     def probabilities(self, evaluation: EvaluationSet) -> Float[np.ndarray, "n c"]:
         """Combined class probabilities."""
@@ -130,21 +132,11 @@ class Combination:
         return Outcome(unknown, unknown, values=values, squared_error=self.losses(evaluation, "squared_error"))
 
     def _vote(self, evaluation: EvaluationSet) -> Outcome:
-        p, instances = evaluation.predictions, np.arange(evaluation.n)
-        weights, wrong = self._instance_weights(evaluation), evaluation.wrong[self.rows]
-        observed = None if evaluation.observed is None else evaluation.observed[self.rows]
-        if p.answers is None:
-            share = opinion_pool.wrong_share(wrong, weights, observed)
-            return Outcome(opinion_pool.majority_loss(share), np.maximum(share, 1 - share))
-        vote = opinion_pool.plurality(p.answers[self.rows], weights)
-        decided = vote.leader != opinion_pool.MISSING
-        if observed is None:
-            unknown = ~decided
-            undecided = np.where(wrong.all(axis=0), 1.0, np.nan)
-        else:
-            unknown = ~decided | ~observed[vote.leader, instances]
-            undecided = np.where(observed.any(axis=0) & ~decided, 1.0, np.nan)
-        return Outcome(np.where(unknown, undecided, wrong[vote.leader, instances]), vote.share)
+        p, observed = evaluation.predictions, evaluation.observed
+        answers = None if p.answers is None else p.answers[self.rows]
+        verdicts = None if observed is None else observed[self.rows]
+        decision = vote(evaluation.wrong[self.rows], answers, self._instance_weights(evaluation), verdicts)
+        return Outcome(decision.loss, decision.share)
 
 
 @dataclass(frozen=True)

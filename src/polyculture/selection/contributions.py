@@ -55,7 +55,7 @@ def contributions(
             remainder = combination.restricted(np.delete(members, position))
             effect = mean(remainder.losses(evaluation, loss) - losses, evaluation, level)
         single = Combination(rule, np.array([row]), np.ones(1))
-        loss_alone = float(np.nanmean(single.losses(evaluation, loss)))
+        loss_alone = float(pd.Series(single.losses(evaluation, loss)).mean())
         numbers = (float(combination.weights[position]), loss_alone, effect.estimate, effect.low, effect.high)
         rows.append((evaluation.model_ids[row], *numbers, float(shapley[position])))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -70,7 +70,7 @@ def _shapley(combination: Combination, evaluation: EvaluationSet, loss: str, see
         key = tuple(sorted(members))
         if key not in loss_by_members:
             losses = combination.restricted(np.array(key)).losses(evaluation, loss)
-            loss_by_members[key] = float(np.nanmean(losses))
+            loss_by_members[key] = float(pd.Series(losses).mean())
         return -loss_by_members[key]
 
     k = len(combination.rows)

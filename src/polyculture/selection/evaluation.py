@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
 from polyculture.predictions import Predictions
+from polyculture.predictions.probability_gaps import probability_gap
 
 from .mixture_weights import SMALLEST
 
@@ -52,13 +53,8 @@ class EvaluationSet:
                 "a finite number of every model for every instance",
                 "leave the model out",
             )
-        if self.has_probabilities and not np.isfinite(self.truth).all():
-            row = int(np.flatnonzero(~np.isfinite(self.truth).all(axis=1))[0])
-            raise InputError(
-                f"model {p.model_ids[row]!r} has probabilities that are not numbers",
-                "probabilities of every model on every instance",
-                "leave the model out, or leave the probabilities out and let the answers vote",
-            )
+        if p.values is not None and np.all(p.targets == 1) and not ((p.values < 0) | (p.values > 1)).any():
+            raise InputError("graded scores", "right or wrong outcomes", "read them with threshold (--threshold)")
 
     @property
     def n(self) -> int:
@@ -75,10 +71,11 @@ class EvaluationSet:
         """Whether the truth is a number."""
         return self.predictions.values is not None
 
-    @property
+    @cached_property
     def has_probabilities(self) -> bool:
-        """Whether there are class probabilities and labels."""
-        return self.predictions.probabilities is not None and self.predictions.labels is not None
+        """Whether there are labels, and class probabilities of every model on every instance."""
+        p = self.predictions
+        return p.probabilities is not None and p.labels is not None and not probability_gap(p)
 
     @cached_property
     def truth(self) -> Float[np.ndarray, "m n"]:

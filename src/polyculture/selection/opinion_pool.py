@@ -1,90 +1,22 @@
-"""How do several models become one? Votes, means of probabilities, and fitted weights; arrays in, arrays out.
+"""How do several models become one? Means of probabilities, and fitted weights; arrays in, arrays out.
 
 Weights are one per model, or one per model and instance where the choice depends on the instance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from .mixture_weights import SMALLEST
 
-MISSING = -1
 BLOCK = 8192
 """Instances turned into logarithms at a time."""
 RIDGE = 10.0
 """Strength of the stacking prior: number of standard normal priors around equal weights."""
 COLDEST, HOTTEST = 0.05, 20.0
-
-
-@dataclass(frozen=True, eq=False)
-class Vote:
-    """What a vote decides on each instance.
-
-    Parameters
-    ----------
-    leader : position of the first model that gives the winning answer; MISSING where no model answered.
-    share : the winning answer's part of the weight of all models that answered; nan where none did.
-    tied : whether another answer has the same weight.
-    """
-
-    leader: Int[np.ndarray, " n"]
-    share: Float[np.ndarray, " n"]
-    tied: Bool[np.ndarray, " n"]
-
-
-def plurality(answers: Int[np.ndarray, "m n"], weights: Float[np.ndarray, "m ..."] | None = None) -> Vote:
-    """The answer with the most weight; of tied answers the one given by the first model.
-
-    Parameters
-    ----------
-    answers : codes of the answers; MISSING ones do not vote.
-    weights : of the models, or of the models on each instance, at least 0; equal where None.
-    """
-    m, n = answers.shape
-    votes = np.where(answers != MISSING, _spread(weights, m), 0.0)
-    support = np.zeros((m, n))
-    for row, vote in zip(answers, votes, strict=True):
-        support += np.where(answers == row, vote, 0.0)
-    support[answers == MISSING] = -1.0
-    leader = support.argmax(axis=0)
-    top = support[leader, np.arange(n)]
-    total = votes.sum(axis=0)
-    runner_up = np.where(answers == answers[leader, np.arange(n)], -1.0, support).max(axis=0)
-    share = np.divide(top, total, out=np.full(n, np.nan), where=total > 0)
-    return Vote(np.where(top >= 0, leader, MISSING), share, (top >= 0) & np.isclose(runner_up, top, rtol=1e-12, atol=0))
-
-
-def wrong_share(
-    wrong: Bool[np.ndarray, "m n"],
-    weights: Float[np.ndarray, "m ..."] | None = None,
-    observed: Bool[np.ndarray, "m n"] | None = None,
-) -> Float[np.ndarray, " n"]:
-    """Part of the weight of the observed models that is wrong, on each instance; nan where none was observed."""
-    votes = np.broadcast_to(_spread(weights, len(wrong)), wrong.shape)
-    votes = votes if observed is None else np.where(observed, votes, 0.0)
-    total = votes.sum(axis=0)
-    shares = np.full(wrong.shape[1], np.nan)
-    np.divide((votes * wrong).sum(axis=0), total, out=shares, where=total > 0)
-    return shares
-
-
-def majority_loss(share: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Loss of a vote of which only right and wrong is known: 1 where more than half of the weight is wrong.
-
-    Exactly half is ½, what a tossed coin would cost; nan stays nan.
-
-    Parameters
-    ----------
-    share : from `wrong_share`.
-    """
-    half = np.isclose(share, 0.5, rtol=0, atol=1e-12)
-    return np.where(np.isnan(share), np.nan, np.where(half, 0.5, share > 0.5))
 
 
 def arithmetic(

@@ -31,8 +31,7 @@ def panel_sizes(
     certification instances. Columns: size, members, error with low and high, gain (error of the panel that is one
     smaller less its own, paired by instance) with gain_low and gain_high, n. The panel of one is the best judge.
 
-    Verdicts may be missing: absent judges do not vote. A tie costs ½ where only right and wrong is known; else the
-    answer of the most accurate judge among the tied decides.
+    Verdicts may be missing: absent judges do not vote. Tied answers share the vote, see `polyculture.measures.votes`.
 
     Parameters
     ----------

@@ -13,12 +13,13 @@ from jaxtyping import Float
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
+from polyculture.predictions.probability_gaps import probability_gap, without_partial_probabilities
 from polyculture.results import Portfolio
 from polyculture.stats import Interval
 from polyculture.version import __version__
 
 from .certificate import Baselines, certify, mean, optimism
-from .combination import Combination, Outcome, fit, loss_of
+from .combination import COMBINE, Combination, Outcome, fit, loss_of
 from .contributions import contributions
 from .dynamic_selection import NearestInstances
 from .evaluation import EvaluationSet
@@ -102,8 +103,12 @@ def select(
     terms = terms or SelectionOptions()
     if terms.calibrated and predictions.task == "regression":
         raise InputError("calibrated numbers", "probabilities, or terms without calibrated")
+    certifying = {} if certify_on is None else {"certify on": certify_on}
+    tables, gap = without_partial_probabilities({**(shifted or {}), **certifying, "": predictions})
+    _check_votes(rule, gap)
     about_shifts = "shift" in (goal if isinstance(goal, str) else " ".join(goal.names))
-    selection, certification = split(predictions, certify_on, shifted or {}, terms, about_shifts)
+    parts = tables.pop(""), tables.pop("certify on", None), tables
+    selection, certification = split(*parts, terms, about_shifts)
     plan = SelectionPlan.settle(selection, k, goal, rule, terms.method, terms.calibrated)
     result = choose(plan, selection)
     combination, loss = result.combination, loss_of(plan.rule, selection)
@@ -128,7 +133,7 @@ def select(
         classes=predictions.classes,
         bias=tuple(map(float, combination.bias)),
         temperature=combination.temperature,
-        facts=facts | {"seconds": round(time.perf_counter() - started, 3)},
+        facts=facts | ({"unused": gap} if gap else {}) | {"seconds": round(time.perf_counter() - started, 3)},
     )
 
 
@@ -170,6 +175,7 @@ def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictio
     if absent:
         raise InputError(f"no outputs of the member {absent[0]!r}", "outputs of every member")
     evaluation = EvaluationSet(predictions.take_models(portfolio.members) if regression else predictions)
+    _check_votes(portfolio.rule, probability_gap(predictions))
     rows = np.array([evaluation.model_ids.index(m) for m in portfolio.members])
     nearest = None
     if reference is not None:
@@ -203,6 +209,11 @@ def split(
     indices = (selection.predictions.instances.index, certification.predictions.instances.index)
     first, second = split_companions(companions, *indices, terms.seed, certify_on is None or chooses_on_shifts)
     return selection.with_shifted(first), certification.with_shifted(second)
+
+
+def _check_votes(rule: str, gap: str) -> None:
+    if gap and rule in COMBINE and not COMBINE[rule].votes:
+        raise InputError(f"the rule {rule!r} where {gap}", "probabilities everywhere", "take the rule 'vote'")
 
 
 def _companion(predictions: Predictions, terms: SelectionOptions) -> EvaluationSet:
@@ -255,8 +266,7 @@ def _candidates(result: SelectionResult, evaluation: EvaluationSet) -> pd.DataFr
     for row, model in enumerate(evaluation.model_ids):
         numbers = {error: float(evaluation.errors[row])}
         if not evaluation.is_regression:
-            log_loss = -np.log(evaluation.truth[row]).mean() if evaluation.has_probabilities else np.nan
-            numbers["log_loss"] = float(log_loss)
+            numbers["log_loss"] = -np.log(evaluation.truth[row]).mean() if evaluation.has_probabilities else np.nan
         reason = "kept" if row in weights else "not chosen" if row in candidates else "below the floor"
         selected = {"weight": weights.get(row, 0.0), "kept": row in weights, "reason": reason}
         rows.append({"model": model, **numbers, **selected})

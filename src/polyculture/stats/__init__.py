@@ -15,10 +15,21 @@ from .influence import (
     rho_population_interval,
     standard_error,
 )
-from .interval import Interval, percent
+from .interval import Interval, percent, plural
 from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
 from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
-from .shares import ceiling, design_effect, fail_at_k_interval, jeffreys, newcombe, upper_limit, wilson
+from .shares import (
+    ceiling,
+    ceiling_interval,
+    design_effect,
+    effective_n,
+    fail_at_k_interval,
+    jeffreys,
+    newcombe,
+    share_interval,
+    upper_limit,
+    wilson,
+)
 from .systemic import systemic_p, systemic_pmf
 
 __all__ = [
@@ -29,10 +40,12 @@ __all__ = [
     "block_of",
     "capa_limits",
     "ceiling",
+    "ceiling_interval",
     "cluster_inflation",
     "co_failure",
     "design_effect",
     "dirichlet_kappa",
+    "effective_n",
     "fail_at_k_interval",
     "independent_difference",
     "influence_interval",
@@ -45,9 +58,11 @@ __all__ = [
     "newcombe",
     "paired_difference",
     "percent",
+    "plural",
     "rho_bootstrap",
     "rho_interval",
     "rho_population_interval",
+    "share_interval",
     "standard_error",
     "systemic_p",
     "systemic_pmf",

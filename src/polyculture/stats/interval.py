@@ -49,15 +49,29 @@ class Interval:
         """As people read it: ``1.68 [1.67, 1.69]``, or the reason why there is none."""
         if not self.defined:
             return f"undefined ({self.reason})" if self.reason else "undefined"
-        text = f"{self.estimate:{spec}}"
+        text = _number(self.estimate, spec)
         if not (math.isnan(self.low) or math.isnan(self.high)):
-            text += f" [{self.low:{spec}}, {self.high:{spec}}]"
-        return text.replace("%", " %")
+            text += f" [{_number(self.low, spec)}, {_number(self.high, spec)}]"
+        return text
 
     def __str__(self) -> str:
         return self.format()
 
 
+def _number(value: float, spec: str) -> str:
+    """A number in words of its format; without bound it is ∞, however it is formatted."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:{spec}}".replace("%", " %")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: ``1 model``, ``2,000 models``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(share: float, digits: int = 1) -> str:
-    """A share as people read it: ``25.0 %``."""
+    """A share as people read it: ``25.0 %``; ``undefined`` where there is none."""
+    if math.isnan(share):
+        return "undefined"
     return f"{100 * share:.{digits}f} %"

@@ -13,6 +13,9 @@ from polyculture.selection import SelectionOptions
 
 from .stored_run import is_run, read_run
 
+ROW_COLUMNS = ("model", "answer", "repeat", "correct")
+"""Options of a table with a row per answer, and of outcomes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
@@ -61,7 +64,7 @@ def read_candidates(
 
     def read_table(sources: Sequence[str]) -> Predictions:
         if values and not folder and len(sources) == 1:
-            return read_values(sources[0], **{k: v for k, v in columns.items() if v and k != "correct"})
+            return read_values(sources[0], **{k: v for k, v in columns.items() if v and k not in ROW_COLUMNS})
         return read(sources, rules=rules, **columns)
 
     if folder:

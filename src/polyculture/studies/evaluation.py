@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyculture.auditing import AuditOptions, audit
 from polyculture.dataset import Split
+from polyculture.errors import visible
 from polyculture.formats import write, write_values
-from polyculture.formats.atomic_folder import replacing
+from polyculture.formats.folders.atomic_folder import replacing
 from polyculture.population import Population
 from polyculture.predictions import Predictions, PredictionSets
 from polyculture.results import Audit
 from polyculture.training import Problem, load_problem, predict
 
 from .run_folder import PARTS, PREDICTIONS, RUN, VALUES
+from .shell_words import shell_word
 from .stored_run import write_facts, write_part
 
 TEST = "as they are"
@@ -46,12 +47,15 @@ class RunResult:
     folder: Path
 
     def __repr__(self) -> str:
-        return f"RunResult in {self.folder}: {self.audit.sentence}\nnext: pc.report(result.audit, 'page.html')"
+        return (
+            visible(f"RunResult in {self.folder}: {self.audit.sentence}")
+            + "\nnext: pc.report(result.audit, 'page.html')"
+        )
 
     @property
     def next_command(self) -> str:
         """The command to go on with: the few models to keep."""
-        return f"polyculture select {shlex.quote(str(self.folder))}"
+        return f"polyculture select {shell_word(str(self.folder))}"
 
 
 def open_problem(problem: ProblemSource, seed: int) -> Problem:

@@ -155,7 +155,8 @@ def test_factors_that_cannot_be_told_apart_are_refused_with_the_model_to_add() -
     assert refused["kind"] == "refused"
     assert np.isnan(refused["contribution"])
     assert refused["note"] == (
-        "cannot be told apart from data (variance inflation 6.1, above 5); add a model with provider d1 and data d2"
+        "cannot be told apart from data (variance inflation 6.1, above 5); "
+        "add a model with data d1 and another level of provider"
     )
     together = row(section, "data + provider")
     assert together["kind"] == "together"

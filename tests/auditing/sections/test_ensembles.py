@@ -15,6 +15,7 @@ from polyculture.auditing.context import AuditContext
 from polyculture.auditing.null_models import headline_null_model
 from polyculture.auditing.sections.ensembles import ensembles
 from polyculture.auditing.sections.population import population
+from polyculture.measures.votes import vote
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.testing import tiny_predictions
@@ -42,8 +43,8 @@ def test_the_loss_of_the_ensemble_is_the_mean_loss_less_diversity(models: int, s
     geometric = np.exp(np.log(q).mean(axis=0))
     geometric /= geometric.sum(axis=1, keepdims=True)
     arithmetic = q.mean(axis=0)
-    vote = 2 * p.wrong.sum(axis=0) >= models
-    assert found["majority_error"] == pytest.approx(vote.mean())
+    decision = vote(p.wrong, p.answers).loss
+    assert found["majority_error"] == pytest.approx(decision.mean())
     assert found["majority_error"] == pytest.approx(found["mean_error"] - found["net"])
     assert found["net"] == pytest.approx(found["good_diversity"] - found["bad_diversity"])
     assert found["ensemble_log_loss"] == pytest.approx(-np.log(geometric[at, p.labels]).mean())

@@ -11,6 +11,7 @@ from polyculture.auditing import AuditOptions
 from polyculture.auditing.context import AuditContext
 from polyculture.auditing.sections.groups import groups
 from polyculture.predictions import Predictions
+from polyculture.rng import stream
 
 
 def table(failed: np.ndarray, columns: dict[str, np.ndarray], clusters: np.ndarray | None = None) -> pd.DataFrame:
@@ -83,3 +84,23 @@ def test_missing_groups_are_a_group_and_small_ones_are_left_out() -> None:
     ward = np.array(["big"] * 90 + ["tiny"] * 4 + [None] * 6, dtype=object)
     found = table(np.arange(100) % 10 == 0, {"ward": ward})
     assert found["group"].tolist() == ["(missing)", "big"]
+
+
+def test_every_group_has_its_homogenization_ratio_with_limits() -> None:
+    rng = stream(0, "ratio")
+    n, site = 4000, np.repeat(["copies", "alone"], 2000)
+    common, own = rng.random(n) < 0.3, rng.random((3, n)) < 0.3
+    wrong = np.where((site == "copies") & (rng.random((3, n)) < 0.8), common, own)
+    models = pd.DataFrame(index=pd.Index(list("xyz"), dtype=object))
+    predictions = Predictions(models, pd.DataFrame({"site": site}), correct=(~wrong).astype(np.int8))
+    table = groups(AuditContext.gather(predictions, AuditOptions(groups=("site",)))).frame("groups").set_index("group")
+    assert table.loc["alone", "ratio_low"] < 1 < table.loc["alone", "ratio_high"]
+    assert table.loc["copies", "ratio_low"] > 4
+    rates = wrong[:, :2000].mean(axis=1)
+    assert table.loc["copies", "expected"] == pytest.approx(rates.prod())
+    assert table.loc["copies", "ratio"] == pytest.approx(wrong[:, :2000].all(axis=0).mean() / rates.prod())
+    few = groups(
+        AuditContext.gather(predictions.take_instances(np.r_[0:20, 2000:2030]), AuditOptions(groups=("site",)))
+    ).frame("groups")
+    assert np.isfinite(few["ratio_high"]).all()
+    assert (few["ratio_low"] >= 0).all()

@@ -73,7 +73,7 @@ def graded(columns: list[list[str]], correct: list[list[int]]) -> Predictions:
         instances=pd.DataFrame(index=pd.Index([f"i{k}" for k in range(n)], name="instance")),
         answers=answers,
         correct=np.array(correct, np.int8),
-        classes=("x", "y", "z", "w"),
+        classes=("x", "y", "z", "w", *(f"other {k}" for k in range(60))),
     )
 
 
@@ -183,7 +183,7 @@ def test_the_five_that_every_model_of_gsm8k_fails_are_queued_with_suspect_labels
 
 def test_kinds_are_counted_over_all_instances_though_the_first_thousand_are_listed() -> None:
     labels = [0, 1] * 600
-    answers = {name: [1 - label for label in labels] for name in "abc"}
+    answers = {name: [f"other {k}" for k in range(1200)] for name in "abc"}
     section = pc.audit(Predictions.from_answers(answers, labels)).section("review_queue")
     assert len(section.tables["queue"]) == 1000
     assert section.tables["kinds"].to_dict("records") == [{"kind": "consensus", "instances": 1200}]

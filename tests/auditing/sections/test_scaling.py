@@ -194,10 +194,11 @@ def test_an_accuracy_does_not_level_off_outside_of_0_and_1(start: float, slope: 
         shares = start + slope * (sizes / 1e6) ** -0.4
     shares = shares + np.random.default_rng(0).normal(size=12) * 0.004
     curve = _fit("accuracy", Scale("parameters", sizes), shares, stream(0, "test"), 0.95)
-    floor = curve.numbers["accuracy floor"]
-    assert floor.defined == possible
-    if possible:
+    floor = curve.numbers.get("accuracy floor")
+    assert (floor is not None and floor.defined) == possible
+    if floor is not None and possible:
         assert 0 <= floor.low <= floor.estimate <= floor.high <= 1
-    else:
-        assert "floor undefined (these scales do not tell where it levels off)" in curve.sentence
+    for number in curve.numbers.values():
+        assert not number.defined or number.low <= number.estimate <= number.high
+    assert curve.points[["fit", "low", "high"]].stack().between(0, 1).all()
     assert curve.families["floor"].dropna().between(0, 1).all()

@@ -56,7 +56,7 @@ def many_options(predictions: Predictions) -> Predictions:
 
 
 def in_clusters(predictions: Predictions) -> Predictions:
-    patient = np.random.default_rng(3).integers(0, 60, predictions.shape[1])
+    patient = np.random.default_rng(3).integers(0, 160, predictions.shape[1])
     return replace(predictions, instances=predictions.instances.assign(patient=[f"p{k}" for k in patient]))
 
 
@@ -76,6 +76,9 @@ def test_a_table_in_shards_has_the_numbers_of_one_piece(kind: str) -> None:
     table, options = TABLES[kind]
     whole, parts = pc.audit(table, options=options), audit(cut(table, [100, 777]), options=options)
     one, other = numbers(whole), numbers(parts)
+    if options.clusters:  # shards keep no failures per cluster, so the share that all fail has no limits
+        assert other["systemic"]["rate"]["reason"] == "no limits with clusters from a table in shards"
+        other["systemic"]["rate"] = one["systemic"]["rate"]
     for exact in ("n_models", "n_instances", "headline", "standing", "systemic", "shifts"):
         assert one[exact] == other[exact], exact
     if not options.clusters:  # with clusters the limits of pairs rest on a design effect, which is rounded
@@ -92,7 +95,9 @@ def test_a_table_in_shards_has_the_numbers_of_one_piece(kind: str) -> None:
     assert [(f.code, f.severity, f.reason) for f in whole.findings] == [
         (f.code, f.severity, f.reason) for f in parts.findings
     ]
-    assert [f.sentence for f in whole.findings] == [f.sentence for f in parts.findings]
+    code = "PC002" if options.clusters else ""
+    found, expected = ([f.sentence for f in audit.findings if f.code != code] for audit in (parts, whole))
+    assert found == expected
 
 
 @settings(max_examples=30, deadline=None)

@@ -92,8 +92,9 @@ def test_partial_credit_is_right_from_the_threshold_on(tmp_path):
     for model in "ab":
         write(tmp_path, model, sample(1, "P"), sample(2, "C"))
     aligned = align(tmp_path)
-    assert aligned.predictions.wrong.tolist() == [[True, False]] * 2
-    assert "2 scores are neither 0 nor 1; 1 or more counts as right." in aligned.report.notes
+    assert aligned.predictions.residuals.tolist() == [[-0.5, 0]] * 2
+    assert "2 of 4 scores (50.0 %) are neither 0 nor 1 and count as grades" in aligned.report.sentence
+    assert read(tmp_path, rules=ReadingRules(threshold=1)).wrong.tolist() == [[True, False]] * 2
     assert not read(tmp_path, rules=ReadingRules(threshold=0.5)).wrong.any()
 
 
@@ -268,9 +269,11 @@ def test_a_sample_that_unfolds_beyond_the_limit_is_refused(tmp_path):
         read(tmp_path, rules=ReadingRules(largest_sample=4000))
     assert str(caught.value) == (
         f"samples/1_epoch_1.json of {tmp_path}/a.eval unfolds to {len(long):,} bytes; expected at most 4,000 per "
-        "sample; if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)."
+        "sample; if the log is to be trusted, raise the limit with largest_sample (--largest-sample 8000)."
     )
     assert read(tmp_path, rules=ReadingRules(largest_sample=6000)).shape == (2, 1)
+    for limit, code in (("4000", 2), ("6000", 0)):
+        assert main(["read", str(tmp_path), "--largest-sample", limit, "--out", str(tmp_path / "out")]) == code
 
 
 def test_the_threshold_is_an_option_of_the_command_line(tmp_path, capsys):

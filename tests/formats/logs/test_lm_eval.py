@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
-from polyculture.formats.logs.lm_eval import softmax
+from polyculture.formats.logs.lm_eval import _PARSE, _parser, softmax
 
 ALPHA, BETA = "org/alpha-7b", "org/beta-13b-int4"
 
@@ -425,3 +426,29 @@ def test_a_threshold_is_a_finite_number():
     with pytest.raises(InputError) as caught:
         ReadingRules(threshold=math.nan)
     assert str(caught.value) == "the threshold is nan; expected a finite number."
+
+
+BIG = 2**64 + 1
+LINES = [
+    {"doc_id": 1, "doc_hash": "a", "target": "x", "filtered_resps": ["x"], "acc": 1.0},
+    {"doc_id": BIG, "doc_hash": "a", "target": "x", "filtered_resps": ["x"]},
+    {"doc_id": -BIG, "doc_hash": "a", "target": "x", "filtered_resps": ["x"]},
+    {"doc_id": 1, "doc_hash": "a", "target": BIG, "filtered_resps": ["x"]},
+    {"doc_id": 1, "doc_hash": "a", "target": [0, BIG], "filtered_resps": ["x"]},
+    {"doc_id": 1, "doc_hash": "a", "target": "x", "filtered_resps": [[[BIG]]]},
+    {"doc_id": 1, "doc": {"number": BIG}, "target": "x", "filtered_resps": ["x"]},
+    {"doc_id": 1, "doc_hash": "a", "target": "x", "filtered_resps": [[math.nan, True], [-math.inf, False]]},
+    {"doc_id": 1, "doc_hash": "a", "target": "\ud800", "filtered_resps": ["x"]},
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_fast_parser_gives_what_json_gives(line):
+    pytest.importorskip("orjson")
+    text = json.dumps(line).encode()
+    assert repr(_PARSE(text)) == repr(json.loads(text))
+
+
+def test_lines_are_parsed_without_orjson(monkeypatch):
+    monkeypatch.setitem(sys.modules, "orjson", None)
+    assert _parser()(json.dumps(LINES[1]).encode()) == LINES[1]

@@ -11,7 +11,7 @@ import pytest
 
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
-from polyculture.formats.tables import delimited
+from polyculture.formats.tables import delimited, growing_column
 from polyculture.formats.text_lines import CUT_OFF
 
 CURE = "; mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
@@ -20,7 +20,7 @@ CURE = "; mend the line, or leave such lines out with skip_bad=True (--skip-bad)
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(delimited, "BLOCK", 256)
-    monkeypatch.setattr(delimited, "_MANY", 8)
+    monkeypatch.setattr(growing_column, "MANY", 8)
 
 
 def wide(n=400):
@@ -51,7 +51,7 @@ def test_file_of_many_blocks_says_the_same_as_one_block(table, end, tmp_path, mo
     table.to_csv(path, index=False, lineterminator=end)
     once = read(path)
     monkeypatch.setattr(delimited, "BLOCK", 256)
-    monkeypatch.setattr(delimited, "_MANY", 8)
+    monkeypatch.setattr(growing_column, "MANY", 8)
     assert path.stat().st_size > 20 * delimited.BLOCK
     same(read(path), once)
     packed = tmp_path / "p.csv.gz"
@@ -122,6 +122,12 @@ def test_quotation_mark_that_is_never_closed_is_told(tmp_path, small_blocks):
     )
 
 
+def test_quotation_mark_that_is_never_closed_is_told_below_a_line_that_is_skipped(tmp_path, small_blocks):
+    path = write(tmp_path, HEAD + "y,1\n" + 'z,1,1,"open\n' + ROWS)
+    with pytest.raises(InputError, match="close the quotation mark that is left open"):
+        align(path, rules=ReadingRules(skip_bad=True))
+
+
 @pytest.mark.parametrize(("cell", "byte"), [(b"f\xfcr", "0xfc"), (b"\0\0", "0x00")])
 def test_line_that_is_not_text_is_named_and_can_be_left_out(cell, byte, tmp_path, small_blocks):
     path = write(tmp_path, (HEAD + ROWS).encode() + b"y,1," + cell + b",1\nz,1,1,x\n")
@@ -136,7 +142,8 @@ def test_line_that_is_not_text_is_named_and_can_be_left_out(cell, byte, tmp_path
 def test_corrupt_answer_cell_names_its_line_and_is_left_out_alone(tmp_path, small_blocks):
     path = write(tmp_path, HEAD + ROWS + "y,1,0.37,1\n")
     assert refused(path) == (
-        f"line 102 of {path} holds '0.37' in the column 'a'; expected answers: integers, strings or booleans{CURE}"
+        f"line 102 of {path} holds '0.37' in the column 'a'; expected answers: integers, strings or booleans, "
+        f"or the rule numeric (--normalize numeric){CURE}"
     )
     predictions, rows = skipped(path)
     assert rows == [[f"line 102 of {path}", "holds '0.37' in the column 'a'"]]

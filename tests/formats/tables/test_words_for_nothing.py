@@ -58,7 +58,7 @@ def test_answers_that_count_as_none_are_reported(packed, tmp_path):
     columns = {"label": ["x", "y"] * 20, "ann": ["x", "NA"] * 20, "bob": ["x", "y"] * 19 + ["", ""]}
     pd.DataFrame(columns).to_csv(tmp_path / packed, index=False)
     sentence = align(tmp_path / packed).report.sentence
-    assert "'NA' counts as no answer in 20 cells (Parquet or JSON Lines keep it as text)" in sentence
+    assert "'NA' counts as no answer in 20 cells (with keep_na, --keep-na, it is one)" in sentence
 
 
 def test_a_model_called_na_is_named_with_the_cure(tmp_path):

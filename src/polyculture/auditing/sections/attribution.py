@@ -1,37 +1,36 @@
 """Why are they alike? The mean error covariance split among what the models share, each part tested.
 
-shares (exact, with intervals over instances) · tests · levels · interactions · confounding · carriers (instances)
+shares (exact, with intervals over instances and over models) · ladder (factors within factors) · tests · levels ·
+interactions · confounding · carriers (instances)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from polyculture.measures.attribution.covariance_split import (
-    CovarianceSplit,
-    Identifiability,
-    correlation,
-    identifiability,
-    split,
-)
+from polyculture.measures.attribution.covariance_split import Identifiability, correlation, identifiability
 from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 from polyculture.predictions import Predictions
-from polyculture.recipe import Ingredient, warning_for, why_left_out, why_together
+from polyculture.recipe import Ingredient
 from polyculture.results import Section, SectionSpec, TableSpec
-from polyculture.stats import Interval
+from polyculture.stats import Interval, percent, plural
 
-from ..attribution_tables import Sampling, carriers, confounding, interactions, levels, tests
+from ..attribution.fit import Sampling, SimilaritySplit, split_of
+from ..attribution.response import COVARIANCE, Given, Similarity, similarity_of
+from ..attribution.shares import FactorFit, ladder, shares
+from ..attribution.tables import carriers, confounding, error_rates, interactions, levels, tests
 from ..context import AuditContext
 from ..factors import codes_of, ingredients
 
 FEW_MODELS = 12
 ALPHA = 0.05
+SHARES = ("share", "share_low", "share_high", "share_models_low", "share_models_high")
 ASSOCIATION = (
     "This is association, not effect: the models did not get their ingredients by chance, and what is not recorded "
     "can stand behind what is."
@@ -49,6 +48,7 @@ def attribute(
     seed: int = 0,
     level: float = 0.95,
     designed: bool = False,
+    similarity: Given = COVARIANCE,
 ) -> Section:
     """How much of the models' alikeness goes with each thing they share: shares of ρ that sum to ρ, and tests.
 
@@ -63,32 +63,45 @@ def attribute(
     level : confidence level of the intervals.
     designed : whether the ingredients were assigned by design (crossed, or drawn); only then is it called an effect.
 
-    Tables: shares, tests, levels, interactions, confounding, carriers. With fewer than 12 informative models, or no
-    factor, the section only has a reason. Raises InputError for unknown columns. Source: Haseman and Elston 1972.
+    similarity : what is split instead of the error covariance: the name of another measure of pairs (kappa, capa,
+        both_wrong_agreement, …; "capa of probabilities"), or a symmetric matrix, as a table with the models' names or
+        an array in their order. Its mean takes the place of ρ; factors are tested in the same way.
+
+    Tables: shares, ladder (where factors lie within each other), tests, levels, confounding; of covariances also
+    interactions and carriers. With fewer than 12 informative models, or no factor, the section only has a reason.
+    Raises InputError for unknown columns and similarities. Source: Haseman and Elston 1972.
     """
     strata_codes = _strata(predictions, strata)
     groups = None if clusters is None else codes_of(predictions.instances, clusters)
     factor_columns = ingredients(predictions.models, factors)
+    response = None
+    if not (isinstance(similarity, str) and similarity == COVARIANCE):
+        response = similarity_of(predictions, similarity, groups)
     informative = _informative(predictions)
+    if response is not None and response.leave_outs is None:
+        informative = response.defined
     if informative.sum() < FEW_MODELS:
         n = int(informative.sum())
-        return SPEC.skip(f"{n} models with both right and wrong answers; attribution needs {FEW_MODELS} or more")
+        models = plural(n, "model")
+        return SPEC.skip(f"{models} with both right and wrong answers; attribution needs {FEW_MODELS} or more")
     if not factor_columns:
         return SPEC.skip("the model table does not say what the models are made of")
     factor_columns = [_take(ingredient, informative) for ingredient in factor_columns]
     observed = None if predictions.observed is None else predictions.observed[informative]
     errors = StratifiedErrors(predictions.wrong[informative], strata_codes, observed)
-    fit = _fit(errors, factor_columns, groups, level)
-    tables = {
-        "shares": _shares(fit),
-        "tests": tests(fit.correlation, errors, factor_columns, fit.gate, permutations, seed),
-        "levels": levels(fit.split, factor_columns, fit.regressors),
-        "interactions": interactions(errors, fit.covariance, factor_columns, fit.gate, fit.sampling),
-        "confounding": confounding(factor_columns, fit.gate),
-        "carriers": carriers(predictions, informative, fit.parts, factor_columns, fit.regressors, fit.gate),
-    }
-    numbers = _numbers(fit)
-    return SPEC.answer(_sentence(fit, numbers, tables, designed), numbers, tables)
+    test = partial(_tests, error_rates(errors), permutations, seed)
+    if response is not None:
+        tables, fit = _of_similarity(response.take(informative), factor_columns, level, test)
+        return SPEC.answer(_sentence(fit, tables, designed, response.name), _numbers(fit, "mean"), tables)
+    covariance = error_covariance(errors)
+    splitter = partial(_split, errors, covariance, groups, level)
+    fit = _fit(factor_columns, splitter)
+    tables = _tables(fit, splitter, partial(test, correlation(covariance)))
+    sampling = fit.split.sampling
+    tables["interactions"] = interactions(errors, covariance, factor_columns, fit.gate, sampling)
+    tables["confounding"] = confounding(factor_columns, fit.gate)
+    tables["carriers"] = carriers(predictions, informative, fit.split.draws, factor_columns, fit.regressors, fit.gate)
+    return SPEC.answer(_sentence(fit, tables, designed), _numbers(fit), tables)
 
 
 def _take(ingredient: Ingredient, models: Bool[np.ndarray, " m"]) -> Ingredient:
@@ -96,144 +109,107 @@ def _take(ingredient: Ingredient, models: Bool[np.ndarray, " m"]) -> Ingredient:
     return Ingredient(ingredient.name, ingredient.factor.take(models), words, ingredient.cells[models])
 
 
-@dataclass(frozen=True, eq=False)
-class _FactorFit:
-    """What the section is written from; `regressors` are the ingredients in the regression, in its order."""
-
-    factors: list[Ingredient]
-    gate: Identifiability
-    regressors: list[int]
-    covariance: Float[np.ndarray, "m m"]
-    split: CovarianceSplit
-    parts: Float[np.ndarray, "k n"]
-    influence: Float[np.ndarray, "k n"]
-    sampling: Sampling
-
-    @property
-    def correlation(self) -> Float[np.ndarray, "m m"]:
-        return correlation(self.covariance)
-
-    @property
-    def rho(self) -> Interval:
-        return self.sampling.interval(self.split.rho, self.split.pair_shares @ self.influence)
-
-    def contribution(self, rows: Sequence[int]) -> Interval:
-        """Part of ρ of these columns of the regression together."""
-        columns = list(rows)
-        influence = self.split.pair_shares[columns] @ self.influence[columns]
-        return self.sampling.interval(float(self.split.contributions[columns].sum()), influence)
-
-    def share(self, rows: Sequence[int]) -> Interval:
-        """The same as a share of ρ; undefined where ρ may be 0."""
-        columns, rho = list(rows), self.rho
-        if not rho.low > 0:
-            return Interval.undefined("ρ may be 0, and nothing has no shares", rho.n)
-        share = float(self.split.contributions[columns].sum()) / rho.estimate
-        total_influence = self.split.pair_shares @ self.influence
-        influence = (self.split.pair_shares[columns] @ self.influence[columns] - share * total_influence) / rho.estimate
-        return self.sampling.interval(share, influence)
-
-    def n_eff_without(self, rows: Sequence[int]) -> Interval:
-        """Effective number of models if no two shared it (and all else stayed)."""
-        columns, m = list(rows), len(self.covariance)
-        remainder = self.split.rho - float(self.split.contributions[columns].sum())
-        total_influence = self.split.pair_shares @ self.influence
-        influence = total_influence - self.split.pair_shares[columns] @ self.influence[columns]
-        limits = self.sampling.interval(remainder, influence)
-
-        def effective(rho: float) -> float:
-            d = 1 + (m - 1) * rho
-            return m / d if d > 0 else math.inf
-
-        return Interval(
-            effective(remainder), effective(limits.high), effective(limits.low), limits.level, limits.n, limits.method
-        )
-
-
-def _fit(
-    errors: StratifiedErrors, factors: list[Ingredient], clusters: Int[np.ndarray, " n"] | None, level: float
-) -> _FactorFit:
-    """Covariances, which factors are identifiable, the split, and what each instance adds to each coefficient."""
-    covariance = error_covariance(errors)
+def _fit(factors: list[Ingredient], splitter: Callable[[list[Ingredient]], SimilaritySplit]) -> FactorFit:
+    """Which factors are identifiable, and the split among those that say something."""
     gate = identifiability([i.factor for i in factors])
     regressors = [int(f) for f in np.flatnonzero(~gate.left_out)]
-    covariance_split = split(covariance, [factors[f].factor for f in regressors])
+    return FactorFit(factors, gate, regressors, splitter([factors[f] for f in regressors]))
+
+
+def _split(
+    errors: StratifiedErrors,
+    covariance: Float[np.ndarray, "m m"],
+    clusters: Int[np.ndarray, " n"] | None,
+    level: float,
+    factors: list[Ingredient],
+) -> SimilaritySplit:
+    """The covariance split among these factors, and what each instance adds to each coefficient."""
     m, variance = len(covariance), float(np.diag(covariance).mean())
+    covariance_split = split_of(covariance, factors)
     scale = 2 * np.eye(m)[None] / (m * variance)
     parts = instance_parts(errors, covariance, np.concatenate([covariance_split.weights, scale]))
     influence = parts[:-1] - covariance_split.coefficients[:, None] * parts[-1]
-    return _FactorFit(
-        factors,
-        gate,
-        regressors,
-        covariance,
-        covariance_split,
-        parts[:-1],
-        influence,
-        Sampling(errors.used, clusters, level),
-    )
+    sampling = Sampling(errors.used, clusters, level)
+    return SimilaritySplit(covariance / variance, covariance_split, influence, sampling, parts[:-1])
 
 
-def _shares(e: _FactorFit) -> pd.DataFrame:
-    """One row per part of ρ: what is common to all, each identifiable factor, groups of others, the rest."""
-    rows = [_row(e, "common to all models", "common", [0], "difficulty, label errors and whatever all models share")]
-    for f, ingredient in enumerate(e.factors):
-        if e.gate.left_out[f]:
-            rows.append({"factor": ingredient.name, "kind": "left out", "note": why_left_out(ingredient)})
-        elif e.gate.estimable[f]:
-            note = warning_for(f, e.factors, e.gate)
-            rows.append(_row(e, ingredient.name, "factor", [1 + e.regressors.index(f)], note) | {"vif": e.gate.vif[f]})
-        else:
-            note = why_together(f, e.factors, e.gate)
-            rows.append({"factor": ingredient.name, "kind": "refused", "vif": e.gate.vif[f], "note": note})
-    for group in e.gate.together:
-        name = " + ".join(e.factors[f].name for f in group)
-        note = "only their sum can be told"
-        rows.append(_row(e, name, "together", [1 + e.regressors.index(f) for f in group], note))
-    columns = ["factor", "kind", "coefficient", "coefficient_low", "coefficient_high", "pairs"]
-    columns += ["contribution", "low", "high", "share", "share_low", "share_high"]
-    columns += ["n_eff_without", "n_eff_low", "n_eff_high", "vif", "note"]
-    return pd.DataFrame(rows, columns=columns)
+def _tests(
+    rates: Float[np.ndarray, " m"],
+    permutations: int,
+    seed: int,
+    response: Float[np.ndarray, "m m"],
+    factors: list[Ingredient],
+    gate: Identifiability,
+) -> pd.DataFrame:
+    return tests(response, rates, factors, gate, permutations, seed)
 
 
-def _row(e: _FactorFit, name: str, kind: str, rows: list[int], note: str) -> dict[str, object]:
-    contribution, share = e.contribution(rows), e.share(rows)
-    row: dict[str, object] = {"factor": name, "kind": kind, "note": note}
-    row |= {"contribution": contribution.estimate, "low": contribution.low, "high": contribution.high}
-    row |= {"share": share.estimate, "share_low": share.low, "share_high": share.high}
-    if kind != "together":
-        c = e.sampling.interval(float(e.split.coefficients[rows[0]]), e.influence[rows[0]])
-        row |= {"coefficient": c.estimate, "coefficient_low": c.low, "coefficient_high": c.high}
-        row |= {"pairs": float(e.split.pair_shares[rows[0]])}
-    if kind != "common":
-        n = e.n_eff_without(rows)
-        row |= {"n_eff_without": n.estimate, "n_eff_low": n.low, "n_eff_high": n.high}
-    return row
+def _tables(
+    fit: FactorFit,
+    splitter: Callable[[list[Ingredient]], SimilaritySplit],
+    tester: Callable[[list[Ingredient], Identifiability], pd.DataFrame],
+    covariances: bool = True,
+) -> dict[str, pd.DataFrame]:
+    """The tables that every similarity has, but the last."""
+    tables = {"shares": shares(fit, covariances)}
+    if fit.gate.chains:
+        tables["ladder"] = ladder(fit, splitter, tester)
+    tables["tests"] = tester(fit.factors, fit.gate)
+    tables["levels"] = levels(fit.split.parts, fit.factors, fit.regressors)
+    return tables
 
 
-def _numbers(e: _FactorFit) -> dict[str, Interval]:
-    """ρ and the share of every identifiable part."""
-    numbers = {"rho": e.rho, "common": e.share([0])}
-    for f in np.flatnonzero(e.gate.estimable):
-        numbers[e.factors[f].name] = e.share([1 + e.regressors.index(int(f))])
+def _of_similarity(
+    similarity: Similarity, factors: list[Ingredient], level: float, test: Callable[..., pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], FactorFit]:
+    """Tables and fit of a similarity that is no covariance."""
+
+    def splitter(regressors: list[Ingredient]) -> SimilaritySplit:
+        return similarity.split(regressors, level)
+
+    fit = _fit(factors, splitter)
+    tables = _tables(fit, splitter, partial(test, similarity.matrix), covariances=False)
+    return tables | {"confounding": confounding(factors, fit.gate)}, fit
+
+
+def _numbers(fit: FactorFit, mean: str = "rho") -> dict[str, Interval]:
+    """ρ (or the mean of another similarity) and the share of every identifiable part."""
+    numbers = {mean: fit.split.mean, "common": fit.split.share([0])}
+    for f in np.flatnonzero(fit.gate.estimable):
+        numbers[fit.factors[f].name] = fit.split.share(fit.rows([int(f)]))
     return numbers
 
 
-def _sentence(e: _FactorFit, numbers: dict[str, Interval], tables: dict[str, pd.DataFrame], designed: bool) -> str:
+def _sentence(fit: FactorFit, tables: dict[str, pd.DataFrame], designed: bool, similarity: str = "") -> str:
     """The answer in words: what is common, what goes with what, what shows no association, what is not identifiable."""
-    rho, verb = e.rho, "comes from" if designed else "goes with"
-    if not rho.low > 0:
-        return f"ρ = {rho.format('.3f')}: the models are not more alike than chance, so there is nothing to attribute."
+    mean, verb = fit.split.mean, "comes from" if designed else "goes with"
+    name = f"mean {similarity} = " if similarity else "ρ = "
+    if not fit.split.share([0]).defined:
+        return (
+            f"{name}{mean.format('.3f')}: the models are not more alike than chance, so there is nothing to attribute."
+        )
     tested = tables["tests"].sort_values("p")
     p = dict(zip(tested["factor"].astype(str), tested["p"].astype(float), strict=True))
     significant = tested.loc[tested["q"] <= ALPHA, "factor"].astype(str).tolist()
-    parts = [f"{percent(numbers['common'])} is common to all models"]
-    parts += [f"{percent(numbers[name])} {verb} sharing {name} (p {_p(p[name])})" for name in significant]
-    text = f"Of the mean error covariance (ρ = {rho.format('.3f')}), {'; '.join(parts)}."
-    insignificant = [name for name in p if name not in significant]
+    parts = [f"{_share(fit, [])} is common to all models"]
+    names = [i.name for i in fit.factors]
+    parts += [f"{_share(fit, [names.index(f)])} {verb} sharing {f} (p {_p(p[f])})" for f in significant]
+    start = (
+        f"Of the {name}{mean.format('.3f')}"
+        if similarity
+        else f"Of the mean error covariance ({name}{mean.format('.3f')})"
+    )
+    text = f"{start}, {'; '.join(parts)}."
+    insignificant = [factor for factor in p if factor not in significant]
     if insignificant:
         text += f" No {'effect' if designed else 'association'} was found for {', '.join(insignificant)}."
-    mixed = tables["confounding"].query("told_apart and note != ''").sort_values("cramers_v", ascending=False)
+    if "ladder" in tables:
+        text += _rungs(tables["ladder"])
+    mixed = (
+        tables["confounding"]
+        .query("told_apart and not nested and note != ''")
+        .sort_values("cramers_v", ascending=False)
+    )
     if len(mixed):
         row = mixed.to_dict("records")[0]
         text += f" {row['first']} and {row['second']} go together over models (Cramér's V {row['cramers_v']:.2f}"
@@ -245,11 +221,28 @@ def _sentence(e: _FactorFit, numbers: dict[str, Interval], tables: dict[str, pd.
     return f"{text} {EFFECT if designed else ASSOCIATION}"
 
 
-def percent(share: Interval) -> str:
+def _rungs(table: pd.DataFrame) -> str:
+    """The first ladder in words: what each step to a finer factor adds."""
+    name = str(table["ladder"].iloc[0])
+    rows = table[table["ladder"] == name].to_dict("records")
+    steps = [f"{row['factor']} {percent(row['share'])} (p {_p(row['p'])})" for row in rows[1:]]
+    return f" On the ladder {name}, sharing adds, from coarse to fine: {', '.join(steps)}."
+
+
+def _share(fit: FactorFit, group: list[int]) -> str:
+    """A share of ρ as people read it, with limits over instances and, where there are enough models, over models."""
+    over_models = fit.over_models(group)[1]
+    text = percent_of(fit.split.share(fit.rows(group) or [0]))
+    return text if math.isnan(over_models.high) else f"{text} (over models {percent_of(over_models).split(' % ')[1]})"
+
+
+def percent_of(share: Interval) -> str:
     """A share of ρ as people read it: ``31 % [28, 34]``; with a decimal where the limits are that close."""
     digits = 0 if share.high - share.low >= 0.02 else 1
-    low, high = (f"{100 * limit:.{digits}f}" for limit in (share.low, share.high))
-    return f"{100 * share.estimate:.{digits}f} % [{low}, {high}]"
+    # Adding 0 makes a rounded −0 a 0.
+    low, high = (f"{round(100 * limit, digits) + 0.0:.{digits}f}" for limit in (share.low, share.high))
+    limits = "" if math.isnan(share.high) else f" [{low}, {high}]"
+    return f"{100 * share.estimate:.{digits}f} %{limits}"
 
 
 def _p(p: float) -> str:
@@ -275,7 +268,8 @@ def _strata(predictions: Predictions, column: str | None) -> Int[np.ndarray, " n
 
 def _compute(context: AuditContext, *_: object) -> Section:
     o = context.options
-    return attribute(context.predictions, clusters=o.clusters or None, seed=o.seed, level=o.level, designed=o.designed)
+    clusters, table = o.clusters or None, context.predictions
+    return attribute(table, clusters=clusters, seed=o.seed, level=o.level, designed=o.designed, similarity=o.similarity)
 
 
 SPEC = SectionSpec(
@@ -285,7 +279,8 @@ SPEC = SectionSpec(
     compute=_compute,
     numbers={"common": "share common to all models"},
     tables={
-        "shares": TableSpec(percent=("share", "share_low", "share_high")),
+        "shares": TableSpec(percent=SHARES),
+        "ladder": TableSpec(percent=SHARES),
         "confounding": TableSpec(headings={"cramers_v": "Cramér's V"}),
     },
 )

@@ -42,17 +42,17 @@ def convergence(context: AuditContext) -> Section:
     distinguishable, tested = significant_pairs(counts)
     share = float(np.triu(distinguishable, 1).sum() / tested) if tested else math.nan
     numbers["pairs_told_apart"] = Interval(share, n=tested, method="McNemar, false discovery rate 5 %")
-    sentence = (
-        f"Accuracies differ by {100 * spread:.2f} points (standard deviation, without what chance adds); "
-        f"{percent(share, 0)} of the pairs can be told apart."
-    )
+    sentence = f"Accuracies differ by {100 * spread:.2f} points (standard deviation, without what chance adds); "
+    sentence += f"{percent(share, 0)} of the pairs can be told apart." if tested else "no pair could be tested."
     along = _along(context, rates, noise, distinguishable)
     if along is None:
         return SPEC.answer(sentence + " No column says in which order the models came.", numbers)
     first, last = along.iloc[0], along.iloc[-1]
-    direction = "closer together" if last["spread"] < first["spread"] else "further apart"
+    direction = "came closer together" if last["spread"] < first["spread"] else "came further apart"
+    if last["spread"] == first["spread"]:
+        direction = "stayed as far apart"
     sentence += (
-        f" Along {first['order']} they came {direction}: the spread went from {100 * first['spread']:.2f} to "
+        f" Along {first['order']} they {direction}: the spread went from {100 * first['spread']:.2f} to "
         f"{100 * last['spread']:.2f} points and the share told apart from {percent(first['told_apart'], 0)} to "
         f"{percent(last['told_apart'], 0)}, while mean accuracy went from {percent(first['accuracy'], 1)} to "
         f"{percent(last['accuracy'], 1)}."

@@ -6,35 +6,53 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
+from polyculture.measures.failure_ratio import failure_ratio
 from polyculture.results import Section, SectionSpec, Severity
-from polyculture.stats import benjamini_hochberg, co_failure, design_effect, newcombe, percent, wilson
+from polyculture.stats import (
+    benjamini_hochberg,
+    co_failure,
+    design_effect,
+    influence_interval,
+    newcombe,
+    percent,
+    plural,
+    wilson,
+)
 
 from ..context import AuditContext
 
 ALPHA = 0.05
-SMALLEST = 5
+SMALLEST, FEW_FAILURES = 5, 10
 MISSING = "(missing)"
 
 
 def groups(context: AuditContext) -> Section:
-    """Systemic failure per group of each named column: rate, difference to the rest, test, Benjamini-Hochberg."""
+    """Systemic failure per group of each named column: rate, difference to the rest, test, Benjamini-Hochberg.
+
+    `ratio` is the homogenization ratio of the group: the rate over `expected`, the product of the models' error rates
+    in the group (Bommasani et al. 2022).
+    """
     if not context.options.groups:
         return SPEC.skip("no column with groups was named")
     complete = context.complete
     if not complete.any():
         return SPEC.skip("no instance was answered by every model")
     failed: Bool[np.ndarray, " n"] = np.asarray(context.predictions.wrong[:, complete].all(axis=0))
-    right = 1 - context.predictions.wrong[:, complete].mean(axis=0)
+    wrong = context.predictions.wrong[:, complete]
+    right = 1 - wrong.mean(axis=0)
     rows = []
     for column in context.options.groups:
         values = context.predictions.instances[column]
         names = np.where(values.isna(), MISSING, values.to_numpy().astype(str))[complete]
         clusters = None if context.clusters is None else context.clusters[complete]
-        inflation = 1.0 if clusters is None else design_effect(failed, clusters)
+        inflation = _inflation(failed, clusters)
         for group in np.unique(names):
             in_group = np.asarray(names == group)
             if in_group.sum() >= SMALLEST and (~in_group).sum() >= SMALLEST:
                 row = _row(failed, in_group, inflation, context.options.level)
+                row |= _ratio(
+                    wrong[:, in_group], None if clusters is None else clusters[in_group], context.options.level
+                )
                 rows.append({"column": column, "group": group, **row, "accuracy": float(right[in_group].mean())})
     if not rows:
         return SPEC.skip(f"no group has {SMALLEST} instances and {SMALLEST} outside it")
@@ -61,6 +79,23 @@ def _row(
     }
 
 
+def _ratio(wrong: Bool[np.ndarray, "m k"], clusters: Int[np.ndarray, " k"] | None, level: float) -> dict[str, float]:
+    """How many times more often all models fail in this group than independent ones of its error rates would."""
+    joint = failure_ratio(wrong)
+    limits = influence_interval(joint.ratio, joint.influence, clusters, level, logarithmic=True)
+    low, high = limits.low, limits.high
+    failed: Bool[np.ndarray, " k"] = np.asarray(wrong.all(axis=0))
+    if failed.sum() < FEW_FAILURES and joint.expected > 0:
+        # The logarithm of a few failures is far from normal: limits of their share, at the expectation as it is.
+        rate = wilson(*_shrunk(failed, _inflation(failed, clusters)), level)
+        low, high = rate.low / joint.expected, rate.high / joint.expected
+    return {"expected": joint.expected, "ratio": joint.ratio, "ratio_low": low, "ratio_high": high}
+
+
+def _inflation(failed: Bool[np.ndarray, " k"], clusters: Int[np.ndarray, " k"] | None) -> float:
+    return 1.0 if clusters is None else design_effect(failed, clusters)
+
+
 def _two_sided(group_counts: tuple[int, int], rest_counts: tuple[int, int]) -> float:
     """Two-sided mid-P of two shares being equal (hypergeometric)."""
     total, failures = group_counts[1] + rest_counts[1], group_counts[0] + rest_counts[0]
@@ -76,13 +111,15 @@ def _shrunk(failed: Bool[np.ndarray, " n"], inflation: float) -> tuple[int, int]
 def _sentence(table: pd.DataFrame) -> str:
     significant = table[table["q"] <= ALPHA].sort_values("difference", ascending=False)
     if significant.empty:
-        return f"None of {len(table)} groups can be shown to be failed by every model more or less often than the rest."
+        groups_tested = f"None of {len(table)} groups" if len(table) > 1 else "The one group"
+        cannot = "can be shown" if len(table) > 1 else "cannot be shown"
+        return f"{groups_tested} {cannot} to be failed by every model more or less often than the rest."
     worst = significant.iloc[0]
     return (
-        f"{len(significant)} of {len(table)} groups are failed by every model more or less often than the rest (false "
-        f"discovery rate 5 %); most of all {worst['column']} = {worst['group']}: {percent(worst['all_wrong'], 2)} of "
-        f"{worst['n']:,}, {100 * worst['difference']:+.2f} points [{100 * worst['difference_low']:+.2f}, "
-        f"{100 * worst['difference_high']:+.2f}] against the others."
+        f"{len(significant)} of {plural(len(table), 'group')} are failed by every model more or less often than the "
+        f"rest (false discovery rate 5 %); most of all {worst['column']} = {worst['group']}: "
+        f"{percent(worst['all_wrong'], 2)} of {worst['n']:,}, {100 * worst['difference']:+.2f} points "
+        f"[{100 * worst['difference_low']:+.2f}, {100 * worst['difference_high']:+.2f}] against the others."
     )
 
 

@@ -4,48 +4,63 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 from scipy.special import ndtr
 
-from polyculture.measures.counts import count
-from polyculture.measures.pair_excess import PairExcess, pair_excess
+from polyculture.measures.pair_excess import FEWEST_FOR_SLOPES, PairExcess, pair_excess
 from polyculture.results import NullModel, Section, SectionSpec, Severity
-from polyculture.stats import benjamini_hochberg
+from polyculture.stats import Interval, benjamini_hochberg
 
 from ..context import AuditContext
 from ..pairs import pair_table
 
 ALPHA = 0.05
+CAVEAT = "Difficulty is judged by these same models: this shows who stands out, never how alike all are."
 
 
 def pair_excess_section(context: AuditContext, structure: NullModel) -> Section:
-    """Pair excess over the conditional Rasch null, with the empirical null, and n_struct (descriptive).
-
-    Only instances that every model answered count. The excess of all pairs sums to zero whatever the models share.
-    """
-    estimates = pair_excess(_both_wrong(context), context.systemic.histogram)
+    """Pair excess over the two-parameter null, what its z was divided by, and n_struct (descriptive)."""
+    predictions = context.predictions
+    outcomes = np.where(predictions.wrong, 0, 1).astype(np.int8)
+    if predictions.observed is not None:
+        outcomes[~predictions.observed] = -1
+    estimates = pair_excess(outcomes)
     if estimates.reason:
         return SPEC.skip(estimates.reason)
-    table = _table(context.predictions.model_ids, estimates)
+    table = _table(predictions.model_ids, estimates)
     if table["z_scaled"].isna().all():
-        return SPEC.skip("given how many fail, it is settled which pairs fail together")
-    significant = table[(table["q"] <= ALPHA) & (table["z_scaled"] > 0)]
-    first = table.iloc[0]
-    sentence = (
-        f"{len(significant):,} of {len(table):,} pairs fail together more often than instances of any difficulty "
-        f"explain (false discovery rate 5 %); most of all {first['model_a']} and {first['model_b']} "
-        f"(z = {first['z_scaled']:.1f}). The excess of all pairs sums to zero: it shows who stands out, "
-        "never how alike all are."
-    )
-    return SPEC.answer(sentence, {"n_struct": structure.n_eff}, {"pairs": table})
+        return SPEC.skip("no two models with right and wrong answers answered the same instance")
+    spread = Interval(estimates.scale, n=estimates.n, method="median absolute deviation, lower half of the pairs")
+    numbers = {"n_struct": structure.n_eff, "spread": spread}
+    return SPEC.answer(_sentence(estimates, table, outcomes.shape[1]), numbers, {"pairs": table})
 
 
-def _both_wrong(context: AuditContext) -> Int[np.ndarray, "m m"]:
-    """Joint failures on the instances that every model answered; the diagonal holds each model's errors."""
-    if context.complete.all():
-        return context.counts.n00
-    right = (~context.predictions.wrong[:, context.complete]).astype(np.int8)
-    return count(None, None, right, 2).n00
+def _sentence(estimates: PairExcess, table: pd.DataFrame, n: int) -> str:
+    """How many pairs stand out and which most; that the test cannot speak, where it cannot."""
+    tested, significant = int(table["z_scaled"].notna().sum()), int(_significant(table).sum())
+    top = table.iloc[0]
+    pair = f"{top['model_a']} and {top['model_b']}"
+    z = f"z = {top['z_scaled']:.1f}, after division by the spread {estimates.scale:.1f} of the z of most pairs"
+    wide = estimates.scale > estimates.largest_scale
+    reach = f"it is at most {estimates.largest_scale:.1f} where one difficulty per instance describes the models"
+    if wide and not significant:
+        result = (
+            f"The test of {tested:,} pairs cannot speak: {z} ({pair}, the largest). That spread is too wide, {reach}: "
+            "pairs that share something can hide in it"
+        )
+    else:
+        result = (
+            f"{significant:,} of {tested:,} pairs fail together more often than instances of any difficulty explain "
+            f"(false discovery rate 5 %); most of all {pair} ({z})"
+        )
+        if wide:
+            result += f". That spread is wide, {reach}: pairs that are not named can share something, too"
+    if estimates.equal_slopes:
+        result += f". This takes models to discriminate equally, which fewer than {FEWEST_FOR_SLOPES} cannot show"
+    if estimates.n < n:
+        result += f". Compared on the {estimates.n:,} of {n:,} instances that every model answered"
+    elif not estimates.complete:
+        result += ". Each pair is compared on the instances that both answered"
+    return f"{result}. {CAVEAT}"
 
 
 def _table(models: list[str], estimates: PairExcess) -> pd.DataFrame:
@@ -56,10 +71,16 @@ def _table(models: list[str], estimates: PairExcess) -> pd.DataFrame:
     return table.sort_values("z_scaled", ascending=False, kind="stable", na_position="last", ignore_index=True)
 
 
+def _significant(pairs: pd.DataFrame) -> pd.Series:
+    """Which pairs stand out at a false discovery rate of 5 %."""
+    return (pairs["q"] <= ALPHA) & (pairs["z_scaled"] > 0)
+
+
 def severity(section: Section) -> Severity:
-    """A warning where a pair is more alike than chance."""
+    """A warning where a pair is more alike than chance, and there are models enough to tell."""
     pairs = section.tables["pairs"]
-    return "warning" if ((pairs["q"] <= ALPHA) & (pairs["z_scaled"] > 0)).any() else "note"
+    decidable = pairs["z_scaled"].notna().sum() >= FEWEST_FOR_SLOPES * (FEWEST_FOR_SLOPES - 1) // 2
+    return "warning" if decidable and _significant(pairs).any() else "note"
 
 
 SPEC = SectionSpec(
@@ -70,5 +91,8 @@ SPEC = SectionSpec(
     code="PC011",
     finding="pairs more alike than difficulty explains",
     severity=severity,
-    numbers={"n_struct": "n_struct, distinct patterns of failing (descriptive)"},
+    numbers={
+        "n_struct": "n_struct, distinct patterns of failing (descriptive)",
+        "spread": "spread of the z of most pairs, by which every z is divided",
+    },
 )

@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
+from scipy.special import bdtrc
 
 from polyculture.measures.effective import effective
 from polyculture.predictions import MISSING, Predictions
 from polyculture.results import Section, SectionSpec, Severity, TableSpec
-from polyculture.stats import n_eff_interval
+from polyculture.stats import benjamini_hochberg, n_eff_interval
 
 from ..context import AuditContext
 from ..systemic_failures import MOST_LISTED, hardest_instances
@@ -19,10 +20,14 @@ from ..systemic_failures import MOST_LISTED, hardest_instances
 MAJORITY = 0.5
 EDGES = re.compile(r"^(?:[\s,:;!?\"'()\[\]{}$*]|\.(?!\d))+|[\s.,:;!?\"'()\[\]{}$*]+$")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+FALSE_DISCOVERIES = 0.05
+"""Share of the instances called consensus on which models may agree by chance alone."""
+SUSPECTS = ("consensus", "format only", "no answer")
 KINDS = {
     "consensus": "most models give one same other answer: suspect the label",
     "format only": "the common answer differs from the label only in how it is written: suspect the grader",
     "no answer": "most models gave no answer that could be read",
+    "chance agreement": "most models give one same other answer, no more than chance has it with so few others",
     "genuine": "models fail in different ways",
     "unsorted": "only right and wrong are known, not the answers",
 }
@@ -47,7 +52,7 @@ def review_queue(context: AuditContext) -> Section:
     first, last = headline.iloc[0], headline.iloc[-1]
     how_many = f"{len(sorted_rows):,} instances are" if len(sorted_rows) > 1 else "1 instance is"
     sentence = f"{how_many} failed by every model: {summary}."
-    if np.isfinite([first["n_eff"], last["n_eff"]]).all():
+    if severity_of(sorted_rows) == "warning" and np.isfinite([first["n_eff"], last["n_eff"]]).all():
         sentence += (
             f" If all suspects were struck out, n_eff would go from {first['n_eff']:.2f} to {last['n_eff']:.2f}: "
             "the most that they can explain."
@@ -64,13 +69,52 @@ def _kinds(p: Predictions, table: pd.DataFrame) -> pd.DataFrame:
     rows = _positions(p, table["instance"].tolist())
     unread = (p.answers[:, rows] == MISSING) & p.wrong[:, rows]
     no_answer = unread.sum(axis=0) / table["wrong"].to_numpy() > MAJORITY
-    consensus = table["share"].to_numpy() > MAJORITY
+    agreement = table["share"].to_numpy() > MAJORITY
+    consensus = agreement & (benjamini_hochberg(agreement_p(p, rows, agreement)) <= FALSE_DISCOVERIES)
     written = np.zeros(len(table), dtype=bool)
     if p.labels is not None:
         pairs = zip(table["answer"], table["label"], strict=True)
         written = np.array([canonical(str(answer)) == canonical(str(label)) for answer, label in pairs])
-    kind = np.select([no_answer, written, consensus], ["no answer", "format only", "consensus"], "genuine")
+    kinds = ["no answer", "format only", "consensus", "chance agreement"]
+    kind = np.select([no_answer, written, consensus, agreement], kinds, "genuine")
     return pd.DataFrame({"kind": kind, "why": [KINDS[k] for k in kind]}, index=table.index)
+
+
+def agreement_p(
+    p: Predictions, rows: Int[np.ndarray, " k"], agreement: Bool[np.ndarray, " k"]
+) -> Float[np.ndarray, " k"]:
+    """How likely the failing models would agree as often on a wrong answer by chance, on each of these instances.
+
+    By chance each of the k wrong models draws its answer, by itself, from the wrong answers that models give on the
+    other instances: of the same true class where there are classes, of all where there are none. Where every question
+    has options of its own all wrong ones are equally likely. Only one answer can have a majority of v votes, so
+    Σ P(Bin(k, q) ≥ v) over the answers that are no more common is the probability of such a majority, exactly. With two
+    answers it is 1: all that are wrong agree.
+
+    Parameters
+    ----------
+    agreement : where more than half of the failing models give one answer; 1 elsewhere.
+    """
+    assert p.answers is not None
+    chance = np.ones(len(rows))
+    stratum = p.labels if p.has_fixed_classes and p.labels is not None else np.zeros(p.shape[1], np.int64)
+    wrong_answer = p.wrong & (p.answers != MISSING)
+    for code in np.unique(stratum[rows[agreement]]):
+        members = np.flatnonzero(stratum == code)
+        tally = np.bincount(p.answers[:, members][wrong_answer[:, members]], minlength=len(p.classes)).astype(float)
+        possible = np.ones(len(p.classes), bool)
+        if p.has_fixed_classes:
+            possible[code] = False
+        for position in np.flatnonzero(agreement & (stratum[rows] == code)):
+            row = rows[position]
+            votes = np.bincount(p.answers[wrong_answer[:, row], row], minlength=len(p.classes))
+            # (GQ6): without the instance itself, and each possible answer once more, so that none is impossible.
+            counts = (tally - votes + 1)[possible]
+            q = counts[counts <= counts[votes[possible].argmax()]] / counts.sum()
+            if p.options is not None:
+                q = np.full(max(int(p.options[row]) - 1, 1), 1 / max(int(p.options[row]) - 1, 1))
+            chance[position] = min(1.0, float(bdtrc(float(votes.max() - 1), int(wrong_answer[:, row].sum()), q).sum()))
+    return chance
 
 
 def canonical(answer: str) -> str:
@@ -84,7 +128,7 @@ def canonical(answer: str) -> str:
 
 def _before_and_after(context: AuditContext, table: pd.DataFrame) -> pd.DataFrame:
     """The headline as it is, without each suspect kind, and without all of them."""
-    suspects = [k for k in ("consensus", "format only", "no answer") if (table["kind"] == k).any()]
+    suspects = [k for k in SUSPECTS if (table["kind"] == k).any()]
     rows = [_headline(context, "as it is", [])]
     rows += [_headline(context, f"without {k}", table.loc[table["kind"] == k, "instance"].tolist()) for k in suspects]
     if len(suspects) != 1:
@@ -124,8 +168,12 @@ def _positions(p: Predictions, instances: list[str]) -> Int[np.ndarray, " k"]:
 
 def severity(section: Section) -> Severity:
     """A warning where labels or grading are suspect."""
-    kinds = section.tables["queue"]["kind"]
-    return "warning" if kinds.isin(["consensus", "format only", "no answer"]).any() else "note"
+    return severity_of(section.tables["queue"])
+
+
+def severity_of(table: pd.DataFrame) -> Severity:
+    """A warning where some kind of these rows is suspect."""
+    return "warning" if table["kind"].isin(SUSPECTS).any() else "note"
 
 
 SPEC = SectionSpec(

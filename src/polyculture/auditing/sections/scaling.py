@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from polyculture.measures.scaling import (
     FEW_SCALES,
     LevelShift,
     ScalingCurve,
+    at_limit,
     find_break,
     fit_curves,
     push_through,
@@ -64,15 +66,39 @@ class Scale:
         return f"{self.shown(np.array([value]))[0]:{'.3g' if math.isnan(self.epoch) else '.1f'}}"
 
 
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_SIZE = re.compile(r"(?i)(\d[\d,_]*(?:\.\d+)?)\s*(thousand|million|billion|trillion|[kmbt]|)(?:\s*param(?:eter)?s?)?")
+
+
+def with_units(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """The cells as numbers, where they are sizes such as 7B, 1.5k or 350 million; else as they are.
+
+    Raises InputError where some sizes have a unit and others have none.
+    """
+    filled = cells.dropna()
+    matches = [match for match in (_SIZE.fullmatch(str(cell).strip()) for cell in filled) if match]
+    if pd.api.types.is_numeric_dtype(cells) or len(matches) < len(filled) or not any(match[2] for match in matches):
+        return cells
+    bare = next((match[0] for match in matches if not match[2]), None)
+    if bare is not None:
+        united = next(match[0] for match in matches if match[2])
+        raise InputError(
+            f"model column {cells.name!r} holds {united!r} and {bare!r}", "a unit for all sizes, or for none"
+        )
+    sizes = [float(match[1].replace(",", "").replace("_", "")) * _UNITS[match[2].lower()] for match in matches]
+    return pd.Series(sizes, index=filled.index, name=cells.name).reindex(cells.index)
+
+
 def read_scale(predictions: Predictions, column: str) -> Scale:
-    """The column of the model table that says how large models are: positive numbers, or dates.
+    """The column of the model table that says how large models are: positive numbers (also 7B, 350M), or dates.
 
     Raises InputError if there is no such column, or it holds something else.
     """
     columns = [str(c) for c in predictions.models.columns]
     if column not in columns:
         raise InputError(f"no model column {column!r}", "a column with sizes or dates", near(column, columns))
-    cells = predictions.models.iloc[:, columns.index(column)]
+    cells = with_units(predictions.models.iloc[:, columns.index(column)])
     if pd.api.types.is_bool_dtype(cells):
         raise InputError(f"model column {column!r} holds true/false", "positive numbers or dates")
     if pd.api.types.is_numeric_dtype(cells):
@@ -205,14 +231,17 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
     tails = [(1 - level) / 2, (1 + level) / 2]
     grid = np.geomspace(scale.min(), scale.max(), CURVE_POINTS)
     low, high = np.quantile([d.at(grid) for d in draws], tails, axis=0)
-    points = pd.DataFrame({"scale": grid, "fit": best.at(grid), "low": low, "high": high, "family": best.family})
     highest = 1.0 if name == "accuracy" else math.inf
+    fit, low, high = (np.clip(y, 0, highest) for y in (best.at(grid), low, high))
+    points = pd.DataFrame({"scale": grid, "fit": fit, "low": low, "high": high, "family": best.family})
     floors = [c.floor if 0 <= c.floor <= highest else math.nan for c in curves]
     rows = [
         {"metric": name, "family": c.family, "aicc": c.aicc, "floor": floor, "sd": c.sd}
         for c, floor in zip(curves, floors, strict=True)
     ]
     numbers = {}
+    labels = SHAPE_NAMES[best.family]
+    untold = {label for label, limit in zip(labels, at_limit(best, scale), strict=True) if limit}
     for label, value in _parameters(best, size).items():
         spread = np.quantile([_parameters(d, size)[label] for d in draws], tails)
         method = f"parametric bootstrap, {len(draws)} draws"
@@ -220,6 +249,8 @@ def _fit(name: str, size: Scale, y: Float[np.ndarray, " m"], generator: np.rando
         if label == "floor":
             spread = np.clip(spread, 0, highest)
         numbers[f"{name} {label}"] = Interval(value, float(spread[0]), float(spread[1]), level, len(y), method)
+        if label in untold:
+            numbers[f"{name} {label}"] = Interval.undefined("beyond what these scales tell", len(y))
         if not possible:
             numbers[f"{name} {label}"] = Interval.undefined("these scales do not tell where it levels off", len(y))
     words = ", ".join(f"{k.removeprefix(name + ' ')} {v.format('.3g')}" for k, v in numbers.items())

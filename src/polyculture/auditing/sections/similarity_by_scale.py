@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from polyculture.errors import InputError
 from polyculture.measures.excess_by_ability import excess_over_difficulty_and_labels, excess_over_rasch, tetrachoric
-from polyculture.measures.pair_excess import pair_excess
+from polyculture.measures.rasch import ability
 from polyculture.predictions import Predictions
 from polyculture.results import Section, SectionSpec
 from polyculture.stats import Interval
@@ -204,10 +204,10 @@ def _rasch(e: _FailureBlocks, level: float) -> Interval:
     """The same given whatever difficulty there is; limits from the exact null variance."""
     joint_counts = np.rint(e.blocks.sum(axis=0)).astype(np.int64)
     n = int(e.sizes.sum())
-    fitted = pair_excess(joint_counts, e.histogram)
-    if fitted.reason or np.isnan(fitted.ability).any():
-        return Interval.undefined(fitted.reason or "some model is right or wrong wherever models differ", n)
-    excess, z = excess_over_rasch(joint_counts, e.histogram, fitted.ability, e.strong)
+    abilities, reason = ability(joint_counts, e.histogram)
+    if reason or np.isnan(abilities).any():
+        return Interval.undefined(reason or "some model is right or wrong wherever models differ", n)
+    excess, z = excess_over_rasch(joint_counts, e.histogram, abilities, e.strong)
     if not math.isfinite(z) or z == 0:
         return Interval.undefined("the difficulty null leaves nothing to vary", n)
     reach = abs(excess.relative / z) * float(ndtri(0.5 + level / 2))

@@ -32,7 +32,7 @@ from ..systemic_failures import systemic_failures
 from .executors import Shards, summing
 from .passes import ShardTotals, add_shards
 
-MEMORY_ONLY = ("strata", "outside", "verdicts")
+MEMORY_ONLY = ("strata", "outside", "verdicts", "within")
 """Options about single instances all over the table."""
 MOST_ROWS = 1000
 """Rows of a section's table, of which the first are included."""

@@ -23,7 +23,7 @@ from ..normalization import normalizer
 from ..rules import ReadingRules
 from .columns import ModelRun, Vocabulary
 from .item import Item
-from .scores import RANGE_CURE, is_right, is_share, is_unscored, right_or_number
+from .scores import RANGE_CURE, is_right, is_share, is_unscored, is_whole, right_or_number
 
 _MAX_EXAMPLES = 12
 _UNKNOWN = MISSING
@@ -60,6 +60,7 @@ class PredictionsBuilder:
         self.fractions = 0
         self.metrics: dict[str, str] = {}
         self.filters: dict[str, str] = {}
+        self.repeats: dict[str, int] = {}  # number of the run by file
 
     def metric_of(self, task: str, default: str) -> str:
         """The metric that counts for a task: the one named, or the first one of its first log; one per task."""
@@ -110,6 +111,9 @@ class PredictionsBuilder:
         if column.has(index) and not self._replaces(item, column, index, (answer, outcome, state)):
             return
         column.store(index, answer, outcome)
+        column.grades.pop(index, None)
+        if (grade := self._grade(item)) is not None:
+            column.grades[index] = grade
         if state:
             column.count(state)
         if state in _PENDING:
@@ -167,8 +171,15 @@ class PredictionsBuilder:
             return None
         if self.rules.threshold is None and not is_share(score):
             raise InputError(f"{item.place} {problem}", "a score from 0 to 1", RANGE_CURE)
-        self.fractions += score not in (0.0, 1.0)
+        self.fractions += not is_whole(score)
         return int(is_right(score, self.rules.threshold))
+
+    def _grade(self, item: Item) -> float | None:
+        """A score between 0 and 1, where no threshold makes it right or wrong."""
+        if self.rules.threshold is not None or item.score is None or item.state in _PENDING:
+            return None
+        score = right_or_number(item.score)
+        return None if isinstance(score, bool) or is_whole(score) else score
 
     def _answer(self, item: Item) -> tuple[str | None, str]:
         """The normal form of the answer, and its state; None where there is no answer."""

@@ -46,6 +46,7 @@ class ModelRun:
     source : file of its first answer.
     counts : how many items are unparsed, refused, ….
     pending : by instance, why an item has no outcome (failed, unscored); a later one takes its place.
+    grades : by instance, scores that are neither 0 nor 1, where no threshold makes them right or wrong.
     """
 
     model: str
@@ -57,6 +58,7 @@ class ModelRun:
     probability_instances: array[int] = field(default_factory=lambda: array("i"))
     counts: dict[str, int] = field(default_factory=dict)
     pending: dict[int, str] = field(default_factory=dict)
+    grades: dict[int, float] = field(default_factory=dict)
     last: int = -1
 
     def has(self, instance: int) -> bool:

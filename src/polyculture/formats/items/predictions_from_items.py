@@ -21,6 +21,7 @@ from ..tables.column_roles import matching
 from .builder import PredictionsBuilder
 from .columns import ABSENT, ModelRun
 from .factors import factors_from_logs
+from .grades import graded_scores, graded_sentence
 
 COUNTED = ("duplicated", "other_order", "other_prompt", "other_reference", "unparsed", "refused", "failed", "unscored")
 _MOST_CELLS = 2**31
@@ -40,13 +41,15 @@ def assemble_items(
     observed = answers != ABSENT
     instances = np.flatnonzero(observed.any(axis=0))  # models that were not selected may have other instances
     table = _ItemArrays(items, columns, answers[:, instances], outcomes[:, instances], instances)
-    predictions = table.predictions()
+    fractions = sum(len(column.grades) for column in columns)
+    predictions = table.graded_predictions() if fractions else table.predictions()
     notes = list(items.notes)
     graded = ""
-    if items.fractions:
-        threshold = 1 if items.rules.threshold is None else items.rules.threshold
-        graded = f"{items.fractions:,} scores are neither 0 nor 1; {threshold:g} or more counts as right."
-        notes.append(graded)
+    if fractions:
+        graded = graded_sentence(fractions, int((table.outcomes != MISSING).sum()))
+    elif items.fractions:
+        graded = f"{items.fractions:,} scores are neither 0 nor 1; {items.rules.threshold:g} or more counts as right."
+    notes += [graded] if graded else []
     models_table, name_notes = factors_from_logs(columns, items.factors, items.rules.names or {})
     predictions = replace(predictions, models=models_table.set_axis(predictions.models.index))
     runs = [
@@ -137,6 +140,15 @@ class _ItemArrays:
             tuple(classes) if stored_answers is not None or labels is not None else (),
             **fields,
         )
+
+    def graded_predictions(self) -> Predictions:
+        """The scores as numbers from 0 to 1, with the target 1."""
+        scores = np.where(self.outcomes == MISSING, np.nan, self.outcomes).astype(np.float64)
+        for row, column in zip(scores, self.columns, strict=True):
+            grades = np.full(len(self.items.display_ids), np.nan)
+            grades[list(column.grades)] = list(column.grades.values())
+            np.copyto(row, grades[self.selected], where=np.isfinite(grades[self.selected]))
+        return graded_scores(_ids(self.columns), self._instances(None), scores)
 
     def _classes(self, codes: np.ndarray, labels: np.ndarray) -> tuple[list[str], Int[np.ndarray, " k"]]:
         """The classes in their order, and for every code of the vocabulary its class."""

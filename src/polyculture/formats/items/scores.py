@@ -46,6 +46,11 @@ def is_share(number: float) -> bool:
     return -_TOLERANCE <= number <= 1 + _TOLERANCE
 
 
+def is_whole(number: float) -> bool:
+    """Whether a number is 0 or 1, but for rounding."""
+    return min(abs(number), abs(number - 1)) <= _TOLERANCE
+
+
 def is_right(number: float, threshold: int | float | None) -> bool:
     """Whether a number reaches the threshold, 1 by default."""
     return number >= (1.0 if threshold is None else threshold) - _TOLERANCE * (threshold is None)

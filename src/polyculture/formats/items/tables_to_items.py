@@ -16,6 +16,7 @@ from polyculture.predictions import MISSING
 from ..tables.categorical import CategoricalColumn
 from ..tables.column_roles import ColumnOptions, find_roles
 from ..tables.files import ColumnTable, open_table
+from ..tables.models_as_rows import with_models_as_columns
 from ..tables.wide_long import contents_of
 from .builder import PredictionsBuilder
 from .item import Item
@@ -24,22 +25,31 @@ from .item import Item
 def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBuilder) -> str:
     """Add all cells of a table; returns by what its rows are matched with those of other tables."""
     # The models are chosen when all tables are in; a label that is no column belongs to the logs among the sources.
+    wide_table = with_models_as_columns(table, options)
+    if wide_table is not table:
+        table, options = wide_table, replace(options, model=None)
     present = tuple(p for p in options.models if p in table.names or any(fnmatchcase(name, p) for name in table.names))
     file_options = replace(options, models=present, label=None if builder.extra_labels is not None else options.label)
     roles, parts = find_roles(table, file_options), contents_of(table, file_options)
     texts = None if parts.label is None else _texts(parts.label)
     instances = [str(name) for name in parts.instances.index]
-    for m, model in enumerate(parts.models.index):
+    runs = [(str(model), 0) for model in parts.models.index]
+    if "base" in parts.models:
+        runs = list(zip(parts.models["base"], parts.models["repeat"], strict=True))
+    for m, (model, repeat) in enumerate(runs):
         column = parts.answers[m] if parts.answers else None
         answers = None if column is None else _texts(column)
         for n, instance in enumerate(instances):
             answer = None if answers is None else answers[n]
             outcome = MISSING if parts.correct is None else int(parts.correct[m, n])
-            if answer is None and outcome == MISSING:
+            is_unparsed = parts.unparsed is not None and bool(parts.unparsed[m, n])
+            if answer is None and outcome == MISSING and not is_unparsed:
                 continue
             builder.add(
                 Item(
-                    str(model),
+                    model,
+                    repeat=repeat,
+                    state="unparsed" if is_unparsed else "",
                     instance=instance,
                     display_id=instance,
                     place=f"instance {instance} of {table.source}",
@@ -57,7 +67,7 @@ def _texts(column: CategoricalColumn) -> list[str | None]:
     return texts
 
 
-def labels_by_id(label: Any) -> Mapping[str, str] | None:
+def labels_by_id(label: Any, keep_na: bool = False) -> Mapping[str, str] | None:
     """The true answers by instance: as a mapping, or from a file with the columns instance and label."""
     if label is None:
         return None
@@ -65,7 +75,7 @@ def labels_by_id(label: Any) -> Mapping[str, str] | None:
         return {str(instance): str(answer) for instance, answer in label.items()}
     if not isinstance(label, (str, Path)) or not Path(label).is_file():
         raise InputError(f"label is {label!r}", "{instance: answer}, or a file with the columns instance and label")
-    table = open_table(Path(label))
+    table = open_table(Path(label), keep_na=keep_na)
     roles = find_roles(table, ColumnOptions())
     if roles.instance is None or roles.label is None:
         raise InputError(

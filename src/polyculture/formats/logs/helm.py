@@ -17,16 +17,41 @@ from polyculture.errors import InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.scores import NOT_SCORED, any_of
+from ..json_layout import check_layout
 from ..json_lines import load_json
 
 SPEC, STATE = "run_spec.json", "scenario_state.json"
 STATS, DISPLAYED = "per_instance_stats.json", "display_predictions.json"
+INSTANCES = "instances.json"
 MATCHED_BY = "the ids of their instances"
 METRICS = (
     *("quasi_exact_match", "exact_match", "final_number_exact_match"),
     *("math_equiv_chain_of_thought", "quasi_prefix_exact_match", "prefix_exact_match"),
 )
 Key = tuple[str, str, int]
+_ID, _TEXT = (str, int), (str,)
+_INSTANCE = {
+    "id": _ID,
+    "perturbation?": {},
+    "references?": [{"output": {"text": _TEXT}, "tags?": [_TEXT]}],
+}
+_REQUEST = {
+    "instance": _INSTANCE,
+    "train_trial_index?": (int,),
+    "reference_index?": (int,),
+    "result?": {"completions?": [{"text?": _TEXT}]},
+    "output_mapping?": {},
+}
+_ROW = {"instance_id": _ID, "perturbation?": {}, "train_trial_index?": (int,)}
+_STATISTIC = {"name": {"name": _TEXT}}
+LAYOUTS = {
+    SPEC: {"adapter_spec?": {"max_train_instances?": (int,), "num_train_trials?": (int,)}},
+    STATE: {"request_states": [_REQUEST]},
+    STATS: [_ROW | {"stats": [_STATISTIC]}],
+    DISPLAYED: [_ROW | {"stats": {}, "predicted_text?": _TEXT, "truncated_predicted_text?": _TEXT}],
+    INSTANCES: [_INSTANCE],
+}
+"""How HELM lays out its files, as far as they are read."""
 
 
 def is_run(folder: Path) -> bool:
@@ -36,7 +61,7 @@ def is_run(folder: Path) -> bool:
 
 def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> None:
     """Add all items of one run."""
-    spec = load_json(folder / SPEC)
+    spec = _load(folder, SPEC)
     adapter = spec.get("adapter_spec") or {}
     name = model or str(adapter.get("model") or adapter.get("model_deployment") or folder.name)
     method = str(adapter.get("method", ""))
@@ -44,7 +69,7 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
     stats = _stats(folder)
     references = _references(folder)
     metric = ""
-    if stats or not any(r.get("tags") for i in references.values() for r in i.get("references", [])):
+    if stats or not any(r.get("tags") for i in references.values() for r in i.get("references") or []):
         metric = _metric(stats, builder, (folder, task), joint=method.startswith("multiple_choice"))
     builder.note(f"Task {task}: {metric or 'equality with the reference'} says what is right.")
     builder.add_factors(name, {"method": method or None})
@@ -53,7 +78,7 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
     for key, answer, state in answers:
         instance, perturbation, trial = key
         source = references.get((instance, perturbation)) or {}
-        right = [r["output"]["text"] for r in source.get("references", []) if "correct" in r.get("tags", [])]
+        right = [r["output"]["text"] for r in source.get("references") or [] if "correct" in (r.get("tags") or [])]
         instance_id = f"{instance}~{perturbation}" if perturbation else instance
         builder.add(
             Item(
@@ -70,10 +95,17 @@ def read_run(folder: Path, model: str | None, builder: PredictionsBuilder) -> No
                 reference=json.dumps(right),
                 group=task,
                 repeat=trial + 1 if repeated else 0,
-                options=len(source.get("references", [])) if method.startswith("multiple_choice") else 0,
+                options=len(source.get("references") or []) if method.startswith("multiple_choice") else 0,
                 free=True,
             )
         )
+
+
+def _load(folder: Path, name: str) -> Any:
+    """The value of one of the files of a run, laid out as HELM does."""
+    value = load_json(folder / name)
+    check_layout(value, LAYOUTS[name], str(folder / name))
+    return value
 
 
 def _score(value: Any, metric: str, right: Sequence[str], answer: str) -> Any:
@@ -97,18 +129,18 @@ def _perturbation(value: Mapping[str, Any]) -> str:
 
 def _key(row: Mapping[str, Any]) -> Key:
     """Instance, perturbation and trial of a row."""
-    return str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index", 0))
+    return str(row["instance_id"]), _perturbation(row), int(row.get("train_trial_index") or 0)
 
 
 def _stats(folder: Path) -> dict[Key, dict[str, Any]]:
     """Statistics by instance, perturbation and trial."""
     stats: dict[Key, dict[str, Any]] = {}
     if (folder / STATS).is_file():
-        for row in load_json(folder / STATS):
+        for row in _load(folder, STATS):
             values = {s["name"]["name"]: s.get("mean", s.get("sum")) for s in row["stats"]}
             stats.setdefault(_key(row), {}).update(values)
     elif (folder / DISPLAYED).is_file():
-        for row in load_json(folder / DISPLAYED):
+        for row in _load(folder, DISPLAYED):
             stats[_key(row)] = row["stats"]
     return stats
 
@@ -141,17 +173,17 @@ def _metric(
 def _references(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Input and references of every instance."""
     if (folder / STATE).is_file():
-        instances = [state["instance"] for state in load_json(folder / STATE)["request_states"]]
-    elif (folder / "instances.json").is_file():
-        instances = load_json(folder / "instances.json")
+        instances = [state["instance"] for state in _load(folder, STATE)["request_states"]]
+    elif (folder / INSTANCES).is_file():
+        instances = _load(folder, INSTANCES)
     else:
         instances = []
     return {(str(i["id"]), _perturbation(i)): i for i in instances}
 
 
 def _displayed_answers(folder: Path) -> Iterator[tuple[Key, str, State]]:
-    for row in load_json(folder / DISPLAYED):
-        mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text", "")
+    for row in _load(folder, DISPLAYED):
+        mapped, text = row.get("mapped_output"), row.get("truncated_predicted_text") or row.get("predicted_text") or ""
         yield _key(row), str(mapped if mapped is not None else text), "" if (mapped or text.strip()) else "unparsed"
 
 
@@ -159,9 +191,9 @@ def _completions(
     folder: Path, stats: Mapping[Key, Mapping[str, Any]], references: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[tuple[Key, str, State]]:
     """The completions; where every choice was a separate request, the choice that the statistics name."""
-    for request in load_json(folder / STATE)["request_states"]:
+    for request in _load(folder, STATE)["request_states"]:
         instance = request["instance"]
-        key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index", 0)))
+        key = (str(instance["id"]), _perturbation(instance), int(request.get("train_trial_index") or 0))
         result, choice = request.get("result") or {}, request.get("reference_index")
         if request.get("request_mode") == "calibration":
             continue
@@ -169,7 +201,7 @@ def _completions(
             if stats.get(key, {}).get("predicted_index") == choice:
                 yield key, str(references[key[:2]]["references"][choice]["output"]["text"]), ""
             continue
-        texts = [c.get("text", "") for c in result.get("completions") or []]
+        texts = [c.get("text") or "" for c in result.get("completions") or []]
         text = texts[0] if texts else ""
         mapping = request.get("output_mapping") or {}
         answer = mapping.get(text.strip(), text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +23,24 @@ from polyculture.errors import FileError, InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.scores import NOT_SCORED, any_of
+from ..json_layout import check_layout
 from ..json_lines import load_json
 
 MATCHED_BY = "the ids of their samples"
 GRADES: Mapping[str, bool | float] = {"C": True, "I": False, "P": 0.5, "N": False}
 """What the letters of Inspect's scorers mean: correct, incorrect, partial, no answer."""
+HEAD = {"eval": {"model": object, "config?": {"epochs?": (int,)}, "dataset?": {"sample_ids?": [object]}}}
+SAMPLE = {
+    "id?": object,
+    "epoch?": (int,),
+    "scores?": {},
+    "choices?": [object],
+    "output?": {"choices?": [{"stop_reason?": object}]},
+}
+"""How Inspect lays out its logs, as far as they are read."""
 _ZSTANDARD = 93
+_UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+"""What a damaged zip raises."""
 
 
 def is_log(value: Any) -> bool:
@@ -69,6 +82,8 @@ class _Log:
         """All items; samples without scores wait until it is known whether the log has a scorer at all."""
         waiting: list[Item] = []
         for place, sample in samples:
+            if not self._has_layout(sample, place):
+                continue
             scores = sample.get("scores") or {}
             if scores and not self.scorer:
                 self.scorer = self.builder.metric_of(self.task, next(iter(scores)))
@@ -85,6 +100,17 @@ class _Log:
         yield from waiting
         if self.scorer and not self.n_scored:
             self._refuse_scorer()
+
+    def _has_layout(self, sample: Any, place: str) -> bool:
+        """Whether a sample is laid out as Inspect does; one that is not is an error, or a bad line to skip."""
+        try:
+            check_layout(sample, SAMPLE, place)
+        except InputError as error:
+            if not self.builder.bad.skip:
+                raise
+            self.builder.bad.add(place, error.wrong)
+            return False
+        return True
 
     def _refuse_scorer(self) -> NoReturn:
         place, names = self.first_scored
@@ -175,6 +201,7 @@ def _value(value: Any, scorer: str, key: str, place: str) -> Any:
 def _open_json(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]], int]:
     """The head of a log, its samples with their places, and the largest epoch."""
     log = load_json(path)
+    check_layout(log, HEAD | {"samples?": [{"epoch?": (int,)}]}, str(path))
     samples = log.get("samples") or []
     epochs = max((int(s.get("epoch") or 1) for s in samples), default=1)
     return log, ((f"sample {s.get('id')!r} of {path}", s) for s in samples), epochs
@@ -191,7 +218,13 @@ def _open_zip(
     head_name = next((n for n in ("header.json", "_journal/start.json") if n in names), "")
     if not head_name:
         raise InputError(f"{path} is a zip file without header.json", "a log that Inspect wrote")
-    head = json.loads(_member(archive, path, head_name, builder.rules.largest_sample))
+    try:
+        head = json.loads(_member(archive, path, head_name, builder.rules.largest_sample))
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        raise FileError(f"{head_name} of {path} cannot be read: {error}", "", "copy or write it again") from error
+    check_layout(head, HEAD, f"{head_name} of {path}")
     order = {str(i): position for position, i in enumerate((head["eval"].get("dataset") or {}).get("sample_ids") or [])}
 
     def place(name: str) -> tuple[int, int]:
@@ -208,7 +241,7 @@ def _open_zip(
                     if not builder.bad.skip:
                         raise
                     builder.bad.add(member, "unfolds to more bytes than a sample may have")
-                except (ValueError, OSError, zipfile.BadZipFile) as error:
+                except _UNREADABLE as error:
                     builder.bad.add(member, f"cannot be read: {error}")
 
     return head, samples(), max((place(n)[0] for n in names if n.startswith("samples/")), default=1)
@@ -237,5 +270,5 @@ def _refuse_size(name: str, path: Path, size: str, largest: int) -> NoReturn:
     raise InputError(
         f"{name} of {path} unfolds to {size} bytes",
         f"at most {largest:,} per sample",
-        "if the log is to be trusted, raise the limit: rules=ReadingRules(largest_sample=...)",
+        f"if the log is to be trusted, raise the limit with largest_sample (--largest-sample {2 * largest})",
     )

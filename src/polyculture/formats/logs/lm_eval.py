@@ -9,11 +9,13 @@ name the filter are numbered per document: filter-1, filter-2. Without a metric 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from polyculture.errors import InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.scores import NOT_SCORED, any_of
+from ..json_layout import LAYOUT_ERRORS, layout_problem
 from ..json_lines import BadLines, json_lines, load_json
 
 SAMPLES = "samples_*.jsonl*"
@@ -33,6 +36,43 @@ FILTER_CURE = "name a filter that all logs of the task have with filter (--filte
 METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
 _INVALID = "[invalid]"
+_MAX_EXACT = 2.0**63
+
+
+def _parser() -> Callable[[bytes], Any]:
+    """json.loads, or what gives the same with orjson, which is several times faster, where that is installed."""
+    fast: Callable[[bytes], Any] | None = None
+    with suppress(ImportError):
+        fast = importlib.import_module("orjson").loads
+
+    def parse(line: bytes) -> Any:
+        try:
+            value = fast(line) if fast else None
+        except ValueError:  # it knows neither nan nor infinity, which logs have
+            value = None
+        if isinstance(value, dict) and value.get("doc_hash"):  # without it the document itself is hashed, all of it
+            target = value.get("target")
+            compared = [_first(value.get("filtered_resps")), *(target if isinstance(target, list) else ())]
+            if not any(map(_is_rounded, value.values())) and not any(map(_is_rounded, compared)):
+                return value
+        return json.loads(line)
+
+    return parse
+
+
+def _is_rounded(value: object) -> bool:
+    """Whether a number may be an integer of more than 64 bits, which orjson rounds."""
+    return type(value) is float and not -_MAX_EXACT < value < _MAX_EXACT
+
+
+def _first(answers: Any) -> Any:
+    """The first answer of nested lists."""
+    while isinstance(answers, list):
+        answers = answers[0] if answers else ""
+    return answers
+
+
+_PARSE = _parser()
 
 
 def is_sample(value: Mapping[str, Any]) -> bool:
@@ -50,7 +90,9 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     factors = _factors(results)
     if not filtered:
         builder.add_factors(log.model, factors)
+    repeat = builder.repeats.get(str(path), 0)
     for item in log.items():
+        item = replace(item, repeat=repeat) if repeat else item
         if filtered:
             builder.add_factors(item.model, factors | {"filter": item.model.removeprefix(log.model).lstrip(":")})
         builder.add(item)
@@ -89,7 +131,11 @@ class _SampleLog:
                 self.builder.note(f"Task {self.task}: {self.metric} says what is right.")
                 yield from (replace(item, score=NOT_SCORED) for item in waiting)
                 waiting = []
-            item = self._item(row, model, place)
+            try:
+                item = self._item(row, model, place)
+            except LAYOUT_ERRORS as error:
+                self.builder.bad.add(place, layout_problem(error))
+                continue
             if self.metric:
                 yield item
             else:
@@ -113,7 +159,7 @@ class _SampleLog:
         """Place, line and model of the lines of the filter that counts, or of all."""
         times: Counter[str] = Counter()
         unnamed = 0
-        for number, row in json_lines(self.path, self.builder.bad):
+        for number, row in json_lines(self.path, self.builder.bad, _PARSE):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
                 self.builder.bad.add(
@@ -167,7 +213,7 @@ class _SampleLog:
         }
         if len(logs) > 1 and len(logs) == len(requests):
             return Item(**common, **self._choice(logs, requests, target))
-        answer = "" if logs else _text(row["filtered_resps"])
+        answer = "" if logs else str(_first(row["filtered_resps"]))
         if logs:
             return Item(**common)
         state: State = "unparsed" if answer.strip() in ("", _INVALID) else ""
@@ -183,14 +229,14 @@ class _SampleLog:
 
     def _choice(self, logs: Sequence[float], requests: Sequence[tuple[str, str]], target: Any) -> dict[str, Any]:
         half = len(logs) // 2  # acc_mutual_info repeats every choice without the question
-        if len(logs) % 2 == 0 and all(not prompt for prompt, _ in requests[half:]) and requests[0][0]:
+        if len(logs) % 2 == 0 and not requests[half][0] and requests[0][0] and not any(p for p, _ in requests[half:]):
             logs, requests = logs[:half], requests[:half]
-        choices = tuple(text.strip() for _, text in requests)
+        choices = tuple([text.strip() for _, text in requests])
         scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
         best = max(range(len(scores)), key=scores.__getitem__)
         label = _index(target, choices)
         common = {"label": None if label is None else str(label), "options": len(choices), "choices": choices}
-        if not all(x < math.inf for x in logs) or max(logs) == -math.inf:  # nan, too, is not below infinity
+        if not math.isfinite(sum(logs)) and (not all(x < math.inf for x in logs) or max(logs) == -math.inf):
             return {"state": "unparsed", **common}
         return {"answer": str(best), "probabilities": softmax(logs), **common}
 
@@ -207,14 +253,14 @@ def _most_lines(path: Path) -> int:
     return max(times.values(), default=1)
 
 
-def newest(paths: Iterable[str]) -> dict[str, str]:
-    """By path, the later file of the same task in the same folder, for each file that has one."""
-    latest: dict[tuple[Path, str], tuple[str, str]] = {}
+def runs(paths: Iterable[str]) -> list[list[str]]:
+    """The files of each task in each folder, the earliest first; only those with a date in the name."""
     names = {path: _NAME.fullmatch(Path(path).name) for path in paths}
-    dated = {p: ((Path(p).parent, name["task"]), name["date"]) for p, name in names.items() if name and name["date"]}
-    for path, (key, date) in dated.items():
-        latest[key] = max(latest.get(key, ("", "")), (date, path))
-    return {path: latest[key][1] for path, (key, _) in dated.items() if latest[key][1] != path}
+    dated = [(Path(p).parent, name["task"], name["date"], p) for p, name in names.items() if name and name["date"]]
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for folder, task, _, path in sorted(dated):
+        groups.setdefault((folder, task), []).append(path)
+    return list(groups.values())
 
 
 def softmax(logs: Sequence[float]) -> tuple[float, ...]:
@@ -224,37 +270,32 @@ def softmax(logs: Sequence[float]) -> tuple[float, ...]:
         return tuple(1 / len(logs) for _ in logs)
     weights = [math.exp(x - top) for x in logs]
     total = math.fsum(weights)
-    return tuple(w / total for w in weights)
+    return tuple([w / total for w in weights])
 
 
 def _log_likelihoods(answers: Any) -> list[float]:
     """The log-likelihood of every request; empty if these are texts."""
-    if not isinstance(answers, list) or not all(isinstance(a, list) and len(a) == 2 for a in answers):
+    if not isinstance(answers, list):
         return []
+    for answer in answers:
+        if not isinstance(answer, list) or len(answer) != 2:
+            return []
     try:
-        return [float(a[0]) for a in answers]
+        return [float(first) for first, _ in answers]
     except (TypeError, ValueError):
         return []
 
 
-def _text(answers: Any) -> str:
-    while isinstance(answers, list):
-        answers = answers[0] if answers else ""
-    return str(answers)
-
-
 def _requests(arguments: Any) -> list[tuple[str, str]]:
     """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
-    requests = list(arguments.values()) if isinstance(arguments, dict) else arguments or []
-    pairs = [list(a.values()) if isinstance(a, dict) else list(a) for a in requests]
+    requests = arguments.values() if isinstance(arguments, dict) else arguments or []
+    pairs = [tuple(a.values() if isinstance(a, dict) else a) for a in requests]
     return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:
     """The number of the true choice, which logs give as such or as its text."""
     text = str(target).strip()
-    if text in choices and not text.isdecimal():
-        return choices.index(text)
     if text.isdecimal() and int(text) < len(choices):
         return int(text)
     return choices.index(text) if text in choices else None

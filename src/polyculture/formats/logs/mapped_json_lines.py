@@ -6,7 +6,7 @@ The forms of OpenAI's and Anthropic's batch outputs are built in; a request with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from polyculture.errors import InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.scores import NOT_SCORED
-from ..json_lines import json_lines
+from ..json_lines import json_lines, load_json
 
 MATCHED_BY = "their ids"
 OPENAI_BATCH: Mapping[str, str] = {
@@ -38,6 +38,8 @@ ANTHROPIC_BATCH: Mapping[str, str] = {
 }
 """Paths of the fields in Anthropic's batch outputs."""
 FIELDS = ("instance", "model", "answer", "label", "correct", "prompt", "refused", "stopped", "failed", "status")
+_CHECKED = ("instance", "model", "answer", "label", "correct", "prompt")
+"""Fields that some line must have; the others only occur where something went wrong."""
 _SUCCESS = ("ok", "success", "successful", "succeeded", "complete", "completed", "done", "false", "none", "null", "")
 
 
@@ -54,8 +56,11 @@ def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> No
             raise InputError(f"no field {name!r}", f"some of {', '.join(FIELDS)}", near(name, FIELDS))
     waiting: list[Item] = []
     latest = ""
-    for number, row in json_lines(path, builder.bad):
+    absent = {name for name in fields if name in _CHECKED} - ({"label"} if "correct" in fields else set())
+    example: dict[str, Any] = {}
+    for number, row in _objects(path, builder):
         place = f"line {number} of {path}"
+        absent, example = {name for name in absent if not _has_path(row, fields[name])}, example or row
         values = _values(row, fields)
         if values.get("instance") is None:
             builder.bad.add(place, "has no instance id", "an id where the field instance points")
@@ -69,8 +74,35 @@ def read_lines(path: Path, model: str | None, builder: PredictionsBuilder) -> No
             builder.add(replace(earlier, model=item.model))
         waiting = []
         builder.add(item)
+    for name in sorted(absent) if example else ():
+        cure = near(fields[name], _paths(example))
+        raise InputError(f"no line of {path} has {fields[name]!r}", f"the path of the field {name}", cure)
     for item in waiting:
         builder.add(replace(item, model=path.stem))
+
+
+def _objects(path: Path, builder: PredictionsBuilder) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The numbered lines of JSON Lines, or records of a JSON file."""
+    if ".json" not in path.suffixes:
+        yield from json_lines(path, builder.bad)
+        return
+    value = load_json(path)
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise InputError(f"{path} is JSON, but no list of records", "records, or JSON Lines, with fields (--fields)")
+    yield from enumerate(value, 1)
+
+
+def _has_path(value: Any, field_path: str) -> bool:
+    """Whether there is something at the end of the path, which may be null."""
+    parent, _, key = field_path.rpartition(".")
+    value = _value_at(value, parent) if parent else value
+    return key in value if isinstance(value, dict) else _value_at({"": value}, f".{key}") is not None
+
+
+def _paths(value: Any, prefix: str = "") -> list[str]:
+    """The paths of all values of an object."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    return [text for key, part in pairs for text in [f"{prefix}{key}", *_paths(part, f"{prefix}{key}.")]]
 
 
 def _values(row: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from jaxtyping import Int
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
-from ..normalization import verdict
+from ..normalization import normalizer, verdict
 from .files import NO_NESTED_MODEL
 
 _INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
@@ -58,8 +58,11 @@ class CategoricalTable:
     classes: tuple[str, ...]
 
 
-def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> CategoricalColumn:
-    """One column as codes; texts as they are if `exact`, else in the common form. Lists and the like are an error."""
+def encode(name: str, column: pa.ChunkedArray, exact: bool = False, names: bool = False) -> CategoricalColumn:
+    """One column as codes; texts as they are if `exact`, else in the common form. Lists and the like are an error.
+
+    With `names` numbers and truth values in a text are names, compared letter by letter.
+    """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise InputError(
@@ -85,11 +88,26 @@ def encode(name: str, column: pa.ChunkedArray, exact: bool = False) -> Categoric
     codes = indices.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(narrow, copy=False)
     if exact:
         return CategoricalColumn(codes, tuple("" if v is None else str(v) for v in values))
-    texts = [_text(v) for v in values]
+    texts = [v.strip() if names and isinstance(v, str) else _text(v) for v in values]
     if "" in texts:
         gaps = np.array([MISSING if t == "" else i for i, t in enumerate(texts)] + [MISSING], narrow)
         codes = gaps[codes]
-    return CategoricalColumn(codes, tuple(texts), _fraction(texts))
+    return CategoricalColumn(codes, tuple(texts), "" if names else _fraction(texts))
+
+
+def normalized(column: CategoricalColumn, rule: str, is_label: bool = False) -> CategoricalColumn:
+    """The column with the texts that a rule compares; cells that it cannot parse are UNPARSED, labels stay texts."""
+    if rule == "exact":
+        return column
+    normalize = normalizer(rule)
+    texts = [text and (normalize(text) or (text if is_label else UNPARSED)) for text in column.values]
+    index = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    table = np.array([MISSING if not text else index[text] for text in texts] + [MISSING], column.codes.dtype)
+    return replace(column, codes=table[column.codes], values=tuple(index), fraction="")
+
+
+UNPARSED = "\0unparsed"
+"""Stands for an answer that a rule cannot parse, until it becomes no answer."""
 
 
 def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = ()) -> CategoricalTable:
@@ -122,11 +140,11 @@ _BINARY = {"0", "1", "True", "False"}
 VERDICT = "right or wrong as true/false or 1/0"
 
 
-def outcomes(name: str, column: CategoricalColumn) -> Int[np.ndarray, " n"]:
+def outcomes(name: str, column: CategoricalColumn, cure: str = "") -> Int[np.ndarray, " n"]:
     """Right (1), wrong (0) or MISSING from a column of true/false or 1/0."""
     invalid = [v for v in column.values if is_no_verdict(v)]
     if invalid:
-        raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT)
+        raise InputError(f"column {name!r} holds {invalid[0]!r}", VERDICT, cure)
     codes = [MISSING if not v else int(v == "1" or bool(verdict(v))) for v in column.values]
     verdicts: np.ndarray = np.array([*codes, MISSING], np.int8)[column.codes]
     return verdicts
@@ -153,7 +171,13 @@ def is_fraction(cell: str) -> bool:
 def check_answers(source: str, column: CategoricalColumn) -> None:
     """Raise InputError for a column of fractions: scores or probabilities, not answers."""
     if column.fraction:
-        raise fractions_error(source, column.fraction)
+        error = fractions_error(source, column.fraction)
+        raise InputError(error.wrong, error.expected, f"{error.cure}; {NUMBERS_CURE}")
+
+
+NUMBERS_CURE = (
+    "numbers that are answers need the rule numeric (--normalize numeric), versions categorical (--categorical)"
+)
 
 
 def _text(value: object) -> str:

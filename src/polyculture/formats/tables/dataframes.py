@@ -16,6 +16,7 @@ import pyarrow as pa
 from polyculture.errors import FileError, InputError
 
 from ..json_lines import BadLines, json_lines, load_json
+from .column_roles import MODEL_NAMES, first_name
 from .files import NO_NESTED_MODEL, ColumnTable, check_unique, nested_columns
 
 ARROW_SUFFIXES = {".arrow", ".feather", ".ipc"}
@@ -38,7 +39,7 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
     def load(names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         for name in names:
             column = columns[name]
-            for row, kind in column.nested:
+            for row, kind in () if column.is_single else column.nested:
                 place, reason = places([row])[0], f"holds a {kind} in {name!r}"
                 if column.is_nested:
                     raise InputError(f"{place} {reason}", "texts and numbers", NO_NESTED_MODEL)
@@ -57,6 +58,8 @@ class _JsonColumn:
         self.codes = array("i")
         self.values: dict[str, int] = {}
         self.nested: list[tuple[int, str]] = []
+        self.is_single = True
+        """Whether all cells that are not empty are lists of one text or number, which is the cell then."""
 
     def add(self, row: int, value: Any) -> None:
         """Add the value of this row."""
@@ -64,6 +67,10 @@ class _JsonColumn:
         is_nested = isinstance(value, (dict, list))
         if is_nested:
             self.nested.append((row, type(value).__name__))
+        if isinstance(value, list) and len(value) < 2 and not any(isinstance(cell, (dict, list)) for cell in value):
+            value, is_nested = next(iter(value), None), False
+        elif is_nested or not (value is None or value == ""):
+            self.is_single = False
         empty = is_nested or value is None or value != value or value == ""
         self.codes.append(-1 if empty else self.values.setdefault(str(value), len(self.values)))
 
@@ -149,6 +156,9 @@ def _with_index(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     frame = frame.set_axis(names, axis=1)
     if isinstance(index, pd.RangeIndex) and index.name is None:
         return frame
+    if isinstance(index, pd.MultiIndex) and first_name([str(level) for level in index.names], MODEL_NAMES) is not None:
+        check_unique(source, [*map(str, index.names), *names])
+        return frame.reset_index()  # the index of a long table: model and instance
     name = "instance" if index.name is None else str(index.name)
     if isinstance(index, pd.MultiIndex):
         index = pd.Index(["/".join(map(str, key)) for key in index])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,18 @@ import pyarrow.csv as pa_csv
 from jaxtyping import Int
 
 from polyculture.errors import InputError
-from polyculture.predictions import MISSING, smallest_integer
 
-from ..json_lines import MAX_EXAMPLES, BadLines, open_bytes, shorten
+from ..json_lines import MAX_EXAMPLES, BadLines, shorten
 from ..text_lines import CUT_OFF, TextLines
+from ..unpacking import open_bytes
+from .growing_column import EMPTY_CELLS, GrowingColumn
+from .plain_cells import CommonTexts, plain_columns
 
-EMPTY_CELLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "<NA>")
-"""Cells of a CSV file that count as missing."""
 BLOCK = 1 << 21
-"""Bytes in memory at a time; a row must not be longer."""
-_MANY = 1 << 16
+"""Bytes that are read at a time; a row that spans several lines must not be longer."""
+_COLUMNS_PER_BLOCK = 512
+"""Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
+_THREADS = min(4, os.cpu_count() or 1)
 _CELLS = "the same number of cells in every row; cells that contain the separator in quotes"
 
 
@@ -37,7 +41,7 @@ class DelimitedFile:
 
     Parameters
     ----------
-    path : the file, gzipped or not.
+    path : the file, packed or not.
     bad : records rows that cannot be read.
     header : names of the columns in order.
     cells : columns that were read, by position.
@@ -45,6 +49,9 @@ class DelimitedFile:
     dropped : numbers of lines that are not text.
     ragged : numbers of rows, from 1, that have more or fewer cells than the header.
     streamed : whether all rows were read before.
+    empty_cells : the cells that count as missing.
+    common : texts of the columns that have few different ones.
+    has_hint : whether its first line only names the separator.
     """
 
     path: Path
@@ -56,19 +63,19 @@ class DelimitedFile:
     dropped: frozenset[int] = frozenset()
     ragged: array[int] = field(default_factory=lambda: array("q"))
     streamed: bool = False
+    empty_cells: Sequence[str] = EMPTY_CELLS
+    common: CommonTexts = field(default_factory=CommonTexts)
+    has_hint: bool = False
 
     def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
-            line, rows = text.header, text.has_more()
+            line, rows, separator = text.header, text.has_more(), text.separator
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
-        if re.fullmatch(r"(?i)\"?sep=.\"?", line.strip()):
-            raise InputError(
-                f"{self.path} begins with {line.strip()!r}, a hint for Excel", "a header", "delete that line"
-            )
-        self.separator = _separator(line)
-        self.header = [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
+        self.separator = separator or _separator(line)
+        self.has_hint = separator is not None
+        self.header = self._names(line)
         if len(self.header) < min_columns:
             raise InputError(
                 f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
@@ -76,6 +83,15 @@ class DelimitedFile:
             )
         if not rows:
             raise InputError(f"{self.path} has a header but no rows", "one row per instance")
+
+    def _names(self, line: str) -> list[str]:
+        try:
+            return [name.strip() for name in next(csv.reader([line], delimiter=self.separator))]
+        except csv.Error as error:
+            raise InputError(
+                f"{self.path} is not a table: its first line {shorten(line)!r} has {len(line):,} characters",
+                f"a header with column names of at most {csv.field_size_limit():,} characters",
+            ) from error
 
     def load(self, positions: Sequence[int]) -> list[pa.ChunkedArray]:
         """These columns; those that were not read before are read in one go."""
@@ -95,15 +111,17 @@ class DelimitedFile:
         gaps_above = np.searchsorted(gaps - np.arange(len(gaps)), np.asarray(rows) + 1, side="right")
         return self._lines_of([row + 1 + int(gap_count) for row, gap_count in zip(rows, gaps_above, strict=True)])
 
-    def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[_GrowingColumn]:
-        columns = [_GrowingColumn() for _ in positions]
+    def _stream(self, text: TextLines, positions: Sequence[int], bad: BadLines) -> list[GrowingColumn]:
+        columns = [GrowingColumn(self.common, self.empty_cells) for _ in positions]
         ragged: dict[int, str] = {}
         try:
-            for batch in self._reader(text, positions, ragged):
+            self._add_plain(text, positions, columns)
+            rows_above = columns[0].rows
+            for batch in self._reader(text, positions, ragged, rows_above) if text.has_more() else ():
                 for column, cells in zip(columns, batch.columns, strict=True):
                     column.add(cells)
         except pa.ArrowInvalid as error:
-            if not ragged:
+            if not ragged or self.bad.skip:  # a ragged row stops the parser only where it may not be skipped
                 raise self._not_a_table(str(error)) from error
         self.dropped, self.ragged = frozenset(text.dropped), array("q", ragged)
         for place, reason in zip(self._lines_of(list(ragged)[:MAX_EXAMPLES]), ragged.values(), strict=False):
@@ -113,7 +131,29 @@ class DelimitedFile:
             raise InputError(f"{self.path} has no row that can be read", "one row per instance")
         return columns
 
-    def _reader(self, text: TextLines, positions: Sequence[int], ragged: dict[int, str]) -> pa_csv.CSVStreamingReader:
+    def _add_plain(self, text: TextLines, positions: Sequence[int], columns: Sequence[GrowingColumn]) -> None:
+        """Add the blocks that are plain, split in several threads; the first that is not and all below stay in text."""
+        text.block = BLOCK * max(1, len(self.header) // _COLUMNS_PER_BLOCK)
+        pending: deque[tuple[bytes, Future[list[Int[np.ndarray, " rows"] | pa.DictionaryArray] | None]]] = deque()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while True:
+                ahead = _THREADS + 1 if columns[0].rows else 1  # the first block tells which texts are common
+                while len(pending) < ahead and (block := text.next_lines()):
+                    future = pool.submit(plain_columns, block, self.separator, len(self.header), positions, self.common)
+                    pending.append((block, future))
+                if not pending:
+                    return
+                parts = pending[0][1].result()
+                if parts is None:
+                    text.push_back(b"".join(block for block, _ in pending))
+                    return
+                pending.popleft()
+                for column, cells in zip(columns, parts, strict=True):
+                    column.add_common(cells) if isinstance(cells, np.ndarray) else column.add(cells)
+
+    def _reader(
+        self, text: TextLines, positions: Sequence[int], ragged: dict[int, str], rows_above: int
+    ) -> pa_csv.CSVStreamingReader:
         # Positions as names: unnamed columns may be several, and pyarrow looks types up by name.
         keys = [str(position) for position in range(len(self.header))]
         return pa_csv.open_csv(
@@ -122,7 +162,7 @@ class DelimitedFile:
             pa_csv.ParseOptions(
                 delimiter=self.separator,
                 newlines_in_values=True,
-                invalid_row_handler=_row_handler(text, ragged, self.bad.skip),
+                invalid_row_handler=_row_handler(text, ragged, self.bad.skip, rows_above),
             ),
             pa_csv.ConvertOptions(
                 include_columns=[str(position) for position in positions],
@@ -146,7 +186,7 @@ class DelimitedFile:
         if not rows:
             return []
         numbers: dict[int, int] = {}
-        targets, row, in_quotes = set(rows), -1, False
+        targets, row, in_quotes = set(rows), -2 if self.has_hint else -1, False
         opening = re.compile(rf'(?:^|{re.escape(self.separator)})"')
         with io.TextIOWrapper(open_bytes(self.path), "utf-8", "replace") as file:
             for number, line in enumerate(file, 1):
@@ -162,58 +202,18 @@ class DelimitedFile:
                     numbers[row] = number
                     if len(numbers) == len(targets):
                         break
-        return [f"line {numbers[row]} of {self.path}" for row in rows]
+        return [
+            f"line {numbers[row]} of {self.path}" if row in numbers else f"row {row} of {self.path}" for row in rows
+        ]
 
 
-class _GrowingColumn:
-    """One column that grows: codes of its texts, or the texts themselves where nearly all differ."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.index: dict[str, int] = {}
-        self.codes: list[Int[np.ndarray, " k"]] = []
-        self.texts: list[pa.Array] | None = None
-        self.gaps: Counter[str] = Counter()
-
-    def add(self, cells: pa.DictionaryArray) -> None:
-        """Append cells."""
-        self.rows += len(cells)
-        texts = cells.dictionary.to_pylist()
-        local_codes = cells.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
-        for code, text in enumerate(texts):
-            if text in EMPTY_CELLS:
-                self.gaps[text] += int((local_codes == code).sum())
-        if self.texts is not None:
-            dictionary = pa.array([None if text in EMPTY_CELLS else text for text in texts], pa.string())
-            self.texts.append(dictionary.take(cells.indices))
-            return
-        places = [MISSING if text in EMPTY_CELLS else self.index.setdefault(text, len(self.index)) for text in texts]
-        table = np.array([*places, MISSING], smallest_integer(len(self.index)))
-        self.codes.append(table[local_codes])
-        if len(self.index) > max(_MANY, self.rows // 2):
-            self.texts = [self._dictionary().dictionary_decode()]
-
-    def finished(self) -> pa.ChunkedArray:
-        """The column so far."""
-        return pa.chunked_array([self._dictionary()] if self.texts is None else self.texts)
-
-    def _dictionary(self) -> pa.DictionaryArray:
-        kind = smallest_integer(len(self.index))
-        codes = np.empty(self.rows, kind)
-        np.concatenate(self.codes, out=codes, casting="same_kind")
-        self.codes = []
-        mask = codes < 0
-        indices = pa.array(codes, mask=mask if mask.any() else None)
-        return pa.DictionaryArray.from_arrays(indices, pa.array(list(self.index), pa.string()))
-
-
-def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool) -> Callable[[Any], str]:
+def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above: int) -> Callable[[Any], str]:
     """The handler of rows of another length: records them, and skips them or stops."""
 
     def note(row: Any) -> str:
         cut = bool(text.tail) and row.text.encode() == text.tail
         cells = f"has {row.actual_columns} cell{'s' if row.actual_columns != 1 else ''}"
-        ragged[row.number] = CUT_OFF if cut else f"{cells} but the header has {row.expected_columns}"
+        ragged[rows_above + row.number] = CUT_OFF if cut else f"{cells} but the header has {row.expected_columns}"
         return "skip" if skip else "error"
 
     return note

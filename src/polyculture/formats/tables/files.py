@@ -21,9 +21,23 @@ from polyculture.predictions import MISSING
 
 from ..json_lines import MAX_EXAMPLES, BadLines
 from ..text_lines import KINDS
+from ..unpacking import PACKED_SUFFIXES, member_name
 from .delimited import DelimitedFile
+from .growing_column import EMPTY_CELLS
 
-_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".jsonl", ".ndjson", ".arrow", ".feather", ".ipc"}
+_SUFFIXES = {
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".parquet",
+    ".pq",
+    *PACKED_SUFFIXES,
+    ".jsonl",
+    ".ndjson",
+    ".arrow",
+    ".feather",
+    ".ipc",
+}
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
@@ -68,14 +82,15 @@ class ColumnTable:
 
     def values(self, name: str) -> pd.Series[Any]:
         """One column as pandas values; text of a CSV file becomes numbers where all of it is numeric."""
-        column = self.load([name])[name]
-        if self.typed:
-            return pd.Series(column.to_pandas(), name=name)
-        return pd.Series(_numbers(column.cast(pa.string()), pa.float64()).to_pandas(), name=name)
+        return self._series(name, self.load([name])[name])
+
+    def _series(self, name: str, column: pa.ChunkedArray) -> pd.Series[Any]:
+        values = column if self.typed else _numbers(column.cast(pa.string()), pa.float64())
+        return pd.Series(values.to_pandas(), name=name)
 
     def ids(self, name: str) -> pd.Series[Any]:
         """One column of ids: integers or text, never fractions, in which 0.10 would become 0.1."""
-        column = self.load([name])[name]
+        column = self._flat(name)
         if not self.typed:
             column = _numbers(column.cast(pa.string()), pa.string())
         self._check_ids(name, column)
@@ -84,15 +99,17 @@ class ColumnTable:
     def instance_ids(self, name: str) -> pd.Series[Any]:
         """One column of ids of instances; 3.0 is 3 where all of them are whole numbers, as a merge leaves them."""
         ids = self.ids(name)
-        return pd.Series(whole_ids(ids.tolist()), name=name) if ids.dtype.kind in "fO" or not self.typed else ids
+        return ids if ids.dtype.kind in "iu" else pd.Series(whole_ids(ids.tolist()), name=name)
 
     def codes(self, name: str) -> tuple[Int[np.ndarray, " rows"], list[Any]]:
         """One column as codes in the order of appearance, MISSING where it is empty; and the values of the codes."""
-        column = self.load([name])[name]
-        if self.typed or not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
-            codes, values = pd.factorize(self.values(name) if self.typed else self.ids(name))
+        column = self._flat(name)
+        if self.typed:
+            codes, values = pd.factorize(self.values(name))
             return codes, values.tolist()
-        coded = column.chunk(0)
+        if not pa.types.is_dictionary(column.type) or column.num_chunks != 1:
+            column = column.dictionary_encode().unify_dictionaries()
+        coded = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         values = _numbers(pa.chunked_array([coded.dictionary]), pa.string()).to_pylist()
         return coded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False), values
 
@@ -103,11 +120,22 @@ class ColumnTable:
 
     def instance_table(self, instance: str | None, groups: Sequence[str]) -> pd.DataFrame:
         """Ids and other columns of instances that have a row each; numbered where there is no column of ids."""
-        columns = {name: self.values(name).to_numpy() for name in groups}
+        columns = {name: self._series(name, self._flat(name)).to_numpy() for name in groups}
         if instance is not None:
             return pd.DataFrame(columns, index=pd.Index(self.instance_ids(instance), name="instance"))
         first = next(iter(self.load(self.names[:1]).values()))
         return pd.DataFrame(columns, index=pd.RangeIndex(len(first), name="instance"))
+
+    def _flat(self, name: str) -> pa.ChunkedArray:
+        """One column, whose cells must be single values."""
+        column = self.load([name])[name]
+        if pa.types.is_nested(column.type):
+            raise InputError(
+                f"column {name!r} of {self.source} holds values of the type {column.type}",
+                "integers, strings or booleans",
+                "write one value in each cell",
+            )
+        return column
 
     def _check_ids(self, name: str, column: pa.ChunkedArray) -> None:
         empty = column.null_count
@@ -146,22 +174,26 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
 
 def whole_ids(ids: list[Any]) -> list[Any]:
     """The ids as integers where all are whole numbers and some have a fraction of zero; else as they are."""
+    if not all(_WHOLE.fullmatch(str(value)) for value in ids):  # stops at the first name
+        return ids
     texts = [str(value) for value in ids]
-    if not any(text.endswith(".0") for text in texts) or not all(map(_WHOLE.fullmatch, texts)):
+    if not any(text.endswith(".0") for text in texts):
         return ids
     numbers = [int(text.removesuffix(".0")) for text in texts]
     return numbers if len(set(numbers)) == len(set(ids)) else ids
 
 
-def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None) -> ColumnTable:
+def open_table(path: Path, min_columns: int = 2, bad: BadLines | None = None, keep_na: bool = False) -> ColumnTable:
     """The columns of a CSV or Parquet file, recognised by content; text in fewer columns is not a table.
+
+    With `keep_na` only cells that hold nothing are empty in CSV, and NA, null and the like are texts.
 
     Raises FileError if it cannot be read and InputError if it is not a table.
     """
     start = check_readable(path)
     if start == b"PAR1" or {".parquet", ".pq"} & set(path.suffixes[-1:]):
         return _open_parquet(path)
-    return _open_csv(path, min_columns, bad or BadLines())
+    return _open_csv(path, min_columns, bad or BadLines(), keep_na)
 
 
 def check_readable(path: Path) -> bytes:
@@ -178,7 +210,7 @@ def check_readable(path: Path) -> bytes:
     if not start:
         raise InputError(f"{path} is empty", "a table with a header and one row per instance")
     if start == b"PK\3\4" and path.suffix != ".eval":
-        raise InputError(f"{path} is a zip archive", f"a file that ends in {KINDS}", "unpack it, or pack with gzip")
+        member_name(path)
     return start
 
 
@@ -237,8 +269,8 @@ def broken_parquet(path: Path, error: Exception) -> FileError:
     return FileError(f"{path} is not a complete Parquet file: {reason}", "", "copy or write it again")
 
 
-def _open_csv(path: Path, min_columns: int, bad: BadLines) -> ColumnTable:
-    file = DelimitedFile(path, bad)
+def _open_csv(path: Path, min_columns: int, bad: BadLines, keep_na: bool = False) -> ColumnTable:
+    file = DelimitedFile(path, bad, empty_cells=("",) if keep_na else EMPTY_CELLS)
     file.open(min_columns)
     check_unique(str(path), [name for name in file.header if name])
     unnamed = [index for index, name in enumerate(file.header) if not name]
@@ -260,7 +292,7 @@ def gap_cure(word: str) -> str:
     """How a word that a CSV file has for an empty cell can be what it says."""
     return (
         f"{word!r} counts as an empty cell in CSV; if it is a value, write the table as Parquet or JSON Lines, "
-        f"for example from pandas.read_csv(path, keep_default_na=False), or use another word"
+        f"or keep it with the rule keep_na=True (--keep-na)"
     )
 
 

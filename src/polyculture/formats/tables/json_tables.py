@@ -68,7 +68,13 @@ def _form(value: Any) -> str:
     if not all(isinstance(part, dict) and part and not any(map(_is_nested, part.values())) for part in cells):
         return ""
     keys = [str(key) for key in cells[0]]
-    if len(cells) > 1 and all(list(part) == list(cells[0]) for part in cells) and first_name(list(value), LABEL_NAMES):
+    row_numbers = [str(row) for row in range(len(keys))]
+    same_keys = all(list(part) == list(cells[0]) for part in cells)
+    if same_keys and keys == row_numbers:
+        return "columns"  # as pandas writes a table by default
+    if same_keys and list(map(str, value)) == [str(row) for row in range(len(cells))]:
+        return "rows"
+    if len(cells) > 1 and same_keys and first_name(list(value), LABEL_NAMES):
         return "columns"
     return "rows" if first_name(keys, (*LABEL_NAMES, *ANSWER_NAMES, *OUTCOME_NAMES)) else ""
 

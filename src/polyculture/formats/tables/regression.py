@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from jaxtyping import Float
 
 from polyculture.errors import InputError
@@ -42,6 +43,22 @@ def holds_numbers(table: ColumnTable, roles: ColumnRoles) -> bool:
             return False
         extreme |= any(is_fraction(value) and not 0 <= float(value) <= 1 for value in model.values)
     return extreme
+
+
+def are_versions(table: ColumnTable, roles: ColumnRoles) -> bool:
+    """Whether labels are texts that look like numbers but are names: 1.1 beside 1.10, and every answer is one."""
+    if roles.label is None:
+        return False
+    column = table.load((roles.label,) if table.typed else roles.columns)[roles.label]
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        return False
+    label = encode(roles.label, column, names=True)
+    texts = set(label.values) - {""}
+    if not any(map(is_fraction, texts)) or not all(map(_is_number, texts)) or len({*map(float, texts)}) == len(texts):
+        return False
+    answers = roles.models or ([roles.answer] if roles.answer else [])
+    return all(set(encode(name, table.load([name])[name], names=True).values) <= texts | {""} for name in answers)
 
 
 def regression_from(

@@ -7,25 +7,25 @@ is still the class of the instance. A label that is missing for some instances b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import shorten
-from .categorical import CategoricalColumn, check_answers, is_integer, merge
+from .categorical import UNPARSED, CategoricalColumn, check_answers, is_integer, merge
+from .column_roles import NAME_MODELS
 from .files import gap_cure
 
 MIN_CELLS = 10
 """With fewer cells nothing is said about whether a column is a model."""
 MIN_SHARE = 0.05
 """Of a model's answers, at least this share is a label or an answer of another model."""
-NAME_MODELS = "name the columns that are models with models (--models)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,7 @@ class TableContents:
     answers : one column per model; none if the table has no answers.
     label : the true answers, if given.
     correct : right (1), wrong (0) or MISSING, if given.
+    unparsed : where there is no answer because none could be parsed; None for nowhere.
     classes : the classes in their order, if the table's metadata names them.
     more : options, probabilities and fixed_classes, as in Predictions.
     """
@@ -49,12 +50,30 @@ class TableContents:
     correct: Int[np.ndarray, "m n"] | None = None
     classes: Sequence[str] = ()
     more: dict[str, Any] = field(default_factory=dict)
+    unparsed: Bool[np.ndarray, "m n"] | None = None
+
+
+def parsed(parts: TableContents) -> TableContents:
+    """The content with no answer where none could be parsed: a wrong one that is like no other."""
+    if not any(UNPARSED in column.values for column in parts.answers):
+        return parts
+    mask = np.stack([np.isin(c.codes, [k for k, v in enumerate(c.values) if v == UNPARSED]) for c in parts.answers])
+    answers = [
+        replace(
+            column,
+            codes=np.where(row, MISSING, column.codes),
+            values=tuple(v.replace(UNPARSED, "") for v in column.values),
+        )
+        for column, row in zip(parts.answers, mask, strict=True)
+    ]
+    return replace(parts, answers=answers, unparsed=mask)
 
 
 def assemble(parts: TableContents) -> Predictions:
     """Predictions; with `labels` if every instance has one, with `correct` if those do not explain all outcomes."""
-    for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
-        check_answers(f"model column {model!r}", column)
+    if parts.correct is None:
+        for model, column in zip(parts.models.index, parts.answers, strict=bool(parts.answers)):
+            check_answers(f"model column {model!r}", column)
     if parts.label is not None and parts.correct is None:
         _check_label(parts.label, parts.instances)
         _check_verdicts(parts.label, parts.answers)
@@ -65,6 +84,11 @@ def assemble(parts: TableContents) -> Predictions:
     m = len(parts.answers)
     answers, labels = merged.table[:m] if m else None, None if label is None else merged.table[m]
     correct = parts.correct
+    if correct is None and parts.unparsed is not None:
+        assert answers is not None
+        assert labels is not None
+        implied = np.where(answers == MISSING, MISSING, (answers == labels).astype(np.int8))
+        correct = np.where(parts.unparsed, 0, implied)
     if correct is not None and answers is not None and labels is not None:
         implied = np.where(answers == MISSING, MISSING, answers == labels)
         correct = None if np.array_equal(implied, correct) else correct
@@ -119,15 +143,16 @@ def _check_answers_overlap(parts: TableContents) -> None:
     """Raise InputError for a column whose cells are neither labels nor answers of other models, or all different."""
     assert parts.label is not None
     labels = set(parts.label.values) - {""}
-    if len(labels) < 2:
-        return
     shares = [_share(column, labels) for column in parts.answers]
     common = labels.union(*(c.values for c, share in zip(parts.answers, shares, strict=True) if share >= 0.5)) - {""}
     for model, column in zip(parts.models.index, parts.answers, strict=True):
         times = np.bincount(column.codes[column.codes != MISSING], minlength=len(column.values))
-        distinct = np.count_nonzero(times)
+        distinct = int(np.count_nonzero(times))
         first = next((value for value in column.values if value and value not in common), "")
-        if times.sum() < MIN_CELLS or column.fraction or not first:
+        if column.fraction or not first:
+            continue
+        if times.sum() < MIN_CELLS or len(labels) < 2:
+            _check_few_cells(str(model), column, distinct, labels, first, common)
             continue
         few_labels = 2 * len(labels) <= len(parts.label.codes)
         if _share(column, common) < MIN_SHARE:
@@ -138,6 +163,21 @@ def _check_answers_overlap(parts: TableContents) -> None:
             continue
         raise InputError(
             f"column {model!r} does not look like a model: {reason}", "a column of answers for every model", NAME_MODELS
+        )
+
+
+def _check_few_cells(
+    model: str, column: CategoricalColumn, distinct: int, labels: set[str], first: str, common: set[str]
+) -> None:
+    """Raise InputError for two or more different words, none of which is a label or an answer of another column."""
+    if distinct < 2 or _share(column, common) or is_integer(first) or any(map(is_integer, labels)):
+        return
+    if distinct == (column.codes != MISSING).sum():
+        raise InputError(
+            f"column {model!r} does not look like a model: its values, such as {shorten(first, 30)!r}, are all "
+            "different, and neither labels nor answers of other columns",
+            "a column of answers for every model",
+            NAME_MODELS,
         )
 
 

@@ -4,37 +4,62 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING, Predictions
 
 from ..json_lines import MAX_EXAMPLES
-from .categorical import VERDICT, CategoricalColumn, check_answers, encode, is_fraction, is_no_verdict, outcomes
-from .column_roles import ColumnOptions, ColumnRoles, find_roles, matching, no_label
-from .files import ColumnTable, whole_ids
-from .regression import holds_numbers, regression_from
-from .truth_columns import TableContents, assemble, check_guessed_models
+from .categorical import (
+    VERDICT,
+    CategoricalColumn,
+    check_answers,
+    encode,
+    is_fraction,
+    is_no_verdict,
+    normalized,
+    outcomes,
+)
+from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_names, find_roles, matching, no_label
+from .files import ColumnTable
+from .long_index import LongIndex, long_index
+from .regression import are_versions, holds_numbers, regression_from
+from .truth_columns import TableContents, assemble, check_guessed_models, parsed
+
+ANSWERS = "answers: integers, strings or booleans, or the rule numeric (--normalize numeric)"
 
 
 def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
     """Predictions from the columns of one table, wide or long."""
     roles = find_roles(table, options)
-    if roles.label and not options.correct and holds_numbers(table, roles):
+    if not _as_text(options) and are_versions(table, roles):
+        table.remarks.append("labels such as 1.1 and 1.10 are names, not numbers (categorical)")
+        options = replace(options, rules=replace(options.rules, categorical=True))
+    if roles.label and not options.correct and not _as_text(options) and holds_numbers(table, roles):
+        check_model_names(roles, options)
+        table.remarks.extend([roles.sentence] if roles.sentence else [])
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
-    return assemble(contents_of(table, options))
+    parts = contents_of(table, options)
+    if parts.unparsed is not None:
+        table.remarks.append(f"answers that cannot be parsed, no agreement: {int(parts.unparsed.sum()):,}")
+    return assemble(parts)
+
+
+def _as_text(options: ColumnOptions) -> bool:
+    """Whether numbers are answers, which are compared as texts."""
+    return options.rules.categorical or options.rules.normalize != "exact"
 
 
 def contents_of(table: ColumnTable, options: ColumnOptions) -> TableContents:
     """The content of one table, before its truth is determined."""
     roles = find_roles(table, options)
     table.load(roles.columns)  # at once, because a CSV file is streamed
+    if roles.sentence:
+        table.remarks.append(roles.sentence)
     return _long(table, roles, options) if roles.long else _wide(table, roles, options)
 
 
@@ -43,104 +68,77 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         raise InputError(
             f"{table.source} has no model column (its columns: {', '.join(table.names)})", "one column per model"
         )
+    check_model_names(roles, options)
     columns = table.load(roles.models)
     _note_gaps(table, roles.models)
-    unfit = is_no_verdict if options.correct else is_fraction
-    coded = [without_unfit_cells(table, name, encode(name, columns[name]), unfit) for name in roles.models]
+    names = options.rules.categorical and not options.correct
+    coded = [encode(name, columns[name], names=names) for name in roles.models]
+    if options.correct or not _as_text(options):
+        unfit = is_no_verdict if options.correct else is_fraction
+        coded = [without_unfit_cells(table, *pair, unfit) for pair in zip(roles.models, coded, strict=True)]
     parts = TableContents(
         pd.DataFrame(index=pd.Index(roles.models, name="model", dtype=object)),
         table.instance_table(roles.instance, roles.groups),
-        label=_coded(table, roles.label),
+        label=_label(table, roles, options),
         more=_options(table, roles),
     )
     if options.correct:
-        verdicts = [outcomes(name, column) for name, column in zip(roles.models, coded, strict=True)]
+        cure = "" if options.models else NAME_MODELS
+        verdicts = [outcomes(name, column, cure) for name, column in zip(roles.models, coded, strict=True)]
         return replace(parts, correct=np.stack(verdicts))
     if roles.label is None:
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
-    parts = replace(parts, answers=coded)
+    parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
     if not options.models:
         check_guessed_models(parts)
     return parts
 
 
-@dataclass(frozen=True, eq=False)
-class _LongIndex:
-    """Model and instance of each row of a long table, numbered in order of appearance."""
-
-    models: list[str]
-    instances: list[Any]
-    model: Int[np.ndarray, " rows"]
-    instance: Int[np.ndarray, " rows"]
-
-    @cached_property
-    def first(self) -> Int[np.ndarray, " n"]:
-        """The first row of every instance."""
-        rows = len(self.instance)
-        first_rows = np.empty(len(self.instances), np.int64)
-        first_rows[self.instance[::-1]] = np.arange(rows, dtype=np.int64)[::-1]  # of repeated indices the last counts
-        return first_rows
-
-    def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
-        """One row per model, MISSING where the long table has no row."""
-        wide = np.full((len(self.models), len(self.instances)), MISSING, cells.dtype)
-        wide[self.model, self.instance] = cells
-        return wide
+def _label(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> CategoricalColumn | None:
+    """The true answers, in the form in which they are compared."""
+    column = _coded(table, roles.label, options.rules.categorical)
+    return column and normalized(column, options.rules.normalize, is_label=True)
 
 
 def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> TableContents:
     if roles.outcome is None and roles.label is None:
         raise no_label(table, cells_are_binary=False)
-    grid = _grid(table, roles)
-    selected = matching(grid.models, options.models, table.source)
-    rows = [i for i, model in enumerate(grid.models) if model in selected]
+    grid = long_index(table, roles)
+    bases = grid.runs["base"].tolist() if "base" in grid.runs else grid.models
+    selected = matching(dict.fromkeys([*grid.models, *bases]), options.models, table.source)
+    rows = [i for i, pair in enumerate(zip(grid.models, bases, strict=True)) if {*pair} & set(selected)]
     for name in (*roles.groups, roles.label, roles.options):
         _check_constant(table, name, grid)
-    label, answer, outcome = (_coded(table, name) for name in (roles.label, roles.answer, roles.outcome))
-    answer = answer and without_unfit_cells(table, str(roles.answer), answer, is_fraction)
+    outcome = _coded(table, roles.outcome)
     outcome = outcome and without_unfit_cells(table, str(roles.outcome), outcome, is_no_verdict)
     _note_gaps(table, [name for name in (roles.answer, roles.outcome) if name])
-    answers: list[CategoricalColumn] = []
-    if answer is not None:
-        check_answers(f"column {roles.answer!r}", answer)
-        answers = [replace(answer, codes=codes) for codes in grid.spread(answer.codes)[rows]]
-    return TableContents(
-        pd.DataFrame(index=pd.Index(selected, name="model", dtype=object)),
+    label = _label(table, roles, options)
+    parts = TableContents(
+        grid.runs.iloc[rows],
         _instances(table, roles, grid),
-        answers,
+        _long_answers(table, roles, options, grid, rows),
         label and replace(label, codes=label.codes[grid.first]),
         None if outcome is None else grid.spread(outcomes(str(roles.outcome), outcome))[rows],
         more=_options(table, roles, grid),
     )
+    return parsed(parts)
 
 
-def _grid(table: ColumnTable, roles: ColumnRoles) -> _LongIndex:
-    assert roles.model is not None
-    model, model_names = table.id_codes(roles.model)
-    models = [str(name) for name in model_names]
-    if roles.instance is not None:
-        instance, instances = table.id_codes(roles.instance)
-        instances = whole_ids(instances)
-    elif len(models) == 1:
-        instance, instances = np.arange(len(model)), list(range(len(model)))
-    else:
-        raise InputError(
-            f"{table.source} has one row per answer but no column with the instance",
-            "one called instance, item or example",
-            "name it with instance (--instance)",
-        )
-    filled = np.zeros((len(models), len(instances)), bool)
-    filled[model, instance] = True
-    if filled.sum() < len(model):
-        times = np.bincount(model.astype(np.int64) * len(instances) + instance)
-        m, n = divmod(int(times.argmax()), len(instances))
-        raise InputError(
-            f"{table.source} has {times.max()} rows for model {models[m]!r} and instance {instances[n]!r}",
-            "one row per model and instance",
-            "drop the repeated rows",
-        )
-    return _LongIndex(models, instances, model, instance)
+def _long_answers(
+    table: ColumnTable, roles: ColumnRoles, options: ColumnOptions, grid: LongIndex, rows: Sequence[int]
+) -> list[CategoricalColumn]:
+    """The answers of the models in these rows of the grid; numbers are answers where the table says what is right."""
+    if roles.answer is None:
+        return []
+    answer = encode(roles.answer, table.load([roles.answer])[roles.answer], names=options.rules.categorical)
+    if roles.outcome is not None:
+        answer = replace(answer, fraction="")
+    elif not _as_text(options):
+        answer = without_unfit_cells(table, roles.answer, answer, is_fraction)
+    answer = normalized(answer, options.rules.normalize)
+    check_answers(f"column {roles.answer!r}", answer)
+    return [replace(answer, codes=codes) for codes in grid.spread(answer.codes)[rows]]
 
 
 def without_unfit_cells(
@@ -156,16 +154,14 @@ def without_unfit_cells(
     if 2 * len(rows) >= n_filled:
         return column
     cells = [column.values[code] for code in column.codes[rows[:MAX_EXAMPLES]]]
-    table.refuse_cells(
-        name, rows, cells, VERDICT if unfit is is_no_verdict else "answers: integers, strings or booleans"
-    )
+    table.refuse_cells(name, rows, cells, VERDICT if unfit is is_no_verdict else ANSWERS)
     values = tuple("" if code in set(bad) else value for code, value in enumerate(column.values))
     return replace(
         column, codes=np.where(is_bad, MISSING, column.codes).astype(column.codes.dtype), values=values, fraction=""
     )
 
 
-def _check_constant(table: ColumnTable, name: str | None, grid: _LongIndex) -> None:
+def _check_constant(table: ColumnTable, name: str | None, grid: LongIndex) -> None:
     if name is None:
         return
     codes, values = table.codes(name)
@@ -180,16 +176,16 @@ def _check_constant(table: ColumnTable, name: str | None, grid: _LongIndex) -> N
         )
 
 
-def _instances(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex) -> pd.DataFrame:
+def _instances(table: ColumnTable, roles: ColumnRoles, grid: LongIndex) -> pd.DataFrame:
     """The instance table: ids and group columns."""
     columns = {name: table.values(name).to_numpy()[grid.first] for name in roles.groups}
     return pd.DataFrame(columns, index=pd.Index(grid.instances, name="instance"))
 
 
-def _coded(table: ColumnTable, name: str | None) -> CategoricalColumn | None:
+def _coded(table: ColumnTable, name: str | None, names: bool = False) -> CategoricalColumn | None:
     if name is None:
         return None
-    column = encode(name, table.load([name])[name])
+    column = encode(name, table.load([name])[name], names=names)
     return replace(column, gap=next(iter(table.gaps(name)), ""))
 
 
@@ -199,10 +195,10 @@ def _note_gaps(table: ColumnTable, names: Sequence[str]) -> None:
     for name in names:
         times.update(table.gaps(name))
     for word, cells in times.items():
-        table.remarks.append(f"{word!r} counts as no answer in {cells:,} cells (Parquet or JSON Lines keep it as text)")
+        table.remarks.append(f"{word!r} counts as no answer in {cells:,} cells (with keep_na, --keep-na, it is one)")
 
 
-def _options(table: ColumnTable, roles: ColumnRoles, grid: _LongIndex | None = None) -> dict[str, Any]:
+def _options(table: ColumnTable, roles: ColumnRoles, grid: LongIndex | None = None) -> dict[str, Any]:
     """The number of answers to choose from, where the table has such a column."""
     if roles.options is None:
         return {}

@@ -97,9 +97,11 @@ class Identifiability:
     ----------
     constant : all pairs of models share the factor, or none does, or all to the same degree.
     few_levels : fewer than two levels with two models.
-    vif : variance inflation of each factor's column given the others, ≥ 1; inf for aliases, nan for constant ones.
+    vif : variance inflation of each factor's column given the others, ≥ 1; inf for aliases, nan for those left out.
     discordant : pairs alike in the row's factor and not in the column's.
     aliases : groups of factors that are exact linear combinations of each other.
+    shared : pairs alike in each factor.
+    nested : the row's factor lies within the column's: who shares the row's shares the column's, too.
     cramers_v : association of every two factors' levels over models, in [0, 1].
     overlap : absolute correlation of every two factors' columns over pairs of models; 0 with constant ones.
     """
@@ -108,6 +110,8 @@ class Identifiability:
     few_levels: Bool[np.ndarray, " f"]
     vif: Float[np.ndarray, " f"]
     discordant: Int[np.ndarray, "f f"]
+    shared: Int[np.ndarray, " f"]
+    nested: Bool[np.ndarray, "f f"]
     aliases: tuple[tuple[int, ...], ...]
     cramers_v: Float[np.ndarray, "f f"]
     overlap: Float[np.ndarray, "f f"]
@@ -132,24 +136,56 @@ class Identifiability:
         return flagged
 
     @property
+    def separating(self) -> Int[np.ndarray, "f f"]:
+        """Pairs that tell the row's factor from the column's: alike in the one and not in the other.
+
+        Nobody shares a run and not its architecture, so within another factor all pairs alike in the row's count.
+        """
+        pairs: Int[np.ndarray, "f f"] = np.where(self.nested, self.shared[:, None], self.discordant)
+        return pairs
+
+    @property
+    def links(self) -> dict[tuple[int, int], str]:
+        """Which two factors cannot be told apart, and why: ``alias``, ``inflation`` (of the first) or ``few pairs``."""
+        usable = np.flatnonzero(~self.left_out)
+        links = {(f, g): "alias" for group in self.aliases for f in group for g in group if f != g}
+        separating = np.minimum(self.separating, self.separating.T)
+        for f in usable:
+            rivals = usable[usable != f]
+            # With few discordant pairs a handful of pairs alone would decide between the two columns.
+            for g in rivals[separating[f, rivals] < FEW_DISCORDANT]:
+                links.setdefault((int(f), int(g)), "few pairs")
+            # (A5) does not say which others nearly tell f: joined with the closest one, a sum is left.
+            if self.vif[f] > VIF_REFUSED and len(rivals) and not any(pair[0] == f for pair in links):
+                links[int(f), int(rivals[np.argmax(self.overlap[f, rivals])])] = "inflation"
+        return links
+
+    @property
     def together(self) -> tuple[tuple[int, ...], ...]:
         """Groups of factors of which only the sum is identified.
 
         Aliases; a factor with VIF above 5 and the factor it goes with most; two factors with fewer than 10 pairs alike
-        in the one and not in the other.
+        in the one and not in the other, of which a factor that lies within the other needs the second kind only.
         """
-        usable = np.flatnonzero(~self.left_out)
         joined = np.zeros((len(self.vif), len(self.vif)), dtype=bool)
-        for group in self.aliases:
-            joined[np.ix_(group, group)] = True
-        for f in usable:
-            rivals = usable[usable != f]
-            # With few discordant pairs a handful of pairs alone would decide between the two columns.
-            joined[f, rivals] |= np.minimum(self.discordant[f, rivals], self.discordant[rivals, f]) < FEW_DISCORDANT
-            # (A5) does not say which others nearly tell f: joined with the closest one, a sum is left.
-            if self.vif[f] > VIF_REFUSED and len(rivals) and not joined[f, rivals].any():
-                joined[f, rivals[np.argmax(self.overlap[f, rivals])]] = True
+        for f, g in self.links:
+            joined[f, g] = True
         return _groups(joined)
+
+    @property
+    def chains(self) -> tuple[tuple[int, ...], ...]:
+        """Estimable factors that lie within each other, from the coarsest to the finest; every longest such list."""
+        estimable = np.flatnonzero(self.estimable)
+        nested = self.nested[np.ix_(estimable, estimable)]
+        # A direct step has no factor in between.
+        direct = nested & ~((nested.astype(int) @ nested.astype(int)) > 0)
+
+        def below(f: int) -> list[tuple[int, ...]]:
+            finer = np.flatnonzero(direct[:, f])
+            return [(f, *path) for g in finer for path in below(int(g))] or [(f,)]
+
+        paths = [path for f in np.flatnonzero(~direct.any(axis=1)) for path in below(int(f))]
+        return tuple(tuple(int(estimable[f]) for f in path) for path in paths if len(path) > 1)
 
 
 def identifiability(factors: Sequence[Factor]) -> Identifiability:
@@ -160,18 +196,35 @@ def identifiability(factors: Sequence[Factor]) -> Identifiability:
     sharing = X > 0.5
     constant = np.ptp(X, axis=0) < 1e-12
     few_levels = np.array([not f.graded and (np.bincount(f.levels) >= 2).sum() < 2 for f in factors])
-    varied = np.flatnonzero(~constant)
+    # Those that are left out are in no regression, so they inflate nothing.
+    usable = np.flatnonzero(~(constant | few_levels))
     vif = np.full(len(factors), np.nan)
-    vif[varied] = inflation(X[:, varied])
+    vif[usable] = inflation(X[:, usable])
     return Identifiability(
         constant,
         few_levels,
         vif,
         (sharing.T.astype(np.int64) @ (~sharing).astype(np.int64)),
-        tuple(tuple(int(varied[f]) for f in group) for group in alias_groups(X[:, varied])),
+        sharing.sum(axis=0).astype(np.int64),
+        nesting(factors) & ~(constant | few_levels) & ~(constant | few_levels)[:, None],
+        tuple(tuple(int(usable[f]) for f in group) for group in alias_groups(X[:, usable])),
         np.array([[cramers_v(f.levels, g.levels) for g in factors] for f in factors]),
         _overlap(X),
     )
+
+
+def nesting(factors: Sequence[Factor]) -> Bool[np.ndarray, "f f"]:
+    """Whether the row's factor lies within the column's: all models of one of its levels are alike there, fully.
+
+    A graded factor lies within none. Two that split the models in the same way do not lie within each other.
+    """
+    contained = np.zeros((len(factors), len(factors)), dtype=bool)
+    for f, fine in enumerate(factors):
+        if not fine.graded:
+            shared = fine.alike > 0.5
+            contained[f] = [bool((coarse.alike[shared] > 1 - 1e-12).all()) for coarse in factors]
+    out: Bool[np.ndarray, "f f"] = contained & ~contained.T
+    return out
 
 
 def _overlap(X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, "f f"]:
@@ -244,15 +297,26 @@ def crossed(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> Int[
     return table
 
 
-def missing_cell(first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"]) -> tuple[int, int]:
+def missing_cell(
+    first: Int[np.ndarray, " m"], second: Int[np.ndarray, " m"], possible: Bool[np.ndarray, "r c"] | None = None
+) -> tuple[int, int] | None:
     """The combination of levels whose absence confounds two factors most: rarest compared with even crossing.
 
     A model made of it is the one to add to distinguish the two.
+
+    Parameters
+    ----------
+    possible : combinations that can be made; all where None. None is returned where no absent one can.
     """
     table = crossed(first, second).astype(float)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    absent = table == 0
+    if possible is not None and absent.any():
+        absent &= possible
+        if not absent.any():
+            return None
     # Empty cells first, whatever is expected of the others: only a new combination separates two factors.
-    row, column = np.unravel_index(np.argmax(np.where(table == 0, 1e9, 0) + expected - table), table.shape)
+    row, column = np.unravel_index(np.argmax(np.where(absent, 1e9, 0) + expected - table), table.shape)
     return int(row), int(column)
 
 
@@ -282,19 +346,23 @@ class CovarianceSplit:
         return parts
 
 
-def split(covariance: Float[np.ndarray, "m m"], factors: Sequence[Factor]) -> CovarianceSplit:
+def split(
+    covariance: Float[np.ndarray, "m m"], factors: Sequence[Factor], unit: float | None = None
+) -> CovarianceSplit:
     """How much of the mean error covariance goes with each factor; exact, by least squares over pairs of models.
 
     Parameters
     ----------
-    covariance : of the models' errors; nan for pairs without common instances, which are left out.
+    covariance : of the models' errors, or any other similarity; nan for pairs without common instances, which are left
+        out.
     factors : what models share. Of aliased ones only the sum of their contributions means something.
+    unit : what is one; the mean variance where None.
     """
     m = len(covariance)
     a, b = np.triu_indices(m, 1)
     defined = np.isfinite(covariance[a, b])
     a, b = a[defined], b[defined]
-    variance = float(np.diag(covariance).mean())
+    variance = float(np.diag(covariance).mean()) if unit is None else unit
     y = covariance[a, b] / variance
     X = np.column_stack([np.ones(len(a)), *(f.alike[a, b] for f in factors)])
     # (A3): with an intercept residuals sum to zero and contributions add up to ρ. The pseudo-inverse keeps that true

@@ -105,9 +105,10 @@ def conditional_permutation(
     pairs: PairRegression,
     column: int,
     factor: Factor,
-    strata: Int[np.ndarray, " m"],
+    strata: Int[np.ndarray, " u"],
     generator: np.random.Generator,
     permutations: int = 1999,
+    units: Int[np.ndarray, " m"] | None = None,
 ) -> CoefficientTest:
     """Test of one factor by dealing its levels anew among the models of a stratum (the same in all other factors).
 
@@ -116,7 +117,9 @@ def conditional_permutation(
     Parameters
     ----------
     column : of `pairs.X` that holds the factor.
-    strata : code of the combination of all other factors.
+    strata : code of the combination of all other factors, one per model, or per unit where there are units.
+    units : code of what gets a level as one, such as the runs whose checkpoints share an architecture; every model by
+        itself where None. The factor has to be the same within a unit.
     """
     levels = factor.levels.astype(np.int16 if factor.levels.max() < 2**15 else np.int64)
     similarity = factor.alike.astype(np.float32)
@@ -129,7 +132,11 @@ def conditional_permutation(
         shared = np.take(permuted, pairs.a, axis=1) == np.take(permuted, pairs.b, axis=1)
         return np.asarray(shared, dtype=np.float32)
 
-    return _permuted(pairs, column, rows, _deals(strata, permutations, len(pairs.y), generator))
+    deals = _deals(strata, permutations, len(pairs.y), generator)
+    if units is None:
+        return _permuted(pairs, column, rows, deals)
+    member = np.unique(units, return_index=True)[1]
+    return _permuted(pairs, column, rows, (member[deal][:, units] for deal in deals))
 
 
 def mrqap(
@@ -173,9 +180,9 @@ def _permuted(
 
 
 def _deals(
-    strata: Int[np.ndarray, " m"], count: int, pairs: int, generator: np.random.Generator
-) -> Iterator[Int[np.ndarray, "r m"]]:
-    """Permutations of the models that keep every stratum to itself, in batches."""
+    strata: Int[np.ndarray, " u"], count: int, pairs: int, generator: np.random.Generator
+) -> Iterator[Int[np.ndarray, "r u"]]:
+    """Permutations of the models (or units) that keep every stratum to itself, in batches."""
     home = np.argsort(strata, kind="stable")
     batch = max(1, CELLS_PER_BATCH // max(pairs, 1))
     for start in range(0, count, batch):
@@ -197,31 +204,55 @@ def arrangements(levels: Int[np.ndarray, " m"], strata: Int[np.ndarray, " m"]) -
     return float(round(math.exp(log))) if log < 30 else math.exp(log) if log < 700 else math.inf
 
 
-def node_jackknife(pairs: PairRegression, column: int) -> CoefficientTest:
+def node_jackknife(pairs: PairRegression, column: int, units: Int[np.ndarray, " m"] | None = None) -> CoefficientTest:
     """Test of one column by leaving out one model at a time, t with models − 1 degrees of freedom; conservative.
 
     nan without scatter, and where leaving out some model makes the column a combination of the others.
+
+    Parameters
+    ----------
+    units : code of what is left out as one, such as the runs whose checkpoints share an architecture.
     """
-    m, k = pairs.models, pairs.X.shape[1]
+    units = np.arange(pairs.models) if units is None else units
+    k = pairs.X.shape[1]
     Z = np.column_stack([pairs.X, pairs.y])
-    cube = np.zeros((m, m, k + 1))
-    cube[pairs.a, pairs.b] = Z
-    cube[pairs.b, pairs.a] = Z
-    # (A9): leaving a model out removes its pairs, so its part is subtracted from the cross-products instead of fitting
-    # anew m times.
-    contributions = cube.transpose(0, 2, 1) @ cube
-    gram = np.concatenate([[Z.T @ Z], Z.T @ Z - contributions])
+    gram = np.concatenate([[Z.T @ Z], grams_without(pairs, units)])
     # Unit columns, so that the limit on eigenvalues means collinearity and not units.
     scale = np.sqrt(np.maximum(np.einsum("ijj->ij", gram), 1e-300))
     unit = gram / (scale[:, :, None] * scale[:, None, :])
     if (np.linalg.eigvalsh(unit[:, :k, :k])[:, 0] < 1e-10).any():
         return CoefficientTest(math.nan, math.nan)
     slopes = np.linalg.solve(unit[:, :k, :k], unit[:, :k, k:])[:, column, 0] * scale[:, k] / scale[:, column]
-    estimate, replicates = float(slopes[0]), slopes[1:]
-    error = math.sqrt((m - 1) / m * float(((replicates - replicates.mean()) ** 2).sum()))
-    if error < 1e-12:
+    estimate, error = float(slopes[0]), jackknife_error(slopes[1:])
+    if not error >= 1e-12:
         return CoefficientTest(math.nan, math.nan)
-    return CoefficientTest(estimate / error, float(stdtr(m - 1, -estimate / error)))
+    return CoefficientTest(estimate / error, float(stdtr(len(slopes) - 2, -estimate / error)))
+
+
+def grams_without(pairs: PairRegression, units: Int[np.ndarray, " m"]) -> Float[np.ndarray, "u k k"]:
+    """Cross-products of all columns and, last, the response, without the pairs of each unit's models in turn."""
+    Z = np.column_stack([pairs.X, pairs.y])
+    m, k = pairs.models, Z.shape[1]
+    cube = np.zeros((m, m, k))
+    cube[pairs.a, pairs.b] = Z
+    cube[pairs.b, pairs.a] = Z
+    # (A9): leaving a model out removes its pairs, so its part is subtracted from the cross-products instead of fitting
+    # anew m times.
+    contributions = np.zeros((int(units.max()) + 1, k, k))
+    np.add.at(contributions, units, cube.transpose(0, 2, 1) @ cube)
+    # Pairs inside a unit were subtracted with both of their models.
+    inner = units[pairs.a] == units[pairs.b]
+    np.add.at(contributions, units[pairs.a][inner], -Z[inner][:, :, None] * Z[inner][:, None, :])
+    remainder: Float[np.ndarray, "u k k"] = Z.T @ Z - contributions
+    return remainder
+
+
+def jackknife_error(replicates: Float[np.ndarray, " u"]) -> float:
+    """Standard error of a number from its values without each unit in turn; nan from fewer than three."""
+    u = len(replicates)
+    if u < 3:
+        return math.nan
+    return math.sqrt((u - 1) / u * float(((replicates - replicates.mean()) ** 2).sum()))
 
 
 def shapley(y: Float[np.ndarray, " p"], X: Float[np.ndarray, "p f"]) -> Float[np.ndarray, " f"]:

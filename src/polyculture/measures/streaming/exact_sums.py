@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from ..counts import PairCounts, count, total
-from ..systemic import FailureCounts
+from ..systemic import FailureCounts, expectation_error
 
 BLOCK = 8192
 """Instances turned into floats at a time."""
@@ -122,19 +122,27 @@ class TableCounts:
             return StratumCounts(self.failures, self.errors)
         return StratumCounts(self.failures.sum(axis=0, keepdims=True), self.errors.sum(axis=0, keepdims=True))
 
-    def systemic(self) -> FailureCounts:
+    def systemic(self, by_class: bool = True) -> FailureCounts:
         """How many models fail together, against independence within classes; as `systemic.systemic` gives it."""
-        sizes = self.failures.sum(axis=1)
+        counts = self.strata(by_class)
+        sizes = counts.failures.sum(axis=1)
         occupied = sizes > 0
-        return FailureCounts.of(self.failures.sum(axis=0), self.errors[occupied], sizes[occupied])
+        return FailureCounts.of(counts.failures.sum(axis=0), counts.errors[occupied], sizes[occupied])
+
+    def expectation_error(self, by_class: bool = True) -> float:
+        """How far the expectation given the class may be off, or that of all together: see `systemic`."""
+        counts = self.strata(by_class)
+        occupied = counts.failures.sum(axis=1) > 0
+        return expectation_error(counts.failures[occupied], counts.errors[occupied])
 
 
 def _with_baseline(counts: PairCounts, options: int) -> PairCounts:
-    """The baseline recomputed from whole numbers: a sum of rounded quotients would depend on how they were cut."""
-    if counts.n00_open is None:
+    """Sums of 1/(options − 1) from whole numbers: a sum of rounded quotients would depend on how they were cut."""
+    if counts.n00_open is None or counts.n11_open is None or counts.n10_open is None:
         return counts
-    baseline = counts.n00_open / max(options - 1, 1)
-    return PairCounts(**vars(counts) | {"baseline": baseline})
+    rivals = max(options - 1, 1)
+    common = counts.n11_open + counts.n10_open + counts.n10_open.T + counts.n00_open
+    return PairCounts(**vars(counts) | {"baseline": counts.n00_open / rivals, "coincidence": common / rivals})
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ VOTE = (
     ("mean_error", "mean error of the models", 0),
     ("good_diversity", "− good diversity", -1),
     ("bad_diversity", "+ bad diversity", 1),
-    ("majority_error", "error of the majority", 0),
+    ("majority_error", "error of the vote", 0),
 )
 """Numbers of the waterfall, what they are called, and whether they add, take away or stand on the ground."""
 
@@ -34,8 +34,8 @@ BRIER = (
 def draw(section: Section) -> dict[str, Spec]:
     """From the mean error to that of the vote, step by step; the same for log loss and Brier score where known."""
     caption = (
-        "From the error of the average model to that of the majority vote: disagreement where the majority is right "
-        "takes away (good), where it is wrong it adds (bad). The sum is exact."
+        "From the error of the average model to that of the vote: disagreement where the vote is right takes away "
+        "(good), where it is wrong it adds (bad). The sum is exact."
     )
     vote = _waterfall(section, VOTE, "From the mean error to the vote", ("error", ".1~%"), caption)
     caption = "From the average model's log loss to that of the (geometric) mean of probabilities; the sum is exact."

@@ -49,8 +49,8 @@ def _excess_matrix(table: pd.DataFrame, models: Any) -> Spec:
     spec = square(title, [str(models[k]) for k in order], rows, colour, tip)
     caption = (
         "Blue: the pair fails together more often than their accuracies and the difficulty of the instances explain; "
-        "orange: less often. The excess over all pairs is zero by construction: the figure tells which models are "
-        "more alike than others, never how alike all of them are."
+        "orange: less often. Difficulty is judged by these same models: the figure tells which of them are more "
+        "alike than others, never how alike all of them are."
     )
     spec["usermeta"]["caption"] = caption
     return spec

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from polyculture.errors import InputError, TrainingError
+from polyculture.errors import InputError, TrainingError, visible
 from polyculture.models.store import all_records
 from polyculture.population import Population
 from polyculture.predictions import Predictions
@@ -89,7 +89,7 @@ class AblationResult:
     folder: Path
 
     def __repr__(self) -> str:
-        return f"AblationResult in {self.folder}: {self.audit.sections[0].sentence}\nnext: result.effects"
+        return visible(f"AblationResult in {self.folder}: {self.audit.sections[0].sentence}") + "\nnext: result.effects"
 
 
 def ablate(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, visible
 from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe
 from polyculture.results import Audit, Portfolio, Section
@@ -42,7 +42,10 @@ class EvolutionResult:
     failed: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return f"EvolutionResult in {self.run.folder}: {self.portfolio.sentence}\nnext: result.generations.history"
+        return (
+            visible(f"EvolutionResult in {self.run.folder}: {self.portfolio.sentence}")
+            + "\nnext: result.generations.history"
+        )
 
 
 def evolve(

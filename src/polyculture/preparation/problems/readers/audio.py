@@ -20,6 +20,9 @@ from polyculture.errors import FileError, InputError
 from ..data_options import DataOptions, is_visible, stem_of
 from ..raw_data import RawData, instance_table, object_array, require_instances
 
+HIGHEST_PEAK = 16.0
+"""Largest floating-point sample that is taken for a loud sound (24 dB over full scale), not for another scale."""
+
 
 def read_audio(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa: ARG001
     """The recordings of a folder or zip file.
@@ -42,7 +45,11 @@ def read_audio(paths: Sequence[Path], options: DataOptions) -> RawData:  # noqa:
 
 
 def wave_of(content: bytes, name: str) -> Float32[np.ndarray, " t"]:
-    """A WAV file as one channel in [−1, 1] at 8 kHz; FileError for anything else."""
+    """A WAV file as one channel in [−1, 1] at 8 kHz; FileError for anything else.
+
+    Floating-point samples may pass full scale (±1): such a recording is made quieter as a whole, because cutting its
+    peaks off would change its sound. Ones of integers' scale, up to 32,767, or with nan are refused.
+    """
     from scipy.io import wavfile
     from scipy.signal import resample_poly
 
@@ -52,7 +59,7 @@ def wave_of(content: bytes, name: str) -> Float32[np.ndarray, " t"]:
             rate, samples = wavfile.read(io.BytesIO(content))
     except (ValueError, EOFError, OSError, TypeError, AttributeError, struct.error) as error:
         raise FileError(f"cannot read {name}: {error}", "a WAV file") from error
-    wave = _level(samples)
+    wave = _level(samples, name)
     if wave.ndim == 2:
         wave = wave.mean(axis=1)
     if rate != SAMPLE_RATE:
@@ -61,13 +68,20 @@ def wave_of(content: bytes, name: str) -> Float32[np.ndarray, " t"]:
     return wave.astype(np.float32)
 
 
-def _level(samples: np.ndarray) -> np.ndarray:
-    """Samples of any type in [−1, 1]; 8-bit ones are unsigned."""
+def _level(samples: np.ndarray, name: str) -> np.ndarray:
+    """Samples of any type in [−1, 1]; 8-bit ones are unsigned, 24-bit ones the upper bytes of 32."""
     if samples.dtype == np.uint8:
         return (samples.astype(np.float64) - 128) / 128
     if samples.dtype.kind == "i":
         return samples / float(np.iinfo(samples.dtype).max + 1)
-    return np.clip(samples.astype(np.float64), -1, 1)
+    peak = float(np.abs(samples).max(initial=0))
+    if not peak <= HIGHEST_PEAK:  # nan, too
+        raise FileError(
+            f"the samples of {name} reach {peak:g}",
+            "floating-point samples in -1 … 1, full scale",
+            "divide samples of integers' scale by 32768; leave recordings with nan or inf out",
+        )
+    return samples.astype(np.float64) / max(peak, 1.0)
 
 
 def _files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:

@@ -23,14 +23,14 @@ from jaxtyping import Int
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import MISSING, Predictions, PredictionSets
 
-from .arrays import load_npy
+from ..arrays import load_npy
+from ..tables.categorical import encode, outcomes
+from ..tables.files import ColumnTable, open_table
+from ..tables.model_factors import read_factors
+from ..tables.truth_columns import TableContents, assemble
 from .atomic_folder import replacing
 from .compact_probabilities import read_probabilities, write_probabilities
 from .regression_folder import write_values
-from .tables.categorical import encode, outcomes
-from .tables.files import ColumnTable, open_table
-from .tables.model_factors import read_factors
-from .tables.truth_columns import TableContents, assemble
 
 ANSWERS, MODELS, PROBABILITIES = "answers.parquet", "models.csv", "probabilities.npy"
 COMPACT = "probabilities.parquet"

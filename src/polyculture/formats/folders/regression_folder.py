@@ -17,12 +17,12 @@ import pandas as pd
 from polyculture.errors import FileError, InputError
 from polyculture.predictions import Predictions, PredictionSets
 
+from ..json_lines import BadLines
+from ..tables.column_roles import ColumnOptions, check_model_names, find_roles, matching, no_label
+from ..tables.files import open_table
+from ..tables.model_factors import factors_of, read_factors
+from ..tables.regression import regression_from
 from .atomic_folder import replacing
-from .json_lines import BadLines
-from .tables.column_roles import ColumnOptions, find_roles, matching, no_label
-from .tables.files import open_table
-from .tables.model_factors import factors_of, read_factors
-from .tables.regression import regression_from
 
 MODELS, COLUMNS = "models.csv", "columns.json"
 TEST, SELECTION, TRAIN, SHIFTED = "test", "selection", "train", "shifted"
@@ -122,6 +122,7 @@ def read_values(
     roles = find_roles(table, ColumnOptions(label, instance, tuple(models), tuple(groups)))
     if roles.long:
         raise InputError(f"{path} has a row per answer", "a row per instance and a column per model", "make it wide")
+    check_model_names(roles, ColumnOptions(models=tuple(models)))
     if roles.label is None:
         raise no_label(table, cells_are_binary=False)
     model_table = None if factors is None else factors_of(list(roles.models), Path(factors))

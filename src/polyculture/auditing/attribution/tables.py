@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,37 +31,20 @@ from polyculture.measures.attribution.hypothesis_tests import (
 )
 from polyculture.measures.attribution.per_instance import StratifiedErrors, instance_parts
 from polyculture.predictions import Predictions
-from polyculture.recipe import Ingredient, held_fixed, model_to_add
+from polyculture.recipe import Ingredient, exchangeable_units, model_to_add, unit_levels
 from polyculture.rng import stream
-from polyculture.stats import Interval, benjamini_hochberg, influence_interval
+from polyculture.stats import benjamini_hochberg
+
+from .fit import Sampling
 
 MOST_CARRIERS = 10
 GOES_TOGETHER = 0.5
 """Cramér's V above which two factors are said to go together over models."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sampling:
-    """How instances were drawn, for intervals.
-
-    Parameters
-    ----------
-    used : instances that say something about covariances.
-    clusters : which were drawn together; each its own where None.
-    """
-
-    used: Bool[np.ndarray, " n"]
-    clusters: Int[np.ndarray, " n"] | None
-    level: float
-
-    def interval(self, estimate: float, influence: Float[np.ndarray, " n"]) -> Interval:
-        """Limits of a number from what each instance adds to it."""
-        return influence_interval(estimate, np.where(self.used, influence, np.nan), self.clusters, self.level)
-
-
 def tests(
-    phi: Float[np.ndarray, "m m"],
-    errors: StratifiedErrors,
+    response: Float[np.ndarray, "m m"],
+    rates: Float[np.ndarray, " m"],
     factors: list[Ingredient],
     gate: Identifiability,
     permutations: int,
@@ -70,25 +52,31 @@ def tests(
 ) -> pd.DataFrame:
     """One row per identifiable factor: t, one-sided p, q (Benjamini-Hochberg), method, and companions.
 
-    φ is regressed on all factors with accuracy controls. Levels are dealt anew among models that are the same in all
-    other factors; with fewer than 200 arrangements the jackknife over models is used. `p_mrqap` and `shapley_r2` are
-    companions for readers who know them, not evidence: both give a share to factors without a part.
+    The response (φ, or another similarity) is regressed on all factors with accuracy controls, from the error rates.
+    Levels are dealt anew among models that are the same in all other factors; with fewer than 200 arrangements the
+    jackknife over models is used. Where finer factors lie within one (runs within an architecture) whole units of them
+    are dealt or left out. `p_mrqap` and `shapley_r2` are companions for readers who know them, not evidence: both give
+    a share to factors without a part.
     """
     regressors = _independent(factors, gate)
     design = [factors[f].factor for f in regressors]
-    pairs = PairRegression.of(phi, design, accuracy_controls(_error_rates(errors)))
+    pairs = PairRegression.of(response, design, accuracy_controls(rates))
     parts = shapley(pairs.y, pairs.X[:, 1 : 1 + len(regressors)])
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for f in np.flatnonzero(gate.estimable):
         current, column = factors[f], 1 + regressors.index(int(f))
-        fixed = held_fixed([factors[g] for g in np.flatnonzero(~gate.left_out) if g != f], len(current.words))
-        n_arrangements = arrangements(current.factor.levels, fixed)
+        units, strata = exchangeable_units(int(f), factors, gate)
+        n_units = len(strata)
+        single = n_units == len(units)
+        n_arrangements = arrangements(unit_levels(current.factor, units), strata)
         if n_arrangements >= FEW_ARRANGEMENTS:
             generator = stream(seed, "conditional permutation", current.name)
-            test = conditional_permutation(pairs, column, current.factor, fixed, generator, permutations)
-            method = "conditional permutation"
+            blocks = None if single else units
+            test = conditional_permutation(pairs, column, current.factor, strata, generator, permutations, blocks)
+            method = "conditional permutation" if single else f"conditional permutation of {n_units} units"
         else:
-            test, method = node_jackknife(pairs, column), "node jackknife (fallback)"
+            test = node_jackknife(pairs, column, units)
+            method = "node jackknife (fallback)" if single else f"jackknife over {n_units} units (fallback)"
         companion = mrqap(pairs, column, stream(seed, "mrqap", current.name))
         rows.append((current.name, test.t, test.p, method, n_arrangements, companion.p, float(parts[column - 1])))
     columns = ["factor", "t", "p", "method", "arrangements", "p_mrqap", "shapley_r2"]
@@ -105,7 +93,8 @@ def _independent(factors: list[Ingredient], gate: Identifiability) -> list[int]:
     return [int(f) for f in regressors[independent(X)[1:]]]
 
 
-def _error_rates(errors: StratifiedErrors) -> Float[np.ndarray, " m"]:
+def error_rates(errors: StratifiedErrors) -> Float[np.ndarray, " m"]:
+    """Error rate of each model on what it answered."""
     n_answered = errors.wrong.shape[1] if errors.observed is None else errors.observed.sum(axis=1)
     rates: Float[np.ndarray, " m"] = errors.wrong.sum(axis=1) / n_answered
     return rates
@@ -154,7 +143,7 @@ def interactions(
     single = [factors[f].factor for f in regressors]
     m, variance = len(covariance), float(np.diag(covariance).mean())
     a, b = np.triu_indices(m, 1)
-    controls = accuracy_controls(_error_rates(errors))
+    controls = accuracy_controls(error_rates(errors))
     rows: list[dict[str, Any]] = []
     weights = [2 * np.eye(m) / (m * variance)]
     estimable_factors = [int(f) for f in np.flatnonzero(gate.estimable)]
@@ -165,6 +154,10 @@ def interactions(
             row: dict[str, Any] = {"first": factors[f].name, "second": factors[g].name, "reason": ""}
             vif = inflation(X)[-1] if np.ptp(X[:, -1]) > 0 else math.inf
             rows.append(row)
+            if gate.nested[f, g] or gate.nested[g, f]:
+                finer, coarser = (f, g) if gate.nested[f, g] else (g, f)
+                row["reason"] = f"{factors[finer].name} lies within {factors[coarser].name}: see the ladder"
+                continue
             if vif > VIF_REFUSED or X[:, -1].sum() < 10:
                 row["reason"] = "too few pairs share both to tell it from its parts"
                 continue
@@ -189,7 +182,8 @@ def interactions(
 def confounding(factors: list[Ingredient], gate: Identifiability) -> pd.DataFrame:
     """One row per two factors: Cramér's V over models, correlation over pairs, and the pairs that tell them apart.
 
-    `note` names, where V is above ½, the model whose addition would loosen the two most.
+    `note` names, where V is above ½, the model whose addition would loosen the two most; where the one lies within the
+    other it says so.
     """
     rows = [
         {
@@ -200,13 +194,21 @@ def confounding(factors: list[Ingredient], gate: Identifiability) -> pd.DataFram
             "first_only": int(gate.discordant[f, g]),
             "second_only": int(gate.discordant[g, f]),
             "told_apart": not any(f in group and g in group for group in gate.together),
-            "note": model_to_add(factors[f], factors[g]) if gate.cramers_v[f, g] > GOES_TOGETHER else "",
+            "nested": bool(gate.nested[f, g] or gate.nested[g, f]),
+            "note": _note(factors, gate, f, g),
         }
         for f in range(len(factors))
         for g in range(f + 1, len(factors))
     ]
-    columns = ["first", "second", "cramers_v", "overlap", "first_only", "second_only", "told_apart", "note"]
+    columns = ["first", "second", "cramers_v", "overlap", "first_only", "second_only", "told_apart", "nested", "note"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _note(factors: list[Ingredient], gate: Identifiability, f: int, g: int) -> str:
+    if gate.nested[f, g] or gate.nested[g, f]:
+        finer, coarser = (f, g) if gate.nested[f, g] else (g, f)
+        return f"{factors[finer].name} lies within {factors[coarser].name}"
+    return model_to_add(factors[f], factors[g]) if gate.cramers_v[f, g] > GOES_TOGETHER else ""
 
 
 def carriers(

@@ -1,0 +1,1 @@
+"""The tables of attribution: the factors' shares and tests, ladders of nested factors, other similarities."""

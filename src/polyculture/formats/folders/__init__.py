@@ -1,0 +1,1 @@
+"""How are predictions stored in a folder that appears whole or not at all?"""

@@ -33,7 +33,7 @@ one is shown, as studies are large."""
 NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
 """Numbers that mean the same in every section."""
 
-_HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "rho", "kappa", "all_wrong")}
+_HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "n_eff", "rho", "kappa", "all_wrong")}
 _FIGURES = {module.name for module in iter_modules(figures.__path__)}
 
 

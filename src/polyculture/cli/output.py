@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,15 @@ if TYPE_CHECKING:
     from polyculture.results import Audit, Section
 
 
-def store(audit: Audit, folder: Path) -> None:
-    """Write the audit and its page."""
-    from polyculture.reporting import report
+def store(audit: Audit, folder: Path, next_command: str, answers: Sequence[Section] = ()) -> Audit:
+    """Write the audit and its page, led by the answers; returns the audit as it is stored."""
+    from polyculture.reporting import report, with_answers
     from polyculture.reporting.atomic_write import write_atomically
 
+    audit = with_answers(replace(audit, facts={"next": next_command, **audit.facts}), answers)
     write_atomically(folder / AUDIT, audit.to_json().encode())
     report(audit, folder / PAGE)
+    return audit
 
 
 def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
@@ -28,7 +32,7 @@ def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
 
     from polyculture.reporting import terminal
 
-    store(audit, folder)
+    audit = store(audit, folder, next_command)
     if json:
         print(audit.to_json())
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,15 +89,15 @@ def select(
     result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
-    store(replace(result, sections=(portfolio_section, *result.sections)), out)
-    if json:
-        print(portfolio.to_json())
-    else:
-        show_section(portfolio_section, tables=("members", "gains"))
     if sets.test.task == "regression":
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
         next_command = f"polyculture audit {' '.join(map(shell_word, paths))}{option_words(table, reading)} {patterns}"
+    store(result, out, next_command, [portfolio_section])
+    if json:
+        print(portfolio.to_json())
+    else:
+        show_section(portfolio_section, tables=("members", "gains"))
     show_next(out, json, next_command)
     return 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from polyculture.errors import FileError, InputError
-from polyculture.results import Audit, summary, tables
+from polyculture.results import Audit, Section, summary, tables
 from polyculture.results.tables import DisplayTable
 from polyculture.stats import percent
 from polyculture.version import __version__
@@ -21,6 +22,7 @@ from .audit_figures import figures
 from .charts.vega import records
 from .control_characters import shown
 from .png import data_uri
+from .sections import answers_of, section_figures, with_answers
 from .theme import css_variables, themed
 from .vega_bundle import bundle
 
@@ -46,16 +48,19 @@ class Hard:
     picture: str
 
 
-def report(audit: Audit, path: str | Path) -> Path:
-    """Write the audit as one self-contained HTML page: no network, no other file, at most about 2 MB.
+def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = ()) -> Path:
+    """Write a result as one self-contained HTML page: no network, no other file, at most about 2 MB.
 
     Parameters
     ----------
-    audit : the audit to write.
+    audit : the audit to write; None for a page that has only answers.
     path : a name ending in ``.html``; its folder is made where it does not exist. A page that is already there is
         replaced in one step.
+    answers : sections that lead the page, in this order; the audit follows them. Without them the sections named in
+        ``audit.facts["answers"]`` lead, else the sentence of the audit.
 
-    Returns the path. Raises InputError for another ending and FileError where the page cannot be written.
+    Returns the path. Raises InputError for another ending, or where there is neither audit nor answer, and FileError
+    where the page cannot be written.
 
     Examples
     --------
@@ -66,7 +71,7 @@ def report(audit: Audit, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"a page named {path.name!r}", "a name that ends in .html")
-    content = html(audit).encode("utf-8")
+    content = html(audit, answers).encode("utf-8")
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -75,35 +80,37 @@ def report(audit: Audit, path: str | Path) -> Path:
     return path
 
 
-def html(audit: Audit) -> str:
+def html(audit: Audit | None, answers: Sequence[Section] = ()) -> str:
     """The page as text."""
     import jinja2
 
-    audit = shown(audit)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    head, _, tail = audit.sentence.partition("; ")
-    specs = {name: _for_page(spec) for name, spec in figures(audit).items()}
-    leaderboard = specs["leaderboard"]["usermeta"]
+    if audit is not None:
+        audit = shown(with_answers(audit, answers))
+        answers = answers_of(audit)
+    else:
+        answers = shown(tuple(answers))
+    if audit is None and not answers:
+        raise InputError("a page of nothing", "an audit, or sections as answers")
+    drawings = figures(audit) if audit else {k: v for section in answers for k, v in section_figures(section).items()}
+    specs = {name: _for_page(spec) for name, spec in drawings.items()}
+    sentence = answers[0].sentence if answers else audit.sentence if audit else ""
+    head, _, tail = sentence.partition("; ")
     return environment.from_string(_file("page.html")).render(
         audit=audit,
         narrative=narrative,
         tables=tables,
         drawn=specs,
         summary=summary,
-        sections=sections.views(audit, specs),
-        skipped=sections.skipped(audit),
+        answers=sections.views(answers, specs),
+        sections=sections.views([s for s in audit.sections if s not in answers], specs) if audit else [],
+        skipped=sections.skipped(audit) if audit else [],
+        sentence=sentence,
         head=head,
         tail=tail,
-        dots=dots(audit),
-        dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
-        leaderboard_caption=narrative.leaderboard_caption(leaderboard["drawn"], leaderboard["lines"], audit.n_models),
-        pairwise_caption=narrative.pairwise_caption(specs["pairwise"]["usermeta"]["square"], audit.n_models),
-        hard=_pictured(audit),
-        pairs=tables.pair_tables(audit, MOST_PAIRS),
-        shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
-        commands=commands(audit),
+        commands=commands(audit) if audit else [],
         version=__version__,
         style=_file("style.css"),
         light=css_variables("light"),
@@ -111,7 +118,24 @@ def html(audit: Audit) -> str:
         specs=_script_json(specs),
         bundle=bundle(),
         script=_file("page.js"),
+        **(_of_audit(audit, specs) if audit else {}),
     )
+
+
+def _of_audit(audit: Audit, specs: dict[str, Any]) -> dict[str, Any]:
+    """What the page shows of an audit itself."""
+    leaderboard = specs["leaderboard"]["usermeta"]
+    return {
+        "dots": dots(audit),
+        "dots_width": _DOT * -(-audit.n_models // -(-audit.n_models // 46)),
+        "leaderboard_caption": narrative.leaderboard_caption(
+            leaderboard["drawn"], leaderboard["lines"], audit.n_models
+        ),
+        "pairwise_caption": narrative.pairwise_caption(specs["pairwise"]["usermeta"]["square"], audit.n_models),
+        "hard": _pictured(audit),
+        "pairs": tables.pair_tables(audit, MOST_PAIRS),
+        "shifts": tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
+    }
 
 
 def dots(audit: Audit) -> list[float]:

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from polyculture.reporting import narrative, report, terminal
+from polyculture.errors import InputError
+from polyculture.reporting import narrative, report, terminal, with_answers
 from polyculture.reporting.page import html
 from polyculture.reporting.sections import digits as in_digits
 from polyculture.reporting.sections import number_table, spec_of
@@ -184,3 +185,37 @@ def test_abbreviations_keep_their_capitals(whole: Audit) -> None:
     assert "ROC as a table" in page
     assert "AUC as a table" in page
     assert "Fail at k as a table" in page
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h1[^>]*>(.*?)</h1>|<h2[^>]*>(.*?)</h2>", page, re.DOTALL)
+
+
+def test_answers_lead_the_page_and_survive_in_the_json(digits: Audit, tmp_path: Path) -> None:
+    answer = Section("difference", "How do they differ?", "ρ is 0.1 [0.0, 0.2] higher; that is little.")
+    page = page_of_answers(digits, [answer])
+    assert "".join(headings(page)[0]).replace("<span>", "").replace("</span>", "") == answer.sentence
+    stored = Audit.from_json(with_answers(digits, [answer]).to_json())
+    assert stored.facts["answers"] == ["difference"]
+    assert page_of(stored) == page
+
+
+def test_a_page_may_have_answers_only(tmp_path: Path) -> None:
+    answer = Section("difference", "How do they differ?", "Not at all.", {"rho": Interval(0.4, 0.3, 0.5)})
+    path = report(None, tmp_path / "page.html", [answer])
+    page = path.read_text(encoding="utf-8").replace(bundle(), "")
+    assert "<title>Not at all.</title>" in page
+    assert "0.400 [0.300, 0.500]" in page
+    with pytest.raises(InputError) as error:
+        report(None, tmp_path / "page.html")
+    assert str(error.value) == "a page of nothing; expected an audit, or sections as answers."
+
+
+def page_of_answers(audit: Audit | None, answers: list[Section]) -> str:
+    return html(audit, answers).replace(bundle(), "")
+
+
+@pytest.mark.parametrize("name", ["portfolio", "ablation", "evolution"])
+def test_a_section_that_is_no_question_of_an_audit_leads(name: str, whole: Audit, digits: Audit) -> None:
+    page = page_of(replace(digits, sections=(*digits.sections, whole.section(name))))
+    assert whole.section(name).sentence.split("; ")[0][:40] in "".join(headings(page)[0])

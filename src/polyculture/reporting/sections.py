@@ -25,6 +25,8 @@ from .charts.vega import Spec
 MODULES = {
     "portfolio": "polyculture.selection.portfolio_section",
     "ablation": "polyculture.studies.ablation.section",
+    "comparison": "polyculture.auditing.comparison",
+    "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
 }
 """Where sections that are no question of an audit are described; imported when one is shown, as studies are large."""
@@ -50,6 +52,13 @@ class SectionView:
 def applies(section: Section) -> bool:
     """Whether there is anything to show; where not, its reason stands at the end."""
     return not section.reason or bool(section.numbers)
+
+
+def stated(section: Section) -> Section:
+    """The section with its reason as its sentence where it has no answer, so that a page can lead with it."""
+    if applies(section):
+        return section
+    return replace(section, sentence=f"Not applicable because {section.reason}.", reason="")
 
 
 def spec_of(section: Section) -> SectionSpec:
@@ -100,16 +109,17 @@ def _view(section: Section, specs: Mapping[str, Spec]) -> SectionView:
         title_of(section.name),
         tuple(key for key in specs if section.name in _FIGURES and key.startswith(f"{section.name}_")),
         number_table(section) if section.numbers else None,
-        tuple((title_of(name), _display_table(section, name)) for name in section.tables),
+        tuple((title_of(name), display_table(section, name)) for name in section.tables),
     )
 
 
-def _display_table(section: Section, name: str) -> DisplayTable:
-    """A table as text: of a ranked one the first rows, of any other the first and the last."""
+def display_table(section: Section, name: str, limit: int | None = None) -> DisplayTable:
+    """A table as text: of a ranked one the first rows, of any other the first and the last; `limit` of them at most."""
     spec, frame = spec_of(section).tables.get(name, TableSpec()), section.tables[name]
+    limit = min(spec.rows, limit or spec.rows)
     place = f"audit.section({section.name!r}).tables[{name!r}]"
-    rows = frame.head(spec.rows) if spec.ranked else frame
-    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
+    rows = frame.head(limit) if spec.ranked else frame
+    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=limit)
     remark = display.remark
     if len(rows) < len(frame):
         remark = f"The first {len(rows)} of {len(frame):,} rows; {full_table(place)}"

@@ -20,9 +20,11 @@ from . import narrative, sections
 from .atomic_write import write_atomically
 from .audit_figures import figures
 from .charts.vega import records
+from .contents import contents
 from .control_characters import shown
+from .lead import first_figure, lead, sentences, static_picture
 from .png import data_uri
-from .sections import answers_of, section_figures, with_answers
+from .sections import answers_of, section_figures, stated, with_answers
 from .theme import css_variables, themed
 from .vega_bundle import bundle
 
@@ -30,6 +32,8 @@ MOST_PAIRS = 15
 """Pairs in each of the two tables of pairs."""
 
 MOST_PICTURES = 24
+MOST_NAMES = 500
+"""Models, and instances, that the search box offers; it looks for any text."""
 
 _DOT = 20
 """Pixels from one model's dot to the next."""
@@ -48,7 +52,7 @@ class Hard:
     picture: str
 
 
-def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = ()) -> Path:
+def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (), *, next_command: str = "") -> Path:
     """Write a result as one self-contained HTML page: no network, no other file, at most about 2 MB.
 
     Parameters
@@ -58,6 +62,7 @@ def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (
         replaced in one step.
     answers : sections that lead the page, in this order; the audit follows them. Without them the sections named in
         ``audit.facts["answers"]`` lead, else the sentence of the audit.
+    next_command : what to run next, on a page that has only answers; an audit has it in ``facts["next"]``.
 
     Returns the path. Raises InputError for another ending, or where there is neither audit nor answer, and FileError
     where the page cannot be written.
@@ -71,7 +76,7 @@ def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"a page named {path.name!r}", "a name that ends in .html")
-    content = html(audit, answers).encode("utf-8")
+    content = html(audit, answers, next_command).encode("utf-8")
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -80,46 +85,68 @@ def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (
     return path
 
 
-def html(audit: Audit | None, answers: Sequence[Section] = ()) -> str:
+def html(audit: Audit | None, answers: Sequence[Section] = (), next_command: str = "") -> str:
     """The page as text."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     if audit is not None:
         audit = shown(with_answers(audit, answers))
         answers = answers_of(audit)
     else:
-        answers = shown(tuple(answers))
+        answers = shown(tuple(map(stated, answers)))
     if audit is None and not answers:
         raise InputError("a page of nothing", "an audit, or sections as answers")
     drawings = figures(audit) if audit else {k: v for section in answers for k, v in section_figures(section).items()}
     specs = {name: _for_page(spec) for name, spec in drawings.items()}
-    sentence = answers[0].sentence if answers else audit.sentence if audit else ""
-    head, _, tail = sentence.partition("; ")
-    return environment.from_string(_file("page.html")).render(
+    leading = sections.views(answers, specs)
+    further = sections.views([s for s in audit.sections if s not in answers], specs) if audit else []
+    first = lead(audit, leading)
+    steps = commands(audit) if audit else [(next_command, "")] if next_command else []
+    text: str = _template().render(
         audit=audit,
         narrative=narrative,
         tables=tables,
         drawn=specs,
         summary=summary,
-        answers=sections.views(answers, specs),
-        sections=sections.views([s for s in audit.sections if s not in answers], specs) if audit else [],
+        lead=first,
+        answers=leading,
+        sections=further,
         skipped=sections.skipped(audit) if audit else [],
-        sentence=sentence,
-        head=head,
-        tail=tail,
-        commands=commands(audit) if audit else [],
+        contents=contents(audit, leading, further),
+        names=_names(audit),
+        panel="",
+        picture=static_picture(specs[first.figure]) if first.figure else "",
+        commands=steps,
         version=__version__,
         style=_file("style.css"),
         light=css_variables("light"),
         dark=css_variables("dark"),
         specs=_script_json(specs),
-        bundle=bundle(),
+        bundle=bundle() if specs else "",
         script=_file("page.js"),
         **(_of_audit(audit, specs) if audit else {}),
     )
+    return text
+
+
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: summary.unbroken(value) if type(value) is str else value,
+    )
+    environment.filters["sentences"] = sentences
+    environment.globals["first_figure"] = first_figure
+    return environment.from_string(_file("page.html"))
+
+
+def _names(audit: Audit | None) -> list[str]:
+    """Models and the hardest instances, offered by the search box."""
+    if audit is None:
+        return []
+    return [*audit.pairwise.models[:MOST_NAMES], *map(str, audit.systemic.hardest["instance"].head(MOST_NAMES))]
 
 
 def _of_audit(audit: Audit, specs: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +155,7 @@ def _of_audit(audit: Audit, specs: dict[str, Any]) -> dict[str, Any]:
     return {
         "dots": dots(audit),
         "dots_width": _DOT * -(-audit.n_models // -(-audit.n_models // 46)),
+        "null_models_caption": narrative.null_models_caption(audit),
         "leaderboard_caption": narrative.leaderboard_caption(
             leaderboard["drawn"], leaderboard["lines"], audit.n_models
         ),
@@ -159,7 +187,9 @@ def commands(audit: Audit) -> list[tuple[str, str]]:
 
 def _for_page(spec: dict[str, Any]) -> dict[str, Any]:
     """The figure without its title, which the page gives in words, and in the colours of the page's theme."""
-    return dict(themed({key: value for key, value in spec.items() if key != "title"} | {"background": "transparent"}))
+    content = {key: value for key, value in spec.items() if key != "title"} | {"background": "transparent"}
+    content["config"] = {**spec.get("config", {}), "aria": False}  # the box of the figure says what it shows
+    return dict(themed(content))
 
 
 def _script_json(value: Any) -> str:

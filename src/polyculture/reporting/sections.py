@@ -23,13 +23,14 @@ from . import figures
 from .charts.vega import Spec
 
 MODULES = {
-    "portfolio": "polyculture.selection.portfolio_section",
     "ablation": "polyculture.studies.ablation.section",
     "comparison": "polyculture.auditing.comparison",
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
+    "portfolio": "polyculture.selection.portfolio_section",
 }
-"""Where sections that are no question of an audit are described; imported when one is shown, as studies are large."""
+"""Where sections that are no question of an audit are described, in the order in which they lead a page; imported when
+one is shown, as studies are large."""
 
 NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
 """Numbers that mean the same in every section."""
@@ -82,20 +83,20 @@ def with_answers(audit: Audit, answers: Sequence[Section]) -> Audit:
     if not answers:
         return audit
     names = [answer.name for answer in answers]
-    others = tuple(section for section in audit.sections if section.name not in names)
-    return replace(audit, sections=(*answers, *others), facts={**audit.facts, "answers": names})
+    remainder = tuple(section for section in audit.sections if section.name not in names)
+    return replace(audit, sections=(*answers, *remainder), facts={**audit.facts, "answers": names})
 
 
 def answers_of(audit: Audit) -> tuple[Section, ...]:
     """The sections that lead the page: those that the audit notes, else those that are no question of an audit."""
     by_name = {section.name: section for section in audit.sections}
-    names = audit.facts.get("answers", [name for name in by_name if name in MODULES])
+    names = audit.facts.get("answers", list(MODULES))
     return tuple(by_name[name] for name in names if name in by_name and applies(by_name[name]))
 
 
-def views(chosen: Iterable[Section], specs: Mapping[str, Spec]) -> list[SectionView]:
+def views(sections: Iterable[Section], specs: Mapping[str, Spec]) -> list[SectionView]:
     """The sections that apply, in order; `specs` holds the figures of the page."""
-    return [_view(section, specs) for section in chosen if applies(section)]
+    return [_view(section, specs) for section in sections if applies(section)]
 
 
 def skipped(audit: Audit) -> list[Section]:

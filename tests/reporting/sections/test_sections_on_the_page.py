@@ -6,6 +6,7 @@ import io
 import math
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from polyculture.errors import InputError
 from polyculture.reporting import narrative, report, terminal, with_answers
+from polyculture.reporting.lead import first_table, sentences
 from polyculture.reporting.page import html
 from polyculture.reporting.sections import digits as in_digits
 from polyculture.reporting.sections import number_table, spec_of
@@ -37,26 +39,27 @@ def test_a_page_with_every_section_stays_below_two_megabytes(
 
 def test_every_section_has_its_question_answer_and_place_in_the_navigation(whole: Audit) -> None:
     page = page_of(whole)
+    text = unescape(page).replace("\u00a0", " ")
     told = [section for section in whole.sections if not section.reason]
     assert re.findall(r'<section id="section-(\w+)"', page) == [section.name for section in told]
     assert re.findall(r'<a href="#section-(\w+)"', page) == [section.name for section in told]
     for section in told:
-        assert f"<h2>{section.title}</h2>" in page
-        assert section.sentence in page
+        assert f"<h2>{section.title} <a" in page
+        assert all(sentence in text for sentence in sentences(section.sentence))
 
 
 def test_what_could_not_be_asked_is_listed_at_the_end_with_its_reason(whole: Audit, digits: Audit) -> None:
     page = page_of(whole)
-    [last] = re.findall(r'<section id="skipped">.*</section>', page, re.DOTALL)
+    [last] = re.findall(r'<section id="skipped".*?</section>', page, re.DOTALL)
     assert "<dt>Can anybody appeal?</dt><dd>not applicable because the table names no people</dd>" in last
-    assert '<section id="skipped">' not in page_of(digits)
+    assert '<section id="skipped"' not in page_of(digits)
 
 
 def test_a_section_with_numbers_and_a_reason_is_shown_with_its_warning(digits: Audit) -> None:
     section = Section("population", "And others?", "ρ = 0.4.", {"rho_population": Interval(0.4)}, reason="few models")
     page = page_of(replace(digits, sections=(section,)))
     assert '<p class="remark">few models</p>' in page
-    assert '<section id="skipped">' not in page
+    assert '<section id="skipped"' not in page
 
 
 def test_a_section_that_nobody_knows_is_shown_with_its_numbers_and_tables(whole: Audit) -> None:
@@ -213,6 +216,29 @@ def test_a_page_may_have_answers_only(tmp_path: Path) -> None:
 
 def page_of_answers(audit: Audit | None, answers: list[Section]) -> str:
     return html(audit, answers).replace(bundle(), "")
+
+
+def test_an_answer_that_does_not_apply_says_why() -> None:
+    answer = Section("difference", "How do they differ?", "", reason="no common instances")
+    assert "<title>Not applicable because no common instances.</title>" in page_of_answers(None, [answer])
+
+
+def test_the_first_rows_of_an_ablation_and_an_evolution_are_on_the_first_screen(whole: Audit) -> None:
+    shown = first_table(whole.section("evolution"))
+    assert shown is not None
+    assert [row[:2] for row in shown.rows] == [("0", "16"), ("1", "24"), ("2", "32")]
+    assert [row[3] for row in shown.rows] == ["–", "0.0500 [0.0200, 0.0800]", "0.0100 [-0.0100, 0.0300]"]
+    measures = ["accuracy"] * 2 + ["n_eff_pair"] * 2 + ["operations"] * 2
+    effects = pd.DataFrame({"lever": ["a", "b"] * 3, "measure": measures})
+    effects = effects.assign(change=[-0.01, 0.02, 1.1, math.nan, 2.0, 1.0], low=[-0.02, 0.01, 1.0, math.nan, 1.0, 1.0])
+    effects = effects.assign(high=[0.0, 0.03, 1.2, math.nan, 3.0, 1.0])
+    shown = first_table(Section("ablation", "?", "", {}, {"effects": effects}))
+    assert shown is not None
+    assert shown.headings == ("change", "test accuracy, points", "n_eff of a mixed pair", "cost")
+    assert shown.rows == (
+        ("b", "+2.0 [1.0, 3.0]", "–", "×1.00"),
+        ("a", "-1.0 [-2.0, 0.0]", "×1.10 [1.00, 1.20]", "×2.00"),
+    )
 
 
 @pytest.mark.parametrize("name", ["portfolio", "ablation", "evolution"])

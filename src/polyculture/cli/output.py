@@ -46,7 +46,7 @@ def show_sections(
     """Store sections as JSON in this file, if any, and their page; then print them, and the next command."""
     from polyculture.reporting.result_folder import store_sections
 
-    json_text = store_sections(sections, file)
+    json_text = store_sections(sections, file, next_command)
     if json:
         print(json_text)
     for section in () if json else sections:

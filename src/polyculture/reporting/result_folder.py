@@ -11,7 +11,7 @@ from polyculture.studies.run_folder import AUDIT, PAGE
 
 from .atomic_write import write_atomically
 from .page import report
-from .sections import stated, with_answers
+from .sections import with_answers
 
 
 def store_audit(audit: Audit, folder: Path, next_command: str, answers: Sequence[Section] = ()) -> Audit:
@@ -22,11 +22,11 @@ def store_audit(audit: Audit, folder: Path, next_command: str, answers: Sequence
     return audit
 
 
-def store_sections(sections: Sequence[Section], file: Path | None) -> str:
+def store_sections(sections: Sequence[Section], file: Path | None, next_command: str) -> str:
     """Write sections as JSON in this file, if any, and their page next to it; returns the JSON, a list for several."""
     texts = [section_json(section) for section in sections]
     content = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     if file is not None:
         write_atomically(file, content.encode())
-        report(None, file.with_name(PAGE), [stated(section) for section in sections])
+        report(None, file.with_name(PAGE), sections, next_command=next_command)
     return content

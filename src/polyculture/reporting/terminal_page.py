@@ -102,8 +102,8 @@ def _null_models(audit: Audit, width: int) -> Table:
         bar = Text("━" * filled, style=style) + Text("─" * (_BAR - filled), style="dim")
         cells = max(NARROWEST, width - _BESIDE_A_REMARK)
         value = _text(narrative.null_model_value(null_model, audit.n_models), cells, style)
-        given = _text(f"given {null_model.given}", cells, "dim")
-        grid.add_row(Text(null_model.name, style=style), bar, value + "\n" + given)
+        condition = _text(f"given {null_model.given}", cells, "dim")
+        grid.add_row(Text(null_model.name, style=style), bar, value + "\n" + condition)
     return grid
 
 

@@ -39,9 +39,6 @@ def ablate(
       polyculture ablate digits --architecture mlp --levels dropout --levels label-smoothing
       polyculture ablate digits --levels optimizer --levels rotate:30
     """
-    from rich.console import Console
-
-    from polyculture.reporting.ablation_table import ablation_table
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import ablation
 
@@ -52,9 +49,7 @@ def ablate(
     with progress_bars() as progress:
         result = ablation.ablate(problem, options, out=out, progress=progress)
     next_command = f"polyculture audit {shell_word(str(out / PREDICTIONS))} --models '{ablation.BASELINE}*'"
-    show(result.audit, out, json, next_command)
-    if not json:
-        ablation_table(result.effects, Console())
+    show(result.audit, out, json, next_command, ["ablation"], ("effects",))
     for name, reason in result.failed.items():
         fail(f"{name} is left out: {reason}", 1)
     return 1 if result.failed else 0

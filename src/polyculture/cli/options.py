@@ -43,6 +43,10 @@ class TableOptions:
         lists = [[name] if isinstance(name, str) else name or [] for name in names]
         return vars(self) | {"groups": list(dict.fromkeys(name for columns in lists for name in columns if name))}
 
+    def words(self, reading: ReadingOptions) -> str:
+        """Both options as words of another command, but for the models."""
+        return option_words(self, reading)
+
 
 @dataclass(frozen=True)
 class ReadingOptions:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from polyculture.errors import visible
 
+from .terminal_table import wrapped
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -34,7 +36,7 @@ def progress_bars(announce: bool = False) -> Iterator[Progress]:
     def advance(phase: str, finished: int, total: int, message: str) -> None:
         if phase == "reading":
             if announce:
-                print(f"read  {visible(message)}")
+                print(wrapped(f"read  {visible(message)}", Console().width))
             return
         bars.start()
         if phase not in tasks:

@@ -41,6 +41,7 @@ def ablate(
     """
     from rich.console import Console
 
+    from polyculture.reporting import with_commands
     from polyculture.reporting.ablation_table import ablation_table
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import ablation
@@ -51,8 +52,9 @@ def ablate(
     problem = data.load(seed)
     with progress_bars() as progress:
         result = ablation.ablate(problem, options, out=out, progress=progress)
-    next_command = f"polyculture audit {shell_word(str(out / PREDICTIONS))} --models '{ablation.BASELINE}*'"
-    show(result.audit, out, json, next_command)
+    source = shell_word(str(out / PREDICTIONS))
+    audit = with_commands(result.audit, source)
+    show(audit, out, json, f"polyculture audit {source} --models '{ablation.BASELINE}*'")
     if not json:
         ablation_table(result.effects, Console())
     for name, reason in result.failed.items():

@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import option_words, shell_word, source_words
 
 from .application import app, fail
 from .options import (
@@ -22,7 +22,6 @@ from .options import (
     ReadingOptions,
     Seed,
     TableOptions,
-    option_words,
     with_option_groups,
 )
 from .output import show, show_lines, show_section
@@ -70,6 +69,7 @@ def audit(
     from polyculture.auditing.attribution.response import similarity_named
     from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
+    from polyculture.reporting import with_commands
     from polyculture.studies.run_audit import audit_run
     from polyculture.studies.stored_run import is_run
 
@@ -112,6 +112,8 @@ def audit(
         else:
             result = audit(aligned.predictions, source=source, options=options)
             result = replace(result, sections=(aligned.report.section(), *result.sections))
+    words = source_words(paths, table, reading, cluster=cluster, group=group)
+    result = with_commands(result, words + option_words(verdicts=verdicts), words)
     show(result, out, json, f"polyculture report {shell_word(str(out))} --out page-to-share.html")
     return 0
 
@@ -161,7 +163,7 @@ def compare(
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
     show_section(section, json)
     if not json:
-        show_lines("", f"next  polyculture audit {shell_word(second)}{option_words(table, reading)}")
+        show_lines("", f"next  polyculture audit {source_words([second], table, reading)}")
     return 0
 
 

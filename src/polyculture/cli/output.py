@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 from polyculture.errors import visible
 from polyculture.studies.run_folder import AUDIT, PAGE
+from polyculture.studies.shell_words import shell_word
 
 if TYPE_CHECKING:
     from polyculture.results import Audit, Section
 
 
-def store(audit: Audit, folder: Path) -> None:
-    """Write the audit and its page."""
-    from polyculture.reporting import report
+def store(audit: Audit, folder: Path) -> Audit:
+    """Write the audit and its page; returns the audit as it is stored."""
+    from polyculture.reporting import report, with_commands
     from polyculture.reporting.atomic_write import write_atomically
 
+    audit = with_commands(audit, shell_word(str(folder)))
     write_atomically(folder / AUDIT, audit.to_json().encode())
     report(audit, folder / PAGE)
+    return audit
 
 
 def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
@@ -28,7 +31,7 @@ def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
 
     from polyculture.reporting import terminal
 
-    store(audit, folder)
+    audit = store(audit, folder)
     if json:
         print(audit.to_json())
     else:

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
 from .options import (
@@ -21,7 +21,6 @@ from .options import (
     ReadingOptions,
     Seed,
     TableOptions,
-    option_words,
     with_option_groups,
 )
 from .output import show_next, show_section, store
@@ -63,6 +62,7 @@ def select(
       polyculture select polyculture-run
     """
     from polyculture.auditing import AuditOptions, audit
+    from polyculture.reporting import with_commands
     from polyculture.reporting.atomic_write import write_atomically
     from polyculture.selection import SelectionOptions, section, select
     from polyculture.studies.candidates import read_candidates
@@ -90,7 +90,10 @@ def select(
     result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
-    store(replace(result, sections=(portfolio_section, *result.sections)), out)
+    result = replace(result, sections=(portfolio_section, *result.sections))
+    certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
+    source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
+    store(with_commands(result, certified, source), out)
     if json:
         print(portfolio.to_json())
     else:
@@ -99,6 +102,6 @@ def select(
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shell_word, paths))}{option_words(table, reading)} {patterns}"
+        next_command = f"polyculture audit {source_words(paths, table, reading)} {patterns}"
     show_next(out, json, next_command)
     return 0

@@ -2,6 +2,7 @@
 
 from .drawing import figures_of
 from .page import report
+from .panel import with_commands
 from .terminal_page import terminal
 
-__all__ = ["figures_of", "report", "terminal"]
+__all__ = ["figures_of", "report", "terminal", "with_commands"]

@@ -20,6 +20,7 @@ from .atomic_write import write_atomically
 from .audit_figures import figures
 from .charts.vega import records
 from .control_characters import shown
+from .panel import panel_html
 from .png import data_uri
 from .theme import css_variables, themed
 from .vega_bundle import bundle
@@ -79,6 +80,7 @@ def html(audit: Audit) -> str:
     """The page as text."""
     import jinja2
 
+    panel = panel_html(audit)
     audit = shown(audit)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -91,6 +93,7 @@ def html(audit: Audit) -> str:
         narrative=narrative,
         tables=tables,
         drawn=specs,
+        panel=panel,
         summary=summary,
         sections=sections.views(audit, specs),
         skipped=sections.skipped(audit),

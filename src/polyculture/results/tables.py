@@ -35,6 +35,9 @@ HEADINGS = {
 }
 """What a column of a frame is called for a reader, where its own name does not say it."""
 
+_PAGE_FACTS = ("next", "panel")
+"""Facts that say what the page offers; they are not listed on it."""
+
 _SHARES = ("accuracy", "best", "all_wrong", "share")
 PATTERN = "N3"
 """The null model that shows only which models are more alike than others, never how alike all of them are."""
@@ -161,7 +164,7 @@ def pair_tables(audit: Audit, limit: int) -> tuple[DisplayTable, DisplayTable]:
 
 def fact_list(audit: Audit) -> list[tuple[str, str]]:
     """Where the numbers come from, as pairs of words."""
-    return [(str(k).replace("_", " "), _fact(v)) for k, v in audit.facts.items() if k != "next" and v != ""]
+    return [(str(k).replace("_", " "), _fact(v)) for k, v in audit.facts.items() if k not in _PAGE_FACTS and v != ""]
 
 
 def _fact(value: Any) -> str:

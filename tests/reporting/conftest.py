@@ -252,17 +252,25 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Open]:
     requests: list[str] = []
     contexts: list[Any] = []
 
-    def open_page(audit: Audit, width: int = 1280, *, javascript: bool = True, scheme: str = "light") -> Any:
+    def open_page(
+        audit: Audit,
+        width: int = 1280,
+        *,
+        javascript: bool = True,
+        scheme: str = "light",
+        anchor: str = "",
+        height: int = 900,
+    ) -> Any:
         path = report(audit, tmp_path / "page.html")
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=javascript
+            viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=javascript
         )
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + anchor)
         if javascript:
             page.wait_for_selector("html[data-figures=drawn]", timeout=30_000)
         return page

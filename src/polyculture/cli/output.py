@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
     from polyculture.results import Audit, Section
 
 
-def store(audit: Audit, folder: Path) -> Audit:
-    """Write the audit and its page; returns the audit as it is stored."""
-    from polyculture.reporting import report, with_commands
+def store(audit: Audit, folder: Path, next_command: str, answers: Sequence[Section] = ()) -> Audit:
+    """Write the audit and its page, led by the answers; returns the audit as it is stored."""
+    from polyculture.reporting import report, with_answers, with_commands
     from polyculture.reporting.atomic_write import write_atomically
 
+    audit = with_answers(replace(audit, facts={"next": next_command, **audit.facts}), answers)
     audit = with_commands(audit, shell_word(str(folder)))
     write_atomically(folder / AUDIT, audit.to_json().encode())
     report(audit, folder / PAGE)
@@ -31,7 +34,7 @@ def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
 
     from polyculture.reporting import terminal
 
-    audit = store(audit, folder)
+    audit = store(audit, folder, next_command)
     if json:
         print(audit.to_json())
     else:

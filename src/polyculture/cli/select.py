@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,18 +89,17 @@ def select(
     result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
-    result = replace(result, sections=(portfolio_section, *result.sections))
-    certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
-    source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
-    store(with_commands(result, certified, source), out)
-    if json:
-        print(portfolio.to_json())
-    else:
-        show_section(portfolio_section, tables=("members", "gains"))
     if sets.test.task == "regression":
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
         next_command = f"polyculture audit {source_words(paths, table, reading)} {patterns}"
+    certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
+    source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
+    store(with_commands(result, certified, source), out, next_command, [portfolio_section])
+    if json:
+        print(portfolio.to_json())
+    else:
+        show_section(portfolio_section, tables=("members", "gains"))
     show_next(out, json, next_command)
     return 0

@@ -3,6 +3,7 @@
 from .drawing import figures_of
 from .page import report
 from .panel import with_commands
+from .sections import with_answers
 from .terminal_page import terminal
 
-__all__ = ["figures_of", "report", "terminal", "with_commands"]
+__all__ = ["figures_of", "report", "terminal", "with_answers", "with_commands"]

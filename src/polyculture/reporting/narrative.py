@@ -129,6 +129,17 @@ def null_models(audit: Audit) -> str:
     )
 
 
+def null_models_caption(audit: Audit) -> str:
+    """How to read the figure of the null models."""
+    pattern = any(null_model.name == PATTERN for null_model in audit.null_models)
+    descriptive = " Diamond: descriptive, it shows the pattern, not the level." if pattern else ""
+    return (
+        "Each null lets models share something without counting it as similarity. Dot: effective number of independent "
+        "models; bar: 95 % interval; dashed: what independent models would reach. The filled colour marks the null of "
+        f"the first sentence.{descriptive}"
+    )
+
+
 def leaderboard(audit: Audit) -> str:
     """How many pairs can be told apart."""
     s = audit.leaderboard

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from polyculture.errors import FileError, InputError
-from polyculture.results import Audit, summary, tables
+from polyculture.results import Audit, Section, summary, tables
 from polyculture.results.tables import DisplayTable
 from polyculture.stats import percent
 from polyculture.version import __version__
@@ -19,9 +20,12 @@ from . import narrative, sections
 from .atomic_write import write_atomically
 from .audit_figures import figures
 from .charts.vega import records
+from .contents import contents
 from .control_characters import shown
+from .lead import first_figure, lead, sentences, static_picture
 from .panel import panel_html
 from .png import data_uri
+from .sections import answers_of, applies, section_figures, with_answers
 from .theme import css_variables, themed
 from .vega_bundle import bundle
 
@@ -29,6 +33,8 @@ MOST_PAIRS = 15
 """Pairs in each of the two tables of pairs."""
 
 MOST_PICTURES = 24
+MOST_NAMES = 500
+"""Models, and instances, that the search box offers; it looks for any text."""
 
 _DOT = 20
 """Pixels from one model's dot to the next."""
@@ -47,16 +53,20 @@ class Hard:
     picture: str
 
 
-def report(audit: Audit, path: str | Path) -> Path:
-    """Write the audit as one self-contained HTML page: no network, no other file, at most about 2 MB.
+def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (), *, next_command: str = "") -> Path:
+    """Write a result as one self-contained HTML page: no network, no other file, at most about 2 MB.
 
     Parameters
     ----------
-    audit : the audit to write.
+    audit : the audit to write; None for a page that has only answers.
     path : a name ending in ``.html``; its folder is made where it does not exist. A page that is already there is
         replaced in one step.
+    answers : sections that lead the page, in this order; the audit follows them. Without them the sections named in
+        ``audit.facts["answers"]`` lead, else the sentence of the audit.
+    next_command : what to run next, on a page that has only answers; an audit has it in ``facts["next"]``.
 
-    Returns the path. Raises InputError for another ending and FileError where the page cannot be written.
+    Returns the path. Raises InputError for another ending, or where there is neither audit nor answer, and FileError
+    where the page cannot be written.
 
     Examples
     --------
@@ -67,7 +77,7 @@ def report(audit: Audit, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"a page named {path.name!r}", "a name that ends in .html")
-    content = html(audit).encode("utf-8")
+    content = html(audit, answers, next_command).encode("utf-8")
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -76,45 +86,88 @@ def report(audit: Audit, path: str | Path) -> Path:
     return path
 
 
-def html(audit: Audit) -> str:
+def html(audit: Audit | None, answers: Sequence[Section] = (), next_command: str = "") -> str:
     """The page as text."""
-    import jinja2
-
-    panel = panel_html(audit)
-    audit = shown(audit)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    head, _, tail = audit.sentence.partition("; ")
-    specs = {name: _for_page(spec) for name, spec in figures(audit).items()}
-    leaderboard = specs["leaderboard"]["usermeta"]
-    return environment.from_string(_file("page.html")).render(
+    panel = ""
+    if audit is not None:
+        audit = with_answers(audit, answers)
+        panel = panel_html(audit)
+        audit = shown(audit)
+        answers = answers_of(audit)
+    else:
+        answers = shown(tuple(answers))
+    if audit is None and not any(map(applies, answers)):
+        raise InputError("a page of nothing", "an audit, or sections as answers")
+    drawings = figures(audit) if audit else {k: v for section in answers for k, v in section_figures(section).items()}
+    specs = {name: _for_page(spec) for name, spec in drawings.items()}
+    leading = sections.views(answers, specs)
+    further = sections.views([s for s in audit.sections if s not in answers], specs) if audit else []
+    first = lead(audit, leading)
+    steps = commands(audit) if audit else [(next_command, "")] if next_command else []
+    text: str = _template().render(
         audit=audit,
         narrative=narrative,
         tables=tables,
         drawn=specs,
-        panel=panel,
         summary=summary,
-        sections=sections.views(audit, specs),
-        skipped=sections.skipped(audit),
-        head=head,
-        tail=tail,
-        dots=dots(audit),
-        dots_width=_DOT * -(-audit.n_models // -(-audit.n_models // 46)),
-        leaderboard_caption=narrative.leaderboard_caption(leaderboard["drawn"], leaderboard["lines"], audit.n_models),
-        pairwise_caption=narrative.pairwise_caption(specs["pairwise"]["usermeta"]["square"], audit.n_models),
-        hard=_pictured(audit),
-        pairs=tables.pair_tables(audit, MOST_PAIRS),
-        shifts=tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
-        commands=commands(audit),
+        lead=first,
+        answers=leading,
+        sections=further,
+        skipped=sections.skipped(audit) if audit else [],
+        contents=contents(audit, leading, further),
+        names=_names(audit),
+        panel=panel,
+        picture=static_picture(specs[first.figure]) if first.figure else "",
+        commands=steps,
         version=__version__,
         style=_file("style.css"),
         light=css_variables("light"),
         dark=css_variables("dark"),
         specs=_script_json(specs),
-        bundle=bundle(),
+        bundle=bundle() if specs else "",
         script=_file("page.js"),
+        **(_of_audit(audit, specs) if audit else {}),
     )
+    return text
+
+
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: summary.unbroken(value) if type(value) is str else value,
+    )
+    environment.filters["sentences"] = sentences
+    environment.globals["first_figure"] = first_figure
+    return environment.from_string(_file("page.html"))
+
+
+def _names(audit: Audit | None) -> list[str]:
+    """Models and the hardest instances, offered by the search box."""
+    if audit is None:
+        return []
+    return [*audit.pairwise.models[:MOST_NAMES], *map(str, audit.systemic.hardest["instance"].head(MOST_NAMES))]
+
+
+def _of_audit(audit: Audit, specs: dict[str, Any]) -> dict[str, Any]:
+    """What the page shows of an audit itself."""
+    leaderboard = specs["leaderboard"]["usermeta"]
+    return {
+        "dots": dots(audit),
+        "dots_width": _DOT * -(-audit.n_models // -(-audit.n_models // 46)),
+        "null_models_caption": narrative.null_models_caption(audit),
+        "leaderboard_caption": narrative.leaderboard_caption(
+            leaderboard["drawn"], leaderboard["lines"], audit.n_models
+        ),
+        "pairwise_caption": narrative.pairwise_caption(specs["pairwise"]["usermeta"]["square"], audit.n_models),
+        "hard": _pictured(audit),
+        "pairs": tables.pair_tables(audit, MOST_PAIRS),
+        "shifts": tables.table(audit.shifts, "audit.shifts") if len(audit.shifts) else DisplayTable((), (), ()),
+    }
 
 
 def dots(audit: Audit) -> list[float]:
@@ -138,7 +191,9 @@ def commands(audit: Audit) -> list[tuple[str, str]]:
 
 def _for_page(spec: dict[str, Any]) -> dict[str, Any]:
     """The figure without its title, which the page gives in words, and in the colours of the page's theme."""
-    return dict(themed({key: value for key, value in spec.items() if key != "title"} | {"background": "transparent"}))
+    content = {key: value for key, value in spec.items() if key != "title"} | {"background": "transparent"}
+    content["config"] = {**spec.get("config", {}), "aria": False}  # the box of the figure says what it shows
+    return dict(themed(content))
 
 
 def _script_json(value: Any) -> str:

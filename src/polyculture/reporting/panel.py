@@ -22,13 +22,13 @@ NULL_MODELS = {
 }
 
 
-def panel_html(audit: Audit, answers: Sequence[Section] = ()) -> str:
+def panel_html(audit: Audit) -> str:
     """The part of the page in which models are ticked on and off; a note for many models, nothing without the sums.
 
     Parameters
     ----------
-    audit : as it was computed; control characters in names become escapes here.
-    answers : sections that are not in the audit; those who are kept by a portfolio can be ticked at once.
+    audit : as it was computed; control characters in names become escapes here. The models of a portfolio, if it has
+        such a section, are ticked at first.
     """
     import jinja2
 
@@ -39,7 +39,7 @@ def panel_html(audit: Audit, answers: Sequence[Section] = ()) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     ids = audit.pairwise.models
-    values = None if panel is None else panel_values(audit, panel, answers)
+    values = None if panel is None else panel_values(audit, panel)
     return environment.from_string(_file("panel.html")).render(
         names=[visible(name) for name in ids],
         values=values,
@@ -63,13 +63,13 @@ def with_commands(audit: Audit, source: str, selected: str = "") -> Audit:
     return replace(audit, facts={"panel": commands, **audit.facts})
 
 
-def panel_values(audit: Audit, panel: PanelSums, answers: Sequence[Section] = ()) -> dict[str, Any]:
+def panel_values(audit: Audit, panel: PanelSums) -> dict[str, Any]:
     """What the script adds up: tables as `packed`, of symmetric ones the upper half."""
     ids = audit.pairwise.models
     table = audit.leaderboard.table
     accuracy = dict(zip(map(str, table["model"]), table["accuracy"], strict=True))
     position = {name: k for k, name in enumerate(ids)}
-    members = {str(name) for name in _members((*audit.sections, *answers))}
+    members = {str(name) for name in _members(audit.sections)}
     return {
         "order": [position[name] for name in accuracy],
         "accuracy": [None if math.isnan(accuracy[name]) else float(accuracy[name]) for name in ids],

@@ -7,7 +7,7 @@ is shown with its numbers and tables as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pkgutil import iter_modules
@@ -23,11 +23,12 @@ from . import figures
 from .charts.vega import Spec
 
 MODULES = {
-    "portfolio": "polyculture.selection.portfolio_section",
     "ablation": "polyculture.studies.ablation.section",
     "evolution": "polyculture.studies.evolution.section",
+    "portfolio": "polyculture.selection.portfolio_section",
 }
-"""Where sections that are no question of an audit are described; imported when one is shown, as studies are large."""
+"""Where sections that are no question of an audit are described, in the order in which they lead a page; imported when
+one is shown, as studies are large."""
 
 NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
 """Numbers that mean the same in every section."""
@@ -68,9 +69,25 @@ def section_figures(section: Section) -> dict[str, Spec]:
     return {f"{section.name}_{key}": spec for key, spec in module.draw(section).items()}
 
 
-def views(audit: Audit, specs: Mapping[str, Spec]) -> list[SectionView]:
+def with_answers(audit: Audit, answers: Sequence[Section]) -> Audit:
+    """The audit with these sections in front, noted in ``facts["answers"]`` so that its JSON gives the same page."""
+    if not answers:
+        return audit
+    names = [answer.name for answer in answers]
+    remainder = tuple(section for section in audit.sections if section.name not in names)
+    return replace(audit, sections=(*answers, *remainder), facts={**audit.facts, "answers": names})
+
+
+def answers_of(audit: Audit) -> tuple[Section, ...]:
+    """The sections that lead the page: those that the audit notes, else those that are no question of an audit."""
+    by_name = {section.name: section for section in audit.sections}
+    names = audit.facts.get("answers", list(MODULES))
+    return tuple(by_name[name] for name in names if name in by_name and applies(by_name[name]))
+
+
+def views(sections: Iterable[Section], specs: Mapping[str, Spec]) -> list[SectionView]:
     """The sections that apply, in order; `specs` holds the figures of the page."""
-    return [_view(section, specs) for section in audit.sections if applies(section)]
+    return [_view(section, specs) for section in sections if applies(section)]
 
 
 def skipped(audit: Audit) -> list[Section]:

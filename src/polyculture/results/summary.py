@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable
 from html import escape
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WIDTH = 96
 """Characters in a line of a summary."""
 MOST_LINES = 15
+_PERCENT = re.compile(r"(?<=\d) %")
 
 STYLE = """
 .polyculture h3 { margin: 0 0 8px; }
@@ -64,6 +66,11 @@ def share_text(share: float) -> str:
     else:
         text = percent(share) if share >= 0.001 else f"{100 * share:.2g} %"
     return text.replace(" ", "\u00a0")
+
+
+def unbroken(text: str) -> str:
+    """The text with a no-break space between a number and its per cent sign."""
+    return _PERCENT.sub("\u00a0%", text)
 
 
 def lines(*texts: str) -> str:
@@ -168,7 +175,7 @@ def findings_html(findings: Iterable[Finding]) -> str:
     """The findings that apply as a list."""
     items = "\n".join(
         f'<li class="{f.severity}"><span class="severity">{f.severity}</span><div><h3>{escape(f.title)} '
-        f"<code>{escape(f.code)}</code></h3><p>{escape(f.sentence)}</p></div></li>"
+        f"<code>{escape(f.code)}</code></h3><p>{escape(unbroken(f.sentence))}</p></div></li>"
         for f in findings
         if not f.reason
     )
@@ -182,11 +189,11 @@ def table_html(text: DisplayTable, label: str, kind: str = "") -> str:
         f'<th scope="col"{a}>{escape(heading)}</th>' for a, heading in zip(align, text.headings, strict=True)
     )
     body = "\n".join(
-        "<tr>" + "".join(f"<td{a}>{escape(cell)}</td>" for a, cell in zip(align, row, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td{a}>{escape(unbroken(cell))}</td>" for a, cell in zip(align, row, strict=True)) + "</tr>"
         for row in text.rows
     )
     box = f"scroll {kind}".strip()
-    remark = f'\n<p class="remark">{escape(text.remark)}</p>' if text.remark else ""
+    remark = f'\n<p class="remark">{escape(unbroken(text.remark))}</p>' if text.remark else ""
     return (
         f'<div class="{box}" tabindex="0" role="region" aria-label="{escape(label)}">\n'
         f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>{remark}"

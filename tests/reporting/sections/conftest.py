@@ -242,16 +242,19 @@ def _ensembles_attribution_scaling(random: np.random.Generator) -> list[Section]
 
 @pytest.fixture(scope="session")
 def whole(digits: Audit) -> Audit:
-    """36 models with every section, and a ladder of four rungs."""
+    """36 models with every section, none of which leads, and a ladder of four rungs."""
     external = NullModel("N2", "the share of people who err on the instance", _some(5.1), _some(0.17), 9.0, 0.0)
     pattern = NullModel("N3", "any difficulty of the instances", _some(11.2), Interval.undefined("no level"))
-    return replace(digits, null_models=(*digits.null_models, external, pattern), sections=make_sections(digits))
+    facts = {**digits.facts, "answers": []}
+    null_models = (*digits.null_models, external, pattern)
+    return replace(digits, null_models=null_models, sections=make_sections(digits), facts=facts)
 
 
 @pytest.fixture(scope="session")
 def large(crowd: Audit) -> Audit:
     """130 models, 60 classes, 100 groups, every section: more than any figure can show."""
-    return replace(crowd, sections=make_sections(crowd, classes=60, groups=100))
+    facts = {**crowd.facts, "answers": []}
+    return replace(crowd, sections=make_sections(crowd, classes=60, groups=100), facts=facts)
 
 
 def _portfolio(names: list[str]) -> Section:

@@ -22,6 +22,13 @@ def marks(page: Any, figure: str, kind: str) -> int:
     return int(page.locator(f"#figure-{figure} svg .mark-{kind}.role-mark path").count())
 
 
+def opened(page: Any) -> Any:
+    """The page with every section open and its figures drawn at their full width."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.wait_for_timeout(600)
+    return page
+
+
 def overflow(page: Any) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
@@ -29,7 +36,9 @@ def overflow(page: Any) -> int:
 def test_a_reader_finds_every_figure_of_every_section(visit: Open, whole: Audit) -> None:
     page = visit(whole)
     assert page.locator("[data-figure] svg").count() == len(figures(whole))
-    assert page.locator("section.section h2").all_text_contents() == [c.title for c in whole.sections if not c.reason]
+    assert page.locator("section.section h2").all_text_contents() == [
+        f"{c.title} #" for c in whole.sections if not c.reason
+    ]
     assert marks(page, "null_models", "symbol") == 4
     assert marks(page, "pair_excess_pairs", "rect") == 36 * 35
     assert marks(page, "joint_failures_fail_at_k", "symbol") == 16 + 19 + 1
@@ -44,32 +53,34 @@ def test_a_reader_finds_every_figure_of_every_section(visit: Open, whole: Audit)
 
 
 def test_a_reader_looks_at_one_model_and_the_choice_outlives_a_change_of_width(visit: Open, whole: Audit) -> None:
-    page = visit(whole)
+    page = opened(visit(whole))
     table = whole.section("classes").tables["confusion"]
     cells = {name: len(part) for name, part in table.groupby("model")}
     name = next(m for m in whole.pairwise.models if cells[m] != cells["(all)"])
     drawn = page.locator("#figure-classes_confusion svg .mark-rect.role-mark path")
     expect(drawn).to_have_count(cells["(all)"])
-    page.locator("#figure-classes_confusion select").select_option(label=name)
+    page.locator("#figure-classes_confusion + .choices select").select_option(label=name)
     expect(drawn).to_have_count(cells[name])
     page.set_viewport_size({"width": 700, "height": 900})
     page.wait_for_timeout(600)
     expect(drawn).to_have_count(cells[name])
-    assert page.locator("#figure-classes_confusion select").input_value() == str(1 + whole.pairwise.models.index(name))
+    assert page.locator("#figure-classes_confusion + .choices select").input_value() == str(
+        1 + whole.pairwise.models.index(name)
+    )
 
 
 def test_another_class_has_other_curves(visit: Open, whole: Audit) -> None:
-    page = visit(whole)
+    page = opened(visit(whole))
     curve = page.locator("#figure-classes_roc svg .mark-line path").nth(1)
     before = curve.get_attribute("d")
-    page.locator("#figure-classes_roc select").select_option(label="3")
+    page.locator("#figure-classes_roc + .choices select").select_option(label="3")
     page.wait_for_timeout(300)
     assert curve.get_attribute("d") != before
     assert page.locator("#figure-classes_roc svg .mark-line path").count() == 1 + 36
 
 
 def test_a_pair_on_the_line_tells_its_names(visit: Open, whole: Audit) -> None:
-    page = visit(whole)
+    page = opened(visit(whole))
     page.locator("#figure-generalization_line svg .mark-symbol path").last.hover(force=True)
     tip = page.locator("#vg-tooltip-element.visible")
     tip.wait_for()

@@ -197,6 +197,44 @@ def test_the_copied_commands_run_and_give_the_numbers_of_the_panel(
     assert set(pc.Portfolio.from_json(capsys.readouterr().out).members) == set(NAMES[1:])
 
 
+def test_commands_read_the_tables_as_they_were_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table_path, second, verdicts = (tmp_path / name for name in ("t.csv", "new one.csv", "verdicts.csv"))
+    write(table("classes").take_instances(np.arange(80)), table_path)
+    write(table("classes").take_instances(np.arange(80, 150)), second)
+    verdicts.write_text("instance,valid\n3,0.7\n")
+    out = ["--out", str(tmp_path / "out")]
+
+    def commands() -> Any:
+        return json.loads((tmp_path / "out" / "audit.json").read_text())["facts"]["panel"]
+
+    assert main(["audit", str(table_path), "--label", "y", "--group", "site", "--verdicts", str(verdicts), *out]) == 0
+    words = f"{table_path} --label=y --group=site"
+    assert commands() == {
+        "audit": f"polyculture audit {words} --verdicts={verdicts}",
+        "select": f"polyculture select {words}",
+    }
+    words = ["--label", "y", "--group", "site", "--certify-on", str(second), "-k", "2", "--rule", "vote"]
+    assert main(["select", str(table_path), *words, *out]) == 0
+    assert commands() == {
+        "audit": f"polyculture audit '{second}' --label=y --group=site",
+        "select": f"polyculture select {table_path} --label=y --group=site '--certify-on={second}'",
+    }
+
+
+@pytest.mark.slow
+def test_a_model_without_any_answer_is_left_out_of_every_mean(visit: Open) -> None:
+    predictions = table("outcomes")
+    assert predictions.correct is not None
+    correct = predictions.correct.copy()
+    correct[2] = -1
+    predictions = replace(predictions, correct=correct)
+    page = visit(pc.audit(predictions))
+    ids = predictions.model_ids
+    for chosen in ([0, 2], [1, 2, 5], list(range(8))):
+        models = [ids[k] for k in chosen]
+        assert numbers(page, chosen) == pytest.approx(expected(predictions, models), abs=1e-9, nan_ok=True)
+
+
 @pytest.mark.slow
 def test_an_audit_made_in_python_gives_python_to_copy(visit: Open) -> None:
     predictions = table("classes")

@@ -285,7 +285,8 @@ class Audit:
         """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
 
         Tables of more than 200 models are packed: base64 of zlib of all first bytes, all second bytes, … of the cells
-        (of a symmetric table, of its upper half), in single precision.
+        (of a symmetric table, of its upper half), in single precision. The sums of the panel are packed alike in double
+        precision, answers and outcomes as bytes and bits.
         """
         return to_json(self, "audit")
 

@@ -10,6 +10,9 @@
 
   const folded = (box) => Boolean(box.closest(".preview") && box.closest(".part").querySelector(":scope > details:not([open])"));
 
+  // Figures with a name at every row keep their height: names must not overlap.
+  const rowed = ({ encoding }) => encoding.y && (encoding.y.type !== "quantitative" || encoding.y.axis?.labelExpr);
+
   function fitted(original, width, small) {
     const spec = structuredClone(original);
     const hints = spec.usermeta || {};
@@ -30,7 +33,7 @@
       if (width < 560 || small) spec.spec.height = 110;
     } else {
       spec.width = width;
-      if (small && !spec.params?.some(({ name }) => name === "names")) spec.height = Math.min(spec.height, 190);
+      if (small && !spec.layer.some(rowed)) spec.height = Math.min(spec.height, 190);
       if (width < 560) {
         for (const { encoding } of spec.layer) {
           if (encoding.y && encoding.y.axis) encoding.y.axis.labelLimit = Math.round(0.4 * width);

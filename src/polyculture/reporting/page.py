@@ -25,7 +25,7 @@ from .control_characters import shown
 from .lead import first_figure, lead, sentences, static_picture
 from .panel import panel_html
 from .png import data_uri
-from .sections import answers_of, applies, section_figures, with_answers
+from .sections import answers_of, section_figures, stated, with_answers
 from .theme import css_variables, themed
 from .vega_bundle import bundle
 
@@ -95,8 +95,8 @@ def html(audit: Audit | None, answers: Sequence[Section] = (), next_command: str
         audit = shown(audit)
         answers = answers_of(audit)
     else:
-        answers = shown(tuple(answers))
-    if audit is None and not any(map(applies, answers)):
+        answers = shown(tuple(map(stated, answers)))
+    if audit is None and not answers:
         raise InputError("a page of nothing", "an audit, or sections as answers")
     drawings = figures(audit) if audit else {k: v for section in answers for k, v in section_figures(section).items()}
     specs = {name: _for_page(spec) for name, spec in drawings.items()}

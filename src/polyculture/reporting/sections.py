@@ -33,7 +33,7 @@ one is shown, as studies are large."""
 NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ, mean error correlation"}
 """Numbers that mean the same in every section."""
 
-_HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "rho", "kappa", "all_wrong")}
+_HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "n_eff", "rho", "kappa", "all_wrong")}
 _FIGURES = {module.name for module in iter_modules(figures.__path__)}
 
 
@@ -51,6 +51,13 @@ class SectionView:
 def applies(section: Section) -> bool:
     """Whether there is anything to show; where not, its reason stands at the end."""
     return not section.reason or bool(section.numbers)
+
+
+def stated(section: Section) -> Section:
+    """The section with its reason as its sentence where it has no answer, so that a page can lead with it."""
+    if applies(section):
+        return section
+    return replace(section, sentence=f"Not applicable because {section.reason}.", reason="")
 
 
 def spec_of(section: Section) -> SectionSpec:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from polyculture.errors import InputError
 from polyculture.reporting import narrative, report, terminal, with_answers
-from polyculture.reporting.lead import sentences
+from polyculture.reporting.lead import first_table, sentences
 from polyculture.reporting.page import html
 from polyculture.reporting.sections import digits as in_digits
 from polyculture.reporting.sections import number_table, spec_of
@@ -216,6 +216,29 @@ def test_a_page_may_have_answers_only(tmp_path: Path) -> None:
 
 def page_of_answers(audit: Audit | None, answers: list[Section]) -> str:
     return html(audit, answers).replace(bundle(), "")
+
+
+def test_an_answer_that_does_not_apply_says_why() -> None:
+    answer = Section("difference", "How do they differ?", "", reason="no common instances")
+    assert "<title>Not applicable because no common instances.</title>" in page_of_answers(None, [answer])
+
+
+def test_the_first_rows_of_an_ablation_and_an_evolution_are_on_the_first_screen(whole: Audit) -> None:
+    shown = first_table(whole.section("evolution"))
+    assert shown is not None
+    assert [row[:2] for row in shown.rows] == [("0", "16"), ("1", "24"), ("2", "32")]
+    assert [row[3] for row in shown.rows] == ["–", "0.0500 [0.0200, 0.0800]", "0.0100 [-0.0100, 0.0300]"]
+    measures = ["accuracy"] * 2 + ["n_eff_pair"] * 2 + ["operations"] * 2
+    effects = pd.DataFrame({"lever": ["a", "b"] * 3, "measure": measures})
+    effects = effects.assign(change=[-0.01, 0.02, 1.1, math.nan, 2.0, 1.0], low=[-0.02, 0.01, 1.0, math.nan, 1.0, 1.0])
+    effects = effects.assign(high=[0.0, 0.03, 1.2, math.nan, 3.0, 1.0])
+    shown = first_table(Section("ablation", "?", "", {}, {"effects": effects}))
+    assert shown is not None
+    assert shown.headings == ("change", "test accuracy, points", "n_eff of a mixed pair", "cost")
+    assert shown.rows == (
+        ("b", "+2.0 [1.0, 3.0]", "–", "×1.00"),
+        ("a", "-1.0 [-2.0, 0.0]", "×1.10 [1.00, 1.20]", "×2.00"),
+    )
 
 
 @pytest.mark.parametrize("name", ["portfolio", "ablation", "evolution"])

@@ -135,7 +135,8 @@ def test_design_says_what_can_be_told_and_writes_recipes(folder: Path, capsys: p
     )
     code, out, _ = said(capsys, "design", "axes.toml", "--kind", "full", "--out", "recipes.toml")
     assert code == 0
-    assert out.startswith("12 models; a share of alikeness can be estimated for architecture, data, seed.")
+    expected = "12 models; a share of alikeness can be estimated for architecture, data, seed."
+    assert out.startswith(f"Which factors can this design identify? {expected}")
     assert Path("recipes.toml").read_text().count("[[recipe]]") == 12
     assert out.endswith("next polyculture run digits --recipes recipes.toml")
 

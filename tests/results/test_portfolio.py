@@ -62,7 +62,7 @@ def _with_gain(certificate: Certificate, loss: str, gain: Interval) -> Certifica
 def test_the_sentence_says_who_is_kept_and_what_that_is_worth(portfolio: Portfolio) -> None:
     assert portfolio.sentence == (
         "Keep 8 of 10 models (a, b, c, d, e, f and 2 more), rule vote: error 10.00 % [5.00 %, 15.00 %]; error gain "
-        "over the best single model (a) 2.00 % [1.00 %, 3.00 %]. Its members fail like inf [2.00, inf] independent "
+        "over the best single model (a) 2.00 % [1.00 %, 3.00 %]. Its members fail like ∞ [2.00, ∞] independent "
         "models and all fail on 10.00 % [5.00 %, 15.00 %]. Chosen on 1,200 instances, certified on 100 others."
     )
 

@@ -11,7 +11,7 @@ from polyculture.measures.effective import EffectiveNumber, effective
 from polyculture.measures.systemic import systemic
 from polyculture.predictions import Predictions
 from polyculture.predictions.content import instance_hashes, is_numbered, references, same_content
-from polyculture.results import Section
+from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval, influence_interval, paired_difference
 
 from .context import AuditContext
@@ -19,7 +19,23 @@ from .null_models import GIVEN, headline
 from .options import AuditOptions
 
 Rows = Int[np.ndarray, " k"]
-NAME, TITLE = "comparison", "Which of the two is more alike?"
+SPEC = SectionSpec(
+    "comparison",
+    "Which of the two is more alike?",
+    numbers={
+        "rho_first": "ρ of the first set, mean error correlation",
+        "rho_second": "ρ of the second set",
+        "rho_change": "change of ρ; above 0 the second set is more alike",
+        "all_wrong_change": "change of the share of instances that all models fail",
+    },
+    tables={
+        "sets": TableSpec(
+            "n_eff is not comparable between sets of different size, ρ is. Expected: share of instances that all "
+            "models would fail if they failed independently.",
+            percent=("all_wrong", "expected"),
+        )
+    },
+)
 
 
 def compare(first: Predictions, second: Predictions, options: AuditOptions | None = None) -> Section:
@@ -56,7 +72,7 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
     ]
     reasons = [f.reason for f in estimates if np.isnan(f.design_effect)]
     if reasons:
-        return Section(NAME, TITLE, "", reason=reasons[0])
+        return SPEC.skip(reasons[0])
     # rho = (D - 1)/(M - 1), so its influence is that of D over M - 1
     influences = tuple(f.influence / (f.n_models - 1) for f in estimates)
     change = paired_difference(
@@ -68,9 +84,7 @@ def compare(first: Predictions, second: Predictions, options: AuditOptions | Non
         "rho_change": change,
         "all_wrong_change": _all_wrong_change(first_context, second_context),
     }
-    return Section(
-        NAME,
-        TITLE,
+    return SPEC.answer(
         _sentence(change, len(tables[0].instances), name),
         numbers,
         {"sets": _sets((first_context, second_context), estimates)},

@@ -39,10 +39,7 @@ def ablate(
       polyculture ablate digits --architecture mlp --levels dropout --levels label-smoothing
       polyculture ablate digits --levels optimizer --levels rotate:30
     """
-    from rich.console import Console
-
     from polyculture.reporting import with_commands
-    from polyculture.reporting.ablation_table import ablation_table
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import ablation
 
@@ -53,10 +50,8 @@ def ablate(
     with progress_bars() as progress:
         result = ablation.ablate(problem, options, out=out, progress=progress)
     source = shell_word(str(out / PREDICTIONS))
-    audit = with_commands(result.audit, source)
-    show(audit, out, json, f"polyculture audit {source} --models '{ablation.BASELINE}*'")
-    if not json:
-        ablation_table(result.effects, Console())
+    next_command = f"polyculture audit {source} --models '{ablation.BASELINE}*'"
+    show(with_commands(result.audit, source), out, json, next_command, ["ablation"], ("effects",))
     for name, reason in result.failed.items():
         fail(f"{name} is left out: {reason}", 1)
     return 1 if result.failed else 0

@@ -9,22 +9,12 @@ from typing import Annotated
 from typer import Argument, Option
 
 from polyculture.errors import InputError
-from polyculture.studies.run_folder import PAGE, make_folder, read_audit
+from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, make_folder, read_audit
 from polyculture.studies.shell_words import option_words, shell_word, source_words
 
 from .application import app, fail
-from .options import (
-    Cluster,
-    Group,
-    Json,
-    Out,
-    Paths,
-    ReadingOptions,
-    Seed,
-    TableOptions,
-    with_option_groups,
-)
-from .output import show, show_lines, show_section
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .output import show, show_lines, show_sections, show_sentences
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
@@ -65,13 +55,11 @@ def audit(
     \b
       polyculture audit predictions.csv --models 'api_*' --group site
     """
-    from polyculture.auditing import AuditOptions, audit
+    from polyculture.auditing import AuditOptions
     from polyculture.auditing.attribution.response import similarity_named
-    from polyculture.formats import align, read_shards
     from polyculture.formats.verdicts import read_verdicts
     from polyculture.reporting import with_commands
-    from polyculture.studies.run_audit import audit_run
-    from polyculture.studies.stored_run import is_run
+    from polyculture.studies.audited_sources import audit_sources, audit_streamed
 
     options = AuditOptions(
         clusters=cluster or "",
@@ -87,34 +75,20 @@ def audit(
         seed=seed,
     )
     columns = table.columns(cluster, strata, group, within) | {"correct": reading.outcomes}
-    source = ", ".join(paths)
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
-        if len(paths) > 1:
-            raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
-        for name in ("model", "answer", "repeat"):
-            if columns.pop(name):
-                raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
         reading.refuse("--stream, which takes answers as they are")
-        shards = read_shards(paths[0], **columns)
-        make_folder(out)
-        result = audit(shards, source=source, options=replace(options, engine=engine))
+        result = audit_streamed(paths, replace(options, engine=engine), columns, out)
     else:
-        aligned = align(paths, rules=reading.rules(), **columns)
-        make_folder(out)
-        if not json:
-            show_lines(f"read  {aligned.report.sentence}")
-        if len(paths) == 1 and is_run(paths[0]):
-            result, run = audit_run(paths[0], aligned.predictions, options)
-            if run.missing:
-                fail(run.missing, 0)
-        else:
-            result = audit(aligned.predictions, source=source, options=options)
-            result = replace(result, sections=(aligned.report.section(), *result.sections))
+        result = audit_sources(paths, options, reading.rules(), columns, out)
+    if result.note and not json:
+        show_sentences(result.note)
+    if result.remark:
+        fail(result.remark, 0)
     words = source_words(paths, table, reading, cluster=cluster, group=group)
-    result = with_commands(result, words + option_words(verdicts=verdicts), words)
-    show(result, out, json, f"polyculture report {shell_word(str(out))} --out page-to-share.html")
+    next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
+    show(with_commands(result.audit, words + option_words(verdicts=verdicts), words), out, json, next_command)
     return 0
 
 
@@ -135,7 +109,8 @@ def read(
 
     aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
     write(aligned.predictions, out)
-    show_lines(aligned.report.sentence, *aligned.report.notes, f"next  polyculture audit {shell_word(str(out))}")
+    show_sentences(aligned.report.sentence, *aligned.report.notes)
+    show_lines(f"next  polyculture audit {shell_word(str(out))}")
     return 0
 
 
@@ -147,6 +122,7 @@ def compare(
     table: TableOptions,
     reading: ReadingOptions,
     cluster: Cluster = None,
+    out: Out = Path("polyculture-comparison"),
     json: Json = False,
 ) -> int:
     """Compare how alike two sets of models (or dates) are, on the instances that both answered.
@@ -161,9 +137,8 @@ def compare(
 
     columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
     section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
-    show_section(section, json)
-    if not json:
-        show_lines("", f"next  polyculture audit {source_words([second], table, reading)}")
+    next_command = f"polyculture audit {shell_word(second)}{table.words(reading)}"
+    show_sections([section], make_folder(out) / COMPARISON, json, next_command)
     return 0
 
 
@@ -176,6 +151,7 @@ def scaling(
     scale: Annotated[str, Option(metavar="COL", help="Model column with sizes or dates.")] = "parameters",
     audited_errors: Annotated[float | None, Option(metavar="SHARE", help="Share of wrong labels in an audit.")] = None,
     seed: Seed = 0,
+    out: Out = Path("polyculture-scaling"),
     json: Json = False,
 ) -> int:
     """Trends of ability and similarity with scale: curves, a break test, and artefacts of the metric.
@@ -185,14 +161,12 @@ def scaling(
     """
     from polyculture.auditing import along_scale
     from polyculture.formats import read
-    from polyculture.results import section_json
 
     predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
     sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
-    if json:
-        print(f"[{', '.join(map(section_json, sections))}]")
-    for section in () if json else sections:
-        show_section(section)
+    words = f"{' '.join(map(shell_word, paths))}{table.words(reading)} --scale {shell_word(scale)}"
+    tables = ("points", "families", "breaks", "nulls")
+    show_sections(sections, make_folder(out) / SCALING, json, f"polyculture audit {words}", tables)
     return 0
 
 
@@ -212,5 +186,8 @@ def report(
     page = out or (file / PAGE if file.is_dir() else file.with_name(PAGE))
     make_folder(page.parent)
     report(audit, page)
-    show_lines(audit.sentence, f"page  {page}")
+    stored = str(audit.facts.get("next", ""))
+    is_last = not stored or stored.startswith("polyculture report")
+    show_sentences(audit.sentence)
+    show_lines(f"page  {page}", f"next  {'polyculture select --help' if is_last else stored}")
     return 0

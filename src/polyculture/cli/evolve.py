@@ -47,5 +47,6 @@ def evolve(
         result = evolve_population(problem, options, axes=levels, out=out, progress=progress)
     for model, reason in result.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
-    show(result.audit, out, json, result.run.next_command)
+    tables = ("history", "members", "gains")
+    show(result.audit, out, json, result.run.next_command, ["evolution", "portfolio"], tables)
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from polyculture.errors import InputError
+from polyculture.studies.shell_words import option_words
 
 if TYPE_CHECKING:
     from polyculture.formats import ReadingRules
@@ -41,6 +42,10 @@ class TableOptions:
         """Options of `polyculture.read`, with the instance columns to keep."""
         lists = [[name] if isinstance(name, str) else name or [] for name in names]
         return vars(self) | {"groups": list(dict.fromkeys(name for columns in lists for name in columns if name))}
+
+    def words(self, reading: ReadingOptions) -> str:
+        """Both options as words of another command, but for the models."""
+        return option_words(self, reading)
 
 
 @dataclass(frozen=True)

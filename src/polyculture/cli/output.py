@@ -9,37 +9,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyculture.errors import visible
-from polyculture.studies.run_folder import AUDIT, PAGE
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.run_folder import PAGE
 
 if TYPE_CHECKING:
     from polyculture.results import Audit, Section
 
 
-def store(audit: Audit, folder: Path, next_command: str, answers: Sequence[Section] = ()) -> Audit:
-    """Write the audit and its page, led by the answers; returns the audit as it is stored."""
-    from polyculture.reporting import report, with_answers, with_commands
-    from polyculture.reporting.atomic_write import write_atomically
+def show(
+    audit: Audit, folder: Path, json: bool, next_command: str, answers: Sequence[str] = (), tables: Sequence[str] = ()
+) -> None:
+    """Store the audit and its page; then the terminal page, or the JSON, and the next command.
 
-    audit = with_answers(replace(audit, facts={"next": next_command, **audit.facts}), answers)
-    audit = with_commands(audit, shell_word(str(folder)))
-    write_atomically(folder / AUDIT, audit.to_json().encode())
-    report(audit, folder / PAGE)
-    return audit
-
-
-def show(audit: Audit, folder: Path, json: bool, next_command: str) -> None:
-    """Store the audit and its page; then the terminal page, or the JSON, and the next command."""
+    `answers` are names of sections that come first, with these of their tables.
+    """
     from rich.console import Console
 
     from polyculture.reporting import terminal
+    from polyculture.reporting.result_folder import store_audit
 
-    audit = store(audit, folder, next_command)
+    sections = [audit.section(name) for name in answers]
+    audit = store_audit(audit, folder, next_command, sections)
     if json:
         print(audit.to_json())
     else:
-        terminal(audit, Console())
-    show_next(folder, json, next_command, audit.sentence)
+        for section in sections:
+            show_section(section, tables)
+        remainder = tuple(section for section in audit.sections if section.name not in answers)
+        terminal(replace(audit, sections=remainder), Console())
+        show_sentences(audit.sentence)
+    show_next(folder, json, next_command, *([audit.sentence] if json else []))
+
+
+def show_sections(
+    sections: Sequence[Section], file: Path | None, json: bool, next_command: str, tables: Sequence[str] = ()
+) -> None:
+    """Store sections as JSON in this file, if any, and their page; then print them, and the next command."""
+    from polyculture.reporting.result_folder import store_sections
+
+    json_text = store_sections(sections, file)
+    if json:
+        print(json_text)
+    for section in () if json else sections:
+        show_section(section, tables=tables)
+    page = [f"page  {file.with_name(PAGE)}"] if file else []
+    show_lines(*([] if json else [""]), *page, f"next  {next_command}", json=json)
 
 
 def show_next(folder: Path, json: bool, next_command: str, *lines: str) -> None:
@@ -47,19 +60,25 @@ def show_next(folder: Path, json: bool, next_command: str, *lines: str) -> None:
     show_lines(*lines, f"page  {folder / PAGE}", f"next  {next_command}", json=json)
 
 
+def show_sentences(*sentences: str) -> None:
+    """Print sentences, each on lines as wide as the terminal."""
+    from rich.console import Console
+
+    from polyculture.reporting.terminal_table import wrapped
+
+    width = Console().width
+    show_lines(*(line for sentence in sentences for line in wrapped(visible(sentence), width).split("\n")))
+
+
 def show_lines(*lines: str, json: bool = False) -> None:
-    """Print lines, next to JSON on stderr; control characters in names as escapes."""
+    """Print lines to copy, next to JSON on stderr; control characters in names as escapes."""
     print(*map(visible, lines), sep="\n", file=sys.stderr if json else sys.stdout)
 
 
-def show_section(section: Section, json: bool = False, tables: tuple[str, ...] = ()) -> None:
-    """Print one section, or its JSON."""
+def show_section(section: Section, tables: Sequence[str] = ()) -> None:
+    """Print one section."""
     from rich.console import Console
 
     from polyculture.reporting.terminal_section import terminal_section
-    from polyculture.results import section_json
 
-    if json:
-        print(section_json(section))
-    else:
-        terminal_section(section, Console(), tables)
+    terminal_section(section, Console(), tables)

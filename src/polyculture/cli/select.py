@@ -11,18 +11,8 @@ from polyculture.studies.run_folder import PORTFOLIO, make_folder
 from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
-from .options import (
-    Cluster,
-    Group,
-    Json,
-    Out,
-    Paths,
-    ReadingOptions,
-    Seed,
-    TableOptions,
-    with_option_groups,
-)
-from .output import show_next, show_section, store
+from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
+from .output import show_next, show_section
 
 
 @app.command(short_help="Select a complementary subset of models, certified.")
@@ -60,43 +50,31 @@ def select(
     From the folder of run, with weights for the log-loss, or in regression for the squared error:
       polyculture select polyculture-run
     """
-    from polyculture.auditing import AuditOptions, audit
     from polyculture.reporting import with_commands
     from polyculture.reporting.atomic_write import write_atomically
-    from polyculture.selection import SelectionOptions, section, select
-    from polyculture.studies.candidates import read_candidates
+    from polyculture.reporting.result_folder import store_audit
+    from polyculture.selection import SelectionOptions, section
+    from polyculture.studies.candidates import read_candidates, select_and_audit
 
     options = SelectionOptions(
         method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
     )
     columns = table.columns(cluster, group) | {"correct": reading.outcomes}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
-    options = candidates.complete(options)
     if candidates.remark:
         fail(candidates.remark, 0)
     make_folder(out)
-    portfolio = select(
-        candidates.selection,
-        members,
-        goal=goal,
-        rule=rule,
-        certify_on=candidates.certification,
-        shifted=candidates.sets.shifted,
-        terms=options,
-    )
-    audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=seed)
-    sets = candidates.sets
-    result = audit(sets.test, source=", ".join(paths), options=audit_options, shifted=sets.companions)
+    portfolio, result = select_and_audit(candidates, members, goal, rule, options, ", ".join(paths))
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
-    if sets.test.task == "regression":
+    if candidates.selection.task == "regression" or portfolio.k == 1:  # one model has no pairs to audit
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
         next_command = f"polyculture audit {source_words(paths, table, reading)} {patterns}"
     certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
     source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
-    store(with_commands(result, certified, source), out, next_command, [portfolio_section])
+    store_audit(with_commands(result, certified, source), out, next_command, [portfolio_section])
     if json:
         print(portfolio.to_json())
     else:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from polyculture.studies.run_folder import DESIGN, RECIPES, make_folder
 from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
 from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
-from .output import show, show_lines
+from .output import show, show_sections
 
 
 @app.command(short_help="Train a population, audit it, and write the page.")
@@ -66,7 +67,10 @@ def design(
     ] = "optimal",
     models: Annotated[int | None, Option(metavar="N", help="Number of models.")] = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, Option(metavar="TOML", help="File for run --recipes.")] = None,
+    out: Annotated[
+        Path, Option(metavar="DIR", help="Folder for the page and recipes.toml; FILE.toml: no page.")
+    ] = Path("polyculture-design"),
+    json: Json = False,
 ) -> int:
     """Check which factors a design can identify before training.
 
@@ -79,7 +83,7 @@ def design(
       seed = [0, 1]
 
     \b
-      polyculture design axes.toml --kind full --out recipes.toml
+      polyculture design axes.toml --kind full --out my-design
     """
     from polyculture.recipe import describe, read_axes, write_recipes
     from polyculture.recipe import design as make_design
@@ -89,10 +93,10 @@ def design(
         recipes = default_design("digits", models=models or 36, seed=seed)
     else:
         recipes = make_design(kind, read_axes(axes), models, seed)
-    description = describe(recipes)
-    table = description.frame().to_string(index=False, float_format="%.3g")
-    show_lines(description.sentence, *table.split("\n"))
-    if out is not None:
-        write_recipes(recipes, out)
-        show_lines(f"next  polyculture run digits --recipes {shell_word(str(out))}")
+    is_file = out.suffix.lower() == ".toml"
+    file = out if is_file else out / RECIPES
+    make_folder(file.parent)
+    write_recipes(recipes, file)
+    next_command = f"polyculture run digits --recipes {shell_word(str(file))}"
+    show_sections([describe(recipes).section], None if is_file else out / DESIGN, json, next_command)
     return 0

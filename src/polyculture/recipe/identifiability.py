@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +65,11 @@ class Design:
     def frame(self) -> pd.DataFrame:
         """The table."""
         return self.table
+
+    @property
+    def section(self) -> Any:
+        """The same as a `Section` of a report: `sentence`, and the table ``axes``."""
+        return importlib.import_module("polyculture.studies.design_section").design_section(self)
 
     def __repr__(self) -> str:
         return "\n".join(textwrap.wrap(visible(f"Design: {self.sentence}"), 96, max_lines=15, placeholder=" …"))

@@ -24,6 +24,8 @@ from .charts.vega import Spec
 
 MODULES = {
     "ablation": "polyculture.studies.ablation.section",
+    "comparison": "polyculture.auditing.comparison",
+    "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "portfolio": "polyculture.selection.portfolio_section",
 }
@@ -108,16 +110,17 @@ def _view(section: Section, specs: Mapping[str, Spec]) -> SectionView:
         title_of(section.name),
         tuple(key for key in specs if section.name in _FIGURES and key.startswith(f"{section.name}_")),
         number_table(section) if section.numbers else None,
-        tuple((title_of(name), _display_table(section, name)) for name in section.tables),
+        tuple((title_of(name), display_table(section, name)) for name in section.tables),
     )
 
 
-def _display_table(section: Section, name: str) -> DisplayTable:
-    """A table as text: of a ranked one the first rows, of any other the first and the last."""
+def display_table(section: Section, name: str, limit: int | None = None) -> DisplayTable:
+    """A table as text: of a ranked one the first rows, of any other the first and the last; `limit` of them at most."""
     spec, frame = spec_of(section).tables.get(name, TableSpec()), section.tables[name]
+    limit = min(spec.rows, limit or spec.rows)
     place = f"audit.section({section.name!r}).tables[{name!r}]"
-    rows = frame.head(spec.rows) if spec.ranked else frame
-    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=spec.rows)
+    rows = frame.head(limit) if spec.ranked else frame
+    display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=limit)
     remark = display.remark
     if len(rows) < len(frame):
         remark = f"The first {len(rows)} of {len(frame):,} rows; {full_table(place)}"

@@ -19,10 +19,15 @@ from . import narrative
 from .charts.vega import records
 from .control_characters import shown
 from .sections import applies
+from .terminal_table import NARROWEST, elided, fitted, wrapped
 
 _BAR = 24
 ROWS = 5
 """Rows of a list: the best models, the worst, the most alike pairs, the hardest instances."""
+_BESIDE_A_MODEL = 30
+"""Cells of the leaderboard next to names and letters: accuracy, limits, and what is between them."""
+_BESIDE_A_REMARK = 30
+"""Cells of the key numbers next to their remarks; of a finding, its severity takes 9."""
 _FIRST = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 """Where the first of several sentences ends."""
 
@@ -34,48 +39,48 @@ def terminal(audit: Audit, console: Console) -> None:
     """
     audit = shown(audit)
     console.print()
-    console.print(Text(audit.sentence, style="bold"))
+    console.print(_text(audit.sentence, console.width, "bold"))
     for sentence in narrative.meaning(audit):
-        console.print(_text(sentence))
-    for title, content in _sections(audit):
+        console.print(_text(sentence, console.width))
+    for title, content in _sections(audit, console.width - 2):
         console.print()
-        console.print(_text(title, style="bold"))
+        console.print(_text(title, console.width, "bold"))
         console.print(Padding(content, (0, 0, 0, 2)))
     console.print()
 
 
-def _further(sections: list[Section]) -> Table:
+def _further(sections: list[Section], width: int) -> Table:
     """One entry per section of the audit: the question and the first sentence of its answer."""
     grid = _grid("left")
     for section in sections:
-        grid.add_row(
-            _text(f"{section.title} ", style="bold") + _text(_FIRST.split(section.sentence, 1)[0], style="not bold")
-        )
+        grid.add_row(_text(_FIRST.split(section.sentence, 1)[0], width, title=section.title))
     return grid
 
 
-def _text(sentence: str, style: str = "") -> Text:
-    """A sentence that may wrap at every space: the page has no-break spaces, at which a terminal does not wrap."""
-    return Text(sentence.replace("\u00a0", " "), style=style)
+def _text(sentence: str, width: int, style: str = "", title: str = "") -> Text:
+    """A sentence on lines of that width, after its title."""
+    text = Text(wrapped(f"{title} {sentence}".lstrip(), width), style=style)
+    text.stylize("bold", 0, len(title))
+    return text
 
 
-def _sections(audit: Audit) -> list[tuple[str, RenderableType]]:
+def _sections(audit: Audit, width: int) -> list[tuple[str, RenderableType]]:
     sections: list[tuple[str, RenderableType]] = [
-        ("How alike, against each null", _null_models(audit)),
-        ("In numbers", _tiles(audit)),
+        ("How alike, against each null", _null_models(audit, width)),
+        ("In numbers", _tiles(audit, width)),
     ]
     if any(not finding.reason for finding in audit.findings):
-        sections.append(("Summary of findings", _findings(audit)))
-    sections.append((narrative.leaderboard(audit), _leaderboard(audit)))
+        sections.append(("Summary of findings", _findings(audit, width)))
+    sections.append((narrative.leaderboard(audit), _leaderboard(audit, width)))
     if math.isfinite(audit.pairwise.mean("kappa")):
-        sections.append(("The most alike pairs", _pairs(audit)))
+        sections.append(("The most alike pairs", _pairs(audit, width)))
     if len(audit.systemic.hardest):
-        sections.append((narrative.hardest(audit), _hardest(audit)))
+        sections.append((narrative.hardest(audit), _hardest(audit, width)))
     if len(audit.shifts):
-        sections.append(("Along the shifts", _text(narrative.shifts(audit))))
+        sections.append(("Along the shifts", _text(narrative.shifts(audit), width)))
     further = [section for section in audit.sections if applies(section)]
     if further:
-        sections.append(("Further questions", _further(further)))
+        sections.append(("Further questions", _further(further, width)))
     return sections
 
 
@@ -87,7 +92,7 @@ def _grid(*justify: str) -> Table:
     return grid
 
 
-def _null_models(audit: Audit) -> Table:
+def _null_models(audit: Audit, width: int) -> Table:
     grid = _grid("left", "left", "left")
     for null_model in audit.null_models:
         n = null_model.n_eff
@@ -95,34 +100,39 @@ def _null_models(audit: Audit) -> Table:
         share = math.log(min(max(n.estimate, 1), audit.n_models)) / math.log(audit.n_models) if n.defined else 0.0
         filled = max(1, round(share * _BAR)) if n.defined else 0
         bar = Text("━" * filled, style=style) + Text("─" * (_BAR - filled), style="dim")
-        value = Text(narrative.null_model_value(null_model, audit.n_models), style=style)
-        grid.add_row(Text(null_model.name, style=style), bar, value + Text(f"\ngiven {null_model.given}", style="dim"))
+        cells = max(NARROWEST, width - _BESIDE_A_REMARK)
+        value = _text(narrative.null_model_value(null_model, audit.n_models), cells, style)
+        given = _text(f"given {null_model.given}", cells, "dim")
+        grid.add_row(Text(null_model.name, style=style), bar, value + "\n" + given)
     return grid
 
 
-def _tiles(audit: Audit) -> Table:
+def _tiles(audit: Audit, width: int) -> Table:
     grid = _grid("left", "right", "left")
     for name, number, remark in tiles(audit):
-        grid.add_row(Text(name), Text(number, style="bold"), _text(remark, style="dim"))
+        grid.add_row(Text(name), Text(number, style="bold"), fitted(remark, max(NARROWEST, width - _BESIDE_A_REMARK)))
     return grid
 
 
-def _findings(audit: Audit) -> Table:
+def _findings(audit: Audit, width: int) -> Table:
     styles = {"alert": "bold red", "warning": "yellow", "note": "dim"}
     grid = _grid("left", "left")
     for finding in audit.findings:
         if not finding.reason:
-            title = Text(f"{finding.title[:1].upper()}{finding.title[1:]}. ", style="bold")
-            sentence = Text(finding.sentence, style="not bold")
-            grid.add_row(Text(finding.severity, style=styles[finding.severity]), title + sentence)
+            title = f"{finding.title[:1].upper()}{finding.title[1:]}."
+            grid.add_row(
+                Text(finding.severity, style=styles[finding.severity]),
+                _text(finding.sentence, max(NARROWEST, width - 9), title=title),
+            )
     return grid
 
 
-def _leaderboard(audit: Audit) -> RenderableType:
+def _leaderboard(audit: Audit, width: int) -> RenderableType:
     table = audit.leaderboard.table
     short = len(table) <= 2 * ROWS
     parts = [table] if short else [table.head(ROWS), table.tail(ROWS)]
     grid = _grid("right", "left", "left", "left")
+    letters_width = min(12, int(table["letters"].astype(str).str.len().max()))
     for k, part in enumerate(parts):
         if k:
             grid.add_row(Text("…"), Text(f"{len(table) - 2 * ROWS} more", style="dim"), Text(""), Text(""))
@@ -132,26 +142,28 @@ def _leaderboard(audit: Audit) -> RenderableType:
             grid.add_row(
                 Text(share_text(row["accuracy"])),
                 Text(limits, style="dim"),
-                Text(str(row["model"])),
+                Text(elided(str(row["model"]), max(NARROWEST, width - _BESIDE_A_MODEL - letters_width))),
                 Text(letters, style="dim"),
             )
     note = "Models that share a letter cannot be told apart."
     return Group(grid, Text(note, style="dim")) if table["letters"].astype(bool).any() else grid
 
 
-def _pairs(audit: Audit) -> Table:
+def _pairs(audit: Audit, width: int) -> Table:
     frame = audit.pairwise.frame()
     pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(ROWS)
     grid = _grid("left", "left", "left")
     for row in records(pairs):
-        grid.add_row(Text(f"κ {row['kappa']:.2f}"), Text(str(row["model_a"])), Text(str(row["model_b"])))
+        names = (elided(str(row[side]), max(NARROWEST, (width - 12) // 2)) for side in ("model_a", "model_b"))
+        grid.add_row(Text(f"κ {row['kappa']:.2f}"), *map(Text, names))
     return grid
 
 
-def _hardest(audit: Audit) -> Table:
+def _hardest(audit: Audit, width: int) -> Table:
     grid = _grid("left", "left", "left")
     for row in records(audit.systemic.hardest.head(ROWS)):
         label = f" (label {row['label']})" if "label" in row else ""
         answer = f"{percent(row['share'], 0)} of them say {row['answer']}" if row.get("answer") else ""
-        grid.add_row(Text(f"{row['instance']}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(answer))
+        name = elided(str(row["instance"]), max(NARROWEST, width // 3))
+        grid.add_row(Text(f"{name}{label}"), Text(f"{row['wrong']} of {row['models']} wrong"), Text(answer))
     return grid

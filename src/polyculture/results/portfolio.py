@@ -107,7 +107,8 @@ class Portfolio:
 
     Parameters
     ----------
-    members : ids of the kept models, heaviest first; where votes tie, the answer of the first of them counts.
+    members : ids of the kept models, each with a weight above 0, heaviest first; where votes tie, the answer of the
+        first of them counts.
     weights : of the members, in their order; they sum to 1 unless the rule is ``"stacking"``.
     rule : how members are combined, a name in `polyculture.selection.COMBINE`; ``"average"`` or ``"mean"`` of values.
     goal : what was optimized, in words.
@@ -133,6 +134,8 @@ class Portfolio:
     weights_by_class : of each member one per class, which count instead of `weights`; for the rule ``"stacking"`` of a
         `DiverseEnsembleClassifier`, empty else.
     temperature : by which the logarithms of the combined probabilities are divided.
+    requested : number of members that was asked for; 0 where it was left open.
+    shortfall : why there are fewer members than that; empty where there are not.
     facts : options, version, seconds, ….
 
     Examples
@@ -162,6 +165,8 @@ class Portfolio:
     bias: tuple[float, ...] = ()
     weights_by_class: tuple[tuple[float, ...], ...] = ()
     temperature: float = 1.0
+    requested: int = 0
+    shortfall: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -179,6 +184,8 @@ class Portfolio:
         names = ", ".join(self.members[:FEWEST_NAMED])
         names += f" and {self.k - FEWEST_NAMED} more" if self.k > FEWEST_NAMED else ""
         choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}"
+        fewer = f" {self.requested} members were asked for, and fewer are better: {self.shortfall}."
+        fewer = fewer if self.shortfall else ""
         n_eff = scores["n_eff"].format(".2f")
         if self.loss == "squared_error":
             error, r_squared = scores["squared_error"].format(".4g"), scores["r_squared"].format(".3f")
@@ -191,7 +198,7 @@ class Portfolio:
             similarity += f"{scores['all_wrong'].format('.2%')}."
         return (
             f"{choice}: {quality}; {_compared(gain, c.best, self.loss)}.{similarity} Chosen on {self.chosen_on:,} "
-            f"instances, certified {certified}.{unused}"
+            f"instances, certified {certified}.{fewer}{unused}"
         )
 
     def frame(self) -> pd.DataFrame:

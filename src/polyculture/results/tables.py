@@ -95,7 +95,7 @@ def full_table(source: str) -> str:
 
 
 def cell(value: Any, share: bool = False) -> str:
-    """One value as text: shares in percent, floats to three decimals, – for what is missing."""
+    """One value as text: shares in percent, floats to three digits or three decimals, – for what is missing."""
     if value is None or value is pd.NA:
         return "–"
     if isinstance(value, (bool, np.bool_)):
@@ -116,7 +116,9 @@ def _decimal(value: float, share: bool) -> str:
         return f"{int(value):,}"
     if abs(value) < 0.0005:
         return "< 0.001" if value > 0 else "> -0.001"
-    return f"{value:,.3f}"
+    if abs(value) < 0.01:
+        return f"{value:.3g}"
+    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def null_model_table(audit: Audit) -> DisplayTable:

@@ -15,7 +15,7 @@ from . import opinion_pool
 from .dynamic_selection import NearestInstances
 from .evaluation import EvaluationSet
 from .least_squares_weights import moment_weights
-from .mixture_weights import SMALLEST, mixture_weights
+from .mixture_weights import NEGLIGIBLE, SMALLEST, mixture_weights
 
 Fitter = Callable[[EvaluationSet, Int[np.ndarray, " k"]], Float[np.ndarray, " k"]]
 
@@ -158,23 +158,18 @@ class Rule:
 
 
 def fit(rule: str, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"], calibrated: bool = False) -> Combination:
-    """Members combined by a rule, its weights fitted on these instances.
+    """Members combined by a rule, its weights fitted on these instances; models of weight 0 are no members.
 
     Parameters
     ----------
     rule : a name in `COMBINE`; where the truth is a number, in `AVERAGES`.
-    rows : positions of the members.
+    rows : positions of the models; where none has a weight the first is the only member.
     calibrated : whether to fit a temperature for the combined probabilities, too.
     """
     check(rule, evaluation)
     settings = rules(evaluation)[rule]
-    weights = np.full(len(rows), 1 / len(rows)) if settings.weights is None else settings.weights(evaluation, rows)
-    bias = np.zeros(0)
+    rows, weights, bias = _positive_weights(rule, evaluation, rows)
     p = evaluation.predictions
-    if rule == "stacking":
-        assert p.probabilities is not None
-        assert p.labels is not None
-        weights, bias = opinion_pool.stack(p.probabilities[rows], p.labels)
     heaviest_first = np.argsort(-weights, kind="stable")
     nearest = NearestInstances(evaluation, rows) if rule == "dynamic" else None
     combination = Combination(rule, rows[heaviest_first], weights[heaviest_first], bias, nearest=nearest)
@@ -183,6 +178,28 @@ def fit(rule: str, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"], calib
         temperature = opinion_pool.temperature(combination.probabilities(evaluation), p.labels)
         return replace(combination, temperature=temperature)
     return combination
+
+
+def _positive_weights(
+    rule: str, evaluation: EvaluationSet, rows: Int[np.ndarray, " k"]
+) -> tuple[Int[np.ndarray, " j"], Float[np.ndarray, " j"], Float[np.ndarray, " c"]]:
+    """Models with their weights, all above 0, and the bias of stacking; fitted again without the models of weight 0."""
+    fitter, p = rules(evaluation)[rule].weights, evaluation.predictions
+    while True:
+        bias = np.zeros(0)
+        weights = np.full(len(rows), 1 / len(rows)) if fitter is None else fitter(evaluation, rows)
+        if rule == "stacking":
+            assert p.probabilities is not None
+            assert p.labels is not None
+            weights, bias = opinion_pool.stack(p.probabilities[rows], p.labels)
+        positive = weights > NEGLIGIBLE
+        if rule == "dynamic":  # equal weights of those that are right near some instance
+            positive = NearestInstances(evaluation, rows).weights(evaluation, rows).max(axis=1) > 0
+        if positive.all():
+            return rows, weights, bias
+        if not positive.any():
+            return rows[:1], np.ones(1), np.zeros(0)
+        rows = rows[positive]
 
 
 def rules(evaluation: EvaluationSet) -> Mapping[str, Rule]:

@@ -66,7 +66,7 @@ def log_odds(errors: Float[np.ndarray, " m"], classes: int = 2) -> Float[np.ndar
 def stack(
     probabilities: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], ridge: float = RIDGE
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " c"]]:
-    """Powers and class biases with which `geometric` has the lowest log-loss: multinomial logistic regression.
+    """Powers, at least 0, and class biases with which `geometric` has the lowest log-loss: multinomial regression.
 
     One power per model, not one per model and class, so that a few hundred instances are enough.
 
@@ -75,7 +75,7 @@ def stack(
     probabilities : on instances that the models were not trained on (cross-fitted).
     ridge : how strongly powers are held at 1/m and biases at 0; number of standard normal priors.
 
-    Source: Wolpert 1992; the logarithmic pool: Genest and Zidek 1986.
+    Source: Wolpert 1992; no negative powers: Breiman 1996; the logarithmic pool: Genest and Zidek 1986.
     """
     m, n, c = probabilities.shape
     logs = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float64)
@@ -92,7 +92,8 @@ def stack(
         models = np.tensordot(logs, pooled, ((1, 2), (0, 1))) - true
         return height / n, (np.append(models, pooled.sum(axis=0) - frequency) + ridge * deviation) / n
 
-    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    bounds = [(0, None)] * m + [(None, None)] * c
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
     return optimum.x[:m], optimum.x[m:]
 
 

@@ -31,8 +31,11 @@ def front(
     price = costs(cost, selection) if cost else np.ones(len(selection.model_ids))
     ids = np.array(selection.model_ids, dtype=object)
     rows = []
-    for members in _sets(plan, result, selection):
-        scored = ScoredSet(plan.combination(selection, members), selection)
+    winner = frozenset(result.combination.rows.tolist())
+    combinations = [plan.combination(selection, members) for members in _sets(plan, result, selection)]
+    distinct = {frozenset(combination.rows.tolist()): combination for combination in combinations}
+    for members, combination in distinct.items():
+        scored = ScoredSet(combination, selection)
         excess, quality = plan.goal.value(scored)
         rows.append(
             {
@@ -42,8 +45,8 @@ def front(
                 "keeps_bounds": excess == 0,
                 "certified": scored.combination.mean_loss(certification, loss_of(plan.rule, selection)),
                 "n_eff": n_eff(scored),
-                "cost": float(price[members].sum()),
-                "chosen": set(members.tolist()) == set(result.combination.rows.tolist()),
+                "cost": float(price[combination.rows].sum()),
+                "chosen": members == winner,
             }
         )
     table = pd.DataFrame(rows)

@@ -20,6 +20,9 @@ from .objectives import Goal, ScoredSet, above_floor
 from .objectives import check as check_goal
 from .panels import co_failure, panel
 
+ROUNDING = 9
+"""Decimals of the goal in which a further member has to make a difference."""
+
 
 @dataclass(frozen=True)
 class SelectionPlan:
@@ -122,11 +125,15 @@ class SelectionResult:
     combination : the members with their weights.
     candidates : positions of the models above the floor.
     exact : whether the result is the best there is.
+    weightless : positions of the models that were searched out and got the weight 0, which are no members.
+    shortfall : why there are fewer members than the plan's size; empty where there are not.
     """
 
     combination: Combination
     candidates: Int[np.ndarray, " j"]
     exact: bool
+    weightless: Int[np.ndarray, " w"]
+    shortfall: str = ""
 
 
 def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
@@ -135,7 +142,36 @@ def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
     candidates = above_floor(plan.goal, evaluation, fitted, plan.k or 1)
     methods = REGRESSION_SEARCH if evaluation.is_regression else SEARCH
     rows, exact = methods[plan.method](plan, evaluation, candidates)
-    return SelectionResult(plan.combination(evaluation, rows), candidates, exact)
+    combination = plan.combination(evaluation, rows)
+    shortfall, missing = "", (plan.k or 0) - len(combination.rows)
+    if missing > 0:
+        shortfall = "any further model would have less than a hundredth of the heaviest weight"
+        if len(combination.rows) < len(rows):
+            combination = _completed(plan, evaluation, combination, candidates)
+            shortfall = f"the others would have the weight 0, and no further model lowers the goal {plan.goal.words}"
+    weightless = np.setdiff1d(rows, combination.rows)
+    shortfall = shortfall if len(combination.rows) < (plan.k or 0) else ""
+    return SelectionResult(combination, candidates, exact, weightless, shortfall)
+
+
+def _completed(
+    plan: SelectionPlan, evaluation: EvaluationSet, combination: Combination, candidates: Int[np.ndarray, " j"]
+) -> Combination:
+    """The combination with further members, up to the plan's size, as long as one lowers the goal under its rule."""
+
+    def value(trial: Combination) -> tuple[float, float]:
+        excess, total = plan.goal.value(ScoredSet(trial, evaluation))
+        return round(excess, ROUNDING), round(total, ROUNDING)
+
+    lowest = value(combination)
+    while len(combination.rows) < (plan.k or 0):
+        outsiders = np.setdiff1d(candidates, combination.rows)
+        trials = [plan.combination(evaluation, np.append(combination.rows, row)) for row in outsiders]
+        scores = [value(trial) for trial in trials]
+        if not scores or not min(scores) < lowest:
+            break
+        combination, lowest = trials[scores.index(min(scores))], min(scores)
+    return combination
 
 
 SearchOutcome = tuple[Int[np.ndarray, " k"], bool]

@@ -82,7 +82,8 @@ def select(
     ----------
     predictions : outputs of the candidates on instances that none of them was trained on. Probabilities allow every
         rule; answers alone, or only right and wrong, allow votes; predicted numbers, without gaps, are averaged.
-    k : number of members; None to choose it automatically.
+    k : number of members; None to choose it automatically. There are fewer where the others would have the weight 0
+        and no model instead of them helps: ``portfolio.shortfall`` says why.
     goal : a `Goal`, a name in `QUANTITIES` or, for numbers, `REGRESSION_QUANTITIES`, or a numeric column of the model
         table. If empty, the squared error of numbers, log-loss of probabilities or co-failure of votes.
     rule : how members are combined, a name in `COMBINE` or, for numbers, `AVERAGES`. If empty, the average with fitted
@@ -133,6 +134,8 @@ def select(
         classes=predictions.classes,
         bias=tuple(map(float, combination.bias)),
         temperature=combination.temperature,
+        requested=k or 0,
+        shortfall=result.shortfall,
         facts=facts | ({"unused": gap} if gap else {}) | {"seconds": round(time.perf_counter() - started, 3)},
     )
 
@@ -268,6 +271,7 @@ def _candidates(result: SelectionResult, evaluation: EvaluationSet) -> pd.DataFr
         if not evaluation.is_regression:
             numbers["log_loss"] = -np.log(evaluation.truth[row]).mean() if evaluation.has_probabilities else np.nan
         reason = "kept" if row in weights else "not chosen" if row in candidates else "below the floor"
+        reason = "its weight is 0" if row in result.weightless else reason
         selected = {"weight": weights.get(row, 0.0), "kept": row in weights, "reason": reason}
         rows.append({"model": model, **numbers, **selected})
     table = pd.DataFrame(rows).sort_values(["kept", "weight", error], ascending=[False, False, True], kind="stable")

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from polyculture.auditing import AuditOptions, audit
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, read, read_values, values_folder
 from polyculture.predictions import Predictions, PredictionSets
-from polyculture.selection import SelectionOptions
+from polyculture.results import Audit, Portfolio
+from polyculture.selection import SelectionOptions, select
 
 from .stored_run import is_run, read_run
 
@@ -81,6 +83,31 @@ def read_candidates(
     if run.sets.selection is None or "shift" in goal:
         return Candidates(run.sets.test, None, run.sets, run.missing if run.sets.selection is None else "")
     return Candidates(run.sets.selection, run.sets.test, run.sets)
+
+
+def select_and_audit(
+    candidates: Candidates, k: int | None, goal: str, rule: str, options: SelectionOptions, source: str
+) -> tuple[Portfolio, Audit]:
+    """The portfolio of these candidates, and the audit of all of them on the test set.
+
+    Parameters
+    ----------
+    k, goal, rule : as in `polyculture.select`.
+    options : what it leaves open about clusters and groups is taken from the run folder.
+    source : what to call the candidates in the audit.
+    """
+    sets, options = candidates.sets, candidates.complete(options)
+    portfolio = select(
+        candidates.selection,
+        k,
+        goal=goal,
+        rule=rule,
+        certify_on=candidates.certification,
+        shifted=sets.shifted,
+        terms=options,
+    )
+    audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=options.seed)
+    return portfolio, audit(sets.test, source=source, options=audit_options, shifted=sets.companions)
 
 
 def _refuse_rules(rules: ReadingRules) -> None:

@@ -18,6 +18,8 @@ from polyculture.errors import FileError, InputError
 if TYPE_CHECKING:
     from polyculture.results import Audit
 
+COMPARISON, SCALING, DESIGN, RECIPES = "compare.json", "scaling.json", "design.json", "recipes.toml"
+"""What compare, scaling and design store next to their page."""
 PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS, PARTS, RUN = (
     *("page.html", "audit.json", "portfolio.json", "predictions", "values", "models", "parts", "run.json"),
 )

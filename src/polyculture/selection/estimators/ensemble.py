@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -201,7 +202,11 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def portfolio_(self) -> Portfolio:
         """The members, their weights and what they are worth; the certificate is made by nested cross-fitting."""
         check_is_fitted(self)
-        return nested_validation.portfolio(self._training_scores, self._fit_weights, self._pool, self.predictions_)
+        portfolio = nested_validation.portfolio(self._training_scores, self._fit_weights, self._pool, self.predictions_)
+        if self.size is None or portfolio.k >= self.size:
+            return portfolio
+        reason = "any further learner is below the floor, or has less than a hundredth of the heaviest weight"
+        return replace(portfolio, requested=int(self.size), shortfall=reason)
 
     @abstractmethod
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:

@@ -116,7 +116,7 @@ def portfolio(crossfitted: CrossFittedScores, fit: Fit, pool: OpinionPool, predi
         errors = {"error": evaluation.errors, "log_loss": predictions.models["log_loss"].to_numpy()}
     optimism = _mean(losses - combination.losses(evaluation, loss), np.ones(n))
     selected = pool.weights > 0
-    reason = np.where(selected, "", "it earns no weight, or is below the floor")
+    reason = np.where(selected, "kept", "its weight is 0 or negligible, or it is below the floor")
     columns = {"model": crossfitted.names, **errors, "weight": pool.weights, "kept": selected, "reason": reason}
     return Portfolio(
         members=tuple(crossfitted.names[m] for m in pool.members),

@@ -22,6 +22,7 @@ from .leaderboard import leaderboard
 from .null_models import fit_null_models, headline, why_no_class
 from .options import AuditOptions
 from .pairs import Measure, pairwise
+from .panel_sums import panel_sums
 from .regression import add_residuals, outcomes
 from .sections import compute_sections
 from .shifts import along_shifts
@@ -102,6 +103,8 @@ def audit(
         table = outcomes(predictions, tolerance)
         shifted = {name: outcomes(p, tolerance) for name, p in shifted.items()}
     parts = _table_parts(AuditContext.gather(table, options), shifted, measures)
+    if not regression:
+        parts = replace(parts, panel=panel_sums(parts.context))
     pictures = {} if dataset is None else _pictures(dataset, predictions, parts)
     result = _assemble(parts, source, pictures, started)
     return add_residuals(result, predictions, parts.context) if regression else result
@@ -142,6 +145,7 @@ def _assemble(parts: AuditParts, source: str, pictures: Mapping[str, Int[np.ndar
         findings=findings(parts),
         pictures=pictures,
         facts=_facts(parts) | {"seconds": round(time.perf_counter() - started, 3)},
+        panel=parts.panel,
     )
 
 

@@ -18,7 +18,7 @@ from polyculture.measures.effective import EffectiveNumber
 from polyculture.measures.streaming.exact_sums import TableCounts
 from polyculture.measures.systemic import FailureCounts
 from polyculture.predictions import Predictions
-from polyculture.results import Leaderboard, NullModel, Pairwise, Section, Systemic
+from polyculture.results import Leaderboard, NullModel, Pairwise, PanelSums, Section, Systemic
 from polyculture.stats import plural
 
 from .counting import count_table
@@ -143,6 +143,7 @@ class AuditParts:
     ----------
     null_model, effective : the null model of the first sentence, and the estimate behind it.
     facts : what is known of this audit beyond its options.
+    panel : what the numbers of every subset of the models follow from, if they do from a page.
     """
 
     context: AuditContext
@@ -155,6 +156,7 @@ class AuditParts:
     shifts: pd.DataFrame
     sections: tuple[Section, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
+    panel: PanelSums | None = None
 
     @property
     def outside(self) -> NullModel | None:

@@ -39,6 +39,7 @@ def ablate(
       polyculture ablate digits --architecture mlp --levels dropout --levels label-smoothing
       polyculture ablate digits --levels optimizer --levels rotate:30
     """
+    from polyculture.reporting import with_commands
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import ablation
 
@@ -48,8 +49,9 @@ def ablate(
     problem = data.load(seed)
     with progress_bars() as progress:
         result = ablation.ablate(problem, options, out=out, progress=progress)
-    next_command = f"polyculture audit {shell_word(str(out / PREDICTIONS))} --models '{ablation.BASELINE}*'"
-    show(result.audit, out, json, next_command, ["ablation"], ("effects",))
+    source = shell_word(str(out / PREDICTIONS))
+    next_command = f"polyculture audit {source} --models '{ablation.BASELINE}*'"
+    show(with_commands(result.audit, source), out, json, next_command, ["ablation"], ("effects",))
     for name, reason in result.failed.items():
         fail(f"{name} is left out: {reason}", 1)
     return 1 if result.failed else 0

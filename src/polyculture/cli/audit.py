@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, make_folder, read_audit
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import option_words, shell_word, source_words
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
@@ -58,6 +58,7 @@ def audit(
     from polyculture.auditing import AuditOptions
     from polyculture.auditing.attribution.response import similarity_named
     from polyculture.formats.verdicts import read_verdicts
+    from polyculture.reporting import with_commands
     from polyculture.studies.audited_sources import audit_sources, audit_streamed
 
     options = AuditOptions(
@@ -85,7 +86,9 @@ def audit(
         show_sentences(result.note)
     if result.remark:
         fail(result.remark, 0)
-    show(result.audit, out, json, f"polyculture report {shell_word(str(out))} --out page-to-share.html")
+    words = source_words(paths, table, reading, cluster=cluster, group=group)
+    next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
+    show(with_commands(result.audit, words + option_words(verdicts=verdicts), words), out, json, next_command)
     return 0
 
 

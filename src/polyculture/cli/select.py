@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
@@ -50,6 +50,7 @@ def select(
     From the folder of run, with weights for the log-loss, or in regression for the squared error:
       polyculture select polyculture-run
     """
+    from polyculture.reporting import with_commands
     from polyculture.reporting.atomic_write import write_atomically
     from polyculture.reporting.result_folder import store_audit
     from polyculture.selection import SelectionOptions, section
@@ -70,8 +71,10 @@ def select(
         next_command = f"polyculture report {shell_word(str(out))} --out page-to-share.html"
     else:
         patterns = " ".join(f"--models {shell_word(member)}" for member in portfolio.members)
-        next_command = f"polyculture audit {' '.join(map(shell_word, paths))}{table.words(reading)} {patterns}"
-    store_audit(result, out, next_command, [portfolio_section])
+        next_command = f"polyculture audit {source_words(paths, table, reading)} {patterns}"
+    certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
+    source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
+    store_audit(with_commands(result, certified, source), out, next_command, [portfolio_section])
     if json:
         print(portfolio.to_json())
     else:

@@ -124,6 +124,25 @@ def effective(
     return _finish(informative, moments, groups)
 
 
+def pair_covariances(
+    wrong: Bool[np.ndarray, "m n"],
+    strata: Int[np.ndarray, " n"] | None = None,
+    observed: Bool[np.ndarray, "m n"] | None = None,
+    weights: Float[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "m m"]:
+    """Error covariance within strata of every pair of models, on what both were observed on; nan without two instances.
+
+    D of any set of M informative models is 1 + (M − 1) × mean over its pairs / mean over its diagonal, over what is
+    defined: what `effective` gives of that set, missing cells and weights included. Parameters as there.
+    """
+    groups = _Stratification.of(np.zeros(wrong.shape[1], np.int64) if strata is None else strata, weights)
+    mask = np.ones(wrong.shape, bool) if observed is None else observed
+    pairs = (_stratum_pairs(wrong & mask, mask, members, groups.weight) for members in groups.positions())
+    weight, covariance, *_ = pooled(pairs, len(wrong))
+    symmetric: Float[np.ndarray, "m m"] = np.triu(covariance) + np.triu(covariance, 1).T
+    return np.where(weight > 0, symmetric, np.nan)
+
+
 def _without_the_weightless(
     wrong: Bool[np.ndarray, "m n"],
     strata: Int[np.ndarray, " n"] | None,

@@ -2,7 +2,8 @@
 
 from .drawing import figures_of
 from .page import report
+from .panel import with_commands
 from .sections import with_answers
 from .terminal_page import terminal
 
-__all__ = ["figures_of", "report", "terminal", "with_answers"]
+__all__ = ["figures_of", "report", "terminal", "with_answers", "with_commands"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyculture.results import Audit, Finding
+from polyculture.results.panel import LARGEST
 
 from .sections import SectionView, skipped, spec_of, title_of
 
@@ -55,6 +56,8 @@ def contents(audit: Audit | None, answers: Sequence[SectionView], further: Seque
     entries += [Entry(f"section-{view.section.name}", view.navigation) for view in answers[1:]]
     if audit is None:
         return entries
+    if audit.panel is not None or audit.n_models > LARGEST:
+        entries.append(Entry("panel", "Try a panel"))
     for anchor, name in _NAMES.items():
         if anchor != "null_models" or answers:
             state = _state(audit.findings, CODES.get(anchor, ()))

@@ -23,6 +23,7 @@ from .charts.vega import records
 from .contents import contents
 from .control_characters import shown
 from .lead import first_figure, lead, sentences, static_picture
+from .panel import panel_html
 from .png import data_uri
 from .sections import answers_of, section_figures, stated, with_answers
 from .theme import css_variables, themed
@@ -87,8 +88,11 @@ def report(audit: Audit | None, path: str | Path, answers: Sequence[Section] = (
 
 def html(audit: Audit | None, answers: Sequence[Section] = (), next_command: str = "") -> str:
     """The page as text."""
+    panel = ""
     if audit is not None:
-        audit = shown(with_answers(audit, answers))
+        audit = with_answers(audit, answers)
+        panel = panel_html(audit)
+        audit = shown(audit)
         answers = answers_of(audit)
     else:
         answers = shown(tuple(map(stated, answers)))
@@ -112,7 +116,7 @@ def html(audit: Audit | None, answers: Sequence[Section] = (), next_command: str
         skipped=sections.skipped(audit) if audit else [],
         contents=contents(audit, leading, further),
         names=_names(audit),
-        panel="",
+        panel=panel,
         picture=static_picture(specs[first.figure]) if first.figure else "",
         commands=steps,
         version=__version__,

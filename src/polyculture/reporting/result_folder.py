@@ -8,15 +8,18 @@ from pathlib import Path
 
 from polyculture.results import Audit, Section, section_json
 from polyculture.studies.run_folder import AUDIT, PAGE
+from polyculture.studies.shell_words import shell_word
 
 from .atomic_write import write_atomically
 from .page import report
+from .panel import with_commands
 from .sections import with_answers
 
 
 def store_audit(audit: Audit, folder: Path, next_command: str, answers: Sequence[Section] = ()) -> Audit:
     """Write the audit and its page, led by the answers; returns the audit as it is stored."""
     audit = with_answers(replace(audit, facts={"next": next_command, **audit.facts}), answers)
+    audit = with_commands(audit, shell_word(str(folder)))
     write_atomically(folder / AUDIT, audit.to_json().encode())
     report(audit, folder / PAGE)
     return audit

@@ -18,6 +18,7 @@ from polyculture.stats import Interval
 from . import summary
 from .encoding import from_json, to_json
 from .figure import Figure, plot
+from .panel import PanelSums
 from .section import STORED_NAMES, Section, Severity
 
 FEWEST_INSTANCES = 10
@@ -199,6 +200,8 @@ class Audit:
     findings : conclusions of the checks, most severe first.
     pictures : grey levels (0 … 255) of the hardest instances, by instance id, where the inputs are images.
     facts : where the numbers come from: version, options, seconds, ….
+    panel : what the numbers of every subset of the models follow from; None with more than 200 models, for tables in
+        shards and predicted numbers, and in files written before there was one.
 
     `section`, `null_model` and `plot` raise InputError for a name that is not there.
 
@@ -225,6 +228,7 @@ class Audit:
     findings: tuple[Finding, ...] = ()
     pictures: Mapping[str, Int[np.ndarray, "h w"]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    panel: PanelSums | None = None
 
     @property
     def n_eff(self) -> Interval:
@@ -281,7 +285,8 @@ class Audit:
         """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
 
         Tables of more than 200 models are packed: base64 of zlib of all first bytes, all second bytes, … of the cells
-        (of a symmetric table, of its upper half), in single precision.
+        (of a symmetric table, of its upper half), in single precision. The sums of the panel are packed alike in double
+        precision, answers and outcomes as bytes and bits.
         """
         return to_json(self, "audit")
 

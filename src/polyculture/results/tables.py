@@ -35,8 +35,8 @@ HEADINGS = {
 }
 """What a column of a frame is called for a reader, where its own name does not say it."""
 
-_PAGE_FACTS = ("next", "answers")
-"""Facts that say how the page is laid out; they are not listed on it."""
+_PAGE_FACTS = ("next", "answers", "panel")
+"""Facts that say how the page is laid out and what it offers; they are not listed on it."""
 
 _SHARES = ("accuracy", "best", "all_wrong", "share")
 PATTERN = "N3"

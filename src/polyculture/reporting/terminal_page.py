@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polyculture.results import Audit, Section
+from polyculture.results.short_names import short_names
 from polyculture.results.summary import share_text, tiles
 from polyculture.stats import percent
 
@@ -122,6 +123,7 @@ def _leaderboard(audit: Audit) -> RenderableType:
     table = audit.leaderboard.table
     short = len(table) <= 2 * ROWS
     parts = [table] if short else [table.head(ROWS), table.tail(ROWS)]
+    names = _names(audit)
     grid = _grid("right", "left", "left", "left")
     for k, part in enumerate(parts):
         if k:
@@ -132,7 +134,7 @@ def _leaderboard(audit: Audit) -> RenderableType:
             grid.add_row(
                 Text(share_text(row["accuracy"])),
                 Text(limits, style="dim"),
-                Text(str(row["model"])),
+                Text(names[str(row["model"])]),
                 Text(letters, style="dim"),
             )
     note = "Models that share a letter cannot be told apart."
@@ -142,10 +144,17 @@ def _leaderboard(audit: Audit) -> RenderableType:
 def _pairs(audit: Audit) -> Table:
     frame = audit.pairwise.frame()
     pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(ROWS)
+    names = _names(audit)
     grid = _grid("left", "left", "left")
     for row in records(pairs):
-        grid.add_row(Text(f"κ {row['kappa']:.2f}"), Text(str(row["model_a"])), Text(str(row["model_b"])))
+        grid.add_row(Text(f"κ {row['kappa']:.2f}"), *(Text(names[str(row[key])]) for key in ("model_a", "model_b")))
     return grid
+
+
+def _names(audit: Audit) -> dict[str, str]:
+    """What the models are called where there is little room."""
+    models = [str(model) for model in audit.leaderboard.table["model"]]
+    return dict(zip(models, short_names(models), strict=True))
 
 
 def _hardest(audit: Audit) -> Table:

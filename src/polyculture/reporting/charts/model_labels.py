@@ -57,7 +57,7 @@ def pair_labels(first: Sequence[str], second: Sequence[str], limit: int) -> Labe
         return [f"{a} ↔ {b}" for a, b in zip(texts[: len(first)], texts[len(first) :], strict=True)]
 
     names = [f"{a} ↔ {b}" for a, b in zip(first, second, strict=True)]
-    narrow = joined(NARROW // 2)
+    narrow = joined(NARROW // 2 - 2)
     return Labels(names) if narrow == names else Labels(names, joined(int(limit / POINTS / 2) - 2), narrow)
 
 

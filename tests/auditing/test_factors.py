@@ -19,3 +19,10 @@ def test_what_a_fit_took_is_no_ingredient() -> None:
 
 def test_what_a_fit_took_is_one_where_it_is_named() -> None:
     assert [i.name for i in ingredients(MODELS, ["data", "parameters"])] == ["data", "parameters"]
+
+
+def test_an_id_is_an_ingredient_only_where_it_is_named() -> None:
+    for name in ("id", "ID"):
+        models = MODELS.drop(columns="parameters").assign(**{name: ["a-1", "b-2", "c-3", "d-4"]})
+        assert [i.name for i in ingredients(models)] == ["architecture", "data"]
+        assert [i.name for i in ingredients(models, [name])] == [name]

@@ -15,6 +15,8 @@ from polyculture.recipe import Ingredient, merged
 
 TAKEN = ("seconds", "parameters", "epochs", "steps", "flops")
 """Columns with the cost of a fit: consequences of the ingredients, used only when they are named."""
+NAMES = ("id",)
+"""Columns that name a model and are no factor, used only when they are named."""
 FEW_NUMBERS = 8
 """Whole numbers with at most this many values are levels (a seed, a number of layers); more are taken as a scale."""
 
@@ -23,8 +25,8 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
     """Factors from columns of a model table; by default from every column of names, truth values or few whole numbers.
 
     Text and true/false are levels. Text with ";" and lists are sets, alike by their overlap (Jaccard). Numbers with
-    more than 8 values are alike by their distance (Gower). They, and what a fit took (`TAKEN`), are used only when they
-    are named. What is unknown is not shared. Columns that split the models in the same way become one
+    more than 8 values are alike by their distance (Gower). They, what a fit took (`TAKEN`) and ids are used only when
+    they are named. What is unknown is not shared. Columns that split the models in the same way become one
     ingredient.
 
     Raises InputError for a column that is not there or holds nothing.
@@ -33,7 +35,7 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
     for column in columns or ():
         if column not in available:
             raise InputError(f"no model column {column!r}", "", near(column, available))
-    selected = [c for c in available if c not in TAKEN] if columns is None else list(columns)
+    selected = [c for c in available if c not in TAKEN and c.casefold() not in NAMES] if columns is None else list(columns)
     factors = []
     for name in selected:
         values = models.iloc[:, available.index(name)]

@@ -394,4 +394,5 @@ def _from_folder(source: InputSource, columns: ColumnOptions) -> Predictions:
             raise unknown_column(source.path, name, "group", list(predictions.instances.columns))
     if not columns.models:
         return predictions  # taking models would bring the probabilities into memory
-    return predictions.take_models(matching(predictions.model_ids, columns.models, source.path))
+    ids = predictions.models.get("id")
+    return predictions.take_models(matching(predictions.model_ids, columns.models, source.path, ids))

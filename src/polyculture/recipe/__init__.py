@@ -1,6 +1,6 @@
 """What is a model made of, and which models should be made? Recipes, and designs, which are lists of recipes.
 
-axes (Recipe) · files (TOML) · designs · arrays · optimal · describing (what a design can tell) · ingredients
+axes (Recipe) · names · files (TOML) · designs · arrays · optimal · describing (what a design can tell) · ingredients
 """
 
 from .axes import AXES, Recipe
@@ -19,11 +19,13 @@ from .ingredients import (
     why_together,
 )
 from .levels import PREFIX
+from .names import SEPARATOR, readable_names
 from .optimal import optimal
 
 __all__ = [
     "AXES",
     "PREFIX",
+    "SEPARATOR",
     "Design",
     "Ingredient",
     "Recipe",
@@ -41,6 +43,7 @@ __all__ = [
     "read_axes",
     "read_design",
     "read_recipes",
+    "readable_names",
     "replicate",
     "spread",
     "unit_levels",

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polyculture.results import Audit, Section
+from polyculture.results.short_names import short_names
 from polyculture.results.summary import share_text, tiles
 from polyculture.stats import percent
 
@@ -131,6 +132,7 @@ def _leaderboard(audit: Audit, width: int) -> RenderableType:
     table = audit.leaderboard.table
     short = len(table) <= 2 * ROWS
     parts = [table] if short else [table.head(ROWS), table.tail(ROWS)]
+    names = _names(audit)
     grid = _grid("right", "left", "left", "left")
     letters_width = min(12, int(table["letters"].astype(str).str.len().max()))
     for k, part in enumerate(parts):
@@ -142,7 +144,7 @@ def _leaderboard(audit: Audit, width: int) -> RenderableType:
             grid.add_row(
                 Text(share_text(row["accuracy"])),
                 Text(limits, style="dim"),
-                Text(elided(str(row["model"]), max(NARROWEST, width - _BESIDE_A_MODEL - letters_width))),
+                Text(elided(names[str(row["model"])], max(NARROWEST, width - _BESIDE_A_MODEL - letters_width))),
                 Text(letters, style="dim"),
             )
     note = "Models that share a letter cannot be told apart."
@@ -152,11 +154,18 @@ def _leaderboard(audit: Audit, width: int) -> RenderableType:
 def _pairs(audit: Audit, width: int) -> Table:
     frame = audit.pairwise.frame()
     pairs = frame[np.isfinite(frame["kappa"])].sort_values("kappa", ascending=False, kind="stable").head(ROWS)
+    names = _names(audit)
     grid = _grid("left", "left", "left")
     for row in records(pairs):
-        names = (elided(str(row[side]), max(NARROWEST, (width - 12) // 2)) for side in ("model_a", "model_b"))
-        grid.add_row(Text(f"κ {row['kappa']:.2f}"), *map(Text, names))
+        pair = (elided(names[str(row[key])], max(NARROWEST, (width - 12) // 2)) for key in ("model_a", "model_b"))
+        grid.add_row(Text(f"κ {row['kappa']:.2f}"), *map(Text, pair))
     return grid
+
+
+def _names(audit: Audit) -> dict[str, str]:
+    """What the models are called where there is little room."""
+    models = [str(model) for model in audit.leaderboard.table["model"]]
+    return dict(zip(models, short_names(models), strict=True))
 
 
 def _hardest(audit: Audit, width: int) -> Table:

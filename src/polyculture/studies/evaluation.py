@@ -13,6 +13,7 @@ from polyculture.formats import write, write_values
 from polyculture.formats.folders.atomic_folder import replacing
 from polyculture.population import Population
 from polyculture.predictions import Predictions, PredictionSets
+from polyculture.recipe import Recipe, readable_names
 from polyculture.results import Audit
 from polyculture.training import Problem, load_problem, predict
 
@@ -66,6 +67,20 @@ def open_problem(problem: ProblemSource, seed: int) -> Problem:
 def cluster_column(problem: Problem) -> str:
     """The instance column of what was sampled together; empty where there is none."""
     return "sequence" if problem.task == "tagging" else problem.cluster
+
+
+def model_names(recipes: Sequence[Recipe], problem: Problem) -> dict[str, str]:
+    """What the models of a run are called, by recipe id; never like a column of the predictions."""
+    columns = {"instance", "label", "options", "target", "sequence", *map(str, problem.split.test.instances.columns)}
+    return readable_names(recipes, columns)
+
+
+def rename(population: Population, names: Mapping[str, str]) -> Population:
+    """The same models under these names by recipe id, which goes into the column ``id`` of their factors."""
+    factors = population.factors.assign(id=population.factors.index).rename(index=names)
+    models = {names[key]: model for key, model in population.models.items()}
+    failed = {names[key]: reason for key, reason in population.failed.items()}
+    return Population(models, population.classes, factors, failed)
 
 
 def evaluate(

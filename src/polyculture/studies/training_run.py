@@ -11,7 +11,7 @@ from polyculture.training import default_design, train
 from polyculture.training.engine.executors import check_engine
 from polyculture.training.fit import check
 
-from .evaluation import ProblemSource, RunResult, evaluate, open_problem
+from .evaluation import ProblemSource, RunResult, evaluate, model_names, open_problem, rename
 from .progress import Progress, phase_progress
 from .run_folder import MODELS, make_folder
 
@@ -57,7 +57,9 @@ def run(
     """Train a population and audit how alike its models fail.
 
     Models differ in architecture, data, optimizer, hyperparameters and seed. They are tested on instances that none of
-    them was trained on, without and with shifts. Trained models are kept in the folder: the same call resumes.
+    them was trained on, without and with shifts. Trained models are kept in the folder: the same call resumes. Models
+    are named by what sets their recipes apart, such as ``knn k=9 · half-a``; their factors have the recipe's id, which
+    is the name of the model's folder.
 
     Parameters
     ----------
@@ -90,4 +92,5 @@ def run(
         seconds=options.seconds,
         progress=phase_progress(progress, "training"),
     )
+    population = rename(population, model_names(recipes, problem))
     return evaluate(population, problem, options.seed, folder, phase_progress(progress, "testing"))

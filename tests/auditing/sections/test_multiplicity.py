@@ -54,6 +54,8 @@ def test_runs_are_models_that_differ_in_the_seed_only() -> None:
     assert repeated_runs(table).tolist() == [0, 0, 1, 1]
     assert repeated_runs(table[["depth"]]) is None  # nothing tells runs apart
     assert repeated_runs(table[["seed"]]) is None  # nothing tells models apart
+    assert repeated_runs(table.assign(id=list("abcd"))).tolist() == [0, 0, 1, 1]
+    assert repeated_runs(table[["depth"]].assign(id=list("abcd"))) is None  # an id tells models apart, not runs
     assert repeated_runs(table.assign(depth=[1, 2, 3, 4])) is None  # every model has one run
 
 

@@ -65,8 +65,9 @@ def multiplicity_section(context: AuditContext) -> Section:
 
 def repeated_runs(models: pd.DataFrame) -> Int[np.ndarray, " m"] | None:
     """Which model each row is a run of: rows that are alike in everything but the seed; None if no two are."""
-    columns = [c for c in models.columns if str(c).casefold() not in RUN_COLUMNS]
-    if not columns or len(columns) == len(models.columns):
+    factors = [c for c in models.columns if str(c).casefold() != "id"]
+    columns = [c for c in factors if str(c).casefold() not in RUN_COLUMNS]
+    if not columns or len(columns) == len(factors):
         return None
     codes = models[columns].astype(str).agg("\x1f".join, axis=1).factorize()[0].astype(np.int64)
     return codes if len(np.unique(codes)) < len(codes) else None

@@ -94,7 +94,7 @@ def read_value_sets(folder: str | Path, models: Sequence[str] = ()) -> Predictio
 def read_values_file(folder: Path, name: str = TEST, models: Sequence[str] = ()) -> Predictions:
     """The predictions on one of the sets of instances of such a folder."""
     factors = read_factors(folder / MODELS)
-    ids = list(matching(map(str, factors.index), tuple(models), str(folder)))
+    ids = list(matching(map(str, factors.index), tuple(models), str(folder), factors.get("id")))
     table = open_table(folder / f"{name}.csv")
     groups = [column for column in table.names if column not in ("instance", "target", *factors.index)]
     return regression_from(table, "target", ids, instance="instance", groups=groups, factors=factors.loc[ids])

@@ -229,18 +229,37 @@ def check_model_names(roles: ColumnRoles, options: ColumnOptions) -> None:
     )
 
 
-def matching(names: Iterable[str], patterns: Sequence[str], source: str) -> tuple[str, ...]:
-    """The names that match a pattern, in their own order; all if there is no pattern."""
+def matching(
+    names: Iterable[str], patterns: Sequence[str], source: str, ids: Iterable[Any] | None = None
+) -> tuple[str, ...]:
+    """The names that match a pattern, in their own order; all if there is no pattern.
+
+    A model with an id is meant by its id, too, and by a pattern of ids. A name or an id that is written out means that
+    model only, even where it reads as a pattern.
+    """
     names = tuple(names)
     if not patterns:
         return names
+    keys = [(name, name) for name in names]
+    keys += [] if ids is None else zip(map(str, ids), names, strict=True)
     selected: set[str] = set()
     for pattern in patterns:
-        matches = {pattern} & set(names) or {name for name in names if fnmatchcase(name, pattern)}
+        matches = {pattern} & set(names) or {name for key, name in keys if key == pattern}
+        matches = matches or {name for key, name in keys if fnmatchcase(key, pattern)}
         if not matches:
-            raise InputError(f"no model of {source} is called {pattern!r}", cure=near(pattern, names))
+            raise InputError(
+                f"no model of {source} is called {pattern!r}", cure=_near_models(pattern, dict(keys), names)
+            )
         selected |= matches
     return tuple(name for name in names if name in selected)
+
+
+def _near_models(pattern: str, keys: Iterable[str], names: Sequence[str]) -> str:
+    """A pattern for the names that begin like this, else the near names and ids, else the names."""
+    if pattern and any(name.startswith(pattern) for name in names):
+        return f"did you mean {pattern + '*'!r}?"
+    words = near(pattern, keys)
+    return words if words.startswith("did") else near(pattern, names)
 
 
 def no_label(table: ColumnTable, cells_are_binary: bool) -> InputError:

@@ -15,6 +15,7 @@ from ..sections import section_figures
 from .leaderboard import ranking_figure
 from .null_models import null_models_figure
 from .pairwise import matrix_figure
+from .recipes import recipes_of, with_recipes
 from .shifts import shift_accuracy_figure, shift_n_eff_figure
 from .systemic_failures import systemic_figure
 
@@ -37,7 +38,8 @@ def figures(audit: Audit) -> dict[str, Spec]:
         specs["shift_accuracy"] = shift_accuracy_figure(audit.shifts)
     for section in audit.sections:
         specs |= section_figures(section)
-    return specs
+    recipes = recipes_of(audit.leaderboard)
+    return {name: with_recipes(spec, recipes) for name, spec in specs.items()} if recipes else specs
 
 
 def save_figure(spec: Spec, path: str | Path) -> Path:

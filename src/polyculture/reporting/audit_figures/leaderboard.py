@@ -6,11 +6,15 @@ import pandas as pd
 
 from polyculture.results import Leaderboard
 
+from ..charts.model_labels import label_by_name
 from ..charts.vega import Spec, figure, layer, records, tooltip, zoom
 from ..theme import BAND, BLUE, GREY, INK
 
 MOST_MODELS = 70
 """More models than this are not drawn one by one: the best and the worst stand for the others."""
+
+LIMIT = 190
+"""Points that a name may take."""
 
 MOST_LINES = 12
 """More columns of lines than this tell the eye nothing; the table has the letters."""
@@ -28,8 +32,9 @@ def ranking_figure(leaderboard: Leaderboard) -> Spec:
     lines = lines if columns <= MOST_LINES else []
     step = 18 if len(order) <= 40 else 12
     y = {"type": "nominal", "sort": None, "scale": {"domain": order}}
-    names = {"title": None, "labelLimit": 190, "labelFontSize": min(11.0, step - 1.5), "ticks": False, "domain": False}
-    by_model = {"field": "model", **y, "axis": {**names, "labelColor": INK}}
+    params, labels = label_by_name(order, LIMIT)
+    names = {"title": None, "labelLimit": LIMIT, "labelFontSize": min(11.0, step - 1.5), "ticks": False}
+    by_model = {"field": "model", **y, "axis": {**names, "domain": False, "labelColor": INK, **labels}}
     layers = [
         *_accuracy_layers(by_model, 56 if step > 12 else 34),
         *(_line_layers(lines, order, by_model) if lines else ()),
@@ -42,6 +47,7 @@ def ranking_figure(leaderboard: Leaderboard) -> Spec:
         padding={"left": 0, "top": 5, "bottom": 5, "right": 6},
         layer=layers,
         usermeta={"drawn": len(order), "lines": bool(lines), "zoom": True},
+        **({"params": params} if params else {}),
     )
 
 

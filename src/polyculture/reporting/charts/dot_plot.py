@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..theme import BAND, BLUE, INK, ORANGE
+from .model_labels import Labels, model_labels
 from .vega import Spec, figure, layer
 
 
@@ -20,12 +21,19 @@ class Rows:
     heads : places of names that head the rows below them.
     step : height of a row in points.
     limit : most points that a name may take; the page allows less on a phone.
+    labels : what stands at the rows instead of long names.
     """
 
     names: Sequence[str]
     heads: Sequence[int] = ()
     step: int = 20
     limit: int = 190
+    labels: Labels | None = None
+
+    @classmethod
+    def of_models(cls, names: Sequence[str], step: int = 20, limit: int = 190) -> Rows:
+        """Rows of models, whose long names are made short."""
+        return cls(names, (), step, limit, model_labels(names, limit))
 
     @property
     def axis(self) -> Spec:
@@ -34,7 +42,7 @@ class Rows:
         axis = {
             "title": None,
             "values": list(range(len(self.names))),
-            "labelExpr": "names[datum.value]",
+            "labelExpr": (self.labels or Labels(self.names)).expression("datum.value"),
             "labelLimit": self.limit,
             "labelFontWeight": bold,
             "labelColor": INK,
@@ -48,7 +56,7 @@ class Rows:
 
     def figure(self, title: str, rows: Sequence[dict[str, Any]], layers: Sequence[Spec], **meta: Any) -> Spec:
         """A figure of these rows; `meta` tells the page about it."""
-        params = [{"name": "names", "value": list(self.names)}, {"name": "heads", "value": list(self.heads)}]
+        params = [*(self.labels or Labels(self.names)).params, {"name": "heads", "value": list(self.heads)}]
         height = self.step * len(self.names) + 8
         return figure(title, rows, height=height, params=params, layer=list(layers), usermeta=meta)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..theme import BLANK
+from .model_labels import Labels, model_labels
 from .vega import Spec, figure, layer, tooltip, zoom
 
 MOST_CELLS = 80
@@ -15,11 +16,13 @@ MOST_CELLS = 80
 
 _SIDE = 560
 _LARGEST = 44
+_LABEL = 150
 
 
 def square(title: str, names: Sequence[str], rows: Sequence[dict[str, Any]], colour: Spec, tip: Sequence[Spec]) -> Spec:
     """A symmetric matrix from its rows (places a > b, values); the places are numbers so that a reader can zoom."""
-    x, y, side = places(names)
+    labels = model_labels(names, _LABEL)
+    x, y, side = places(names, labels)
     pair = tooltip(("one", "one", ""), ("other", "other", ""))
     layers = [
         layer(
@@ -42,18 +45,18 @@ def square(title: str, names: Sequence[str], rows: Sequence[dict[str, Any]], col
         autosize={"type": "pad", "contains": "padding"},
         width=side,
         height=side,
-        params=[{"name": "names", "value": list(names)}],
+        params=labels.params,
         transform=[*ends, *name_models],
         layer=layers,
         usermeta={"square": len(names), "zoom": True},
     )
 
 
-def places(names: Sequence[str]) -> tuple[Spec, Spec, int]:
+def places(names: Sequence[str], labels: Labels | None = None) -> tuple[Spec, Spec, int]:
     """Axes x and y of places with these names, which are given by the parameter ``names``, and the length of the side.
 
-    Names stand at the left where a row is high enough to read them, which it may become by zooming, and below where
-    there are few.
+    Names, or the labels instead of them, stand at the left where a row is high enough to read them, which it may become
+    by zooming, and below where there are few.
     """
     m = len(names)
     side = min(_SIDE, _LARGEST * m)
@@ -61,8 +64,8 @@ def places(names: Sequence[str]) -> tuple[Spec, Spec, int]:
     axis = {
         "title": None,
         "values": [k + 0.5 for k in range(m)],
-        "labelExpr": "names[floor(datum.value)]",
-        "labelLimit": 150,
+        "labelExpr": (labels or Labels(names)).expression("floor(datum.value)"),
+        "labelLimit": _LABEL,
         "labelOverlap": False,
         "labelFontSize": {"expr": f"clamp({high}, 1, 11)"},
         "labelOpacity": {"expr": f"{high} < 6.2 ? 0 : 1"},

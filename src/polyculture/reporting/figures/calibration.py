@@ -80,7 +80,7 @@ def _errors(section: Section) -> dict[str, Spec]:
     selected = table if len(table) <= MOST_MODELS else pd.concat([table.head(30), table.tail(30)])
     selected = selected.assign(place=range(len(selected)), model=selected["model"].astype(str))
     selected["strong"] = selected["model"] == GROUP
-    lines = Rows(list(selected["model"]), step=18 if len(selected) <= 40 else 12)
+    lines = Rows.of_models(list(selected["model"]), step=18 if len(selected) <= 40 else 12)
     percents = (("value", "calibration error", ".2%"), ("low", "low", ".2%"), ("high", "high", ".2%"))
     tip = tooltip(("model", "model", ""), *percents, ("brier", "Brier", ".4f"), ("log_loss", "log loss", ".4f"))
     prefix = "" if len(selected) == len(table) else f"The best and the last 30 of {len(table):,}. "

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, at_zero, axis, estimates
+from ..charts.model_labels import pair_labels
 from ..charts.pair_matrix import MOST_CELLS, square, stepped
 from ..charts.vega import Spec, column, numbers, records, rows_of, tooltip
 from ..theme import DIVERGING
@@ -71,7 +72,8 @@ def _excess_pairs(table: pd.DataFrame) -> Spec:
     top = table.sort_values("z_scaled", ascending=False, kind="stable").head(MOST_PAIRS)
     top = top.assign(place=range(len(top)), value=top["z_scaled"])
     top["strong"] = top["q"] <= 0.05
-    lines = Rows([f"{a} · {b}" for a, b in zip(top["model_a"], top["model_b"], strict=True)], limit=320)
+    labels = pair_labels(list(top["model_a"].astype(str)), list(top["model_b"].astype(str)), 320)
+    lines = Rows(labels.names, limit=320, labels=labels)
     x = axis("z beyond shared difficulty", "~r", zero=True)
     tip = tooltip(("model_a", "one", ""), ("model_b", "other", ""), ("value", "z", ".2f"), ("q", "q", ".2~g"))
     caption = (

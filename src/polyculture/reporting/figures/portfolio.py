@@ -87,7 +87,7 @@ def _members(section: Section) -> Spec:
     ]
     tip = tooltip(("member", "member", ""), ("value", "rise of the loss", ".3~g"), ("low", "low", ".3~g"))
     tip += tooltip(("high", "high", ".3~g"), ("weight", "weight", ".3f"), ("shapley", "Shapley value", ".3~g"))
-    lines = Rows(list(table["member"]), step=24, limit=260)
+    lines = Rows.of_models(list(table["member"]), step=24, limit=260)
     x = axis("rise of the loss without it", ",.3~r", zero=True)
     caption = "Paired on the certification instances. Bar: 95 % interval; orange: it is missed."
     return lines.figure("What each member adds", rows, [at_zero(x), *estimates(lines, x, tip)], caption=caption)

@@ -13,12 +13,12 @@ from polyculture.errors import InputError, TrainingError, visible
 from polyculture.models.store import all_records
 from polyculture.population import Population
 from polyculture.predictions import Predictions
-from polyculture.recipe import Recipe
+from polyculture.recipe import SEPARATOR, Recipe
 from polyculture.results import Audit
 from polyculture.training import Problem, load_population, train
 from polyculture.training.engine.executors import check_engine
 
-from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, store_predictions
+from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, rename, store_predictions
 from ..progress import Progress, phase_progress
 from ..run_folder import MODELS, make_folder
 from .effects import MIN_REPLICATES
@@ -135,7 +135,7 @@ def ablate(
     training = phase_progress(progress, "training")
     failures = train(_flat(recipes), problem, models, workers=options.workers, progress=training).failed
     recipes, failed = _complete_recipes(recipes, failures)
-    population = _rename(load_population(models, problem, _flat(recipes)), recipes)
+    population = rename(load_population(models, problem, _flat(recipes)), _model_names(recipes))
     source = f"{problem.name}: {len(population)} models, {options.architecture} with one change at a time"
     sets = store_predictions(population, problem, folder, source, phase_progress(progress, "testing"))
     answers = {TEST: sets.test, **sets.companions}
@@ -168,11 +168,13 @@ def _complete_recipes(recipes: RecipesByChange, failures: Mapping[str, str]) -> 
     return {name: replicates for name, replicates in recipes.items() if name not in reasons}, reasons
 
 
-def _rename(population: Population, recipes: RecipesByChange) -> Population:
-    """The same models named by change and seed, such as ``dropout-0``."""
-    names = {recipe.id: f"{name}-{recipe.seed}" for name, replicates in recipes.items() for recipe in replicates}
-    models = {names[model]: population[model] for model in population}
-    return Population(models, population.classes, population.factors.rename(index=names))
+def _model_names(recipes: RecipesByChange) -> dict[str, str]:
+    """Change and seed by recipe id, such as ``dropout · seed 0``."""
+    return {
+        recipe.id: f"{name}{SEPARATOR}seed {recipe.seed}"
+        for name, replicates in recipes.items()
+        for recipe in replicates
+    }
 
 
 def _measure(

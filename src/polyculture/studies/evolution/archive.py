@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +45,11 @@ class Archive:
                 elites[cell] = (recipe, loss)
         return cls(groups, dict(sorted(elites.items())))
 
-    def frame(self) -> pd.DataFrame:
-        """One row per cell: fails (the group), covers (the group), model, loss."""
+    def frame(self, names: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """One row per cell: fails (the group), covers (the group), model (its name by recipe id, else the id), loss."""
+        names = names or {}
         rows = [
-            {"fails": fails, "covers": covers, "model": recipe.id, "loss": loss}
+            {"fails": fails, "covers": covers, "model": names.get(recipe.id, recipe.id), "loss": loss}
             for (fails, covers), (recipe, loss) in self.elites.items()
         ]
         return pd.DataFrame(rows, columns=["fails", "covers", "model", "loss"])

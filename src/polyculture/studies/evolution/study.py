@@ -14,7 +14,7 @@ from polyculture.results import Audit, Portfolio, Section
 from polyculture.selection import SelectionOptions, section, select
 from polyculture.training import evolution_axes, load_population, possible_recipe, predict, train
 
-from ..evaluation import ProblemSource, RunResult, evaluate, open_problem
+from ..evaluation import ProblemSource, RunResult, evaluate, model_names, open_problem, rename
 from ..progress import Progress, phase_progress
 from ..run_folder import MODELS, PORTFOLIO, make_folder
 from .generations import EvolutionOptions, Generations, evolve_recipes
@@ -89,24 +89,30 @@ def evolve(
     folder = make_folder(Path(out))
     training = phase_progress(progress, "training")
     failed: dict[str, str] = {}
+    all_recipes: dict[str, Recipe] = {}
 
     def predict_selection(recipes: list[Recipe]) -> Predictions:
+        all_recipes.update({recipe.id: recipe for recipe in recipes})
         population = train(recipes, problem, folder / MODELS, workers=options.workers, progress=training)
         failed.update(population.failed)
         return predict(population, problem.split.selection)
 
     evolution = phase_progress(progress, "evolution")
     generations = evolve_recipes(levels, possible_recipe, predict_selection, options, evolution)
-    population = load_population(folder / MODELS, problem, generations.recipes)
+    names = model_names(list(all_recipes.values()), problem)
+    by_name = generations.predictions.models.rename(index=names)
+    generations = replace(generations, predictions=replace(generations.predictions, models=by_name))
+    population = rename(load_population(folder / MODELS, problem, generations.recipes), names)
     run = evaluate(population, problem, options.seed, folder, phase_progress(progress, "testing"))
     terms = SelectionOptions(cost="seconds", seed=options.seed)
     portfolio = select(generations.predictions, certify_on=run.predictions, terms=terms)
     (folder / PORTFOLIO).write_text(portfolio.to_json(), encoding="utf-8")
-    sections = (section(portfolio), _generations_section(generations), *run.audit.sections)
+    failed = {names[key]: reason for key, reason in failed.items()}
+    sections = (section(portfolio), _generations_section(generations, names), *run.audit.sections)
     return EvolutionResult(run, generations, portfolio, replace(run.audit, sections=sections), failed)
 
 
-def _generations_section(result: Generations) -> Section:
+def _generations_section(result: Generations, names: Mapping[str, str]) -> Section:
     final = result.history.iloc[-1]
     generations = len(result.history) - 1
     sentence = (
@@ -115,5 +121,5 @@ def _generations_section(result: Generations) -> Section:
         f"{final['loss']:.4f} on instances that had no part in its weights. The evolution stopped because "
         f"{result.reason}. These instances decided when to stop: the certificate says what the models are worth."
     )
-    tables: dict[str, Any] = {"history": result.history, "elites": result.archive.frame()}
+    tables: dict[str, Any] = {"history": result.history, "elites": result.archive.frame(names)}
     return SPEC.answer(sentence, {}, tables)

@@ -65,6 +65,14 @@ def test_kappa_bounds_each_pair(audit: pc.Audit) -> None:
     assert (result.status, result.subject) == ("broken", "model-0 and model-1")
 
 
+def test_pairs_without_kappa_are_named(audit: pc.Audit) -> None:
+    correct = ~copying_errors((1, 1), 200, seed=1)
+    rows = {"a": correct[0], "b": correct[1], "perfect": np.ones(200, dtype=bool)}
+    audit = pc.audit(Predictions.from_correct({name: row.astype(int).tolist() for name, row in rows.items()}))
+    result = pc.check(audit, {"max": {"kappa": 0.8, "kappa_mean": 0.8}})
+    assert [gate.subject for gate in result.gates] == ["a and b; defined for 1 of 3 pairs", "defined for 1 of 3 pairs"]
+
+
 def test_accuracy_bounds_each_model(audit: pc.Audit) -> None:
     table = audit.leaderboard.table.set_index("model")
     assert only(audit, "accuracy", "min").estimate == table["accuracy"].min()

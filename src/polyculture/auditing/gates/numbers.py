@@ -60,11 +60,13 @@ def _kappa(audit: Audit) -> dict[str, Number]:
         return dict.fromkeys(("kappa_mean", "kappa_min", "kappa_max"), Number(Interval.undefined(reason)))
     a, b, kappa, low, high = (x[defined] for x in (a, b, kappa, low, high))
     n = int(pairs.counts["n"][a, b].min())
-    count = f"{len(defined):,} of {len(pairs.models) * (len(pairs.models) - 1) // 2:,} pairs"
+    total = len(pairs.models) * (len(pairs.models) - 1) // 2
+    count = f"{len(defined):,} of {total:,} pairs"
     # Errors of the pairs' estimates may go together, and the error of a mean is at most the mean of the errors.
     estimate, bottom, top = (float(x.mean()) for x in (kappa, low, high))
     mean = Interval(estimate, bottom, top, level, n, f"mean of the estimates and of the limits of {count}")
-    numbers = {"kappa_mean": Number(mean)}
+    partial = f"defined for {count}" if len(defined) < total else ""
+    numbers = {"kappa_mean": Number(mean, partial)}
     for name, sign, word in (("kappa_min", -1, "smallest"), ("kappa_max", 1, "largest")):
         extreme = int(np.argmax(sign * kappa))
         nearest = np.argsort(-sign * (low if sign > 0 else high), kind="stable")[:MOST_COMPARED]
@@ -73,6 +75,7 @@ def _kappa(audit: Audit) -> dict[str, Number]:
         ends = (min(float(limits[0]), float(kappa[extreme])), max(float(limits[1]), float(kappa[extreme])))
         method = f"{word} of {count}, limits for all at once"
         subject = f"{pairs.models[a[extreme]]} and {pairs.models[b[extreme]]}"
+        subject += f"; {partial}" if partial else ""
         numbers[name] = Number(Interval(float(kappa[extreme]), *ends, level, n, method), subject)
     return numbers
 

@@ -12,8 +12,8 @@
     pc.report(result.audit, "digits-run/page.html")
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Interval. Verbs: train, predict, read, audit,
-compare, scaling, select, combine, report; design, run, ablate and evolve put them together. The command line has the
-same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
+check, compare, scaling, select, combine, report; design, run, ablate and evolve put them together. The command line has
+the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from polyculture.auditing import AuditOptions as AuditOptions
     from polyculture.auditing import along_scale
     from polyculture.auditing import audit as audit
+    from polyculture.auditing import check as check
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from polyculture.recipe import design as design
     from polyculture.reporting import report as report
     from polyculture.results import Audit as Audit
+    from polyculture.results import CheckResult as CheckResult
+    from polyculture.results import Gate as Gate
     from polyculture.results import Portfolio as Portfolio
     from polyculture.selection import DiverseEnsembleClassifier as DiverseEnsembleClassifier
     from polyculture.selection import DiverseEnsembleRegressor as DiverseEnsembleRegressor
@@ -74,10 +77,13 @@ _HOMES = {
     "Predictions": "predictions",
     "PredictionSets": "predictions",
     "Audit": "results",
+    "CheckResult": "results",
+    "Gate": "results",
     "Portfolio": "results",
     "Interval": "stats",
     "AuditOptions": "auditing",
     "audit": "auditing",
+    "check": "auditing",
     "compare": "auditing",
     "scaling": "auditing:along_scale",
     "text_alikeness": "auditing",

@@ -1,10 +1,11 @@
 """What can one do from a shell? One function per verb; its signature is the command.
 
-Results go to stdout, progress and errors to stderr. Exit codes: 0 success; 1 part of the work failed; 2 the command or
-its input cannot be used; 130 stopped by Ctrl-C. Errors of polyculture are one line; others keep their traceback.
+Results go to stdout, progress and errors to stderr. Exit codes: 0 success; 1 part of the work failed, or a gate is
+broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 stopped by Ctrl-C. Errors of polyculture
+are one line; others keep their traceback.
 """
 
-from . import ablate, audit, evolve, select, train
+from . import ablate, audit, check, evolve, select, train
 from .application import app, main
 
-__all__ = ["ablate", "app", "audit", "evolve", "main", "select", "train"]
+__all__ = ["ablate", "app", "audit", "check", "evolve", "main", "select", "train"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from polyculture.stats import Interval
 from . import summary
 from .encoding import from_json, to_json
 from .figure import Figure, plot
+from .pair_storage import read_counts, read_values, stored_matrices
 from .panel import PanelSums
 from .section import STORED_NAMES, Section, Severity
 
@@ -94,6 +96,26 @@ class Pairwise:
     counts: Mapping[str, Int[np.ndarray, "m m"]]
     reasons: tuple[tuple[str, ...], ...]
     order: tuple[int, ...]
+
+    def to_stored(self) -> dict[str, Any]:
+        """The matrices under their names; of more than 200 models as formulas where the counts give them again."""
+        counts, values = stored_matrices(self.counts, self.values) or (self.counts, self.values)
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"values": values, "counts": counts}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any], decode: Callable[[Any, Any], Any]) -> Pairwise:
+        """The matrices from their JSON form.
+
+        Parameters
+        ----------
+        decode : makes a value of a type of its JSON form.
+        """
+        hints = typing.get_type_hints(cls)
+        matrix, number = (typing.get_args(hints[name])[1] for name in ("values", "counts"))
+        counts = read_counts(stored["counts"], lambda table: decode(number, table))
+        values = read_values(stored["values"], counts, lambda table: decode(matrix, table))
+        names = ("models", "reasons", "order")
+        return cls(**{name: decode(hints[name], stored[name]) for name in names}, counts=counts, values=values)
 
     def mean(self, measure: str) -> float:
         """Mean over the pairs where the measure is defined; nan if there is none."""
@@ -282,11 +304,12 @@ class Audit:
         return summary.audit_html(self)
 
     def to_json(self) -> str:
-        """Strict JSON: nan is null, infinities are the strings "inf" and "-inf".
+        """Strict JSON: nan is null, infinities are the strings "inf" and "-inf"; format and schema in docs/json.md.
 
-        Tables of more than 200 models are packed: base64 of zlib of all first bytes, all second bytes, … of the cells
-        (of a symmetric table, of its upper half), in single precision. The sums of the panel are packed alike in double
-        precision, answers and outcomes as bytes and bits.
+        Tables of more than 64 models, and columns of more than 2,000 rows, are packed: base64 of zlib of all first
+        bytes, all second bytes, … of the cells (of a symmetric table, of its upper half). Of more than 200 models they
+        are in single precision, and what follows from the counts of instances is the name of its formula. The sums of
+        the panel are packed alike in double precision, answers and outcomes as bytes and bits.
         """
         return to_json(self, "audit")
 

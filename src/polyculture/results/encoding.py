@@ -1,17 +1,16 @@
 """How do results travel as strict JSON? Shapes and types come back from the annotations of the dataclasses.
 
-nan is null, infinities are the strings "inf" and "-inf"; large square tables are packed.
+nan is null, infinities are the strings "inf" and "-inf"; large tables are packed. docs/json.md says it for readers, and
+`json_schema` for programs.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import math
 import types
 import typing
-import zlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,13 +20,24 @@ import pandas as pd
 
 from polyculture.errors import InputError
 
-LARGEST_PLAIN = 200
-"""Square tables with more rows are packed in JSON; as plain numbers those of a thousand models take 300 MB, not 30."""
+from .packing import (
+    LONGEST_PLAIN,
+    is_large,
+    packed_columns,
+    packed_table,
+    packed_words,
+    unpacked_columns,
+    unpacked_table,
+    unpacked_words,
+)
+
+FORMAT = 2
+"""Version of the JSON of results; it grows when a program that reads the older one would read the newer one wrongly."""
 
 
 def to_json(value: Any, kind: str) -> str:
     """Strict JSON of a result, marked with what it is."""
-    return json.dumps({"kind": f"polyculture.{kind}", "format": 1} | _encode(value), allow_nan=False)
+    return json.dumps({"kind": f"polyculture.{kind}", "format": FORMAT} | _encode(value), allow_nan=False)
 
 
 def from_json(result: type, text: str, kind: str) -> Any:
@@ -40,6 +50,9 @@ def from_json(result: type, text: str, kind: str) -> Any:
         raise InputError(f"not JSON: {error}", expected) from error
     if not isinstance(values, dict) or values.get("kind") != f"polyculture.{kind}":
         raise InputError("JSON of another kind", expected)
+    version = values.get("format", 1)
+    if not isinstance(version, int) or version > FORMAT:
+        raise InputError(f"{kind} of format {version!r}", f"format {FORMAT} or lower", "update polyculture")
     return _decode(result, values)
 
 
@@ -50,15 +63,17 @@ def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {_stored(f): _encode(_stored_value(f, getattr(value, f.name))) for f in dataclasses.fields(value)}
     if isinstance(value, pd.DataFrame):
+        if len(value) > LONGEST_PLAIN:
+            return packed_columns(value, _encode)
         return {str(c): [_encode(v) for v in value[c].tolist()] for c in value.columns}
     if isinstance(value, np.ndarray):
-        return _packed(value) if _is_large(value) else [_encode(v) for v in value.tolist()]
+        return packed_table(value) if is_large(value) else [_encode(v) for v in value.tolist()]
     if isinstance(value, np.generic):
         return _encode(value.item())
     if isinstance(value, Mapping):
         return {str(k): _encode(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return _packed_words(value) if _is_large(value) else [_encode(v) for v in value]
+        return packed_words(value) if is_large(value) else [_encode(v) for v in value]
     if isinstance(value, float):
         return None if math.isnan(value) else value if math.isfinite(value) else str(value)
     return None if value is pd.NA else value
@@ -70,7 +85,7 @@ def _decode(kind: Any, value: Any) -> Any:
     if hasattr(kind, "array_type"):
         floating = any("float" in str(d) for d in kind.dtypes)
         if isinstance(value, dict):
-            return _unpacked(value).astype(np.float64 if floating else np.int64)
+            return unpacked_table(value).astype(np.float64 if floating else np.int64)
         return np.array(_numbers(value), dtype=np.float64 if floating else np.int64)
     if hasattr(kind, "from_stored"):
         return kind.from_stored(value, _decode)
@@ -80,14 +95,13 @@ def _decode(kind: Any, value: Any) -> Any:
         values = {name: _decode(hint, value[stored[name]]) for name, hint in hints.items()}
         return kind(**{f.name: _current_value(f, values[f.name]) for f in dataclasses.fields(kind) if f.name in values})
     if kind is pd.DataFrame:
-        return pd.DataFrame({c: _column(v) for c, v in value.items()})
+        return pd.DataFrame(unpacked_columns(value, _column))
     if kind is float:
         return _numbers(value)
     if origin is tuple:
         inner = args[0]
         if isinstance(value, dict):
-            words = value["words"]
-            return tuple(tuple(words[code] for code in row) for row in _unpacked(value["codes"]).tolist())
+            return unpacked_words(value)
         return tuple(_decode(inner, v) for v in value)
     if origin in (Mapping, dict):
         return {k: _decode(args[1], v) for k, v in value.items()}
@@ -111,40 +125,6 @@ def _current_value(field: dataclasses.Field[Any], value: Any) -> Any:
     """The word in Python for one in JSON."""
     words = field.metadata.get("stored_values", {})
     return next((word for word, stored in words.items() if stored == value), value)
-
-
-def _is_large(value: Any) -> bool:
-    """Whether this is a square table of numbers or words that is better packed."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 2 and value.shape[0] == value.shape[1] > LARGEST_PLAIN and value.dtype.kind in "iuf"
-    return len(value) > LARGEST_PLAIN and all(isinstance(row, tuple) and len(row) == len(value) for row in value)
-
-
-def _packed(table: np.ndarray) -> dict[str, Any]:
-    half = np.array_equal(table, table.T, equal_nan=table.dtype.kind == "f")
-    cells = table[np.triu_indices(len(table))] if half else table.ravel()
-    kind = "<f4" if table.dtype.kind == "f" else "<i8"
-    by_byte = cells.astype(kind).view(np.uint8).reshape(len(cells), -1).T
-    text = base64.b64encode(zlib.compress(by_byte.tobytes())).decode()
-    return {"packed": text, "type": kind, "rows": len(table), "half": half}
-
-
-def _unpacked(value: Mapping[str, Any]) -> np.ndarray:
-    by_byte = np.frombuffer(zlib.decompress(base64.b64decode(value["packed"])), np.uint8)
-    cells = by_byte.reshape(np.dtype(value["type"]).itemsize, -1).T.copy().view(value["type"]).ravel()
-    table = np.zeros((value["rows"], value["rows"]), cells.dtype)
-    if not value["half"]:
-        table[:] = cells.reshape(table.shape)
-        return table
-    table[np.triu_indices(len(table))] = cells
-    table.T[np.triu_indices(len(table))] = cells
-    return table
-
-
-def _packed_words(table: Any) -> dict[str, Any]:
-    words = sorted({word for row in table for word in row})
-    index = {word: code for code, word in enumerate(words)}
-    return {"words": words, "codes": _packed(np.array([[index[word] for word in row] for row in table]))}
 
 
 @cache

@@ -284,7 +284,9 @@ def test_tables_of_many_models_are_packed_in_json_and_come_back() -> None:
     text = result.to_json()
     again = pc.Audit.from_json(text)
     assert again.to_json() == text
-    assert set(json.loads(text)["pairwise"]["values"]["kappa"]) == {"packed", "type", "rows", "half"}
+    pairwise = json.loads(text)["pairwise"]
+    assert set(pairwise["counts"]["n"]) == {"packed", "type", "rows", "half"}
+    assert pairwise["values"]["kappa"]["formula"] == "kappa"
     for name, table in result.pairwise.counts.items():
         np.testing.assert_array_equal(again.pairwise.counts[name], table)
     for name, values in result.pairwise.values.items():

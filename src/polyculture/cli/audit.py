@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from polyculture.errors import InputError
 from polyculture.studies.run_folder import PAGE, make_folder, read_audit
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import option_words, shell_word
 
 from .application import app, fail
 from .options import (
@@ -22,10 +22,9 @@ from .options import (
     ReadingOptions,
     Seed,
     TableOptions,
-    option_words,
     with_option_groups,
 )
-from .output import show, show_lines, show_section
+from .output import show, show_lines, show_reports, show_section
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
@@ -68,9 +67,9 @@ def audit(
     """
     from polyculture.auditing import AuditOptions, audit
     from polyculture.auditing.attribution.response import similarity_named
-    from polyculture.formats import align, read_shards
+    from polyculture.formats import align
     from polyculture.formats.verdicts import read_verdicts
-    from polyculture.studies.run_audit import audit_run
+    from polyculture.studies.run_audit import audit_run, open_shards
     from polyculture.studies.stored_run import is_run
 
     options = AuditOptions(
@@ -91,20 +90,14 @@ def audit(
     if not stream and engine != "local":
         raise InputError(f"--engine {engine} without --stream", "--stream, as an engine reads shards only")
     if stream:
-        if len(paths) > 1:
-            raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
-        for name in ("model", "answer", "repeat"):
-            if columns.pop(name):
-                raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
         reading.refuse("--stream, which takes answers as they are")
-        shards = read_shards(paths[0], **columns)
+        shards = open_shards(paths, columns)
         make_folder(out)
         result = audit(shards, source=source, options=replace(options, engine=engine))
     else:
         aligned = align(paths, rules=reading.rules(), **columns)
         make_folder(out)
-        if not json:
-            show_lines(f"read  {aligned.report.sentence}")
+        show_reports(aligned.report.sentence, json=json)
         if len(paths) == 1 and is_run(paths[0]):
             result, run = audit_run(paths[0], aligned.predictions, options)
             if run.missing:
@@ -155,10 +148,12 @@ def compare(
       polyculture compare models-2024.csv models-2025.csv
     """
     from polyculture.auditing import AuditOptions, compare
-    from polyculture.formats import read
+    from polyculture.formats import align
 
     columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
-    section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
+    a, b = align(first, **columns), align(second, **columns)
+    section = compare(a.predictions, b.predictions, AuditOptions(clusters=cluster or ""))
+    show_reports(a.report.sentence, b.report.sentence, json=json)
     show_section(section, json)
     if not json:
         show_lines("", f"next  polyculture audit {shell_word(second)}{option_words(table, reading)}")
@@ -182,11 +177,12 @@ def scaling(
       polyculture scaling predictions.csv --factors models.csv --scale parameters
     """
     from polyculture.auditing import along_scale
-    from polyculture.formats import read
+    from polyculture.formats import align
     from polyculture.results import section_json
 
-    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
-    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
+    sections = along_scale(aligned.predictions, scale, label_errors=audited_errors, seed=seed)
+    show_reports(aligned.report.sentence, json=json)
     if json:
         print(f"[{', '.join(map(section_json, sections))}]")
     for section in () if json else sections:

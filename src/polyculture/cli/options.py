@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from polyculture.errors import InputError
-from polyculture.studies.shell_words import shell_word
 
 if TYPE_CHECKING:
     from polyculture.formats import ReadingRules
@@ -63,7 +62,7 @@ class ReadingOptions:
     ] = False
     skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
     largest_sample: Annotated[int, Option(metavar="BYTES", help="Most bytes of one sample of a packed log.")] = 2**28
-    repeats: Annotated[bool, Option("--repeats", help="Read earlier runs of a task as repeat runs.")] = False
+    repeats: Annotated[bool, Option("--repeats", help="Read several runs of a task as repeat runs.")] = False
     fields: Annotated[
         list[str] | None, Option(metavar="ROLE=PATH", help="JSON Lines: answer=reply.0.text; repeatable.")
     ] = None
@@ -119,19 +118,6 @@ class ProblemOptions:
         kinds = () if self.shifts == "none" else tuple(name.strip() for name in self.shifts.split(","))
         options["shifts"] = None if self.shifts == "all" else kinds
         return load_problem(self.problem or ["digits"], seed, DataOptions(**options))
-
-
-def option_words(*groups: TableOptions | ReadingOptions) -> str:
-    """The options that were given, but for the models, as words of another command."""
-    words: list[str] = []
-    for group in groups:
-        for option in fields(group):
-            value = getattr(group, option.name)
-            if value != option.default and option.name != "models":
-                name = f"--{option.name.replace('_', '-')}"
-                values = value if isinstance(value, list) else [value]
-                words += [name if text is True or text == "" else f"{name}={text}" for text in values]
-    return "".join(f" {shell_word(word)}" for word in words)
 
 
 def with_option_groups(function: Callable[..., int]) -> Callable[..., int]:

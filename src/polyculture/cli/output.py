@@ -46,6 +46,12 @@ def show_lines(*lines: str, json: bool = False) -> None:
     print(*map(visible, lines), sep="\n", file=sys.stderr if json else sys.stdout)
 
 
+def show_reports(*sentences: str, json: bool) -> None:
+    """Print what was read, a line for each source; nothing next to JSON."""
+    if not json:
+        show_lines(*(f"read  {sentence}" for sentence in sentences))
+
+
 def show_section(section: Section, json: bool = False, tables: tuple[str, ...] = ()) -> None:
     """Print one section, or its JSON."""
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from polyculture.studies.run_folder import PORTFOLIO, make_folder
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import option_words, shell_word
 
 from .application import app, fail
 from .options import (
@@ -21,10 +21,9 @@ from .options import (
     ReadingOptions,
     Seed,
     TableOptions,
-    option_words,
     with_option_groups,
 )
-from .output import show_next, show_section, store
+from .output import show_next, show_reports, show_section, store
 
 
 @app.command(short_help="Select a complementary subset of models, certified.")
@@ -91,6 +90,7 @@ def select(
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
     store(replace(result, sections=(portfolio_section, *result.sections)), out)
+    show_reports(*candidates.reports, json=json)
     if json:
         print(portfolio.to_json())
     else:

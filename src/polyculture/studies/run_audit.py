@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from polyculture.auditing import AuditOptions, audit
-from polyculture.errors import PolycultureError
+from polyculture.errors import InputError, PolycultureError
+from polyculture.formats import read_shards
+from polyculture.formats.tables.shards import Shard
 from polyculture.predictions import Predictions
 from polyculture.results import Audit
 
 from .run_folder import AUDIT, read_audit
 from .stored_run import StoredRun, read_run
+
+_LONG = ("model", "answer", "repeat")
+"""Options of a table with a row per answer."""
 
 
 def audit_run(
@@ -50,6 +56,16 @@ def audit_run(
     )
     result = audit(sets.test, source=run.source, options=options, shifted=sets.companions)
     return replace(result, pictures=_pictures(Path(folder), result)), run
+
+
+def open_shards(paths: Sequence[str], columns: Mapping[str, Any]) -> tuple[Shard, ...]:
+    """The shards of one table or folder, with the options of `polyculture.read` that a stream has."""
+    if len(paths) > 1:
+        raise InputError(f"{len(paths)} paths with --stream", "one Parquet file, or one folder of them")
+    for name in _LONG:
+        if columns.get(name):
+            raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
+    return read_shards(paths[0], **{name: value for name, value in columns.items() if name not in _LONG})
 
 
 def _pictures(folder: Path, audit: Audit) -> Mapping[str, Int[np.ndarray, "h w"]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
+from typing import Any
 
 from polyculture.errors import visible
 
@@ -23,6 +25,19 @@ def shell_word(text: str) -> str:
         raw = text.encode("utf-8", "surrogatepass")
     characters = (chr(b) if 32 <= b < 127 and b not in _SPECIAL else f"\\x{b:02x}" for b in raw)
     return f"$'{''.join(characters)}'"
+
+
+def option_words(*groups: Any) -> str:
+    """The options that were given in dataclasses, but for the models, as words of another command."""
+    words: list[str] = []
+    for group in groups:
+        for option in fields(group):
+            value = getattr(group, option.name)
+            if value != option.default and option.name != "models":
+                name = f"--{option.name.replace('_', '-')}"
+                values = value if isinstance(value, list) else [value]
+                words += [name if text is True or text == "" else f"{name}={text}" for text in values]
+    return "".join(f" {shell_word(word)}" for word in words)
 
 
 _SPECIAL = b"\\'"

@@ -71,12 +71,17 @@ def encode_answers(
 
 
 def encode_by_name(
-    codes: Int[np.ndarray, "m1 n"], values: Sequence[str], classes: Sequence[Any]
+    codes: Int[np.ndarray, "m1 n"], values: Sequence[str], classes: Iterable[Any]
 ) -> tuple[Int[np.ndarray, "m1 n"], tuple[str, ...]]:
-    """Codes of `values` as codes of named classes; values that are the numbers 0 … c - 1 count as such codes."""
+    """Codes of `values` as codes of named classes; values that are the numbers 0 … c - 1 count as such codes.
+
+    Without names the classes are the values.
+    """
     if isinstance(classes, str):
         raise InputError(f"classes is the text {classes!r}", "a list with the name of every class")
     names = tuple(str(name if not isinstance(name, float) or name % 1 else int(name)).strip() for name in classes)
+    if not names:
+        return codes, tuple(values)
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise InputError(f"the class {repeated!r} is named twice", "a name of its own for every class")

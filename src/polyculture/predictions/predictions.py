@@ -197,7 +197,7 @@ class Predictions:
         correct: Columns | None = None,
         models: pd.DataFrame | None = None,
         instances: pd.DataFrame | None = None,
-        classes: Sequence[Any] = (),
+        classes: Iterable[Any] = (),
         **more: Any,
     ) -> Predictions:
         """Predictions from each model's answers, of any hashable kind, and the true answers.
@@ -214,8 +214,7 @@ class Predictions:
         """
         columns = object_columns(by_index(answers, labels))
         codes, names = encode_answers(columns, pd.Series(one_dimensional("label", labels), dtype=object))
-        if len(classes):
-            codes, names = encode_by_name(codes, names, classes)
+        codes, names = encode_by_name(codes, names, classes)
         outcomes = None if correct is None else outcome_table(by_index(correct, labels), list(columns), codes.shape[1])
         return cls(
             models=model_table(models, list(columns)),

@@ -525,7 +525,7 @@ def mutated(files: Files, rng: np.random.Generator) -> Files:
         elif suffix in (".gz", ".zip"):
             try:
                 files[name] = changed_packed(name, files[name], rng)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
+            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError):
                 files[name] = changed_bytes(files[name], rng)
         elif suffix in (".parquet", ".eval", ".npy"):
             change = {".parquet": changed_parquet, ".eval": changed_archive}.get(suffix, changed_bytes)

@@ -173,3 +173,12 @@ def test_a_column_of_weights_is_ignored_and_the_report_says_so(form, bench, tmp_
         frame.to_parquet(path)
     report = align(frame if form == "frame" else path, label="expert_1").report
     assert report.sentence.endswith("; the column 'weight' is ignored: every comparison counts once.")
+
+
+@pytest.mark.parametrize("word", [[1], {"a": 1}, "both of them"])
+def test_a_preference_that_is_no_number_names_its_row(word, tmp_path):
+    row = {"instruction": "Do", "generator_1": "x", "generator_2": "y", "annotator": "gpt4", "preference": 1}
+    rows = [row, row | {"annotator": "claude", "preference": word}]
+    (tmp_path / "annotations.json").write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=r"prefers .* of 'x' and 'y'; expected"):
+        read(tmp_path / "annotations.json", label="gpt4")

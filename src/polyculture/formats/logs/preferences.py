@@ -155,6 +155,8 @@ def _of_preference(preference: Any) -> tuple[int | None, float]:
     """The choice of alpaca_eval's number: 1 the first output, 2 the second, 0 or 1.5 a tie, else 1 + P(second)."""
     if preference is None or str(preference).strip().casefold() in _FAILED:
         return None, math.nan
+    if isinstance(preference, (list, dict)):
+        raise ValueError(shorten(str(preference)))
     number = float(preference)  # a word is a ValueError, too
     if number in (0, 1.5):
         return 2, 0.5

@@ -28,7 +28,7 @@ from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_n
 from .files import ColumnTable
 from .long_index import LongIndex, long_index
 from .regression import are_versions, holds_numbers, regression_from
-from .truth_columns import TableContents, assemble, check_guessed_models, parsed
+from .truth_columns import TableContents, assemble, check_decimal_commas, check_guessed_models, parsed
 
 ANSWERS = "answers: integers, strings or booleans, or the rule numeric (--normalize numeric)"
 
@@ -44,6 +44,8 @@ def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
         table.remarks.extend([roles.sentence] if roles.sentence else [])
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
     parts = contents_of(table, options)
+    if parts.label is not None and parts.answers and not _as_text(options):
+        check_decimal_commas(table.source, parts.label)
     if parts.unparsed is not None:
         table.remarks.append(f"answers that cannot be parsed, no agreement: {int(parts.unparsed.sum()):,}")
     return assemble(parts)

@@ -126,7 +126,7 @@ def check_decimal_commas(source: str, label: CategoricalColumn) -> None:
     """Raise InputError for labels that are numbers with a decimal comma, which would be compared as texts."""
     texts = [value for value in label.values if value]
     first = next((text for text in texts if _DECIMAL_COMMA.fullmatch(text)), "")
-    if first and all(_DECIMAL_COMMA.fullmatch(text) or is_integer(text) for text in texts):
+    if first and all(is_integer(text.replace(",", "", 1)) for text in texts):
         raise InputError(
             f"the labels of {source} are numbers with a decimal comma, such as {first!r}",
             "decimals after a point",
@@ -135,7 +135,7 @@ def check_decimal_commas(source: str, label: CategoricalColumn) -> None:
         )
 
 
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,(\d{1,2}|\d{4,}|0\d*)|[-+]?0,\d+|[-+]?\d{4,},\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,(\d{1,2}|\d{4,})|[-+]?0,\d+|[-+]?\d{4,},\d+")
 """A number whose comma cannot stand before thousands."""
 
 

@@ -44,8 +44,6 @@ def predictions_from(table: ColumnTable, options: ColumnOptions) -> Predictions:
         table.remarks.extend([roles.sentence] if roles.sentence else [])
         return regression_from(table, roles.label, roles.models, instance=roles.instance, groups=roles.groups)
     parts = contents_of(table, options)
-    if parts.label is not None and parts.answers and not _as_text(options):
-        check_decimal_commas(table.source, parts.label)
     if parts.unparsed is not None:
         table.remarks.append(f"answers that cannot be parsed, no agreement: {int(parts.unparsed.sum()):,}")
     return assemble(parts)
@@ -92,6 +90,8 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
+    if parts.label is not None and not _as_text(options):
+        check_decimal_commas(table.source, parts.label)
     if not options.models:
         check_guessed_models(parts)
     return parts

@@ -150,7 +150,8 @@ def test_labels_with_a_decimal_comma_are_refused(text, separator, tmp_path):
         read(path)
     assert read(pd.read_csv(path, sep=separator, decimal=",")).task == "regression"
     names = read(path, models=["ann", "bob"], rules=ReadingRules(categorical=True))
-    assert names.wrong[0].sum() == 0 and names.wrong[1].sum() > 30
+    assert names.wrong[0].sum() == 0
+    assert names.wrong[1].sum() > 30
 
 
 def test_a_comma_before_thousands_is_no_decimal_comma(tmp_path):

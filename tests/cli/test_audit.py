@@ -46,6 +46,20 @@ def test_compare_says_which_set_is_more_alike(folder: Path, capsys: pytest.Captu
     assert "next polyculture audit tight.csv" in out
 
 
+def test_compare_and_scaling_tell_what_every_column_is_taken_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("loose", "tight"):
+        frame = pd.read_csv(f"{name}.csv").drop(columns=["site", "level"])
+        frame.melt(["instance", "label"], var_name="model", value_name="prediction").to_csv(f"{name}.csv", index=False)
+    roles = "columns: model = model, answer = prediction, label = label, instance = instance."
+    code, out, _ = said(capsys, "compare", "loose.csv", "tight.csv")
+    assert (code, out.count(roles)) == (0, 2)
+    pd.DataFrame({"model": [f"loose{i}" for i in range(4)], "parameters": range(1, 5)}).to_csv("m.csv", index=False)
+    code, out, _ = said(capsys, "scaling", "loose.csv", "--factors", "m.csv")
+    assert (code, out.count(roles)) == (0, 1)
+
+
 def test_compare_prints_json_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capsys, "compare", "loose.csv", "loose.csv", "--models", "loose*", "--json")
     found = json.loads(out)

@@ -48,6 +48,18 @@ def test_select_keeps_one_model_of_each_kind_and_stores_what_it_found(
     assert "Which few should be kept" in (table / "kept" / "page.html").read_text()
 
 
+def test_select_tells_what_every_column_is_taken_for(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("answers", "others"):
+        frame = pd.read_csv(f"{name}.csv").melt(["instance", "label"], var_name="model", value_name="prediction")
+        frame.to_csv(f"{name}-long.csv", index=False)
+    code, out, _ = said(capsys, "select", "answers-long.csv", "-k", "3", "--certify-on", "others-long.csv")
+    roles = "columns: model = model, answer = prediction, label = label, instance = instance."
+    assert (code, out.count(roles), out.count("read 9 models, 600 instances")) == (0, 2, 2)
+    code, out, _ = said(capsys, "select", "answers-long.csv", "-k", "3", "--json")
+    assert code == 0
+    json.loads(out)
+
+
 def test_select_certifies_on_another_table(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("select", "answers.csv", "-k", "3", "--certify-on", "others.csv", "--json")
     code, out, err = said(capsys, *words)

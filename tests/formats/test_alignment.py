@@ -81,8 +81,11 @@ def test_a_duplicate_model_is_refused_with_both_places(write, tmp_path):
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
         "model 'ann' has two different answers to the instance 'x' (a.csv and instance x of b.csv); "
         "expected one answer per model and instance; if these are two runs, name them: "
-        'read({"run-1": path, "run-2": path}).'
+        'read({"run-1": path, "run-2": path}), or read each file as a repeat run (--repeats).'
     )
+    runs = read(tmp_path, rules=ReadingRules(repeats=True))
+    assert runs.wrong.tolist() == [[False], [True]]
+    assert runs.models[["base", "repeat"]].values.tolist() == [["ann", 1], ["ann", 2]]
 
 
 def test_a_duplicate_model_with_the_same_answers_counts_once(write, tmp_path):

@@ -8,6 +8,7 @@ from polyculture.measures.attribution.hypothesis_tests import PairRegression, ar
 from polyculture.measures.attribution.per_instance import StratifiedErrors, error_covariance, instance_parts
 
 C = np.array([[0.20, 0.10, 0.04, 0.02], [0.10, 0.20, 0.02, 0.06], [0.04, 0.02, 0.20, 0.08], [0.02, 0.06, 0.08, 0.20]])
+ARCHITECTURE, RUN = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])
 DATA, NET = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
 
 
@@ -20,6 +21,10 @@ def test_the_split_of_the_page_is_least_squares_over_pairs(stated):
     np.testing.assert_allclose(parts.coefficients, beta)
     np.testing.assert_allclose(parts.contributions.sum(), y.mean())
     D = 1 + 3 * y.mean()
+    ladder = split(C, [by_level(ARCHITECTURE), by_level(RUN)])
+    means = [y[2:4].mean() / 2 + y[[1, 4]].mean() / 2, y[5], y[0]]  # shares nothing, the architecture only, the run too
+    np.testing.assert_allclose(ladder.coefficients, np.diff(means, prepend=0))
+    np.testing.assert_allclose(ladder.contributions.sum(), y.mean())
     stated.agree(
         {
             "$\\tilde\\rho$": parts.rho,
@@ -31,6 +36,11 @@ def test_the_split_of_the_page_is_least_squares_over_pairs(stated):
             "VIF of data": inflation(X[:, 1:])[0],
             "$n_{\\mathrm{eff}}$": 4 / D,
             "$n_{\\mathrm{eff}}$ without sharing of data": 4 / (D - 3 * parts.contributions[1]),
+            "ladder: $\\beta_0$": ladder.coefficients[0],
+            "ladder: $\\beta_{\\text{architecture}}$": ladder.coefficients[1],
+            "ladder: $\\beta_{\\text{run}}$": ladder.coefficients[2],
+            "ladder: share of the architecture": ladder.contributions[1],
+            "ladder: share of the run": ladder.contributions[2],
             "arrangements of data": arrangements(DATA, NET),
         }
     )

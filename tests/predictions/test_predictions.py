@@ -131,6 +131,25 @@ def test_from_answers_codes_answers_and_labels_alike():
     assert predictions.answers.dtype == np.int8
 
 
+@pytest.mark.parametrize("coded", [True, False])
+def test_classes_have_the_order_in_which_they_are_named(coded):
+    names = ["dog", "cat", "elk", "fox"]
+    answers = {"a": ["cat", "dog", None], "b": ["dog", "dog", "elk"]}, ["cat", "dog", "elk"]
+    if coded:
+        answers = {"a": [1, 0, None], "b": [0, 0, 2]}, [1, 0, 2]
+    chances = np.full((2, 3, 4), 0.25)
+    predictions = Predictions.from_answers(*answers, classes=names, probabilities=chances)
+    assert predictions.classes == tuple(names)
+    assert predictions.answers.tolist() == [[1, 0, -1], [0, 0, 2]]
+    assert predictions.labels.tolist() == [1, 0, 2]
+    assert predictions.answers.dtype == np.int8
+
+
+def test_numbers_may_be_names_of_classes():
+    predictions = Predictions.from_answers({"a": [1.0, 2], "b": [3, 2]}, [1, 2], classes=np.array([3.0, 2.0, 1.0]))
+    assert (predictions.classes, predictions.labels.tolist()) == (("3", "2", "1"), [2, 1])
+
+
 def test_from_answers_takes_whole_floats_and_gaps():
     predictions = Predictions.from_answers({"a": [1.0, np.nan], "b": [7.0, None]}, [1, 0])
     assert predictions.classes == ("0", "1", "7")
@@ -184,6 +203,30 @@ def test_from_answers_takes_the_rows_of_the_model_table_by_id():
             [0, 1],
             {"instances": pd.DataFrame(index=[0])},
             "the instance table has 1 rows but there are 2 instances; expected one row per instance.",
+        ),
+        (
+            {"a": ["cat", "dgo"], "b": ["dog", "dog"]},
+            ["cat", "dog"],
+            {"classes": ["cat", "dog"]},
+            "the answer or label 'dgo' is none of the 2 classes; expected one of cat, dog; did you mean 'dog'?",
+        ),
+        (
+            {"a": [0, 3], "b": [0, 1]},
+            [0, 1],
+            {"classes": ["cat", "dog", "elk"]},
+            "the answer or label '0' is none of the 3 classes; expected one of cat, dog, elk; known: cat, dog, elk.",
+        ),
+        (
+            {"a": ["cat", "dog"], "b": ["dog", "dog"]},
+            ["cat", "dog"],
+            {"classes": ["cat", "dog", "cat"]},
+            "the class 'cat' is named twice; expected a name of its own for every class.",
+        ),
+        (
+            {"a": ["cat", "dog"], "b": ["dog", "dog"]},
+            ["cat", "dog"],
+            {"classes": "cat dog"},
+            "classes is the text 'cat dog'; expected a list with the name of every class.",
         ),
     ],
 )

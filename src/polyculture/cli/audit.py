@@ -14,7 +14,7 @@ from polyculture.studies.shell_words import option_words, shell_word, source_wor
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
-from .output import show, show_lines, show_sections, show_sentences
+from .output import show, show_lines, show_reports, show_sections, show_sentences
 
 
 @app.command(short_help="Audit existing predictions, and write the page.")
@@ -133,10 +133,12 @@ def compare(
       polyculture compare models-2024.csv models-2025.csv
     """
     from polyculture.auditing import AuditOptions, compare
-    from polyculture.formats import read
+    from polyculture.formats import align
 
     columns = table.columns(cluster) | {"correct": reading.outcomes, "rules": reading.rules()}
-    section = compare(read(first, **columns), read(second, **columns), AuditOptions(clusters=cluster or ""))
+    a, b = align(first, **columns), align(second, **columns)
+    section = compare(a.predictions, b.predictions, AuditOptions(clusters=cluster or ""))
+    show_reports(a.report.sentence, b.report.sentence, json=json)
     next_command = f"polyculture audit {shell_word(second)}{table.words(reading)}"
     show_sections([section], make_folder(out) / COMPARISON, json, next_command)
     return 0
@@ -160,10 +162,11 @@ def scaling(
       polyculture scaling predictions.csv --factors models.csv --scale parameters
     """
     from polyculture.auditing import along_scale
-    from polyculture.formats import read
+    from polyculture.formats import align
 
-    predictions = read(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
-    sections = along_scale(predictions, scale, label_errors=audited_errors, seed=seed)
+    aligned = align(paths, rules=reading.rules(), **table.columns(), correct=reading.outcomes)
+    sections = along_scale(aligned.predictions, scale, label_errors=audited_errors, seed=seed)
+    show_reports(aligned.report.sentence, json=json)
     words = f"{' '.join(map(shell_word, paths))}{table.words(reading)} --scale {shell_word(scale)}"
     tables = ("points", "families", "breaks", "nulls")
     show_sections(sections, make_folder(out) / SCALING, json, f"polyculture audit {words}", tables)

@@ -67,7 +67,7 @@ class ReadingOptions:
     ] = False
     skip_bad: Annotated[bool, Option("--skip-bad", help="Skip and count unreadable lines.")] = False
     largest_sample: Annotated[int, Option(metavar="BYTES", help="Most bytes of one sample of a packed log.")] = 2**28
-    repeats: Annotated[bool, Option("--repeats", help="Read earlier runs of a task as repeat runs.")] = False
+    repeats: Annotated[bool, Option("--repeats", help="Read several runs of a task as repeat runs.")] = False
     fields: Annotated[
         list[str] | None, Option(metavar="ROLE=PATH", help="JSON Lines: answer=reply.0.text; repeatable.")
     ] = None

@@ -75,6 +75,12 @@ def show_lines(*lines: str, json: bool = False) -> None:
     print(*map(visible, lines), sep="\n", file=sys.stderr if json else sys.stdout)
 
 
+def show_reports(*sentences: str, json: bool) -> None:
+    """Print what was read, a sentence for each source; nothing next to JSON."""
+    if not json:
+        show_sentences(*(f"read  {sentence}" for sentence in sentences))
+
+
 def show_section(section: Section, tables: Sequence[str] = ()) -> None:
     """Print one section."""
     from rich.console import Console

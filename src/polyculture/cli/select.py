@@ -12,7 +12,7 @@ from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
 from .options import Cluster, Group, Json, Out, Paths, ReadingOptions, Seed, TableOptions, with_option_groups
-from .output import show_next, show_section
+from .output import show_next, show_reports, show_section
 
 
 @app.command(short_help="Select a complementary subset of models, certified.")
@@ -75,6 +75,7 @@ def select(
     certified = source_words([certify_on] if certify_on else paths, table, reading, cluster=cluster, group=group)
     source = source_words(paths, table, reading, cluster=cluster, group=group, certify_on=certify_on)
     store_audit(with_commands(result, certified, source), out, next_command, [portfolio_section])
+    show_reports(*candidates.reports, json=json)
     if json:
         print(portfolio.to_json())
     else:

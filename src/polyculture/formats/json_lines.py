@@ -46,6 +46,23 @@ class BadLines:
         raise InputError(f"{place} {reason}", expected, self.cure)
 
 
+class RepeatedKeyError(ValueError):
+    """A JSON object that has a key twice, of which Python would take the last one."""
+
+
+def distinct_keys(raw: bytes) -> Any:
+    """The value of a JSON text; RepeatedKeyError where an object has a key twice."""
+    return json.loads(raw, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise RepeatedKeyError(f"has the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return members
+
+
 def json_lines(
     path: Path, bad: BadLines, parse: Callable[[bytes], Any] = json.loads
 ) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -77,13 +94,15 @@ def first_object(path: Path) -> dict[str, Any]:
     return next((value for _, value in lines), {})
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Path, parse: Callable[[bytes], Any] = json.loads) -> Any:
     """The value of a JSON file."""
     try:
         with open_bytes(path) as file:
             raw = file.read()
-        value = json.loads(raw)
+        value = parse(raw)
         return whole_characters(value) if b"\\ud" in raw.lower() else value
+    except RepeatedKeyError as error:
+        raise InputError(f"{path} {error}", "a name of its own for every column", "rename one of them") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "a complete JSON file", "copy or write it again") from error
 
@@ -100,6 +119,8 @@ def whole_characters(value: Any) -> Any:
 
 
 def _why(raw: bytes, error: Exception) -> str:
+    if isinstance(error, RepeatedKeyError):
+        return str(error)
     if not raw.endswith(b"\n"):
         return "is cut off: the file ends in the middle of it"
     if isinstance(error, json.JSONDecodeError):

@@ -222,8 +222,8 @@ def _from_frame(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules)
         if kind == "trulens":
             trulens.add_records(rows, table.source, None, builder)
             return _assemble(builder, [trulens.MATCHED_BY], columns, table.source)
-        preferences.add_comparisons([("judge", row) for row in rows], columns.label, builder)
-        return _assemble(builder, [preferences.MATCHED_BY], columns, table.source)
+        remarks = preferences.add_comparisons([("judge", row) for row in rows], columns.label, builder)
+        return _with_remarks(_assemble(builder, [preferences.MATCHED_BY], columns, table.source), remarks)
     if is_label_file(columns.label):
         truth = truth_table(columns.label, columns)
         joined = with_truth([("answers", table)], truth, columns)
@@ -257,8 +257,10 @@ def _from_preferences(
     if foreign is not None:
         raise InputError(f"{foreign} is among files of preferences", "files of preferences by themselves")
     builder = PredictionsBuilder(replace(rules, names=rules.names or {}), bad)
-    preferences.read_comparisons([(source.file, source.model) for source in sources], columns.label, builder)
-    return _assemble(builder, [preferences.MATCHED_BY], columns, ", ".join(source.path for source in sources[:3]))
+    files = [(source.file, source.model) for source in sources]
+    remarks = preferences.read_comparisons(files, columns.label, builder)
+    title = ", ".join(source.path for source in sources[:3])
+    return _with_remarks(_assemble(builder, [preferences.MATCHED_BY], columns, title), remarks)
 
 
 def _from_joined(table: ColumnTable, columns: ColumnOptions, rules: ReadingRules) -> AlignedPredictions:

@@ -45,7 +45,8 @@ class ReadingRules:
         not 7.
     refusal : pattern of a text that refuses; empty for none.
     largest_sample : the most bytes to which one sample of a packed log may unfold.
-    repeats : of several dated runs of a task by one model, read each as a repeat run; else the latest counts.
+    repeats : read several files of one model and task as repeat runs; else of dated files (lm-evaluation-harness,
+        lighteval) the latest counts, and any others must not contradict each other.
     """
 
     normalize: str = "exact"

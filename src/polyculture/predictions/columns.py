@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float, Int
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, near
 
 MISSING = -1
 """Code of a cell that was never observed: no answer, no outcome."""
@@ -106,6 +106,36 @@ def encode_answers(
     codes, classes = pd.factorize(cells, sort=sortable)
     table = codes.reshape(len(columns) + 1, len(truth)).astype(smallest_integer(len(classes)))
     return table, tuple(str(int(c)) if isinstance(c, float) else str(c) for c in classes)
+
+
+def encode_by_name(
+    codes: Int[np.ndarray, "m1 n"], values: Sequence[str], classes: Iterable[Any]
+) -> tuple[Int[np.ndarray, "m1 n"], tuple[str, ...]]:
+    """Codes of `values` as codes of named classes; values that are the numbers 0 … c - 1 count as such codes.
+
+    Without names the classes are the values.
+    """
+    if isinstance(classes, str):
+        raise InputError(f"classes is the text {classes!r}", "a list with the name of every class")
+    names = tuple(str(name if not isinstance(name, float) or name % 1 else int(name)).strip() for name in classes)
+    if not names:
+        return codes, tuple(values)
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the class {repeated!r} is named twice", "a name of its own for every class")
+    numbers = [str(code) for code in range(len(names))]
+    if not set(values) <= set(names) and set(values) <= set(numbers):
+        values = [names[int(value)] for value in values]
+    unknown = next((value for value in values if value not in names), None)
+    if unknown is not None:
+        raise InputError(
+            f"the answer or label {unknown!r} is none of the {len(names)} classes",
+            f"one of {', '.join(names[:5])}{', …' if len(names) > 5 else ''}",
+            near(unknown, names),
+        )
+    index = {name: code for code, name in enumerate(names)}
+    positions = np.array([*(index[value] for value in values), MISSING], smallest_integer(len(names)))
+    return positions[codes], names  # MISSING is the last position
 
 
 def outcome_table(columns: Columns, ids: list[str], n: int | None = None) -> Int[np.ndarray, "m n"]:

@@ -21,6 +21,7 @@ from .columns import (
     by_index,
     check_probabilities,
     encode_answers,
+    encode_by_name,
     instance_table,
     model_table,
     object_columns,
@@ -197,6 +198,7 @@ class Predictions:
         correct: Columns | None = None,
         models: pd.DataFrame | None = None,
         instances: pd.DataFrame | None = None,
+        classes: Iterable[Any] = (),
         **more: Any,
     ) -> Predictions:
         """Predictions from each model's answers, of any hashable kind, and the true answers.
@@ -207,10 +209,13 @@ class Predictions:
         labels : the true answer of each instance, of the same kind.
         correct : by model id, whether each answer is right, where that is not whether it equals the label (a judge, a
             grader): booleans or 0/1; None or nan where unknown. No answer with outcome 0 is a wrong one.
+        classes : names of all classes in their order, such as that of the columns of probabilities; answers and labels
+            are names, or the numbers of the classes from 0. Left out, they are the answers and labels that occur.
         models, instances, more : as in the class; rows of `models` are found by their index.
         """
         columns = object_columns(by_index(answers, labels))
-        codes, classes = encode_answers(columns, pd.Series(one_dimensional("label", labels), dtype=object))
+        codes, names = encode_answers(columns, pd.Series(one_dimensional("label", labels), dtype=object))
+        codes, names = encode_by_name(codes, names, classes)
         outcomes = None if correct is None else outcome_table(by_index(correct, labels), list(columns), codes.shape[1])
         return cls(
             models=model_table(models, list(columns)),
@@ -218,7 +223,7 @@ class Predictions:
             answers=codes[1:],
             labels=codes[0],
             correct=outcomes,
-            classes=classes,
+            classes=names,
             **more,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from polyculture.auditing import AuditOptions, audit
 from polyculture.errors import InputError
-from polyculture.formats import ReadingRules, read, read_values, values_folder
+from polyculture.formats import ReadingRules, align, read_values, values_folder
 from polyculture.predictions import Predictions, PredictionSets
 from polyculture.results import Audit, Portfolio
 from polyculture.selection import SelectionOptions, select
@@ -30,12 +30,14 @@ class Candidates:
     sets : for the audit of all candidates: their predictions on the test set and all that is known beside it, with the
         instance columns that a run folder names.
     remark : what an older run folder lacks; empty where it lacks nothing.
+    reports : what was read, a sentence for each source.
     """
 
     selection: Predictions
     certification: Predictions | None
     sets: PredictionSets
     remark: str = ""
+    reports: tuple[str, ...] = ()
 
     def complete(self, options: SelectionOptions) -> SelectionOptions:
         """The options with the columns of the run folder, where the options name none."""
@@ -63,11 +65,14 @@ def read_candidates(
     values : whether single tables hold numbers to predict, even where they are whole.
     """
     folder = paths[0] if len(paths) == 1 and (is_run(paths[0]) or values_folder(paths[0])) else ""
+    reports: list[str] = []
 
     def read_table(sources: Sequence[str]) -> Predictions:
         if values and not folder and len(sources) == 1:
             return read_values(sources[0], **{k: v for k, v in columns.items() if v and k not in ROW_COLUMNS})
-        return read(sources, rules=rules, **columns)
+        aligned = align(sources, rules=rules, **columns)
+        reports.append(aligned.report.sentence)
+        return aligned.predictions
 
     if folder:
         for option, value in (("--certify-on", certify_on), ("--factors", columns.get("factors"))):
@@ -78,11 +83,13 @@ def read_candidates(
     if predictions.task == "regression":
         _refuse_rules(rules)
     if not folder:
-        return Candidates(predictions, certification, PredictionSets(certification or predictions))
+        sets = PredictionSets(certification or predictions)
+        return Candidates(predictions, certification, sets, reports=tuple(reports))
     run = read_run(folder, predictions.model_ids)
     if run.sets.selection is None or "shift" in goal:
-        return Candidates(run.sets.test, None, run.sets, run.missing if run.sets.selection is None else "")
-    return Candidates(run.sets.selection, run.sets.test, run.sets)
+        remark = run.missing if run.sets.selection is None else ""
+        return Candidates(run.sets.test, None, run.sets, remark, tuple(reports))
+    return Candidates(run.sets.selection, run.sets.test, run.sets, reports=tuple(reports))
 
 
 def select_and_audit(

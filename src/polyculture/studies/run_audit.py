@@ -17,6 +17,9 @@ from polyculture.results import Audit
 from .run_folder import AUDIT, read_audit
 from .stored_run import StoredRun, read_run
 
+_LONG = ("model", "answer", "repeat")
+"""Options of a table with a row per answer."""
+
 
 def audit_run(
     folder: str | Path, predictions: Predictions | None = None, options: AuditOptions | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,3 +114,14 @@ def test_capacity_counts_the_conflicting_certain_answers() -> None:
     q = np.stack([certain[a], certain[b]])
     found = section({"a": a, "b": b}, labels, probabilities=q)
     assert found.numbers["rashomon_capacity"].estimate == pytest.approx((1 + 1 + 2 + 2) / 4, abs=1e-5)
+
+
+def test_runs_of_models_with_unknown_factors_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "models.csv").write_text("model,family,seed\na,x,1\nb,x,2\nc,,1\nd,,2\n")
+    models = pd.read_csv(tmp_path / "models.csv", index_col="model")
+    codes = repeated_runs(models)
+    assert codes is not None
+    assert codes.tolist() == [0, 0, 1, 1]
+    texts = repeated_runs(models.astype({"family": "string"}))
+    assert texts is not None
+    assert texts.tolist() == [0, 0, 1, 1]

@@ -284,3 +284,35 @@ def test_the_threshold_is_an_option_of_the_command_line(tmp_path, capsys):
     assert main(["read", str(tmp_path), "--threshold", "4", "--out", str(tmp_path / "p")]) == 0
     assert "24 scores are neither 0 nor 1" not in capsys.readouterr().err
     assert read(tmp_path / "p").wrong.sum(axis=1).tolist() == [18, 18]
+
+
+def short_log(path, model, answers, run, epochs=1, failed=()):
+    """A log of one task: a text of answers per epoch, the truth is always A."""
+    samples = [
+        {"id": i, "epoch": epoch, "input": "?", "target": "A", "output": {"completion": a}}
+        | ({"error": {"message": "gone"}} if i in failed else {"scores": {"m": {"value": "CI"[a != "A"], "answer": a}}})
+        for epoch, text in enumerate(answers, 1)
+        for i, a in enumerate(text)
+    ]
+    head = {"task": "quiz", "task_id": run, "model": model, "config": {"epochs": epochs}}
+    path.write_text(json.dumps({"version": 2, "status": "success", "eval": head, "samples": samples}))
+
+
+def test_two_logs_of_a_model_and_task_are_repeat_runs_where_that_is_wanted(tmp_path):
+    short_log(tmp_path / "1.json", "ann", ["AAB"], "one")
+    short_log(tmp_path / "2.json", "ann", ["ABB", "BAA"], "two", epochs=2)
+    short_log(tmp_path / "3.json", "ann", ["BBB"], "three")
+    short_log(tmp_path / "4.json", "bob", ["BBA"], "four")
+    with pytest.raises(InputError, match=r"two different answers .* or read each file as a repeat run \(--repeats\)"):
+        read(tmp_path)
+    runs = read(tmp_path, rules=ReadingRules(repeats=True))
+    wrong = {"ann@1": [0, 0, 1], "ann@2": [0, 1, 1], "ann@3": [1, 0, 0], "ann@4": [1, 1, 1], "bob": [1, 1, 0]}
+    assert outcomes(runs) == wrong
+    assert runs.models.loc["ann@3", ["base", "repeat"]].tolist() == ["ann", 3]
+
+
+def test_a_retried_log_is_the_same_run(tmp_path):
+    short_log(tmp_path / "1.json", "ann", ["AAB"], "one", failed=(1,))
+    short_log(tmp_path / "2.json", "ann", ["AAB"], "one")
+    short_log(tmp_path / "3.json", "bob", ["ABB"], "two")
+    assert outcomes(read(tmp_path, rules=ReadingRules(repeats=True))) == {"ann": [0, 0, 1], "bob": [0, 1, 1]}

@@ -158,3 +158,27 @@ def test_a_word_that_is_no_preference(bench):
         "model_b, A or B, or tie; mend the line, or leave such lines out with skip_bad=True (--skip-bad)."
     )
     assert align(bench, label="expert_1", rules=ReadingRules(skip_bad=True)).report.n_skipped == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "frame"])
+def test_a_column_of_weights_is_ignored_and_the_report_says_so(form, bench, tmp_path):
+    frame = pd.DataFrame(json.loads(text) for text in bench.read_text().splitlines()).drop(columns="conversation_a")
+    frame["weight"] = 0.5 + frame.index % 3
+    path = tmp_path / f"weighted.{form}"
+    if form == "csv":
+        frame.to_csv(path, index=False)
+    elif form == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    elif form == "parquet":
+        frame.to_parquet(path)
+    report = align(frame if form == "frame" else path, label="expert_1").report
+    assert report.sentence.endswith("; the column 'weight' is ignored: every comparison counts once.")
+
+
+@pytest.mark.parametrize("word", [[1], {"a": 1}, "both of them"])
+def test_a_preference_that_is_no_number_names_its_row(word, tmp_path):
+    row = {"instruction": "Do", "generator_1": "x", "generator_2": "y", "annotator": "gpt4", "preference": 1}
+    rows = [row, row | {"annotator": "claude", "preference": word}]
+    (tmp_path / "annotations.json").write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=r"prefers .* of 'x' and 'y'; expected"):
+        read(tmp_path / "annotations.json", label="gpt4")

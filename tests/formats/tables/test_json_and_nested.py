@@ -106,6 +106,31 @@ def test_two_columns_of_one_name_are_named(kind, tmp_path):
             read({"m": source})
 
 
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_a_key_that_an_object_has_twice_is_named(kind, tmp_path):
+    row = '{"id": 1, "label": 0, "ann": 0, "bob": 1, "ann": 1}'
+    path = tmp_path / f"t.{kind}"
+    path.write_text(f"[{row}]" if kind == "json" else f"{row}\n")
+    with pytest.raises(InputError, match="has the key 'ann' twice"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "pandas", "csv"])
+@pytest.mark.parametrize("number", [10**30, -(10**25), 2**64])
+def test_whole_numbers_of_any_size_are_answers(kind, number, tmp_path):
+    rows = [{"id": i, "label": i % 2, "ann": i % 2 if i != 3 else number, "bob": 1} for i in range(12)]
+    path = tmp_path / f"t.{kind}"
+    if kind == "json":
+        path.write_text(json.dumps(rows))
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif kind == "csv":
+        pd.DataFrame(rows).to_csv(path, index=False)
+    predictions = read(pd.DataFrame(rows) if kind == "pandas" else path)
+    assert predictions.wrong.sum(axis=1).tolist() == [1, 6]
+    assert str(number) in predictions.classes
+
+
 def test_columns_whose_names_are_the_same_as_text_are_named():
     with pytest.raises(InputError, match="2 columns called '1'"):
         read(pd.DataFrame([[0, 0, 0]], columns=["label", 1, "1"]))

@@ -138,3 +138,23 @@ def test_only_empty_cells_are_missing_with_keep_na(tmp_path):
     predictions = read(tmp_path / "t.csv", rules=ReadingRules(keep_na=True))
     assert predictions.answers is not None
     assert (predictions.answers < 0).tolist() == [[False, False], [True, False]]
+
+
+@pytest.mark.parametrize("text", ["{:.1f}", "{:.3f}"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_labels_with_a_decimal_comma_are_refused(text, separator, tmp_path):
+    rows = [[str(i), *(text.format(v).replace(".", ",") for v in (i / 8, i / 8, i / 8 + 0.1))] for i in range(40)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(map(separator.join, [["id", "y", "ann", "bob"], *rows])) + "\n")
+    with pytest.raises(InputError, match=r"a decimal comma, such as '\d,\d+'; expected decimals after a point"):
+        read(path)
+    assert read(pd.read_csv(path, sep=separator, decimal=",")).task == "regression"
+    names = read(path, models=["ann", "bob"], rules=ReadingRules(categorical=True))
+    assert names.wrong[0].sum() == 0
+    assert names.wrong[1].sum() > 30
+
+
+def test_a_comma_before_thousands_is_no_decimal_comma(tmp_path):
+    rows = [f"{i};1,{i % 3}00;1,{i % 3}00;1,000" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["id;label;ann;bob", *rows]) + "\n")
+    assert read(tmp_path / "t.csv").wrong.sum(axis=1).tolist() == [0, 8]

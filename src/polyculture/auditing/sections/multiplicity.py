@@ -69,7 +69,7 @@ def repeated_runs(models: pd.DataFrame) -> Int[np.ndarray, " m"] | None:
     columns = [c for c in factors if str(c).casefold() not in RUN_COLUMNS]
     if not columns or len(columns) == len(factors):
         return None
-    codes = models[columns].astype(str).agg("\x1f".join, axis=1).factorize()[0].astype(np.int64)
+    codes = models[columns].astype(object).map(str).agg("\x1f".join, axis=1).factorize()[0].astype(np.int64)
     return codes if len(np.unique(codes)) < len(codes) else None
 
 

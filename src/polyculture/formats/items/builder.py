@@ -62,6 +62,8 @@ class PredictionsBuilder:
         self.metrics: dict[str, str] = {}
         self.filters: dict[str, str] = {}
         self.repeats: dict[str, int] = {}  # number of the run by file
+        self.epochs: dict[tuple[str, str], dict[str, int]] = {}  # by model and task: number of epochs by run
+        self.runs: dict[tuple[str, str, str], int] = {}  # number of the run by model, task and file
 
     def metric_of(self, task: str, default: str) -> str:
         """The metric that counts for a task: the one named, or the first one of its first log; one per task."""
@@ -75,8 +77,26 @@ class PredictionsBuilder:
         """Record a choice for the report, once."""
         self.notes[sentence] = None
 
+    def epochs_before(self, model: str, task: str, run: str, count: int) -> int:
+        """The epochs of earlier runs of a task, where each is read, as this one with so many epochs is."""
+        runs = self.epochs.setdefault((model, task), {})
+        runs[run] = max(count, runs.get(run, 0))
+        return sum(runs[earlier] for earlier in list(runs)[: list(runs).index(run)])
+
+    def _run(self, item: Item) -> int:
+        """Number of the run that its file is of the model: the first that lacks the first instance of the file."""
+        run = (item.model, item.group, item.place.partition(" of ")[2])
+        if run not in self.runs:
+            index, number = self.instances.get(item.instance), 1
+            while index is not None and (c := self.columns.get((item.model, number))) is not None and c.has(index):
+                number += 1
+            self.runs[run] = number
+        return self.runs[run]
+
     def add(self, item: Item) -> None:
         """Add one item; raises InputError where it contradicts an earlier one."""
+        if self.rules.repeats and not item.repeat:
+            item = replace(item, repeat=self._run(item))
         if self._is_plain(item):
             answer, state, label, outcome = item.answer, "", item.label, int(item.score)
         else:
@@ -171,7 +191,8 @@ class PredictionsBuilder:
             f"model {item.model!r} has two different answers to the instance {item.display_id!r} ({column.source} and "
             f"{item.place})",
             "one answer per model and instance",
-            'if these are two runs, name them: read({"run-1": path, "run-2": path})',
+            'if these are two runs, name them: read({"run-1": path, "run-2": path})'
+            + ", or read each file as a repeat run (--repeats)" * (not item.place.endswith(f" of {column.source}")),
         )
 
     def _outcome(self, item: Item) -> int | None:

@@ -54,25 +54,28 @@ def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None
     spec = head["eval"]
     name = model or str(spec["model"])
     task = str(spec.get("task", "")).rpartition("/")[2]
-    repeated = max(epochs, int((spec.get("config") or {}).get("epochs") or 1)) > 1
+    epochs = max(epochs, int((spec.get("config") or {}).get("epochs") or 1))
+    first_repeat = int(epochs > 1)
+    if builder.rules.repeats:  # a log of the same task_id is a retry of the same run
+        first_repeat = 1 + builder.epochs_before(name, task, str(spec.get("task_id") or path), epochs)
     builder.add_factors(
         name, {"date": str(spec.get("created", ""))[:10], "task_version": spec.get("task_version") or None}
     )
     if head.get("status") not in ("success", None):
         builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
-    log = _Log(path, name, task, repeated, builder)
+    log = _Log(path, name, task, first_repeat, builder)
     for item in log.items(samples):
         builder.add(item)
 
 
 @dataclass(eq=False)
 class _Log:
-    """One log, and its scorers so far."""
+    """One log, and its scorers so far; `first_repeat` is the number of its first epoch, 0 if it is the only run."""
 
     path: Path
     model: str
     task: str
-    repeated: bool
+    first_repeat: int
     builder: PredictionsBuilder
     scorer: str = ""
     first_scored: tuple[str, list[str]] = ("", [])
@@ -150,7 +153,7 @@ class _Log:
             prompt=json.dumps([sample.get("input"), choices], sort_keys=True),
             reference=json.dumps(sample.get("target")),
             group=self.task,
-            repeat=int(sample.get("epoch") or 1) if self.repeated else 0,
+            repeat=self.first_repeat + int(sample.get("epoch") or 1) - 1 if self.first_repeat else 0,
             options=len(choices),
             free=True,
             metric=self.scorer,

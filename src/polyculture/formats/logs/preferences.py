@@ -31,8 +31,9 @@ PAIRS = (("generator_1", "generator_2"), ("model_a", "model_b"), ("model_1", "mo
 _OUTCOMES = ("winner", "preference", "g1_winner", "winner_model_a")
 _JUDGES = ("judge", "annotator", "judge_model", "annotator_index", "evaluator")
 _QUESTIONS = ("question_id", "conversation_id", "id", "instance", "prompt_id", "index", "idx", "instruction", "prompt")
-_FIRST = ("model_a", "model_1", "generator_1", "a", "1", "left")
-_SECOND = ("model_b", "model_2", "generator_2", "b", "2", "right")
+_WEIGHTS = ("weight", "weights", "sample_weight", "instance_weight", "importance")
+_FIRST = ("model_a", "model_1", "a", "1", "left")
+_SECOND = ("model_b", "model_2", "b", "2", "right")
 _TIES = ("tie", "tie (bothbad)", "bothbad", "both", "draw", "neither", "inconsistent", "t", "c")
 _FAILED = ("", "error", "none", "null", "nan")
 _EXPECTED = "the name of an output, model_a or model_b, A or B, or tie"
@@ -71,17 +72,20 @@ def is_preference(names: Iterable[str]) -> bool:
     return any(set(pair) <= columns for pair in PAIRS) and bool(columns & set(_OUTCOMES))
 
 
-def read_comparisons(files: Sequence[tuple[Path, str | None]], label: Any, builder: PredictionsBuilder) -> None:
+def read_comparisons(
+    files: Sequence[tuple[Path, str | None]], label: Any, builder: PredictionsBuilder
+) -> tuple[str, ...]:
     """Add the comparisons of all files, with a name per file where it names no judge; the label says what is true.
 
-    The label is a judge or pattern of judges, whose plurality is true (ties where it is equal), or as of logs.
+    The label is a judge or pattern of judges, whose plurality is true (ties where it is equal), or as of logs. Returns
+    what the report has to say first.
     """
     rows = [(name or path.stem, row) for path, name in files for row in rows_of(path, builder.bad)]
-    add_comparisons(rows, label, builder)
+    return add_comparisons(rows, label, builder)
 
 
-def add_comparisons(rows: Sequence[tuple[str, Row]], label: Any, builder: PredictionsBuilder) -> None:
-    """Add comparisons, each with the judge that it is of if it names none."""
+def add_comparisons(rows: Sequence[tuple[str, Row]], label: Any, builder: PredictionsBuilder) -> tuple[str, ...]:
+    """Add comparisons, each with the judge that it is of if it names none; returns what the report has to say first."""
     numbered = _numbered(_comparison(row, place, judge, builder) for judge, (place, row) in rows)
     true = _truth(numbered, label, builder)
     judges = {c.judge for _, c in numbered}
@@ -93,6 +97,8 @@ def add_comparisons(rows: Sequence[tuple[str, Row]], label: Any, builder: Predic
     unknown = len({key for key, _ in numbered} - set(true))
     if unknown:
         builder.note(f"{unknown:,} comparisons have no true preference; nobody is right or wrong there.")
+    columns = dict.fromkeys(name for _, (_, row) in rows for name in row if str(name).lower() in _WEIGHTS)
+    return tuple(f"the column {name!r} is ignored: every comparison counts once" for name in columns)
 
 
 def _are_weighted(comparisons: Sequence[Comparison]) -> bool:
@@ -137,9 +143,7 @@ def _of_word(winner: Any, outputs: tuple[str, str]) -> int | None:
     word = str(winner).strip().casefold()
     if word in _FAILED:
         return None
-    for place, words in enumerate(
-        (("model_a", "model_1", "a", "1", "left"), ("model_b", "model_2", "b", "2", "right"))
-    ):
+    for place, words in enumerate((_FIRST, _SECOND)):
         if word in words:
             return place
     if word in _TIES:
@@ -151,6 +155,8 @@ def _of_preference(preference: Any) -> tuple[int | None, float]:
     """The choice of alpaca_eval's number: 1 the first output, 2 the second, 0 or 1.5 a tie, else 1 + P(second)."""
     if preference is None or str(preference).strip().casefold() in _FAILED:
         return None, math.nan
+    if isinstance(preference, (list, dict)):
+        raise ValueError(shorten(str(preference)))
     number = float(preference)  # a word is a ValueError, too
     if number in (0, 1.5):
         return 2, 0.5

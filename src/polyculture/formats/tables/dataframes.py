@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyculture.errors import FileError, InputError
 
-from ..json_lines import BadLines, json_lines, load_json
+from ..json_lines import BadLines, distinct_keys, json_lines, load_json
 from .column_roles import MODEL_NAMES, first_name
 from .files import NO_NESTED_MODEL, ColumnTable, check_unique, nested_columns
 
@@ -26,7 +26,7 @@ def open_json_lines(path: Path, bad: BadLines) -> ColumnTable:
     """The columns of a JSON Lines file, read line by line; a key that a line lacks is an empty cell."""
     columns: dict[str, _JsonColumn] = {}
     numbers = array("q")
-    for number, row in json_lines(path, bad):
+    for number, row in json_lines(path, bad, distinct_keys):
         for name, value in row.items():
             columns.setdefault(name, _JsonColumn()).add(len(numbers), value)
         numbers.append(number)
@@ -143,7 +143,7 @@ def open_frame(frame: Any, source: str = "the dataframe") -> ColumnTable:
         wrapped = wrapped.collect()
     try:
         return table_of(wrapped.to_arrow(), source)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         columns = {name: column_of(wrapped[name].to_list()) for name in wrapped.columns}
         return table_of(pa.table(columns), source)
 
@@ -189,5 +189,5 @@ def column_of(values: list[Any]) -> pa.Array:
     """A column of values as they are, or as text where they are of several types."""
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # of a whole number beyond 64 bits
         return pa.array([None if v is None or v != v else str(v) for v in values])

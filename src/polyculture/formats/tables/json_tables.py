@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from polyculture.errors import InputError
 
-from ..json_lines import load_json
+from ..json_lines import distinct_keys, load_json
 from .column_roles import ANSWER_NAMES, INSTANCE_NAMES, LABEL_NAMES, MODEL_NAMES, OUTCOME_NAMES, first_name
 from .dataframes import column_of, table_of
 from .files import ColumnTable, check_unique
@@ -20,7 +20,7 @@ _LISTS = (("predictions", "references"), ("prediction", "reference"))
 
 def open_json_table(path: Path) -> ColumnTable:
     """The columns of a JSON file: records, columns with data, or lists or cells by column or by row."""
-    value = load_json(path)
+    value = load_json(path, distinct_keys)
     index, columns = _columns(str(path), value)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:

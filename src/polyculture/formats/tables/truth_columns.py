@@ -6,6 +6,7 @@ is still the class of the instance. A label that is missing for some instances b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -119,6 +120,23 @@ def _check_verdicts(label: CategoricalColumn, answers: Sequence[CategoricalColum
             "answers of the same kind as the labels",
             "if true means right, say so with correct=True (--correct)",
         )
+
+
+def check_decimal_commas(source: str, label: CategoricalColumn) -> None:
+    """Raise InputError for labels that are numbers with a decimal comma, which would be compared as texts."""
+    texts = [value for value in label.values if value]
+    first = next((text for text in texts if _DECIMAL_COMMA.fullmatch(text)), "")
+    if first and all(is_integer(text.replace(",", "", 1)) for text in texts):
+        raise InputError(
+            f"the labels of {source} are numbers with a decimal comma, such as {first!r}",
+            "decimals after a point",
+            "give the dataframe of pandas.read_csv(path, sep=';', decimal=','), or say with the rule categorical "
+            "(--categorical) that they are names",
+        )
+
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,(\d{1,2}|\d{4,})|[-+]?0,\d+|[-+]?\d{4,},\d+")
+"""A number whose comma cannot stand before thousands."""
 
 
 def check_guessed_models(parts: TableContents) -> None:

@@ -28,7 +28,7 @@ from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_n
 from .files import ColumnTable
 from .long_index import LongIndex, long_index
 from .regression import are_versions, holds_numbers, regression_from
-from .truth_columns import TableContents, assemble, check_guessed_models, parsed
+from .truth_columns import TableContents, assemble, check_decimal_commas, check_guessed_models, parsed
 
 ANSWERS = "answers: integers, strings or booleans, or the rule numeric (--normalize numeric)"
 
@@ -90,6 +90,8 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
+    if parts.label is not None and not _as_text(options):
+        check_decimal_commas(table.source, parts.label)
     if not options.models:
         check_guessed_models(parts)
     return parts

@@ -83,6 +83,14 @@ def test_a_portfolio_of_the_first_format_still_opens() -> None:
     assert portfolio.certificate.scores["error"].estimate == stored["certificate"]["error"]["estimate"]
 
 
+def test_a_damaged_packed_table_is_one_line() -> None:
+    stored = json.loads(text_of("audit_format_1_packed.json"))
+    for text in ("AAAA", "A", stored["pairwise"]["values"]["kappa"]["packed"][:20]):
+        stored["pairwise"]["values"]["kappa"]["packed"] = text
+        with pytest.raises(InputError, match=r"^damaged audit: .*; expected an audit written by polyculture; write it"):
+            Audit.from_json(json.dumps(stored))
+
+
 def test_a_later_format_is_refused_in_one_line() -> None:
     text = text_of("audit_format_1.json").replace('"format": 1', '"format": 3')
     with pytest.raises(InputError) as error:

@@ -6,11 +6,13 @@ nan is null, infinities are the strings "inf" and "-inf"; large tables are packe
 
 from __future__ import annotations
 
+import binascii
 import dataclasses
 import json
 import math
 import types
 import typing
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -53,7 +55,10 @@ def from_json(result: type, text: str, kind: str) -> Any:
     version = values.get("format", 1)
     if not isinstance(version, int) or version > FORMAT:
         raise InputError(f"{kind} of format {version!r}", f"format {FORMAT} or lower", "update polyculture")
-    return _decode(result, values)
+    try:
+        return _decode(result, values)
+    except (binascii.Error, zlib.error, IndexError) as error:
+        raise InputError(f"damaged {kind}: {error}", expected, "write it again") from error
 
 
 def _encode(value: Any) -> Any:

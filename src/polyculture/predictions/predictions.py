@@ -46,8 +46,7 @@ class Predictions:
     instances : one row per instance, indexed by instance id; its columns are groups, clusters, difficulty, ….
     answers : m × n answer codes, indices into `classes`; MISSING where there is none.
     labels : n codes of the true answers, indices into `classes`.
-    correct : m × n, 1 right, 0 wrong, MISSING unknown; where right does not mean equal to the label, or is all that is
-        known.
+    correct : m × n, 1 right, 0 wrong, MISSING unknown; where right is not equal to the label, or all that is known.
     classes : what each answer code stands for.
     probabilities : m × n × c class probabilities, columns in the order of `classes`.
     options : n counts of the answers one could choose from, where instances differ in that (multiple choice).

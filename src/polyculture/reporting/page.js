@@ -125,8 +125,16 @@
     document.getElementById("hits").textContent = wanted ? `marked in ${figures} figures, ${tables} tables` : "";
   }
 
+  function linked() {
+    try {
+      return document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    } catch {
+      return null; // a link cut in the middle of an escaped character
+    }
+  }
+
   function follow() {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = linked();
     if (!target) return;
     for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
     all(":scope > details.more", target).forEach((part) => { part.open = true; });

@@ -105,6 +105,13 @@ def test_a_link_opens_the_section_that_it_leads_to(visit: Open, selected: Audit)
     assert page.locator("#systemic h2 .anchor").get_attribute("href") == "#systemic"
 
 
+@pytest.mark.parametrize("anchor", ["#%E0%A4%A", "#nowhere", "#"])
+def test_a_broken_link_leads_to_the_top(anchor: str, visit: Open, digits: Audit) -> None:
+    page = visit(digits, anchor=anchor)
+    assert page.locator("details[open]").count() == 0
+    assert page.evaluate("scrollY") == 0
+
+
 def test_the_contents_name_every_section_and_its_state(visit: Open, whole: Audit) -> None:
     page = visit(whole)
     links = page.locator("#contents li a")

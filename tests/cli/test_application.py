@@ -360,7 +360,7 @@ def test_a_full_disk_is_answered_in_one_line(here):
 
 
 def test_an_unexpected_exception_keeps_its_traceback(here, polyculture, monkeypatch):
-    monkeypatch.setattr("polyculture.formats.align", None)
+    monkeypatch.setattr("polyculture.studies.audited_sources.align", None)
     with pytest.raises(TypeError, match="'NoneType' object is not callable"):
         polyculture("audit", "t.csv")
 

@@ -35,7 +35,9 @@ def ingredients(models: pd.DataFrame, columns: Sequence[str] | None = None) -> l
     for column in columns or ():
         if column not in available:
             raise InputError(f"no model column {column!r}", "", near(column, available))
-    selected = [c for c in available if c not in TAKEN and c.casefold() not in NAMES] if columns is None else list(columns)
+    selected = (
+        [c for c in available if c not in TAKEN and c.casefold() not in NAMES] if columns is None else list(columns)
+    )
     factors = []
     for name in selected:
         values = models.iloc[:, available.index(name)]

@@ -35,7 +35,11 @@ def test_models_come_once_in_their_own_order() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "cure"),
-    [("ml", "did you mean 'ml*'?"), ("knn-2f", "did you mean 'knn-2e' or 'knn-1f' or 'knn'?"), ("zzz", "known: *, knn,")],
+    [
+        ("ml", "did you mean 'ml*'?"),
+        ("knn-2f", "did you mean 'knn-2e' or 'knn-1f' or 'knn'?"),
+        ("zzz", "known: *, knn,"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_a_pattern_or_the_near_ones(pattern: str, cure: str) -> None:
     with pytest.raises(InputError) as error:

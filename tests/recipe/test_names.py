@@ -69,6 +69,7 @@ def test_a_name_is_one_line_and_never_that_of_a_column() -> None:
     by_id = readable_names(recipes, reserved={"mlp"})
     assert by_id[recipes[0].id] == "knn weights=a \\x1b[31m b"
     assert by_id[recipes[2].id] == f"mlp · {recipes[2].id[-8:]}"
+    assert names(Recipe("knn", data=" "), Recipe("knn", data="half-a")) == ["knn", "knn · half-a"]
     outcome = [Recipe("knn", hyperparameters={"weights": "b:correct"}), Recipe("knn")]
     assert names(*outcome)[0] == f"knn weights=b:correct · {outcome[0].id[-8:]}"
 

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polyculture as pc
 from polyculture.reporting.audit_figures import figures
 from polyculture.reporting.charts.model_labels import label_by_name, model_labels, pair_labels
 from polyculture.results import Audit
-
-from .conftest import make_audit
 
 NAMES = [f"vendor/very-long-model-name-of-the-same-kind-{k:04d}" for k in range(12)]
 
@@ -22,7 +21,8 @@ NAMES = [f"vendor/very-long-model-name-of-the-same-kind-{k:04d}" for k in range(
 @pytest.fixture(scope="module")
 def audit() -> Audit:
     wrong = np.random.default_rng(0).random((12, 400)) < np.linspace(0.1, 0.5, 12)[:, None]
-    return make_audit(NAMES, wrong)
+    rows = (1 - wrong.astype(int)).tolist()
+    return pc.audit(pc.Predictions.from_correct(dict(zip(NAMES, rows, strict=True))))
 
 
 def labels(page: Any, figure: str) -> list[str]:
@@ -33,7 +33,7 @@ def labels(page: Any, figure: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_rows_of_long_names_are_told_apart(visit: Callable[..., Any], audit: Audit, width: int) -> None:
-    page = visit(audit, width=width)
+    page = visit(audit, width)
     for figure in ("leaderboard", "pairwise"):
         texts = [text for text in labels(page, figure) if text.startswith("ven")]
         assert len(set(texts)) == 12, texts
@@ -42,7 +42,7 @@ def test_rows_of_long_names_are_told_apart(visit: Callable[..., Any], audit: Aud
 
 @pytest.mark.slow
 def test_the_whole_name_and_the_recipe_are_on_hover(visit: Callable[..., Any], audit: Audit) -> None:
-    table = audit.leaderboard.table.assign(architecture="mlp", data=["half-a"] * 6 + [None] * 6)
+    table = audit.leaderboard.table.assign(architecture="mlp", data="half-a")
     page = visit(replace(audit, leaderboard=replace(audit.leaderboard, table=table)))
     dot = page.locator("#figure-leaderboard svg .mark-symbol.role-mark path").first
     dot.scroll_into_view_if_needed()
@@ -55,14 +55,12 @@ def test_the_whole_name_and_the_recipe_are_on_hover(visit: Callable[..., Any], a
 
 
 def test_figures_without_factors_stay_as_they_are(audit: Audit) -> None:
-    plain = audit.leaderboard.table.drop(columns="architecture")
-    specs = figures(replace(audit, leaderboard=replace(audit.leaderboard, table=plain)))
+    specs = figures(audit)
     assert "recipe" not in str(specs["leaderboard"]) + str(specs["pairwise"])
 
 
 def test_unknown_factors_are_left_out(audit: Audit) -> None:
-    plain = audit.leaderboard.table.drop(columns="architecture")
-    table = plain.assign(size=[math.nan, 7.5, *[7e8] * 10], family=["", None, *["a"] * 10])
+    table = audit.leaderboard.table.assign(size=[math.nan, 7.5, *[7e8] * 10], family=["", "", *["a"] * 10])
     spec = figures(replace(audit, leaderboard=replace(audit.leaderboard, table=table)))["leaderboard"]
     recipes = next(param["value"] for param in spec["params"] if param["name"] == "recipes")
     models = [str(model) for model in table["model"]]

@@ -59,7 +59,8 @@ def _without_seeds(recipes: Sequence[Recipe]) -> dict[str, str]:
         for recipe in group:
             settings = [texts[name][value] for name, value in _settings(recipe).items() if name in texts]
             levels = [getattr(recipe, axis) for axis in axes if getattr(recipe, axis) != getattr(_DEFAULTS, axis)]
-            names[recipe.id] = SEPARATOR.join(map(_line, (" ".join([architecture, *settings]), *levels)))
+            parts = map(_line, (" ".join([architecture, *settings]), *levels))
+            names[recipe.id] = SEPARATOR.join(part for part in parts if part)
     return names
 
 

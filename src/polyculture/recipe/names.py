@@ -11,6 +11,7 @@ from polyculture.errors import visible
 from .axes import Recipe
 
 SEPARATOR = " · "
+"""What stands between the parts of a model's name."""
 SHORT_WORDS = {"neighbours": "k", "learning_rate": "lr"}
 """Hyperparameters for which the field has a letter or two."""
 _NAMED_AXES = ("data", "objective", "optimizer", "pretraining")

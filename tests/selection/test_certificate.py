@@ -138,7 +138,7 @@ def test_contributions_add_up_to_the_gain_over_knowing_nothing(world: World) -> 
     assert table["weight"].sum() == pytest.approx(1)
     alone = -np.log(p.probabilities[blend.rows[0], np.arange(700), p.labels]).mean()
     assert table["alone"].iloc[0] == pytest.approx(alone)
-    rest = np.array([1, 2, 3])
+    rest = np.arange(1, len(blend.rows))
     without = blend.restricted(rest).losses(exam, "log_loss").mean()
     assert table["leave_one_out"].iloc[0] == pytest.approx(without - blend.losses(exam, "log_loss").mean())
 
@@ -237,3 +237,25 @@ def test_a_certificate_without_a_complete_instance_is_undefined() -> None:
     assert portfolio.members == ("ann",)
     assert not portfolio.optimism.defined
     assert portfolio.contributions["alone"].isna().all()
+
+
+def test_baselines_have_their_own_errors_here_and_under_the_worst_shift() -> None:
+    from polyculture.selection import SelectionOptions, select
+    from polyculture.testing import tiny_predictions
+
+    table, shifted = (
+        tiny_predictions(seed=1),
+        {"noise@1": tiny_predictions(seed=2), "noise@2": tiny_predictions(seed=3)},
+    )
+    certificate = select(table, 2, shifted=shifted, terms=SelectionOptions(folds=0)).certificate
+    rows = certificate.baselines.set_index(["shift", "baseline"])
+    worst = certificate.shifts.sort_values("error")["shift"].iloc[-1]
+    assert set(rows.index) == {(shift, name) for shift in ("", worst) for name in ("best", "top", "all")}
+    error = certificate.scores["error"].estimate
+    for name in ("best", "top", "all"):
+        row, gain = rows.loc[("", name)], certificate.gains["error"][name]
+        assert (row["gain"], row["gain_low"], row["gain_high"]) == (gain.estimate, gain.low, gain.high)
+        assert row["error"] == pytest.approx(error + gain.estimate)
+        assert row["low"] <= row["error"] <= row["high"]
+    there = certificate.shifts.set_index("shift").loc[worst, "error"]
+    assert rows.loc[(worst, "best"), "error"] - rows.loc[(worst, "best"), "gain"] == pytest.approx(there)

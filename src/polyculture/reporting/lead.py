@@ -25,6 +25,7 @@ MOST_ROWS = 6
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _FIRST_FIGURES = {"portfolio": ("gains_error", "gains_squared_error", "gains_log_loss")}
 """Figures that answer the question of a section, where they are not the first one drawn."""
+_BASELINES = {"best": "best single model", "top": "the best single models together", "all": "all with equal weights"}
 _EFFECTS = {
     "accuracy": "test accuracy, points",
     "shifted_accuracy": "shifted tests, points",
@@ -113,15 +114,25 @@ def _portfolio(section: Section) -> DisplayTable | None:
         return None
     form, name = (".4g", "mean squared error") if loss == "squared_error" else (".2%", "error")
     rows = [{"set": "this portfolio", name: error.format(form), "gain of the portfolio": "–"}]
-    for row in records(gains[gains["loss"] == loss] if len(gains) else gains):
+    baselines = section.tables.get("baselines", pd.DataFrame(columns=["shift"]))
+    rivals = records(gains[gains["loss"] == loss] if len(gains) else gains)
+    errors = [Interval(row[loss], row["low"], row["high"]) for row in records(baselines[baselines["shift"] == ""])]
+    errors = errors or [Interval(error.estimate + row["gain"]) for row in rivals]
+    for row, value in zip(rivals, errors, strict=True):
         gain = Interval(row["gain"], row["low"], row["high"])
-        value = Interval(error.estimate + row["gain"])
         rows.append({"set": row["rival"], name: value.format(form), "gain of the portfolio": gain.format(form)})
     worst, shifts = section.numbers.get("worst_shift"), section.tables.get("shifts", pd.DataFrame())
     if worst is not None and worst.defined:
         place = f", {shifts.sort_values(loss)['shift'].iloc[-1]}" if loss in shifts and len(shifts) else ""
         text = f"this portfolio on the worst shift{place}"
         rows.append({"set": text, name: worst.format(form), "gain of the portfolio": "–"})
+    for row in records(baselines[baselines["shift"] != ""]):
+        value, gain = (
+            Interval(row[loss], row["low"], row["high"]),
+            Interval(row["gain"], row["gain_low"], row["gain_high"]),
+        )
+        text = f"{_BASELINES[row['baseline']]} there"
+        rows.append({"set": text, name: value.format(form), "gain of the portfolio": gain.format(form)})
     return table(pd.DataFrame(rows), headings={})
 
 

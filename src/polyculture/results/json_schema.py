@@ -16,7 +16,8 @@ from polyculture.stats import Interval
 from .audit import Audit, Pairwise
 from .encoding import FORMAT
 from .gates import CheckResult
-from .portfolio import GAIN, STORED, TABLES, Certificate, Portfolio
+from .panel import PanelSums
+from .portfolio import BASELINES, GAIN, STORED, TABLES, Certificate, Portfolio
 from .section import Section
 
 KINDS: Mapping[str, type] = {"audit": Audit, "chapter": Section, "portfolio": Portfolio, "check": CheckResult}
@@ -121,6 +122,8 @@ def _of_dataclass(result: type, definitions: dict[str, Any]) -> dict[str, Any]:
     """The fields of a dataclass under the names that they have in JSON."""
     if result is Certificate:
         return _of_certificate(definitions)
+    if result is PanelSums:
+        return _of_panel()
     hints = typing.get_type_hints(result)
     fields = dataclasses.fields(result)
     properties = {str(f.metadata.get("stored", f.name)): _of_type(hints[f.name], definitions) for f in fields}
@@ -140,12 +143,27 @@ def _of_dataclass(result: type, definitions: dict[str, Any]) -> dict[str, Any]:
 def _of_certificate(definitions: dict[str, Any]) -> dict[str, Any]:
     """Scores and gains of a certificate next to each other."""
     interval = _of_type(Interval, definitions)
-    columns = {"best": _TEXT, "groups": _reference("table"), "shifts": _reference("table"), "n": _WHOLE}
+    columns = {"best": _TEXT, "n": _WHOLE, **dict.fromkeys(("groups", "shifts", BASELINES), _reference("table"))}
     return {
         "description": f"Scores; gains are called LOSS{GAIN}BASELINE",
         "type": "object",
-        "properties": {name: columns[name] if name in TABLES else interval for name in STORED},
-        "required": list(STORED),
+        "properties": {name: columns[name] if name in (*TABLES, BASELINES) else interval for name in STORED},
+        "required": [name for name in STORED if name != BASELINES],
+    }
+
+
+def _of_panel() -> dict[str, Any]:
+    """Sums of every set of models: base64 of zlib of numbers of double precision, of bytes, and of bits for masks."""
+    square = {"type": "object", "properties": {"models": _WHOLE, "packed": _TEXT}, "required": ["models", "packed"]}
+    cells = {"models": _WHOLE, "cells": _WHOLE, "packed": _TEXT}
+    mask: dict[str, Any] = {"anyOf": [{"type": "null"}, {"type": "object", "properties": cells, "required": list(cells)}]}
+    columns: dict[str, Any] = {"covariances": {"type": "object", "additionalProperties": square}}
+    columns |= dict.fromkeys(("wrong", "observed", "answers"), mask)
+    return {
+        "description": (PanelSums.__doc__ or "").partition("\n")[0],
+        "type": "object",
+        "properties": columns,
+        "required": list(columns),
     }
 
 

@@ -21,11 +21,12 @@ FEWEST_NAMED = 6
 NO_NUMBER = "the truth is no number"
 GAIN = "_gain_over_"
 TABLES = ("best", "groups", "shifts", "n")
+BASELINES = "baselines"
 STORED = (
     *("error", "log_loss", "calibration", "error_gain_over_best", "error_gain_over_all", "log_loss_gain_over_best"),
     *("log_loss_gain_over_all", "n_eff", "all_wrong", "ceiling", "worst_group", "worst_shift", *TABLES),
     *("error_gain_over_top", "log_loss_gain_over_top", "squared_error", "r_squared", "squared_error_gain_over_best"),
-    *("squared_error_gain_over_all", "squared_error_gain_over_top"),
+    *("squared_error_gain_over_all", "squared_error_gain_over_top", BASELINES),
 )
 """Names of the numbers of a certificate in JSON, in their order."""
 
@@ -56,6 +57,9 @@ class Certificate:
     shifts : one row per test set: shift, n, error, low, high, log_loss, all_wrong; where the truth is a number shift,
         n, squared_error, low, high and the gain over the best single model with its limits.
     n : instances certified on.
+    baselines : one row per baseline on the test set (shift is empty) and on the worst shift of the portfolio: baseline,
+        shift, n, error (or squared_error), low, high, and gain, gain_low, gain_high as in `gains`; limits on the worst
+        shift allow for its being the worst of all (Bonferroni). Empty in files of earlier versions.
     """
 
     scores: Mapping[str, Interval]
@@ -64,6 +68,7 @@ class Certificate:
     groups: pd.DataFrame
     shifts: pd.DataFrame
     n: int
+    baselines: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def frame(self) -> pd.DataFrame:
         """One row per number: estimate, limits, level, n, method, reason."""
@@ -73,7 +78,7 @@ class Certificate:
     def to_stored(self) -> dict[str, Any]:
         """Scores, gains and the rest side by side, under the names that they have in JSON."""
         gains = {f"{loss}{GAIN}{name}": gain for loss, row in self.gains.items() for name, gain in row.items()}
-        fields = {**self.scores, **gains, **{name: getattr(self, name) for name in TABLES}}
+        fields = {**self.scores, **gains, **{name: getattr(self, name) for name in (*TABLES, BASELINES)}}
         return {name: fields[name] for name in STORED}
 
     @classmethod
@@ -86,13 +91,14 @@ class Certificate:
         """
         scores: dict[str, Interval] = {}
         gains: dict[str, dict[str, Interval]] = {}
-        for name in (name for name in STORED if name not in TABLES):
+        for name in (name for name in STORED if name not in (*TABLES, BASELINES)):
             absent = Interval.undefined(NO_NUMBER if "squared" in name else "not compared")
             loss, _, baseline = name.partition(GAIN)
             row = gains.setdefault(loss, {}) if baseline else scores
             row[baseline or name] = decode(Interval, values[name]) if name in values else absent
         groups, shifts = (decode(pd.DataFrame, values[name]) for name in ("groups", "shifts"))
-        return cls(scores, gains, values["best"], groups, shifts, values["n"])
+        baselines = decode(pd.DataFrame, values[BASELINES]) if BASELINES in values else pd.DataFrame()
+        return cls(scores, gains, values["best"], groups, shifts, values["n"], baselines)
 
     def __repr__(self) -> str:
         numbers = self.frame().dropna(subset="estimate")[["number", "estimate", "low", "high"]]

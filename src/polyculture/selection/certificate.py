@@ -81,7 +81,27 @@ def certify(
         groups=groups,
         shifts=shifts,
         n=evaluation.n,
+        baselines=pd.DataFrame(_baselines(scored, baselines, shifts, loss, level)),
     )
+
+
+def _baselines(
+    scored: ScoredSet, baselines: Baselines, shifts: pd.DataFrame, loss: str, level: float
+) -> list[dict[str, object]]:
+    """Error of each baseline, and what the portfolio gains over it, on these instances and under its worst shift."""
+    interval = squared_error if loss == "squared_error" else share
+    worst_shift = shifts.dropna(subset=[loss]).sort_values(loss, kind="stable")["shift"].tail(1)
+    shifted = {name: (scored.evaluation.shifted[name], 1 - (1 - level) / len(shifts)) for name in worst_shift}
+    rows: list[dict[str, object]] = []
+    for shift, (evaluation, confidence) in ({"": (scored.evaluation, level)} | shifted).items():
+        losses = scored.on(evaluation).losses
+        for name, rival in (("best", baselines.best), ("top", baselines.top), ("all", baselines.all_models)):
+            rival_losses = rival.losses(evaluation, loss)
+            error = interval(rival_losses, evaluation, confidence)
+            gain = paired(rival_losses, losses, evaluation, confidence)
+            gains = {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
+            rows.append({"baseline": name, "shift": shift} | _limits(error, loss) | gains)
+    return rows
 
 
 def _undefined(evaluation: EvaluationSet) -> Interval:
@@ -134,12 +154,9 @@ def share(
     level: float = 0.95,
     rows: Bool[np.ndarray, " n"] | None = None,
 ) -> Interval:
-    """Mean of losses from 0 to 1 with a Jeffreys interval that knows of clusters, `polyculture.stats.share_interval`.
+    """Mean of losses from 0 to 1, of the instances in a mask, with a Jeffreys interval that knows of clusters.
 
-    Parameters
-    ----------
-    wrong : a part of 1 where tied answers share a vote; nan values are left out.
-    rows : mask of the instances to use; all where None.
+    A loss is a part of 1 where tied answers share a vote; nan values are left out.
     """
     valid = ~np.isnan(wrong) if rows is None else rows & ~np.isnan(wrong)
     values = wrong[valid]

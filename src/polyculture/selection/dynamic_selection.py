@@ -21,10 +21,7 @@ CELLS = 1 << 22
 class NearestInstances:
     """Reference instances with the models that were right on them, and the nearest of them to any other.
 
-    Parameters
-    ----------
-    reference : the instances among which neighbours are searched.
-    rows : positions of the members; distances are between all of their outputs (decision space).
+    Distances are between all outputs of the members, which are given by their positions (decision space).
     """
 
     def __init__(self, reference: EvaluationSet, rows: Int[np.ndarray, " k"]) -> None:

@@ -15,7 +15,7 @@ def section(portfolio: Portfolio) -> Section:
     """The members and why, the sets that were compared, what each member adds, and the certificate.
 
     Tables: members (see `Portfolio.contributions`), gains (one row per baseline: loss, rival, gain, low, high; above 0
-    the portfolio is better), front, candidates, and groups and shifts where there are any.
+    the portfolio is better), front, candidates, and where there are any groups, shifts and baselines.
     """
     certificate = portfolio.certificate
     first, excluded = (NUMBER_SCORES, CLASS_SCORES) if portfolio.loss == "squared_error" else ((), NUMBER_SCORES)
@@ -27,11 +27,12 @@ def section(portfolio: Portfolio) -> Section:
         "candidates": portfolio.candidates,
         "groups": certificate.groups,
         "shifts": certificate.shifts,
+        "baselines": certificate.baselines,
     }
     return SPEC.answer(
         portfolio.sentence,
         scores | {"optimism": portfolio.optimism, "nested_optimism": portfolio.nested},
-        {name: table for name, table in tables.items() if name not in ("groups", "shifts") or len(table)},
+        {name: table for name, table in tables.items() if name not in ("groups", "shifts", "baselines") or len(table)},
     )
 
 

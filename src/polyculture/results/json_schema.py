@@ -156,7 +156,9 @@ def _of_panel() -> dict[str, Any]:
     """Sums of every set of models: base64 of zlib of numbers of double precision, of bytes, and of bits for masks."""
     square = {"type": "object", "properties": {"models": _WHOLE, "packed": _TEXT}, "required": ["models", "packed"]}
     cells = {"models": _WHOLE, "cells": _WHOLE, "packed": _TEXT}
-    mask: dict[str, Any] = {"anyOf": [{"type": "null"}, {"type": "object", "properties": cells, "required": list(cells)}]}
+    mask: dict[str, Any] = {
+        "anyOf": [{"type": "null"}, {"type": "object", "properties": cells, "required": list(cells)}]
+    }
     columns: dict[str, Any] = {"covariances": {"type": "object", "additionalProperties": square}}
     columns |= dict.fromkeys(("wrong", "observed", "answers"), mask)
     return {

@@ -40,7 +40,7 @@ def _gains(portfolio: Portfolio) -> pd.DataFrame:
     certificate = portfolio.certificate
     baselines = {
         "best": f"best single model ({certificate.best})",
-        "top": f"the {portfolio.k} best single models together",
+        "top": f"the {portfolio.k} best single models together" if portfolio.k > 1 else "best single model by the rule",
         "all": f"all {len(portfolio.candidates)} with equal weights",
     }
     rows = []

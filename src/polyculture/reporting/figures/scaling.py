@@ -38,7 +38,7 @@ def _against_scale(section: Section, start: str) -> Spec:
     caption += f" Line: fitted curve{f' ({family})' if family else ''} with its band." if len(curve) else ""
     layers = _scaling_layers(x, y, records(curve), section)
     title = f"{start.strip().capitalize() or 'The metric'} along scale"
-    return figure(title, records(points), height=280, layer=layers, usermeta={"caption": caption})
+    return figure(title, records(points), height=230, layer=layers, usermeta={"caption": caption})
 
 
 def _scaling_layers(x: Spec, y: Spec, curve: list[dict[str, Any]], section: Section) -> list[Spec]:

@@ -45,7 +45,7 @@ def test_levers_are_trained_tested_and_told_on_a_page_and_in_a_table(
     assert "What does each change do" in Path("d/page.html").read_text()
     answers = read("d/predictions")
     assert answers.model_ids == [
-        f"{name}-{seed}" for name in ("plain", "dropout", "label-smoothing") for seed in range(3)
+        f"{name} · seed {seed}" for name in ("plain", "dropout", "label-smoothing") for seed in range(3)
     ]
     right = 1 - answers.wrong.mean(axis=1)
     assert first["change"] == pytest.approx(right[3:6].mean() - right[:3].mean())

@@ -78,7 +78,7 @@ def audit(
     >>> print(audit.sentence)
     4 models; they fail like 2.62 [2.38, 2.88].
     >>> [finding.code for finding in audit.findings][:2]
-    ['PC003', 'PC013']
+    ['PC003', 'PC014']
     """
     started = time.perf_counter()
     options, shifted = options or AuditOptions(), shifted or {}

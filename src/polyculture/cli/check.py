@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typer import Argument, Option
 
 from .application import app
 from .options import Cluster, Group, Json, ReadingOptions, TableOptions, with_option_groups
+from .output import show_lines
 
 
 @app.command(short_help="Check bounds on an audit, for CI.")
@@ -76,6 +76,6 @@ def check(
     if json:
         print(result.to_json())
     else:
-        print("\n".join(gate.line for gate in result.worst_first))
-    print(result.sentence, file=sys.stderr)
+        show_lines(*(gate.line for gate in result.worst_first))
+    show_lines(result.sentence, json=True)
     return result.exit_code

@@ -142,7 +142,7 @@ class CheckResult:
     Examples
     --------
     >>> from polyculture.testing import tiny_predictions
-    >>> result = pc.check(pc.audit(tiny_predictions()), {"min": {"n_eff": 2}, "max": {"all_wrong": 0.01}})
+    >>> result = pc.check(pc.audit(tiny_predictions()), {"min": {"n_eff": 2}, "max": {"all_wrong": 0.0001}})
     >>> result.exit_code, [gate.status for gate in result.gates]
     (1, ['kept', 'broken'])
     """

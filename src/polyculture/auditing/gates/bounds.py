@@ -49,7 +49,7 @@ def check(
     >>> audit = pc.audit(tiny_predictions(sizes=(2, 1, 1)))  # two copies and two independent models
     >>> result = pc.check(audit, {"min": {"n_eff": 2}, "max": {"kappa": 0.8}})
     >>> print(result.gates[1])
-    broken: kappa is 1 [0.95, 1] (model-0 and model-1), expected at most 0.8 (the whole interval is above the bound)
+    broken: kappa is 1 [0.9577, 1] (model-0 and model-1), expected at most 0.8 (the whole interval is above the bound)
     """
     if not isinstance(audit, Audit):
         raise InputError(f"{type(audit).__name__} to check", "an audit", "give polyculture.audit(predictions)")

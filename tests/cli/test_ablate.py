@@ -50,7 +50,7 @@ def test_levers_are_trained_tested_and_told_on_a_page_and_in_a_table(
     right = 1 - answers.wrong.mean(axis=1)
     assert first["change"] == pytest.approx(right[3:6].mean() - right[:3].mean())
     assert "next polyculture audit d/predictions --models 'plain*'" in out
-    assert "label-smoothing" in out.rpartition("next polyculture")[2]
+    assert "label-smoothing" in out
 
     records = {path: path.stat().st_mtime_ns for path in Path("d/models").glob("*/recipe.json")}
     again, _, _ = said(capsys, "digits", *pulled, *QUICK, "--out", "d", "--json")

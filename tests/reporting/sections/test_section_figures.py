@@ -64,7 +64,8 @@ def test_answers_of_commands_have_a_figure_that_is_strict_json() -> None:
     from polyculture.recipe import Recipe, describe
     from polyculture.testing import tiny_predictions
 
-    recipes = [Recipe(name, seed=seed) for name in ("knn", "logistic", "forest") for seed in (0, 1)]
+    names, parts = ("knn", "logistic", "forest"), ("all", "half-a")
+    recipes = [Recipe(name, data=data, seed=seed) for name in names for data in parts for seed in (0, 1)]
     table = tiny_predictions()
     halves = table.take_models(table.model_ids[:2]), table.take_models(table.model_ids[2:])
     for section in (pc.compare(*halves), describe(recipes).section):

@@ -5,7 +5,9 @@ The choice changes no number.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -70,9 +72,24 @@ def _on_this_machine(jobs: Sequence[Job], run: RunContext, workers: int) -> Iter
     with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
         pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
         try:
-            yield from pool(delayed(do)(job, run) for job in jobs)
+            with _without_interrupts():
+                reports = pool(delayed(do)(job, run) for job in jobs)
+            yield from reports
         except BrokenProcessPool as error:
             raise _worker_died() from error
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that start in here never see Ctrl-C, which would end them with a traceback: their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:

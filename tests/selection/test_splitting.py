@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -135,3 +136,19 @@ def test_a_table_is_not_certified_on_itself_in_any_order(kind: str) -> None:
         "the 60 instances to certify on have the same labels and answers as those to choose on; expected different "
         "instances; leave certify_on out to split the table."
     )
+
+
+def test_all_of_a_shifted_test_set_certifies_where_other_instances_do() -> None:
+    """Its instances have names of their own: none was chosen on, so none is kept from the certificate."""
+    from polyculture.selection import SelectionOptions, select
+    from polyculture.testing import tiny_predictions
+
+    def named(seed: int, name: str) -> Predictions:
+        table = tiny_predictions(seed=seed)
+        index = [f"{name}:{k}" for k in range(len(table.instances))]
+        return replace(table, instances=table.instances.set_axis(index))
+
+    tables = [named(seed, name) for seed, name in enumerate(("chosen", "test", "usps"))]
+    terms = SelectionOptions(folds=0)
+    certified = select(tables[0], 2, certify_on=tables[1], shifted={"usps": tables[2]}, terms=terms).certificate
+    assert certified.shifts["n"].tolist() == [len(tables[2].instances)]

@@ -125,6 +125,12 @@ def test_a_damaged_or_newer_folder_is_one_sentence(finished: RunResult, tmp_path
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(FileError, match="no complete Parquet file"):
         read_run(folder)
+    shutil.copytree(folder / "parts" / "train", folder / "train")
+    shutil.rmtree(folder / "parts" / "train")
+    shutil.copy(finished.folder / "parts" / "selection" / "probabilities.parquet", part)
+    with pytest.raises(FileError, match=r"parts/train is missing.*the same polyculture run adds it"):
+        read_run(folder)
+    shutil.move(folder / "train", folder / "parts" / "train")
     shutil.copy(finished.folder / "parts" / "train" / "probabilities.parquet", part)
     with pytest.raises(InputError, match="a row per instance and class"):
         read_run(folder)

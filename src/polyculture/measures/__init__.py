@@ -8,8 +8,9 @@ A function that has the name of its module has another name here: `effective.eff
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from polyculture.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from . import effective, effective_vectors, ensembles, generalization, multiplicity, pair_excess, systemic
@@ -163,13 +164,4 @@ _HOMES = {
 
 __all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

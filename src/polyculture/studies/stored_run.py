@@ -125,6 +125,8 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_part(folder: Path, test: Predictions, probabilities: bool) -> Predictions:
     """One part, of the models of the test set."""
+    if not folder.is_dir():
+        raise FileError(f"{folder} is missing", "every part that run writes", "the same polyculture run adds it")
     stored = read(folder)
     stored = stored if probabilities else replace(stored, probabilities=None)
     return replace(stored.take_models(test.model_ids), models=test.models)

@@ -248,7 +248,7 @@ def test_it_comes_back_from_json_and_is_told_as_a_chapter() -> None:
     assert list(told.numbers)[:3] == ["squared_error", "r_squared", "n_eff"]
     assert not {"error", "log_loss", "calibration", "all_wrong", "ceiling"} & set(told.numbers)
     assert told.tables["gains"]["loss"].tolist() == ["squared_error"] * 3
-    assert list(told.tables) == ["members", "gains", "front", "candidates", "groups"]
+    assert list(told.tables) == ["members", "gains", "front", "candidates", "groups", "baselines"]
 
 
 def test_the_combined_prediction_is_the_weighted_mean() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from polyculture.deployment.bundle import open_bundle, write_bundle
@@ -67,6 +67,8 @@ def test_weights_by_class_count_in_stacking(tmp_path: Path) -> None:
     )
     manifest = replace(bundle.manifest, members=members, floor=1e-6)
     contents = {name: bundle.content(name) for name in manifest.files}
+    import onnx
+
     graphs = {m.id: onnx.load_from_string(contents[m.graph]) for m in members}
     contents["portfolio.onnx"] = fused_graph(manifest, graphs).SerializeToString()
     bundle = write_bundle(tmp_path / "c", manifest, contents)

@@ -90,7 +90,7 @@ class Answers:
         """
         if self.manifest.task == "regression":
             return _deviation(self.member_values)
-        shares = combine.disagreement(self.member_answers, self.manifest.width)
+        shares: np.ndarray = combine.disagreement(self.member_answers, self.manifest.width)
         if self.length is None:
             return shares
         present = ~np.isnan(shares)

@@ -1,0 +1,1 @@
+"""How does a portfolio go to production?"""

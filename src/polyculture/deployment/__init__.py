@@ -1,0 +1,1 @@
+"""How does a portfolio reach production? Exported as a bundle, served, and watched."""

@@ -13,16 +13,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from .graph_builder import GraphBuilder
+from .preprocessing_graphs import Matrix
 
 ROUNDING = 1e-9
 """Distances that differ by less, relative to the size of the rows, count as equal."""
 
 
-def nearest(g: GraphBuilder, estimator: Any, x: str) -> str:
+def nearest(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Probabilities, or the mean, of the nearest training rows in Euclidean distance."""
     rows = _dense(estimator._fit_X).astype(float)
     middle = rows.mean(axis=0)  # products of small numbers lose fewer digits
-    rows, x = rows - middle, g.add("Sub", x, middle[None])
+    rows, x = rows - middle, g.add("Sub", matrix.value, middle[None])
     closeness = g.add("Sub", g.add("MatMul", g.add("Mul", x, 2.0), rows.T), (rows**2).sum(axis=1)[None])
     index = g.add_many("TopK", 2, closeness, np.array([estimator.n_neighbors]), axis=1)[1]
     outcomes = g.add("Gather", _outcomes(estimator), index, axis=0)
@@ -63,9 +64,9 @@ def ambiguous(estimator: Any, rows: Any) -> Bool[np.ndarray, " n"]:
     return gap <= ROUNDING * size**2
 
 
-def machine(g: GraphBuilder, estimator: Any, x: str) -> str:
+def machine(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Scores of a support vector machine, one column where there are two classes; or the predicted number."""
-    values = _kernel(g, estimator, x)
+    values = _kernel(g, estimator, matrix.value)
     coefficients = _dense(estimator.dual_coef_).astype(float)
     if not hasattr(estimator, "classes_") or len(estimator.classes_) == 2:
         return g.affine(values, coefficients.T, np.asarray(estimator.intercept_, float)[None])

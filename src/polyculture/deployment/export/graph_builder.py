@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from onnx import ModelProto, TensorProto, compose, helper, numpy_helper
 
-OPSETS = {"": 18, "ai.onnx.ml": 3}
+OPSETS = {"": 20, "ai.onnx.ml": 3}
 """Versions of the operators in every graph; graphs can be merged only where these are equal."""
 IR_VERSION = 10
 DOUBLE, FLOAT, INT64 = TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.INT64
@@ -99,13 +99,17 @@ class GraphBuilder:
         output : the value that is the output, the name of the output (float32), and its shape.
         """
         value, name, shape = output
-        last = helper.make_node("Cast", [value], [name], to=FLOAT)
+        nodes, needed = [helper.make_node("Cast", [value], [name], to=FLOAT)], {value}
+        for node in reversed(self._nodes):  # without nodes that nothing reads
+            if needed.intersection(node.output):
+                nodes.append(node)
+                needed.update(node.input)
         graph = helper.make_graph(
-            [*self._nodes, last],
+            nodes[::-1],
             name,
             [helper.make_tensor_value_info(*described) for described in inputs],
             [helper.make_tensor_value_info(name, FLOAT, shape)],
-            self._constants,
+            [constant for constant in self._constants if constant.name in needed],
         )
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="polyculture")

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import PPoly
 
 from polyculture.errors import InputError
 
-from .graph_builder import INT64, GraphBuilder
+from .graph_builder import FLOAT, INT64, GraphBuilder
 
 MISSING = "missing"
 """The category of cells without one."""
@@ -31,21 +30,37 @@ class Matrix:
     value : name of the float64 matrix in the graph.
     width : number of its columns.
     categories : names of the categories of those columns that hold positions in such a list; −1 is none of them.
-    names : of the columns, where there are any.
+    entries : where each row has a 1 in the same number of columns and 0 in all others: names of int64 vectors with
+        the column of the first 1 of each row, of the second, and so on, from left to right.
     """
 
     value: str
     width: int
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
 
     def columns(self, g: GraphBuilder, positions: Sequence[int]) -> Matrix:
         """Some columns."""
-        categories = {i: self.categories[p] for i, p in enumerate(positions) if p in self.categories}
-        names = tuple(self.names[p] for p in positions) if self.names else ()
         if list(positions) == list(range(self.width)):
             return self
-        return Matrix(g.columns(self.value, positions), len(positions), categories, names)
+        categories = {i: self.categories[p] for i, p in enumerate(positions) if p in self.categories}
+        return Matrix(g.columns(self.value, positions), len(positions), categories)
+
+    def product(self, g: GraphBuilder, factors: np.ndarray) -> str:
+        """The product with another matrix.
+
+        Ones are added up in the order and precision of a sparse matrix of float32, so that sums which are equal but
+        for rounding fall on the same side of a threshold.
+        """
+        if not self.entries:
+            return g.add("MatMul", self.value, factors)
+        table = g.constant(factors)
+        if factors.dtype == np.float32:
+            table = g.cast(table, FLOAT)
+        total = g.add("Gather", table, self.entries[0], axis=0)
+        for entry in self.entries[1:]:
+            total = g.add("Add", total, g.add("Gather", table, entry, axis=0))
+        return g.cast(total)
 
 
 def category_name(value: Any) -> str:
@@ -95,7 +110,7 @@ def tfidf(g: GraphBuilder, step: Any, x: Matrix) -> str:
 
 def truncated_svd(g: GraphBuilder, step: Any, x: Matrix) -> str:
     """Projected to factors."""
-    return g.add("MatMul", x.value, step.components_.T)
+    return x.product(g, step.components_.T)
 
 
 def pca(g: GraphBuilder, step: Any, x: Matrix) -> str:
@@ -198,7 +213,8 @@ def _pieces(spline: Any, extrapolation: str) -> Pieces:
     degree, splines = spline.k, spline.c.shape[1]
     knots = spline.t[degree : len(spline.t) - degree]
     inner = np.flatnonzero(np.diff(knots) > 0)
-    middle = PPoly.from_spline(spline).c[:, degree + inner]
+    taylor = [spline(knots[inner], nu=power) / math.factorial(power) for power in range(degree, -1, -1)]
+    middle = np.stack(taylor)
     lowest, highest = knots[0], knots[-1]
     below, end, above = np.zeros((3, degree + 1, splines))
     end[-1] = spline(highest)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto
 
 from polyculture.errors import InputError, PolycultureError
+from polyculture.models.fitted_estimator import FittedEstimator
 
 from . import distance_graphs, linear_graphs, tree_graphs
-from .graph_builder import OPSETS, GraphBuilder, selection
+from .encoding_graphs import features
+from .graph_builder import FLOAT, OPSETS, GraphBuilder, selection
 from .preprocessing_graphs import STEPS, Matrix
 
-LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, str], str]] = {
+LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "ARDRegression": linear_graphs.linear,
     "BayesianRidge": linear_graphs.linear,
     "DecisionTreeClassifier": tree_graphs.forest,
@@ -77,6 +80,8 @@ def prediction(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         for _, step in estimator.steps[:-1]:
             x = transformed(g, step, x)
         return prediction(g, estimator.steps[-1][1], x)
+    if kind in ("RecipeClassifier", "RecipeRegressor"):
+        return _recipe(g, estimator, x)
     if kind == "CalibratedClassifierCV":
         return _calibrated(g, estimator, x)
     if kind == "TransformedTargetRegressor":
@@ -85,7 +90,7 @@ def prediction(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         x = transformed(g, estimator._preprocessor, x)
     if kind in LEARNERS and _is_exact(estimator):
         _check_outputs(estimator)
-        return LEARNERS[kind](g, estimator, x.value)
+        return LEARNERS[kind](g, estimator, x)
     return _converted(g, estimator, x)[-1]
 
 
@@ -134,7 +139,7 @@ def _is_exact(estimator: Any) -> bool:
     if kind.startswith("KNeighbors"):
         return distance_graphs.is_euclidean(estimator)
     if kind in ("SVC", "NuSVC"):
-        return estimator.kernel in ("rbf", "linear", "poly", "sigmoid") and not getattr(estimator, "probability", False)
+        return estimator.kernel in ("rbf", "linear", "poly", "sigmoid") and not hasattr(estimator, "predict_proba")
     if kind in ("SVR", "NuSVR"):
         return estimator.kernel in ("rbf", "linear", "poly", "sigmoid")
     if kind == "QuadraticDiscriminantAnalysis":
@@ -188,7 +193,7 @@ def _decision(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         return _decision(g, estimator.steps[-1][1], x)
     if not hasattr(estimator, "coef_"):
         raise InputError(f"calibration of a {type(estimator).__name__}", "a linear model or a support vector machine")
-    return linear_graphs.linear(g, estimator, x.value)
+    return linear_graphs.linear(g, estimator, x)
 
 
 def _target(g: GraphBuilder, estimator: Any, value: str) -> str:
@@ -206,6 +211,22 @@ def _target(g: GraphBuilder, estimator: Any, value: str) -> str:
             return g.add("Mul", value, value)
         return g.add(operators[transformer.inverse_func], value)
     raise InputError(f"a target transformed by {kind}", "StandardScaler, or the functions exp, square or sqrt")
+
+
+def _recipe(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The prediction of an estimator that was fitted by a recipe: of scikit-learn, or a net."""
+    model = estimator.model_
+    if x.categories or estimator.modality == "text":
+        raise InputError(f"a {type(estimator).__name__} that reads text in an ensemble", "one that reads numbers")
+    shape = (x.width,) if estimator.shape is None else tuple(estimator.shape)
+    numbers = g.reshaped(g.cast(x.value, FLOAT), [-1, *shape])
+    if isinstance(model, FittedEstimator):
+        if model.encoder.modality == "audio":
+            raise InputError("a recipe of recordings in an ensemble", "a recipe of tables, images, volumes or series")
+        rows = features(g, model.encoder, numbers, shape)
+        return class_probabilities(g, model.estimator, rows, model.classes)
+    value = g.cast(g.inlined(import_module(".net_graphs", __package__).net_graph(model, "x").proto, numbers)[0])
+    return g.add("Div", value, g.total(value)) if hasattr(estimator, "classes_") else value
 
 
 def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:

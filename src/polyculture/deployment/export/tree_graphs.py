@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from onnx import numpy_helper
 
 from .graph_builder import GraphBuilder
+from .preprocessing_graphs import Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +77,16 @@ def tree_sum(g: GraphBuilder, x: str, trees: Sequence[TreeNodes], targets: Seque
     return g.cast(total)
 
 
-def forest(g: GraphBuilder, estimator: Any, x: str) -> str:
+def forest(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Class probabilities, or the predicted number, of a random forest, of extremely randomized trees, or a tree."""
     trees = [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
     nodes = [_nodes(tree, 1 / len(trees), hasattr(estimator, "classes_")) for tree in trees]
-    return tree_sum(g, g.rounded(x), nodes, [0] * len(trees), nodes[0].values.shape[1])
+    return tree_sum(g, g.rounded(matrix.value), nodes, [0] * len(trees), nodes[0].values.shape[1])
 
 
-def histogram_boosting(g: GraphBuilder, estimator: Any, x: str) -> str:
+def histogram_boosting(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Class probabilities, or the predicted number, of gradient boosting with histograms."""
-    x, features = _with_categorical_splits(g, estimator, x)
+    x, features = _with_categorical_splits(g, estimator, matrix.value)
     trees, targets = [], []
     for stage, predictors in enumerate(estimator._predictors):
         for k, predictor in enumerate(predictors):
@@ -113,13 +114,13 @@ def histogram_boosting(g: GraphBuilder, estimator: Any, x: str) -> str:
     return _linked(g, scores, estimator)
 
 
-def gradient_boosting(g: GraphBuilder, estimator: Any, x: str) -> str:
+def gradient_boosting(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Class probabilities, or the predicted number, of gradient boosting; it starts from a constant."""
     start = np.asarray(estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), np.float32)), float)
     rate, outputs = estimator.learning_rate, start.shape[1]
     trees = [_nodes(tree.tree_, rate, False) for stage in estimator.estimators_ for tree in stage]
     targets = list(range(outputs)) * len(estimator.estimators_)
-    scores = g.add("Add", tree_sum(g, g.rounded(x), trees, targets, outputs), start)
+    scores = g.add("Add", tree_sum(g, g.rounded(matrix.value), trees, targets, outputs), start)
     return _linked(g, scores, estimator)
 
 

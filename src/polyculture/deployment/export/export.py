@@ -86,8 +86,8 @@ def export(
     out : folder of the bundle.
     run : folder with the trained models, where the portfolio does not name it.
     problem : that the models were trained on, if it is none that can be loaded again by name or from files.
-    held_out : rows that an estimator was not fitted on, and their targets; on these its graphs are checked. Without them
-        they are checked on rows that it has kept.
+    held_out : rows that an estimator was not fitted on, and their targets, to check its graphs on; without them they
+        are checked on rows that it has kept.
     options : name, quorum and what else the bundle says.
     progress : called in the phases reading, exporting and checking.
 

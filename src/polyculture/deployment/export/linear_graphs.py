@@ -33,7 +33,9 @@ def stochastic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         return g.binary(g.add("Sigmoid", scores))
     if estimator.loss == "log_loss":  # logarithms, so that no sum of tiny numbers is 0
         tail = g.add("Log", g.add("Add", g.add("Exp", g.add("Neg", g.add("Abs", scores))), 1.0))
-        return g.add("Softmax", g.add("Sub", g.add("Min", scores, 0.0), tail), axis=1)
+        p = g.add("Softmax", g.add("Sub", g.add("Min", scores, 0.0), tail), axis=1)
+        highest = g.add("ReduceMax", scores, np.array([1]), keepdims=1)
+        return g.add("Where", g.add("Less", highest, np.log(np.finfo(float).tiny)), 1.0 / classes, p)
     if estimator.loss != "modified_huber":
         return scores
     p = g.add("Div", g.add("Add", g.add("Clip", scores, -1.0, 1.0), 1.0), 2.0)

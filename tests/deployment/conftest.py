@@ -61,10 +61,10 @@ class PostgresServer:
                     raise
                 time.sleep(0.05)
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """A fast shutdown: connections are cut."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(how)
             self.process.wait(DEADLINE_S)
             self.process = None
 
@@ -88,7 +88,7 @@ def postgres() -> Iterator[PostgresServer]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)
         shutil.rmtree(server.folder, ignore_errors=True)
 
 

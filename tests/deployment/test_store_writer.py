@@ -194,6 +194,7 @@ def test_a_disk_that_is_full_or_read_only_for_a_while(tmp_path: Path, trouble: s
         assert ("readonly" if trouble == "read-only" else "full") in health.reason
         wait_for(lambda: writer.health().queued <= 8_000)
         state["troubled"] = False
+        store.database.dispose()
         assert writer.flush(DEADLINE_S)
         health = writer.health()
         assert health.state == "ok"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Database:
         self.name = str(self.file) if self.file else url.render_as_string(hide_password=True)
         self.engine = self._engine()
         self._ready = False
+        self._lock = threading.Lock()
         self._identity: tuple[int, int] | None = None
 
     def _engine(self) -> sa.Engine:
@@ -82,9 +84,13 @@ class Database:
 
         Raises FileError where the database cannot be reached, or has another schema.
         """
-        if self._ready and self.is_same():
-            return
-        self.dispose()
+        with self._lock:
+            if not (self._ready and self.is_same()):
+                self._open(create)
+
+    def _open(self, create: bool) -> None:
+        if self.file:
+            self.engine.dispose()
         if self.file and not create and not self.file.is_file():
             raise FileError(f"there is no store {self.name}", "the store that a server writes", "check the path")
         deadline = time.monotonic() + BUSY_S
@@ -142,6 +148,10 @@ class Database:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+    def forget(self) -> None:
+        """Look again at the next use whether the tables are there."""
+        self._ready = False
 
     def dispose(self) -> None:
         """Close the connections; the next use opens them again."""

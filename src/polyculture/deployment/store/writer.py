@@ -332,7 +332,7 @@ class Writer:
 
     def _lose(self, error: Exception) -> None:
         """The store is away: try again later."""
-        self.store.database.dispose()
+        self.store.database.forget()
         with self._condition:
             if self._gone_since is None:
                 self._gone_since = clock.time()

@@ -1,0 +1,148 @@
+"""How does a bundle answer requests? Loaded, warmed up, many requests in one call, each with an error of its own."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyculture.errors import FileError, InputError, PolycultureError
+
+from .answers import BatchAnswers, RequestAnswers
+from .refusals import RefusedRequest, sentence
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..bundle.manifest import InputView
+    from ..bundle.predictor import Answers
+
+log = logging.getLogger("polyculture.serve")
+
+VARYING = 8
+"""Steps of a view whose length varies, to warm it up with."""
+Tensors = Mapping[str, np.ndarray]
+
+
+class Engine:
+    """A bundle that answers requests.
+
+    Parameters
+    ----------
+    bundle : opened.
+    max_rows : most instances in one call of the graphs.
+    profiled : whether numbers of the inputs are taken for the watch.
+    """
+
+    def __init__(self, bundle: Bundle, max_rows: int, profiled: bool = True) -> None:
+        self.bundle, self.manifest = bundle, bundle.manifest
+        self._max_rows, self._profiled = max_rows, profiled
+        self._predictor = bundle.predictor
+
+    @classmethod
+    def load(cls, path: Path, max_rows: int, profiled: bool = True) -> Engine:
+        """The bundle of a folder, checked and warmed up; FileError says why it cannot be served."""
+        from ..bundle.bundle import open_bundle
+
+        engine = cls(open_bundle(path), max_rows, profiled)
+        engine.warm_up()
+        return engine
+
+    def warm_up(self) -> None:
+        """Answer made-up inputs, so that the first client does not wait; FileError where the graphs cannot."""
+        for rows in (1, min(self._max_rows, 32)):
+            try:
+                answers = self._predictor({view.name: _zeros(view, rows) for view in self.manifest.views})
+            except InputError as error:
+                raise FileError(f"the graphs of {self.bundle.path} do not run: {error.wrong}") from error
+            if len(answers.combined) != rows:
+                raise FileError(f"the graphs of {self.bundle.path} give {len(answers.combined)} answers to {rows} inputs")
+
+    def compute(self, requests: Sequence[Tensors]) -> list[RequestAnswers | Exception]:
+        """What each request gets: its answers, or why there are none."""
+        results: list[RequestAnswers | Exception | None] = [None] * len(requests)
+        groups: dict[tuple[Any, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
+        for position, tensors in enumerate(requests):
+            try:
+                raw = self._read(tensors)
+            except Exception as error:
+                results[position] = _refusal(error)
+                continue
+            groups[(raw.shape[1:], raw.dtype)].append((position, raw))
+        for group in groups.values():
+            for position, result in zip((p for p, _ in group), self._group([raw for _, raw in group]), strict=True):
+                results[position] = result
+        return [result for result in results if result is not None]
+
+    def _read(self, tensors: Tensors) -> np.ndarray:
+        raw = self.bundle.read_inputs(tensors)
+        rows = len(next(iter(tensors.values())))
+        if len(raw) != rows:
+            raise InputError(f"the tensors have {rows} instances and are read as {len(raw)}", "one number of instances")
+        return raw
+
+    def _group(self, raws: Sequence[np.ndarray]) -> Sequence[RequestAnswers | Exception]:
+        """Answers to inputs of one shape; where they fail together, each by itself."""
+        try:
+            batch = self._answers(raws[0] if len(raws) == 1 else np.concatenate(raws))
+        except Exception as error:
+            if len(raws) == 1:
+                return [_refusal(error)]
+            return [self._group([raw])[0] for raw in raws]
+        ends = np.cumsum([len(raw) for raw in raws]).tolist()
+        return [self._checked(batch, start, stop) for start, stop in zip([0, *ends], ends, strict=False)]
+
+    def _answers(self, raw: np.ndarray) -> BatchAnswers:
+        parts = [raw[start : start + self._max_rows] for start in range(0, len(raw), self._max_rows)]
+        answers = [self._predictor(self.bundle.encode(part)) for part in parts]
+        profile = self.bundle.profile(raw).tolist() if self._profiled else []
+        return BatchAnswers.of(self.manifest, answers[0] if len(answers) == 1 else _joined(answers), profile)
+
+    def _checked(self, batch: BatchAnswers, start: int, stop: int) -> RequestAnswers | Exception:
+        """The part of a request; a refusal where too few members answered."""
+        least = self.manifest.quorum
+        quorum = min(batch.quorum[start:stop])
+        if quorum >= least:
+            return RequestAnswers(batch, start, stop)
+        wrong = f"{quorum} of {len(self.manifest.members)} members answered"
+        return RefusedRequest(503, wrong, f"{least} or more", "send it again later", retry_after=1)
+
+
+def freeze_memory() -> None:
+    """Leave what is loaded now out of every later search for garbage: pauses of the collector are most of the p99."""
+    gc.collect()
+    gc.freeze()
+
+
+def _joined(answers: Sequence[Answers]) -> Answers:
+    """The answers to consecutive instances as one."""
+    first = answers[0]
+    answered = [np.broadcast_to(part.answered, part.members.shape[:2]) for part in answers]
+    length = None if first.length is None else np.concatenate([part.length for part in answers if part.length is not None])
+    if len({part.combined.shape[1:] for part in answers}) > 1:
+        raise InputError("the sequences of a long request differ in length", "fewer instances at a time")
+    return type(first)(
+        np.concatenate([part.combined for part in answers]),
+        np.concatenate([part.members for part in answers]),
+        np.concatenate(answered),
+        first.manifest,
+        length,
+    )
+
+
+def _zeros(view: InputView, rows: int) -> np.ndarray:
+    return np.zeros((rows, *(VARYING if size < 0 else size for size in view.shape)), view.dtype)
+
+
+def _refusal(error: Exception) -> Exception:
+    """An error of the inputs as a refusal; anything else is a fault of the server, whose log has it."""
+    if isinstance(error, RefusedRequest):
+        return error
+    if isinstance(error, PolycultureError):
+        return RefusedRequest(400, error.wrong, error.expected, error.cure)
+    log.error("cannot answer a request: %s: %s", type(error).__name__, sentence(error))
+    return RefusedRequest(500, "the server cannot answer this request", "", "its log says why")

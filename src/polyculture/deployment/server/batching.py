@@ -2,7 +2,7 @@
 
 A batcher that waits a fixed time makes a lone client wait as well. Here a call begins as soon as the one before it has
 ended, with everything that came in the meantime: under load batches grow by themselves, and without load there is no
-delay. Fast calls run on the event loop itself, slow ones on one thread next to it, so that the loop can go on answering.
+delay. Fast calls run on the event loop itself, slow ones on one thread next to it, so that the loop can go on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusals import RefusedRequest
+from .refusals import RefusedRequestError
 
 SLOW = 0.003
 """Seconds from which on a call leaves the event loop: the hop to a thread costs a tenth of it."""
@@ -116,10 +116,10 @@ class Batcher:
         return len(self._pending)
 
     def submit(self, payload: Any, rows: int, arrival: float) -> asyncio.Future[Any]:
-        """Queue a request; the future has its answers, or the RefusedRequest that says why there are none."""
+        """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none."""
         if len(self._queue) >= self._most:
             wrong = f"{len(self._queue):,} requests are waiting"
-            raise RefusedRequest(503, wrong, f"at most {self._most:,}", "send it again later", retry_after=1)
+            raise RefusedRequestError(503, wrong, f"at most {self._most:,}", "send it again later", retry_after=1)
         request = QueuedRequest(payload, rows, self._loop.create_future(), arrival)
         self._queue.append(request)
         self._pending.add(request)
@@ -200,7 +200,9 @@ class Batcher:
             self._pending.discard(request)
             if not request.answers.done():
                 wrong = f"there are no answers after {self._timeout:g} seconds"
-                request.answers.set_exception(RefusedRequest(504, wrong, "", "send it again later, or fewer instances"))
+                request.answers.set_exception(
+                    RefusedRequestError(504, wrong, "", "send it again later, or fewer instances")
+                )
         if self._pending:
             self._sweep = self._loop.call_later(self._timeout / 8, self._expire)
 
@@ -210,5 +212,7 @@ class Batcher:
             self._sweep.cancel()
         for request in self._pending:
             if not request.answers.done():
-                request.answers.set_exception(RefusedRequest(503, "the server stops", "", "send it to another one"))
+                request.answers.set_exception(
+                    RefusedRequestError(503, "the server stops", "", "send it to another one")
+                )
         self._calls.put(None)

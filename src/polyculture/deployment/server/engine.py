@@ -14,7 +14,8 @@ import numpy as np
 from polyculture.errors import FileError, InputError, PolycultureError
 
 from .answers import BatchAnswers, RequestAnswers
-from .refusals import RefusedRequest, sentence
+from .inputs import given_inputs
+from .refusals import RefusedRequestError, sentence
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
@@ -60,7 +61,9 @@ class Engine:
             except InputError as error:
                 raise FileError(f"the graphs of {self.bundle.path} do not run: {error.wrong}") from error
             if len(answers.combined) != rows:
-                raise FileError(f"the graphs of {self.bundle.path} give {len(answers.combined)} answers to {rows} inputs")
+                raise FileError(
+                    f"the graphs of {self.bundle.path} give {len(answers.combined)} answers to {rows} inputs"
+                )
 
     def compute(self, requests: Sequence[Tensors]) -> list[RequestAnswers | Exception]:
         """What each request gets: its answers, or why there are none."""
@@ -79,7 +82,7 @@ class Engine:
         return [result for result in results if result is not None]
 
     def _read(self, tensors: Tensors) -> np.ndarray:
-        raw = self.bundle.read_inputs(tensors)
+        raw = self.bundle.read_inputs(given_inputs(self.manifest, tensors))
         rows = len(next(iter(tensors.values())))
         if len(raw) != rows:
             raise InputError(f"the tensors have {rows} instances and are read as {len(raw)}", "one number of instances")
@@ -109,7 +112,7 @@ class Engine:
         if quorum >= least:
             return RequestAnswers(batch, start, stop)
         wrong = f"{quorum} of {len(self.manifest.members)} members answered"
-        return RefusedRequest(503, wrong, f"{least} or more", "send it again later", retry_after=1)
+        return RefusedRequestError(503, wrong, f"{least} or more", "send it again later", retry_after=1)
 
 
 def freeze_memory() -> None:
@@ -122,7 +125,9 @@ def _joined(answers: Sequence[Answers]) -> Answers:
     """The answers to consecutive instances as one."""
     first = answers[0]
     answered = [np.broadcast_to(part.answered, part.members.shape[:2]) for part in answers]
-    length = None if first.length is None else np.concatenate([part.length for part in answers if part.length is not None])
+    length = (
+        None if first.length is None else np.concatenate([part.length for part in answers if part.length is not None])
+    )
     if len({part.combined.shape[1:] for part in answers}) > 1:
         raise InputError("the sequences of a long request differ in length", "fewer instances at a time")
     return type(first)(
@@ -140,9 +145,9 @@ def _zeros(view: InputView, rows: int) -> np.ndarray:
 
 def _refusal(error: Exception) -> Exception:
     """An error of the inputs as a refusal; anything else is a fault of the server, whose log has it."""
-    if isinstance(error, RefusedRequest):
+    if isinstance(error, RefusedRequestError):
         return error
     if isinstance(error, PolycultureError):
-        return RefusedRequest(400, error.wrong, error.expected, error.cure)
+        return RefusedRequestError(400, error.wrong, error.expected, error.cure)
     log.error("cannot answer a request: %s: %s", type(error).__name__, sentence(error))
-    return RefusedRequest(500, "the server cannot answer this request", "", "its log says why")
+    return RefusedRequestError(500, "the server cannot answer this request", "", "its log says why")

@@ -10,7 +10,7 @@ LONGEST_SENTENCE = 600
 """Characters of an error that are sent; what a client wrote may be repeated in it."""
 
 
-class RefusedRequest(InputError):
+class RefusedRequestError(InputError):
     """A request that is not answered.
 
     Parameters
@@ -31,9 +31,9 @@ def sentence(error: Exception) -> str:
     return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1] + "…"
 
 
-def malformed(wrong: str, expected: str = "", cure: str = "") -> RefusedRequest:
+def malformed(wrong: str, expected: str = "", cure: str = "") -> RefusedRequestError:
     """The refusal of a request that is wrong itself."""
-    return RefusedRequest(400, wrong, expected, cure)
+    return RefusedRequestError(400, wrong, expected, cure)
 
 
 def excerpt(value: object, longest: int = 60) -> str:

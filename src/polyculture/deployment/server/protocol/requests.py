@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..refusals import RefusedRequest, excerpt, malformed
+from ..refusals import RefusedRequestError, excerpt, malformed
 from .tensors import array_of_bytes, array_of_json, check_datatype, checked_shape
 
 MOST_TENSORS = 10_000
@@ -121,7 +121,9 @@ def _document(body: bytes, header_length: bytes | None) -> tuple[Any, memoryview
     try:
         return orjson.loads(text), view[length:]
     except orjson.JSONDecodeError as error:
-        raise malformed(f"the request is no JSON: {error.msg} (character {error.pos})", "JSON of the protocol") from error
+        raise malformed(
+            f"the request is no JSON: {error.msg} (character {error.pos})", "JSON of the protocol"
+        ) from error
 
 
 def _check_size(text: bytes) -> None:
@@ -130,7 +132,7 @@ def _check_size(text: bytes) -> None:
     if brackets > MOST_BRACKETS or values > MOST_VALUES:
         wrong = f"the request has {brackets:,} lists and objects and {values:,} commas"
         expected = f"at most {MOST_BRACKETS:,} and {MOST_VALUES:,}"
-        raise RefusedRequest(413, wrong, expected, "send fewer instances, flat data, or raw bytes")
+        raise RefusedRequestError(413, wrong, expected, "send fewer instances, flat data, or raw bytes")
 
 
 def _tensor(entry: Any, rest: memoryview) -> tuple[str, np.ndarray, memoryview]:
@@ -147,7 +149,11 @@ def _tensor(entry: Any, rest: memoryview) -> tuple[str, np.ndarray, memoryview]:
     if size is None:
         if "data" not in entry:
             raise malformed(f"the input {excerpt(name)} has no data", "data, or binary_data_size among its parameters")
-        return name, array_of_json(name, datatype, shape, entry["data"], parameters.get("content_type") == "base64"), rest
+        return (
+            name,
+            array_of_json(name, datatype, shape, entry["data"], parameters.get("content_type") == "base64"),
+            rest,
+        )
     if type(size) is not int or not 0 <= size <= len(rest):
         wrong = f"binary_data_size of {excerpt(name)} is {excerpt(size)}"
         raise malformed(wrong, f"its bytes after the JSON, of which {len(rest):,} are left")

@@ -49,13 +49,8 @@ def class_names(classes: tuple[str, ...], codes: Any) -> Any:
     return classes[codes] if codes >= 0 else ""
 
 
-def parameters_of(answers: RequestAnswers, name: str) -> dict[str, Any]:
-    """What is known about the answers beyond the outputs, as plain values; nan is null.
-
-    Parameters
-    ----------
-    name : under which the bundle is served.
-    """
+def parameters_of(answers: RequestAnswers) -> dict[str, Any]:
+    """What is known about the answers beyond the outputs, as plain values; nan is null."""
     batch, part = answers.batch, answers.part
     manifest, sets = batch.manifest, batch.sets
     parameters: dict[str, Any] = {"bundle_version": manifest.version, "members": list(manifest.ids)}
@@ -98,7 +93,7 @@ def write_response(name: str, request: InferRequest, answers: RequestAnswers) ->
     document: dict[str, Any] = {"model_name": name, "model_version": answers.batch.manifest.version}
     if request.id:
         document["id"] = request.id
-    document["parameters"] = parameters_of(answers, name)
+    document["parameters"] = parameters_of(answers)
     document["outputs"] = outputs
     text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     return (b"".join([text, *contents]), len(text)) if contents else (text, None)

@@ -16,7 +16,11 @@ from ..refusals import excerpt, malformed
 
 DTYPES = {
     "BOOL": np.dtype(np.bool_),
-    **{f"{word}{bits}": np.dtype(f"<{word[0].lower()}{bits // 8}") for word in ("UINT", "INT") for bits in (8, 16, 32, 64)},
+    **{
+        f"{word}{bits}": np.dtype(f"<{word[0].lower()}{bits // 8}")
+        for word in ("UINT", "INT")
+        for bits in (8, 16, 32, 64)
+    },
     **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
     "BYTES": np.dtype(object),
 }
@@ -45,7 +49,7 @@ def check_datatype(name: str, datatype: Any, raw: bool) -> None:
 
 def array_of_json(
     name: str, datatype: str, shape: tuple[int, ...], values: Any, base64_encoded: bool = False
-) -> Shaped[np.ndarray, "..."]:
+) -> Shaped[np.ndarray, ...]:
     """The array of JSON data, flat in row-major order or nested as the shape is.
 
     Null in a tensor of floating-point numbers is a missing value, nan. No value is changed on the way: text among
@@ -109,7 +113,7 @@ def _texts(name: str, cells: list[Any], base64_encoded: bool) -> np.ndarray:
 
 def array_of_bytes(
     name: str, datatype: str, shape: tuple[int, ...], content: bytes | memoryview
-) -> Shaped[np.ndarray, "..."]:
+) -> Shaped[np.ndarray, ...]:
     """The array of raw little-endian bytes in row-major order; BYTES: each value after its length in 4 bytes."""
     count = math.prod(shape)
     if datatype == "BYTES":
@@ -142,7 +146,7 @@ def _raw_texts(name: str, count: int, content: bytes | memoryview) -> np.ndarray
     return array
 
 
-def json_of_array(datatype: str, array: Shaped[np.ndarray, "..."]) -> Any:
+def json_of_array(datatype: str, array: Shaped[np.ndarray, ...]) -> Any:
     """What stands in ``data``: flat, in row-major order. Numbers stay an array, which orjson writes by itself."""
     flat = np.ascontiguousarray(array).ravel()
     if datatype == "BYTES":
@@ -150,7 +154,7 @@ def json_of_array(datatype: str, array: Shaped[np.ndarray, "..."]) -> Any:
     return flat.astype(np.float32).tolist() if datatype == "FP16" else flat
 
 
-def bytes_of_array(datatype: str, array: Shaped[np.ndarray, "..."]) -> bytes:
+def bytes_of_array(datatype: str, array: Shaped[np.ndarray, ...]) -> bytes:
     """The array as raw little-endian bytes in row-major order."""
     if datatype == "BYTES":
         return bytes_of_texts(array.ravel().tolist())

@@ -200,9 +200,8 @@ class Batcher:
             self._pending.discard(request)
             if not request.answers.done():
                 wrong = f"there are no answers after {self._timeout:g} seconds"
-                request.answers.set_exception(
-                    RefusedRequestError(504, wrong, "", "send it again later, or fewer instances")
-                )
+                refusal = RefusedRequestError(504, wrong, "", "send it again later, or fewer instances")
+                request.answers.set_exception(refusal)
         if self._pending:
             self._sweep = self._loop.call_later(self._timeout / 8, self._expire)
 
@@ -210,9 +209,8 @@ class Batcher:
         """Let the thread go; requests that still wait are refused."""
         if self._sweep is not None:
             self._sweep.cancel()
+        refusal = RefusedRequestError(503, "the server stops", "", "send it to another one")
         for request in self._pending:
             if not request.answers.done():
-                request.answers.set_exception(
-                    RefusedRequestError(503, "the server stops", "", "send it to another one")
-                )
+                request.answers.set_exception(refusal)
         self._calls.put(None)

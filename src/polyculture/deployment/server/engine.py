@@ -15,7 +15,7 @@ from polyculture.errors import FileError, InputError, PolycultureError
 
 from .answers import BatchAnswers, RequestAnswers
 from .inputs import given_inputs
-from .refusals import RefusedRequestError, sentence
+from .refusals import RefusedRequestError, refusal_of, sentence
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
@@ -145,9 +145,7 @@ def _zeros(view: InputView, rows: int) -> np.ndarray:
 
 def _refusal(error: Exception) -> Exception:
     """An error of the inputs as a refusal; anything else is a fault of the server, whose log has it."""
-    if isinstance(error, RefusedRequestError):
-        return error
     if isinstance(error, PolycultureError):
-        return RefusedRequestError(400, error.wrong, error.expected, error.cure)
+        return refusal_of(error)
     log.error("cannot answer a request: %s: %s", type(error).__name__, sentence(error))
     return RefusedRequestError(500, "the server cannot answer this request", "", "its log says why")

@@ -126,6 +126,6 @@ class Metrics:
         """All numbers in the text format of Prometheus; with several workers those of all of them."""
         if os.environ.get(FOLDER):
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self.registry)

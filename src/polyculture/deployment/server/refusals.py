@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 
-from polyculture.errors import InputError, visible
+from polyculture.errors import InputError, PolycultureError, visible
 
 LONGEST_SENTENCE = 600
 """Characters of an error that are sent; what a client wrote may be repeated in it."""
@@ -29,6 +29,13 @@ def sentence(error: Exception) -> str:
     """The error in one line of bounded length."""
     text = visible(" ".join(str(error).split()))
     return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1] + "…"
+
+
+def refusal_of(error: PolycultureError) -> RefusedRequestError:
+    """An error of what was sent as the refusal that it is."""
+    if isinstance(error, RefusedRequestError):
+        return error
+    return RefusedRequestError(400, error.wrong, error.expected, error.cure)
 
 
 def malformed(wrong: str, expected: str = "", cure: str = "") -> RefusedRequestError:

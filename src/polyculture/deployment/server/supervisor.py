@@ -58,7 +58,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((str(address[0]), port), family=family, backlog=2048)
     except OSError as error:
-        wrong = f"cannot listen at {host}:{port}: {error.strerror or error}"
+        wrong = f"cannot listen at {host}:{port}: {os.strerror(error.errno) if error.errno else error}"
         raise FileError(wrong, "an address of this machine and a port that is not in use", "give --port") from error
 
 
@@ -149,7 +149,10 @@ class _Supervisor:
         return 0
 
     def _announce(self, number: int) -> Callable[[str], None]:
-        return lambda sentence: os.write(self._writer, f"{number} {sentence}\n".encode()) and None
+        def announce(sentence: str) -> None:
+            os.write(self._writer, f"{number} {sentence}\n".encode())
+
+        return announce
 
     def _watch(self) -> int:
         """Wait for workers to start and to end; the exit code of the server."""

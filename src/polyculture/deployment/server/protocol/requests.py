@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from ..refusals import RefusedRequestError, excerpt, malformed
-from .tensors import array_of_bytes, array_of_json, check_datatype, checked_shape
+from .tensors import array_of_bytes, array_of_json, checked_datatype, checked_shape
 
 MOST_TENSORS = 10_000
 """Inputs of one request: columns of a table."""
@@ -142,8 +142,8 @@ def _tensor(entry: Any, rest: memoryview) -> tuple[str, np.ndarray, memoryview]:
     name, parameters = entry["name"], entry.get("parameters")
     parameters = _parameters(entry) if parameters else {}
     size = parameters.get("binary_data_size")
-    shape, datatype = checked_shape(name, entry.get("shape")), entry.get("datatype")
-    check_datatype(name, datatype, raw=size is not None)
+    shape = checked_shape(name, entry.get("shape"))
+    datatype = checked_datatype(name, entry.get("datatype"), raw=size is not None)
     if "shared_memory_region" in parameters:
         raise malformed(f"{excerpt(name)} is in shared memory", "data in the request", "send the tensor itself")
     if size is None:

@@ -39,12 +39,13 @@ def checked_shape(name: str, shape: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def check_datatype(name: str, datatype: Any, raw: bool) -> None:
-    """Refuse what is no datatype of the protocol."""
+def checked_datatype(name: str, datatype: Any, raw: bool) -> str:
+    """The datatype of a tensor, if it is one of the protocol."""
     known = [*DTYPES, "BF16"] if raw else list(DTYPES)
     if not isinstance(datatype, str) or datatype not in known:
         cure = "send BF16 as raw bytes" if datatype == "BF16" else ""
         raise malformed(f"the datatype of {excerpt(name)} is {excerpt(datatype)}", ", ".join(known), cure)
+    return datatype
 
 
 def array_of_json(
@@ -123,7 +124,8 @@ def array_of_bytes(
         wrong = f"{excerpt(name)} has {len(content):,} bytes"
         raise malformed(wrong, f"{count * dtype.itemsize:,}, for {datatype} of shape {list(shape)}")
     if datatype == "BF16":
-        return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)
+        words: np.ndarray = np.frombuffer(content, "<u2").astype("<u4") << 16
+        return words.view("<f4").reshape(shape)
     if datatype == "BOOL":
         return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
     return np.frombuffer(content, dtype).reshape(shape)

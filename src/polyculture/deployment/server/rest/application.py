@@ -11,7 +11,7 @@ from polyculture.errors import PolycultureError, visible
 
 from ..protocol.requests import read_request
 from ..protocol.responses import error_body, write_response
-from ..refusals import RefusedRequestError, sentence
+from ..refusals import RefusedRequestError, refusal_of, sentence
 from ..service import Service
 from .access import Access
 from .bodies import BodyReader, Receive, discard
@@ -80,11 +80,7 @@ class Application:
             await send(_start_json(content) if length is None else _start_raw(content, length))
             await send({"type": "http.response.body", "body": content})
         except PolycultureError as error:
-            refusal = (
-                error
-                if isinstance(error, RefusedRequestError)
-                else RefusedRequestError(400, error.wrong, error.expected)
-            )
+            refusal = refusal_of(error)
             code = refusal.status
             await self._refuse("POST", path, refusal, send)
         except Exception as error:  # a fault of the server: one line in its log

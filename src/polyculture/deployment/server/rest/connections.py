@@ -18,14 +18,14 @@ MOST_HEADER_BYTES = 64 * 1024
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-class LimitedConnection(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
     """A connection whose headers have an end."""
 
     header_bytes = 0
     waiting_since: float | None = None
     """Time of the loop at which it was opened, or a request began whose headers are not complete."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.waiting_since = self.loop.time()
 
@@ -57,7 +57,7 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()
 
 
-class DrainingServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):  # type: ignore[misc]
     """A server that, asked to stop, first says that it is not ready, and goes on for a while.
 
     Parameters

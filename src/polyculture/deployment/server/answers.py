@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+
+from ..bundle.combine import disagreement as shares_of_dissent
 
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
-
-
-class DerivedAnswers(Protocol):
-    """What is read of the answers of a bundle; `polyculture.deployment.bundle.predictor.Answers` has all of it."""
-
-    @property
-    def combined(self) -> Float[np.ndarray, "n ..."]: ...
-    @property
-    def members(self) -> Float[np.ndarray, "n m ..."]: ...
-    @property
-    def answer(self) -> np.ndarray: ...
-    @property
-    def confidence(self) -> np.ndarray: ...
-    @property
-    def member_answers(self) -> np.ndarray: ...
-    @property
-    def disagreement(self) -> np.ndarray: ...
-    @property
-    def quorum(self) -> np.ndarray: ...
-    @property
-    def conformal_sets(self) -> np.ndarray | None: ...
-    @property
-    def conformal_interval(self) -> np.ndarray | None: ...
+    from ..bundle.predictor import Answers
 
 
 @dataclass(slots=True, eq=False)
@@ -62,24 +42,31 @@ class BatchAnswers:
     member_answers: list[Any]
     quorum: list[int]
     sets: list[Any] | None
-    profile: list[Any]
+    profile: Sequence[Any]
 
     @classmethod
-    def of(cls, manifest: Manifest, answers: DerivedAnswers, profile: Sequence[Any] = ()) -> BatchAnswers:
-        """Everything that follows from the answers."""
-        codes = answers.answer
-        sets = _conformal(manifest, answers) if manifest.conformal else None
+    def of(cls, manifest: Manifest, answers: Answers, profile: Sequence[Any] = ()) -> BatchAnswers:
+        """Everything that follows from the answers; the numbers of their properties, each computed once."""
+        combined, members = answers.combined, answers.members
+        plain = manifest.task == "classification" and not manifest.votes and bool(np.all(answers.answered))
+        if plain:  # no member is missing
+            codes, member_answers = combined.argmax(axis=1), members.argmax(axis=2)
+            confidence, quorum = combined.max(axis=1).tolist(), [len(manifest.members)] * len(combined)
+            disagreement = shares_of_dissent(member_answers, manifest.width)
+        else:
+            codes, member_answers, disagreement = answers.answer, answers.member_answers, answers.disagreement
+            confidence, quorum = answers.confidence.tolist(), answers.quorum.tolist()
         return cls(
             manifest,
-            answers.combined,
-            answers.members,
+            combined,
+            members,
             codes.tolist(),
-            answers.confidence.tolist(),
-            answers.disagreement.tolist(),
-            answers.member_answers.tolist(),
-            answers.quorum.tolist(),
-            sets,
-            list(profile),
+            confidence,
+            disagreement.tolist(),
+            member_answers.tolist(),
+            quorum,
+            _conformal(manifest, answers) if manifest.conformal else None,
+            profile,
         )
 
 
@@ -105,15 +92,17 @@ class RequestAnswers:
         return slice(self.start, self.stop)
 
 
-def _conformal(manifest: Manifest, answers: DerivedAnswers) -> list[Any] | None:
+def _conformal(manifest: Manifest, answers: Answers) -> list[Any] | None:
     """The conformal set of each instance by the names of its classes, or its interval."""
     interval = answers.conformal_interval
     if interval is not None:
         return list(interval.tolist())
     members = answers.conformal_sets
-    if members is None:
-        return None
-    names = manifest.classes
-    if members.ndim == 2:
-        return [[names[code] for code in np.flatnonzero(row)] for row in members]
-    return [[[names[code] for code in np.flatnonzero(row)] for row in steps] for steps in members]
+    return None if members is None else [_names(manifest.classes, row) for row in members.tolist()]
+
+
+def _names(classes: Sequence[str], row: list[Any]) -> list[Any]:
+    """The classes of a row of truth values; of a row of such rows a list of them."""
+    if row and isinstance(row[0], list):
+        return [_names(classes, inner) for inner in row]
+    return list(itertools.compress(classes, row))

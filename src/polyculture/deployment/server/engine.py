@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -96,7 +97,7 @@ class Engine:
             if len(raws) == 1:
                 return [_refusal(error)]
             return [self._group([raw])[0] for raw in raws]
-        ends = np.cumsum([len(raw) for raw in raws]).tolist()
+        ends = list(itertools.accumulate(map(len, raws)))
         return [self._checked(batch, start, stop) for start, stop in zip([0, *ends], ends, strict=False)]
 
     def _answers(self, raw: np.ndarray) -> BatchAnswers:

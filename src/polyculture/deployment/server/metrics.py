@@ -104,9 +104,8 @@ class Metrics:
         self.instances.inc(rows)
         batches = {id(part.batch): part.batch for part in answers}
         for batch in batches.values():
-            disagreement = float(np.nansum(batch.disagreement))
-            if batch.manifest.task != "regression" and disagreement > 0:
-                self.disagreement.inc(disagreement)
+            if batch.manifest.task != "regression":
+                self.disagreement.inc(sum(share for share in batch.disagreement if share > 0))
             if batch.quorum:
                 self.quorum.set(batch.quorum[-1])
             self._count_members(batch)

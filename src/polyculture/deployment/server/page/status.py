@@ -1,9 +1,10 @@
 """What does `GET /status` say? The JSON that the live page draws, that `/metrics` repeats and that scripts may read.
 
-Who writes what: `LiveWatch.status()` gives a `WatchStatus` (everything that follows from the answers and labels), and the
-server adds the members of `ServerStatus`. Every member may be missing or null except `schema`, `time` and `version`: the
-page then leaves its part out. Times are seconds since 1970 (UTC), durations milliseconds, shares lie between 0 and 1; a
-number that is undefined is null, and its `reason` says why. All texts are shown as they are, as text, never as HTML.
+Who writes what: `LiveWatch.status()` gives a `WatchStatus` (everything that follows from the answers and labels), and
+the server adds the members of `ServerStatus`. Every member may be missing or null except `schema`, `time` and
+`version`: the page then leaves its part out. Times are seconds since 1970 (UTC), durations milliseconds, shares lie
+between 0 and 1; a number that is undefined is null, and its `reason` says why. All texts are shown as text, never as
+HTML.
 """
 
 from __future__ import annotations

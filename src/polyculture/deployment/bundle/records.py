@@ -14,6 +14,7 @@ from .manifest import Column, Manifest
 
 UNKNOWN = -1.0
 """Position of a category that was not seen in training."""
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def is_columns(inputs: Any) -> bool:
@@ -63,8 +64,12 @@ def read_columns(manifest: Manifest, inputs: Any) -> Float[np.ndarray, "n d"]:
     table = np.empty((longest, len(columns)), np.float64)
     for position, column in enumerate(columns):
         table[:, position] = _column(column, cells[column.name])
-    wide = any(view.dtype == "float64" or view.kind == "columns" for view in manifest.views)
-    return table if wide else table.astype(np.float32)
+    return table if reads_doubles(manifest) else table.astype(np.float32)
+
+
+def reads_doubles(manifest: Manifest) -> bool:
+    """Whether raw inputs are in double precision: for graphs that read it, and where columns are encoded."""
+    return any(view.dtype == "float64" or view.kind == "columns" or view.file for view in manifest.views)
 
 
 def _cells(inputs: Any, name: str) -> list[Any]:
@@ -79,9 +84,10 @@ def _cells(inputs: Any, name: str) -> list[Any]:
 def _column(column: Column, cells: Sequence[Any]) -> list[float]:
     if column.kind == "category":
         positions = {category: float(i) for i, category in enumerate(column.categories)}
+        names = [None if _missing(cell) else _name(cell) for cell in cells]
         return [
-            _gap(column, row) if _missing(cell) else positions.get(_name(cell), UNKNOWN)
-            for row, cell in enumerate(cells)
+            _gap(column, row) if name is None else positions.get(name, positions.get(name.strip(), UNKNOWN))
+            for row, name in enumerate(names)
         ]
     return [_number(column, row, cell) for row, cell in enumerate(cells)]
 
@@ -98,8 +104,10 @@ def _number(column: Column, row: int, cell: Any) -> float:
         number = float(cell)
     except OverflowError:
         number = np.inf
-    if np.isinf(number):
-        raise InputError(f"{cell!r} in row {row} of the column {column.name!r}"[:120], "a finite number")
+    if abs(number) > LARGEST:
+        raise InputError(
+            f"{cell!r} in row {row} of the column {column.name!r}"[:120], "a finite number within single precision"
+        )
     return number
 
 

@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("httpx", reason="httpx is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
-from polyculture.deployment.remote import CircuitBreaker, RemoteMember  # noqa: E402
+from polyculture.deployment.remote import CircuitBreaker, RemoteMember, RemoteMembers  # noqa: E402
 from polyculture.deployment.remote.answer import REASONS, price  # noqa: E402
 from polyculture.deployment.remote.exchange import seconds_until  # noqa: E402
 
@@ -426,3 +426,30 @@ def test_an_instance_without_a_column_of_the_prompt_is_not_sent(serve: Any) -> N
     answer = judge(service, prompt="{height}").ask([{"age": 3.0}])
     assert answer.reasons == ("bad_input",)
     assert answer.details == ("the prompt has {height}, which the instance lacks; known: age, classes, columns.",)
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    name: str
+    kind: str = "number"
+    categories: tuple[str, ...] = ()
+
+
+def test_positions_of_categories_get_their_names_back(serve: Any) -> None:
+    service = serve(lambda *_: completion("yes"))
+    table = (TableColumn("age"), TableColumn("sex", "category", ("f", "m")))
+    spec = {"kind": "chat", "url": service.url, "model": "j", "prompt": "{columns}", "concurrency": 1}
+    raw = np.array([[41.5, 1.0], [3.0, -1.0], [math.nan, 0.0]])
+    assert RemoteMember(spec, CLASSES, table).ask(raw).answered.all()
+    contents = [request["messages"][0]["content"] for request in service.requests]
+    assert contents == ["age: 41.5\nsex: m", "age: 3\nsex: missing", "age: missing\nsex: f"]
+
+
+def test_a_member_that_hangs_holds_up_no_other(serve: Any) -> None:
+    hanging = serve(lambda *_: completion("yes"), seconds=30)
+    quick = serve(lambda *_: completion("no"))
+    chat = {"kind": "chat", "model": "j", "prompt": "{text}", "retries": 0, "timeout_s": 0.3}
+    members = RemoteMembers({"a": {**chat, "url": hanging.url}, "b": {**chat, "url": quick.url}}, CLASSES)
+    answers = members.ask(np.array(["x", "y"], object))
+    assert answers["a"].reasons == ("timeout", "timeout")
+    assert answers["b"].probabilities.tolist() == [[1, 0], [1, 0]]

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from polyculture.errors import InputError
 
 from .prompts import TEXT
+
+
+@runtime_checkable
+class NamedColumn(Protocol):
+    """A column of a table, as a manifest describes it."""
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+
+    @property
+    def kind(self) -> str:
+        """``"number"`` or ``"category"``."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """In the order of their positions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +63,18 @@ class Batch:
         return Batch(columns, int(rows.sum()) if rows.dtype == bool else len(rows))
 
 
-def as_batch(raw: Any) -> Batch:
+def as_batch(raw: Any, table: Sequence[NamedColumn] = ()) -> Batch:
     """Instances as a caller has them.
 
     Parameters
     ----------
     raw : an array (n, …), texts, records (a mapping each), or a mapping of columns.
+    table : the columns of an array (n, d), in which categories are positions: they get their names back.
 
     Raises InputError for anything else, and for columns of different lengths.
     """
+    if table and isinstance(raw, np.ndarray) and raw.ndim == 2 and raw.shape[1] == len(table):
+        return Batch({column.name: _named(column, raw[:, i]) for i, column in enumerate(table)}, len(raw))
     if isinstance(raw, Mapping):
         columns = {str(name): np.asarray(column) for name, column in raw.items()}
     elif isinstance(raw, np.ndarray):
@@ -67,6 +87,15 @@ def as_batch(raw: Any) -> Batch:
     if len(lengths) > 1 or -1 in lengths:
         raise InputError("the columns of the instances differ in length", "as many values in each")
     return Batch(columns, lengths.pop() if lengths else 0)
+
+
+def _named(column: NamedColumn, values: np.ndarray) -> np.ndarray:
+    """The values of a column, categories by name; None where one is missing or unknown."""
+    if column.kind != "category":
+        return values
+    positions = np.where(np.isfinite(values), values, -1).astype(int)
+    names = [*column.categories, None]
+    return np.array([names[p] if 0 <= p < len(column.categories) else None for p in positions], object)
 
 
 def _columns_of(rows: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 from polyculture.errors import InputError, need
 
 from .answer import RemoteAnswer, Reply, joined, price
-from .batch import Batch, as_batch
+from .batch import Batch, NamedColumn, as_batch
 from .breaker import CircuitBreaker
 from .chat import chat_body, read_completion, used_tokens
 from .open_inference import infer_body, infer_url, read_response
@@ -26,6 +26,7 @@ class RemoteMember:
     ----------
     spec : where it is and how it is asked; a mapping is read as in the manifest.
     classes : names of the classes; empty in regression.
+    table : the columns of a table whose instances come as an array of numbers; empty else.
 
     Raises InputError where the specification and the classes do not fit.
 
@@ -38,12 +39,18 @@ class RemoteMember:
     (array([[nan, nan]], dtype=float32), 'unreachable')
     """
 
-    def __init__(self, spec: RemoteSpec | Mapping[str, Any], classes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: RemoteSpec | Mapping[str, Any],
+        classes: Sequence[str] = (),
+        table: Sequence[NamedColumn] = (),
+    ) -> None:
         need("httpx", extra="serve")
         self.spec = spec if isinstance(spec, RemoteSpec) else RemoteSpec.from_dict(spec)
         self.classes = tuple(map(str, classes))
         if self.spec.kind == "chat":
             self.spec.parser.check(self.classes)
+        self._table = tuple(table)
         self.breaker = CircuitBreaker(self.spec.break_after, self.spec.break_s)
         self.spent = Decimal(0)
         """Price of all answers so far, exact."""
@@ -61,7 +68,7 @@ class RemoteMember:
         Raises InputError only where `raw` is none of these; failures of the service are in the answer.
         """
         self._connect()
-        batch, key = as_batch(raw), self.spec.key()
+        batch, key = as_batch(raw, self._table), self.spec.key()
         if key is None or not (key.isascii() and key.isprintable()):
             detail = f"the environment variable {self.spec.key_env} holds no key"
             replies = [self._failed(batch.n, "no_key", detail)]

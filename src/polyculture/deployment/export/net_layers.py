@@ -1,0 +1,87 @@
+"""Which layers does the exporter not know? Recurrent layers over sequences of different lengths, and hub models."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from polyculture.training.architectures.recurrent import BidirectionalReader
+from polyculture.training.architectures.sequences import present
+
+GATES = {"RNN_TANH": ("RNN", (0,)), "LSTM": ("LSTM", (0, 3, 1, 2)), "GRU": ("GRU", (1, 0, 2))}
+"""Operator of each kind of cell, and torch's gates in the order of ONNX: LSTM i o f c, GRU z r h."""
+BIDIRECTIONAL = 2
+
+
+def exportable(net: nn.Module) -> nn.Module:
+    """A copy of the net whose layers can all be exported."""
+    return _replaced(copy.deepcopy(net))
+
+
+def _replaced(module: nn.Module) -> nn.Module:
+    for kind, replacement in REPLACEMENTS.items():
+        if isinstance(module, kind):
+            return replacement(module)
+    if isinstance(module, nn.MultiheadAttention):
+        module.dropout = 0.0
+    for name, child in module.named_children():
+        setattr(module, name, _replaced(child))
+    return module
+
+
+class RecurrentOperator(nn.Module):  # type: ignore[misc]
+    """Bidirectional recurrent layers as ONNX operators, which know the length of each sequence."""
+
+    def __init__(self, reader: BidirectionalReader) -> None:
+        super().__init__()
+        self.stem, self.form = reader.stem, reader.form
+        self.operator, gates = GATES[reader.cell.mode]
+        self.width, self.layers = reader.cell.hidden_size, reader.cell.num_layers
+        for layer in range(self.layers):
+            for name, stacked in _stacked_weights(reader.cell, layer, gates).items():
+                self.register_buffer(f"{name}_{layer}", stacked)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoded inputs → the state after every step (n × l × 2 width) and after the last one (n × 2 width)."""
+        sequence, mask = self.stem(inputs).transpose(0, 1), present(self.form, inputs)
+        lengths = [] if mask is None else [mask.sum(dim=1).int()]
+        for layer in range(self.layers):
+            weights = [getattr(self, f"{name}_{layer}") for name in ("input", "recurrent", "bias")]
+            sequence, final = self._layer([sequence, *weights, *lengths])
+        return sequence.transpose(0, 1), final
+
+    def _layer(self, inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+        steps, n = inputs[0].shape[:2]
+        options: dict[str, Any] = {"hidden_size": self.width, "direction": "bidirectional"}
+        if self.operator == "GRU":
+            options["linear_before_reset"] = 1  # as torch's gates are computed
+        shapes = [(steps, BIDIRECTIONAL, n, self.width), (BIDIRECTIONAL, n, self.width)]
+        states, final, *_ = torch.onnx.ops.symbolic_multi_out(
+            self.operator, inputs, options, dtypes=[torch.float32] * len(shapes), shapes=shapes
+        )
+        return states.permute(0, 2, 1, 3).flatten(2), final.transpose(0, 1).flatten(1)
+
+
+def _stacked_weights(cell: Any, layer: int, gates: tuple[int, ...]) -> dict[str, Tensor]:
+    """Weights of both directions of a layer in the layout of ONNX: 2 × gates · width × …"""
+
+    def stacked(name: str) -> Tensor:
+        both = [getattr(cell, f"{name}_l{layer}{direction}").detach() for direction in ("", "_reverse")]
+        return torch.stack([torch.cat([weight.chunk(len(gates))[gate] for gate in gates]) for weight in both])
+
+    return {
+        "input": stacked("weight_ih"),
+        "recurrent": stacked("weight_hh"),
+        "bias": torch.cat([stacked("bias_ih"), stacked("bias_hh")], dim=1),
+    }
+
+
+REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    BidirectionalReader: RecurrentOperator,
+    nn.modules.dropout._DropoutNd: lambda _: nn.Identity(),  # so that nets that differ only in it share a template
+}
+"""What stands for a layer while it is exported."""

@@ -1,0 +1,157 @@
+"""How does a net become a graph? Exported once per architecture; the weights of each net are filled in by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import onnx_ir
+import torch
+from torch import Tensor, nn
+
+OPSET = 20
+"""Version of the operators."""
+MOST_TEMPLATES = 64
+"""Graphs without weights that are remembered."""
+EXAMPLES = 2
+"""Instances in the batch that is traced: neither 0 nor 1, which the exporter takes for constants."""
+
+
+class Templates:
+    """Graphs of architectures, each without weights; nets of one structure share a graph."""
+
+    def __init__(self) -> None:
+        self._graphs: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()  # the exporter changes global state
+
+    def graph(self, net: nn.Module, shape: tuple[int, ...], dtype: torch.dtype, names: tuple[str, str]) -> Any:
+        """The graph of the net with its weights, as an `onnx.ModelProto`.
+
+        Parameters
+        ----------
+        net : a module of one input and one output; the number of instances is free.
+        shape, dtype : of one input.
+        names : of the input and of the output.
+        """
+        key = structure(net), shape, dtype
+        with self._lock:
+            if key not in self._graphs:
+                self._graphs[key] = _template(net, torch.ones(EXAMPLES, *shape, dtype=dtype))
+            self._graphs.move_to_end(key)
+            if len(self._graphs) > MOST_TEMPLATES:
+                self._graphs.popitem(last=False)
+            template = self._graphs[key]
+        return _with_weights(template, weights_by_name(net), names)
+
+
+def structure(module: nn.Module) -> Hashable:
+    """What the graph of a module depends on apart from its weights: classes, settings, shapes of weights, ties."""
+    numbers: dict[int, int] = {}
+    parts: list[Hashable] = []
+    for name, part in module.named_modules(remove_duplicate=False):
+        settings = {
+            key: value for key, value in vars(part).items() if key not in ("_parameters", "_buffers", "_modules")
+        }
+        tensors = [*part._parameters.items(), *part._buffers.items()]
+        weights = [
+            (
+                key,
+                weight
+                if weight is None
+                else (numbers.setdefault(id(weight), len(numbers)), weight.shape, weight.dtype),
+            )
+            for key, weight in tensors
+        ]
+        parts.append((name, type(part), tuple(weights), _comparable(settings)))
+    return tuple(parts)
+
+
+def _comparable(value: Any) -> Hashable:
+    """Equal for settings that are the same; anything unknown is only the same as itself."""
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device)):
+        return type(value), repr(value)
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(map(_comparable, value))
+    if isinstance(value, (set, frozenset)):
+        return type(value), frozenset(map(_comparable, value))
+    if isinstance(value, Mapping):
+        return type(value), tuple((_comparable(key), _comparable(item)) for key, item in value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value), tuple(_comparable(getattr(value, field.name)) for field in dataclasses.fields(value))
+    if hasattr(value, "to_json_string"):  # the configuration of a pretrained model
+        return type(value), str(value.to_json_string(use_diff=False))
+    return Identity(value)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Identity:
+    """An object that equals itself only, and that lives on so that no other one gets its place in memory."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def weights_by_name(net: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers; one that layers share is there under each of its names."""
+    weights = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
+    return {name: weight.detach() for name, weight in weights}
+
+
+def _template(net: nn.Module, inputs: Tensor) -> Any:
+    """The simplified graph of a net; its weights are inputs, so that nothing is computed from them in advance."""
+    from onnxscript import optimizer
+
+    with quiet(), torch.no_grad():
+        dynamic = ({0: torch.export.Dim.DYNAMIC},)
+        program = torch.onnx.export(
+            net, (inputs,), dynamo=True, opset_version=OPSET, dynamic_shapes=dynamic, optimize=False, verbose=False
+        )
+        graph, weights = program.model.graph, weights_by_name(net)
+        for value in [value for name, value in graph.initializers.items() if name in weights]:
+            del graph.initializers[value.name]
+            value.const_value = None
+            graph.inputs.append(value)
+        optimizer.optimize(program.model)
+        return program.model_proto
+
+
+def _with_weights(template: Any, weights: Mapping[str, Tensor], names: tuple[str, str]) -> Any:
+    """A copy of the template in which the weights are constants; those that are not used are left out."""
+    model = onnx_ir.from_proto(template)
+    graph = model.graph
+    (inputs, *empty), (outputs,) = graph.inputs, graph.outputs
+    for value in empty:
+        graph.inputs.remove(value)
+        if value.uses():
+            value.const_value = onnx_ir.tensor(weights[value.name].numpy(), name=value.name)
+            graph.register_initializer(value)
+    inputs.name, outputs.name = names
+    return onnx_ir.to_proto(model)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Neither warnings nor words of the exporter."""
+    logger = logging.getLogger("torch.onnx")
+    level, fast = logger.level, torch.backends.mha.get_fastpath_enabled()
+    logger.setLevel(logging.ERROR)  # it misses torchvision, which is not needed
+    torch.backends.mha.set_fastpath_enabled(False)  # a kernel without an operator
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        logger.setLevel(level)

@@ -49,10 +49,8 @@ class Archive:
 
     def use(self, bundle: Bundle) -> None:
         """Expect the answers of another bundle from now on."""
-        try:
-            from ..watch.live import LiveWatch
-        except ImportError:
-            LiveWatch = _NoWatch
+        from ..watch.live import LiveWatch
+
         manifest = bundle.manifest
         self._watch = LiveWatch(manifest, bundle.reference)
         self.name(bundle)
@@ -84,13 +82,15 @@ class Archive:
 
     def label(self, handed: HandedLabels) -> dict[str, Any]:
         """Take true labels; blocks until the store has them."""
-        self._watch.label(handed.ids, handed.labels)
         if self._writer is None:
-            return {"sentence": "The watch has the labels; there is no store.", "matched": 0, "pending": 0}
+            matched = self._watch.label(handed.ids, handed.labels)
+            sentence = f"There is no store; the watch knows {matched:,} of {len(handed.ids):,} ids."
+            return {"sentence": sentence, "matched": matched, "pending": 0}
         try:
             report = self._writer.store.label(handed.ids, handed.labels, handed.times)
         except FileError as error:
             raise RefusedRequestError(503, error.wrong, error.expected, error.cure, retry_after=5) from error
+        self._watch.label(handed.ids, handed.labels)
         return {"sentence": report.sentence, "matched": report.matched, "pending": report.pending}
 
     def status(self) -> dict[str, Any]:
@@ -98,6 +98,11 @@ class Archive:
         status = dict(self._watch.status())
         status["store"] = self._writer.health().as_dict() if self._writer is not None else {"state": "off"}
         return status
+
+    def alarms(self) -> dict[str, bool]:
+        """By name of an alarm whether it is up."""
+        up = set(self._watch.alarms_up())
+        return {watched.name: watched.name in up for watched in self._watch.watched}
 
     def event(self, time: float, kind: str, name: str) -> None:
         """Note something that happened to the server."""
@@ -110,17 +115,3 @@ class Archive:
         """Write what waits."""
         if self._writer is not None and not self._writer.close():
             log.warning("some answers could not be written: %s", self._writer.health().reason)
-
-
-class _NoWatch:
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def observe(self, records: Any) -> None:
-        pass
-
-    def label(self, *_: Any) -> None:
-        pass
-
-    def status(self) -> dict[str, Any]:
-        return {}

@@ -104,9 +104,9 @@ async def _serve(
     server = DrainingServer(settings(Application(service, make_routes(service, swap)), service), service)
     grpc_server = None
     if place.grpc_port is not None:
-        from .grpc_server import start_grpc
+        from .grpc_api.server import start_grpc
 
-        grpc_server = await start_grpc(service, place)
+        grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
     chores = [asyncio.create_task(chore) for chore in (switch.follow(service.swap), _sweep(server, options, place))]
     freeze_memory()
     started(f"serving {service.name} {service.version}")

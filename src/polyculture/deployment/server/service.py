@@ -160,8 +160,8 @@ class Service:
 
     def metrics_text(self) -> bytes:
         """What `GET /metrics` says."""
-        for alarm in self.archive.status().get("alarms", ()):
-            self.metrics.alarm.labels(self.name, alarm["name"]).set(float(bool(alarm.get("up"))))
+        for alarm, up in self.archive.alarms().items():
+            self.metrics.alarm.labels(self.name, alarm).set(float(up))
         return self.metrics.text()
 
     def drain(self) -> None:

@@ -142,11 +142,11 @@ def _add_own(app: FastAPI, service: Service) -> None:
 
     @app.get("/status", summary="What the watch says, and how the server is.")
     async def status() -> Response:
-        return as_json(service.status())
+        return as_json(await asyncio.to_thread(service.status))
 
     @app.get("/", include_in_schema=False)
     async def front() -> Response:
-        return Response(front_page(service.status()), media_type="text/html")
+        return Response(front_page(await asyncio.to_thread(service.status)), media_type="text/html")
 
     @app.get("/docs", include_in_schema=False)
     async def documentation() -> Response:

@@ -101,7 +101,7 @@ class Archive:
 
     def alarms(self) -> dict[str, bool]:
         """By name of an alarm whether it is up."""
-        up = set(self._watch.alarms_up())
+        up = set(self._watch.alarms_up)
         return {watched.name: watched.name in up for watched in self._watch.watched}
 
     def event(self, time: float, kind: str, name: str) -> None:

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ SLOW = 0.003
 """Seconds from which on a call leaves the event loop: the hop to a thread costs a tenth of it."""
 CONTENTION = 0.05
 """Seconds on a thread from which on waiting counts: below it is waiting for the interpreter's lock."""
+MOST_GATHERED = 32
+"""Computations that wait for others at a time."""
 MEMORY = 0.2
 """Weight of the newest duration in their running mean."""
 
@@ -79,6 +81,8 @@ class Batcher:
     ----------
     compute : from the payloads of a batch, what each of them gets: answers, or an exception. Runs on the event loop or
         on one thread, never twice at a time.
+    gather : the same for payloads whose computation waits for others: a coroutine, several of which run at a time; None
+        where `compute` does it.
     max_rows : most instances of a batch; a larger request is a batch of its own.
     most : requests that wait; more are refused with 503.
     timeout : seconds after which a request that waits is refused with 504.
@@ -88,17 +92,19 @@ class Batcher:
     def __init__(
         self,
         compute: Callable[[Sequence[Any]], Sequence[Any]],
+        gather: Callable[[Sequence[Any]], Awaitable[Sequence[Any]] | None],
         *,
         max_rows: int,
         most: int,
         timeout: float,
         observe: Callable[[Sequence[QueuedRequest], Sequence[Any], float], None],
     ) -> None:
-        self._compute, self._observe = compute, observe
+        self._compute, self._gather, self._observe = compute, gather, observe
         self._max_rows, self._most, self._timeout = max_rows, most, timeout
         self._queue: deque[QueuedRequest] = deque()
         self._pending: set[QueuedRequest] = set()
         self._busy = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[list[QueuedRequest] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="graphs", daemon=True).start()
@@ -136,6 +142,10 @@ class Batcher:
         if not batch:
             self._busy = False
             return
+        waiting = self._gather([request.payload for request in batch])
+        if waiting is not None:
+            self._wait_for(waiting, batch)
+            return
         rows = sum(request.rows for request in batch)
         if self.pace.expected(rows) < SLOW:
             start = time.perf_counter()
@@ -143,6 +153,24 @@ class Batcher:
             self._finish(batch, results, rows, time.perf_counter() - start)
             return
         self._calls.put(batch)
+
+    def _wait_for(self, waiting: Awaitable[Sequence[Any]], batch: Sequence[QueuedRequest]) -> None:
+        """Let a computation that waits for others run next to others of its kind."""
+        task = asyncio.ensure_future(self._gathered(waiting, batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._busy = len(self._tasks) >= MOST_GATHERED
+        if self._queue and not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._next)
+
+    async def _gathered(self, waiting: Awaitable[Sequence[Any]], batch: Sequence[QueuedRequest]) -> None:
+        start = time.perf_counter()
+        try:
+            results = await waiting
+        except Exception as error:
+            results = [error] * len(batch)
+        self._finish(batch, results, 0, time.perf_counter() - start)
 
     def _work(self) -> None:
         """What the thread does: one batch after the other, until there is none."""
@@ -177,7 +205,8 @@ class Batcher:
             return [error] * len(batch)
 
     def _finish(self, batch: Sequence[QueuedRequest], results: Sequence[Any], rows: int, seconds: float) -> None:
-        self.pace.record(rows, seconds)
+        if rows:
+            self.pace.record(rows, seconds)
         for request, result in zip(batch, results, strict=True):
             self._pending.discard(request)
             if request.answers.done():

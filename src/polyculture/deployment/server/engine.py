@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
     from ..bundle.manifest import InputView
     from ..bundle.predictor import Answers
+    from .elsewhere import ScatteredMembers
 
 log = logging.getLogger("polyculture.serve")
 
+_NO_RESULT = RefusedRequestError(500, "the server has no answer to this request", "", "its log says why")
 VARYING = 8
 """Steps of a view whose length varies, to warm it up with."""
 Tensors = Mapping[str, np.ndarray]
@@ -44,6 +45,7 @@ class Engine:
         self.bundle, self.manifest = bundle, bundle.manifest
         self._max_rows, self._profiled = max_rows, profiled
         self._predictor = bundle.predictor
+        self.scattered = _scattered(bundle)
 
     @classmethod
     def load(cls, path: Path, max_rows: int, profiled: bool = True) -> Engine:
@@ -56,6 +58,8 @@ class Engine:
 
     def warm_up(self) -> None:
         """Answer made-up inputs, so that the first client does not wait; FileError where the graphs cannot."""
+        if self.scattered is not None:  # remote members are not asked in vain: their calls may cost
+            return
         for rows in (1, min(self._max_rows, 32)):
             try:
                 answers = self._predictor({view.name: _zeros(view, rows) for view in self.manifest.views})
@@ -68,19 +72,36 @@ class Engine:
 
     def compute(self, requests: Sequence[Tensors]) -> list[RequestAnswers | Exception]:
         """What each request gets: its answers, or why there are none."""
-        results: list[RequestAnswers | Exception | None] = [None] * len(requests)
-        groups: dict[tuple[Any, ...], list[tuple[int, np.ndarray]]] = defaultdict(list)
+        results, groups = self._sorted(requests)
+        for positions, raws in groups:
+            for position, result in zip(positions, self._group(raws), strict=True):
+                results[position] = result
+        return list(results)
+
+    async def gather(self, requests: Sequence[Tensors]) -> list[RequestAnswers | Exception]:
+        """The same where members are elsewhere: the event loop goes on while they are asked."""
+        results, groups = self._sorted(requests)
+        for positions, raws in groups:
+            for position, result in zip(positions, await self._scattered_group(raws), strict=True):
+                results[position] = result
+        return list(results)
+
+    def _sorted(
+        self, requests: Sequence[Tensors]
+    ) -> tuple[list[RequestAnswers | Exception], list[tuple[list[int], list[np.ndarray]]]]:
+        """A result for each request, final where it cannot be read, and the others in groups of one shape."""
+        results: list[RequestAnswers | Exception] = [_NO_RESULT] * len(requests)
+        groups: dict[tuple[Any, ...], tuple[list[int], list[np.ndarray]]] = {}
         for position, tensors in enumerate(requests):
             try:
                 raw = self._read(tensors)
             except Exception as error:
                 results[position] = _refusal(error)
                 continue
-            groups[(raw.shape[1:], raw.dtype)].append((position, raw))
-        for group in groups.values():
-            for position, result in zip((p for p, _ in group), self._group([raw for _, raw in group]), strict=True):
-                results[position] = result
-        return [result for result in results if result is not None]
+            positions, raws = groups.setdefault((raw.shape[1:], raw.dtype), ([], []))
+            positions.append(position)
+            raws.append(raw)
+        return results, list(groups.values())
 
     def _read(self, tensors: Tensors) -> np.ndarray:
         raw = self.bundle.read_inputs(given_inputs(self.manifest, tensors))
@@ -97,14 +118,31 @@ class Engine:
             if len(raws) == 1:
                 return [_refusal(error)]
             return [self._group([raw])[0] for raw in raws]
+        return self._parts(batch, raws)
+
+    async def _scattered_group(self, raws: Sequence[np.ndarray]) -> Sequence[RequestAnswers | Exception]:
+        assert self.scattered is not None
+        raw = raws[0] if len(raws) == 1 else np.concatenate(raws)
+        try:
+            answers = await self.scattered(raw)
+            batch = BatchAnswers.of(self.manifest, answers, self._profile(raw))
+        except Exception as error:
+            if len(raws) == 1:
+                return [_refusal(error)]
+            return [(await self._scattered_group([raw]))[0] for raw in raws]
+        return self._parts(batch, raws)
+
+    def _parts(self, batch: BatchAnswers, raws: Sequence[np.ndarray]) -> list[RequestAnswers | Exception]:
         ends = list(itertools.accumulate(map(len, raws)))
         return [self._checked(batch, start, stop) for start, stop in zip([0, *ends], ends, strict=False)]
 
     def _answers(self, raw: np.ndarray) -> BatchAnswers:
         parts = [raw[start : start + self._max_rows] for start in range(0, len(raw), self._max_rows)]
         answers = [self._predictor(self.bundle.encode(part)) for part in parts]
-        profile = self.bundle.profile(raw).tolist() if self._profiled else []
-        return BatchAnswers.of(self.manifest, answers[0] if len(answers) == 1 else _joined(answers), profile)
+        return BatchAnswers.of(self.manifest, answers[0] if len(answers) == 1 else _joined(answers), self._profile(raw))
+
+    def _profile(self, raw: np.ndarray) -> Sequence[Any]:
+        return list(self.bundle.profile(raw).tolist()) if self._profiled else []
 
     def _checked(self, batch: BatchAnswers, start: int, stop: int) -> RequestAnswers | Exception:
         """The part of a request; a refusal where too few members answered."""
@@ -114,6 +152,15 @@ class Engine:
             return RequestAnswers(batch, start, stop)
         wrong = f"{quorum} of {len(self.manifest.members)} members answered"
         return RefusedRequestError(503, wrong, f"{least} or more", "send it again later", retry_after=1)
+
+
+def _scattered(bundle: Bundle) -> ScatteredMembers | None:
+    """The members of the bundle where some are elsewhere."""
+    if not bundle.manifest.remote:
+        return None
+    from .elsewhere import ScatteredMembers
+
+    return ScatteredMembers(bundle)
 
 
 def freeze_memory() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,10 @@ class Service:
         self.metrics = Metrics(self.name, engine.manifest)
         self.ids = IdMaker()
         self._swapping = asyncio.Lock()
+        self._chores: set[asyncio.Task[None]] = set()
         self._batcher = Batcher(
             self._compute,
+            self._gather,
             max_rows=options.max_batch,
             most=options.queue,
             timeout=options.timeout,
@@ -109,6 +111,10 @@ class Service:
     def _compute(self, records: Sequence[RecordedRequest]) -> Sequence[RequestAnswers | Exception]:
         return self.engine.compute([record.tensors for record in records])
 
+    def _gather(self, records: Sequence[RecordedRequest]) -> Awaitable[Sequence[Any]] | None:
+        engine = self.engine
+        return None if engine.scattered is None else engine.gather([record.tensors for record in records])
+
     def _observe(self, batch: Sequence[QueuedRequest], results: Sequence[Any], seconds: float) -> None:
         """After the answers of a batch have been handed out."""
         answers = [result for result in results if isinstance(result, RequestAnswers)]
@@ -131,12 +137,15 @@ class Service:
             loop = asyncio.get_running_loop()
             engine = await loop.run_in_executor(None, Engine.load, path, self.options.max_batch)
             self.archive.use(engine.bundle)
-            before, self.engine = self.version, engine
+            former, self.engine = self.engine, engine
             self._batcher.pace.forget()
             self.metrics.use(engine.manifest)
             self.archive.event(time.time(), "swap", engine.manifest.version)
+            self._retire(former)
             freeze_memory()
-            log.info("serving %s %s in place of %s", engine.manifest.name, engine.manifest.version, before)
+            log.info(
+                "serving %s %s in place of %s", engine.manifest.name, engine.manifest.version, former.manifest.version
+            )
             return engine.manifest.version
 
     def label(self, handed: HandedLabels) -> dict[str, Any]:
@@ -163,6 +172,13 @@ class Service:
         for alarm, up in self.archive.alarms().items():
             self.metrics.alarm.labels(self.name, alarm).set(float(up))
         return self.metrics.text()
+
+    def _retire(self, engine: Engine) -> None:
+        """Close the connections of a bundle that answers no more, once its last answers are given."""
+        if engine.scattered is not None:
+            close = engine.scattered.aclose
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.options.timeout, lambda: self._chores.add(loop.create_task(close())))
 
     def drain(self) -> None:
         """Say that no more requests should be sent here."""

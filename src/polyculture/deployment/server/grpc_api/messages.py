@@ -87,7 +87,15 @@ MESSAGES: Mapping[str, Fields] = {
     },
 }
 """By message the number and type of each field; * repeated, ? one of several, map: parameters by name."""
-METHODS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer", "RepositoryIndex")
+METHODS = (
+    "ServerLive",
+    "ServerReady",
+    "ModelReady",
+    "ServerMetadata",
+    "ModelMetadata",
+    "ModelInfer",
+    "RepositoryIndex",
+)
 """Methods of the service; the messages of each are its name with Request and Response."""
 
 

@@ -16,16 +16,16 @@ from polyculture.errors import FileError, InputError
 from polyculture.models import tokenizer
 from polyculture.models.spectrogram import log_mel
 
-from .manifest import InputView, Manifest
+from .manifest import Column, InputView, Manifest
 from .media import decode_image, decode_sound
-from .records import is_columns, is_records, read_columns, reads_doubles, rows_of
+from .records import UNKNOWN, is_columns, is_records, read_columns, reads_doubles, rows_of
 
 MOST_TOKENS = 4096
 """Tokens of one sequence; longer ones are refused."""
 
 
-GAP = "(missing)"
-"""Level of an empty cell in a column of categories."""
+GAP, NO_CATEGORY = "(missing)", "missing"
+"""Level of an empty cell in a column of categories: in files, and of estimators."""
 
 
 def read_encoder(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -89,7 +89,22 @@ def encode(
     encoders : by view what `read_encoder` made of its file.
     raw : inputs as `read_inputs` returns them.
     """
-    return {view.name: _encoded(view, encoders.get(view.name, {}), raw) for view in manifest.views}
+    return {
+        view.name: _positions(manifest.columns, raw)
+        if view.kind == "columns"
+        else _encoded(view, encoders.get(view.name, {}), raw)
+        for view in manifest.views
+    }
+
+
+def _positions(columns: Sequence[Column], raw: np.ndarray) -> np.ndarray:
+    """Raw cells for graphs that read columns: a missing category is the category of that name, or an unknown one."""
+    table = np.array(raw, np.float64)
+    for position, column in enumerate(columns):
+        if column.kind == "category":
+            code = column.categories.index(NO_CATEGORY) if NO_CATEGORY in column.categories else UNKNOWN
+            table[:, position] = np.where(np.isnan(table[:, position]), code, table[:, position])
+    return table
 
 
 def _encoded(view: InputView, encoder: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:

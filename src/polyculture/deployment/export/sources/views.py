@@ -9,8 +9,8 @@ from typing import Any
 
 from polyculture.models.encoder import Encoder
 
-from ..bundle.manifest import InputView, ViewKind
-from .sources import ExportSource, SourceMember
+from ...bundle.manifest import InputView, ViewKind
+from .material import ExportSource, SourceMember
 
 KINDS: Mapping[str, ViewKind] = {"audio": "log_mel", "text": "codes", "tags": "mark_codes"}
 """What graphs of fitted models read, by modality; ``"numbers"`` for all others."""

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from polyculture.preparation.problems.column_encoding import ColumnEncoder
 
-from ..bundle.encoding import GAP
-from ..bundle.manifest import Column
+from ...bundle.encoding import GAP
+from ...bundle.manifest import Column
 
 
 def raw_columns(encoder: ColumnEncoder) -> tuple[Column, ...]:

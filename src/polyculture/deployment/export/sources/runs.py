@@ -30,8 +30,8 @@ from polyculture.studies.stored_run import StoredRun, is_run, read_run
 from polyculture.training import DataOptions, Problem, load_problem
 from polyculture.training.fit import load_population
 
-from ..bundle.manifest import Column, Task
-from .sources import ExportSource, SourceMember
+from ...bundle.manifest import Column, Task
+from .material import ExportSource, SourceMember
 from .tables import raw_columns, raw_rows, table_document
 from .views import view_of
 
@@ -87,14 +87,17 @@ def _chosen(source: str | Path | Portfolio, run: str | Path | None) -> _Chosen:
                 raise InputError(f"{path} is a run itself", "no other run beside it", "leave --run out")
             return _Chosen(_selected(path), path, read_run(path))
         portfolio = _read_portfolio(path)
-    folder = Path(str(run or portfolio.facts.get("run", "")))
-    if not str(run or portfolio.facts.get("run", "")):
+    place = str(run or portfolio.facts.get("run", ""))
+    if not place:
         raise InputError(
             "a portfolio that does not say which run its models are from", "the folder of polyculture run", "add --run"
         )
-    if not is_run(folder):
+    beside = Path() if isinstance(source, Portfolio) else Path(source)
+    folders = [Path(place), *(parent / place for parent in (beside, *beside.parents)[:3])]
+    folder = next((path for path in folders if is_run(path)), None)
+    if folder is None:
         raise FileError(
-            f"{folder} is no folder of a run", "the one that the portfolio was selected from", "name it by --run"
+            f"{place} is no folder of a run", "the one that the portfolio was selected from", "name it by --run"
         )
     return _Chosen(portfolio, folder, read_run(folder))
 
@@ -166,8 +169,8 @@ def _member(name: str, recipe: Recipe, model: Any, weight: float, by_class: tupl
 
 def fitted_graph(model: Fitted, view: str) -> Any:
     """The graph of a fitted model, whose input has this name."""
-    from .feature_graphs import fitted_estimator_graph
-    from .net_graphs import net_graph
+    from ..feature_graphs import fitted_estimator_graph
+    from ..net_graphs import net_graph
 
     return net_graph(model, view).proto if isinstance(model, FittedNet) else fitted_estimator_graph(model, view).proto  # type: ignore[arg-type]
 

@@ -56,10 +56,17 @@ def structure(module: nn.Module) -> Hashable:
     numbers: dict[int, int] = {}
     parts: list[Hashable] = []
     for name, part in module.named_modules(remove_duplicate=False):
-        settings = {key: value for key, value in vars(part).items() if key not in ("_parameters", "_buffers", "_modules")}
+        settings = {
+            key: value for key, value in vars(part).items() if key not in ("_parameters", "_buffers", "_modules")
+        }
         tensors = [*part._parameters.items(), *part._buffers.items()]
         weights = [
-            (key, weight if weight is None else (numbers.setdefault(id(weight), len(numbers)), weight.shape, weight.dtype))
+            (
+                key,
+                weight
+                if weight is None
+                else (numbers.setdefault(id(weight), len(numbers)), weight.shape, weight.dtype),
+            )
             for key, weight in tensors
         ]
         parts.append((name, type(part), tuple(weights), _comparable(settings)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.training.architectures.crf import LinearChain
+from polyculture.training.architectures.hub.modules import HubModule, ImageModule, TextModule, TokenModule
 from polyculture.training.architectures.recurrent import BidirectionalReader
 from polyculture.training.architectures.sequences import present
 
@@ -124,6 +126,35 @@ class ScannedChain(nn.Module):  # type: ignore[misc]
         return _scan(preceded, final, origins, reverse=True)[1][..., 0].transpose(0, 1)
 
 
+class WholeBatch(HubModule):
+    """A pretrained model that reads all inputs at once and padding up to the end of every sequence."""
+
+    def __init__(self, module: HubModule) -> None:
+        checkpoint = dataclasses.replace(module.checkpoint, origin="", weights=None, tokenizer=None)
+        super().__init__(checkpoint, module.model)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """As `HubModule.forward`."""
+        return self.scores(inputs)
+
+    def read(self, codes: Tensor) -> Any:
+        """As `HubModule.read`, without truncation."""
+        mask, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
+
+
+class WholeTexts(WholeBatch, TextModule):
+    """One prediction per text."""
+
+
+class WholeTokens(WholeBatch, TokenModule):
+    """One prediction per token."""
+
+
+class WholeImages(WholeBatch, ImageModule):
+    """One prediction per image."""
+
+
 def _next_steps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (l × n × c) and presence (l × n × 1) of the token after each; an absent one is after the last."""
     following = nn.functional.pad(scores, (0, 0, 0, 1))[:, 1:], nn.functional.pad(mask, (0, 1))[:, 1:]
@@ -140,6 +171,9 @@ def _scan(body: Callable[..., Any], start: Tensor, parts: Any, reverse: bool = F
 
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     LinearChain: ScannedChain,
+    TextModule: WholeTexts,
+    TokenModule: WholeTokens,
+    ImageModule: WholeImages,
     BidirectionalReader: RecurrentOperator,
     nn.modules.dropout._DropoutNd: lambda _: nn.Identity(),  # so that nets that differ only in it share a template
 }

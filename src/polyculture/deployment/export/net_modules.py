@@ -1,4 +1,4 @@
-"""What does a fitted net compute, from raw inputs to what it predicts? Its encoding, its layers and its units as one."""
+"""What does a fitted net compute from raw inputs? Its encoding, its layers and the units of its predictions as one."""
 
 from __future__ import annotations
 

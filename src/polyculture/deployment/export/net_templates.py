@@ -20,6 +20,8 @@ OPSET = 20
 """Version of the operators."""
 MOST_TEMPLATES = 64
 """Graphs without weights that are remembered."""
+STATE = ("_parameters", "_buffers", "_modules")
+"""Attributes of a module that are compared as names and shapes."""
 EXAMPLES = 2
 """Instances in the batch that is traced: neither 0 nor 1, which the exporter takes for constants."""
 
@@ -85,8 +87,8 @@ def _comparable(value: Any) -> Hashable:
         return type(value), tuple((_comparable(key), _comparable(item)) for key, item in value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value), tuple(_comparable(getattr(value, field.name)) for field in dataclasses.fields(value))
-    if hasattr(value, "to_json_string"):  # the configuration of a pretrained model
-        return type(value), str(value.to_json_string(use_diff=False))
+    if hasattr(value, "to_dict"):  # the configuration of a pretrained model, apart from the folder that it is from
+        return type(value), _comparable({**value.to_dict(), "_name_or_path": None})
     return Identity(value)
 
 

@@ -19,13 +19,14 @@ class RawNet(nn.Module):  # type: ignore[misc]
         centre, spread = model.encoder.target
         self.encoding = encoding(model.encoder)
         self.net = exportable(model.net)
+        self.normalized = hasattr(self.net, "probabilities")  # over whole sequences
         self.register_buffer("target_centre", torch.tensor(centre))
         self.register_buffer("target_spread", torch.tensor(spread))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Raw inputs → probabilities (n × c, for tags n × steps × c), or n × 1 numbers in units of the target."""
         encoded = self.encoding(inputs)
-        if hasattr(self.net, "probabilities"):
+        if self.normalized:
             return self.net.probabilities(encoded)
         scores = self.net(encoded)
         return scores * self.target_spread + self.target_centre if scores.shape[-1] == 1 else scores.softmax(dim=-1)

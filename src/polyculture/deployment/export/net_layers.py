@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polyculture.training.architectures.crf import LinearChain
+from polyculture.training.architectures.hub.modules import HubModule, ImageModule, TextModule, TokenModule
 from polyculture.training.architectures.recurrent import BidirectionalReader
 from polyculture.training.architectures.sequences import present
 
@@ -80,7 +83,97 @@ def _stacked_weights(cell: Any, layer: int, gates: tuple[int, ...]) -> dict[str,
     }
 
 
+class ScannedChain(nn.Module):  # type: ignore[misc]
+    """A linear chain as loops inside the graph; traced, torch's own loops would be a copy of their body per step."""
+
+    def __init__(self, chain: LinearChain) -> None:
+        super().__init__()
+        self.start, self.step, self.end = chain.start, chain.step, chain.end
+
+    def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """As `LinearChain.marginals`."""
+        end = self.end.expand(scores.shape[0], -1)
+
+        def extended(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            token, present = part
+            extension = (sums[:, :, None] + self.step).logsumexp(dim=1) + token
+            return (sums := torch.where(present, extension, sums)), sums.clone()
+
+        def preceded(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            token, present = part
+            extension = (self.step + (token + sums)[:, None]).logsumexp(dim=2)
+            return (sums := torch.where(present, extension, end)), sums.clone()
+
+        steps, start = _next_steps(scores, mask), self.start + scores[:, 0]
+        forward = torch.cat([start[None], _scan(extended, start, steps)[1][:-1]])
+        backward = _scan(preceded, end.clone(), steps, reverse=True)[1]
+        return (forward + backward).softmax(dim=2).transpose(0, 1)
+
+    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """As `LinearChain.best`, but what it has at padding means nothing."""
+        stay = torch.arange(scores.shape[2]).expand_as(scores[:, 0])
+
+        def extended(total: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            token, present = part
+            best, origin = (total[:, :, None] + self.step).max(dim=1)
+            return torch.where(present, best + token, total), torch.where(present, origin, stay)
+
+        def preceded(tag: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+            return (tag := origin.gather(1, tag)), tag.clone()
+
+        total, origins = _scan(extended, self.start + scores[:, 0], _next_steps(scores, mask))
+        final = (total + self.end).argmax(dim=1, keepdim=True)
+        return _scan(preceded, final, origins, reverse=True)[1][..., 0].transpose(0, 1)
+
+
+class WholeBatch(HubModule):
+    """A pretrained model that reads all inputs at once and padding up to the end of every sequence."""
+
+    def __init__(self, module: HubModule) -> None:
+        checkpoint = dataclasses.replace(module.checkpoint, origin="", weights=None, tokenizer=None)
+        super().__init__(checkpoint, module.model)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """As `HubModule.forward`."""
+        return self.scores(inputs)
+
+    def read(self, codes: Tensor) -> Any:
+        """As `HubModule.read`, without truncation."""
+        mask, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
+
+
+class WholeTexts(WholeBatch, TextModule):
+    """One prediction per text."""
+
+
+class WholeTokens(WholeBatch, TokenModule):
+    """One prediction per token."""
+
+
+class WholeImages(WholeBatch, ImageModule):
+    """One prediction per image."""
+
+
+def _next_steps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (l × n × c) and presence (l × n × 1) of the token after each; an absent one is after the last."""
+    following = nn.functional.pad(scores, (0, 0, 0, 1))[:, 1:], nn.functional.pad(mask, (0, 1))[:, 1:]
+    return following[0].transpose(0, 1), following[1].transpose(0, 1)[..., None]
+
+
+def _scan(body: Callable[..., Any], start: Tensor, parts: Any, reverse: bool = False) -> tuple[Tensor, Tensor]:
+    """The last state, and the output of every step."""
+    from torch._higher_order_ops.scan import scan
+
+    state, outputs = scan(body, start, parts, reverse=reverse)
+    return state, outputs
+
+
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    LinearChain: ScannedChain,
+    TextModule: WholeTexts,
+    TokenModule: WholeTokens,
+    ImageModule: WholeImages,
     BidirectionalReader: RecurrentOperator,
     nn.modules.dropout._DropoutNd: lambda _: nn.Identity(),  # so that nets that differ only in it share a template
 }

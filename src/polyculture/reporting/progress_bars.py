@@ -35,7 +35,7 @@ def progress_bars(announce: bool = False) -> Iterator[Progress]:
 
     def advance(phase: str, finished: int, total: int, message: str) -> None:
         if phase == "reading":
-            if announce:
+            if announce and message:
                 print(wrapped(f"read  {visible(message)}", Console().width))
             return
         bars.start()

@@ -202,6 +202,7 @@ class Portfolio:
             quality = f"error {scores['error'].format('.2%')}"
             similarity = f" Its members fail like {n_eff} independent models and all fail on "
             similarity += f"{scores['all_wrong'].format('.2%')}."
+            similarity = similarity if self.k > 1 else ""
         return (
             f"{choice}: {quality}; {_compared(gain, c.best, self.loss)}.{similarity} Chosen on {self.chosen_on:,} "
             f"instances, certified {certified}.{fewer}{unused}"

@@ -104,7 +104,6 @@ def export(
     need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
     check_target(Path(out))
-    phase_progress(progress, "reading")(0, 1, "")
     material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)
     return write_source(material, Path(out), options, progress)

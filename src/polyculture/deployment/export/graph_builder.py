@@ -119,6 +119,6 @@ class GraphBuilder:
         return f"{operator}_{self._count}"
 
 
-def selection(positions: Sequence[int], width: int) -> Float[np.ndarray, "k w"]:
+def selection(positions: Sequence[int] | np.ndarray, width: int) -> Float[np.ndarray, "k w"]:
     """The matrix that puts k columns at these positions among zeros."""
     return np.eye(width)[np.asarray(positions, np.int64)]

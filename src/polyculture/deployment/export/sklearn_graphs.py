@@ -224,7 +224,7 @@ def _bagged(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """The mean over learners of some columns each."""
     parts = []
     for inner, positions in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
-        value = prediction(g, inner, x.columns(g, list(positions)))
+        value = prediction(g, inner, x.columns(g, [int(i) for i in positions]))
         classes = len(getattr(estimator, "classes_", ()))
         parts.append(placed(g, value, inner.classes_.astype(np.int64), classes) if classes else value)
     return g.add("Div", g.add("Sum", *parts), float(len(parts)))
@@ -282,7 +282,7 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
     """Transformers of some columns each, their results side by side."""
     parts: list[Matrix] = []
     for name, inner, _ in step.transformers_:
-        positions = list(step._transformer_to_input_indices[name])
+        positions = [int(i) for i in step._transformer_to_input_indices[name]]
         if len(positions) and not (isinstance(inner, str) and inner == "drop"):
             parts.append(transformed(g, inner, x.columns(g, positions)))
     if not parts:

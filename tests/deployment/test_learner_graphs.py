@@ -167,7 +167,7 @@ OTHERS: dict[str, Any] = {
         FeatureUnion([("scaled", SCALER), ("factors", decomposition.TruncatedSVD(2))]),
         linear_model.LogisticRegression(),
     ),
-    "quantiles by skl2onnx": make_pipeline(preprocessing.QuantileTransformer(n_quantiles=20), naive_bayes.GaussianNB()),
+    "step by skl2onnx": make_pipeline(preprocessing.Binarizer(), naive_bayes.GaussianNB()),
     "ridge": linear_model.RidgeClassifier(),
     "sigmoid kernel": make_pipeline(SCALER, svm.SVC(kernel="sigmoid")),
     "splines, constant": make_pipeline(

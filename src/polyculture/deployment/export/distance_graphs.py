@@ -95,8 +95,8 @@ def _one_against_all(g: GraphBuilder, pairs: str, classes: int) -> str:
     first, second = np.zeros((2, len(combinations), classes))
     for position, (a, b) in enumerate(combinations):
         first[position, a] = second[position, b] = 1.0
-    lost = g.cast(g.add("Less", pairs, 0.0))
-    votes = g.affine(lost, second - first, first.sum(axis=0)[None])
+    defeats = g.cast(g.add("Less", pairs, 0.0))
+    votes = g.affine(defeats, second - first, first.sum(axis=0)[None])
     confidence = g.add("MatMul", pairs, first - second)
     bounded = g.add("Mul", g.add("Add", g.add("Abs", confidence), 1.0), 3.0)
     return g.add("Add", votes, g.add("Div", confidence, bounded))
@@ -117,7 +117,8 @@ def _outcomes(estimator: Any) -> Float[np.ndarray, "n c"]:
     y = np.asarray(estimator._y)
     if not hasattr(estimator, "classes_"):
         return y.reshape(len(y), -1).astype(float)
-    return np.eye(len(estimator.classes_))[y.ravel()]
+    columns: Float[np.ndarray, "n c"] = np.eye(len(estimator.classes_))[y.ravel()]
+    return columns
 
 
 def _dense(matrix: Any) -> np.ndarray:

@@ -118,13 +118,13 @@ def column_specs(ensemble: Any) -> tuple[TableColumn, ...]:
     """The columns that a fitted ensemble reads, with the categories that any of its members knows."""
     d = ensemble.n_features_in_
     names = [str(name) for name in getattr(ensemble, "feature_names_in_", [f"x{i}" for i in range(d)])]
-    known: dict[int, set[str]] = {position: set() for position in ensemble._input_format.categorical}
+    categories: dict[int, set[str]] = {position: set() for position in ensemble._input_format.categorical}
     for fits in ensemble.members_.values():
         for fitted in fits:
-            for position, categories in _categories(fitted, range(d)):
-                known.setdefault(position, set()).update(categories)
+            for position, texts in _categories(fitted, range(d)):
+                categories.setdefault(position, set()).update(texts)
     return tuple(
-        TableColumn(name, "category", tuple(sorted(known[i]))) if i in known else TableColumn(name, "number")
+        TableColumn(name, "category", tuple(sorted(categories[i]))) if i in categories else TableColumn(name, "number")
         for i, name in enumerate(names)
     )
 
@@ -208,6 +208,6 @@ def _categories(estimator: Any, positions: Sequence[int]) -> Iterator[tuple[int,
         for calibrated in estimator.calibrated_classifiers_:
             yield from _categories(calibrated.estimator, positions)
     elif hasattr(estimator, "categories_"):
-        for position, seen in zip(positions, estimator.categories_, strict=True):
-            if seen.dtype.kind in "OUS":
-                yield position, [category_name(value) for value in seen]
+        for position, values in zip(positions, estimator.categories_, strict=True):
+            if values.dtype.kind in "OUS":
+                yield position, [category_name(value) for value in values]

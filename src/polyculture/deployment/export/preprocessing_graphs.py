@@ -6,11 +6,13 @@ A table comes in as one matrix, in which a category stands as its position in a 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array
 
 from polyculture.errors import InputError
@@ -159,12 +161,12 @@ def category_encoder(g: GraphBuilder, step: Any, x: Matrix) -> str:
     parts = []
     for position in range(x.width):
         categories = x.categories.get(position)
-        seen = list(step.categories_[position])
+        trained = list(step.categories_[position])
         if categories is None:
-            table = _encoded(step, position, [*range(len(seen)), None])
-            index = _position(g, g.columns(x.value, [position]), seen)
+            table = _encoded(step, position, [*range(len(trained)), None])
+            index = _position(g, g.columns(x.value, [position]), trained)
         else:
-            code_of_name = {category_name(value): code for code, value in enumerate(seen)}
+            code_of_name = {category_name(value): code for code, value in enumerate(trained)}
             table = _encoded(step, position, [*(code_of_name.get(name) for name in categories), None])
             code = g.columns(x.value, [position])
             size = float(len(categories))
@@ -184,9 +186,9 @@ def spline_transformer(g: GraphBuilder, step: Any, x: Matrix) -> str:
     for position, spline in enumerate(step.bsplines_):
         column = g.columns(x.value, [position])
         pieces = _pieces(spline, step.extrapolation)
-        before = g.cast(g.add("GreaterOrEqual", column, pieces.starts[None, 1:-1]), INT64)
-        above = g.cast(g.add("Greater", column, pieces.starts[None, -1:]), INT64)
-        piece = g.reshaped(g.total(g.joined([before, above])), [-1])
+        knots = g.cast(g.add("GreaterOrEqual", column, pieces.starts[None, 1:-1]), INT64)
+        tail = g.cast(g.add("Greater", column, pieces.starts[None, -1:]), INT64)
+        piece = g.reshaped(g.total(g.joined([knots, tail])), [-1])
         distance = g.add("Sub", column, g.add("Gather", pieces.starts[:, None], piece, axis=0))
         value = g.add("Gather", pieces.coefficients[0], piece, axis=0)
         for coefficients in pieces.coefficients[1:]:  # the scheme of Horner
@@ -218,21 +220,21 @@ def _pieces(spline: Any, extrapolation: str) -> Pieces:
     taylor = [spline(knots[inner], nu=power) / math.factorial(power) for power in range(degree, -1, -1)]
     middle = np.stack(taylor)
     lowest, highest = knots[0], knots[-1]
-    below, end, above = np.zeros((3, degree + 1, splines))
+    first, end, last = np.zeros((3, degree + 1, splines))
     end[-1] = spline(highest)
     starts = np.concatenate([[lowest], knots[inner], [highest, highest]])
-    if extrapolation == "continue":
-        below, above = (middle[:, 0], middle[:, -1]) if len(inner) else (below, end)
-        starts[-1] = knots[inner][-1] if len(inner) else highest
-        return Pieces(starts, np.concatenate([below[:, None], middle, end[:, None], above[:, None]], axis=1))
-    for tail, place, used in (
-        (below, lowest, _edges(degree, splines, extrapolation)[0]),
-        (above, highest, _edges(degree, splines, extrapolation)[1]),
-    ):
-        tail[-1, used] = spline(place)[used]
-        if extrapolation == "linear" and degree:
-            tail[-2, used] = spline(place, nu=1)[used]
-    return Pieces(starts, np.concatenate([below[:, None], middle, end[:, None], above[:, None]], axis=1))
+    if extrapolation == "continue" and len(inner):
+        first, last = middle[:, 0], middle[:, -1]
+        starts[-1] = knots[inner][-1]
+    elif extrapolation == "continue":
+        first = last = end
+    else:
+        first_splines, last_splines = _edges(degree, splines, extrapolation)
+        for tail, place, edge in ((first, lowest, first_splines), (last, highest, last_splines)):
+            tail[-1, edge] = spline(place)[edge]
+            if extrapolation == "linear" and degree:
+                tail[-2, edge] = spline(place, nu=1)[edge]
+    return Pieces(starts, np.concatenate([first[:, None], middle, end[:, None], last[:, None]], axis=1))
 
 
 def _edges(degree: int, splines: int, extrapolation: str) -> tuple[np.ndarray, np.ndarray]:
@@ -265,51 +267,39 @@ def _normalized(g: GraphBuilder, value: str, norm: str) -> str:
     return g.add("Div", value, g.add("Where", g.add("Equal", size, 0.0), 1.0, size))
 
 
-def _position(g: GraphBuilder, column: str, seen: list[Any]) -> str:
+def _position(g: GraphBuilder, column: str, trained: list[Any]) -> str:
     """Position of a number among the numbers that an encoder has seen; their count where it is none of them."""
-    numbers = np.array([float(value) for value in seen])
+    numbers = np.array([float(value) for value in trained])
     equal = g.add("Equal", column, np.where(np.isnan(numbers), 0.0, numbers)[None])
     equal = g.add("And", equal, ~np.isnan(numbers)[None])
     if np.isnan(numbers).any():
         equal = g.add("Or", equal, g.add("And", g.add("IsNaN", column), np.isnan(numbers)[None]))
-    order = g.cast(g.add("Where", equal, np.arange(len(seen), dtype=float)[None], float(len(seen))))
+    order = g.cast(g.add("Where", equal, np.arange(len(trained), dtype=float)[None], float(len(trained))))
     return g.cast(g.add("ReduceMin", order, np.array([1]), keepdims=1), INT64)
 
 
 def _encoded(step: Any, position: int, codes: list[int | None]) -> np.ndarray:
     """What an encoder makes of these categories of a column, a row each; None is a category that it has not seen."""
-    import pandas as pd
-
-    columns: list[Any] = [[seen[0]] * len(codes) for seen in step.categories_]
-    seen = step.categories_[position]
-    is_text = seen.dtype.kind in "OUS"
-    unknown: Any = UNKNOWN if is_text else float(np.nanmax(seen.astype(float), initial=0.0)) + 1.0
-    rows = [unknown if code is None else seen[code] for code in codes]
-    columns[position] = rows if step.handle_unknown != "error" else [seen[0] if c is None else seen[c] for c in codes]
+    categories = step.categories_[position]
+    is_text, strict = categories.dtype.kind in "OUS", step.handle_unknown == "error"
+    unknown: Any = UNKNOWN if is_text else float(np.nanmax(categories.astype(float), initial=0.0)) + 1.0
+    columns = [pd.Series([values[0]] * len(codes), dtype=_kind(values)) for values in step.categories_]
+    replacement = categories[0] if strict else unknown
+    cells = [replacement if code is None else categories[code] for code in codes]
+    columns[position] = pd.Series(cells, dtype=_kind(categories))
     names = getattr(step, "feature_names_in_", range(len(columns)))
-    frame = pd.DataFrame(
-        dict(
-            zip(
-                names,
-                (pd.Series(c, dtype=_kind(s)) for c, s in zip(columns, step.categories_, strict=True)),
-                strict=True,
-            )
-        )
-    )
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a category is unknown is intended
-        table = step.transform(frame)
+        table = step.transform(pd.DataFrame(dict(zip(names, columns, strict=True))))
     table = np.asarray(table.toarray() if hasattr(table, "toarray") else table, float)
-    if step.handle_unknown == "error":
+    if strict:
         table[[code is None for code in codes]] = np.nan
     start, end = _output_range(step, position)
-    return table[:, start:end]
+    return np.asarray(table[:, start:end])
 
 
-def _kind(seen: np.ndarray) -> Any:
-    return object if seen.dtype.kind in "OUS" else seen.dtype
+def _kind(categories: np.ndarray) -> Any:
+    return object if categories.dtype.kind in "OUS" else categories.dtype
 
 
 def _output_range(step: Any, position: int) -> tuple[int, int]:

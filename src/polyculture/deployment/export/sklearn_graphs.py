@@ -287,7 +287,8 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
             parts.append(transformed(g, inner, x.columns(g, positions)))
     if not parts:
         raise InputError("a ColumnTransformer without columns", "one column or more")
-    categories, width = {}, 0
+    categories: dict[int, tuple[str, ...]] = {}
+    width = 0
     for part in parts:
         categories |= {width + i: names for i, names in part.categories.items()}
         width += part.width
@@ -297,8 +298,8 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
 def _width(step: Any, x: Matrix) -> int:
     """Number of columns that a step makes."""
     kind = type(step).__name__
-    same = ("FunctionTransformer", "MaxAbsScaler", "MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler")
-    if kind in (*same, "TfidfTransformer"):
+    scalers = ("FunctionTransformer", "MaxAbsScaler", "MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler")
+    if kind in (*scalers, "TfidfTransformer"):
         return x.width
     return len(step.get_feature_names_out())
 

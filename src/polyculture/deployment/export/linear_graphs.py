@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph_builder import GraphBuilder
+from .graph_builder import FLOAT, GraphBuilder
 from .preprocessing_graphs import Matrix
 
 
@@ -47,7 +47,13 @@ def stochastic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
 
 
 def naive_bayes(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
-    """Probabilities from independent normal densities."""
+    """Probabilities from independent normal densities.
+
+    Fitted to single precision, scikit-learn adds up hundreds of terms in it, which can move a probability by more than
+    a thousandth: then the terms are added up in its order.
+    """
+    if estimator.theta_.dtype == np.float32:
+        return _single_naive_bayes(g, estimator, x)
     means, variances = estimator.theta_, estimator.var_
     middle = means.mean(axis=0)  # squares of small numbers lose fewer digits
     means = means - middle
@@ -56,6 +62,43 @@ def naive_bayes(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     constant = constant - 0.5 * (means**2 / variances).sum(axis=1)
     squares = g.add("MatMul", g.add("Mul", centred, centred), -0.5 / variances.T)
     return g.add("Softmax", g.add("Add", squares, g.affine(centred, (means / variances).T, constant[None])), axis=1)
+
+
+def _single_naive_bayes(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The same in single precision, step by step as scikit-learn computes it."""
+    rows = g.add("Unsqueeze", g.cast(x.value, FLOAT), np.array([1]))
+    difference = g.add("Sub", rows, g.single(estimator.theta_[None]))
+    terms = g.add("Div", g.add("Mul", difference, difference), g.single(estimator.var_[None]))
+    half = g.add("Mul", pairwise_sum(g, terms, x.width), g.single(np.array(0.5)))
+    normal = np.array([-0.5 * np.sum(np.log(2.0 * np.pi * row)) for row in estimator.var_], np.float32)
+    logs = g.add("Add", g.single(np.log(estimator.class_prior_)[None]), g.add("Sub", g.single(normal[None]), half))
+    highest = g.add("ReduceMax", logs, np.array([1]), keepdims=1)
+    total = g.cast(g.add("Log", g.total(g.cast(g.add("Exp", g.add("Sub", logs, highest))))), FLOAT)
+    return g.cast(g.add("Exp", g.add("Sub", logs, g.add("Add", total, highest))))
+
+
+def pairwise_sum(g: GraphBuilder, x: str, n: int) -> str:
+    """The sum over the last axis, of length n, of a value with three axes, rounded as numpy rounds it.
+
+    Source: the pairwise summation of numpy: eight sums of up to 16 numbers, and halves of what is longer than 128.
+    """
+    if n > 128:
+        half = n // 2 - n // 2 % 8
+        first, second = g.add_many("Split", 2, x, np.array([half, n - half]), axis=2)
+        return g.add("Add", pairwise_sum(g, first, half), pairwise_sum(g, second, n - half))
+    complete = n - n % 8
+    parts = g.add_many("Split", n, x, axis=2, num_outputs=n) if n < 8 else []
+    if n >= 8:
+        block, *remainder = g.add_many("Split", 1 + n % 8, x, np.array([complete, *[1] * (n % 8)]), axis=2)
+        sums = g.add("CumSum", g.add("Reshape", block, np.array([0, 0, -1, 8])), np.array(2))
+        eight = g.add_many("Split", 8, g.add("Gather", sums, np.array(-1), axis=2), axis=2, num_outputs=8)
+        pairs = [g.add("Add", eight[i], eight[i + 1]) for i in (0, 2, 4, 6)]
+        total = g.add("Add", g.add("Add", pairs[0], pairs[1]), g.add("Add", pairs[2], pairs[3]))
+        parts = [total, *remainder]
+    value = parts[0]
+    for part in parts[1:]:
+        value = g.add("Add", value, part)
+    return g.add("Squeeze", value, np.array([2]))
 
 
 def multinomial_bayes(g: GraphBuilder, estimator: Any, x: Matrix) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.utils import check_array
 
 from polyculture.errors import InputError
+from polyculture.models.tokenizer import MOST_STEPS
 
 from .graph_builder import FLOAT, INT64, GraphBuilder
 
@@ -33,14 +34,15 @@ class Matrix:
     value : name of the float64 matrix in the graph.
     width : number of its columns.
     categories : names of the categories of those columns that hold positions in such a list; −1 is none of them.
-    entries : where each row has a 1 in the same number of columns and 0 in all others: names of int64 vectors with
-        the column of the first 1 of each row, of the second, and so on, from left to right.
+    entries : columns in which a row may have other numbers than 0, ascending (n × k, int64); a repeated column stands
+        there once, and in place of its copies column 0, which holds zeros. Empty where that is not known. Such a row
+        is added up like one of a sparse matrix of float32.
     """
 
     value: str
     width: int
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    entries: tuple[str, ...] = ()
+    entries: str = ""
 
     def columns(self, g: GraphBuilder, positions: Sequence[int]) -> Matrix:
         """Some columns."""
@@ -52,18 +54,16 @@ class Matrix:
     def product(self, g: GraphBuilder, factors: np.ndarray) -> str:
         """The product with another matrix.
 
-        Ones are added up in the order and precision of a sparse matrix of float32, so that sums which are equal but
-        for rounding fall on the same side of a threshold.
+        Of sparse rows it is rounded as scipy rounds it, so that values which are equal but for rounding fall on the
+        same side of a threshold.
         """
-        if not self.entries:
+        if not self.entries or factors.dtype != np.float32:
             return g.add("MatMul", self.value, factors)
-        table = g.constant(factors)
-        if factors.dtype == np.float32:
-            table = g.cast(table, FLOAT)
-        total = g.add("Gather", table, self.entries[0], axis=0)
-        for entry in self.entries[1:]:
-            total = g.add("Add", total, g.add("Gather", table, entry, axis=0))
-        return g.cast(total)
+        weights = g.add("GatherElements", g.cast(self.value, FLOAT), self.entries, axis=1)
+        rows = g.add("Gather", g.single(factors), self.entries, axis=0)
+        terms = g.add("Mul", rows, g.add("Unsqueeze", weights, np.array([2])))
+        sums = g.add("CumSum", terms, np.array(1))
+        return g.cast(g.add("Gather", sums, np.array(-1), axis=1))
 
 
 def category_name(value: Any) -> str:
@@ -101,14 +101,29 @@ def normalizer(g: GraphBuilder, step: Any, x: Matrix) -> str:
 
 
 def tfidf(g: GraphBuilder, step: Any, x: Matrix) -> str:
-    """Counts of words, weighted by rarity."""
-    value = x.value
+    """Counts of words, weighted by rarity; of texts in single precision, as scikit-learn computes it."""
+    number = g.single if x.entries else g.constant
+    value = g.cast(x.value, FLOAT) if x.entries else x.value
     if step.sublinear_tf:
-        present = g.add("Greater", value, 0.0)
-        value = g.add("Where", present, g.add("Add", g.add("Log", g.add("Where", present, value, 1.0)), 1.0), 0.0)
+        zero, one = number(np.array(0.0)), number(np.array(1.0))
+        present = g.add("Greater", value, zero)
+        logs = _logarithms(g, value) if x.entries else g.add("Log", g.add("Where", present, value, one))
+        value = g.add("Where", present, g.add("Add", logs, one), zero)
     if step.use_idf:
-        value = g.add("Mul", value, np.asarray(step.idf_, float)[None])
-    return _normalized(g, value, step.norm) if step.norm else value
+        value = g.add("Mul", value, number(np.asarray(step.idf_)[None]))
+    squares = g.cast(g.add("Mul", value, value))
+    value = g.cast(value)
+    if step.norm == "l2":
+        value = _divided(g, value, g.add("Sqrt", g.total(squares)))
+    elif step.norm:
+        value = _normalized(g, value, step.norm)
+    return g.rounded(value) if x.entries else value
+
+
+def _logarithms(g: GraphBuilder, counts: str) -> str:
+    """Logarithms of counts of words as numpy rounds them, looked up."""
+    table = np.log(np.maximum(np.arange(MOST_STEPS + 1, dtype=np.float32), 1))
+    return g.add("Gather", g.single(table), g.cast(counts, INT64))
 
 
 def truncated_svd(g: GraphBuilder, step: Any, x: Matrix) -> str:
@@ -264,6 +279,11 @@ def _normalized(g: GraphBuilder, value: str, norm: str) -> str:
         size = g.total(g.add("Abs", value))
     else:
         size = g.add("ReduceMax", g.add("Abs", value), np.array([1]), keepdims=1)
+    return _divided(g, value, size)
+
+
+def _divided(g: GraphBuilder, value: str, size: str) -> str:
+    """Rows divided by a number each, unless it is 0."""
     return g.add("Div", value, g.add("Where", g.add("Equal", size, 0.0), 1.0, size))
 
 

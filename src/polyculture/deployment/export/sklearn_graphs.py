@@ -113,7 +113,7 @@ def transformed(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
     if kind == "FunctionTransformer" and step.func is None:
         return x
     value = STEPS[kind](g, step, x) if kind in STEPS else _converted(g, step, x)[0]
-    return Matrix(value, _width(step, x))
+    return Matrix(value, _width(step, x), entries=x.entries if kind == "TfidfTransformer" else "")
 
 
 def class_probabilities(g: GraphBuilder, estimator: Any, x: Matrix, classes: int) -> str:

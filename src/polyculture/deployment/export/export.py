@@ -104,7 +104,6 @@ def export(
     need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
     check_target(Path(out))
-    phase_progress(progress, "reading")(0, 1, "")
     material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)
     return write_source(material, Path(out), options, progress)
@@ -265,9 +264,9 @@ def _alarms(manifest: Manifest, statistics: Mapping[str, Any], options: ExportOp
 
 def _alert_rules(manifest: Manifest) -> dict[str, bytes]:
     """Rules for Prometheus."""
-    from .. import watch
+    from ..watch.alerting.rules import alert_rules
 
-    return {RULES_FILE: watch.alert_rules(manifest).encode()} if hasattr(watch, "alert_rules") else {}
+    return {RULES_FILE: alert_rules(manifest).encode()}
 
 
 def _versions() -> dict[str, str]:

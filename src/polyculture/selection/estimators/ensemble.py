@@ -216,6 +216,5 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
         """Scores of every member of every kept learner."""
         check_is_fitted(self)
-        inputs = self._input_format.read(self, X)
-        classes = len(getattr(self, "classes_", ()))
+        inputs, classes = self._input_format.read(self, X), len(getattr(self, "classes_", ()))
         return [[scores(member, inputs, classes) for member in members] for members in self.members_.values()]

@@ -23,6 +23,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from polyculture.dataset import Dataset
 from polyculture.deployment.export.ensemble_graphs import EnsembleGraphs, ensemble_graphs, undetermined
 from polyculture.deployment.export.feature_graphs import fitted_estimator_graph
+from polyculture.errors import TrainingError
 from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
@@ -187,7 +188,10 @@ def learner_rows() -> Iterator[list[str]]:
         cells = [name]
         for inputs, targets, is_regression in problems.values():
             learner = learners[is_regression].get(name)
-            cells.append("–" if learner is None else cell(*learner_error(learner, inputs, targets, is_regression)))
+            try:
+                cells.append("–" if learner is None else cell(*learner_error(learner, inputs, targets, is_regression)))
+            except TrainingError:  # such as more columns than rows of a class
+                cells.append("not fitted")
         yield cells
 
 

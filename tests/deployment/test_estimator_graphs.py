@@ -15,6 +15,8 @@ import onnxruntime as ort
 from polyculture.dataset import Dataset, Modality
 from polyculture.deployment.export.ensemble_graphs import undetermined
 from polyculture.deployment.export.feature_graphs import fitted_estimator_graph
+from polyculture.deployment.export.graph_builder import FLOAT, GraphBuilder
+from polyculture.deployment.export.linear_graphs import pairwise_sum
 from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
@@ -121,7 +123,7 @@ def test_graph_gives_the_probabilities_of_a_classifier(
     clear = ~undetermined(model, test.array)
     values, expected = outputs(model, test), model(test.array)
     assert values.shape == expected.shape
-    assert np.abs(values - expected)[clear].max(initial=0) < 1e-5
+    assert np.abs(values - expected)[clear].max(initial=0) < 5e-6
     assert clear.mean() > 0.9 or (architecture, modality) == ("knn", "tags")
     assert (values[:, 3] == 0).all()
 
@@ -162,6 +164,43 @@ def test_learners_of_tied_rows_are_undetermined_where_the_tie_decides() -> None:
     model = fitted("knn", dataset, {"neighbours": 2})
     # From 0.0 the second and the third nearest are equally far; from 8.0 the nearest are 9 and 3.
     assert undetermined(model, np.array([[0.0], [8.0]], np.float32)).tolist() == [True, False]
+
+
+def test_boosting_of_projected_words_splits_by_rounded_numbers_alike() -> None:
+    """Of 16 columns 15 factors are made: one holds nothing but rounding errors, and trees split by it, too."""
+    generator = stream(2, "few words")
+    words = np.array([f"w{i}" for i in range(14)])
+    lines = [
+        " ".join(generator.choice(words[y * 3 : y * 3 + 8], generator.integers(2, 20))) for y in np.arange(240) % 3
+    ]
+    dataset = Dataset(np.array(lines), np.arange(240) % 3, CLASSES[:3], modality="text")
+    train, test = dataset.take(np.arange(0, 240, 2)), dataset.take(np.arange(1, 240, 2))
+    for architecture in ("boosting", "naive-bayes"):
+        model = ARCHITECTURES[architecture].fit(Recipe(architecture), train)
+        assert isinstance(model, FittedEstimator)
+        assert np.abs(outputs(model, test) - model(test.array)).max() < 1e-6
+
+
+def test_naive_bayes_of_many_pixels_is_rounded_alike() -> None:
+    """Sums of 784 terms in single precision: added up otherwise, probabilities would differ by a thousandth."""
+    generator = stream(3, "pixels")
+    labels = np.arange(120) % 3
+    inputs = (generator.random((120, 28, 28)) * 0.98 + labels[:, None, None] * 0.01).astype(np.float32)
+    dataset = Dataset(inputs, labels, CLASSES[:3], modality="image")
+    model = fitted("naive-bayes", dataset.take(np.arange(60)), {"smoothing": 1e-6})
+    test = dataset.take(np.arange(60, 120))
+    assert np.abs(outputs(model, test) - model(test.array)).max() < 1e-6
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 13, 128, 129, 300, 784])
+def test_sums_are_rounded_as_by_numpy(n: int) -> None:
+    rows = stream(4, "sums").normal(size=(20, 2, n)).astype(np.float32)
+    g = GraphBuilder()
+    proto = g.model([("x", FLOAT, ["n", 2, n])], (pairwise_sum(g, "x", n), "y", ["n", 2]))
+    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    (sums,) = session.run(None, {"x": rows})
+    expected = np.stack([np.ascontiguousarray(rows[:, k]).sum(axis=1) for k in (0, 1)], axis=1)
+    assert (sums == expected).all()
 
 
 def test_trees_of_numbers_between_two_floats_split_as_in_scikit_learn() -> None:

@@ -126,10 +126,13 @@ def test_a_class_that_a_fold_lacks_has_the_lowest_probability() -> None:
 def test_rows_with_tied_neighbours_are_undetermined() -> None:
     rows = np.repeat(np.arange(8.0), 5)[:, None]
     labels = np.tile([0, 1, 1, 0, 1], 8)
-    model = DiverseEnsembleClassifier([("near", KNeighborsClassifier(3))], cv=2, floor=0.0, random_state=0)
-    assert undetermined(model.fit(rows, labels), np.array([[2.0], [7.0]])).all()
-    model = DiverseEnsembleClassifier([("bayes", GaussianNB())], cv=2, floor=0.0, random_state=0).fit(rows, labels)
-    assert not undetermined(model, np.array([[2.0], [7.0]])).any()
+    learners = [("near", KNeighborsClassifier(3)), ("bayes", GaussianNB())]
+    queries = np.array([[2.0], [7.0]])
+    alone = DiverseEnsembleClassifier(learners[1:], cv=2, floor=0.0, random_state=0).fit(rows, labels)
+    assert not undetermined(alone, queries).any()
+    alone = DiverseEnsembleClassifier(learners[:1], cv=2, floor=0.0, random_state=0).fit(rows, labels)
+    assert undetermined(alone, queries).all()
+    assert undetermined(alone, queries, "near").all()
 
 
 def recipe_error(name: str, **settings: Any) -> float:

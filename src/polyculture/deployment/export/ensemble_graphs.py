@@ -129,7 +129,7 @@ def column_specs(ensemble: Any) -> tuple[TableColumn, ...]:
     )
 
 
-def undetermined(model: Any, inputs: Any) -> Bool[np.ndarray, " n"]:
+def undetermined(model: Any, inputs: Any, learner: str = "") -> Bool[np.ndarray, " n"]:
     """For which inputs a model's answer depends on the order of its training rows, so that a graph may differ.
 
     So it is where several training rows are equally near and not all of them are neighbours.
@@ -138,12 +138,14 @@ def undetermined(model: Any, inputs: Any) -> Bool[np.ndarray, " n"]:
     ----------
     model : an ensemble, an estimator of scikit-learn, or a `FittedEstimator` (for tags a row per token).
     inputs : what it reads.
+    learner : the only one of an ensemble's learners that counts; all of them where empty.
     """
     if isinstance(model, FittedEstimator):
         return undetermined(model.estimator, features(model.encoder, inputs))
     if hasattr(model, "members_") and hasattr(model, "_input_format"):
         rows = model._input_format.read(model, inputs)
-        masks = [undetermined(fitted, rows) for fits in model.members_.values() for fitted in fits]
+        learners = [model.members_[learner]] if learner else model.members_.values()
+        masks = [undetermined(fitted, rows) for fits in learners for fitted in fits]
         return np.asarray(np.any(masks, axis=0))
     if hasattr(model, "model_"):
         return undetermined(model.model_, model._read(inputs, reset=False))

@@ -104,7 +104,8 @@ def rows(architectures: Sequence[str] = ()) -> Iterator[ErrorRow]:
         for modality in MODALITIES:
             for task in ("tagging",) if modality == "tags" else ("classification", "regression"):
                 train, test = datasets(modality, task)
-                recipe = Recipe(name, optimizer="adam", hyperparameters={"epochs": 1})
+                objective = "squared" if task == "regression" else "cross-entropy"
+                recipe = Recipe(name, optimizer="adam", objective=objective, hyperparameters={"epochs": 1})
                 try:
                     model: Any = nets[name].fit(recipe, train)
                 except InputError:  # not every net reads everything

@@ -15,6 +15,8 @@ from polyculture.training.architectures.hub.modules import HubModule, ImageModul
 from polyculture.training.architectures.recurrent import BidirectionalReader
 from polyculture.training.architectures.sequences import present
 
+from .net_loops import ScannedChain
+
 GATES = {"RNN_TANH": ("RNN", (0,)), "LSTM": ("LSTM", (0, 3, 1, 2)), "GRU": ("GRU", (1, 0, 2))}
 """Operator of each kind of cell, and torch's gates in the order of ONNX: LSTM i o f c, GRU z r h."""
 BIDIRECTIONAL = 2
@@ -73,57 +75,14 @@ def _stacked_weights(cell: Any, layer: int, gates: tuple[int, ...]) -> dict[str,
     """Weights of both directions of a layer in the layout of ONNX: 2 × gates · width × …"""
 
     def stacked(name: str) -> Tensor:
-        both = [getattr(cell, f"{name}_l{layer}{direction}").detach() for direction in ("", "_reverse")]
-        return torch.stack([torch.cat([weight.chunk(len(gates))[gate] for gate in gates]) for weight in both])
+        directions = [getattr(cell, f"{name}_l{layer}{direction}").detach() for direction in ("", "_reverse")]
+        return torch.stack([torch.cat([weight.chunk(len(gates))[gate] for gate in gates]) for weight in directions])
 
     return {
         "input": stacked("weight_ih"),
         "recurrent": stacked("weight_hh"),
         "bias": torch.cat([stacked("bias_ih"), stacked("bias_hh")], dim=1),
     }
-
-
-class ScannedChain(nn.Module):  # type: ignore[misc]
-    """A linear chain as loops inside the graph; traced, torch's own loops would be a copy of their body per step."""
-
-    def __init__(self, chain: LinearChain) -> None:
-        super().__init__()
-        self.start, self.step, self.end = chain.start, chain.step, chain.end
-
-    def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """As `LinearChain.marginals`."""
-        end = self.end.expand(scores.shape[0], -1)
-
-        def extended(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            extension = (sums[:, :, None] + self.step).logsumexp(dim=1) + token
-            return (sums := torch.where(present, extension, sums)), sums.clone()
-
-        def preceded(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            extension = (self.step + (token + sums)[:, None]).logsumexp(dim=2)
-            return (sums := torch.where(present, extension, end)), sums.clone()
-
-        steps, start = _next_steps(scores, mask), self.start + scores[:, 0]
-        forward = torch.cat([start[None], _scan(extended, start, steps)[1][:-1]])
-        backward = _scan(preceded, end.clone(), steps, reverse=True)[1]
-        return (forward + backward).softmax(dim=2).transpose(0, 1)
-
-    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """As `LinearChain.best`, but what it has at padding means nothing."""
-        stay = torch.arange(scores.shape[2]).expand_as(scores[:, 0])
-
-        def extended(total: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            best, origin = (total[:, :, None] + self.step).max(dim=1)
-            return torch.where(present, best + token, total), torch.where(present, origin, stay)
-
-        def preceded(tag: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-            return (tag := origin.gather(1, tag)), tag.clone()
-
-        total, origins = _scan(extended, self.start + scores[:, 0], _next_steps(scores, mask))
-        final = (total + self.end).argmax(dim=1, keepdim=True)
-        return _scan(preceded, final, origins, reverse=True)[1][..., 0].transpose(0, 1)
 
 
 class WholeBatch(HubModule):
@@ -153,20 +112,6 @@ class WholeTokens(WholeBatch, TokenModule):
 
 class WholeImages(WholeBatch, ImageModule):
     """One prediction per image."""
-
-
-def _next_steps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (l × n × c) and presence (l × n × 1) of the token after each; an absent one is after the last."""
-    following = nn.functional.pad(scores, (0, 0, 0, 1))[:, 1:], nn.functional.pad(mask, (0, 1))[:, 1:]
-    return following[0].transpose(0, 1), following[1].transpose(0, 1)[..., None]
-
-
-def _scan(body: Callable[..., Any], start: Tensor, parts: Any, reverse: bool = False) -> tuple[Tensor, Tensor]:
-    """The last state, and the output of every step."""
-    from torch._higher_order_ops.scan import scan
-
-    state, outputs = scan(body, start, parts, reverse=reverse)
-    return state, outputs
 
 
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 
+from .net_loops import add_loops
+
 OPSET = 18
 """Version of the operators."""
 MOST_TEMPLATES = 64
@@ -106,8 +108,8 @@ class Identity:
 
     value: Any
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.value is other.value
+    def __eq__(self, candidate: object) -> bool:
+        return isinstance(candidate, Identity) and self.value is candidate.value
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -130,6 +132,7 @@ def _template(net: nn.Module, inputs: Tensor) -> Any:
             del graph.initializers[value.name]
             value.const_value = None
             graph.inputs.append(value)
+        add_loops(program.model, OPSET)
         optimizer.optimize(program.model)
         _strip(program.model)
         return program.model_proto
@@ -176,6 +179,9 @@ def _with_weights(template: Any, weights: Mapping[str, Tensor], names: tuple[str
         if value.uses():
             value.const_value = onnx_ir.tensor(weights[value.name].numpy(), name=value.name)
             graph.register_initializer(value)
+    for value in (*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)):
+        if value.name in names:
+            value.name = f"inner/{value.name}"
     inputs.name, outputs.name = names[0], names[2 if outputs.shape[-1] == 1 else 1]
     _close_loops(graph)
     return onnx_ir.to_proto(model)

@@ -6,13 +6,9 @@ import logging
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
-
-pytest.importorskip("torch")
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-onnxruntime = pytest.importorskip("onnxruntime")
-
 import torch
 from torch import nn
 
@@ -175,7 +171,9 @@ def test_features_far_from_zero_are_standardized_as_exactly_as_by_the_encoder(ce
     torch.nn.init.eye_(net[1].weight)
     model = FittedNet(net, encoder)
     inputs = stream(0, "far").normal(0, 1, (50, 2)) * [3, 1e-3] + [centre, 0.1]
-    np.testing.assert_allclose(outputs(net_graph(model, "x").proto, inputs.astype(np.float32)), model(inputs), atol=2e-7)
+    np.testing.assert_allclose(
+        outputs(net_graph(model, "x").proto, inputs.astype(np.float32)), model(inputs), atol=2e-7
+    )
 
 
 @pytest.mark.parametrize("decode", ["marginal", "viterbi"])

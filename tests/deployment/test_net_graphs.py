@@ -210,6 +210,18 @@ def test_what_follows_the_end_of_a_text_changes_nothing(name: str) -> None:
     assert largest_error(model, net_graph(model, "x"), texts) < TOLERANCE
 
 
+@pytest.mark.parametrize("name", ["mlp", "rnn", "gru", "lstm", "attention"])
+def test_an_input_that_is_not_a_number_has_no_prediction(name: str) -> None:
+    instances = dataset("series")
+    model = fitted(name, instances)
+    inputs = instances.array[TRAIN:].copy()
+    inputs[::2, 3, 1] = np.nan
+    predictions = outputs(net_graph(model, "x").proto, inputs.astype(np.float32))
+    np.testing.assert_allclose(predictions, model(inputs), atol=TOLERANCE, equal_nan=True)
+    assert np.isnan(predictions[::2]).all()
+    assert np.isfinite(predictions[1::2]).all()
+
+
 @pytest.mark.parametrize(
     ("pretraining", "settings"),
     [("masked", {"tuning": "lora"}), ("autoencoder", {"tuning": "bias"}), ("none", {"averaging": "ema"})],

@@ -52,12 +52,18 @@ class RecurrentOperator(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded inputs → the state after every step (n × l × 2 width) and after the last one (n × 2 width)."""
-        sequence, mask = self.stem(inputs).transpose(0, 1), present(self.form, inputs)
+        states, mask = self.stem(inputs), present(self.form, inputs)
         lengths = [] if mask is None else [mask.sum(dim=1).int()]
+        undefined = states.isnan().flatten(1).any(dim=1, keepdim=True) if mask is None else None
+        states = states.transpose(0, 1)
         for layer in range(self.layers):
             weights = [getattr(self, f"{name}_{layer}") for name in ("input", "recurrent", "bias")]
-            sequence, final = self._layer([sequence, *weights, *lengths])
-        return sequence.transpose(0, 1), final
+            states, final = self._layer([states, *weights, *lengths])
+        states = states.transpose(0, 1)
+        if undefined is None:
+            return states, final
+        # onnxruntime's gates make numbers of nan, and predictions that look like others
+        return states.masked_fill(undefined[..., None], torch.nan), final.masked_fill(undefined, torch.nan)
 
     def _layer(self, inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
         steps, n = inputs[0].shape[:2]

@@ -258,6 +258,19 @@ def test_a_name_of_the_input_that_is_the_name_of_a_layer_is_no_clash() -> None:
     assert largest_error(model, graph, instances.array[TRAIN:]) < TOLERANCE
 
 
+def test_layers_that_are_used_twice_and_subclasses_of_known_layers_stay_what_they_are() -> None:
+    from polyculture.deployment.export.net_layers import exportable
+
+    class Noise(nn.Dropout):
+        """Drops out of what it predicts from, too."""
+
+    shared, dropout, noise = nn.Linear(2, 2), nn.Dropout(0.5), Noise(0.5)
+    net = exportable(nn.Sequential(shared, dropout, shared, dropout, noise))
+    assert net[0] is net[2]
+    assert net[0] is not shared
+    assert [type(layer) for layer in (net[1], net[3], net[4])] == [nn.Identity, nn.Identity, Noise]
+
+
 class Undecided(nn.Module):
     """A net whose layers depend on the inputs."""
 

@@ -24,18 +24,16 @@ BIDIRECTIONAL = 2
 
 def exportable(net: nn.Module) -> nn.Module:
     """A copy of the net whose layers can all be exported."""
-    return _replaced(copy.deepcopy(net))
+    return _replaced(copy.deepcopy(net), {})
 
 
-def _replaced(module: nn.Module) -> nn.Module:
-    for kind, replacement in REPLACEMENTS.items():
-        if isinstance(module, kind):
-            return replacement(module)
-    if isinstance(module, nn.MultiheadAttention):
-        module.dropout = 0.0
-    for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
-    return module
+def _replaced(module: nn.Module, replaced: dict[nn.Module, nn.Module]) -> nn.Module:
+    """What stands for a module, the same wherever it is used; its subclasses may compute something else."""
+    if module not in replaced:
+        replaced[module] = REPLACEMENTS[type(module)](module) if type(module) in REPLACEMENTS else module
+        for name, child in module._modules.items() if replaced[module] is module else ():
+            module._modules[name] = None if child is None else _replaced(child, replaced)
+    return replaced[module]
 
 
 class RecurrentOperator(nn.Module):  # type: ignore[misc]
@@ -120,12 +118,23 @@ class WholeImages(WholeBatch, ImageModule):
     """One prediction per image."""
 
 
+def _identity(module: nn.Module) -> nn.Module:  # noqa: ARG001
+    return nn.Identity()
+
+
+def _without_dropout(attention: nn.MultiheadAttention) -> nn.Module:
+    attention.dropout = 0.0
+    return attention
+
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     LinearChain: ScannedChain,
     TextModule: WholeTexts,
     TokenModule: WholeTokens,
     ImageModule: WholeImages,
     BidirectionalReader: RecurrentOperator,
-    nn.modules.dropout._DropoutNd: lambda _: nn.Identity(),  # so that nets that differ only in it share a template
+    nn.MultiheadAttention: _without_dropout,
+    **dict.fromkeys(DROPOUTS, _identity),  # nets that differ only in it share a template
 }
 """What stands for a layer while it is exported."""

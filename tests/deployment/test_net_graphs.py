@@ -61,7 +61,7 @@ def dataset(kind: str, task: str = "classification") -> Dataset:
     }
     labels = np.arange(n) % len(CLASSES)
     if task == "regression":
-        labels = draw.normal(500.0, 20.0, n)
+        labels = draw.normal(5.0, 20.0, n)
     if task == "tagging":
         labels = np.where(inputs["tags"] == "", -1, draw.integers(0, len(CLASSES), (n, LENGTH)))
     modality: Any = "image" if kind in ("grey", "colour") else kind

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Float32
 
-from polyculture.dataset import SAMPLE_RATE
-
+SAMPLE_RATE = 8000
+"""Samples per second of a waveform, as in `polyculture.dataset`, which loads pandas."""
 WINDOW, HOP, BANDS = 256, 160, 40
 
 

@@ -16,6 +16,7 @@ from polyculture.rng import stream
 
 from ..shifts import LazyDatasets, shifted
 from ..splits import folds, grouped, in_time, sampled, stratified
+from .column_encoding import ColumnEncoder
 from .data_options import DataOptions
 from .labels import classes_of, with_parsed_labels
 from .preprocessing import Preprocessor, fit_preprocessing
@@ -61,7 +62,8 @@ def build_problem(
         remainder.take(_limited(remainder.take(rows), rows, options, seed, name))
         for name, rows in zip(("train", "selection", "test"), parts, strict=True)
     )
-    preprocess = fit_preprocessing(train, classes)
+    columns = ColumnEncoder.of(train.inputs) if isinstance(train.inputs, pd.DataFrame) else None
+    preprocess = fit_preprocessing(train, classes, columns)
     file_tests = {name: _external_test(test, raw, options, name) for name, test in (external_tests or {}).items()}
     natural = _natural_tests({**group_tests, **file_tests}, preprocess, options, seed, raw.name)
     test_set = preprocess(test)
@@ -69,7 +71,7 @@ def build_problem(
     split = Split(preprocess(train), preprocess(selection), test_set, LazyDatasets({**natural, **graded.makers}))
     groups = (group,) if group and test_set.instances[group].nunique() > 1 else ()
     cluster = options.cluster or (BLOCK if raw.modality == "series" else "")
-    return Problem(raw.name, split, groups, cluster, raw.note)
+    return Problem(raw.name, split, groups, cluster, raw.note, columns)
 
 
 def _default_group(raw: RawData) -> str:

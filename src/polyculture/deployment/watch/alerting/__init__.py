@@ -1,0 +1,1 @@
+"""Who is told of an alarm? Rules for Prometheus, and webhooks."""

@@ -20,8 +20,8 @@ from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.selection.estimators.crossfitting import LOWEST_PROBABILITY
 from polyculture.selection.estimators.member_weights import SMALLEST
 
-from .distance_graphs import ambiguous
 from .graph_builder import DOUBLE, GraphBuilder
+from .learner_graphs import ambiguous
 from .preprocessing_graphs import Matrix, category_name
 from .sklearn_graphs import placed, prediction
 

@@ -105,10 +105,10 @@ def tfidf(g: GraphBuilder, step: Any, x: Matrix) -> str:
     number = g.single if x.entries else g.constant
     value = g.cast(x.value, FLOAT) if x.entries else x.value
     if step.sublinear_tf:
-        zero, one = number(np.array(0.0)), number(np.array(1.0))
+        zero, unit = number(np.array(0.0)), number(np.array(1.0))
         present = g.add("Greater", value, zero)
-        logs = _logarithms(g, value) if x.entries else g.add("Log", g.add("Where", present, value, one))
-        value = g.add("Where", present, g.add("Add", logs, one), zero)
+        logs = _logarithms(g, value) if x.entries else g.add("Log", g.add("Where", present, value, unit))
+        value = g.add("Where", present, g.add("Add", logs, unit), zero)
     if step.use_idf:
         value = g.add("Mul", value, number(np.asarray(step.idf_)[None]))
     squares = g.cast(g.add("Mul", value, value))

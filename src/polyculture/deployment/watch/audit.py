@@ -190,7 +190,7 @@ def _columns(
     return columns, [words.get(code, FOREIGN_CLASS) for code in piece.labels[rows].tolist()]
 
 
-def _sized(cells: np.ndarray, n: int, width: int, missing: float) -> np.ndarray:
+def _sized(cells: np.ndarray, n: int, width: int, missing: float | int) -> np.ndarray:
     """The cells, or missing ones where the rows have another length."""
     return cells if cells.shape[1] == width else np.full((n, width), missing)
 

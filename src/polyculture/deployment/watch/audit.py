@@ -211,6 +211,9 @@ def audit_of_watch(tracker: LiveWatch, source: str) -> Audit:
 
 def audit_of_status(status: Mapping[str, Any], source: str) -> Audit:
     """The status of a server as an Audit; the answers themselves are in its store."""
+    status = {"members": [], "alarms": [], "groups": [], "disagreement": {}} | {
+        name: value for name, value in status.items() if value is not None
+    }
     section = watch_section(status, Interval.undefined("the inputs are in the store"))
     models = pd.DataFrame(index=pd.Index([str(member["id"]) for member in status["members"]], name="model"))
     instances = pd.DataFrame(index=pd.RangeIndex(max(1, int(status.get("answers") or 0)), name="instance"))

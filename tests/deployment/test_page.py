@@ -221,9 +221,7 @@ def test_an_alarm_leads_with_what_happened_since_when_and_what_to_do(
     server.status = alarmed()
     with Visit(browser, server.url, width, scheme) as visit:
         page = visit.drawn()
-        assert page.inner_text("h1").startswith(
-            "Alarm: disagreement rose from 4.5 % to 10.2 %, since 2030-03-17 17:40:00."
-        )
+        assert page.inner_text("h1").startswith("Alarm: disagreement rose from 4.5 % to 10.2 %, since 17:40:00.")
         assert page.title() == "(1) triage"
         assert page.inner_text("#announcement").startswith("Alarm:")
         text = page.inner_text("main")
@@ -244,9 +242,7 @@ def test_each_picture_is_also_a_table_and_has_a_name(server: PageServer, browser
             page.click(f"#{name} summary")
             rows = page.locator(f"#{name}-table tbody tr").count()
             assert rows == {"disagreement": 60, "latency": 60, "quorum": 6, "groups": 3}[name]
-        page.wait_for_function(
-            "performance.getEntriesByName(new URL('status', location).href).length >= 3", timeout=30_000
-        )
+        visit.wait_for("performance.getEntriesByName(new URL('status', location).href).length >= 3")
         assert page.locator("details[open]").count() == 4  # drawing again does not close them
 
 
@@ -277,7 +273,7 @@ def test_texts_of_strangers_stay_texts(server: PageServer, browser: Any, width: 
 def damaged(value: Any, draw: Any) -> Any:
     """The value with some members left out, null, or of another kind."""
     if draw.random() < 0.04:
-        return draw.choice([None, "x", -1.0, 1e300]).item() if draw.random() < 0.7 else []
+        return (None, "x", -1.0, 1e300, [], {})[int(draw.integers(6))]
     if isinstance(value, dict):
         return {name: damaged(cell, draw) for name, cell in value.items() if draw.random() > 0.05}
     return [damaged(cell, draw) for cell in value] if isinstance(value, list) else value
@@ -299,7 +295,8 @@ def test_whatever_is_missing_the_remainder_is_drawn(server: PageServer, browser:
                 status,
             )
             assert faults == [], json.dumps(status)
-            assert not re.search(r"undefined|NaN|\[object", page.inner_text("main")), json.dumps(status)
+            lapse = re.search(r".{30}(undefined|NaN|\[object)", page.inner_text("main"), re.DOTALL)
+            assert lapse is None, json.dumps(status)
         assert visit.faults == []
 
 

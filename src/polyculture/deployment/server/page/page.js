@@ -4,6 +4,7 @@
   const $ = (id) => document.getElementById(id);
   const SVG = "http://www.w3.org/2000/svg";
   let last = null;
+  let now = Date.now() / 1000; // the server's clock, by which all times are told
   let key = "";
   try { key = sessionStorage.getItem("polyculture-key") ?? ""; } catch { /* storage is switched off */ }
 
@@ -26,12 +27,12 @@
   }
 
   /** Texts of strangers without what hides or turns other text. */
-  const visible = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g, "\ufffd");
+  const visible = (text) => (text === null || text === undefined || typeof text === "object" ? "–" : String(text)).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g, "\ufffd");
   const short = (text, length = 40) => { const all = [...visible(text ?? "")]; return all.length > length ? `${all.slice(0, length - 1).join("")}…` : all.join(""); };
 
   // Numbers as people read them.
 
-  const finite = (value) => typeof value === "number" && Number.isFinite(value);
+  const finite = (value) => typeof value === "number" && Math.abs(value) < 1e15;
   const percent = (share, digits = 1) => (finite(share) ? `${(100 * share).toFixed(digits)}\u00a0%` : "–");
   const count = (value) => (finite(value) ? Math.round(value).toLocaleString("en") : "–");
   const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
@@ -52,7 +53,7 @@
     const moment = new Date(time * 1000);
     if (Number.isNaN(moment.getTime())) return "–";
     const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(seconds ? { second: "2-digit" } : {}) };
-    const day = Math.abs(Date.now() / 1000 - time) > 43200 ? `${moment.toLocaleDateString("en-CA")} ` : "";
+    const day = Math.abs(now - time) > 43200 ? `${moment.toLocaleDateString("en-CA")} ` : "";
     return day + moment.toLocaleTimeString("en", options);
   }
 
@@ -63,7 +64,7 @@
     return seconds < 172800 ? plural(Math.round(seconds / 3600), "hour") : plural(Math.round(seconds / 86400), "day");
   }
 
-  const since = (time, now) => (finite(time) ? `since ${clock(time)} (${duration(now - time)})` : "");
+  const since = (time) => (finite(time) ? `since ${clock(time)} (${duration(now - time)})` : "");
   const sentence = (text) => { const words = visible(text ?? "").trim(); return words ? words[0].toUpperCase() + words.slice(1) : ""; };
 
   // Tables and pictures.
@@ -110,7 +111,7 @@
       picture.append(shape("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, format(tick)));
     }
     if (finite(reference)) picture.append(shape("line", { class: "reference", x1: left, x2: width - right, y1: y(reference), y2: y(reference) }));
-    for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
+    for (const [share, anchor] of width < 420 ? [[0, "start"], [1, "end"]] : [[0, "start"], [0.5, "middle"], [1, "end"]]) {
       if (end > start || share === 0) picture.append(shape("text", { x: left + (width - left - right) * share, y: 194, "text-anchor": anchor }, clock(start + (end - start) * share, end - start < 600)));
     }
     const ends = [];
@@ -145,7 +146,7 @@
       const middle = 24 * place + 14;
       picture.append(shape("text", { class: "strong", x: left - 10, y: middle + 4, "text-anchor": "end" }, short(name, Math.floor(left / 7))));
       picture.append(shape("rect", { class: "fill-blank", x: left, y: middle - 6, width: span, height: 12, rx: 2 }));
-      const length = finite(value) && largest > 0 ? Math.min(1, value / largest) * span : 0;
+      const length = finite(value) && largest > 0 ? Math.min(1, Math.max(0, value / largest)) * span : 0;
       picture.append(shape("rect", { class: `fill-${colour}`, x: left, y: middle - 6, width: length, height: 12, rx: 2 }));
       picture.append(shape("text", { x: left + span + 8, y: middle + 4 }, text));
     });
@@ -159,7 +160,7 @@
   function answer(status) {
     const up = list(status.alarms).filter((alarm) => alarm.up);
     const members = list(status.members).length || status.quorum?.members;
-    const models = plural(members, "model");
+    const models = finite(members) ? plural(members, "model") : "the portfolio";
     if (up.length === 1) {
       const ended = finite(up[0].since) ? `, since ${clock(up[0].since)}` : "";
       return `Alarm: ${visible(up[0].title || up[0].name)}${ended}.`;
@@ -169,10 +170,10 @@
       return `${up.length} alarms are up: ${names}${up.length > 3 ? "; …" : ""}.`;
     }
     const quiet = list(status.alarms).length ? "no alarm is up" : "no alarm is watched";
-    if (!status.answers) return `${models}, no answers yet; ${quiet}.`;
+    if (!status.answers) return sentence(`${models}, no answers yet; ${quiet}.`);
     const alike = finite(number(status.n_eff).estimate) ? `${models} fail like ${decimal(status.n_eff.estimate)}` : models;
     const text = interval(status.disagreement, percent);
-    return `${alike}${text === "–" ? "" : `; disagreement ${text}`}; ${quiet}.`;
+    return sentence(`${alike}${text === "–" ? "" : `; disagreement ${text}`}; ${quiet}.`);
   }
 
   function lead(status) {
@@ -234,7 +235,7 @@
       const [estimate, limits] = format(value).split(" [");
       const remarks = [];
       if (limits) remarks.push(`[${limits}`);
-      if (!defined) remarks.push(short(value.reason || "undefined", 90));
+      if (!defined) remarks.push(short(value.reason || "not known yet", 90));
       if (finite(value.reference)) remarks.push(`${plain(value.reference)} at certification`);
       return [title, defined ? estimate : "–", remarks.join(", "), alarmed.has(alarm)];
     });
@@ -250,10 +251,10 @@
     const past = all.filter((alarm) => !alarm.up && finite(alarm.until)).sort((a, b) => b.until - a.until).slice(0, 5);
     $("alarms-message").textContent = up.length
       ? `${up.length} of ${plural(all.length, "alarm")} ${up.length === 1 ? "is" : "are"} up.`
-      : `None of the ${plural(all.length, "alarm")} that are watched is up${past.length ? "; these were" : ""}.`;
+      : `${all.length === 1 ? "The alarm that is watched is not" : `None of the ${count(all.length)} alarms that are watched is`} up${past.length ? "; these were" : ""}.`;
     $("alarms-up").replaceChildren(...[...up, ...past].map((alarm) => element("li", { class: alarm.up ? null : "past" },
       element("h3", {}, sentence(alarm.title || alarm.name)),
-      element("p", { class: "when" }, alarm.up ? since(alarm.since, status.time) : `from ${clock(alarm.since)} until ${clock(alarm.until)}`),
+      element("p", { class: "when" }, alarm.up ? since(alarm.since) : `from ${clock(alarm.since)} until ${clock(alarm.until)}`),
       alarm.why ? element("p", {}, alarm.why) : null,
       alarm.up && alarm.action ? element("p", {}, element("strong", {}, "What to do: "), alarm.action) : null)));
     table("alarms-table", "All alarms that are watched", [
@@ -267,6 +268,8 @@
     ], all);
   }
 
+  /** A word of ours for one of theirs; "" for any that we do not know. */
+  const word = (words, name) => (Object.hasOwn(words, name) ? words[name] : "");
   const STATES = { ok: "ok", drift: "drifts", failing: "fails at times", silent: "gives no answer" };
 
   function members(status) {
@@ -288,7 +291,7 @@
     const error = status.task === "regression" ? general : percent;
     table("members-table", "Members", [
       ["member", (member) => short(member.name || member.id, 60)],
-      ["state", (member) => (member.state && member.state !== "ok" ? element("span", { class: "differs" }, STATES[member.state] ?? member.state) : "ok")],
+      ["state", (member) => (member.state && member.state !== "ok" ? element("span", { class: "differs" }, word(STATES, member.state) || short(member.state)) : "ok")],
       ["answered", (member) => count(member.answered), "num"],
       ["failed", (member) => count(member.failed), "num"],
       ["differs", (member) => percent(member.dissent), "num"],
@@ -302,7 +305,7 @@
   }
 
   function overTime(status) {
-    const points = list(status.over_time).filter((point) => finite(point.time));
+    const points = list(status.over_time).filter((point) => finite(point.time) && Math.abs(point.time) < 1e11);
     const has = (field) => points.some((point) => finite(point[field]));
     const step = finite(status.step_s) ? ` in stretches of ${duration(status.step_s)}` : "";
     const rows = [...points].reverse();
@@ -335,11 +338,13 @@
     const lacking = numbers.slice(0, least).reduce((sum, value) => sum + value, 0);
     $("quorum-message").textContent = `${percent(full / total)} of the recent answers had all ${count(size)} members behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} are needed`}.`;
     const rows = numbers.map((value, answered) => [answered, value]).filter(([answered, value]) => value > 0 || answered === size).reverse().slice(0, 12);
-    bars("quorum-chart", $("quorum-message").textContent, rows.map(([answered, value]) => [`${answered} of ${size}`, value, count(value), answered < least ? "orange" : "blue"]), total);
+    bars("quorum-chart", $("quorum-message").textContent, rows.map(([answered, value]) => [`${answered} of ${count(size)}`, value, count(value), answered < least ? "orange" : "blue"]), total);
     table("quorum-table", "Recent answers by the number of members behind them", [
       ["members", ([answered]) => count(answered)], ["answers", ([, value]) => count(value), "num"], ["share", ([, value]) => percent(value / total), "num"],
     ], numbers.map((value, answered) => [answered, value]).reverse());
   }
+
+  const nameOf = (group) => `${visible(group.column)}: ${visible(group.value)}`;
 
   function groups(status) {
     const all = list(status.groups);
@@ -349,10 +354,10 @@
     $("groups-message").textContent = top ? `The members disagree most where ${short(top.column)} is ${short(top.value)}: ${interval(top.disagreement, percent)} of ${plural(top.n, "answer")}.` : "";
     const shown = ranked.slice(0, 12);
     if (show("groups-chart", shown.length)) {
-      bars("groups-chart", $("groups-message").textContent, shown.map((group) => [`${group.column}: ${group.value}`, group.disagreement.estimate, percent(group.disagreement.estimate), "blue"]), Math.max(...shown.map((group) => group.disagreement.estimate), 0.01));
+      bars("groups-chart", $("groups-message").textContent, shown.map((group) => [nameOf(group), group.disagreement.estimate, percent(group.disagreement.estimate), "blue"]), Math.max(...shown.map((group) => group.disagreement.estimate), 0.01));
     }
     table("groups-table", "Groups", [
-      ["group", (group) => short(`${group.column}: ${group.value}`, 60)],
+      ["group", (group) => short(nameOf(group), 60)],
       ["answers", (group) => count(group.n), "num"],
       ["disagreement", (group) => interval(group.disagreement, percent), "num"],
       ["at certification", (group) => percent(number(group.disagreement).reference), "num"],
@@ -392,8 +397,9 @@
     const defined = tests.filter((test) => finite(test.adjusted));
     const low = defined.filter((test) => test.adjusted < 0.05);
     $("inputs-message").textContent = low.length
-      ? `${low.length} of ${plural(tests.length, "number")} of the inputs differ from the certificate's beyond chance: ${low.slice(0, 5).map((test) => short(test.name)).join(", ")}${low.length > 5 ? ", …" : ""}.`
-      : `None of the ${plural(defined.length, "number")} of the inputs differs from the certificate's beyond chance.`;
+      ? `${count(low.length)} of ${plural(defined.length, "test")} of the inputs ${low.length === 1 ? "shows" : "show"} a difference from the certificate's beyond chance: ${low.slice(0, 5).map((test) => short(test.name)).join(", ")}${low.length > 5 ? ", …" : ""}.`
+      : `${defined.length === 1 ? "The one test" : `None of ${count(defined.length)} tests`} of the inputs shows ${defined.length === 1 ? "no" : "a"} difference from the certificate's beyond chance.`;
+    if (!defined.length) $("inputs-message").textContent = "The inputs cannot be compared yet.";
     table("inputs-table", "Tests of the inputs", [
       ["input", (test) => short(test.name, 60)], ["test", (test) => test.test], ["answers", (test) => count(test.n), "num"],
       ["statistic", (test) => general(test.statistic), "num"], ["p, adjusted", (test) => general(test.adjusted), "num"],
@@ -404,12 +410,12 @@
   function facts(status) {
     const requests = number(status.requests);
     const store = number(status.store);
-    const kept = {
+    const kept = word({
       ok: "written as they come", behind: "behind, but writing", off: "not kept",
-      gone: `cannot be written ${since(store.since, status.time)}; answers wait in memory`,
-    }[store.state];
+      gone: `cannot be written ${since(store.since)}; answers wait in memory`,
+    }, store.state);
     const rows = [
-      ["started", finite(status.started) ? `${clock(status.started)} (${duration(status.time - status.started)} ago)` : ""],
+      ["started", finite(status.started) ? `${clock(status.started)} (${duration(now - status.started)} ago)` : ""],
       ["requests", finite(requests.answered) ? `${count(requests.answered)} answered, ${count(requests.refused ?? 0)} refused because the queue was full, ${count(requests.failed ?? 0)} failed` : ""],
       ["answers", kept ? [kept, store.reason ? short(store.reason, 300) : "", finite(store.written) ? `${count(store.written)} written, ${count(store.queued)} waiting, ${count(store.dropped)} lost` : ""].filter(Boolean).join(". ") : ""],
       ["store", store.url ? short(store.url, 200) : ""],
@@ -429,6 +435,7 @@
   /** One part that cannot be drawn leaves the others alone. */
   function draw(status) {
     show("numbers", true);
+    if (finite(status.time)) now = status.time;
     for (const part of [lead, tiles, alarms, members, overTime, quorum, groups, hardest, inputs, facts]) {
       try { part(status); } catch (error) { console.error(part.name, error); }
     }

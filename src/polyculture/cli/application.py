@@ -17,8 +17,11 @@ from polyculture.errors import PolycultureError, TrainingError, visible
 from polyculture.version import __version__
 
 INTERRUPTED = 130
-VERBS = ("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling", "select", "label", "report")
-"""The commands in the order of the help: train, audit, select, ship, report."""
+VERBS = (
+    *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling", "select"),
+    *("export", "label", "watch", "report"),
+)
+"""The commands in the order of the help: train, audit, select, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}
 """Words of the previous release: accepted until the next one."""
 

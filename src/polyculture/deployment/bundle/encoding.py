@@ -16,16 +16,16 @@ from polyculture.errors import FileError, InputError
 from polyculture.models import tokenizer
 from polyculture.models.spectrogram import log_mel
 
-from .manifest import InputView, Manifest
+from .manifest import Column, InputView, Manifest
 from .media import decode_image, decode_sound
-from .records import is_columns, is_records, read_columns, reads_doubles, rows_of
+from .records import UNKNOWN, check_names, is_columns, is_records, read_columns, reads_doubles, rows_of
 
 MOST_TOKENS = 4096
 """Tokens of one sequence; longer ones are refused."""
 
 
-GAP = "(missing)"
-"""Level of an empty cell in a column of categories."""
+GAP, NO_CATEGORY = "(missing)", "missing"
+"""Level of an empty cell in a column of categories: in files, and of estimators."""
 
 
 def read_encoder(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,8 +50,8 @@ def _read_column(column: Mapping[str, Any]) -> Mapping[str, Any]:
     """A column as the encoding needs it: of categories by level the position among those with a name, nan for a gap."""
     if "levels" not in column:
         return {"median": float(column["median"]), "flag": bool(column["flag"])}
-    named = [str(level) for level in column["levels"] if level != GAP]
-    return {"codes": np.array([np.nan if level == GAP else named.index(str(level)) for level in column["levels"]])}
+    levels = [str(level) for level in column["levels"] if level != GAP]
+    return {"codes": np.array([np.nan if level == GAP else levels.index(str(level)) for level in column["levels"]])}
 
 
 def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
@@ -59,14 +59,15 @@ def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
 
     Parameters
     ----------
-    inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings; for
-        images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV files;
-        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, named after the
-        modality.
+    inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings;
+        for images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV
+        files; for tags a list of tokens for each sequence. Records and columns of other inputs have one field, with
+        the name of the modality.
 
     Raises InputError for what is missing, unknown, of another shape, no number, or not finite.
     """
     if is_records(inputs) or is_columns(inputs):
+        check_names(inputs)
         if manifest.modality == "table":
             return read_columns(manifest, inputs)
         inputs = _single_field(manifest, inputs)
@@ -89,7 +90,22 @@ def encode(
     encoders : by view what `read_encoder` made of its file.
     raw : inputs as `read_inputs` returns them.
     """
-    return {view.name: _encoded(view, encoders.get(view.name, {}), raw) for view in manifest.views}
+    return {
+        view.name: _positions(manifest.columns, raw)
+        if view.kind == "columns"
+        else _encoded(view, encoders.get(view.name, {}), raw)
+        for view in manifest.views
+    }
+
+
+def _positions(columns: Sequence[Column], raw: np.ndarray) -> np.ndarray:
+    """Raw cells for graphs that read columns: a missing category is the category of that name, or an unknown one."""
+    table = np.array(raw, np.float64)
+    for position, column in enumerate(columns):
+        if column.kind == "category":
+            code = column.categories.index(NO_CATEGORY) if NO_CATEGORY in column.categories else UNKNOWN
+            table[:, position] = np.where(np.isnan(table[:, position]), code, table[:, position])
+    return table
 
 
 def _encoded(view: InputView, encoder: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
@@ -148,14 +164,30 @@ def _single_field(manifest: Manifest, inputs: Any) -> Any:
     if fields != [name]:
         unknown = [field for field in fields if field != name]
         raise InputError(f"the field {unknown[0]!r}" if unknown else "records without a field", f"one field, {name!r}")
-    return list(inputs[name]) if is_columns(inputs) else [cell for _, cell in rows_of(inputs, name)]
+    if not is_columns(inputs):
+        return [cell for _, cell in rows_of(inputs, name)]
+    cells = inputs[name]
+    if isinstance(cells, (str, bytes)) or not hasattr(cells, "__len__"):
+        raise InputError(f"one cell in the field {name!r}", "a list of cells")
+    return list(cells)
+
+
+def _rows(inputs: Any, name: str) -> list[Any]:
+    """The instances of a list or an array of one axis, or of one row each."""
+    if isinstance(inputs, (str, bytes)):
+        raise InputError(f"one {name} that is no list", f"a list of {name}s")
+    if isinstance(inputs, np.ndarray) and inputs.ndim > 0:
+        return list(inputs)
+    if not isinstance(inputs, (list, tuple)):
+        raise InputError(f"{_short(inputs)} in place of {name}s", f"a list of {name}s")
+    return list(inputs)
 
 
 def _texts(inputs: Any) -> Shaped[np.ndarray, " n"]:
-    if isinstance(inputs, (str, bytes)):
-        raise InputError("one text that is no list", "a list of texts")
-    texts = np.empty(len(inputs), object)
-    for row, text in enumerate(np.asarray(inputs, object).ravel() if isinstance(inputs, np.ndarray) else inputs):
+    rows = _rows(inputs, "text")
+    texts = np.empty(len(rows), object)
+    for row, text in enumerate(rows):
+        text = text[0] if isinstance(text, np.ndarray) and text.shape == (1,) else text
         if not isinstance(text, str):
             raise InputError(f"{_short(text)} in place of text {row}", "a string")
         texts[row] = text
@@ -164,7 +196,7 @@ def _texts(inputs: Any) -> Shaped[np.ndarray, " n"]:
 
 def _sequences(inputs: Any, shape: tuple[int, ...]) -> Shaped[np.ndarray, "n l"]:
     """Tokens as an array, empty after the end of each sequence; as long as the models read, where that is fixed."""
-    rows = [_tokens(row, i) for i, row in enumerate(inputs)]
+    rows = [_tokens(row, i) for i, row in enumerate(_rows(inputs, "sequence"))]
     longest = max([1, *map(len, rows)])
     limit = shape[0] if shape else MOST_TOKENS
     if longest > limit:

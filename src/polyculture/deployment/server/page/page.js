@@ -67,6 +67,8 @@
   const since = (time) => (finite(time) ? `since ${clock(time)} (${duration(now - time)})` : "");
   const sentence = (text) => { const words = visible(text ?? "").trim(); return words ? words[0].toUpperCase() + words.slice(1) : ""; };
 
+  const full = (text) => `${short(text, 300).replace(/[.\s]+$/, "")}.`;
+
   // Tables and pictures.
 
   /** Columns are [title, cell of a row, whether it is a number or a long text]. */
@@ -191,7 +193,8 @@
     $("eyebrow").textContent = parts.join(" · ");
     const basis = `From the last ${plural(status.answers, "answer")}${finite(status.since) ? `, since ${clock(status.since)}` : ""}`;
     const labels = !status.labelled ? "none of them has a label yet" : status.labelled === 1 ? "one of them has a label" : `${count(status.labelled)} of them have a label`;
-    $("lede").textContent = status.answers ? `${basis}; ${labels}.` : "";
+    const alike = up.length && finite(number(status.n_eff).estimate) ? `${plural(list(status.members).length, "model")} fail like ${decimal(status.n_eff.estimate)}. ` : "";
+    $("lede").textContent = status.answers ? `${alike}${basis}; ${labels}.` : "";
     dots(status);
   }
 
@@ -417,12 +420,12 @@
     const rows = [
       ["started", finite(status.started) ? `${clock(status.started)} (${duration(now - status.started)} ago)` : ""],
       ["requests", finite(requests.answered) ? `${count(requests.answered)} answered, ${count(requests.refused ?? 0)} refused because the queue was full, ${count(requests.failed ?? 0)} failed` : ""],
-      ["answers", kept ? [kept, store.reason ? short(store.reason, 300) : "", finite(store.written) ? `${count(store.written)} written, ${count(store.queued)} waiting, ${count(store.dropped)} lost` : ""].filter(Boolean).join(". ") : ""],
+      ["answers", kept ? [full(kept), store.reason ? sentence(full(store.reason)) : "", finite(store.written) ? `${count(store.written)} written, ${count(store.queued)} waiting, ${count(store.dropped)} lost.` : ""].filter(Boolean).join(" ") : ""],
       ["store", store.url ? short(store.url, 200) : ""],
     ].filter(([, text]) => text);
     show("server", rows.length);
     $("facts").replaceChildren(...rows.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
-    if (store.state === "gone") trouble(`The store cannot be written: ${short(store.reason || "no reason is known", 200)} Serving goes on; ${plural(store.queued, "answer")} wait in memory.`);
+    if (store.state === "gone") trouble(`The store cannot be written: ${full(store.reason || "no reason is known")} Serving goes on; ${plural(store.queued, "answer")} wait in memory.`);
     else if (store.dropped > 0) trouble(`${plural(store.dropped, "answer")} could not be stored and ${store.dropped === 1 ? "is" : "are"} lost.`);
     else trouble("");
   }

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,7 +229,10 @@ def test_an_alarm_leads_with_what_happened_since_when_and_what_to_do(
         assert "What to do: Look at the hardest answers" in text
         assert "2 of 5 members are not as certified." in text
         assert "It gave no answer to any of the last 100 requests." in text
-        assert "The store cannot be written: database or disk is full" in page.inner_text("#trouble")
+        assert (
+            "The store cannot be written: database or disk is full. Serving goes on; 4,210 answers wait"
+            in page.inner_text("#trouble")
+        )
         assert page.locator("#alarms-up li.past").count() == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert visit.faults == []
@@ -297,6 +301,44 @@ def test_whatever_is_missing_the_remainder_is_drawn(server: PageServer, browser:
             assert faults == [], json.dumps(status)
             lapse = re.search(r".{30}(undefined|NaN|\[object)", page.inner_text("main"), re.DOTALL)
             assert lapse is None, json.dumps(status)
+        assert visit.faults == []
+
+
+FURTHER = {"co_disagreement", "n_eff_dissent", "labelled_total", "unmatched_labels", "relabelled"}
+"""Members of the status that the page does not draw."""
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_the_status_of_a_real_watch_is_drawn(server: PageServer, browser: Any, tmp_path: Path, labelled: bool) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    from polyculture.deployment import open_bundle
+    from polyculture.deployment.store import AnswerRecord
+    from polyculture.deployment.watch.live import LiveWatch
+
+    from .bundles import make_bundle
+
+    bundle = open_bundle(make_bundle(tmp_path / "bundle"))
+    watch, draw = LiveWatch(bundle.manifest, bundle.reference), stream(0, "answers")
+    answers = draw.integers(3, size=(600, 3)).tolist()
+    watch.observe(
+        [
+            AnswerRecord(str(k), NOW - 600 + k, bundle.manifest.version, codes[0], 0.5, member_answers=tuple(codes),
+                         disagreement=1 / 3, quorum=3, latency_ms=2.0 + k % 5, groups={"site": "AB"[k % 2]})
+            for k, codes in enumerate(answers)
+        ]
+    )  # fmt: skip
+    if labelled:
+        watch.label([str(k) for k in range(600)], [f"c{k % 3}" for k in range(600)])
+    server.status = {"schema": 1, "version": bundle.manifest.version, **watch.status(), "time": NOW}
+    assert set(server.status) - FURTHER <= set(ServerStatus.__annotations__)
+    with Visit(browser, server.url) as visit:
+        page = visit.drawn()
+        text = page.inner_text("main")
+        assert page.locator("#members-list li").count() == 3
+        assert page.locator("#hardest-table tbody tr").count() == 20
+        assert "3 of 3" in page.text_content("#quorum-chart")
+        assert ("600 of them have a label" if labelled else "none of them has a label yet") in text
+        assert re.match(r"(3 models |Alarm: |\d+ alarms are up)", page.inner_text("h1"))
         assert visit.faults == []
 
 

@@ -46,6 +46,14 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         self.waiting_since = None
         super().on_headers_complete()
 
+    def eof_received(self) -> bool:
+        """A client that has sent all of its request may close its half, and still be answered; not over TLS."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body or self.scheme == "https":
+            return False
+        cycle.keep_alive = False
+        return True
+
     def _grow(self, size: int) -> None:
         self.header_bytes += size
         if self.header_bytes > MOST_HEADER_BYTES:

@@ -1,4 +1,4 @@
-"""How does a bundle answer some of whose members are elsewhere? All are asked at once, and none is waited for in vain."""
+"""How does a bundle answer whose members are elsewhere? All are asked at once, and none is waited for in vain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol over gRPC, spoken by a stub made of the messages' own definition, and by the clients that others wrote."""
+"""The protocol over gRPC, spoken by a stub of the messages themselves, and by the clients that others wrote."""
 
 from __future__ import annotations
 

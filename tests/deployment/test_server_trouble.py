@@ -1,4 +1,4 @@
-"""Trouble: malformed requests by the thousand, more work than there is time for, slow clients; never a 500 or a leak."""
+"""Trouble: malformed requests by the thousand, more work than there is time for, slow clients; never 500, no leak."""
 
 from __future__ import annotations
 

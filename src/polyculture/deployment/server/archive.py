@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("polyculture.serve")
 
 
-class Archive:
+class AnswerArchive:
     """The store of a server, and its watch.
 
     Parameters

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from polyculture.errors import visible
 
-from .archive import Archive
+from .archive import AnswerArchive
 from .engine import Engine, freeze_memory
 from .options import ServerOptions
 from .recording import Recorder
@@ -121,7 +121,7 @@ async def _serve(
 
 
 def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -> Service:
-    archive = Archive(options, engine.bundle)
+    archive = AnswerArchive(options, engine.bundle)
     challenger = None
     if options.shadow is not None:
         recorder = Recorder(archive.sinks, options.keep_inputs)
@@ -145,8 +145,8 @@ async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessP
 
 def _allow_many_files() -> None:
     """Each connection is an open file: take as many as the system gives."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     except (ValueError, OSError):
         log.debug("the number of open files stays as it is")

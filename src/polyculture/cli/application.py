@@ -17,9 +17,10 @@ from polyculture.errors import PolycultureError, TrainingError, visible
 from polyculture.version import __version__
 
 INTERRUPTED = 130
+<<<<<<< HEAD
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
-    *("select", "serve", "watch", "report"),
+    *("select", "serve", "label", "watch", "report"),
 )
 """The commands in the order of the help: train, audit, select, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}

@@ -16,16 +16,16 @@ from polyculture.errors import FileError, InputError
 from polyculture.models import tokenizer
 from polyculture.models.spectrogram import log_mel
 
-from .manifest import InputView, Manifest
+from .manifest import Column, InputView, Manifest
 from .media import decode_image, decode_sound
-from .records import is_columns, is_records, read_columns, reads_doubles, rows_of
+from .records import UNKNOWN, is_columns, is_records, read_columns, reads_doubles, rows_of
 
 MOST_TOKENS = 4096
 """Tokens of one sequence; longer ones are refused."""
 
 
-GAP = "(missing)"
-"""Level of an empty cell in a column of categories."""
+GAP, NO_CATEGORY = "(missing)", "missing"
+"""Level of an empty cell in a column of categories: in files, and of estimators."""
 
 
 def read_encoder(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,8 +50,8 @@ def _read_column(column: Mapping[str, Any]) -> Mapping[str, Any]:
     """A column as the encoding needs it: of categories by level the position among those with a name, nan for a gap."""
     if "levels" not in column:
         return {"median": float(column["median"]), "flag": bool(column["flag"])}
-    named = [str(level) for level in column["levels"] if level != GAP]
-    return {"codes": np.array([np.nan if level == GAP else named.index(str(level)) for level in column["levels"]])}
+    levels = [str(level) for level in column["levels"] if level != GAP]
+    return {"codes": np.array([np.nan if level == GAP else levels.index(str(level)) for level in column["levels"]])}
 
 
 def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
@@ -61,7 +61,7 @@ def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
     ----------
     inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings; for
         images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV files;
-        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, named after the
+        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, levels after the
         modality.
 
     Raises InputError for what is missing, unknown, of another shape, no number, or not finite.
@@ -89,7 +89,22 @@ def encode(
     encoders : by view what `read_encoder` made of its file.
     raw : inputs as `read_inputs` returns them.
     """
-    return {view.name: _encoded(view, encoders.get(view.name, {}), raw) for view in manifest.views}
+    return {
+        view.name: _positions(manifest.columns, raw)
+        if view.kind == "columns"
+        else _encoded(view, encoders.get(view.name, {}), raw)
+        for view in manifest.views
+    }
+
+
+def _positions(columns: Sequence[Column], raw: np.ndarray) -> np.ndarray:
+    """Raw cells for graphs that read columns: a missing category is the category of that name, or an unknown one."""
+    table = np.array(raw, np.float64)
+    for position, column in enumerate(columns):
+        if column.kind == "category":
+            code = column.categories.index(NO_CATEGORY) if NO_CATEGORY in column.categories else UNKNOWN
+            table[:, position] = np.where(np.isnan(table[:, position]), code, table[:, position])
+    return table
 
 
 def _encoded(view: InputView, encoder: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:

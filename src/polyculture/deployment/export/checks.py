@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from polyculture.errors import InputError
 
-from .sources import ExportSource, SourceMember
+from .sources.material import ExportSource, SourceMember
 
 LARGEST_ERROR = 1e-4
 """Largest difference of a probability (of a number: in standard deviations of the truth) between graph and model."""
@@ -43,7 +43,7 @@ def export_error(
         raise InputError(
             f"the graph of {member.name!r} gives the shape {outputs.shape}", f"{expected.shape}, as the model does"
         )
-    scale = (float(np.std(source.labels)) or 1.0) if source.task == "regression" else 1.0
+    scale = (float(np.std(source.labels) or np.std(expected)) or 1.0) if source.task == "regression" else 1.0
     differences = np.abs(outputs.astype(np.float64) - expected).max(axis=1) / scale
     if member.undetermined is not None and len(differences) == len(rows):
         differences = differences[~member.undetermined(source.take(rows))]

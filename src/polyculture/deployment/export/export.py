@@ -25,8 +25,8 @@ from . import reference as reference_statistics
 from .card import model_card
 from .checks import checked_rows, export_error
 from .fused import fused_graph, unified
-from .sources import ExportSource, SourceMember
-from .views import shared_views
+from .sources.material import ExportSource, SourceMember
+from .sources.views import shared_views
 
 FUSED, REFERENCE, CARD, RULES_FILE = "portfolio.onnx", "reference.json", "card.md", "rules.yml"
 SOFTWARE = ("polyculture", "numpy", "onnx", "onnxruntime", "scikit-learn", "torch", "skl2onnx")
@@ -70,6 +70,7 @@ def export(
     *,
     run: str | Path | None = None,
     problem: Any = None,
+    held_out: tuple[Any, Any] | None = None,
     options: ExportOptions | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
@@ -85,6 +86,8 @@ def export(
     out : folder of the bundle.
     run : folder with the trained models, where the portfolio does not name it.
     problem : that the models were trained on, if it is none that can be loaded again by name or from files.
+    held_out : rows that an estimator was not fitted on, and their targets, to check its graphs on; without them they
+        are checked on rows that it has kept.
     options : name, quorum and what else the bundle says.
     progress : called in the phases reading, exporting and checking.
 
@@ -101,27 +104,31 @@ def export(
     need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
     check_target(Path(out))
-    phase_progress(progress, "reading")(0, 1, "")
-    material = read_source(source, run, problem)
+    material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)
     return write_source(material, Path(out), options, progress)
 
 
-def read_source(source: Any, run: str | Path | None = None, problem: Any = None) -> ExportSource:
-    """What to export."""
+def read_source(
+    source: Any,
+    run: str | Path | None = None,
+    problem: Any = None,
+    held_out: tuple[Any, Any] | None = None,
+) -> ExportSource:
+    """What to export; parameters as those of `export`."""
     from polyculture.results import Portfolio
 
     if isinstance(source, str | Path | Portfolio):
-        from .run_source import run_source
+        from .sources.runs import run_source
 
         return run_source(source, run, problem)
     if hasattr(source, "folder") and hasattr(source, "population"):
-        from .run_source import run_source
+        from .sources.runs import run_source
 
         return run_source(source.folder, run, problem or source.problem)
-    from .estimator_source import estimator_source
+    from .sources.estimators import estimator_source
 
-    return estimator_source(source)
+    return estimator_source(source, held_out)
 
 
 def write_source(source: ExportSource, out: Path, options: ExportOptions, progress: Progress | None = None) -> Bundle:
@@ -134,19 +141,26 @@ def write_source(source: ExportSource, out: Path, options: ExportOptions, progre
     manifest = replace(manifest, members=members)
     contents = files | {entry.graph: graphs[entry.id].SerializeToString() for entry in members}
     contents[FUSED] = fused_graph(manifest, graphs).SerializeToString()
-    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
-        draft = write_bundle(Path(folder) / "draft", replace(manifest, reference=""), contents)
-        answers, labels = reference_statistics.certified_answers(draft, source)
-        statistics = reference_statistics.reference(draft, source, answers, labels)
-    manifest = replace(
-        manifest,
-        conformal=reference_statistics.conformal_threshold(answers, labels),
-        alarms=_alarms(manifest, statistics, options),
-    )
-    contents[REFERENCE] = (json.dumps(finite(statistics), allow_nan=False) + "\n").encode()
+    statistics: Mapping[str, Any] = {}
+    if source.certified.any():
+        manifest, statistics = _with_reference(source, manifest, contents, options)
+        contents[REFERENCE] = (json.dumps(finite(statistics), allow_nan=False) + "\n").encode()
     contents[CARD] = model_card(manifest, statistics, source.sentence).encode()
     contents |= _alert_rules(manifest)
     return write_bundle(out, manifest, contents)
+
+
+def _with_reference(
+    source: ExportSource, manifest: Manifest, contents: Mapping[str, bytes], options: ExportOptions
+) -> tuple[Manifest, dict[str, Any]]:
+    """The manifest with conformal threshold and alarms, and the statistics at certification."""
+    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
+        draft = write_bundle(Path(folder) / "draft", manifest, contents)
+        answers, labels = reference_statistics.certified_answers(draft, source)
+        statistics = reference_statistics.reference(draft, source, answers, labels)
+    conformal = reference_statistics.conformal_threshold(answers, labels)
+    alarms = _alarms(manifest, statistics, options)
+    return replace(manifest, reference=REFERENCE, conformal=conformal, alarms=alarms), statistics
 
 
 def _graphs(
@@ -217,7 +231,6 @@ def _manifest(source: ExportSource, options: ExportOptions, views: Any, view_by_
         quorum=quorum,
         fused=FUSED,
         certificate=source.certificate,
-        reference=REFERENCE,
         masked=options.masked,
         source=source.source,
         software={"python": platform.python_version()} | _versions(),
@@ -251,9 +264,9 @@ def _alarms(manifest: Manifest, statistics: Mapping[str, Any], options: ExportOp
 
 def _alert_rules(manifest: Manifest) -> dict[str, bytes]:
     """Rules for Prometheus."""
-    from .. import watch
+    from ..watch.alerting.rules import alert_rules
 
-    return {RULES_FILE: watch.alert_rules(manifest).encode()} if hasattr(watch, "alert_rules") else {}
+    return {RULES_FILE: alert_rules(manifest).encode()}
 
 
 def _versions() -> dict[str, str]:

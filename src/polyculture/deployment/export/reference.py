@@ -15,7 +15,7 @@ from ..bundle.bundle import Bundle
 from ..bundle.predictor import Answers
 from ..bundle.profiles import MOST_COLUMNS
 from ..watch import CertifiedAnswers, reference_statistics
-from .sources import ExportSource
+from .sources.material import ExportSource
 
 LEVEL = 0.9
 """Share of the conformal sets that have the true class."""
@@ -25,6 +25,9 @@ BLOCK = 256
 def certified_answers(bundle: Bundle, source: ExportSource) -> tuple[Answers, np.ndarray]:
     """The bundle's answers to the instances that certified the portfolio, and their labels."""
     rows = np.flatnonzero(source.certified)
+    if source.crossfitted is not None:
+        members, combination = (array[rows] for array in source.crossfitted)
+        return Answers(combination, members, np.ones(members.shape[1], bool), bundle.manifest), source.labels[rows]
     parts = [bundle.predict(source.raw[part]) for part in np.array_split(rows, -(-len(rows) // BLOCK))]
     answers = Answers(
         np.concatenate([part.combined for part in parts]),
@@ -96,13 +99,13 @@ def _of_tokens(answers: Answers, labels: np.ndarray) -> dict[str, Any]:
     """Every token as an instance."""
     present: Bool[np.ndarray, "n l"] = labels >= 0
     members = np.moveaxis(answers.member_answers, 1, 2)[present]
-    none = np.full(len(members), np.nan)
+    undefined = np.full(len(members), np.nan)
     return {
         "answer": answers.answer[present],
         "member_answers": members,
         "label": labels[present].astype(np.float64),
         "confidence": np.asarray(answers.confidence[present], np.float64),
-        "value": none,
+        "value": undefined,
         "member_values": np.full(members.shape, np.nan),
     }
 

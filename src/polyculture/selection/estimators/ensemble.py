@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,6 @@ from .default_learners import Learners, family
 from .member_weights import OpinionPool
 from .preprocessing import InputFormat
 
-Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
-
 
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share."""
@@ -46,7 +44,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
         return dict(self._get_params("learners", deep=deep))
 
-    def set_params(self: Estimator, **params: Any) -> Estimator:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of learners as ``learner__parameter``."""
         self._set_params("learners", **params)
         return self
@@ -68,7 +66,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     ) -> OpinionPool:
         """Weights of the candidates."""
 
-    def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Cross-fit the learners, fit their weights and keep those with a positive weight.
 
         Parameters
@@ -103,19 +101,19 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         table = TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit))
         return self._crossfit(table, counts, seed)
 
-    def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
+    def _crossfit(self, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Self:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
-        cache = None
-        if self.memory is not None:
-            dependencies = counts, table.folds, table.classes, table.columns, table.refit
-            cache = LearnerCache(Path(self.memory), X, y, dependencies)
+        dependencies = counts, table.folds, table.classes, table.columns, table.refit
+        cache = None if self.memory is None else LearnerCache(Path(self.memory), X, y, dependencies)
         learners = self._seeded_learners(seed, table.sparse)
         budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
         candidates, self.left_out_ = crossfit(learners, table, budget, cache, self.n_jobs)
         names, all_scores = tuple(c.name for c in candidates), np.stack([c.scores for c in candidates])
         self._training_scores = nested_validation.CrossFittedScores(names, all_scores, y, counts, table.folds)
         self._pool = self._fit_weights(all_scores, y, counts)
+        rows = np.unique(np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int))  # to compare graphs on
+        self._examples = rows, X.iloc[rows] if hasattr(X, "iloc") else X[rows]
         self._shares = shares(len(candidates[0].members), table.refit)
         members = [candidates[m] for m in self._pool.members]
         self.members_ = {c.name: c.members for c in members}
@@ -177,12 +175,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
 
     def _candidates(self, candidates: list[Candidate], learners: dict[str, Any]) -> pd.DataFrame:
         """One row per fitted learner."""
-        columns = {
-            "family": [family(learners[c.name]) for c in candidates],
-            **self._losses(),
-            "weight": self._pool.weights,
-            "seconds": [c.seconds for c in candidates],
-        }
+        columns = {"family": [family(learners[c.name]) for c in candidates], **self._losses()}
+        columns |= {"weight": self._pool.weights, "seconds": [c.seconds for c in candidates]}
         return pd.DataFrame(columns, index=pd.Index([c.name for c in candidates], name="learner"))
 
     @property
@@ -207,6 +201,11 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             return portfolio
         reason = "any further learner is below the floor, or has less than a hundredth of the heaviest weight"
         return replace(portfolio, requested=int(self.size), shortfall=reason)
+
+    def export(self, path: Any, X: Any = None, y: Any = None) -> Any:
+        """Write a bundle for `polyculture serve`; checked on these rows, or else on some that were learned from."""
+        deployment = importlib.import_module("polyculture.deployment")
+        return deployment.export_bundle(self, path, held_out=None if X is None else (X, y))
 
     @abstractmethod
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:

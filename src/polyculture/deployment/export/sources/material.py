@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..bundle.manifest import SMALLEST, Column, InputView, Task
+from ...bundle.manifest import SMALLEST, Column, InputView, Task
 
 Outputs = Callable[[np.ndarray], np.ndarray]
 """From raw inputs to probabilities, a row for each instance or token; of a regression to values, n × 1."""
@@ -55,7 +55,10 @@ class ExportSource:
     inputs : held-out instances as the members read them.
     raw : the same as users send them, which the bundle encodes.
     labels : class codes of these instances (n × steps for tags, −1 after the end), or numbers.
-    certified : which of them certified the portfolio; on these, reference and conformal threshold are computed.
+    certified : which of them certified the portfolio; on these, reference and conformal threshold are computed. Where
+        there is none, the bundle has neither.
+    crossfitted : outputs of the members (n × m × c) and their combination (n × c) for these instances, by fits that had
+        not seen them, where the members themselves have seen them all.
     instances : what is known about them.
     groups : columns of `instances` that are watched one by one.
     table : how columns become numbers; None where inputs are no columns by name.
@@ -81,6 +84,7 @@ class ExportSource:
     temperature: float = 1.0
     bias: tuple[float, ...] = ()
     floor: float = SMALLEST
+    crossfitted: tuple[np.ndarray, np.ndarray] | None = None
     groups: Sequence[str] = ()
     table: Mapping[str, Any] | None = None
     certificate: Mapping[str, Any] = field(default_factory=dict)

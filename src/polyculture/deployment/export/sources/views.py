@@ -9,8 +9,8 @@ from typing import Any
 
 from polyculture.models.encoder import Encoder
 
-from ..bundle.manifest import InputView, ViewKind
-from .sources import ExportSource, SourceMember
+from ...bundle.manifest import InputView, ViewKind
+from .material import ExportSource, SourceMember
 
 KINDS: Mapping[str, ViewKind] = {"audio": "log_mel", "text": "codes", "tags": "mark_codes"}
 """What graphs of fitted models read, by modality; ``"numbers"`` for all others."""
@@ -34,7 +34,8 @@ def shared_views(source: ExportSource) -> tuple[tuple[InputView, ...], dict[str,
     for kind, key in _by_kind(list(keys.values())):
         count = sum(name.partition("-")[0] == kind for name in names.values())
         names[key] = f"{kind}-{count + 1}" if count else kind
-    views, files = [], {}
+    views: list[InputView] = []
+    files: dict[str, bytes] = {}
     for (view, document), name in names.items():
         file = f"encoders/{name}.json" if document else ""
         views.append(replace(view, name=name, file=file))

@@ -131,7 +131,9 @@ def test_requests_without_an_event_leave_the_score_as_it_is() -> None:
 
 
 def test_several_alarms_keep_one_promise_together() -> None:
-    alarms = shared_promise([RateAlarm("a", 0.05, 0.1), RateAlarm("b", 0.2, 0.3), RateAlarm("c", 0.3, 0.1, "down")], 5000)
+    alarms = shared_promise(
+        [RateAlarm("a", 0.05, 0.1), RateAlarm("b", 0.2, 0.3), RateAlarm("c", 0.3, 0.1, "down")], 5000
+    )
     assert [alarm.false_alarms_per for alarm in alarms] == [15_000] * 3
     assert sum(1 / alarm.requests_per_false_alarm for alarm in alarms) <= 1 / 5000
 

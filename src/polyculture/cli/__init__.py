@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, evolve, retrain, select, train
+from . import ablate, audit, check, evolve, retrain, select, serve, train
 from .application import app, main
 
-__all__ = ["ablate", "app", "audit", "check", "evolve", "main", "retrain", "select", "train"]
+__all__ = ["ablate", "app", "audit", "check", "evolve", "main", "retrain", "select", "serve", "train"]

@@ -44,10 +44,10 @@ def rate_since_change(watch: LiveWatch, watched: WatchedAlarm) -> Interval:
     return jeffreys(int((events == 1).sum()), int((events >= 0).sum()))
 
 
-def why(watch: LiveWatch, watched: WatchedAlarm) -> str:
-    """One sentence with the numbers of an alarm."""
+def why(watch: LiveWatch, watched: WatchedAlarm, rate: Interval) -> str:
+    """One sentence with the numbers of an alarm, whose rate is that of `rate_since_change`."""
     raised, _, changed = position(watch, watched)
-    rate, unit = rate_since_change(watch, watched), "label" if watched.name in LABELLED else "answer"
+    unit = "label" if watched.name in LABELLED else "answer"
     if not rate.defined:
         return f"The {watched.rate} is not known yet."
     limits = f"{percent(rate.estimate)} [{percent(rate.low)}, {percent(rate.high)}]"
@@ -70,7 +70,7 @@ def _alarm_status(watch: LiveWatch, watched: WatchedAlarm) -> dict[str, Any]:
         "request": times.get("request"),
         "level": level,
         "value": rate.estimate if rate.defined else None,
-        "why": why(watch, watched),
+        "why": why(watch, watched, rate),
         "action": watched.action,
         "false_alarms_per": watched.alarm.false_alarms_per,
     }

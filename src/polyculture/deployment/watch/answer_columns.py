@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 NO_ANSWER = -1
 FOREIGN_LABEL = -2
@@ -24,6 +24,7 @@ class AnswerColumns:
     ids, time : of each answer; seconds since 1970.
     answer, value, confidence : of the portfolio: code of the class (-1 for none), number (regression), probability.
     member_answers, member_values : of the members; -1 and nan for none. Regression: the answers are all -1.
+    disagreement : share of the members that dissent, as the server gives it; of tags the only number there is.
     quorum, latency_ms : members that answered, milliseconds.
     profile : numbers of the inputs; without columns where they are not watched.
     groups : by column the value of each instance; "" where it is not given.
@@ -36,6 +37,7 @@ class AnswerColumns:
     confidence: Float[np.ndarray, " n"]
     member_answers: Int[np.ndarray, "n m"]
     member_values: Float[np.ndarray, "n m"]
+    disagreement: Float[np.ndarray, " n"]
     quorum: Int[np.ndarray, " n"]
     latency_ms: Float[np.ndarray, " n"]
     profile: Float[np.ndarray, "n d"]
@@ -63,6 +65,7 @@ class AnswerColumns:
             confidence=np.array([record.confidence for record in records], float),
             member_answers=_rows([r.member_answers for r in records], (n, members), NO_ANSWER, np.int64),
             member_values=_rows([r.member_values for r in records], (n, members), math.nan, np.float64),
+            disagreement=np.array([record.disagreement for record in records], float),
             quorum=np.array([record.quorum for record in records], np.int64),
             latency_ms=np.array([record.latency_ms for record in records], float),
             profile=_rows([record.profile for record in records], (n, profile), math.nan, np.float64),
@@ -81,12 +84,13 @@ def _rows(cells: Sequence[Sequence[Any]], shape: tuple[int, int], missing: float
     return table
 
 
-def answered(
-    member_answers: Int[np.ndarray, "n m"], member_values: Float[np.ndarray, "n m"]
-) -> Bool[np.ndarray, "n m"]:
-    """Where a member gave an answer, or a number."""
-    mask: Bool[np.ndarray, "n m"] = (member_answers >= 0) | ~np.isnan(member_values)
-    return mask
+def absences(
+    member_answers: Int[np.ndarray, "n m"], member_values: Float[np.ndarray, "n m"], quorum: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, "n m"]:
+    """1 where a member gave neither answer nor number, 0 where it gave one, -1 where that is not recorded (tags)."""
+    missing = (member_answers < 0) & np.isnan(member_values)
+    unrecorded = missing.all(axis=1) & (quorum > 0)
+    return np.where(unrecorded[:, None], -1, missing).astype(np.int8)
 
 
 def dissents(

@@ -44,6 +44,7 @@ class AnswerWindow:
                 "profile": ((profile,), np.float64),
                 "dissent": (row, np.int8),
                 "disagreeing": ((), np.int8),
+                "absent": (row, np.int8),
                 "events": ((alarms,), np.int8),
                 "label": ((), np.float64),
                 "own_wrong": ((), np.int8),
@@ -63,7 +64,7 @@ class AnswerWindow:
 
         Parameters
         ----------
-        computed : dissent, disagreeing and events of the answers.
+        computed : dissent, disagreeing, absent and events of the answers.
         """
         first, n = self.rows.total, len(columns)
         names = ("time", "answer", "value", "confidence", "member_answers", "member_values", "quorum", "latency_ms")

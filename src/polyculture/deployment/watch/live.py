@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from polyculture.deployment.bundle.manifest import Manifest
 from polyculture.errors import InputError
 
-from .answer_columns import FOREIGN_LABEL, AnswerColumns, not_unanimous, wrong_answers
+from .answer_columns import FOREIGN_LABEL, AnswerColumns, absences, wrong_answers
 from .answer_window import AnswerWindow
 from .detection.alarms import CusumBank, Signal
 from .label_counts import LabelCounts
@@ -105,6 +105,8 @@ class LiveWatch:
         self.classes = {name: code for code, name in enumerate(manifest.classes)}
         self.lock = threading.RLock()
         self._gathered: list[Any] = []
+        self._status: dict[str, Any] = {}
+        self._status_version: tuple[int, ...] = ()
 
     def observe(self, records: Sequence[Any]) -> None:
         """Add answers, in their order; those of a challenger in shadow mode are left out.
@@ -130,13 +132,15 @@ class LiveWatch:
         """Add answers as columns, such as a store gives them."""
         with self.lock:
             dissent = self.events.dissent(columns)
-            disagreeing = not_unanimous(dissent, columns.member_answers)
+            disagreeing = self.events.disagreeing(columns, dissent)
             events = self.events([w.name for w in self.on_answers], columns, dissent)
-            present = (columns.member_answers >= 0) | ~np.isnan(columns.member_values)
-            self.answered += present.sum(axis=0)
-            self.failed += (~present).sum(axis=0)
+            absent = absences(columns.member_answers, columns.member_values, columns.quorum)
+            self.answered += (absent == 0).sum(axis=0)
+            self.failed += (absent == 1).sum(axis=0)
             first = self.window.rows.total
-            self.window.append(columns, {"dissent": dissent, "disagreeing": disagreeing, "events": events})
+            self.window.append(
+                columns, {"dissent": dissent, "disagreeing": disagreeing, "absent": absent, "events": events}
+            )
             self.buckets.add(columns.time, disagreeing, columns.latency_ms)
             for signal in self.answer_bank.update(events):
                 self._changed(self.on_answers[signal.alarm], signal, float(columns.time[signal.request - 1 - first]))
@@ -213,9 +217,9 @@ class LiveWatch:
             self.times[watched.name] = {"since": time, "request": signal.request}
         else:
             self.times.setdefault(watched.name, {})["until"] = time
-        from .alarm_status import why
+        from .alarm_status import rate_since_change, why
 
-        reason = why(self, watched)
+        reason = why(self, watched, rate_since_change(self, watched))
         change = AlarmChange(
             watched.name, watched.title, signal.up, time, signal.request, reason, watched.action, self.manifest.version
         )
@@ -262,7 +266,13 @@ class LiveWatch:
 
         with self.lock:
             self.flush()
-            return status(self, now)
+            banks = [
+                number for bank in (self.answer_bank, self.label_bank) for number in (bank.requests, *bank.up.tolist())
+            ]
+            version = (*banks, self.labels.n, self.unmatched, self.relabelled)
+            if version != self._status_version:
+                self._status, self._status_version = status(self), version
+            return self._status | ({} if now is None else {"time": now})
 
     def state(self) -> dict[str, Any]:
         """Scores of alarms and counts of labels as JSON, to go on after a restart."""

@@ -44,6 +44,7 @@ class CertifiedAnswers:
     profile, profile_names : numbers of the inputs, and what they are called; nan for a missing cell.
     categories : number of categories of those profile numbers that are codes of categories, -1 for an unknown one.
     latency_ms : of each answer, where it was measured.
+    sequence_disagreement : tags, whose tokens are the instances: disagreement of each sequence, as in records.
     """
 
     answer: Int[np.ndarray, " n"]
@@ -59,6 +60,7 @@ class CertifiedAnswers:
     profile_names: tuple[str, ...] = ()
     categories: Mapping[str, int] = field(default_factory=dict)
     latency_ms: Float[np.ndarray, " k"] | None = None
+    sequence_disagreement: Float[np.ndarray, " k"] | None = None
 
 
 def reference_statistics(certified: CertifiedAnswers) -> dict[str, Any]:
@@ -98,6 +100,10 @@ def reference_statistics(certified: CertifiedAnswers) -> dict[str, Any]:
         "groups": _groups(certified.groups or {}, events, all_wrong(wrong)),
         "cutoffs": {},
     }
+    if certified.sequence_disagreement is not None:
+        limit = float(np.nanquantile(certified.sequence_disagreement, 1 - LOW_CONFIDENCE))
+        statistics["cutoffs"]["disagreement"] = limit
+        statistics["disagreement"] = float((certified.sequence_disagreement > limit).mean())
     statistics |= _confidence(certified.confidence, statistics["cutoffs"])
     if certified.profile is not None and certified.profile.shape[1]:
         statistics["profile"] = _profile(certified, certified.profile, statistics["cutoffs"])

@@ -31,13 +31,13 @@ FEWEST_LABELS = 30
 DISSENT = "of dissent from the portfolio's answer, not of errors: compare it with its own reference only"
 
 
-def status(watch: LiveWatch, now: float | None = None) -> dict[str, Any]:
+def status(watch: LiveWatch) -> dict[str, Any]:
     """The status of a watch; see `LiveWatch.status`."""
     rows, reference = watch.window.rows, watch.reference
     time, disagreeing = rows.column("time", RECENT), rows.column("disagreeing", RECENT)
     labelled = rows.column("label")
     return {
-        "time": now if now is not None else float(time[-1]) if len(time) else 0.0,
+        "time": float(time[-1]) if len(time) else 0.0,
         "since": float(time[0]) if len(time) else None,
         "answers": len(time),
         "labelled": int((~np.isnan(labelled)).sum()),
@@ -138,9 +138,8 @@ def group_numbers(watch: LiveWatch) -> list[dict[str, Any]]:
 def _member(watch: LiveWatch, member: int) -> dict[str, Any]:
     """Health of a member, as `MemberStatus`."""
     entry, rows = watch.manifest.members[member], watch.window.rows
-    no_values = rows.column("dissent", RECENT)[:, member] if watch.manifest.task == "regression" else None
-    answers = rows.column("member_answers", RECENT)[:, member]
-    absent = (answers < 0) if no_values is None else np.isnan(rows.column("member_values", RECENT)[:, member])
+    absent = rows.column("absent", RECENT)[:, member]
+    absent = absent[absent >= 0] == 1
     dissent = _share(rows.column("dissent", RECENT)[:, member], "no answers")
     drifting, drift = _member_alarm(watch, entry.id)
     state, reason = "ok", ""

@@ -25,6 +25,8 @@ LABELLED = ("error", "all_wrong")
 """Alarms on rates of labelled answers; their promise counts labels."""
 JOINT = ("disagreement", "disagreement_low", "co_disagreement", *LABELLED)
 """Alarms that share half of the false alarms that are allowed."""
+OF_MEMBERS = ("disagreement_low", "co_disagreement", "member_drift", "confidence", *LABELLED)
+"""Alarms that need what members answered."""
 SURE = 0.9
 """Level of the one-sided limit of a reference rate up to which a promise holds."""
 SMALLEST_SHIFT = 0.02
@@ -113,34 +115,32 @@ class AlarmEvents:
     profile_names : of the numbers of the inputs.
     cutoffs : by alarm the limits of what is usual, as `reference_statistics` writes them.
     spread : regression: by how much each member's number may differ from the portfolio's; None for classes.
+    tagging : whether answers are sequences of tags.
     """
 
     members: tuple[str, ...]
     profile_names: tuple[str, ...]
     cutoffs: Mapping[str, Any]
     spread: Float[np.ndarray, " m"] | None = None
+    tagging: bool = False
 
     @classmethod
     def of(cls, manifest: Manifest, reference: Mapping[str, Any]) -> AlarmEvents:
         """From a bundle's manifest and reference statistics."""
-        spread = reference.get("spread")
-        regression = manifest.task == "regression"
-        return cls(
-            manifest.ids,
-            tuple((reference.get("profile") or {}).get("names", ())),
-            reference.get("cutoffs") or {},
-            np.array(spread, float)
-            if spread and regression
-            else np.full(len(manifest.ids), np.nan)
-            if regression
-            else None,
-        )
+        spread = None
+        if manifest.task == "regression":
+            spread = np.array(reference.get("spread") or [math.nan] * len(manifest.ids), float)
+        names = (reference.get("profile") or {}).get("names", ())
+        cutoffs = reference.get("cutoffs") or {}
+        return cls(manifest.ids, tuple(names), cutoffs, spread, manifest.task == "tagging")
 
     def why_not(self, name: str) -> str:
         """Why an alarm of that name cannot be watched; empty where it can."""
         kind, subject = kind_of(name), subject_of(name)
         if kind not in TITLES:
             return f"no alarm is called {name!r}"
+        if self.tagging and (kind in OF_MEMBERS or (kind == "disagreement" and name not in self.cutoffs)):
+            return "what members answered for each token is not recorded"
         if kind == "member_drift" and subject not in self.members:
             return f"no member is called {subject!r}"
         if kind in ("input_drift", "missing", "new_category") and subject not in self.profile_names:
@@ -153,6 +153,14 @@ class AlarmEvents:
         """Where members differ from the portfolio."""
         return dissents(columns.answer, columns.member_answers, columns.value, columns.member_values, self.spread)
 
+    def disagreeing(self, columns: AnswerColumns, dissent: Int[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
+        """Where the members disagree; of tags, where more of them dissent than usual."""
+        if not self.tagging:
+            return not_unanimous(dissent, columns.member_answers)
+        limit = float(self.cutoffs.get("disagreement", math.nan))
+        defined = ~np.isnan(columns.disagreement) & ~math.isnan(limit)
+        return np.where(defined, columns.disagreement > limit, UNKNOWN).astype(np.int8)
+
     def __call__(
         self, names: Sequence[str], columns: AnswerColumns, dissent: Int[np.ndarray, "n m"]
     ) -> Int[np.ndarray, "n j"]:
@@ -164,17 +172,17 @@ class AlarmEvents:
         dissent : as `dissent` gives it.
         """
         table = np.full((len(columns), len(names)), UNKNOWN, np.int8)
-        unanimous = not_unanimous(dissent, columns.member_answers)
+        disagreeing = self.disagreeing(columns, dissent)
         for j, name in enumerate(names):
-            table[:, j] = self._column(name, columns, dissent, unanimous)
+            table[:, j] = self._column(name, columns, dissent, disagreeing)
         return table
 
     def _column(
-        self, name: str, columns: AnswerColumns, dissent: Int[np.ndarray, "n m"], unanimous: Int[np.ndarray, " n"]
+        self, name: str, columns: AnswerColumns, dissent: Int[np.ndarray, "n m"], disagreeing: Int[np.ndarray, " n"]
     ) -> Any:
         kind, subject = kind_of(name), subject_of(name)
         if kind in ("disagreement", "disagreement_low"):
-            return unanimous
+            return disagreeing
         if kind == "co_disagreement":
             return co_dissent(dissent)
         if kind == "member_drift":

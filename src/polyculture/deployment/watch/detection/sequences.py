@@ -20,7 +20,7 @@ from polyculture.stats import Interval
 
 _STAKES = np.geomspace(0.002, 0.98, 20)
 """Shares of the capital that are bet; the mixture does about as well as the best of them."""
-_HALVINGS = 50
+_HALVINGS = 40
 RATE_METHOD = "confidence sequence, Beta mixture"
 DIFFERENCE_METHOD = "confidence sequence, betting"
 
@@ -55,11 +55,13 @@ def rate_sequence(successes: int, n: int, level: float = 0.95) -> Interval:
     if n == 0:
         return Interval(math.nan, 0.0, 1.0, level, 0, RATE_METHOD, "no labels")
     estimate, bound = successes / n, -math.log1p(-level)
-    low, high = 0.0, 1.0
-    if successes:
-        low = _root(lambda rate: float(rate_evidence(successes, n, rate)) > bound, 0.0, estimate)
-    if successes < n:
-        high = _root(lambda rate: float(rate_evidence(successes, n, rate)) > bound, 1.0, estimate)
+    mixture, failures = float(rate_evidence(successes, n, 0.5)) + n * math.log(0.5), n - successes
+
+    def excluded(rate: float) -> bool:
+        return mixture - successes * math.log(rate) - failures * math.log1p(-rate) > bound
+
+    low = _root(excluded, 0.0, estimate) if successes else 0.0
+    high = _root(excluded, 1.0, estimate) if failures else 1.0
     return Interval(estimate, low, high, level, n, RATE_METHOD)
 
 
@@ -68,8 +70,10 @@ def difference_evidence(
     losses: Num[np.ndarray, ...] | float,
     n: Num[np.ndarray, ...] | float,
     mean: float,
-) -> tuple[Float[np.ndarray, ...], Float[np.ndarray, ...]]:
-    """Log evidence that the mean of the differences is above, and that it is below, this mean.
+) -> Float[np.ndarray, ...]:
+    """Log evidence that the mean of differences is above this one; that it is below, with gains and losses exchanged.
+
+    If it is not above, this ever exceeds log(1/α) with probability at most α.
 
     Parameters
     ----------
@@ -78,16 +82,12 @@ def difference_evidence(
     """
     gains, losses = np.asarray(gains)[..., None], np.asarray(losses)[..., None]
     ties = np.asarray(n)[..., None] - gains - losses
-
-    def capital(plus: Num[np.ndarray, ...], minus: Num[np.ndarray, ...], mean: float) -> Float[np.ndarray, ...]:
-        # A bet of the share k of the capital on (1 + d)/(1 + mean), whose expectation is 1.
-        factors = [np.log1p(_STAKES * ((1 + d) / (1 + mean) - 1)) for d in (1, 0, -1)]
-        logs = plus * factors[0] + ties * factors[1] + minus * factors[2]
-        top = logs.max(axis=-1, keepdims=True)
-        total: Float[np.ndarray, ...] = top[..., 0] + np.log(np.exp(logs - top).mean(axis=-1))
-        return total
-
-    return capital(gains, losses, mean), capital(losses, gains, -mean)
+    # A bet of the share k of the capital on (1 + d)/(1 + mean), whose expectation is 1 at that mean.
+    factors = [np.log1p(_STAKES * ((1 + d) / (1 + mean) - 1)) for d in (1, 0, -1)]
+    logs = gains * factors[0] + ties * factors[1] + losses * factors[2]
+    top = logs.max(axis=-1, keepdims=True)
+    evidence: Float[np.ndarray, ...] = top[..., 0] + np.log(np.exp(logs - top).mean(axis=-1))
+    return evidence
 
 
 def difference_sequence(gains: int, losses: int, n: int, level: float = 0.95) -> Interval:
@@ -104,8 +104,8 @@ def difference_sequence(gains: int, losses: int, n: int, level: float = 0.95) ->
     if n == 0:
         return Interval(math.nan, -1.0, 1.0, level, 0, DIFFERENCE_METHOD, "no labels")
     estimate, bound = (gains - losses) / n, math.log(2 / (1 - level))
-    low = _root(lambda mean: float(difference_evidence(gains, losses, n, mean)[0]) > bound, -1.0, estimate)
-    high = _root(lambda mean: float(difference_evidence(gains, losses, n, mean)[1]) > bound, 1.0, estimate)
+    low = _root(lambda mean: float(difference_evidence(gains, losses, n, mean)) > bound, -1.0, estimate)
+    high = -_root(lambda mean: float(difference_evidence(losses, gains, n, mean)) > bound, -1.0, -estimate)
     return Interval(estimate, low, high, level, n, DIFFERENCE_METHOD)
 
 

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 <<<<<<< HEAD
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
-    *("select", "export", "serve", "label", "watch", "report"),
+    *("select", "export", "serve", "label", "watch", "retrain", "report"),
 )
 """The commands in the order of the help: train, audit, select, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}

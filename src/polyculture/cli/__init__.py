@@ -8,4 +8,18 @@ are one line; others keep their traceback.
 from . import ablate, audit, check, evolve, export, label, retrain, select, serve, train, watch
 from .application import app, main
 
-__all__ = ["ablate", "app", "audit", "check", "evolve", "export", "label", "main", "retrain", "select", "serve", "train", "watch"]
+__all__ = [
+    "ablate",
+    "app",
+    "audit",
+    "check",
+    "evolve",
+    "export",
+    "label",
+    "main",
+    "retrain",
+    "select",
+    "serve",
+    "train",
+    "watch",
+]

@@ -17,7 +17,6 @@ from polyculture.errors import PolycultureError, TrainingError, visible
 from polyculture.version import __version__
 
 INTERRUPTED = 130
-<<<<<<< HEAD
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
     *("select", "export", "serve", "label", "watch", "retrain", "report"),

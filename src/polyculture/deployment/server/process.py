@@ -27,6 +27,9 @@ from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
 
+REFRESH = 5.0
+"""Seconds between two updates of the gauges of a worker among others."""
+
 
 @dataclass(frozen=True)
 class ProcessPlace:
@@ -107,7 +110,9 @@ async def _serve(
         from .grpc_api.server import start_grpc
 
         grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
-    chores = [asyncio.create_task(chore) for chore in (switch.follow(service.swap), _sweep(server, options, place))]
+    running = [switch.follow(service.swap), _sweep(server, options, place)]
+    running += [_refresh(service)] if place.count > 1 else []
+    chores = [asyncio.create_task(chore) for chore in running]
     freeze_memory()
     started(f"serving {service.name} {service.version}")
     try:
@@ -130,6 +135,13 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
     service = Service(engine, options, archive, challenger)
     service.scope = f"worker {place.number} of {place.count}" if place.count > 1 else ""
     return service
+
+
+async def _refresh(service: Service) -> None:
+    """Write the gauges of this worker from time to time: another one may be asked for them."""
+    while True:
+        await asyncio.sleep(REFRESH)
+        await asyncio.to_thread(service.refresh_metrics)
 
 
 async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessPlace) -> None:

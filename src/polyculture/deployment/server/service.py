@@ -169,9 +169,12 @@ class Service:
 
     def metrics_text(self) -> bytes:
         """What `GET /metrics` says."""
-        for alarm, is_up in self.archive.alarms().items():
-            self.metrics.alarm.labels(self.name, alarm).set(float(is_up))
+        self.refresh_metrics()
         return self.metrics.text()
+
+    def refresh_metrics(self) -> None:
+        """Let the gauges repeat what the watch says now."""
+        self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""

@@ -62,4 +62,6 @@ def output_tensors(manifest: Manifest) -> list[dict[str, Any]]:
 def repository_index(name: str, manifest: Manifest, draining: bool) -> list[dict[str, str]]:
     """What `POST /v2/repository/index` says."""
     state = "UNAVAILABLE" if draining else "READY"
-    return [{"name": name, "version": manifest.version, "state": state, "reason": "the server stops" if draining else ""}]
+    return [
+        {"name": name, "version": manifest.version, "state": state, "reason": "the server stops" if draining else ""}
+    ]

@@ -60,7 +60,9 @@ def read_request(body: bytes, header_length: bytes | None = None) -> InferReques
             raise malformed(f"the input {excerpt(name)} comes twice", "each name once")
         tensors[name] = array
     if content:
-        raise malformed(f"{len(content):,} bytes follow the last tensor", "none", "check binary_data_size of each input")
+        raise malformed(
+            f"{len(content):,} bytes follow the last tensor", "none", "check binary_data_size of each input"
+        )
     parameters = _parameters(document)
     outputs, raw = requested_outputs(document.get("outputs"), parameters.get("binary_data_output"))
     return InferRequest(tensors, instances(tensors), _identifier(document), outputs, raw, parameters)

@@ -159,9 +159,8 @@ def test_workers_share_the_work_the_bundle_and_the_numbers(tmp_path: Path) -> No
     with running(first, "--workers", "2") as server:
         for _ in range(20):
             assert server.infer(ONE).status == 200
-        text = server.get("/metrics").body.decode()
-        assert 'polyculture_instances_total{model="tiny"} 20.0' in text
-        assert 'polyculture_ready{model="tiny"} 1.0' in text
+        until(lambda: b'polyculture_instances_total{model="tiny"} 20.0' in server.get("/metrics").body)
+        assert b'polyculture_ready{model="tiny"} 1.0' in server.get("/metrics").body
         assert server.ask("POST", "/admin/bundle", json.dumps({"path": str(second)})).status == 200
         until(lambda: {server.infer(ONE).json["model_version"] for _ in range(10)} == {version(second)})
         scopes = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import resource
@@ -27,8 +28,8 @@ from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
 
-REFRESH = 5.0
-"""Seconds between two updates of the gauges of a worker among others."""
+FLUSH, REFRESH = 0.5, 10
+"""Seconds between two updates of the counters of a worker among others; how many of them until the watch is asked."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,12 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
 
 
 async def _refresh(service: Service) -> None:
-    """Write the gauges of this worker from time to time: another one may be asked for them."""
-    while True:
-        await asyncio.sleep(REFRESH)
-        await asyncio.to_thread(service.refresh_metrics)
+    """Write the numbers of this worker from time to time: another one may be asked for them."""
+    for turn in itertools.count():
+        await asyncio.sleep(FLUSH)
+        service.flush_metrics()
+        if turn % REFRESH == 0:
+            await asyncio.to_thread(service.refresh_metrics)
 
 
 async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessPlace) -> None:

@@ -118,7 +118,6 @@ class Service:
     def _observe(self, batch: Sequence[QueuedRequest], results: Sequence[Any], seconds: float) -> None:
         """After the answers of a batch have been handed out."""
         answers = [result for result in results if isinstance(result, RequestAnswers)]
-        self.metrics.queue.set(self._batcher.waiting)
         if not answers:
             return
         self.metrics.observe(answers, seconds)
@@ -168,12 +167,17 @@ class Service:
         }
 
     def metrics_text(self) -> bytes:
-        """What `GET /metrics` says."""
+        """What `GET /metrics` says, after `flush_metrics`; may take a while."""
         self.refresh_metrics()
         return self.metrics.text()
 
+    def flush_metrics(self) -> None:
+        """Let the counters have what was gathered; on the event loop."""
+        self.metrics.queue.set(self._batcher.waiting)
+        self.metrics.flush()
+
     def refresh_metrics(self) -> None:
-        """Let the gauges repeat what the watch says now."""
+        """Let the gauges repeat what the watch says now; may take a while."""
         self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:

@@ -18,6 +18,46 @@ MOST_HEADER_BYTES = 64 * 1024
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
+class JoinedTransport:
+    """A transport that sends the head of a response together with its body: half of the system calls and packets.
+
+    Parameters
+    ----------
+    transport : what it writes to.
+    loop : at whose next turn is sent what nothing has followed.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._head = transport, loop, b""
+
+    def write(self, content: bytes) -> None:
+        """Send the content, or, where nothing waits, let it wait for what follows in the same turn of the loop."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + content)
+        elif content:
+            self._head = content
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
     """A connection whose headers have an end."""
 
@@ -26,7 +66,7 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
     """Time of the loop at which it was opened, or a request began whose headers are not complete."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(JoinedTransport(transport, self.loop))
         self.waiting_since = self.loop.time()
 
     def on_message_begin(self) -> None:

@@ -137,6 +137,7 @@ def _add_own(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", summary="Numbers for Prometheus.")
     async def metrics() -> Response:
+        service.flush_metrics()
         text = await asyncio.to_thread(service.metrics_text)
         return Response(text, headers={"content-type": CONTENT_TYPE.decode()})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -342,3 +343,20 @@ def test_options_that_cannot_be_used_are_refused() -> None:
     with pytest.raises(InputError, match="the environment variable NOBODY is empty"):
         keys_of("NOBODY", {})
     assert keys_of("KEYS", {"KEYS": "a, b"}) == ("a", "b")
+
+
+def test_the_page_of_the_protocol_shows_what_the_server_says(server: RunningServer) -> None:
+    page = (SOURCE.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
+    request, answer, labels = (json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", page, re.M | re.S))
+    response = server.infer(request).json
+    assert list(response) == list(answer)
+    assert list(response["parameters"]) == list(answer["parameters"])
+    assert response["parameters"]["ids"] == answer["parameters"]["ids"]
+    for entry, example in zip(response["outputs"], answer["outputs"], strict=True):
+        assert {**entry, "data": []} == {**example, "data": []}
+    assert server.ask("POST", "/v2/models/tiny/labels", json.dumps(labels)).status == 200
+    routes = server.get("/openapi.json").json["paths"]
+    shown = re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), " ".join(routes))
+    for path in ("/v2/models/NAME/labels", "/admin/bundle", "/v2/health/live", "/v2/repository/index"):
+        assert path in shown
+        assert path in page

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import http.server
 import json
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -26,7 +31,7 @@ from polyculture.deployment.bundle import open_bundle, write_bundle
 from polyculture.deployment.store import open_store
 
 from .bundles import make_bundle, make_inputs
-from .server_process import DEADLINE, RunningServer, rows, running
+from .server_process import DEADLINE, RunningServer, rows, running, send_raw
 
 ONE = rows([[1.0, 2.0, 3.0, 4.0]])
 
@@ -87,7 +92,9 @@ def test_a_signal_drains_and_what_is_under_way_is_answered(tmp_path: Path) -> No
             until(lambda: server.get("/v2/health/ready").status == 503)
             assert server.get("/v2/health/live").status == 200
             connection.sendall(body[20:])
-            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            response = connection.recv(65_536)
+            assert response.startswith(b"HTTP/1.1 200")
+            assert b"\r\nconnection: close\r\n" in response
         assert server.process.wait(DEADLINE) == 0
 
 
@@ -215,6 +222,100 @@ def test_answers_are_kept_and_labels_find_them(tmp_path: Path) -> None:
     assert list(answers.ids) == ids
     assert list(answers.labels) == [0, 1, 2]
     assert list(answers.groups["site"]) == ["A", "B", "C"]
+
+
+def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+    """But for those of the last moment: the window in which answers wait to be written together, and the writing."""
+    url = f"sqlite:///{tmp_path}/answers.sqlite"
+    given: list[tuple[float, str]] = []
+    with running(make_bundle(tmp_path / "tiny"), "--store", url) as server:
+        stop = threading.Event()
+
+        def send() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    (name,) = server.infer(ONE).json["parameters"]["ids"]
+                    given.append((time.monotonic(), name))
+
+        threads = [threading.Thread(target=send) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(given) > 200 and given[-1][0] - given[0][0] > 3)
+        moment = time.monotonic()
+        server.process.kill()
+        server.process.wait(DEADLINE)
+        stop.set()
+        for thread in threads:
+            thread.join(DEADLINE)
+    store = open_store(url, create=False)
+    kept = {name for part in store.since(0.0) for name in part.ids}
+    store.close()
+    settled = {name for at, name in given if at < moment - 2.0}
+    assert settled
+    assert settled <= kept
+
+
+def test_tls_is_spoken(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl on this machine")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
+    subprocess.run([openssl, *words, *subject], check=True, capture_output=True)
+    options = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with running(make_bundle(tmp_path / "tiny"), *options) as server:
+        context = ssl.create_default_context(cafile=str(certificate))
+        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=DEADLINE, context=context)
+        connection.request("POST", "/v2/models/tiny/infer", json.dumps(ONE))
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert send_raw(server.port, b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        assert "Traceback" not in server.log
+
+
+def test_alarms_are_sent_and_noted(tmp_path: Path) -> None:
+    received: list[Any] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        url = f"sqlite:///{tmp_path}/answers.sqlite"
+        options = ("--store", url, "--webhook", f"http://127.0.0.1:{hook.server_address[1]}/hook")
+        with running(make_bundle(tmp_path / "tiny"), *options) as server:
+            server.infer(rows([[9.0, -9.0, 9.0, 9.0]] * 500))  # on which the members differ
+            server.wait_for("alarm disagreement is up")
+            until(lambda: bool(received))
+            assert server.get("/status").json["alarms"][0]["up"]
+            text = server.get("/metrics").body
+            assert b'polyculture_alarm{alarm="disagreement",model="tiny"} 1.0' in text
+            assert b'polyculture_disagreement_share{model="tiny"} 1.0' in text
+            assert server.stop() == 0
+        hook.shutdown()
+    assert received[0]["alarms"][0]["name"] == "disagreement"
+    store = open_store(url, create=False)
+    assert ("alarm", "disagreement") in [(event.kind, event.name) for event in store.events()]
+    store.close()
 
 
 def test_a_store_that_is_away_stops_nobody(tmp_path: Path) -> None:

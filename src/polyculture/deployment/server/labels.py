@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,9 +45,10 @@ def read_labels(body: bytes) -> HandedLabels:
         if not all(isinstance(entry, dict) for entry in entries):
             raise malformed(f"the labels are {excerpt(entries)}", _EXPECTED)
         ids = [entry.get("id") for entry in entries]
-        times = [entry["time"] for entry in entries if "time" in entry]
+        now = time.time()
+        times = [entry.get("time", now) for entry in entries] if any("time" in entry for entry in entries) else None
         entries = [entry.get("label") for entry in entries]
-    return _checked(ids, entries, times or None)
+    return _checked(ids, entries, times)
 
 
 def _checked(ids: Any, labels: list[Any], times: Any) -> HandedLabels:

@@ -24,6 +24,9 @@ from .shadow import Challenger
 
 log = logging.getLogger("polyculture.serve")
 
+LARGE = 512
+"""Instances from which on records are made next to the event loop, which goes on."""
+
 
 class Service:
     """A bundle that answers, on an event loop.
@@ -49,6 +52,7 @@ class Service:
         self.metrics = Metrics(self.name, engine.manifest)
         self.ids = IdMaker()
         self._swapping = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._chores: set[asyncio.Task[None]] = set()
         self._batcher = Batcher(
             self._compute,
@@ -122,7 +126,10 @@ class Service:
             return
         self.metrics.observe(answers, seconds)
         records = [request.payload for request in batch]
-        self.recorder.record(records, results)
+        if sum(request.rows for request in batch) > LARGE:
+            self._loop.run_in_executor(None, self.recorder.record, records, results)
+        else:
+            self.recorder.record(records, results)
         if self.challenger is not None:
             self.challenger.submit(records)
 
@@ -184,7 +191,7 @@ class Service:
         """Close the connections of a bundle that answers no more, once its last answers are given."""
         if engine.scattered is not None:
             close = engine.scattered.aclose
-            loop = asyncio.get_running_loop()
+            loop = self._loop
             loop.call_later(self.options.timeout, lambda: self._chores.add(loop.create_task(close())))
 
     def drain(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -19,6 +20,8 @@ from .bodies import BodyReader, Receive, discard
 log = logging.getLogger("polyculture.serve")
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+LARGE = 2**20
+"""Bytes of a request from which on it is read next to the event loop, which goes on."""
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_LENGTH = b"inference-header-content-length"
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
@@ -73,11 +76,18 @@ class Application:
             body = await self._bodies.read(headers, receive)
             size = len(body)
             self._bodies.held += size
-            request = read_request(body, headers.get(HEADER_LENGTH))
+            length = headers.get(HEADER_LENGTH)
+            if size < LARGE:
+                request = read_request(body, length)
+            else:
+                request = await asyncio.to_thread(read_request, body, length)
             rows = request.rows
             answers = await service.infer(request, start)
-            content, length = write_response(service.name, request, answers)
-            await send(_start_json(content) if length is None else _start_raw(content, length))
+            if size < LARGE:
+                content, json_length = write_response(service.name, request, answers)
+            else:
+                content, json_length = await asyncio.to_thread(write_response, service.name, request, answers)
+            await send(_start(content, json_length, service.draining))
             await send({"type": "http.response.body", "body": content})
         except PolycultureError as error:
             refusal = refusal_of(error)
@@ -111,17 +121,13 @@ def _level(status: int) -> int:
     return logging.WARNING if status in (500, 504) else logging.DEBUG
 
 
-def _start_json(content: bytes) -> dict[str, Any]:
-    headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(content))]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
-
-
-def _start_raw(content: bytes, length: int) -> dict[str, Any]:
-    headers = [
-        (b"content-type", BINARY),
-        (b"content-length", b"%d" % len(content)),
-        (b"inference-header-content-length", b"%d" % length),
-    ]
+def _start(content: bytes, length: int | None, draining: bool) -> dict[str, Any]:
+    """The head of a response; `length` of its JSON where raw bytes follow it."""
+    headers = [(b"content-type", JSON if length is None else BINARY), (b"content-length", b"%d" % len(content))]
+    if length is not None:
+        headers.append((HEADER_LENGTH, b"%d" % length))
+    if draining:  # the client should go on elsewhere
+        headers.append((b"connection", b"close"))
     return {"type": "http.response.start", "status": 200, "headers": headers}
 
 

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-for package in ("fastapi", "uvicorn", "orjson", "onnxruntime", "onnx"):
-    pytest.importorskip(package, reason=f"{package} is not installed")
+pytest.importorskip("fastapi", reason="fastapi is not installed")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+pytest.importorskip("orjson", reason="orjson is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytest.importorskip("onnx", reason="onnx is not installed")
 
 from polyculture.deployment.bundle import Bundle, open_bundle
 from polyculture.deployment.server import ServerOptions
@@ -90,7 +93,10 @@ def test_metadata_and_health(server: RunningServer, bundle: Bundle) -> None:
 def test_answers_are_those_of_the_bundle(server: RunningServer, bundle: Bundle) -> None:
     raw = make_inputs("table", 5)
     answers = bundle.predict(raw)
-    document = rows(raw.tolist()) | {"id": "7", "outputs": [{"name": "members"}, {"name": "answer"}, {"name": "combined"}]}
+    document = rows(raw.tolist()) | {
+        "id": "7",
+        "outputs": [{"name": "members"}, {"name": "answer"}, {"name": "combined"}],
+    }
     response = server.infer(document).json
     assert (response["id"], response["model_name"], response["model_version"]) == ("7", "tiny", bundle.manifest.version)
     got = outputs(response)
@@ -230,7 +236,11 @@ def test_refusals_have_a_status_and_a_sentence(server: RunningServer) -> None:
         (400, "inputs of the shape (1, 3)", rows([[1.0, 2.0, 3.0]])),
         (400, "row 0 has a number that is missing", {"inputs": [one["inputs"][0] | {"data": [1, 2, 3, None]}]}),
         (400, "the output 'answers' is unknown", one | {"outputs": [{"name": "answers"}]}),
-        (400, "the classification extension", one | {"outputs": [{"name": "answer", "parameters": {"classification": 1}}]}),
+        (
+            400,
+            "the classification extension",
+            one | {"outputs": [{"name": "answer", "parameters": {"classification": 1}}]},
+        ),
         (400, "the ids are", one | {"parameters": {"ids": ["a", "b"]}}),
         (400, "the groups are", one | {"parameters": {"groups": 3}}),
         (501, "explanations are not available yet", one | {"parameters": {"explain": True}}),
@@ -278,7 +288,12 @@ def test_a_body_that_is_too_long_is_refused_while_it_is_read(server: RunningServ
 def test_what_is_no_http_is_refused(server: RunningServer) -> None:
     head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: x\r\n"
     long_header = b"X: " + b"y" * 100_000 + b"\r\n\r\n"
-    for content in (b"nothing\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", head + b"Content-Length: -5\r\n\r\n", head + long_header):
+    for content in (
+        b"nothing\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        head + b"Content-Length: -5\r\n\r\n",
+        head + long_header,
+    ):
         assert send_raw(server.port, content).startswith(b"HTTP/1.1 400")
     assert server.get("/v2/health/live").status == 200
 

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 
 def show(
-    audit: Audit, folder: Path, json: bool, next_command: str, answers: Sequence[str] = (), tables: Sequence[str] = ()
+    audit: Audit,
+    folder: Path,
+    json: bool,
+    next_command: str,
+    answers: Sequence[str] = (),
+    tables: Sequence[str] = (),
+    brief: bool = False,
 ) -> None:
     """Store the audit and its page; then the terminal page, or the JSON, and the next command.
 
-    `answers` are names of sections that come first, with these of their tables.
+    `answers` are names of sections that come first, with these of their tables; in brief, only warnings follow them.
     """
     from rich.console import Console
 
@@ -31,13 +37,17 @@ def show(
     audit = store_audit(audit, folder, next_command, sections)
     if json:
         print(audit.to_json())
-    else:
-        for section in sections:
-            show_section(section, tables)
+    for section in () if json else sections:
+        show_section(section, tables)
+    if brief and not json:
+        severe = [finding for finding in audit.findings if finding.severity != "note" and not finding.reason]
+        show_sentences("", *(f"{finding.severity}  {finding.sentence}" for finding in severe))
+    elif not json:
         remainder = tuple(section for section in audit.sections if section.name not in answers)
         terminal(replace(audit, sections=remainder), Console())
         show_sentences(audit.sentence)
-    show_next(folder, json, next_command, *([audit.sentence] if json else []))
+    first = sections[0].sentence if brief else audit.sentence
+    show_next(folder, json, next_command, *([first] if json else []))
 
 
 def show_sections(

@@ -28,6 +28,7 @@ MODULES = {
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "portfolio": "polyculture.selection.portfolio_section",
+    "watch": "polyculture.deployment.watch.section",
 }
 """Where sections that are no question of an audit are described, in the order in which they lead a page; imported when
 one is shown, as studies are large."""

@@ -117,9 +117,9 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y : rows that it was not fitted on, and their targets. The graph is checked on them, and what is usual for the
-            watch is learned from them; without them the graph is checked on rows of the training set, and the bundle
-            has no alarms.
+        X, y : rows that it was not fitted on, and their targets: the graph is checked on them, and the watch learns
+            from them what is usual. Without them the graph is checked on rows of the training set, and there are no
+            alarms.
         """
         held_out = None if X is None else (X, y)
         return importlib.import_module("polyculture.deployment").export_bundle(self, path, held_out=held_out)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_MANIFEST_BYTES = 64 * 2**20
 MOST_FILES = 10_000
+FEWEST_NAMED = 6
+"""Largest number of members that a sentence names."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CURE = "export the bundle again, or copy it again"
 
@@ -45,6 +47,18 @@ class Bundle:
     def __repr__(self) -> str:
         m = self.manifest
         return f"Bundle {m.name} {m.version}: {len(m.members)} models, rule {m.rule}, {m.modality}, {m.task}"
+
+    @property
+    def sentence(self) -> str:
+        """What is in the bundle, and how far its graphs are from the models they were made of."""
+        m = self.manifest
+        count = f"{len(m.members)} model{'' if len(m.members) == 1 else 's'}"
+        names = ", ".join(member.name for member in m.members[:FEWEST_NAMED])
+        names += f" and {len(m.members) - FEWEST_NAMED} more" if len(m.members) > FEWEST_NAMED else ""
+        errors = [member.export_error for member in m.members if member.export_error is not None]
+        unit = "error in standard deviations of the truth" if m.task == "regression" else "probability error"
+        error = f"; largest {unit} of a graph {max(errors):.1g}" if errors else ""
+        return f"Bundle of {count} ({names}), rule {m.rule}{error}; version {m.version}, {len(m.files) + 1} files."
 
     def content(self, name: str) -> bytes:
         """The bytes of one of its files; FileError where they are not those that the manifest names."""

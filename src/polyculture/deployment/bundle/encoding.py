@@ -50,8 +50,8 @@ def _read_column(column: Mapping[str, Any]) -> Mapping[str, Any]:
     """A column as the encoding needs it: of categories by level the position among those with a name, nan for a gap."""
     if "levels" not in column:
         return {"median": float(column["median"]), "flag": bool(column["flag"])}
-    named = [str(level) for level in column["levels"] if level != GAP]
-    return {"codes": np.array([np.nan if level == GAP else named.index(str(level)) for level in column["levels"]])}
+    levels = [str(level) for level in column["levels"] if level != GAP]
+    return {"codes": np.array([np.nan if level == GAP else levels.index(str(level)) for level in column["levels"]])}
 
 
 def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
@@ -61,7 +61,7 @@ def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
     ----------
     inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings; for
         images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV files;
-        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, named after the
+        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, levels after the
         modality.
 
     Raises InputError for what is missing, unknown, of another shape, no number, or not finite.

@@ -103,7 +103,7 @@ class Answers:
     def quorum(self) -> Int[np.ndarray, " n"]:
         """Number of members that answered each instance."""
         answered = np.broadcast_to(self.answered, self.members.shape[:2])
-        return answered.sum(axis=1)
+        return np.asarray(answered.sum(axis=1))
 
     @property
     def conformal_sets(self) -> Bool[np.ndarray, "n ... c"] | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polyculture.stats.interval import percent
-from polyculture.version import __version__
 
 from ..bundle.manifest import Manifest
 
@@ -47,14 +46,18 @@ def model_card(manifest: Manifest, reference: Mapping[str, Any], sentence: str) 
     """
     sections = [
         _front_matter(manifest),
-        f"# {_plain(manifest.name)}: a set of {len(manifest.members)} models\n\n{_plain(sentence)}\n",
+        f"# {_plain(manifest.name)}: a set of {_count(manifest)}\n\n{_plain(sentence)}\n",
         _members(manifest),
-        _likeness(manifest, reference),
+        _likeness(reference),
         _certificate(manifest),
         _limits(manifest),
         _export(manifest),
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _count(manifest: Manifest) -> str:
+    return f"{len(manifest.members)} model{'' if len(manifest.members) == 1 else 's'}"
 
 
 def _front_matter(manifest: Manifest) -> str:
@@ -103,7 +106,8 @@ def _members(manifest: Manifest) -> str:
         f"\nShared by several members: {shared}. What members share they can get wrong together.\n" if shared else ""
     )
     table = _table(["member", "weight", "recipe", "ancestry"], rows)
-    return f"## Members\n\n{rule}; at least {manifest.quorum} of {len(manifest.members)} have to answer.\n\n{table}{ancestry}"
+    quorum = f"at least {manifest.quorum} of {len(manifest.members)} have to answer"
+    return f"## Members\n\n{rule}; {quorum}.\n\n{table}{ancestry}"
 
 
 def _shared(manifest: Manifest) -> str:
@@ -117,7 +121,7 @@ def _shared(manifest: Manifest) -> str:
     )
 
 
-def _likeness(manifest: Manifest, reference: Mapping[str, Any]) -> str:
+def _likeness(reference: Mapping[str, Any]) -> str:
     """How alike the members are where they were certified."""
     numbers = {
         "the members do not all give the same answer": reference.get("disagreement"),
@@ -133,7 +137,7 @@ def _likeness(manifest: Manifest, reference: Mapping[str, Any]) -> str:
         return ""
     n = reference.get("n", 0)
     return (
-        f"## How alike the members are\n\nOn {n:,} instances that had no part in training or selection:\n\n"
+        f"## How alike the members are\n\nOn {n:,} instances that the members had not learned from:\n\n"
         + "\n".join(lines)
         + "\n"
     )
@@ -141,9 +145,13 @@ def _likeness(manifest: Manifest, reference: Mapping[str, Any]) -> str:
 
 def _certificate(manifest: Manifest) -> str:
     scores = manifest.certificate.get("certificate") or {}
+    regression = manifest.task == "regression"
+    shares = () if regression else SHARES
+    names = NUMBERS | ({"worst_shift": "squared error under the worst shift"} if regression else {})
+    names |= {"worst_group": "squared error in the worst group"} if regression else {}
     rows = [
-        [words, *_limits_of(scores[name], name in SHARES)]
-        for name, words in NUMBERS.items()
+        [words, *_limits_of(scores[name], name in shares)]
+        for name, words in names.items()
         if _estimate(scores.get(name)) is not None
     ]
     if not rows:
@@ -155,7 +163,9 @@ def _certificate(manifest: Manifest) -> str:
         if _estimate(scores.get(key := f"{loss}_gain_over_{name}")) is not None
     ]
     n = scores.get("n")
-    intro = f"On {n:,} instances that were never used to choose:\n\n" if isinstance(n, int) else ""
+    nested = "cross-fitting" in str((manifest.certificate.get("facts") or {}).get("certified", ""))
+    kind = "by nested cross-fitting" if nested else "that were never used to choose"
+    intro = f"On {n:,} instances {kind}:\n\n" if isinstance(n, int) else ""
     return f"## Certificate\n\n{intro}" + _table(["number", "estimate", "from", "to"], rows + gains)
 
 
@@ -164,10 +174,13 @@ def _limits(manifest: Manifest) -> str:
     sets = ""
     if conformal:
         kind = "intervals" if manifest.task == "regression" else "sets"
-        sets = f"- Conformal {kind} have the truth in {percent(conformal['level'], 0)} of the cases, as long as inputs are exchangeable with those of the certificate.\n"
+        sets = (
+            f"- Conformal {kind} have the truth in {percent(conformal['level'], 0)} of the cases, as long as inputs "
+            "are exchangeable with those of the certificate.\n"
+        )
     return (
         "## Limits\n\n"
-        "- The numbers hold for inputs like those of the certificate; `polyculture watch` tells when they are no longer.\n"
+        "- The numbers hold for inputs like those of the certificate; `polyculture watch` tells when inputs change.\n"
         f"{sets}"
         "- Models that seldom disagree can still be wrong together: agreement is no proof.\n"
         "- A difference whose interval reaches 0 is not shown to be a difference.\n"
@@ -175,23 +188,18 @@ def _limits(manifest: Manifest) -> str:
 
 
 def _export(manifest: Manifest) -> str:
-    rows = [
-        [
-            member.name,
-            "remote"
-            if member.remote
-            else "not measured"
-            if member.export_error is None
-            else f"{member.export_error:.1e}",
-        ]
-        for member in manifest.members
+    errors = [member.export_error for member in manifest.members]
+    words = ["not measured" if error is None else f"{error:.1e}" for error in errors]
+    words = [
+        "answers elsewhere" if member.remote else word for member, word in zip(manifest.members, words, strict=True)
     ]
+    rows = [[member.name, word] for member, word in zip(manifest.members, words, strict=True)]
     unit = "standard deviations of the truth" if manifest.task == "regression" else "probability"
     note = (
         f"Largest difference in {unit} between graph and original model on held-out rows; up to 1e-4 is accepted.\n\n"
     )
     software = ", ".join(f"{name} {version}" for name, version in manifest.software.items())
-    return f"## Export\n\n{note}{_table(['member', 'error'], rows)}\nWritten by polyculture {__version__} with {software}.\n"
+    return f"## Export\n\n{note}{_table(['member', 'error'], rows)}\nWritten with {software}.\n"
 
 
 def _recipe(recipe: Mapping[str, Any]) -> str:

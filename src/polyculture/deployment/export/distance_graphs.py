@@ -42,19 +42,7 @@ def is_euclidean(estimator: Any) -> bool:
 
 
 def ambiguous(estimator: Any, rows: Any) -> Bool[np.ndarray, " n"]:
-    """For which rows the nearest neighbours are not determined, because the last of them is as far as the next one.
-
-    Parameters
-    ----------
-    estimator : fitted nearest neighbours, behind any steps of a pipeline; others leave nothing undetermined.
-    rows : what the estimator reads.
-    """
-    if hasattr(estimator, "steps"):
-        for _, step in estimator.steps[:-1]:
-            rows = rows if step == "passthrough" else step.transform(rows)
-        return ambiguous(estimator.steps[-1][1], rows)
-    if not hasattr(estimator, "_fit_X") or not hasattr(estimator, "n_neighbors"):
-        return np.zeros(rows.shape[0], bool)
+    """For which rows the nearest neighbours are not determined, because the last of them is as far as the next one."""
     k, n = estimator.n_neighbors, estimator.n_samples_fit_
     if k >= n:
         return np.zeros(rows.shape[0], bool)

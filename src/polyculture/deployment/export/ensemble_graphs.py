@@ -140,12 +140,20 @@ def undetermined(model: Any, inputs: Any) -> Bool[np.ndarray, " n"]:
     inputs : what it reads.
     """
     if isinstance(model, FittedEstimator):
-        return ambiguous(model.estimator, features(model.encoder, inputs))
+        return undetermined(model.estimator, features(model.encoder, inputs))
     if hasattr(model, "members_") and hasattr(model, "_input_format"):
         rows = model._input_format.read(model, inputs)
-        masks = [ambiguous(fitted, rows) for fits in model.members_.values() for fitted in fits]
+        masks = [undetermined(fitted, rows) for fits in model.members_.values() for fitted in fits]
         return np.asarray(np.any(masks, axis=0))
-    return ambiguous(model, inputs)
+    if hasattr(model, "model_"):
+        return undetermined(model.model_, model._read(inputs, reset=False))
+    if hasattr(model, "steps"):
+        for _, step in model.steps[:-1]:
+            inputs = inputs if step == "passthrough" else step.transform(inputs)
+        return undetermined(model.steps[-1][1], inputs)
+    if type(model).__name__.startswith("KNeighbors"):
+        return ambiguous(model, inputs)
+    return np.zeros(inputs.shape[0] if hasattr(inputs, "shape") else len(inputs), bool)
 
 
 def _learner(

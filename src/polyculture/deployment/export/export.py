@@ -86,8 +86,8 @@ def export(
     out : folder of the bundle.
     run : folder with the trained models, where the portfolio does not name it.
     problem : that the models were trained on, if it is none that can be loaded again by name or from files.
-    held_out : rows that an estimator was not fitted on, and their targets; on these its graphs are checked. Without them
-        they are checked on rows that it has kept.
+    held_out : rows that an estimator was not fitted on, and their targets, to check its graphs on; without them they
+        are checked on rows that it has kept.
     options : name, quorum and what else the bundle says.
     progress : called in the phases reading, exporting and checking.
 
@@ -104,7 +104,6 @@ def export(
     need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
     check_target(Path(out))
-    phase_progress(progress, "reading")(0, 1, "")
     material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)
     return write_source(material, Path(out), options, progress)
@@ -265,9 +264,9 @@ def _alarms(manifest: Manifest, statistics: Mapping[str, Any], options: ExportOp
 
 def _alert_rules(manifest: Manifest) -> dict[str, bytes]:
     """Rules for Prometheus."""
-    from .. import watch
+    from ..watch.alerting.rules import alert_rules
 
-    return {RULES_FILE: watch.alert_rules(manifest).encode()} if hasattr(watch, "alert_rules") else {}
+    return {RULES_FILE: alert_rules(manifest).encode()}
 
 
 def _versions() -> dict[str, str]:

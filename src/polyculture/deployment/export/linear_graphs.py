@@ -26,6 +26,26 @@ def logistic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     return g.add("Softmax", scores, axis=1)
 
 
+def stochastic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """Probabilities of a linear model by stochastic gradient descent, one class against all others; else its scores."""
+    scores, classes = linear(g, estimator, x), len(estimator.classes_)
+    if estimator.loss == "log_loss" and classes == 2:
+        return g.binary(g.add("Sigmoid", scores))
+    if estimator.loss == "log_loss":  # logarithms, so that no sum of tiny numbers is 0
+        tail = g.add("Log", g.add("Add", g.add("Exp", g.add("Neg", g.add("Abs", scores))), 1.0))
+        p = g.add("Softmax", g.add("Sub", g.add("Min", scores, 0.0), tail), axis=1)
+        highest = g.add("ReduceMax", scores, np.array([1]), keepdims=1)
+        return g.add("Where", g.add("Less", highest, np.log(np.finfo(float).tiny)), 1.0 / classes, p)
+    if estimator.loss != "modified_huber":
+        return scores
+    p = g.add("Div", g.add("Add", g.add("Clip", scores, -1.0, 1.0), 1.0), 2.0)
+    if classes == 2:
+        return g.binary(p)
+    total = g.total(p)
+    absent = g.add("Equal", total, 0.0)
+    return g.add("Where", absent, 1.0 / classes, g.add("Div", p, g.add("Where", absent, 1.0, total)))
+
+
 def naive_bayes(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """Probabilities from independent normal densities."""
     means, variances = estimator.theta_, estimator.var_

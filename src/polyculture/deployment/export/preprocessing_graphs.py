@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array
 
 from polyculture.errors import InputError
 
@@ -132,8 +133,9 @@ def selected_features(g: GraphBuilder, step: Any, x: Matrix) -> str:
 
 def identity(g: GraphBuilder, step: Any, x: Matrix) -> str:  # noqa: ARG001
     """The same values; a function of the user's is refused."""
-    if getattr(step, "func", None) is not None:
-        raise InputError(f"a step with the function {step.func!r}", "steps of scikit-learn that are no functions")
+    function = getattr(step, "func", None)
+    if function is not None and getattr(function, "func", None) is not check_array:
+        raise InputError(f"a step with the function {function!r}", "steps of scikit-learn that are no functions")
     return x.value
 
 

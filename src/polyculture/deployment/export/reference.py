@@ -99,13 +99,13 @@ def _of_tokens(answers: Answers, labels: np.ndarray) -> dict[str, Any]:
     """Every token as an instance."""
     present: Bool[np.ndarray, "n l"] = labels >= 0
     members = np.moveaxis(answers.member_answers, 1, 2)[present]
-    none = np.full(len(members), np.nan)
+    undefined = np.full(len(members), np.nan)
     return {
         "answer": answers.answer[present],
         "member_answers": members,
         "label": labels[present].astype(np.float64),
         "confidence": np.asarray(answers.confidence[present], np.float64),
-        "value": none,
+        "value": undefined,
         "member_values": np.full(members.shape, np.nan),
     }
 

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from polyculture.errors import InputError, PolycultureError
+from polyculture.errors import InputError
 from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.rng import stream
 
 from . import distance_graphs, linear_graphs, tree_graphs
 from .encoding_graphs import features
 from .graph_builder import FLOAT, OPSETS, GraphBuilder, selection
 from .preprocessing_graphs import STEPS, Matrix
 
+LARGEST_ERROR = 1e-4
+"""Difference of probabilities up to which a converted graph is used."""
 LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "ARDRegression": linear_graphs.linear,
     "BayesianRidge": linear_graphs.linear,
@@ -63,6 +66,7 @@ LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "RidgeCV": linear_graphs.linear,
     "RidgeClassifier": linear_graphs.linear,
     "RidgeClassifierCV": linear_graphs.linear,
+    "SGDClassifier": linear_graphs.stochastic,
     "SGDRegressor": linear_graphs.linear,
     "SVC": distance_graphs.machine,
     "SVR": distance_graphs.machine,
@@ -80,12 +84,8 @@ def prediction(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         for _, step in estimator.steps[:-1]:
             x = transformed(g, step, x)
         return prediction(g, estimator.steps[-1][1], x)
-    if kind in ("RecipeClassifier", "RecipeRegressor"):
-        return _recipe(g, estimator, x)
-    if kind == "CalibratedClassifierCV":
-        return _calibrated(g, estimator, x)
-    if kind == "TransformedTargetRegressor":
-        return _target(g, estimator, prediction(g, estimator.regressor_, x))
+    if kind in WRAPPERS and _is_exact(estimator):
+        return WRAPPERS[kind](g, estimator, x)
     if getattr(estimator, "_preprocessor", None) is not None:  # gradient boosting that reads categories
         x = transformed(g, estimator._preprocessor, x)
     if kind in LEARNERS and _is_exact(estimator):
@@ -140,6 +140,12 @@ def _is_exact(estimator: Any) -> bool:
         return distance_graphs.is_euclidean(estimator)
     if kind in ("SVC", "NuSVC"):
         return estimator.kernel in ("rbf", "linear", "poly", "sigmoid") and not hasattr(estimator, "predict_proba")
+    if kind == "VotingClassifier":
+        return bool(estimator.voting == "soft")
+    if kind == "StackingClassifier":
+        return set(estimator.stack_method_) == {"predict_proba"}
+    if kind in ("BaggingClassifier", "AdaBoostClassifier"):
+        return all(hasattr(inner, "predict_proba") for inner in estimator.estimators_)
     if kind in ("SVR", "NuSVR"):
         return estimator.kernel in ("rbf", "linear", "poly", "sigmoid")
     if kind == "QuadraticDiscriminantAnalysis":
@@ -196,8 +202,9 @@ def _decision(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     return linear_graphs.linear(g, estimator, x)
 
 
-def _target(g: GraphBuilder, estimator: Any, value: str) -> str:
-    """Back to the units of the target."""
+def _target(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The prediction of a regressor, back in the units of the target."""
+    value = prediction(g, estimator.regressor_, x)
     transformer = estimator.transformer_
     kind = type(transformer).__name__
     if kind == "StandardScaler":
@@ -211,6 +218,48 @@ def _target(g: GraphBuilder, estimator: Any, value: str) -> str:
             return g.add("Mul", value, value)
         return g.add(operators[transformer.inverse_func], value)
     raise InputError(f"a target transformed by {kind}", "StandardScaler, or the functions exp, square or sqrt")
+
+
+def _bagged(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The mean over learners of some columns each."""
+    parts = []
+    for inner, positions in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
+        value = prediction(g, inner, x.columns(g, list(positions)))
+        classes = len(getattr(estimator, "classes_", ()))
+        parts.append(placed(g, value, inner.classes_.astype(np.int64), classes) if classes else value)
+    return g.add("Div", g.add("Sum", *parts), float(len(parts)))
+
+
+def _voted(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The weighted mean over learners."""
+    weights = np.ones(len(estimator.estimators_)) if estimator.weights is None else estimator._weights_not_none
+    weights = np.asarray(weights, float) / np.sum(weights)
+    parts = zip(weights, estimator.estimators_, strict=True)
+    return g.add("Sum", *(g.add("Mul", prediction(g, inner, x), float(weight)) for weight, inner in parts))
+
+
+def _stacked(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """What a learner makes of the predictions of others."""
+    parts, classes = [], len(getattr(estimator, "classes_", ()))
+    for inner in estimator.estimators_:
+        value = prediction(g, inner, x)
+        parts.append(g.columns(value, [1]) if classes == 2 else value)
+    width = len(parts) * (classes if classes > 2 else 1)
+    if estimator.passthrough:
+        parts, width = [*parts, x.value], width + x.width
+    return prediction(g, estimator.final_estimator_, Matrix(g.joined(parts), width))
+
+
+def _adaptive(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """Weighted votes of learners, as probabilities (Zhu et al. 2009)."""
+    parts, classes = [], len(estimator.classes_)
+    weights = estimator.estimator_weights_[: len(estimator.estimators_)]
+    for weight, inner in zip(weights / estimator.estimator_weights_.sum(), estimator.estimators_, strict=True):
+        value = placed(g, prediction(g, inner, x), np.searchsorted(estimator.classes_, inner.classes_), classes)
+        answer = g.add("Gather", np.eye(classes), g.add("ArgMax", value, axis=1, keepdims=0), axis=0)
+        parts.append(g.add("Mul", answer, float(weight) * classes / (classes - 1)))
+    scores = g.add("Sum", *parts)
+    return g.add("Softmax", g.add("Div", scores, float(max(classes - 1, 2 / classes))), axis=1)
 
 
 def _recipe(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
@@ -248,15 +297,16 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
 def _width(step: Any, x: Matrix) -> int:
     """Number of columns that a step makes."""
     kind = type(step).__name__
-    if kind in ("StandardScaler", "MaxAbsScaler", "MinMaxScaler", "RobustScaler", "Normalizer", "TfidfTransformer"):
+    same = ("FunctionTransformer", "MaxAbsScaler", "MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler")
+    if kind in (*same, "TfidfTransformer"):
         return x.width
     return len(step.get_feature_names_out())
 
 
 def _converted(g: GraphBuilder, estimator: Any, x: Matrix) -> list[str]:
-    """Outputs of the graph that skl2onnx makes."""
+    """Outputs of the graph that skl2onnx makes, which is first compared with the estimator."""
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import DoubleTensorType
+    from skl2onnx.common.data_types import FloatTensorType
 
     kind = type(estimator).__name__
     if x.categories:
@@ -265,16 +315,50 @@ def _converted(g: GraphBuilder, estimator: Any, x: Matrix) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside of the converter
             options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "classes_") else None
-            types = [("x", DoubleTensorType([None, x.width]))]
-            model: ModelProto = convert_sklearn(
-                estimator, initial_types=types, options=options, target_opset=dict(OPSETS)
-            )
-    except PolycultureError:
-        raise
+            types = [("x", FloatTensorType([None, x.width]))]
+            model = convert_sklearn(estimator, initial_types=types, options=options, target_opset=dict(OPSETS))
+            difference = _difference(model, estimator, x.width)
     except Exception as error:  # whatever a converter may raise
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{kind} cannot be exported ({type(error).__name__}: {reason})",
-            f"one of {', '.join(sorted(LEARNERS))}, or a learner that skl2onnx converts",
-        ) from error
-    return [g.cast(output) for output in g.inlined(model, x.value)]
+        raise InputError(f"{kind} has no graph ({type(error).__name__}: {reason})", _EXPORTABLE) from error
+    if not difference <= LARGEST_ERROR:
+        raise InputError(f"the graph of {kind} by skl2onnx is off by {difference:.2g}", _EXPORTABLE)
+    return [g.cast(output) for output in g.inlined(model, g.cast(x.value, FLOAT))]
+
+
+def _difference(model: ModelProto, estimator: Any, width: int) -> float:
+    """Largest difference of a converted graph from its estimator on rows drawn at random; 0 where it reads none."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rows = stream(0, "rows to check a converter").normal(size=(64, width)).astype(np.float32)
+    names = ("predict_proba", "decision_function", "predict", "transform")
+    name = next(name for name in names if hasattr(estimator, name))
+    for candidates in (rows, np.abs(rows)):
+        try:
+            expected = getattr(estimator, name)(candidates)
+        except ValueError:  # such as negative numbers where counts are expected
+            continue
+        expected = np.asarray(expected.toarray() if hasattr(expected, "toarray") else expected, float)
+        output = np.asarray(session.run(None, {"x": candidates})[0 if name in ("predict", "transform") else -1], float)
+        size = 1.0 if hasattr(estimator, "classes_") else max(1.0, float(np.abs(expected).max()))
+        errors = np.abs(output.reshape(expected.shape) - expected)
+        return float(np.where(np.isnan(output).reshape(expected.shape) & np.isnan(expected), 0.0, errors).max()) / size
+    return 0.0
+
+
+_EXPORTABLE = "a learner that is in LEARNERS or WRAPPERS of polyculture.deployment.export, or that skl2onnx converts"
+WRAPPERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
+    "AdaBoostClassifier": _adaptive,
+    "BaggingClassifier": _bagged,
+    "BaggingRegressor": _bagged,
+    "CalibratedClassifierCV": _calibrated,
+    "RecipeClassifier": _recipe,
+    "RecipeRegressor": _recipe,
+    "StackingClassifier": _stacked,
+    "StackingRegressor": _stacked,
+    "TransformedTargetRegressor": _target,
+    "VotingClassifier": _voted,
+    "VotingRegressor": _voted,
+}
+"""Graphs of estimators that consist of others, by the name of the class."""

@@ -141,10 +141,10 @@ def _nodes(tree: Any, weight: float, normalized: bool) -> TreeNodes:
     values = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True) if normalized else tree.value[:, 0, :]
     leaf = tree.children_left < 0
     return TreeNodes(
-        tree.feature,
+        tree.feature.astype(np.int64),
         tree.threshold,
-        tree.children_left,
-        tree.children_right,
+        tree.children_left.astype(np.int64),
+        tree.children_right.astype(np.int64),
         np.asarray(tree.missing_go_to_left, bool),
         leaf,
         values * weight,

@@ -52,10 +52,10 @@ def read_labels(body: bytes) -> HandedLabels:
 def _checked(ids: Any, labels: list[Any], times: Any) -> HandedLabels:
     if not isinstance(ids, list) or len(ids) != len(labels) or not 0 < len(ids) <= MOST_LABELS:
         raise malformed(f"there are {len(labels):,} labels for the ids {excerpt(ids)}", f"1 to {MOST_LABELS:,} of both")
-    odd = [i for i in ids if not isinstance(i, str) or not i] + [x for x in labels if not _is_label(x)]
-    if odd:
+    wrong = [i for i in ids if not isinstance(i, str) or not i] + [x for x in labels if not _is_label(x)]
+    if wrong:
         raise malformed(
-            f"an id or a label is {excerpt(odd[0])}", "texts as ids; names of classes, or numbers, as labels"
+            f"an id or a label is {excerpt(wrong[0])}", "texts as ids; names of classes, or numbers, as labels"
         )
     if times is not None and (
         not isinstance(times, list)

@@ -10,6 +10,8 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ..watch.alerting.gauges import GAUGES, gauge_values
+
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
     from .answers import RequestAnswers
@@ -76,6 +78,7 @@ class Metrics:
         self.ready = gauge("polyculture_ready", "Whether requests are taken.", [], "livemin").labels(name)
         self.version = gauge("polyculture_bundle_info", "1 for the version that answers.", ["version"], "livemax")
         self.alarm = gauge("polyculture_alarm", "1 while an alarm is up.", ["alarm"], "livemax")
+        self._watched = {n: gauge(n, words, labels, "livemostrecent") for n, (words, labels) in GAUGES.items()}
 
     def use(self, manifest: Manifest) -> None:
         """Count for another bundle from now on."""
@@ -120,6 +123,13 @@ class Metrics:
         for (answered, failed), count in zip(self._members, counts.tolist(), strict=False):
             answered.inc(count)
             failed.inc(n - count)
+
+    def use_status(self, status: Mapping[str, Any], alarms: Mapping[str, bool]) -> None:
+        """Repeat what the watch says."""
+        for alarm, is_up in alarms.items():
+            self.alarm.labels(self._name, alarm).set(float(is_up))
+        for value in gauge_values(status):
+            self._watched[value.name].labels(self._name, *value.labels).set(value.value)
 
     def text(self) -> bytes:
         """All numbers in the text format of Prometheus; with several workers those of all of them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import RequestAnswers
-from .archive import Archive
+from .archive import AnswerArchive
 from .batching import Batcher, QueuedRequest
 from .engine import Engine, freeze_memory
 from .labels import HandedLabels
@@ -37,7 +37,7 @@ class Service:
     """
 
     def __init__(
-        self, engine: Engine, options: ServerOptions, archive: Archive, challenger: Challenger | None = None
+        self, engine: Engine, options: ServerOptions, archive: AnswerArchive, challenger: Challenger | None = None
     ) -> None:
         self.engine, self.options, self.archive, self.challenger = engine, options, archive, challenger
         self.recorder = Recorder(archive.sinks, options.keep_inputs)
@@ -169,9 +169,12 @@ class Service:
 
     def metrics_text(self) -> bytes:
         """What `GET /metrics` says."""
-        for alarm, up in self.archive.alarms().items():
-            self.metrics.alarm.labels(self.name, alarm).set(float(up))
+        self.refresh_metrics()
         return self.metrics.text()
+
+    def refresh_metrics(self) -> None:
+        """Let the gauges repeat what the watch says now."""
+        self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""

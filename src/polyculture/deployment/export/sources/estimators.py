@@ -57,8 +57,8 @@ def _ensemble(ensemble: Any, held_out: tuple[Any, Any] | None) -> ExportSource:
     if ensemble._input_format.sparse:
         raise InputError("an ensemble of sparse inputs", "one of dense inputs or of a dataframe", "fit it on these")
     graphs = ensemble_graphs(ensemble)
-    rows, kept = ensemble._examples
-    inputs, targets = (_frame(ensemble, kept), None) if held_out is None else held_out
+    rows, examples = ensemble._examples
+    inputs, targets = (_frame(ensemble, examples), None) if held_out is None else held_out
     inputs = inputs.to_pandas() if hasattr(inputs, "to_pandas") else inputs
     columns = tuple(Column(c.name, c.kind, c.categories, bool(ensemble.prepare)) for c in graphs.columns)
     members = tuple(_learner(ensemble, i, graph, columns) for i, graph in enumerate(graphs.members))
@@ -143,10 +143,10 @@ def _portfolio(ensemble: Any) -> Any:
         return None
 
 
-def _frame(ensemble: Any, kept: Any) -> Any:
+def _frame(ensemble: Any, examples: Any) -> Any:
     """Kept rows as the ensemble reads them: with the names of the columns, where it has learned some."""
     names = getattr(ensemble, "feature_names_in_", None)
-    return kept if names is None else pd.DataFrame(np.asarray(kept), columns=names)
+    return examples if names is None else pd.DataFrame(np.asarray(examples), columns=names)
 
 
 def _raw(inputs: Any, columns: tuple[Column, ...]) -> Float[np.ndarray, "n d"]:
@@ -157,11 +157,11 @@ def _raw(inputs: Any, columns: tuple[Column, ...]) -> Float[np.ndarray, "n d"]:
         if column.kind == "category":
             codes = {category: float(code) for code, category in enumerate(column.categories)}
             missing = pd.isna(cells[:, position])
-            named = [
+            codes_of_cells = [
                 np.nan if gap else codes.get(str(cell), -1.0)
                 for cell, gap in zip(cells[:, position], missing, strict=True)
             ]
-            table[:, position] = named
+            table[:, position] = codes_of_cells
         else:
             table[:, position] = pd.to_numeric(pd.Series(cells[:, position]), errors="coerce").to_numpy(np.float64)
     return table

@@ -42,7 +42,7 @@ SHARED = ("architecture", "data", "objective", "optimizer", "pretraining")
 
 
 @dataclass(frozen=True, eq=False)
-class _Chosen:
+class _Choice:
     """A portfolio with the run that its members are from."""
 
     portfolio: Portfolio
@@ -65,19 +65,19 @@ def run_source(
     Raises FileError and InputError where a part is missing, damaged, or of another problem.
     """
     need("torch", "sklearn", "safetensors", "skops")
-    chosen = _chosen(source, run)
-    if chosen.portfolio.rule == "dynamic":
+    choice = _choice(source, run)
+    if choice.portfolio.rule == "dynamic":
         raise InputError(
             "a portfolio of the rule 'dynamic', which looks up similar instances for every answer",
             "a rule that a graph can have",
             "select again with --rule mixture",
         )
-    problem = problem or _problem(chosen)
-    members = _members(chosen, problem)
-    return _source(chosen, problem, members)
+    problem = problem or _problem(choice)
+    members = _members(choice, problem)
+    return _source(choice, problem, members)
 
 
-def _chosen(source: str | Path | Portfolio, run: str | Path | None) -> _Chosen:
+def _choice(source: str | Path | Portfolio, run: str | Path | None) -> _Choice:
     if isinstance(source, Portfolio):
         portfolio = source
     else:
@@ -85,21 +85,21 @@ def _chosen(source: str | Path | Portfolio, run: str | Path | None) -> _Chosen:
         if is_run(path):
             if run is not None and Path(run) != path:
                 raise InputError(f"{path} is a run itself", "no other run beside it", "leave --run out")
-            return _Chosen(_selected(path), path, read_run(path))
+            return _Choice(_selected(path), path, read_run(path))
         portfolio = _read_portfolio(path)
     place = str(run or portfolio.facts.get("run", ""))
     if not place:
         raise InputError(
             "a portfolio that does not say which run its models are from", "the folder of polyculture run", "add --run"
         )
-    beside = Path() if isinstance(source, Portfolio) else Path(source)
-    folders = [Path(place), *(parent / place for parent in (beside, *beside.parents)[:3])]
+    place_of_portfolio = Path() if isinstance(source, Portfolio) else Path(source)
+    folders = [Path(place), *(parent / place for parent in (place_of_portfolio, *place_of_portfolio.parents)[:3])]
     folder = next((path for path in folders if is_run(path)), None)
     if folder is None:
         raise FileError(
             f"{place} is no folder of a run", "the one that the portfolio was selected from", "name it by --run"
         )
-    return _Chosen(portfolio, folder, read_run(folder))
+    return _Choice(portfolio, folder, read_run(folder))
 
 
 def _selected(folder: Path) -> Portfolio:
@@ -124,33 +124,35 @@ def _read_portfolio(path: Path) -> Portfolio:
         raise InputError(f"{file} is a damaged portfolio: {error!r}", f"the {PORTFOLIO} that select writes") from error
 
 
-def _problem(chosen: _Chosen) -> Problem:
+def _problem(choice: _Choice) -> Problem:
     """The problem of the run, loaded again from where the run had it."""
-    origin = chosen.run.origin
+    origin = choice.run.origin
     if not origin:
         raise InputError(
-            f"{chosen.folder} does not say from what data its models learned",
+            f"{choice.folder} does not say from what data its models learned",
             "a run by name or of files, of this version of polyculture",
             "repeat the same polyculture run (nothing is trained again), or from Python give problem=",
         )
-    options = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(origin["options"]).items()}
-    known = {field.name for field in dataclasses.fields(DataOptions)}
-    settings = DataOptions(**{name: value for name, value in options.items() if name in known})
+    options: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in dict(origin["options"]).items()
+    }
+    names = {field.name for field in dataclasses.fields(DataOptions)}
+    settings = DataOptions(**{name: value for name, value in options.items() if name in names})
     settings = dataclasses.replace(settings, shifts=())
     return load_problem(list(origin["source"]), int(origin["seed"]), settings)
 
 
-def _members(chosen: _Chosen, problem: Problem) -> tuple[SourceMember, ...]:
-    portfolio, folder = chosen.portfolio, chosen.folder / MODELS
-    table = chosen.run.sets.test.models
+def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:
+    portfolio, folder = choice.portfolio, choice.folder / MODELS
+    table = choice.run.sets.test.models
     absent = [name for name in portfolio.members if name not in table.index]
     if absent:
-        raise InputError(f"{chosen.folder} has no model {absent[0]!r}", "the run that the portfolio was selected from")
+        raise InputError(f"{choice.folder} has no model {absent[0]!r}", "the run that the portfolio was selected from")
     ids = [str(table.loc[name, "id"]) if "id" in table.columns else name for name in portfolio.members]
     records = all_records(folder)
-    gone = [name for name in ids if name not in records]
-    if gone:
-        raise FileError(f"{folder} has no model {gone[0]!r}", "every model of the run", "run it again")
+    lost = [name for name in ids if name not in records]
+    if lost:
+        raise FileError(f"{folder} has no model {lost[0]!r}", "every model of the run", "run it again")
     recipes = [Recipe.from_dict(records[name]["recipe"]) for name in ids]
     population = load_population(folder, problem, recipes)
     by_class = portfolio.weights_by_class or ((),) * portfolio.k
@@ -175,8 +177,8 @@ def fitted_graph(model: Fitted, view: str) -> Any:
     return net_graph(model, view).proto if isinstance(model, FittedNet) else fitted_estimator_graph(model, view).proto  # type: ignore[arg-type]
 
 
-def _source(chosen: _Chosen, problem: Problem, members: tuple[SourceMember, ...]) -> ExportSource:
-    portfolio, test = chosen.portfolio, problem.split.test
+def _source(choice: _Choice, problem: Problem, members: tuple[SourceMember, ...]) -> ExportSource:
+    portfolio, test = choice.portfolio, problem.split.test
     columns: tuple[Column, ...] = ()
     table, raw = None, test.array
     if problem.columns is not None:
@@ -186,7 +188,7 @@ def _source(chosen: _Chosen, problem: Problem, members: tuple[SourceMember, ...]
         columns = tuple(Column(f"x{i}") for i in range(test.array.shape[1]))
     shape = (len(columns),) if columns else tuple(test.array.shape[1:])
     task: Task = problem.task
-    origin = {"run": str(chosen.folder), "problem": dict(chosen.run.origin), "fingerprint": problem.fingerprint}
+    origin = {"run": str(choice.folder), "problem": dict(choice.run.origin), "fingerprint": problem.fingerprint}
     return ExportSource(
         name=problem.name,
         task=task,
@@ -198,7 +200,7 @@ def _source(chosen: _Chosen, problem: Problem, members: tuple[SourceMember, ...]
         inputs=test.array,
         raw=raw,
         labels=test.labels,
-        certified=_certified(chosen, problem),
+        certified=_certified(choice, problem),
         instances=test.instances,
         columns=columns,
         input_range=RANGES.get(problem.modality, ()),
@@ -212,13 +214,13 @@ def _source(chosen: _Chosen, problem: Problem, members: tuple[SourceMember, ...]
     )
 
 
-def _certified(chosen: _Chosen, problem: Problem) -> Bool[np.ndarray, " n"]:
+def _certified(choice: _Choice, problem: Problem) -> Bool[np.ndarray, " n"]:
     """Which test instances certified the portfolio: all, unless the test part was split to choose on it, too."""
     from polyculture.selection.evaluation import EvaluationSet
     from polyculture.selection.splitting import halves
 
-    portfolio, n = chosen.portfolio, len(problem.split.test)
-    predictions: Predictions = chosen.run.sets.test
+    portfolio, n = choice.portfolio, len(problem.split.test)
+    predictions: Predictions = choice.run.sets.test
     if portfolio.certified_on == len(predictions.instances) or problem.task == "tagging":
         return np.ones(n, bool)
     facts = portfolio.facts

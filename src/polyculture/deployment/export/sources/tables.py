@@ -1,4 +1,4 @@
-"""How do the columns of files reach the bundle? As data: which are numbers, which categories, and how gaps are filled."""
+"""How do the columns of files reach the bundle? As data: numbers, categories, and how gaps are filled."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def raw_rows(encoder: ColumnEncoder, numbers: Float[np.ndarray, "n d"]) -> Float
         position += 2 if gaps else 1
     for _, levels in encoder.categories:
         block = numbers[:, position : position + len(levels)]
-        known = [level for level in levels if level != GAP]
-        codes = np.array([known.index(level) if level != GAP else np.nan for level in levels])
+        named = [level for level in levels if level != GAP]
+        codes = np.array([named.index(level) if level != GAP else np.nan for level in levels])
         cells.append(np.where(block.any(axis=1), codes[block.argmax(axis=1)], -1.0))
         position += len(levels)
     return np.stack(cells, axis=1)

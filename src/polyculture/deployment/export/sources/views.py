@@ -34,7 +34,8 @@ def shared_views(source: ExportSource) -> tuple[tuple[InputView, ...], dict[str,
     for kind, key in _by_kind(list(keys.values())):
         count = sum(name.partition("-")[0] == kind for name in names.values())
         names[key] = f"{kind}-{count + 1}" if count else kind
-    views, files = [], {}
+    views: list[InputView] = []
+    files: dict[str, bytes] = {}
     for (view, document), name in names.items():
         file = f"encoders/{name}.json" if document else ""
         views.append(replace(view, name=name, file=file))

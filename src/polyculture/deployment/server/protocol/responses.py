@@ -24,12 +24,12 @@ Output = tuple[str, str, np.ndarray]
 def selected_outputs(request: InferRequest, answers: RequestAnswers) -> list[Output]:
     """The outputs that a request asks for, in its order; without a wish all but those of each member."""
     numbers = answers.batch.manifest.task == "regression"
-    known = VALUES_OUTPUTS if numbers else CLASSES_OUTPUTS
+    names = VALUES_OUTPUTS if numbers else CLASSES_OUTPUTS
     if request.outputs is None:
-        return [_output(name, answers) for name in known if name != "members"]
+        return [_output(name, answers) for name in names if name != "members"]
     for name in request.outputs:
-        if name not in known:
-            raise malformed(f"the output {excerpt(name)} is unknown", ", ".join(known), near(name, known))
+        if name not in names:
+            raise malformed(f"the output {excerpt(name)} is unknown", ", ".join(names), near(name, names))
     return [_output(name, answers) for name in request.outputs]
 
 

@@ -60,7 +60,7 @@ class Application:
 
     async def _infer(self, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         service, start = self.service, time.perf_counter()
-        rows = held = 0
+        rows = size = 0
         code = 200
         try:
             try:
@@ -71,8 +71,8 @@ class Application:
                 await discard(receive)  # a client that still sends would not read why it was refused
                 raise
             body = await self._bodies.read(headers, receive)
-            held = len(body)
-            self._bodies.held += held
+            size = len(body)
+            self._bodies.held += size
             request = read_request(body, headers.get(HEADER_LENGTH))
             rows = request.rows
             answers = await service.infer(request, start)
@@ -89,7 +89,7 @@ class Application:
             refusal = RefusedRequestError(500, "the server cannot answer this request", "", "its log says why")
             await self._refuse("POST", path, refusal, send)
         finally:
-            self._bodies.held -= held
+            self._bodies.held -= size
             service.count("rest", code, rows, time.perf_counter() - start)
 
     async def _refuse(self, method: str, path: str, refusal: RefusedRequestError, send: Send) -> None:

@@ -59,9 +59,9 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         if self.header_bytes > MOST_HEADER_BYTES:
             raise ValueError("the headers are too long")  # httptools answers with 400
 
-    def close_if_slow(self, before: float) -> None:
+    def close_if_slow(self, start: float) -> None:
         """Close a connection that has not sent its headers since then."""
-        if self.waiting_since is not None and self.waiting_since < before:
+        if self.waiting_since is not None and self.waiting_since < start:
             self.transport.close()
 
 
@@ -101,10 +101,10 @@ class DrainingServer(uvicorn.Server):  # type: ignore[misc]
 
     def close_slow_connections(self, seconds: float) -> None:
         """Close connections whose headers have not come for so long."""
-        before = asyncio.get_running_loop().time() - seconds
+        start = asyncio.get_running_loop().time() - seconds
         for connection in list(self.server_state.connections):
             if isinstance(connection, LimitedConnection):
-                connection.close_if_slow(before)
+                connection.close_if_slow(start)
 
 
 def settings(app: Any, service: Service) -> uvicorn.Config:

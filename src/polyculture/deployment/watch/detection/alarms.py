@@ -22,6 +22,8 @@ from .run_length import Lattice, run_length, threshold_for
 
 UNKNOWN = -1
 """Code of a request on which an event is not defined: the score stays as it is."""
+RETURN = 0.5
+"""Threshold of the return, as a part of that of the alarm: an alarm that ends too early soon comes back."""
 BLOCK = 4096
 """Requests whose scores are computed at a time."""
 
@@ -107,6 +109,15 @@ def shared_promise(alarms: Sequence[RateAlarm], requests: int) -> tuple[RateAlar
     )
 
 
+def _lattices(alarm: RateAlarm) -> tuple[Lattice, Lattice]:
+    """Scores for the change, and for the return: from the rate at which the first neither rises nor falls on average.
+
+    A return from the shifted rate itself would end alarms, and begin them again, wherever the rate is in between.
+    """
+    change = Lattice.of(*alarm.rates)
+    return change, Lattice.of(1 - change.fall / (change.rise + change.fall), 1 - alarm.rates[0])
+
+
 class Signal(NamedTuple):
     """An alarm goes up, or down again: which one, and at which request (the first is 1)."""
 
@@ -125,12 +136,15 @@ class CusumBank:
 
     def __init__(self, alarms: Sequence[RateAlarm]) -> None:
         self.alarms = tuple(alarm.calibrated() for alarm in alarms)
-        lattices = [[Lattice.of(*a.rates), Lattice.of(1 - a.rates[1], 1 - a.rates[0])] for a in self.alarms]
+        lattices = [_lattices(alarm) for alarm in self.alarms]
         # Second index: 0 watches for the change, 1, while the alarm is up, for the return.
         shape = (len(self.alarms), 2)
         self._rise = np.array([[x.rise for x in pair] for pair in lattices], np.int64).reshape(shape)
         self._fall = np.array([[x.fall for x in pair] for pair in lattices], np.int64).reshape(shape)
-        limits = [[x.steps(a.threshold) for x in pair] for a, pair in zip(self.alarms, lattices, strict=True)]
+        limits = [
+            [change.steps(a.threshold), back.steps(RETURN * a.threshold)]
+            for a, (change, back) in zip(self.alarms, lattices, strict=True)
+        ]
         self._limit = np.array(limits, np.int64).reshape(shape)
         self._event = np.array([[a.direction == "up", a.direction != "up"] for a in self.alarms], bool).reshape(shape)
         count = len(self.alarms)

@@ -139,11 +139,11 @@ def _check(level: float, consistent: bool, counts: str) -> None:
         raise InputError(counts, "counts that add up")
 
 
-def _root(excluded: Callable[[float], bool], excluded_end: float, allowed: float) -> float:
+def _root(excluded: Callable[[float], bool], excluded_end: float, included: float) -> float:
     """The limit between a value that may be excluded and one that is not, by halving; on the safe side."""
     for _ in range(_HALVINGS):
-        middle = (excluded_end + allowed) / 2
-        if middle in (excluded_end, allowed):
+        middle = (excluded_end + included) / 2
+        if middle in (excluded_end, included):
             break
-        excluded_end, allowed = (middle, allowed) if excluded(middle) else (excluded_end, middle)
+        excluded_end, included = (middle, included) if excluded(middle) else (excluded_end, middle)
     return excluded_end

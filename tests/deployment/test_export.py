@@ -127,6 +127,8 @@ def test_the_command_exports_what_select_kept_and_names_the_next_one(
     kept = pc.Portfolio.from_json((tmp_path / "kept" / "portfolio.json").read_text(encoding="utf-8"))
     assert [member.name for member in bundle.manifest.members] == list(kept.members)
     assert bundle.manifest.masked == ("age",)
+    column = bundle.profile_names.index("age")
+    assert {row[column] for row in bundle.reference["profile"]["rows"]} == {None}
     assert main(["export", str(folder), "--out", str(tmp_path / "whole"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "patients"
 

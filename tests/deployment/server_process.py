@@ -51,9 +51,7 @@ class RunningServer:
     port: int = 0
     grpc_port: int = 0
 
-    def ask(
-        self, method: str, path: str, body: bytes | str = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, method: str, path: str, body: bytes | str = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
@@ -125,8 +123,7 @@ def running(bundle: Path, *options: str, environment: Mapping[str, str] | None =
 
 
 def _read(stream: Any, lines: list[str]) -> None:
-    for line in stream:
-        lines.append(line.rstrip("\n"))
+    lines.extend(line.rstrip("\n") for line in stream)
 
 
 def rows(values: Any, datatype: str = "FP32", name: str = "input") -> dict[str, Any]:

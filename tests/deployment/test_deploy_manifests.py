@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from polyculture.deployment.server import ServerOptions
 
 yaml = pytest.importorskip("yaml", reason="yaml is not installed")
 
@@ -119,8 +122,7 @@ def test_a_server_is_probed_where_it_listens(name: str, pod: dict[str, Any]) -> 
 @pytest.mark.parametrize(("name", "pod"), server_pods(), ids=["kubernetes", "kserve"])
 def test_what_was_accepted_is_answered_before_the_end(name: str, pod: dict[str, Any]) -> None:
     arguments = pod["containers"][0]["args"]
-    seconds = float(option(arguments, "drain")) + float(option(arguments, "timeout"))
-    assert pod["terminationGracePeriodSeconds"] > seconds
+    assert pod["terminationGracePeriodSeconds"] > float(option(arguments, "timeout")) + ServerOptions().drain
 
 
 @pytest.mark.parametrize(("name", "pod"), all_pods(), ids=["kubernetes", "kserve", "retrain"])
@@ -173,3 +175,24 @@ def test_the_container_starts_as_another_user_and_is_watched() -> None:
     assert "train" not in extras.split(",")
     for source in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt", "src"):
         assert (ROOT / source).exists()
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Every command that deploy/ starts, as words."""
+    command = dict(container_instructions())["CMD"]
+    found = [("Containerfile", yaml.safe_load(command))]
+    found += [(name, pod["containers"][0]["args"]) for name, pod in server_pods()]
+    script = the("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    return [*found, ("retrain", shlex.split(script.partition(";")[0])[1:])]
+
+
+@pytest.mark.parametrize(("place", "words"), commands(), ids=lambda value: value if isinstance(value, str) else "")
+def test_options_are_those_of_the_program(place: str, words: list[str]) -> None:
+    import typer.main
+
+    from polyculture.cli.application import app
+
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    known = {option for parameter in verbs[words[0]].params for option in parameter.opts}
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert given <= known

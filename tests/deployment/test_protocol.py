@@ -63,10 +63,9 @@ def test_texts_survive_a_round_trip(texts: list[bytes]) -> None:
 def test_any_bytes_are_texts_or_are_refused(content: bytes, count: int) -> None:
     try:
         array = array_of_bytes("x", "BYTES", (count,), content)
-    except RefusedRequestError as error:
-        assert error.status == 400
-    else:
-        assert bytes_of_array("BYTES", array) == content
+    except RefusedRequestError:
+        return
+    assert bytes_of_array("BYTES", array) == content
 
 
 def test_bf16_is_the_upper_half_of_a_float() -> None:
@@ -171,7 +170,9 @@ def test_a_long_value_is_not_repeated_in_an_error() -> None:
     assert len(refused(body)) < 400
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), st.lists, max_leaves=8))
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), st.lists, max_leaves=8)
+)
 def test_any_data_are_an_array_or_are_refused(data: Any) -> None:
     for datatype in DTYPES:
         try:

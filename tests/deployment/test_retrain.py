@@ -18,7 +18,7 @@ for package in ("torch", "sklearn", "skops", "onnx", "onnxruntime", "skl2onnx"):
 from polyculture.cli import main  # noqa: E402
 from polyculture.deployment import open_bundle  # noqa: E402
 from polyculture.deployment.export.export import export  # noqa: E402
-from polyculture.deployment.retraining import Comparison, RetrainOptions, retrain, roll_back  # noqa: E402
+from polyculture.deployment.retraining import ChampionComparison, RetrainOptions, retrain, roll_back  # noqa: E402
 from polyculture.deployment.retraining.pointer import history, move, pointer_of, target_of  # noqa: E402
 from polyculture.deployment.retraining.study import parsed_goal  # noqa: E402
 from polyculture.errors import FileError, InputError  # noqa: E402
@@ -193,10 +193,10 @@ def test_without_its_run_the_recipes_of_the_members_are_trained(place: Path, tmp
         (place / "moved").rename(place / "run")
 
 
-def compared(low: float, high: float, alarm: bool = False, champion: float = 1.0) -> Comparison:
+def compared(low: float, high: float, alarm: bool = False, champion: float = 1.0) -> ChampionComparison:
     """A comparison with this interval of the gain."""
     loss = Interval(champion, champion - 0.1, champion + 0.1)
-    return Comparison("error", loss, loss, Interval((low + high) / 2, low, high), 100, 0.05, alarm)
+    return ChampionComparison("error", loss, loss, Interval((low + high) / 2, low, high), 100, 0.05, alarm)
 
 
 @pytest.mark.parametrize(

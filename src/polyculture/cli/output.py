@@ -37,17 +37,17 @@ def show(
     audit = store_audit(audit, folder, next_command, sections)
     if json:
         print(audit.to_json())
-    else:
-        for section in sections:
-            show_section(section, tables)
-        if brief:
-            severe = [finding for finding in audit.findings if finding.severity != "note" and not finding.reason]
-            show_sentences("", *(f"{finding.severity}  {finding.sentence}" for finding in severe))
-            return show_next(folder, json, next_command)
+    for section in () if json else sections:
+        show_section(section, tables)
+    if brief and not json:
+        severe = [finding for finding in audit.findings if finding.severity != "note" and not finding.reason]
+        show_sentences("", *(f"{finding.severity}  {finding.sentence}" for finding in severe))
+    elif not json:
         remainder = tuple(section for section in audit.sections if section.name not in answers)
         terminal(replace(audit, sections=remainder), Console())
         show_sentences(audit.sentence)
-    show_next(folder, json, next_command, *([audit.sentence] if json else []))
+    first = sections[0].sentence if brief else audit.sentence
+    show_next(folder, json, next_command, *([first] if json else []))
 
 
 def show_sections(

@@ -32,6 +32,10 @@ def serve(
     shadow: Annotated[
         Path | None, Option(metavar="BUNDLE", help="Challenger: its answers are kept, and not given out.")
     ] = None,
+    drain: Annotated[float, Option(metavar="S", help="Seconds from a signal to stop until it stops.")] = 1.0,
+    webhook: Annotated[
+        list[str] | None, Option(metavar="URL", help="Told when an alarm goes up or down; repeatable.")
+    ] = None,
 ) -> int:
     """Serve a bundle by the Open Inference Protocol, version 2, over REST and gRPC.
 
@@ -59,5 +63,7 @@ def serve(
         max_bytes=max_bytes,
         timeout=timeout,
         shadow=shadow,
+        drain=drain,
+        webhooks=tuple(webhook or ()),
     )
     return run(bundle, options)

@@ -22,16 +22,34 @@ def is_columns(inputs: Any) -> bool:
     return isinstance(inputs, Mapping)
 
 
+def from_frame(inputs: Any) -> Any:
+    """A dataframe as cells by column, a column as its cells; anything else as it is.
+
+    By name, never by position: the columns of a frame may be in another order than in training.
+    """
+    if hasattr(inputs, "columns") and hasattr(inputs, "__getitem__") and not is_columns(inputs):
+        return {name: inputs[name].to_list() for name in inputs.columns}
+    return inputs.to_list() if hasattr(inputs, "to_list") else inputs
+
+
 def is_records(inputs: Any) -> bool:
     """Whether these are records, a mapping from columns to a cell each."""
     return isinstance(inputs, (list, tuple)) and len(inputs) > 0 and isinstance(inputs[0], Mapping)
 
 
+def check_names(inputs: Any) -> None:
+    """Refuse records of which one is no mapping, and columns without a name."""
+    for row, record in enumerate([inputs] if is_columns(inputs) else inputs):
+        if not isinstance(record, Mapping):
+            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
+        nameless = next((name for name in record if not isinstance(name, str)), None)
+        if nameless is not None:
+            raise InputError(f"the column {nameless!r}", "columns whose names are texts")
+
+
 def rows_of(records: Sequence[Mapping[str, Any]], name: str) -> Iterator[tuple[int, Any]]:
     """The cell of that column in each record; InputError where one has none."""
     for row, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
         if name not in record:
             raise InputError(f"record {row} has no column {name!r}", "a cell for every column of the model")
         yield row, record[name]
@@ -105,13 +123,16 @@ def _number(column: Column, row: int, cell: Any) -> float:
     except OverflowError:
         number = np.inf
     if abs(number) > LARGEST:
+        text = repr(cell) if isinstance(cell, float) else "a number"
         raise InputError(
-            f"{cell!r} in row {row} of the column {column.name!r}"[:120], "a finite number within single precision"
+            f"{text} in row {row} of the column {column.name!r}", "a finite number within single precision"
         )
     return number
 
 
 def _missing(cell: Any) -> bool:
+    if type(cell).__name__ in ("NAType", "NaTType"):  # of pandas, which is not loaded here
+        return True
     return cell is None or (isinstance(cell, (float, np.floating)) and bool(np.isnan(cell)))
 
 

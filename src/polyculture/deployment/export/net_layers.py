@@ -15,6 +15,8 @@ from polyculture.training.architectures.hub.modules import HubModule, ImageModul
 from polyculture.training.architectures.recurrent import BidirectionalReader
 from polyculture.training.architectures.sequences import present
 
+from .net_loops import ScannedChain
+
 GATES = {"RNN_TANH": ("RNN", (0,)), "LSTM": ("LSTM", (0, 3, 1, 2)), "GRU": ("GRU", (1, 0, 2))}
 """Operator of each kind of cell, and torch's gates in the order of ONNX: LSTM i o f c, GRU z r h."""
 BIDIRECTIONAL = 2
@@ -22,18 +24,16 @@ BIDIRECTIONAL = 2
 
 def exportable(net: nn.Module) -> nn.Module:
     """A copy of the net whose layers can all be exported."""
-    return _replaced(copy.deepcopy(net))
+    return _replaced(copy.deepcopy(net), {})
 
 
-def _replaced(module: nn.Module) -> nn.Module:
-    for kind, replacement in REPLACEMENTS.items():
-        if isinstance(module, kind):
-            return replacement(module)
-    if isinstance(module, nn.MultiheadAttention):
-        module.dropout = 0.0
-    for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
-    return module
+def _replaced(module: nn.Module, replaced: dict[nn.Module, nn.Module]) -> nn.Module:
+    """What stands for a module, the same wherever it is used; its subclasses may compute something else."""
+    if module not in replaced:
+        replaced[module] = REPLACEMENTS[type(module)](module) if type(module) in REPLACEMENTS else module
+        for name, child in module._modules.items() if replaced[module] is module else ():
+            module._modules[name] = None if child is None else _replaced(child, replaced)
+    return replaced[module]
 
 
 class RecurrentOperator(nn.Module):  # type: ignore[misc]
@@ -50,12 +50,18 @@ class RecurrentOperator(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded inputs → the state after every step (n × l × 2 width) and after the last one (n × 2 width)."""
-        sequence, mask = self.stem(inputs).transpose(0, 1), present(self.form, inputs)
+        states, mask = self.stem(inputs), present(self.form, inputs)
         lengths = [] if mask is None else [mask.sum(dim=1).int()]
+        undefined = states.isnan().flatten(1).any(dim=1, keepdim=True) if mask is None else None
+        states = states.transpose(0, 1)
         for layer in range(self.layers):
             weights = [getattr(self, f"{name}_{layer}") for name in ("input", "recurrent", "bias")]
-            sequence, final = self._layer([sequence, *weights, *lengths])
-        return sequence.transpose(0, 1), final
+            states, final = self._layer([states, *weights, *lengths])
+        states = states.transpose(0, 1)
+        if undefined is None:
+            return states, final
+        # onnxruntime's gates make numbers of nan, and predictions that look like others
+        return states.masked_fill(undefined[..., None], torch.nan), final.masked_fill(undefined, torch.nan)
 
     def _layer(self, inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
         steps, n = inputs[0].shape[:2]
@@ -73,57 +79,14 @@ def _stacked_weights(cell: Any, layer: int, gates: tuple[int, ...]) -> dict[str,
     """Weights of both directions of a layer in the layout of ONNX: 2 × gates · width × …"""
 
     def stacked(name: str) -> Tensor:
-        both = [getattr(cell, f"{name}_l{layer}{direction}").detach() for direction in ("", "_reverse")]
-        return torch.stack([torch.cat([weight.chunk(len(gates))[gate] for gate in gates]) for weight in both])
+        directions = [getattr(cell, f"{name}_l{layer}{direction}").detach() for direction in ("", "_reverse")]
+        return torch.stack([torch.cat([weight.chunk(len(gates))[gate] for gate in gates]) for weight in directions])
 
     return {
         "input": stacked("weight_ih"),
         "recurrent": stacked("weight_hh"),
         "bias": torch.cat([stacked("bias_ih"), stacked("bias_hh")], dim=1),
     }
-
-
-class ScannedChain(nn.Module):  # type: ignore[misc]
-    """A linear chain as loops inside the graph; traced, torch's own loops would be a copy of their body per step."""
-
-    def __init__(self, chain: LinearChain) -> None:
-        super().__init__()
-        self.start, self.step, self.end = chain.start, chain.step, chain.end
-
-    def marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """As `LinearChain.marginals`."""
-        end = self.end.expand(scores.shape[0], -1)
-
-        def extended(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            extension = (sums[:, :, None] + self.step).logsumexp(dim=1) + token
-            return (sums := torch.where(present, extension, sums)), sums.clone()
-
-        def preceded(sums: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            extension = (self.step + (token + sums)[:, None]).logsumexp(dim=2)
-            return (sums := torch.where(present, extension, end)), sums.clone()
-
-        steps, start = _next_steps(scores, mask), self.start + scores[:, 0]
-        forward = torch.cat([start[None], _scan(extended, start, steps)[1][:-1]])
-        backward = _scan(preceded, end.clone(), steps, reverse=True)[1]
-        return (forward + backward).softmax(dim=2).transpose(0, 1)
-
-    def best(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """As `LinearChain.best`, but what it has at padding means nothing."""
-        stay = torch.arange(scores.shape[2]).expand_as(scores[:, 0])
-
-        def extended(total: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            token, present = part
-            best, origin = (total[:, :, None] + self.step).max(dim=1)
-            return torch.where(present, best + token, total), torch.where(present, origin, stay)
-
-        def preceded(tag: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-            return (tag := origin.gather(1, tag)), tag.clone()
-
-        total, origins = _scan(extended, self.start + scores[:, 0], _next_steps(scores, mask))
-        final = (total + self.end).argmax(dim=1, keepdim=True)
-        return _scan(preceded, final, origins, reverse=True)[1][..., 0].transpose(0, 1)
 
 
 class WholeBatch(HubModule):
@@ -155,26 +118,23 @@ class WholeImages(WholeBatch, ImageModule):
     """One prediction per image."""
 
 
-def _next_steps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (l × n × c) and presence (l × n × 1) of the token after each; an absent one is after the last."""
-    following = nn.functional.pad(scores, (0, 0, 0, 1))[:, 1:], nn.functional.pad(mask, (0, 1))[:, 1:]
-    return following[0].transpose(0, 1), following[1].transpose(0, 1)[..., None]
+def _identity(module: nn.Module) -> nn.Module:  # noqa: ARG001
+    return nn.Identity()
 
 
-def _scan(body: Callable[..., Any], start: Tensor, parts: Any, reverse: bool = False) -> tuple[Tensor, Tensor]:
-    """The last state, and the output of every step."""
-    from torch._higher_order_ops.scan import scan
-
-    state, outputs = scan(body, start, parts, reverse=reverse)
-    return state, outputs
+def _without_dropout(attention: nn.MultiheadAttention) -> nn.Module:
+    attention.dropout = 0.0
+    return attention
 
 
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     LinearChain: ScannedChain,
     TextModule: WholeTexts,
     TokenModule: WholeTokens,
     ImageModule: WholeImages,
     BidirectionalReader: RecurrentOperator,
-    nn.modules.dropout._DropoutNd: lambda _: nn.Identity(),  # so that nets that differ only in it share a template
+    nn.MultiheadAttention: _without_dropout,
+    **dict.fromkeys(DROPOUTS, _identity),  # nets that differ only in it share a template
 }
 """What stands for a layer while it is exported."""

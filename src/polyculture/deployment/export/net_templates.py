@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 
+from .net_loops import add_loops
+
 OPSET = 18
 """Version of the operators."""
 MOST_TEMPLATES = 64
@@ -27,7 +29,6 @@ STATE = ("_parameters", "_buffers", "_modules")
 """Attributes of a module that are compared as names and shapes."""
 EXAMPLES = 2
 """Instances in the batch that is traced: neither 0 nor 1, which the exporter takes for constants."""
-
 LOGGERS = ("torch.onnx", "torch.fx.experimental.symbolic_shapes")
 """They warn that torchvision is not installed, which is not needed, and of what is raised anyway."""
 
@@ -66,18 +67,11 @@ def structure(module: nn.Module) -> Hashable:
     numbers: dict[int, int] = {}
     parts: list[Hashable] = []
     for name, part in module.named_modules(remove_duplicate=False):
-        settings = {
-            key: value for key, value in vars(part).items() if key not in ("_parameters", "_buffers", "_modules")
-        }
-        tensors = [*part._parameters.items(), *part._buffers.items()]
+        settings = {key: value for key, value in vars(part).items() if key not in STATE}
         weights = [
-            (
-                key,
-                weight
-                if weight is None
-                else (numbers.setdefault(id(weight), len(numbers)), weight.shape, weight.dtype),
-            )
-            for key, weight in tensors
+            (key, numbers.setdefault(id(weight), len(numbers)), weight.shape, weight.dtype)
+            for key, weight in [*part._parameters.items(), *part._buffers.items()]
+            if weight is not None
         ]
         parts.append((name, type(part), tuple(weights), _comparable(settings)))
     return tuple(parts)
@@ -95,7 +89,7 @@ def _comparable(value: Any) -> Hashable:
         return type(value), tuple((_comparable(key), _comparable(item)) for key, item in value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return type(value), tuple(_comparable(getattr(value, field.name)) for field in dataclasses.fields(value))
-    if hasattr(value, "to_dict"):  # the configuration of a pretrained model, apart from the folder that it is from
+    if type(value).__module__.startswith("transformers.") and hasattr(value, "to_dict"):  # but for its folder
         return type(value), _comparable({**value.to_dict(), "_name_or_path": None})
     return Identity(value)
 
@@ -106,8 +100,8 @@ class Identity:
 
     value: Any
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.value is other.value
+    def __eq__(self, candidate: object) -> bool:
+        return isinstance(candidate, Identity) and self.value is candidate.value
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -130,6 +124,7 @@ def _template(net: nn.Module, inputs: Tensor) -> Any:
             del graph.initializers[value.name]
             value.const_value = None
             graph.inputs.append(value)
+        add_loops(program.model, OPSET)
         optimizer.optimize(program.model)
         _strip(program.model)
         return program.model_proto
@@ -176,6 +171,9 @@ def _with_weights(template: Any, weights: Mapping[str, Tensor], names: tuple[str
         if value.uses():
             value.const_value = onnx_ir.tensor(weights[value.name].numpy(), name=value.name)
             graph.register_initializer(value)
+    for value in (*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)):
+        if value.name in names:
+            value.name = f"inner/{value.name}"
     inputs.name, outputs.name = names[0], names[2 if outputs.shape[-1] == 1 else 1]
     _close_loops(graph)
     return onnx_ir.to_proto(model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from polyculture.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .comparison import Comparison as Comparison
+    from .comparison import ChampionComparison as ChampionComparison
     from .pointer import roll_back as roll_back
     from .study import RetrainOptions as RetrainOptions
     from .study import RetrainResult as RetrainResult
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "Comparison": "comparison",
+        "ChampionComparison": "comparison",
         "RetrainOptions": "study",
         "RetrainResult": "study",
         "retrain": "study",
         "roll_back": "pointer",
     },
 )
-__all__ = ["Comparison", "RetrainOptions", "RetrainResult", "retrain", "roll_back"]
+__all__ = ["ChampionComparison", "RetrainOptions", "RetrainResult", "retrain", "roll_back"]

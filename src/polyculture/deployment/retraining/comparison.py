@@ -31,7 +31,7 @@ LOSSES = ("log_loss", "error", "squared_error")
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ChampionComparison:
     """Two bundles on the same instances.
 
     Parameters
@@ -105,7 +105,7 @@ def compare(
     level: float,
     margin: float,
     alarm: bool,
-) -> Comparison:
+) -> ChampionComparison:
     """The challenger against the champion on the test set of a problem.
 
     Parameters
@@ -126,7 +126,7 @@ def compare(
     first, second = losses[0][finite], losses[1][finite]
     codes = None if clusters is None else clusters[finite]
     means = [mean_interval(values, codes, level) for values in (first, second, first - second)]
-    return Comparison(loss, means[0], means[1], means[2], int(finite.sum()), margin, alarm)
+    return ChampionComparison(loss, means[0], means[1], means[2], int(finite.sum()), margin, alarm)
 
 
 def mean_interval(values: Float[np.ndarray, " n"], clusters: Shaped[np.ndarray, " n"] | None, level: float) -> Interval:

@@ -23,7 +23,7 @@ from polyculture.training.engine.executors import check_engine
 from polyculture.training.fit import check
 
 from ..bundle.bundle import Bundle, open_bundle
-from .comparison import LOSSES, Comparison, compare
+from .comparison import LOSSES, ChampionComparison, compare
 from .data import RetrainingData, retraining_data
 from .pointer import check_place, move, pointer_of, target_of, write_whole
 
@@ -89,7 +89,7 @@ class RetrainResult:
 
     champion: Bundle
     challenger: Bundle
-    comparison: Comparison
+    comparison: ChampionComparison
     portfolio: Portfolio
     data: Mapping[str, int]
     pointer: Path | None = None

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..bundle.combine import disagreement as shares_of_dissent
-
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
     from ..bundle.predictor import Answers
@@ -30,6 +28,7 @@ class BatchAnswers:
     quorum : members that answered, per instance.
     sets : per instance, names of the classes in the conformal set, or the limits of the interval; None where the bundle
         has no threshold.
+    names : of the classes, and last the empty text, for no answer.
     profile : numbers by which the watch notices that inputs change; empty where they are not wanted.
     """
 
@@ -43,6 +42,7 @@ class BatchAnswers:
     quorum: list[int]
     sets: list[Any] | None
     profile: Sequence[Any]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, manifest: Manifest, answers: Answers, profile: Sequence[Any] = ()) -> BatchAnswers:
@@ -52,9 +52,11 @@ class BatchAnswers:
         if plain:  # no member is missing
             codes, member_answers = combined.argmax(axis=1), members.argmax(axis=2)
             confidence, quorum = combined.max(axis=1).tolist(), [len(manifest.members)] * len(combined)
-            disagreement = shares_of_dissent(member_answers, manifest.width)
+            member_codes = member_answers.tolist()
+            disagreement = [_dissent(row) for row in member_codes]
         else:
-            codes, member_answers, disagreement = answers.answer, answers.member_answers, answers.disagreement
+            codes, member_codes = answers.answer, answers.member_answers.tolist()
+            disagreement = answers.disagreement.tolist()
             confidence, quorum = answers.confidence.tolist(), answers.quorum.tolist()
         return cls(
             manifest,
@@ -62,11 +64,12 @@ class BatchAnswers:
             members,
             codes.tolist(),
             confidence,
-            disagreement.tolist(),
-            member_answers.tolist(),
+            disagreement,
+            member_codes,
             quorum,
             _conformal(manifest, answers) if manifest.conformal else None,
             profile,
+            (*manifest.classes, ""),
         )
 
 
@@ -90,6 +93,12 @@ class RequestAnswers:
     def part(self) -> slice:
         """The instances of the request in the batch."""
         return slice(self.start, self.stop)
+
+
+def _dissent(row: list[int]) -> float:
+    """Share of the members that do not give the most frequent answer, where all of them gave one."""
+    count = len(row)
+    return (count - max(map(row.count, set(row)))) / count
 
 
 def _conformal(manifest: Manifest, answers: Answers) -> list[Any] | None:

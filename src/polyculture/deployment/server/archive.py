@@ -15,11 +15,12 @@ from .refusals import RefusedRequestError
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
     from ..store.records import AnswerRecord
+    from ..watch.live import AlarmChange
 
 log = logging.getLogger("polyculture.serve")
 
 
-class Archive:
+class AnswerArchive:
     """The store of a server, and its watch.
 
     Parameters
@@ -32,6 +33,7 @@ class Archive:
         self._options = options
         self._watch: Any = None
         self._writer: Any = None
+        self._sender = _webhook_sender(options.webhooks, bundle.manifest.name)
         if options.store is not None:
             self._open(options.store)
         self.use(bundle)
@@ -52,7 +54,7 @@ class Archive:
         from ..watch.live import LiveWatch
 
         manifest = bundle.manifest
-        self._watch = LiveWatch(manifest, bundle.reference)
+        self._watch = LiveWatch(manifest, bundle.reference, on_change=self._changed)
         self.name(bundle)
 
     def name(self, bundle: Bundle) -> None:
@@ -104,6 +106,13 @@ class Archive:
         up = set(self._watch.alarms_up)
         return {watched.name: watched.name in up for watched in self._watch.watched}
 
+    def _changed(self, change: AlarmChange) -> None:
+        """Note that an alarm went up or down, and tell those who asked for it."""
+        log.warning("alarm %s %s: %s", change.name, "is up" if change.up else "is over", change.why)
+        self.event(change.time, "alarm" if change.up else "recovery", change.name)
+        if self._sender is not None:
+            self._sender.put(change)
+
     def event(self, time: float, kind: str, name: str) -> None:
         """Note something that happened to the server."""
         if self._writer is not None:
@@ -112,6 +121,17 @@ class Archive:
             self._writer.put_event(EventRecord(time, kind, name))
 
     def close(self) -> None:
-        """Write what waits."""
+        """Write what waits, and send it."""
+        if self._sender is not None:
+            self._sender.close(5.0)
         if self._writer is not None and not self._writer.close():
             log.warning("some answers could not be written: %s", self._writer.health().reason)
+
+
+def _webhook_sender(urls: Sequence[str], name: str) -> Any:
+    """Sends changes of alarms to these addresses; None for none."""
+    if not urls:
+        return None
+    from ..watch.alerting.webhooks import Webhook, WebhookSender
+
+    return WebhookSender([Webhook(url) for url in urls], name)

@@ -22,7 +22,7 @@ from .refusals import RefusedRequestError
 SLOW = 0.003
 """Seconds from which on a call leaves the event loop: the hop to a thread costs a tenth of it."""
 CONTENTION = 0.05
-"""Seconds on a thread from which on waiting counts: below it is waiting for the interpreter's lock."""
+"""Seconds from which on waiting counts: below it is waiting for the processor, or for the interpreter's lock."""
 MOST_GATHERED = 32
 """Computations that wait for others at a time."""
 MEMORY = 0.2
@@ -148,9 +148,7 @@ class Batcher:
             return
         rows = sum(request.rows for request in batch)
         if self.pace.expected(rows) < SLOW:
-            start = time.perf_counter()
-            results = self._results(batch)
-            self._finish(batch, results, rows, time.perf_counter() - start)
+            self._finish(batch, *self._timed(batch), rows)
             return
         self._calls.put(batch)
 
@@ -170,18 +168,15 @@ class Batcher:
             results = await waiting
         except Exception as error:
             results = [error] * len(batch)
-        self._finish(batch, results, 0, time.perf_counter() - start)
+        self._finish(batch, results, time.perf_counter() - start, 0)
 
     def _work(self) -> None:
         """What the thread does: one batch after the other, until there is none."""
         while (batch := self._calls.get()) is not None:
-            start, processor = time.perf_counter(), time.thread_time()
-            results = self._results(batch)
-            seconds, busy = time.perf_counter() - start, time.thread_time() - processor
-            seconds = seconds if seconds > CONTENTION else busy
+            results, seconds = self._timed(batch)
             rows = sum(request.rows for request in batch)
             with contextlib.suppress(RuntimeError):  # the loop has been closed
-                self._loop.call_soon_threadsafe(self._finish, batch, results, rows, seconds)
+                self._loop.call_soon_threadsafe(self._finish, batch, results, seconds, rows)
 
     def _taken(self) -> list[QueuedRequest]:
         batch: list[QueuedRequest] = []
@@ -204,7 +199,14 @@ class Batcher:
         except Exception as error:  # every request of the batch learns of it
             return [error] * len(batch)
 
-    def _finish(self, batch: Sequence[QueuedRequest], results: Sequence[Any], rows: int, seconds: float) -> None:
+    def _timed(self, batch: Sequence[QueuedRequest]) -> tuple[Sequence[Any], float]:
+        """The results of a batch, and the seconds of the processor that they took, or all of them if it waited."""
+        start, processor = time.perf_counter(), time.thread_time()
+        results = self._results(batch)
+        seconds, busy = time.perf_counter() - start, time.thread_time() - processor
+        return results, seconds if seconds > CONTENTION else busy
+
+    def _finish(self, batch: Sequence[QueuedRequest], results: Sequence[Any], seconds: float, rows: int) -> None:
         if rows:
             self.pace.record(rows, seconds)
         for request, result in zip(batch, results, strict=True):

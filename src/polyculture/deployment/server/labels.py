@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,18 +45,19 @@ def read_labels(body: bytes) -> HandedLabels:
         if not all(isinstance(entry, dict) for entry in entries):
             raise malformed(f"the labels are {excerpt(entries)}", _EXPECTED)
         ids = [entry.get("id") for entry in entries]
-        times = [entry["time"] for entry in entries if "time" in entry]
+        now = time.time()
+        times = [entry.get("time", now) for entry in entries] if any("time" in entry for entry in entries) else None
         entries = [entry.get("label") for entry in entries]
-    return _checked(ids, entries, times or None)
+    return _checked(ids, entries, times)
 
 
 def _checked(ids: Any, labels: list[Any], times: Any) -> HandedLabels:
     if not isinstance(ids, list) or len(ids) != len(labels) or not 0 < len(ids) <= MOST_LABELS:
         raise malformed(f"there are {len(labels):,} labels for the ids {excerpt(ids)}", f"1 to {MOST_LABELS:,} of both")
-    odd = [i for i in ids if not isinstance(i, str) or not i] + [x for x in labels if not _is_label(x)]
-    if odd:
+    wrong = [i for i in ids if not isinstance(i, str) or not i] + [x for x in labels if not _is_label(x)]
+    if wrong:
         raise malformed(
-            f"an id or a label is {excerpt(odd[0])}", "texts as ids; names of classes, or numbers, as labels"
+            f"an id or a label is {excerpt(wrong[0])}", "texts as ids; names of classes, or numbers, as labels"
         )
     if times is not None and (
         not isinstance(times, list)

@@ -10,9 +10,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ..watch.alerting.gauges import GAUGES, gauge_values
+
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
-    from .answers import RequestAnswers
+    from .answers import BatchAnswers, RequestAnswers
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -76,16 +78,19 @@ class Metrics:
         self.ready = gauge("polyculture_ready", "Whether requests are taken.", [], "livemin").labels(name)
         self.version = gauge("polyculture_bundle_info", "1 for the version that answers.", ["version"], "livemax")
         self.alarm = gauge("polyculture_alarm", "1 while an alarm is up.", ["alarm"], "livemax")
+        self._watched = {n: gauge(n, words, labels, "livemostrecent") for n, (words, labels) in GAUGES.items()}
 
     def use(self, manifest: Manifest) -> None:
         """Count for another bundle from now on."""
         if self._version is not None:
+            self.flush()
             self.version.labels(self._name, self._version).set(0)
         self._version = manifest.version
         self.version.labels(self._name, manifest.version).set(1)
         self.least.set(manifest.quorum)
         ids = manifest.ids
         self._members = [(self._answered.labels(self._name, i), self._failed.labels(self._name, i)) for i in ids]
+        self._clear()
 
     def count(self, protocol: str, code: int, seconds: float) -> None:
         """Take a request into account that was answered or refused."""
@@ -97,29 +102,51 @@ class Metrics:
             self.seconds.observe(seconds)
 
     def observe(self, answers: Sequence[RequestAnswers], seconds: float) -> None:
-        """Take a batch into account."""
+        """Take a batch into account; counters follow when they are read."""
         rows = sum(part.stop - part.start for part in answers)
         self.batch_rows.observe(rows)
         self.batch_seconds.observe(seconds)
-        self.instances.inc(rows)
-        batches = {id(part.batch): part.batch for part in answers}
-        for batch in batches.values():
+        self._rows += rows
+        self._quorum = answers[-1].batch.quorum[-1]
+        for batch in {id(part.batch): part.batch for part in answers}.values():
             if batch.manifest.task != "regression":
-                self.disagreement.inc(sum(share for share in batch.disagreement if share > 0))
-            if batch.quorum:
-                self.quorum.set(batch.quorum[-1])
+                self._dissent += sum(share for share in batch.disagreement if share > 0)
             self._count_members(batch)
 
-    def _count_members(self, batch: Any) -> None:
+    def _count_members(self, batch: BatchAnswers) -> None:
         n, m = batch.members.shape[:2]
-        if min(batch.quorum, default=m) == m:
-            for answered, _ in self._members:
-                answered.inc(n)
+        if m != len(self._given):  # the answer of a bundle that answers no more
             return
-        counts = n - np.isnan(batch.members.reshape(n, m, -1)).any(axis=2).sum(axis=0)
-        for (answered, failed), count in zip(self._members, counts.tolist(), strict=False):
-            answered.inc(count)
-            failed.inc(n - count)
+        if min(batch.quorum, default=m) == m:
+            self._complete += n
+            return
+        absent = np.isnan(batch.members.reshape(n, m, -1)).any(axis=2).sum(axis=0).tolist()
+        self._given = [count + n - missing for count, missing in zip(self._given, absent, strict=True)]
+        self._missing = [count + missing for count, missing in zip(self._missing, absent, strict=True)]
+
+    def flush(self) -> None:
+        """Let counters and gauges have what was gathered; called on the event loop."""
+        self.instances.inc(self._rows)
+        self.disagreement.inc(self._dissent)
+        if self._quorum is not None:
+            self.quorum.set(self._quorum)
+        for (answered, failed), count, missing in zip(self._members, self._given, self._missing, strict=True):
+            answered.inc(count + self._complete)
+            failed.inc(missing)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows = self._complete = 0
+        self._dissent = 0.0
+        self._quorum: int | None = None
+        self._given, self._missing = [0] * len(self._members), [0] * len(self._members)
+
+    def use_status(self, status: Mapping[str, Any], alarms: Mapping[str, bool]) -> None:
+        """Repeat what the watch says."""
+        for alarm, is_up in alarms.items():
+            self.alarm.labels(self._name, alarm).set(float(is_up))
+        for value in gauge_values(status):
+            self._watched[value.name].labels(self._name, *value.labels).set(value.value)
 
     def text(self) -> bytes:
         """All numbers in the text format of Prometheus; with several workers those of all of them."""

@@ -32,6 +32,7 @@ class ServerOptions:
     timeout : seconds in which a request is read and answered, or refused with 504.
     drain : seconds for which requests are still taken after a signal to stop, while readiness is false.
     shadow : a second bundle, whose answers are kept and not given out.
+    webhooks : addresses that are told when an alarm goes up or down.
 
     Raises InputError for values that cannot be used.
     """
@@ -52,12 +53,13 @@ class ServerOptions:
     timeout: float = 30.0
     drain: float = 1.0
     shadow: Path | None = None
+    webhooks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         numbers = {"workers": 256, "max_batch": 65_536, "queue": 1_000_000, "max_bytes": 2**31, "max_rows": 10_000_000}
-        for name, most in numbers.items():
-            if not 1 <= getattr(self, name) <= most:
-                raise InputError(f"{name} is {getattr(self, name)}", f"1 to {most:,}")
+        for name, limit in numbers.items():
+            if not 1 <= getattr(self, name) <= limit:
+                raise InputError(f"{name} is {getattr(self, name)}", f"1 to {limit:,}")
         for name, port in {"port": self.port, "grpc_port": self.grpc_port}.items():
             if port is not None and not 0 <= port < 65_536:
                 raise InputError(f"{name} is {port}", "0 to 65,535; 0 takes any that is not in use")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import resource
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from polyculture.errors import visible
 
-from .archive import Archive
+from .archive import AnswerArchive
 from .engine import Engine, freeze_memory
 from .options import ServerOptions
 from .recording import Recorder
@@ -26,6 +27,9 @@ from .shadow import Challenger
 from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
+
+FLUSH, REFRESH = 0.5, 10
+"""Seconds between two updates of the counters of a worker among others; how many of them until the watch is asked."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,9 @@ async def _serve(
         from .grpc_api.server import start_grpc
 
         grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
-    chores = [asyncio.create_task(chore) for chore in (switch.follow(service.swap), _sweep(server, options, place))]
+    running = [switch.follow(service.swap), _sweep(server, options, place)]
+    running += [_refresh(service)] if place.count > 1 else []
+    chores = [asyncio.create_task(chore) for chore in running]
     freeze_memory()
     started(f"serving {service.name} {service.version}")
     try:
@@ -121,7 +127,7 @@ async def _serve(
 
 
 def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -> Service:
-    archive = Archive(options, engine.bundle)
+    archive = AnswerArchive(options, engine.bundle)
     challenger = None
     if options.shadow is not None:
         recorder = Recorder(archive.sinks, options.keep_inputs)
@@ -130,6 +136,15 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
     service = Service(engine, options, archive, challenger)
     service.scope = f"worker {place.number} of {place.count}" if place.count > 1 else ""
     return service
+
+
+async def _refresh(service: Service) -> None:
+    """Write the numbers of this worker from time to time: another one may be asked for them."""
+    for turn in itertools.count():
+        await asyncio.sleep(FLUSH)
+        service.flush_metrics()
+        if turn % REFRESH == 0:
+            await asyncio.to_thread(service.refresh_metrics)
 
 
 async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessPlace) -> None:
@@ -145,8 +160,8 @@ async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessP
 
 def _allow_many_files() -> None:
     """Each connection is an open file: take as many as the system gives."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     except (ValueError, OSError):
         log.debug("the number of open files stays as it is")

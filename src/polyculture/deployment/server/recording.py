@@ -1,4 +1,4 @@
-"""What becomes of answers once they are given? Records for the store and the watch, and nothing that delays others."""
+"""What becomes of answers once they are listed? Records for the store and the watch, and nothing that delays others."""
 
 from __future__ import annotations
 
@@ -69,24 +69,24 @@ class IdMaker:
 
 def ids_of(parameters: Mapping[str, Any], rows: int) -> list[str] | None:
     """The ids that a client gives its instances by the parameter ``ids``; None where it gives none."""
-    given = _listed(parameters.get("ids"))
-    if given is None:
+    listed = _listed(parameters.get("ids"))
+    if listed is None:
         return None
-    ids = given if isinstance(given, list) else [given]
+    ids = listed if isinstance(listed, list) else [listed]
     if len(ids) != rows or not all(isinstance(i, str) and 0 < len(i) <= LONGEST_ID for i in ids):
-        raise malformed(f"the ids are {excerpt(given)}", f"{rows} texts of up to {LONGEST_ID} characters")
+        raise malformed(f"the ids are {excerpt(listed)}", f"{rows} texts of up to {LONGEST_ID} characters")
     return ids
 
 
 def groups_of(parameters: Mapping[str, Any], rows: int) -> list[dict[str, str]]:
     """The groups of each instance, from the parameter ``groups``: by column a value, or one per instance."""
-    given = _listed(parameters.get("groups"))
-    if given is None:
+    listed = _listed(parameters.get("groups"))
+    if listed is None:
         return []
-    if not isinstance(given, dict) or len(given) > MOST_GROUPS:
-        raise malformed(f"the groups are {excerpt(given)}", 'an object such as {"site": "A"}')
+    if not isinstance(listed, dict) or len(listed) > MOST_GROUPS:
+        raise malformed(f"the groups are {excerpt(listed)}", 'an object such as {"site": "A"}')
     columns = {}
-    for name, value in given.items():
+    for name, value in listed.items():
         values = value if isinstance(value, list) else [value] * rows
         if len(values) != rows or not all(isinstance(v, (str, int, float)) for v in values):
             raise malformed(f"the groups of {excerpt(name)} are {excerpt(value)}", f"a text, or {rows} of them")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import RequestAnswers
-from .archive import Archive
+from .archive import AnswerArchive
 from .batching import Batcher, QueuedRequest
 from .engine import Engine, freeze_memory
 from .labels import HandedLabels
@@ -23,6 +23,9 @@ from .refusals import RefusedRequestError, excerpt
 from .shadow import Challenger
 
 log = logging.getLogger("polyculture.serve")
+
+LARGE = 512
+"""Instances from which on records are made next to the event loop, which goes on."""
 
 
 class Service:
@@ -37,7 +40,7 @@ class Service:
     """
 
     def __init__(
-        self, engine: Engine, options: ServerOptions, archive: Archive, challenger: Challenger | None = None
+        self, engine: Engine, options: ServerOptions, archive: AnswerArchive, challenger: Challenger | None = None
     ) -> None:
         self.engine, self.options, self.archive, self.challenger = engine, options, archive, challenger
         self.recorder = Recorder(archive.sinks, options.keep_inputs)
@@ -49,6 +52,7 @@ class Service:
         self.metrics = Metrics(self.name, engine.manifest)
         self.ids = IdMaker()
         self._swapping = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._chores: set[asyncio.Task[None]] = set()
         self._batcher = Batcher(
             self._compute,
@@ -118,12 +122,14 @@ class Service:
     def _observe(self, batch: Sequence[QueuedRequest], results: Sequence[Any], seconds: float) -> None:
         """After the answers of a batch have been handed out."""
         answers = [result for result in results if isinstance(result, RequestAnswers)]
-        self.metrics.queue.set(self._batcher.waiting)
         if not answers:
             return
         self.metrics.observe(answers, seconds)
         records = [request.payload for request in batch]
-        self.recorder.record(records, results)
+        if sum(request.rows for request in batch) > LARGE:
+            self._loop.run_in_executor(None, self.recorder.record, records, results)
+        else:
+            self.recorder.record(records, results)
         if self.challenger is not None:
             self.challenger.submit(records)
 
@@ -168,16 +174,24 @@ class Service:
         }
 
     def metrics_text(self) -> bytes:
-        """What `GET /metrics` says."""
-        for alarm, up in self.archive.alarms().items():
-            self.metrics.alarm.labels(self.name, alarm).set(float(up))
+        """What `GET /metrics` says, after `flush_metrics`; may take a while."""
+        self.refresh_metrics()
         return self.metrics.text()
+
+    def flush_metrics(self) -> None:
+        """Let the counters have what was gathered; on the event loop."""
+        self.metrics.queue.set(self._batcher.waiting)
+        self.metrics.flush()
+
+    def refresh_metrics(self) -> None:
+        """Let the gauges repeat what the watch says now; may take a while."""
+        self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""
         if engine.scattered is not None:
             close = engine.scattered.aclose
-            loop = asyncio.get_running_loop()
+            loop = self._loop
             loop.call_later(self.options.timeout, lambda: self._chores.add(loop.create_task(close())))
 
     def drain(self) -> None:

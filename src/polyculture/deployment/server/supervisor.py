@@ -23,6 +23,8 @@ PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "orjson", "onnxruntime"
 SHORT_LIFE = 2.0
 """Seconds: a worker that ends sooner has a fault that starting it again does not cure."""
 MOST_FAILURES = 3
+_FAULT = "-"
+"""Before the reason why a worker cannot start; before other news its number."""
 
 
 def serve(bundle: str | Path, options: ServerOptions | None = None, **changes: object) -> int:
@@ -99,6 +101,7 @@ class _Supervisor:
         self._started: set[int] = set()
         self._failures = 0
         self._stopping = False
+        self._fault = ""
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._shared = Path(tempfile.mkdtemp(prefix="polyculture-serve-"))
@@ -141,7 +144,7 @@ class _Supervisor:
             place = ProcessPlace([self._socket], number, self._options.workers, self._grpc_port, self._shared, parent)
             run_process(self._path, self._options, place, self._announce(number))
         except PolycultureError as error:
-            _say(f"worker {number}: {error}")
+            os.write(self._writer, f"{_FAULT} {visible(str(error))}\n".encode())
             return 2
         except Exception as error:
             _say(f"worker {number}: {type(error).__name__}: {error}")
@@ -175,14 +178,20 @@ class _Supervisor:
         except BlockingIOError:
             return
         complete = len(self._started) == self._options.workers
+        for line in dict.fromkeys(line for line in lines if line.startswith(_FAULT)):
+            if line != self._fault:
+                _say(line.split(" ", 1)[1])
+            self._fault = line
+        lines = [line for line in lines if not line.startswith(_FAULT)]
         self._started |= {int(line.split(" ", 1)[0]) for line in lines}
-        if len(self._started) == self._options.workers and not complete:
+        if lines and len(self._started) == self._options.workers and not complete:
             sentence = lines[-1].split(" ", 1)[1]
             address = _address(self._options, self._socket, self._grpc_port)
             _say(f"{sentence} at {address}, {self._options.workers} workers")
 
     def _ended(self, worker: int, status: int) -> int:
         """Start a worker again that has ended by itself; the exit code that the server owes to it."""
+        self._hear()
         number, start = self._workers.pop(worker)
         _forget_metrics(self._shared / "metrics", worker)
         if self._stopping:

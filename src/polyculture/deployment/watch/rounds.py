@@ -38,7 +38,7 @@ def watch_rounds(
     source: str,
     bundle: str | Path | None = None,
     options: WatchOptions | None = None,
-    every: float = 0.0,
+    seconds: float = 0.0,
     webhooks: Sequence[str] = (),
 ) -> Iterator[WatchRound]:
     """Audits of a store or server, one after another; each reads all answers that the options allow.
@@ -46,44 +46,44 @@ def watch_rounds(
     Parameters
     ----------
     source, bundle, options : as of `watch`.
-    every : seconds from the end of a round to the next; 0 for one round.
+    seconds : from the end of a round to the next; 0 for one round.
     webhooks : addresses that hear of alarms that went up or down since the last round; first of all that are up.
 
     Raises InputError for a negative time, and what `watch` raises.
     """
-    if not every >= 0:
-        raise InputError(f"every {every:g} seconds", "a number of seconds, at least 0")
+    if not seconds >= 0:
+        raise InputError(f"a pause of {seconds:g} seconds", "a number of seconds, at least 0")
     targets = [Webhook(url) for url in webhooks]
-    before: tuple[str, ...] = ()
+    raised: tuple[str, ...] = ()
     while True:
         audit = watch(source, bundle, options)
-        changes = alarm_changes(audit, before)
+        changes = alarm_changes(audit, raised)
         name = Path(bundle).name if bundle else str(audit.facts.get("bundle", ""))
         notes = [target.send(changes, name) for target in targets]
         result = WatchRound(audit, tuple(note for note in notes if note))
-        before = result.alarms_up
+        raised = result.alarms_up
         yield result
-        if not every:
+        if not seconds:
             return
-        clock.sleep(every)
+        clock.sleep(seconds)
 
 
-def alarm_changes(audit: Audit, before: Collection[str]) -> list[AlarmChange]:
+def alarm_changes(audit: Audit, raised: Collection[str]) -> list[AlarmChange]:
     """Alarms that went up, or down, since those of an earlier round.
 
     Parameters
     ----------
-    before : names of the alarms that were up.
+    raised : names of the alarms that were up then.
     """
     table = audit.section("watch").tables.get("alarms")
     if table is None:
         return []
     changes = []
     for row in table.to_dict("records"):
-        up = bool(row["up"])
-        if up != (row["name"] in before):
-            moment = row["since"] if up else row["until"]
+        is_up = bool(row["up"])
+        if is_up != (row["name"] in raised):
+            moment = row["since"] if is_up else row["until"]
             time, request = (0 if value is None or value != value else value for value in (moment, row["request"]))
             words = (str(row["why"]), str(row["action"]), str(audit.facts.get("bundle", "")))
-            changes.append(AlarmChange(str(row["name"]), str(row["title"]), up, float(time), int(request), *words))
+            changes.append(AlarmChange(str(row["name"]), str(row["title"]), is_up, float(time), int(request), *words))
     return changes

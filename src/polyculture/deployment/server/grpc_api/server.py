@@ -101,7 +101,7 @@ class InferenceServicer:
 
     async def _index(self, _: Any) -> Any:
         service = self._service
-        models = repository_index(service.name, service.engine.manifest, not service.draining)
+        models = repository_index(service.name, service.engine.manifest, service.draining)
         return self._classes["RepositoryIndexResponse"](models=models)
 
     async def _infer(self, message: Any) -> Any:

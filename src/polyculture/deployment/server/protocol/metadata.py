@@ -59,7 +59,9 @@ def output_tensors(manifest: Manifest) -> list[dict[str, Any]]:
     return outputs
 
 
-def repository_index(name: str, manifest: Manifest, ready: bool) -> list[dict[str, str]]:
+def repository_index(name: str, manifest: Manifest, draining: bool) -> list[dict[str, str]]:
     """What `POST /v2/repository/index` says."""
-    state = "READY" if ready else "UNAVAILABLE"
-    return [{"name": name, "version": manifest.version, "state": state, "reason": "" if ready else "the server stops"}]
+    state = "UNAVAILABLE" if draining else "READY"
+    return [
+        {"name": name, "version": manifest.version, "state": state, "reason": "the server stops" if draining else ""}
+    ]

@@ -47,7 +47,7 @@ class InferRequest:
 
 def read_request(body: bytes, header_length: bytes | None = None) -> InferRequest:
     """The request in a body of JSON, followed by raw bytes where the header Inference-Header-Content-Length says so."""
-    document, rest = _document(body, header_length)
+    document, content = _document(body, header_length)
     if not isinstance(document, dict):
         raise malformed("the request is no JSON object", 'an object such as {"inputs": [...]}')
     inputs = document.get("inputs")
@@ -55,12 +55,14 @@ def read_request(body: bytes, header_length: bytes | None = None) -> InferReques
         raise malformed(f"the inputs are {excerpt(inputs)}", 'a list of tensors, as {"inputs": [...]}')
     tensors: dict[str, np.ndarray] = {}
     for entry in inputs:
-        name, array, rest = _tensor(entry, rest)
+        name, array, content = _tensor(entry, content)
         if name in tensors:
             raise malformed(f"the input {excerpt(name)} comes twice", "each name once")
         tensors[name] = array
-    if rest:
-        raise malformed(f"{len(rest):,} bytes follow the last tensor", "none", "check binary_data_size of each input")
+    if content:
+        raise malformed(
+            f"{len(content):,} bytes follow the last tensor", "none", "check binary_data_size of each input"
+        )
     parameters = _parameters(document)
     outputs, raw = requested_outputs(document.get("outputs"), parameters.get("binary_data_output"))
     return InferRequest(tensors, instances(tensors), _identifier(document), outputs, raw, parameters)
@@ -70,8 +72,8 @@ def instances(tensors: Mapping[str, np.ndarray]) -> int:
     """The number of instances, in which all tensors agree."""
     counts = {len(array): name for name, array in tensors.items()}
     if len(counts) > 1:
-        (count, name), (different, other), *_ = counts.items()
-        wrong = f"{excerpt(name)} has {count:,} instances and {excerpt(other)} has {different:,}"
+        (count, name), (another_count, another), *_ = counts.items()
+        wrong = f"{excerpt(name)} has {count:,} instances and {excerpt(another)} has {another_count:,}"
         raise malformed(wrong, "one number of instances, the first axis of every tensor")
     (rows,) = counts
     if not rows:
@@ -135,7 +137,7 @@ def _check_size(text: bytes) -> None:
         raise RefusedRequestError(413, wrong, expected, "send fewer instances, flat data, or raw bytes")
 
 
-def _tensor(entry: Any, rest: memoryview) -> tuple[str, np.ndarray, memoryview]:
+def _tensor(entry: Any, content: memoryview) -> tuple[str, np.ndarray, memoryview]:
     """Name and array of an input, and the raw bytes that others have."""
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise malformed(f"an input is {excerpt(entry)}", "an object with name, shape, datatype and data")
@@ -152,14 +154,14 @@ def _tensor(entry: Any, rest: memoryview) -> tuple[str, np.ndarray, memoryview]:
         return (
             name,
             array_of_json(name, datatype, shape, entry["data"], parameters.get("content_type") == "base64"),
-            rest,
+            content,
         )
-    if type(size) is not int or not 0 <= size <= len(rest):
+    if type(size) is not int or not 0 <= size <= len(content):
         wrong = f"binary_data_size of {excerpt(name)} is {excerpt(size)}"
-        raise malformed(wrong, f"its bytes after the JSON, of which {len(rest):,} are left")
+        raise malformed(wrong, f"its bytes after the JSON, of which {len(content):,} are left")
     if "data" in entry:
         raise malformed(f"the input {excerpt(name)} has data and binary_data_size", "one of them")
-    return name, array_of_bytes(name, datatype, shape, rest[:size]), rest[size:]
+    return name, array_of_bytes(name, datatype, shape, content[:size]), content[size:]
 
 
 def _parameters(entry: Mapping[str, Any]) -> Mapping[str, Any]:

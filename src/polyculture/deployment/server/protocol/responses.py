@@ -24,12 +24,12 @@ Output = tuple[str, str, np.ndarray]
 def selected_outputs(request: InferRequest, answers: RequestAnswers) -> list[Output]:
     """The outputs that a request asks for, in its order; without a wish all but those of each member."""
     numbers = answers.batch.manifest.task == "regression"
-    known = VALUES_OUTPUTS if numbers else CLASSES_OUTPUTS
+    names = VALUES_OUTPUTS if numbers else CLASSES_OUTPUTS
     if request.outputs is None:
-        return [_output(name, answers) for name in known if name != "members"]
+        return [_output(name, answers) for name in names if name != "members"]
     for name in request.outputs:
-        if name not in known:
-            raise malformed(f"the output {excerpt(name)} is unknown", ", ".join(known), near(name, known))
+        if name not in names:
+            raise malformed(f"the output {excerpt(name)} is unknown", ", ".join(names), near(name, names))
     return [_output(name, answers) for name in request.outputs]
 
 
@@ -39,14 +39,19 @@ def _output(name: str, answers: RequestAnswers) -> Output:
         return name, "FP32", batch.combined[part]
     if name == "members":
         return name, "FP32", batch.members[part]
-    return name, "BYTES", np.array(class_names(batch.manifest.classes, batch.codes[part]), object)
+    return name, "BYTES", np.array(class_names(batch.names, batch.codes[part]), object)
 
 
-def class_names(classes: tuple[str, ...], codes: Any) -> Any:
-    """The names that belong to codes, nested as they are; the empty text where there is no answer."""
-    if isinstance(codes, list):
-        return [class_names(classes, code) for code in codes]
-    return classes[codes] if codes >= 0 else ""
+def class_names(names: tuple[str, ...], codes: list[Any]) -> list[Any]:
+    """The names that belong to codes, nested as they are.
+
+    Parameters
+    ----------
+    names : of the classes, and last the empty text, for the code −1: no answer.
+    """
+    if codes and isinstance(codes[0], list):
+        return [class_names(names, inner) for inner in codes]
+    return [names[code] for code in codes]
 
 
 def parameters_of(answers: RequestAnswers) -> dict[str, Any]:
@@ -59,9 +64,8 @@ def parameters_of(answers: RequestAnswers) -> dict[str, Any]:
         if sets is not None:
             parameters["conformal_interval"] = sets[part]
     else:
-        classes = manifest.classes
-        parameters["answer"] = class_names(classes, batch.codes[part])
-        parameters["member_answers"] = class_names(classes, batch.member_answers[part])
+        parameters["answer"] = class_names(batch.names, batch.codes[part])
+        parameters["member_answers"] = class_names(batch.names, batch.member_answers[part])
         if sets is not None:
             parameters["conformal_set"] = sets[part]
             parameters["abstained"] = [_is_undecided(members) for members in sets[part]]

@@ -26,6 +26,8 @@ DTYPES = {
 }
 """By datatype of the protocol the type of the array. BF16, too, is read, from raw bytes, as 32-bit numbers."""
 MOST_AXES = 16
+_SAFE_SQUARES = {2: 65_504.0**2, 4: 1e38**2}
+"""Sum of squares below which no number is beyond the range, by the bytes of the type."""
 _KINDS: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int, type(None)}}
 _LENGTH = struct.Struct("<I")
 
@@ -41,10 +43,10 @@ def checked_shape(name: str, shape: Any) -> tuple[int, ...]:
 
 def checked_datatype(name: str, datatype: Any, raw: bool) -> str:
     """The datatype of a tensor, if it is one of the protocol."""
-    known = [*DTYPES, "BF16"] if raw else list(DTYPES)
-    if not isinstance(datatype, str) or datatype not in known:
+    datatypes = [*DTYPES, "BF16"] if raw else list(DTYPES)
+    if not isinstance(datatype, str) or datatype not in datatypes:
         cure = "send BF16 as raw bytes" if datatype == "BF16" else ""
-        raise malformed(f"the datatype of {excerpt(name)} is {excerpt(datatype)}", ", ".join(known), cure)
+        raise malformed(f"the datatype of {excerpt(name)} is {excerpt(datatype)}", ", ".join(datatypes), cure)
     return datatype
 
 
@@ -83,8 +85,8 @@ def _numbers(name: str, datatype: str, cells: list[Any]) -> np.ndarray:
     dtype = DTYPES[datatype]
     kinds = set(map(type, cells))
     if not kinds <= _KINDS[dtype.kind]:
-        odd = next(cell for cell in cells if type(cell) not in _KINDS[dtype.kind])
-        raise malformed(f"the data of {excerpt(name)} have {excerpt(odd)}", f"values of {datatype}")
+        unfit = next(cell for cell in cells if type(cell) not in _KINDS[dtype.kind])
+        raise malformed(f"the data of {excerpt(name)} have {excerpt(unfit)}", f"values of {datatype}")
     try:
         if dtype.kind != "f":
             return np.array(cells, dtype)
@@ -93,6 +95,8 @@ def _numbers(name: str, datatype: str, cells: list[Any]) -> np.ndarray:
         raise malformed(f"the data of {excerpt(name)} have numbers beyond the range of {datatype}") from error
     if dtype.itemsize == array.itemsize:
         return array
+    if float(array.dot(array)) < _SAFE_SQUARES[dtype.itemsize]:  # nothing is too large; not so where something is nan
+        return array.astype(dtype)
     with np.errstate(over="ignore"):
         cast = array.astype(dtype)
     if np.isinf(cast).any():  # JSON has no infinite numbers
@@ -102,8 +106,8 @@ def _numbers(name: str, datatype: str, cells: list[Any]) -> np.ndarray:
 
 def _texts(name: str, cells: list[Any], base64_encoded: bool) -> np.ndarray:
     if not set(map(type, cells)) <= {str}:
-        odd = next(cell for cell in cells if not isinstance(cell, str))
-        raise malformed(f"the data of {excerpt(name)} have {excerpt(odd)}", "texts, for the datatype BYTES")
+        unfit = next(cell for cell in cells if not isinstance(cell, str))
+        raise malformed(f"the data of {excerpt(name)} have {excerpt(unfit)}", "texts, for the datatype BYTES")
     array = np.empty(len(cells), object)
     try:
         array[:] = [base64.b64decode(cell, validate=True) if base64_encoded else cell.encode() for cell in cells]
@@ -124,8 +128,8 @@ def array_of_bytes(
         wrong = f"{excerpt(name)} has {len(content):,} bytes"
         raise malformed(wrong, f"{count * dtype.itemsize:,}, for {datatype} of shape {list(shape)}")
     if datatype == "BF16":
-        words: np.ndarray = np.frombuffer(content, "<u2").astype("<u4") << 16
-        return words.view("<f4").reshape(shape)
+        words: np.ndarray = (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
+        return words.reshape(shape)
     if datatype == "BOOL":
         return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
     return np.frombuffer(content, dtype).reshape(shape)

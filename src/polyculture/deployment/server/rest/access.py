@@ -33,7 +33,7 @@ class Access:
 
     def check_key(self, key: bytes) -> None:
         """Refuse a key that is none; every key is compared, in a time that says nothing about it."""
-        matches = [hmac.compare_digest(known, key) for known in self.keys]
+        matches = [hmac.compare_digest(valid, key) for valid in self.keys]
         if not any(matches):
             wrong = "the API key is unknown" if key else "there is no API key"
             raise RefusedRequestError(401, wrong, "the header Authorization: Bearer KEY, or X-API-Key: KEY")

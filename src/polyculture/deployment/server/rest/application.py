@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -19,6 +20,8 @@ from .bodies import BodyReader, Receive, discard
 log = logging.getLogger("polyculture.serve")
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+LARGE = 2**20
+"""Bytes of a request from which on it is read next to the event loop, which goes on."""
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_LENGTH = b"inference-header-content-length"
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
@@ -60,7 +63,7 @@ class Application:
 
     async def _infer(self, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         service, start = self.service, time.perf_counter()
-        rows = held = 0
+        rows = size = 0
         code = 200
         try:
             try:
@@ -71,13 +74,20 @@ class Application:
                 await discard(receive)  # a client that still sends would not read why it was refused
                 raise
             body = await self._bodies.read(headers, receive)
-            held = len(body)
-            self._bodies.held += held
-            request = read_request(body, headers.get(HEADER_LENGTH))
+            size = len(body)
+            self._bodies.held += size
+            length = headers.get(HEADER_LENGTH)
+            if size < LARGE:
+                request = read_request(body, length)
+            else:
+                request = await asyncio.to_thread(read_request, body, length)
             rows = request.rows
             answers = await service.infer(request, start)
-            content, length = write_response(service.name, request, answers)
-            await send(_start_json(content) if length is None else _start_raw(content, length))
+            if size < LARGE:
+                content, json_length = write_response(service.name, request, answers)
+            else:
+                content, json_length = await asyncio.to_thread(write_response, service.name, request, answers)
+            await send(_start(content, json_length, service.draining))
             await send({"type": "http.response.body", "body": content})
         except PolycultureError as error:
             refusal = refusal_of(error)
@@ -89,7 +99,7 @@ class Application:
             refusal = RefusedRequestError(500, "the server cannot answer this request", "", "its log says why")
             await self._refuse("POST", path, refusal, send)
         finally:
-            self._bodies.held -= held
+            self._bodies.held -= size
             service.count("rest", code, rows, time.perf_counter() - start)
 
     async def _refuse(self, method: str, path: str, refusal: RefusedRequestError, send: Send) -> None:
@@ -111,17 +121,13 @@ def _level(status: int) -> int:
     return logging.WARNING if status in (500, 504) else logging.DEBUG
 
 
-def _start_json(content: bytes) -> dict[str, Any]:
-    headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(content))]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
-
-
-def _start_raw(content: bytes, length: int) -> dict[str, Any]:
-    headers = [
-        (b"content-type", BINARY),
-        (b"content-length", b"%d" % len(content)),
-        (b"inference-header-content-length", b"%d" % length),
-    ]
+def _start(content: bytes, length: int | None, draining: bool) -> dict[str, Any]:
+    """The head of a response; `length` of its JSON where raw bytes follow it."""
+    headers = [(b"content-type", JSON if length is None else BINARY), (b"content-length", b"%d" % len(content))]
+    if length is not None:
+        headers.append((HEADER_LENGTH, b"%d" % length))
+    if draining:  # the client should go on elsewhere
+        headers.append((b"connection", b"close"))
     return {"type": "http.response.start", "status": 200, "headers": headers}
 
 

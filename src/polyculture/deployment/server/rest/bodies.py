@@ -21,12 +21,12 @@ class BodyReader:
 
     Parameters
     ----------
-    most : bytes of one body, packed and unpacked.
+    limit : bytes of one body, packed and unpacked.
     timeout : seconds in which it has to arrive.
     """
 
-    def __init__(self, most: int, timeout: float) -> None:
-        self._most, self._timeout = most, timeout
+    def __init__(self, limit: int, timeout: float) -> None:
+        self._most, self._timeout = limit, timeout
         self.held = 0
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

@@ -18,6 +18,46 @@ MOST_HEADER_BYTES = 64 * 1024
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
+class JoinedTransport:
+    """A transport that sends the head of a response together with its body: half of the system calls and packets.
+
+    Parameters
+    ----------
+    transport : what it writes to.
+    loop : at whose next turn is sent what nothing has followed.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._head = transport, loop, b""
+
+    def write(self, content: bytes) -> None:
+        """Send the content, or, where nothing waits, let it wait for what follows in the same turn of the loop."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + content)
+        elif content:
+            self._head = content
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
     """A connection whose headers have an end."""
 
@@ -26,7 +66,7 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
     """Time of the loop at which it was opened, or a request began whose headers are not complete."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(JoinedTransport(transport, self.loop))
         self.waiting_since = self.loop.time()
 
     def on_message_begin(self) -> None:
@@ -46,14 +86,22 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         self.waiting_since = None
         super().on_headers_complete()
 
+    def eof_received(self) -> bool:
+        """A client that has sent all of its request may close its half, and still be answered; not over TLS."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body or self.scheme == "https":
+            return False
+        cycle.keep_alive = False
+        return True
+
     def _grow(self, size: int) -> None:
         self.header_bytes += size
         if self.header_bytes > MOST_HEADER_BYTES:
             raise ValueError("the headers are too long")  # httptools answers with 400
 
-    def close_if_slow(self, before: float) -> None:
+    def close_if_slow(self, start: float) -> None:
         """Close a connection that has not sent its headers since then."""
-        if self.waiting_since is not None and self.waiting_since < before:
+        if self.waiting_since is not None and self.waiting_since < start:
             self.transport.close()
 
 
@@ -93,10 +141,10 @@ class DrainingServer(uvicorn.Server):  # type: ignore[misc]
 
     def close_slow_connections(self, seconds: float) -> None:
         """Close connections whose headers have not come for so long."""
-        before = asyncio.get_running_loop().time() - seconds
+        start = asyncio.get_running_loop().time() - seconds
         for connection in list(self.server_state.connections):
             if isinstance(connection, LimitedConnection):
-                connection.close_if_slow(before)
+                connection.close_if_slow(start)
 
 
 def settings(app: Any, service: Service) -> uvicorn.Config:

@@ -116,7 +116,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
 def _add_repository(app: FastAPI, service: Service) -> None:
     @app.post("/v2/repository/index", summary="The models of the server: one.")
     async def index() -> Response:
-        return as_json(repository_index(service.name, service.engine.manifest, not service.draining))
+        return as_json(repository_index(service.name, service.engine.manifest, service.draining))
 
     @app.post("/v2/repository/models/{name}/load", include_in_schema=False)
     @app.post("/v2/repository/models/{name}/unload", include_in_schema=False)
@@ -137,6 +137,7 @@ def _add_own(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", summary="Numbers for Prometheus.")
     async def metrics() -> Response:
+        service.flush_metrics()
         text = await asyncio.to_thread(service.metrics_text)
         return Response(text, headers={"content-type": CONTENT_TYPE.decode()})
 

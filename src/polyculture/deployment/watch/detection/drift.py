@@ -103,7 +103,7 @@ def chi2_test(recent: Num[np.ndarray, " k"], reference: Num[np.ndarray, " k"], n
     return DriftTest(name, "chi2", statistic, float(chdtrc(counts.shape[1] - 1, statistic)), effect, n=n)
 
 
-def stability_index(recent: Num[np.ndarray, " k"], reference: Num[np.ndarray, " k"]) -> float:
+def stability_index(recent: Num[np.ndarray, " k"], reference: Num[np.ndarray, " r"]) -> float:
     """Population stability index of two rows of counts: Σ (q − p) log(q/p); 0 for equal shares, nan without counts.
 
     Parameters

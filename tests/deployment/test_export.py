@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-for package in ("torch", "sklearn", "onnx", "onnxscript", "onnxruntime", "skl2onnx"):
-    pytest.importorskip(package)
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("skl2onnx")
 
 import polyculture as pc
 from polyculture.cli import main
@@ -24,7 +26,7 @@ from .problems import PROBLEMS
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A function that gives the folder of a run of a modality, trained once."""
     folders: dict[str, Path] = {}
 
@@ -37,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             folders[modality] = folder / "run"
         return folders[modality]
 
-    yield run
+    return run
 
 
 def everything(folder: Path, rule: str = "") -> pc.Portfolio:
@@ -118,7 +120,7 @@ def test_the_command_exports_what_select_kept_and_names_the_next_one(
     assert main(["export", str(tmp_path / "kept"), "--out", str(tmp_path / "my bundle"), "--mask", "age"]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
-    assert lines[0].startswith("read  patients")
+    assert any(line.startswith("read  patients") for line in lines)
     assert any(line.startswith("Bundle of ") for line in lines)
     assert lines[-1] == f"next  polyculture serve '{tmp_path / 'my bundle'}'"
     bundle = open_bundle(tmp_path / "my bundle")
@@ -218,4 +220,4 @@ def test_a_model_whose_graph_differs_is_refused_by_name(runs: Any, tmp_path: Pat
         lambda: module.write_source(broken, tmp_path / "bundle", pc.ExportOptions()),
         f"the graph of '{first.name}' differs from the model by 0.0002 in its probabilities; expected at most 0.0001",
     )
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

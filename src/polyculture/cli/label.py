@@ -40,5 +40,6 @@ def label(
     from polyculture.deployment.store import label_file
 
     report = label_file(file, store, bundle=bundle, id=id, label=label, time=time)
-    show_lines(report.sentence, f"next  polyculture watch {shell_word(report.store)}")
+    option = f" --bundle {shell_word(str(bundle))}" if bundle else ""
+    show_lines(report.sentence, f"next  polyculture watch {shell_word(report.store)}{option}")
     return 0

@@ -18,7 +18,7 @@ from polyculture.models.spectrogram import log_mel
 
 from .manifest import Column, InputView, Manifest
 from .media import decode_image, decode_sound
-from .records import UNKNOWN, is_columns, is_records, read_columns, reads_doubles, rows_of
+from .records import UNKNOWN, check_names, is_columns, is_records, read_columns, reads_doubles, rows_of
 
 MOST_TOKENS = 4096
 """Tokens of one sequence; longer ones are refused."""
@@ -59,14 +59,15 @@ def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
 
     Parameters
     ----------
-    inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings; for
-        images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV files;
-        for tags a list of tokens for each sequence. Records and columns of other inputs have one field, levels after the
-        modality.
+    inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings;
+        for images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV
+        files; for tags a list of tokens for each sequence. Records and columns of other inputs have one field, with
+        the name of the modality.
 
     Raises InputError for what is missing, unknown, of another shape, no number, or not finite.
     """
     if is_records(inputs) or is_columns(inputs):
+        check_names(inputs)
         if manifest.modality == "table":
             return read_columns(manifest, inputs)
         inputs = _single_field(manifest, inputs)
@@ -163,14 +164,30 @@ def _single_field(manifest: Manifest, inputs: Any) -> Any:
     if fields != [name]:
         unknown = [field for field in fields if field != name]
         raise InputError(f"the field {unknown[0]!r}" if unknown else "records without a field", f"one field, {name!r}")
-    return list(inputs[name]) if is_columns(inputs) else [cell for _, cell in rows_of(inputs, name)]
+    if not is_columns(inputs):
+        return [cell for _, cell in rows_of(inputs, name)]
+    cells = inputs[name]
+    if isinstance(cells, (str, bytes)) or not hasattr(cells, "__len__"):
+        raise InputError(f"one cell in the field {name!r}", "a list of cells")
+    return list(cells)
+
+
+def _rows(inputs: Any, name: str) -> list[Any]:
+    """The instances of a list or an array of one axis, or of one row each."""
+    if isinstance(inputs, (str, bytes)):
+        raise InputError(f"one {name} that is no list", f"a list of {name}s")
+    if isinstance(inputs, np.ndarray) and inputs.ndim > 0:
+        return list(inputs)
+    if not isinstance(inputs, (list, tuple)):
+        raise InputError(f"{_short(inputs)} in place of {name}s", f"a list of {name}s")
+    return list(inputs)
 
 
 def _texts(inputs: Any) -> Shaped[np.ndarray, " n"]:
-    if isinstance(inputs, (str, bytes)):
-        raise InputError("one text that is no list", "a list of texts")
-    texts = np.empty(len(inputs), object)
-    for row, text in enumerate(np.asarray(inputs, object).ravel() if isinstance(inputs, np.ndarray) else inputs):
+    rows = _rows(inputs, "text")
+    texts = np.empty(len(rows), object)
+    for row, text in enumerate(rows):
+        text = text[0] if isinstance(text, np.ndarray) and text.shape == (1,) else text
         if not isinstance(text, str):
             raise InputError(f"{_short(text)} in place of text {row}", "a string")
         texts[row] = text
@@ -179,7 +196,7 @@ def _texts(inputs: Any) -> Shaped[np.ndarray, " n"]:
 
 def _sequences(inputs: Any, shape: tuple[int, ...]) -> Shaped[np.ndarray, "n l"]:
     """Tokens as an array, empty after the end of each sequence; as long as the models read, where that is fixed."""
-    rows = [_tokens(row, i) for i, row in enumerate(inputs)]
+    rows = [_tokens(row, i) for i, row in enumerate(_rows(inputs, "sequence"))]
     longest = max([1, *map(len, rows)])
     limit = shape[0] if shape else MOST_TOKENS
     if longest > limit:

@@ -27,11 +27,19 @@ def is_records(inputs: Any) -> bool:
     return isinstance(inputs, (list, tuple)) and len(inputs) > 0 and isinstance(inputs[0], Mapping)
 
 
+def check_names(inputs: Any) -> None:
+    """Refuse records of which one is no mapping, and columns without a name."""
+    for row, record in enumerate([inputs] if is_columns(inputs) else inputs):
+        if not isinstance(record, Mapping):
+            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
+        nameless = next((name for name in record if not isinstance(name, str)), None)
+        if nameless is not None:
+            raise InputError(f"the column {nameless!r}", "columns whose names are texts")
+
+
 def rows_of(records: Sequence[Mapping[str, Any]], name: str) -> Iterator[tuple[int, Any]]:
     """The cell of that column in each record; InputError where one has none."""
     for row, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
         if name not in record:
             raise InputError(f"record {row} has no column {name!r}", "a cell for every column of the model")
         yield row, record[name]
@@ -105,8 +113,9 @@ def _number(column: Column, row: int, cell: Any) -> float:
     except OverflowError:
         number = np.inf
     if abs(number) > LARGEST:
+        text = repr(cell) if isinstance(cell, float) else "a number"
         raise InputError(
-            f"{cell!r} in row {row} of the column {column.name!r}"[:120], "a finite number within single precision"
+            f"{text} in row {row} of the column {column.name!r}", "a finite number within single precision"
         )
     return number
 

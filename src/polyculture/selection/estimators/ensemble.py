@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,8 @@ from .default_learners import Learners, family
 from .member_weights import OpinionPool
 from .preprocessing import InputFormat
 
+Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
+
 
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share."""
@@ -44,7 +46,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
         return dict(self._get_params("learners", deep=deep))
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters, those of learners as ``learner__parameter``."""
         self._set_params("learners", **params)
         return self
@@ -66,7 +68,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     ) -> OpinionPool:
         """Weights of the candidates."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
         """Cross-fit the learners, fit their weights and keep those with a positive weight.
 
         Parameters
@@ -101,7 +103,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         table = TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit))
         return self._crossfit(table, counts, seed)
 
-    def _crossfit(self, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Self:
+    def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
         dependencies = counts, table.folds, table.classes, table.columns, table.refit
@@ -214,6 +216,5 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
         """Scores of every member of every kept learner."""
         check_is_fitted(self)
-        inputs = self._input_format.read(self, X)
-        classes = len(getattr(self, "classes_", ()))
+        inputs, classes = self._input_format.read(self, X), len(getattr(self, "classes_", ()))
         return [[scores(member, inputs, classes) for member in members] for members in self.members_.values()]

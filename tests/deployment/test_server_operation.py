@@ -258,7 +258,7 @@ def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
 def test_tls_is_spoken(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("no openssl on this machine")
+        pytest.skip("openssl is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     words = [

@@ -163,7 +163,9 @@ def test_since_bounds_the_answers(stable: str, bundle: Path) -> None:
 
 
 def test_a_window_bounds_what_is_remembered(stable: str, bundle: Path) -> None:
-    assert len(watch_of_store(stable, bundle, WatchOptions(window=500)).window.rows) == 500
+    tracker = watch_of_store(stable, bundle, WatchOptions(window=500))
+    assert len(tracker.window.rows) == 500
+    assert (tracker.labels.n, tracker.unmatched) == (2000, 0)
 
 
 def test_a_regression_is_audited_by_its_residuals(tmp_path: Path) -> None:

@@ -26,10 +26,9 @@ def alarm_statuses(watch: LiveWatch) -> list[dict[str, Any]]:
 
 def position(watch: LiveWatch, watched: WatchedAlarm) -> tuple[bool, float, int]:
     """Whether an alarm is up, its level, and since which answer (or label) its rate has been rising, from 0."""
-    labelled = watched.name in LABELLED
-    alarms, bank = (watch.on_labels, watch.label_bank) if labelled else (watch.on_answers, watch.answer_bank)
-    j = next(k for k, candidate in enumerate(alarms) if candidate.name == watched.name)
-    return bool(bank.up[j]), float(bank.level[j]), int(bank.changed[j])
+    bank = watch.label_bank if watched.name in LABELLED else watch.answer_bank
+    j = watch.places[watched.name]
+    return bool(bank.up[j]), bank.level_of(j), int(bank.changed[j])
 
 
 def rate_since_change(watch: LiveWatch, watched: WatchedAlarm) -> Interval:
@@ -38,12 +37,10 @@ def rate_since_change(watch: LiveWatch, watched: WatchedAlarm) -> Interval:
     if watched.name in LABELLED:
         if not raised:
             return watch.labels.error() if watched.name == "error" else watch.labels.all_wrong()
-        alarms, rows, total = watch.on_labels, watch.label_events, watch.label_bank.requests
+        rows, total = watch.label_events, watch.label_bank.requests
     else:
-        alarms, rows, total = watch.on_answers, watch.window.rows, watch.answer_bank.requests
-    count = min(len(rows), total - changed if raised else RECENT)
-    j = next(k for k, candidate in enumerate(alarms) if candidate.name == watched.name)
-    events = rows.column("events", count, j)
+        rows, total = watch.window.rows, watch.answer_bank.requests
+    events = rows.column("events", total - changed if raised else RECENT, watch.places[watched.name])
     return jeffreys(int((events == 1).sum()), int((events >= 0).sum()))
 
 

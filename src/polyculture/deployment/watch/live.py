@@ -92,6 +92,8 @@ class LiveWatch:
         active = [w for w in self.watched if w.alarm is not None]
         self.on_answers = tuple(w for w in active if w.name not in LABELLED)
         self.on_labels = tuple(w for w in active if w.name in LABELLED)
+        self.places = {w.name: j for alarms in (self.on_answers, self.on_labels) for j, w in enumerate(alarms)}
+        """By alarm its place in its bank."""
         self.answer_bank = CusumBank([w.alarm for w in self.on_answers if w.alarm])
         self.label_bank = CusumBank([w.alarm for w in self.on_labels if w.alarm])
         m, profile = len(manifest.members), len(self.events.profile_names)

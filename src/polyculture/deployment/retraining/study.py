@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -152,6 +153,19 @@ def retrain(
 
     Raises InputError and FileError before anything is trained for what cannot be used, TrainingError if no model could
     be trained.
+
+    Examples
+    --------
+    >>> a, b = np.arange(400) % 23, np.arange(400) % 19
+    >>> table = pd.DataFrame({"a": a, "b": b, "label": np.where(a + b > 20, "yes", "no")})
+    >>> table[:250].to_csv("old.csv", index=False)
+    >>> table[250:].to_csv("new.csv", index=False)
+    >>> options = pc.RunOptions(recipes=[pc.Recipe("logistic"), pc.Recipe("knn"), pc.Recipe("naive-bayes")], workers=1)
+    >>> _ = pc.run("old.csv", options, out="old-run")
+    >>> _ = pc.export("old-run", "bundles/first")
+    >>> result = pc.retrain("bundles/first", "new.csv", options=pc.RetrainOptions(workers=1))
+    >>> result.data["new"], result.data["compared"], result.promoted
+    (150, 60, False)
     """
     options = options or RetrainOptions()
     champion, link = _champion(Path(bundle), Path(pointer) if pointer else None)
@@ -328,7 +342,7 @@ def _export(
         quorum=manifest.quorum if manifest.quorum <= members else None,
         masked=tuple(name for name in manifest.masked if name in columns or not columns),
     )
-    place = out or champion.path.parent / f".{_slug(champion)}-successor"
+    place = out or champion.path.parent / f".{_slug(champion)}-successor-{os.getpid()}"
     if out is None:
         shutil.rmtree(place, ignore_errors=True)
     challenger = export(

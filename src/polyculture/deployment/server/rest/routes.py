@@ -36,7 +36,9 @@ def make_routes(service: Service, swap: Swap) -> FastAPI:
     ----------
     swap : what `POST /admin/bundle` calls: checks and serves the bundle of a folder, and returns its version.
     """
-    app = FastAPI(title=f"polyculture: {service.name}", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"polyculture: {service.name}", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     _add_errors(app)
     _add_health(app, service)
     _add_models(app, service)

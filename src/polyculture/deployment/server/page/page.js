@@ -165,10 +165,10 @@
     const models = finite(members) ? plural(members, "model") : "the portfolio";
     if (up.length === 1) {
       const ended = finite(up[0].since) ? `, since ${clock(up[0].since)}` : "";
-      return `Alarm: ${visible(up[0].title || up[0].name)}${ended}.`;
+      return `Alarm: ${short(up[0].title || up[0].name, 160)}${ended}.`;
     }
     if (up.length) {
-      const names = up.slice(0, 3).map((alarm) => visible(alarm.title || alarm.name)).join("; ");
+      const names = up.slice(0, 3).map((alarm) => short(alarm.title || alarm.name, 80)).join("; ");
       return `${up.length} alarms are up: ${names}${up.length > 3 ? "; …" : ""}.`;
     }
     const quiet = list(status.alarms).length ? "no alarm is up" : "no alarm is watched";

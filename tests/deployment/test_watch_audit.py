@@ -23,6 +23,8 @@ from polyculture.deployment.watch import LiveWatch, default_alarms
 from polyculture.deployment.watch.audit import WatchOptions, watch, watch_of_store
 from polyculture.deployment.watch.rounds import alarm_changes, watch_rounds
 from polyculture.errors import FileError, InputError
+from polyculture.reporting.lead import lead
+from polyculture.reporting.sections import section_figures, views
 from polyculture.results import Audit
 from polyculture.stats import percent
 
@@ -355,3 +357,18 @@ def test_one_round_is_the_default_and_negative_times_are_refused(stable: str, bu
     assert len(list(itertools.islice(watch_rounds(stable, bundle), 3))) == 1
     with pytest.raises(InputError, match="a pause of -1 seconds; expected a number of seconds, at least 0"):
         next(watch_rounds(stable, seconds=-1.0))
+
+
+def test_the_first_screen_has_live_numbers_next_to_those_at_certification_and_time(shifted: str, bundle: Path) -> None:
+    audit = watch(shifted, bundle)
+    view = views([audit.section("watch")], section_figures(audit.section("watch")))[0]
+    first = lead(audit, [view])
+    assert first.table is not None
+    assert first.table.headings == ("number", "live", "at certification")
+    assert first.table.rows[0][2] == percent(REFERENCE["disagreement"])
+    assert first.figure == "watch_over_time"
+    figure = audit.plot("watch")
+    moments = [row["moment"] for row in figure["data"]["values"]]
+    assert moments == sorted(moments)
+    assert figure["layer"][0]["data"]["values"] == [{"certified": pytest.approx(REFERENCE["disagreement"], rel=1e-4)}]
+    assert [finding.severity for finding in first.findings] == ["alert"] * 3

@@ -39,6 +39,14 @@ class Bundle:
     ----------
     path : the folder.
     manifest : what it says.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> bundle = model.fit(*load_iris(return_X_y=True)).export("flowers")
+    >>> bundle.predict(bundle.read_inputs([[5.1, 3.5, 1.4, 0.2]])).answer
+    array([0])
     """
 
     path: Path
@@ -122,6 +130,14 @@ def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
 
     Raises FileError for a folder without a manifest, a changed or missing file, a link, a path that leads out of the
     folder, and a bundle of a newer version.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> _ = model.fit(*load_iris(return_X_y=True)).export("flowers-to-open")
+    >>> pc.open_bundle("flowers-to-open").manifest.classes
+    ('0', '1', '2')
     """
     folder = Path(path)
     manifest = _read_manifest(folder)

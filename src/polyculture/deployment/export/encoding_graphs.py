@@ -14,7 +14,7 @@ def features(g: GraphBuilder, encoder: Encoder, x: str, shape: tuple[int, ...]) 
     """One row of numbers per input, or for tags per token, as `polyculture.models.features` makes it."""
     width = int(np.prod(shape))
     if encoder.modality == "text":
-        return _counts(g, x, encoder.form.vocabulary[0])
+        return _word_counts(g, x, encoder.steps, encoder.form.vocabulary[0])
     if encoder.modality == "tags":
         return _mark_counts(g, x, encoder.steps, encoder.form.vocabulary)
     numbers = g.cast(x)
@@ -41,6 +41,21 @@ def _counts(g: GraphBuilder, codes: str, size: int) -> Matrix:
     return Matrix(g.add("ScatterElements", zeros, codes, present, axis=1, reduction="add"), size)
 
 
+def _word_counts(g: GraphBuilder, codes: str, steps: int, size: int) -> Matrix:
+    """Counts of each word of a text."""
+    order = g.add_many("TopK", 2, codes, np.array([steps]), axis=1, largest=0)[0]
+    previous = g.add(
+        "Slice",
+        g.add("Pad", order, np.array([0, 1, 0, 0]), np.array(0)),
+        np.array([0]),
+        np.array([steps]),
+        np.array([1]),
+    )
+    entries = g.add("Where", g.add("Equal", order, previous), np.array(0), order)
+    counts = _counts(g, codes, size)
+    return Matrix(counts.value, counts.width, entries=entries)
+
+
 def _mark_counts(g: GraphBuilder, codes: str, steps: int, sizes: tuple[int, ...]) -> Matrix:
     """Counts of the marks of each token, of the previous and of the next one, each in a range of its own from 1 on."""
     kinds = len(sizes)
@@ -50,6 +65,5 @@ def _mark_counts(g: GraphBuilder, codes: str, steps: int, sizes: tuple[int, ...]
     ]
     starts = np.cumsum([1, *sizes * 3])
     marks = g.reshaped(g.add("Add", g.joined(windows, 2), starts[None, None, :-1]), [-1, 3 * kinds])
-    entries = [g.add("Gather", marks, np.array(i), axis=1) for i in range(3 * kinds)]
     counts = _counts(g, marks, int(starts[-1]))
-    return Matrix(counts.value, counts.width, entries=tuple(entries))
+    return Matrix(counts.value, counts.width, entries=marks)

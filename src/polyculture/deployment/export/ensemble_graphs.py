@@ -20,8 +20,8 @@ from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.selection.estimators.crossfitting import LOWEST_PROBABILITY
 from polyculture.selection.estimators.member_weights import SMALLEST
 
-from .distance_graphs import ambiguous
 from .graph_builder import DOUBLE, GraphBuilder
+from .learner_graphs import ambiguous
 from .preprocessing_graphs import Matrix, category_name
 from .sklearn_graphs import placed, prediction
 
@@ -118,18 +118,18 @@ def column_specs(ensemble: Any) -> tuple[TableColumn, ...]:
     """The columns that a fitted ensemble reads, with the categories that any of its members knows."""
     d = ensemble.n_features_in_
     names = [str(name) for name in getattr(ensemble, "feature_names_in_", [f"x{i}" for i in range(d)])]
-    known: dict[int, set[str]] = {position: set() for position in ensemble._input_format.categorical}
+    categories: dict[int, set[str]] = {position: set() for position in ensemble._input_format.categorical}
     for fits in ensemble.members_.values():
         for fitted in fits:
-            for position, categories in _categories(fitted, range(d)):
-                known.setdefault(position, set()).update(categories)
+            for position, texts in _categories(fitted, range(d)):
+                categories.setdefault(position, set()).update(texts)
     return tuple(
-        TableColumn(name, "category", tuple(sorted(known[i]))) if i in known else TableColumn(name, "number")
+        TableColumn(name, "category", tuple(sorted(categories[i]))) if i in categories else TableColumn(name, "number")
         for i, name in enumerate(names)
     )
 
 
-def undetermined(model: Any, inputs: Any) -> Bool[np.ndarray, " n"]:
+def undetermined(model: Any, inputs: Any, learner: str = "") -> Bool[np.ndarray, " n"]:
     """For which inputs a model's answer depends on the order of its training rows, so that a graph may differ.
 
     So it is where several training rows are equally near and not all of them are neighbours.
@@ -138,12 +138,14 @@ def undetermined(model: Any, inputs: Any) -> Bool[np.ndarray, " n"]:
     ----------
     model : an ensemble, an estimator of scikit-learn, or a `FittedEstimator` (for tags a row per token).
     inputs : what it reads.
+    learner : the only one of an ensemble's learners that counts; all of them where empty.
     """
     if isinstance(model, FittedEstimator):
         return undetermined(model.estimator, features(model.encoder, inputs))
     if hasattr(model, "members_") and hasattr(model, "_input_format"):
         rows = model._input_format.read(model, inputs)
-        masks = [undetermined(fitted, rows) for fits in model.members_.values() for fitted in fits]
+        learners = [model.members_[learner]] if learner else model.members_.values()
+        masks = [undetermined(fitted, rows) for fits in learners for fitted in fits]
         return np.asarray(np.any(masks, axis=0))
     if hasattr(model, "model_"):
         return undetermined(model.model_, model._read(inputs, reset=False))
@@ -208,6 +210,6 @@ def _categories(estimator: Any, positions: Sequence[int]) -> Iterator[tuple[int,
         for calibrated in estimator.calibrated_classifiers_:
             yield from _categories(calibrated.estimator, positions)
     elif hasattr(estimator, "categories_"):
-        for position, seen in zip(positions, estimator.categories_, strict=True):
-            if seen.dtype.kind in "OUS":
-                yield position, [category_name(value) for value in seen]
+        for position, values in zip(positions, estimator.categories_, strict=True):
+            if values.dtype.kind in "OUS":
+                yield position, [category_name(value) for value in values]

@@ -49,6 +49,12 @@ class GraphBuilder:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
         return name
 
+    def single(self, value: np.ndarray) -> str:
+        """Name of a constant in single precision."""
+        name = self._name("constant")
+        self._constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        return name
+
     def cast(self, x: str, kind: int = DOUBLE) -> str:
         """Values of another type."""
         return self.add("Cast", x, to=kind)
@@ -119,6 +125,6 @@ class GraphBuilder:
         return f"{operator}_{self._count}"
 
 
-def selection(positions: Sequence[int], width: int) -> Float[np.ndarray, "k w"]:
+def selection(positions: Sequence[int] | np.ndarray, width: int) -> Float[np.ndarray, "k w"]:
     """The matrix that puts k columns at these positions among zeros."""
     return np.eye(width)[np.asarray(positions, np.int64)]

@@ -60,7 +60,8 @@ def net_graph(model: FittedNet, view_name: str) -> NetGraph:
     kind, shape = KINDS.get(model.encoder.modality, "numbers"), raw_shape(model.encoder)
     dtype: Literal["float32", "int64"] = "int64" if kind in ("codes", "mark_codes") else "float32"
     net = RawNet(model).cpu().eval()
-    proto = _templates().graph(net, shape, getattr(torch, dtype), (view_name, "probabilities"))
+    number = "probabilities" if net.normalized else "value"
+    proto = _templates().graph(net, shape, getattr(torch, dtype), (view_name, "probabilities", number))
     return NetGraph(proto, kind, shape, dtype)
 
 

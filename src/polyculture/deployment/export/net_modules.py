@@ -1,4 +1,4 @@
-"""What does a fitted net compute, from raw inputs to what it predicts? Its encoding, its layers and its units as one."""
+"""What does a fitted net compute from raw inputs? Its encoding, its layers and the units of its predictions as one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class RawNet(nn.Module):  # type: ignore[misc]
         centre, spread = model.encoder.target
         self.encoding = encoding(model.encoder)
         self.net = exportable(model.net)
+        self.normalized = hasattr(self.net, "probabilities")  # over whole sequences
         self.register_buffer("target_centre", torch.tensor(centre))
         self.register_buffer("target_spread", torch.tensor(spread))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Raw inputs → probabilities (n × c, for tags n × steps × c), or n × 1 numbers in units of the target."""
         encoded = self.encoding(inputs)
-        if hasattr(self.net, "probabilities"):
+        if self.normalized:
             return self.net.probabilities(encoded)
         scores = self.net(encoded)
         return scores * self.target_spread + self.target_centre if scores.shape[-1] == 1 else scores.softmax(dim=-1)

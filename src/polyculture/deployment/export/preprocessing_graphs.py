@@ -6,14 +6,17 @@ A table comes in as one matrix, in which a category stands as its position in a 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array
 
 from polyculture.errors import InputError
+from polyculture.models.tokenizer import MOST_STEPS
 
 from .graph_builder import FLOAT, INT64, GraphBuilder
 
@@ -31,14 +34,15 @@ class Matrix:
     value : name of the float64 matrix in the graph.
     width : number of its columns.
     categories : names of the categories of those columns that hold positions in such a list; −1 is none of them.
-    entries : where each row has a 1 in the same number of columns and 0 in all others: names of int64 vectors with
-        the column of the first 1 of each row, of the second, and so on, from left to right.
+    entries : columns in which a row may have other numbers than 0, ascending (n × k, int64); a repeated column stands
+        there once, and in place of its copies column 0, which holds zeros. Empty where that is not known. Such a row
+        is added up like one of a sparse matrix of float32.
     """
 
     value: str
     width: int
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    entries: tuple[str, ...] = ()
+    entries: str = ""
 
     def columns(self, g: GraphBuilder, positions: Sequence[int]) -> Matrix:
         """Some columns."""
@@ -50,18 +54,16 @@ class Matrix:
     def product(self, g: GraphBuilder, factors: np.ndarray) -> str:
         """The product with another matrix.
 
-        Ones are added up in the order and precision of a sparse matrix of float32, so that sums which are equal but
-        for rounding fall on the same side of a threshold.
+        Of sparse rows it is rounded as scipy rounds it, so that values which are equal but for rounding fall on the
+        same side of a threshold.
         """
-        if not self.entries:
+        if not self.entries or factors.dtype != np.float32:
             return g.add("MatMul", self.value, factors)
-        table = g.constant(factors)
-        if factors.dtype == np.float32:
-            table = g.cast(table, FLOAT)
-        total = g.add("Gather", table, self.entries[0], axis=0)
-        for entry in self.entries[1:]:
-            total = g.add("Add", total, g.add("Gather", table, entry, axis=0))
-        return g.cast(total)
+        weights = g.add("GatherElements", g.cast(self.value, FLOAT), self.entries, axis=1)
+        rows = g.add("Gather", g.single(factors), self.entries, axis=0)
+        terms = g.add("Mul", rows, g.add("Unsqueeze", weights, np.array([2])))
+        sums = g.add("CumSum", terms, np.array(1))
+        return g.cast(g.add("Gather", sums, np.array(-1), axis=1))
 
 
 def category_name(value: Any) -> str:
@@ -99,14 +101,29 @@ def normalizer(g: GraphBuilder, step: Any, x: Matrix) -> str:
 
 
 def tfidf(g: GraphBuilder, step: Any, x: Matrix) -> str:
-    """Counts of words, weighted by rarity."""
-    value = x.value
+    """Counts of words, weighted by rarity; of texts in single precision, as scikit-learn computes it."""
+    number = g.single if x.entries else g.constant
+    value = g.cast(x.value, FLOAT) if x.entries else x.value
     if step.sublinear_tf:
-        present = g.add("Greater", value, 0.0)
-        value = g.add("Where", present, g.add("Add", g.add("Log", g.add("Where", present, value, 1.0)), 1.0), 0.0)
+        zero, unit = number(np.array(0.0)), number(np.array(1.0))
+        present = g.add("Greater", value, zero)
+        logs = _logarithms(g, value) if x.entries else g.add("Log", g.add("Where", present, value, unit))
+        value = g.add("Where", present, g.add("Add", logs, unit), zero)
     if step.use_idf:
-        value = g.add("Mul", value, np.asarray(step.idf_, float)[None])
-    return _normalized(g, value, step.norm) if step.norm else value
+        value = g.add("Mul", value, number(np.asarray(step.idf_)[None]))
+    squares = g.cast(g.add("Mul", value, value))
+    value = g.cast(value)
+    if step.norm == "l2":
+        value = _divided(g, value, g.add("Sqrt", g.total(squares)))
+    elif step.norm:
+        value = _normalized(g, value, step.norm)
+    return g.rounded(value) if x.entries else value
+
+
+def _logarithms(g: GraphBuilder, counts: str) -> str:
+    """Logarithms of counts of words as numpy rounds them, looked up."""
+    table = np.log(np.maximum(np.arange(MOST_STEPS + 1, dtype=np.float32), 1))
+    return g.add("Gather", g.single(table), g.cast(counts, INT64))
 
 
 def truncated_svd(g: GraphBuilder, step: Any, x: Matrix) -> str:
@@ -159,12 +176,12 @@ def category_encoder(g: GraphBuilder, step: Any, x: Matrix) -> str:
     parts = []
     for position in range(x.width):
         categories = x.categories.get(position)
-        seen = list(step.categories_[position])
+        trained = list(step.categories_[position])
         if categories is None:
-            table = _encoded(step, position, [*range(len(seen)), None])
-            index = _position(g, g.columns(x.value, [position]), seen)
+            table = _encoded(step, position, [*range(len(trained)), None])
+            index = _position(g, g.columns(x.value, [position]), trained)
         else:
-            code_of_name = {category_name(value): code for code, value in enumerate(seen)}
+            code_of_name = {category_name(value): code for code, value in enumerate(trained)}
             table = _encoded(step, position, [*(code_of_name.get(name) for name in categories), None])
             code = g.columns(x.value, [position])
             size = float(len(categories))
@@ -184,9 +201,9 @@ def spline_transformer(g: GraphBuilder, step: Any, x: Matrix) -> str:
     for position, spline in enumerate(step.bsplines_):
         column = g.columns(x.value, [position])
         pieces = _pieces(spline, step.extrapolation)
-        before = g.cast(g.add("GreaterOrEqual", column, pieces.starts[None, 1:-1]), INT64)
-        above = g.cast(g.add("Greater", column, pieces.starts[None, -1:]), INT64)
-        piece = g.reshaped(g.total(g.joined([before, above])), [-1])
+        knots = g.cast(g.add("GreaterOrEqual", column, pieces.starts[None, 1:-1]), INT64)
+        tail = g.cast(g.add("Greater", column, pieces.starts[None, -1:]), INT64)
+        piece = g.reshaped(g.total(g.joined([knots, tail])), [-1])
         distance = g.add("Sub", column, g.add("Gather", pieces.starts[:, None], piece, axis=0))
         value = g.add("Gather", pieces.coefficients[0], piece, axis=0)
         for coefficients in pieces.coefficients[1:]:  # the scheme of Horner
@@ -218,21 +235,21 @@ def _pieces(spline: Any, extrapolation: str) -> Pieces:
     taylor = [spline(knots[inner], nu=power) / math.factorial(power) for power in range(degree, -1, -1)]
     middle = np.stack(taylor)
     lowest, highest = knots[0], knots[-1]
-    below, end, above = np.zeros((3, degree + 1, splines))
+    first, end, last = np.zeros((3, degree + 1, splines))
     end[-1] = spline(highest)
     starts = np.concatenate([[lowest], knots[inner], [highest, highest]])
-    if extrapolation == "continue":
-        below, above = (middle[:, 0], middle[:, -1]) if len(inner) else (below, end)
-        starts[-1] = knots[inner][-1] if len(inner) else highest
-        return Pieces(starts, np.concatenate([below[:, None], middle, end[:, None], above[:, None]], axis=1))
-    for tail, place, used in (
-        (below, lowest, _edges(degree, splines, extrapolation)[0]),
-        (above, highest, _edges(degree, splines, extrapolation)[1]),
-    ):
-        tail[-1, used] = spline(place)[used]
-        if extrapolation == "linear" and degree:
-            tail[-2, used] = spline(place, nu=1)[used]
-    return Pieces(starts, np.concatenate([below[:, None], middle, end[:, None], above[:, None]], axis=1))
+    if extrapolation == "continue" and len(inner):
+        first, last = middle[:, 0], middle[:, -1]
+        starts[-1] = knots[inner][-1]
+    elif extrapolation == "continue":
+        first = last = end
+    else:
+        first_splines, last_splines = _edges(degree, splines, extrapolation)
+        for tail, place, edge in ((first, lowest, first_splines), (last, highest, last_splines)):
+            tail[-1, edge] = spline(place)[edge]
+            if extrapolation == "linear" and degree:
+                tail[-2, edge] = spline(place, nu=1)[edge]
+    return Pieces(starts, np.concatenate([first[:, None], middle, end[:, None], last[:, None]], axis=1))
 
 
 def _edges(degree: int, splines: int, extrapolation: str) -> tuple[np.ndarray, np.ndarray]:
@@ -262,54 +279,47 @@ def _normalized(g: GraphBuilder, value: str, norm: str) -> str:
         size = g.total(g.add("Abs", value))
     else:
         size = g.add("ReduceMax", g.add("Abs", value), np.array([1]), keepdims=1)
+    return _divided(g, value, size)
+
+
+def _divided(g: GraphBuilder, value: str, size: str) -> str:
+    """Rows divided by a number each, unless it is 0."""
     return g.add("Div", value, g.add("Where", g.add("Equal", size, 0.0), 1.0, size))
 
 
-def _position(g: GraphBuilder, column: str, seen: list[Any]) -> str:
+def _position(g: GraphBuilder, column: str, trained: list[Any]) -> str:
     """Position of a number among the numbers that an encoder has seen; their count where it is none of them."""
-    numbers = np.array([float(value) for value in seen])
+    numbers = np.array([float(value) for value in trained])
     equal = g.add("Equal", column, np.where(np.isnan(numbers), 0.0, numbers)[None])
     equal = g.add("And", equal, ~np.isnan(numbers)[None])
     if np.isnan(numbers).any():
         equal = g.add("Or", equal, g.add("And", g.add("IsNaN", column), np.isnan(numbers)[None]))
-    order = g.cast(g.add("Where", equal, np.arange(len(seen), dtype=float)[None], float(len(seen))))
+    order = g.cast(g.add("Where", equal, np.arange(len(trained), dtype=float)[None], float(len(trained))))
     return g.cast(g.add("ReduceMin", order, np.array([1]), keepdims=1), INT64)
 
 
 def _encoded(step: Any, position: int, codes: list[int | None]) -> np.ndarray:
     """What an encoder makes of these categories of a column, a row each; None is a category that it has not seen."""
-    import pandas as pd
-
-    columns: list[Any] = [[seen[0]] * len(codes) for seen in step.categories_]
-    seen = step.categories_[position]
-    is_text = seen.dtype.kind in "OUS"
-    unknown: Any = UNKNOWN if is_text else float(np.nanmax(seen.astype(float), initial=0.0)) + 1.0
-    rows = [unknown if code is None else seen[code] for code in codes]
-    columns[position] = rows if step.handle_unknown != "error" else [seen[0] if c is None else seen[c] for c in codes]
+    categories = step.categories_[position]
+    is_text, strict = categories.dtype.kind in "OUS", step.handle_unknown == "error"
+    unknown: Any = UNKNOWN if is_text else float(np.nanmax(categories.astype(float), initial=0.0)) + 1.0
+    columns = [pd.Series([values[0]] * len(codes), dtype=_kind(values)) for values in step.categories_]
+    replacement = categories[0] if strict else unknown
+    cells = [replacement if code is None else categories[code] for code in codes]
+    columns[position] = pd.Series(cells, dtype=_kind(categories))
     names = getattr(step, "feature_names_in_", range(len(columns)))
-    frame = pd.DataFrame(
-        dict(
-            zip(
-                names,
-                (pd.Series(c, dtype=_kind(s)) for c, s in zip(columns, step.categories_, strict=True)),
-                strict=True,
-            )
-        )
-    )
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a category is unknown is intended
-        table = step.transform(frame)
+        table = step.transform(pd.DataFrame(dict(zip(names, columns, strict=True))))
     table = np.asarray(table.toarray() if hasattr(table, "toarray") else table, float)
-    if step.handle_unknown == "error":
+    if strict:
         table[[code is None for code in codes]] = np.nan
     start, end = _output_range(step, position)
-    return table[:, start:end]
+    return np.asarray(table[:, start:end])
 
 
-def _kind(seen: np.ndarray) -> Any:
-    return object if seen.dtype.kind in "OUS" else seen.dtype
+def _kind(categories: np.ndarray) -> Any:
+    return object if categories.dtype.kind in "OUS" else categories.dtype
 
 
 def _output_range(step: Any, position: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from polyculture.errors import InputError
 from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.rng import stream
 
-from . import distance_graphs, linear_graphs, tree_graphs
+from . import learner_graphs, tree_graphs
 from .encoding_graphs import features
 from .graph_builder import FLOAT, OPSETS, GraphBuilder, selection
 from .preprocessing_graphs import STEPS, Matrix
@@ -26,50 +26,50 @@ from .preprocessing_graphs import STEPS, Matrix
 LARGEST_ERROR = 1e-4
 """Difference of probabilities up to which a converted graph is used."""
 LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
-    "ARDRegression": linear_graphs.linear,
-    "BayesianRidge": linear_graphs.linear,
+    "ARDRegression": learner_graphs.linear,
+    "BayesianRidge": learner_graphs.linear,
     "DecisionTreeClassifier": tree_graphs.forest,
     "DecisionTreeRegressor": tree_graphs.forest,
-    "ElasticNet": linear_graphs.linear,
-    "ElasticNetCV": linear_graphs.linear,
+    "ElasticNet": learner_graphs.linear,
+    "ElasticNetCV": learner_graphs.linear,
     "ExtraTreeClassifier": tree_graphs.forest,
     "ExtraTreeRegressor": tree_graphs.forest,
     "ExtraTreesClassifier": tree_graphs.forest,
     "ExtraTreesRegressor": tree_graphs.forest,
-    "GaussianNB": linear_graphs.naive_bayes,
+    "GaussianNB": learner_graphs.naive_bayes,
     "GradientBoostingClassifier": tree_graphs.gradient_boosting,
     "GradientBoostingRegressor": tree_graphs.gradient_boosting,
     "HistGradientBoostingClassifier": tree_graphs.histogram_boosting,
     "HistGradientBoostingRegressor": tree_graphs.histogram_boosting,
-    "HuberRegressor": linear_graphs.linear,
-    "KNeighborsClassifier": distance_graphs.nearest,
-    "KNeighborsRegressor": distance_graphs.nearest,
-    "Lars": linear_graphs.linear,
-    "Lasso": linear_graphs.linear,
-    "LassoCV": linear_graphs.linear,
-    "LinearDiscriminantAnalysis": linear_graphs.logistic,
-    "LinearRegression": linear_graphs.linear,
-    "LinearSVC": linear_graphs.linear,
-    "LinearSVR": linear_graphs.linear,
-    "LogisticRegression": linear_graphs.logistic,
-    "LogisticRegressionCV": linear_graphs.logistic,
-    "MLPClassifier": linear_graphs.perceptron,
-    "MLPRegressor": linear_graphs.perceptron,
-    "MultinomialNB": linear_graphs.multinomial_bayes,
-    "NuSVC": distance_graphs.machine,
-    "NuSVR": distance_graphs.machine,
-    "Perceptron": linear_graphs.linear,
-    "QuadraticDiscriminantAnalysis": linear_graphs.quadratic,
+    "HuberRegressor": learner_graphs.linear,
+    "KNeighborsClassifier": learner_graphs.nearest,
+    "KNeighborsRegressor": learner_graphs.nearest,
+    "Lars": learner_graphs.linear,
+    "Lasso": learner_graphs.linear,
+    "LassoCV": learner_graphs.linear,
+    "LinearDiscriminantAnalysis": learner_graphs.logistic,
+    "LinearRegression": learner_graphs.linear,
+    "LinearSVC": learner_graphs.linear,
+    "LinearSVR": learner_graphs.linear,
+    "LogisticRegression": learner_graphs.logistic,
+    "LogisticRegressionCV": learner_graphs.logistic,
+    "MLPClassifier": learner_graphs.perceptron,
+    "MLPRegressor": learner_graphs.perceptron,
+    "MultinomialNB": learner_graphs.multinomial_bayes,
+    "NuSVC": learner_graphs.machine,
+    "NuSVR": learner_graphs.machine,
+    "Perceptron": learner_graphs.linear,
+    "QuadraticDiscriminantAnalysis": learner_graphs.quadratic,
     "RandomForestClassifier": tree_graphs.forest,
     "RandomForestRegressor": tree_graphs.forest,
-    "Ridge": linear_graphs.linear,
-    "RidgeCV": linear_graphs.linear,
-    "RidgeClassifier": linear_graphs.linear,
-    "RidgeClassifierCV": linear_graphs.linear,
-    "SGDClassifier": linear_graphs.stochastic,
-    "SGDRegressor": linear_graphs.linear,
-    "SVC": distance_graphs.machine,
-    "SVR": distance_graphs.machine,
+    "Ridge": learner_graphs.linear,
+    "RidgeCV": learner_graphs.linear,
+    "RidgeClassifier": learner_graphs.linear,
+    "RidgeClassifierCV": learner_graphs.linear,
+    "SGDClassifier": learner_graphs.stochastic,
+    "SGDRegressor": learner_graphs.linear,
+    "SVC": learner_graphs.machine,
+    "SVR": learner_graphs.machine,
 }
 """Graphs of learners, by the name of the class of scikit-learn."""
 
@@ -113,7 +113,7 @@ def transformed(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
     if kind == "FunctionTransformer" and step.func is None:
         return x
     value = STEPS[kind](g, step, x) if kind in STEPS else _converted(g, step, x)[0]
-    return Matrix(value, _width(step, x))
+    return Matrix(value, _width(step, x), entries=x.entries if kind == "TfidfTransformer" else "")
 
 
 def class_probabilities(g: GraphBuilder, estimator: Any, x: Matrix, classes: int) -> str:
@@ -137,7 +137,7 @@ def _is_exact(estimator: Any) -> bool:
     """Whether the graph of this class holds for the settings of this estimator."""
     kind = type(estimator).__name__
     if kind.startswith("KNeighbors"):
-        return distance_graphs.is_euclidean(estimator)
+        return learner_graphs.is_euclidean(estimator)
     if kind in ("SVC", "NuSVC"):
         return estimator.kernel in ("rbf", "linear", "poly", "sigmoid") and not hasattr(estimator, "predict_proba")
     if kind == "VotingClassifier":
@@ -199,7 +199,7 @@ def _decision(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
         return _decision(g, estimator.steps[-1][1], x)
     if not hasattr(estimator, "coef_"):
         raise InputError(f"calibration of a {type(estimator).__name__}", "a linear model or a support vector machine")
-    return linear_graphs.linear(g, estimator, x)
+    return learner_graphs.linear(g, estimator, x)
 
 
 def _target(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
@@ -224,7 +224,7 @@ def _bagged(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """The mean over learners of some columns each."""
     parts = []
     for inner, positions in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
-        value = prediction(g, inner, x.columns(g, list(positions)))
+        value = prediction(g, inner, x.columns(g, [int(i) for i in positions]))
         classes = len(getattr(estimator, "classes_", ()))
         parts.append(placed(g, value, inner.classes_.astype(np.int64), classes) if classes else value)
     return g.add("Div", g.add("Sum", *parts), float(len(parts)))
@@ -282,12 +282,13 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
     """Transformers of some columns each, their results side by side."""
     parts: list[Matrix] = []
     for name, inner, _ in step.transformers_:
-        positions = list(step._transformer_to_input_indices[name])
+        positions = [int(i) for i in step._transformer_to_input_indices[name]]
         if len(positions) and not (isinstance(inner, str) and inner == "drop"):
             parts.append(transformed(g, inner, x.columns(g, positions)))
     if not parts:
         raise InputError("a ColumnTransformer without columns", "one column or more")
-    categories, width = {}, 0
+    categories: dict[int, tuple[str, ...]] = {}
+    width = 0
     for part in parts:
         categories |= {width + i: names for i, names in part.categories.items()}
         width += part.width
@@ -297,8 +298,8 @@ def _side_by_side(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
 def _width(step: Any, x: Matrix) -> int:
     """Number of columns that a step makes."""
     kind = type(step).__name__
-    same = ("FunctionTransformer", "MaxAbsScaler", "MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler")
-    if kind in (*same, "TfidfTransformer"):
+    scalers = ("FunctionTransformer", "MaxAbsScaler", "MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler")
+    if kind in (*scalers, "TfidfTransformer"):
         return x.width
     return len(step.get_feature_names_out())
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from onnx import numpy_helper
 
-from .graph_builder import GraphBuilder
+from .graph_builder import INT64, GraphBuilder
 from .preprocessing_graphs import Matrix
 
 
@@ -52,7 +52,7 @@ def tree_sum(g: GraphBuilder, x: str, trees: Sequence[TreeNodes], targets: Seque
     weights = np.concatenate([tree.values[ids].ravel() for tree, ids in zip(trees, leaf_ids, strict=True)])
     starts = np.concatenate([np.full(len(ids), t) for ids, t in zip(leaf_ids, targets, strict=True)])
     outcome_ids = (starts[:, None] + np.arange(width)).ravel()
-    used = (weights != 0) | (np.tile(np.arange(width), len(starts)) == 0)  # a leaf without values would be no leaf
+    present = (weights != 0) | (np.tile(np.arange(width), len(starts)) == 0)  # every leaf needs a value
     leaf = np.concatenate([tree.leaf for tree in trees])
     total = g.add(
         "TreeEnsembleRegressor",
@@ -68,10 +68,10 @@ def tree_sum(g: GraphBuilder, x: str, trees: Sequence[TreeNodes], targets: Seque
         nodes_truenodeids=np.where(leaf, 0, np.concatenate([t.first for t in trees])).tolist(),
         nodes_falsenodeids=np.where(leaf, 0, np.concatenate([t.second for t in trees])).tolist(),
         nodes_missing_value_tracks_true=np.concatenate([t.missing_first for t in trees]).astype(int).tolist(),
-        target_treeids=np.repeat(np.arange(len(trees)), [len(i) * width for i in leaf_ids])[used].tolist(),
-        target_nodeids=np.repeat(np.concatenate(leaf_ids), width)[used].tolist(),
-        target_ids=outcome_ids[used].tolist(),
-        target_weights_as_tensor=numpy_helper.from_array(weights[used].astype(np.float64)),
+        target_treeids=np.repeat(np.arange(len(trees)), [len(i) * width for i in leaf_ids])[present].tolist(),
+        target_nodeids=np.repeat(np.concatenate(leaf_ids), width)[present].tolist(),
+        target_ids=outcome_ids[present].tolist(),
+        target_weights_as_tensor=numpy_helper.from_array(weights[present].astype(np.float64)),
         n_targets=outputs,
     )
     return g.cast(total)
@@ -156,33 +156,28 @@ def _with_categorical_splits(g: GraphBuilder, estimator: Any, x: str) -> tuple[s
 
     The column is 0 where the row goes to the first branch, and 1 where to the second.
     """
-    features: dict[tuple[int, int, int], int] = {}
-    tables: dict[int, list[np.ndarray]] = {}
-    places: list[tuple[int, tuple[int, int, int]]] = []
-    known, position_of_feature = estimator._bin_mapper.make_known_categories_bitsets()
+    positions: dict[tuple[int, int, int], int] = {}
+    parts, width = [x], int(estimator._bin_mapper.n_bins_non_missing_.shape[0])
+    bits, row_of_feature = estimator._bin_mapper.make_known_categories_bitsets()
     for stage, predictors in enumerate(estimator._predictors):
         for k, predictor in enumerate(predictors):
             for position in np.flatnonzero(predictor.nodes["is_categorical"] & (predictor.nodes["is_leaf"] == 0)):
                 node = predictor.nodes[position]
-                feature = int(node["feature_idx"])
                 first = _members(predictor.raw_left_cat_bitsets[node["bitset_idx"]])
-                unknown = ~_members(known[position_of_feature[feature]])
-                branch = np.where(first, 0.0, np.where(unknown, 1.0 - node["missing_go_to_left"], 1.0))
-                tables.setdefault(feature, []).append(np.append(branch, 1.0 - node["missing_go_to_left"]))
-                places.append((feature, (stage, k, int(position))))
-    width, parts = int(estimator._bin_mapper.n_bins_non_missing_.shape[0]), [x]
-    for feature, columns in tables.items():
-        code = g.columns(x, [feature])
-        valid = g.add("And", g.add("GreaterOrEqual", code, 0.0), g.add("Less", code, 256.0))
-        index = g.reshaped(g.cast(g.add("Where", valid, code, 256.0), 7), [-1])
-        parts.append(g.add("Gather", np.column_stack(columns), index, axis=0))
-        for place in [p for f, p in places if f == feature]:
-            features[place] = width
-            width += 1
-    return g.joined(parts), features
+                default = 1.0 - node["missing_go_to_left"]  # also of categories that training has not seen
+                trained = _members(bits[row_of_feature[node["feature_idx"]]])
+                branch = np.where(first, 0.0, np.where(trained, 1.0, default))
+                code = g.columns(x, [int(node["feature_idx"])])
+                valid = g.add("And", g.add("GreaterOrEqual", code, 0.0), g.add("Less", code, 256.0))
+                index = g.cast(g.add("Where", valid, code, 256.0), INT64)
+                parts.append(g.add("Gather", np.append(branch, default), index))
+                positions[stage, k, int(position)] = width
+                width += 1
+    return g.joined(parts), positions
 
 
 def _members(words: np.ndarray) -> Bool[np.ndarray, " 256"]:
     """Which of 256 numbers are in a set of bits."""
     numbers = np.arange(256)
-    return (words[numbers // 32] >> (numbers % 32).astype(np.uint32)) & 1 == 1
+    bits = (words[numbers // 32] >> (numbers % 32).astype(np.uint32)) & 1
+    return np.asarray(bits == 1)

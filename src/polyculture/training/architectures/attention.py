@@ -201,9 +201,8 @@ class TransformerEncoderDecoder(nn.Module):  # type: ignore[misc]
         steps, hidden = self.steps(inputs), absent(present(self.form, inputs))
         encoding = self.encoder(steps, src_key_padding_mask=hidden)
         if self.start is None:
-            return self.head(
-                self.decoder(steps, encoding, tgt_mask=_causal_mask(steps), memory_key_padding_mask=hidden)
-            )
+            options = {"tgt_mask": _causal_mask(steps), "tgt_is_causal": True, "memory_key_padding_mask": hidden}
+            return self.head(self.decoder(steps, encoding, **options))
         start = self.start.expand(inputs.shape[0], -1, -1)
         return self.head(self.decoder(start, encoding, memory_key_padding_mask=hidden)[:, 0])
 

@@ -112,7 +112,7 @@ def _learner(ensemble: Any, position: int, graph: LearnerGraph, columns: tuple[C
         weights_by_class=graph.weights_by_class,
         recipe={"learner": graph.name, "family": family},
         ancestry={"family": family, "data": "all"},
-        undetermined=partial(undetermined, ensemble),
+        undetermined=partial(undetermined, ensemble, learner=graph.name),
     )
 
 

@@ -165,8 +165,15 @@ def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:
 def _member(name: str, recipe: Recipe, model: Any, weight: float, by_class: tuple[float, ...]) -> SourceMember:
     view, vocabulary = view_of(model.encoder)
     ancestry = {axis: str(getattr(recipe, axis)) for axis in SHARED}
-    graph = partial(fitted_graph, model)
-    return SourceMember(recipe.id, name, model, graph, view, vocabulary, weight, by_class, recipe.to_dict(), ancestry)
+    graph, recorded = partial(fitted_graph, model), recipe.to_dict()
+    ties = None if isinstance(model, FittedNet) else partial(_undetermined, model)
+    return SourceMember(recipe.id, name, model, graph, view, vocabulary, weight, by_class, recorded, ancestry, ties)
+
+
+def _undetermined(model: Fitted, inputs: Any) -> Bool[np.ndarray, " k"]:
+    from ..ensemble_graphs import undetermined
+
+    return undetermined(model, inputs)
 
 
 def fitted_graph(model: Fitted, view: str) -> Any:

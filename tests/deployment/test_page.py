@@ -438,5 +438,7 @@ def test_the_page_needs_no_other_file_and_no_other_host() -> None:
     assert not re.search(
         r"""(src|href)=["']?(https?:)?//|@import|url\(|innerHTML|insertAdjacentHTML|document\.write|eval\(""", text
     )
+    assert "http:" not in text
+    assert "https:" not in text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert len(page.content) < 60_000

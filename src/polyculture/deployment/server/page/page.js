@@ -2,7 +2,7 @@
   "use strict";
   const PERIOD_MS = 3000;
   const $ = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
+  const SVG = $("blank").namespaceURI;
   let last = null;
   let now = Date.now() / 1000; // the server's clock, by which all times are told
   let key = "";

@@ -292,7 +292,9 @@ class Unknown(Undecided):
 
 
 @pytest.mark.parametrize(("net", "reason"), [(Undecided, "GuardOnDataDependentSymNode"), (Unknown, "aten.linalg_eig")])
-def test_a_net_that_cannot_be_a_graph_is_refused_in_one_sentence(net: Any, reason: str) -> None:
+def test_a_net_that_cannot_be_a_graph_is_refused_in_one_sentence(
+    net: Any, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     model = FittedNet(net(), Encoder("table", (2,), centre=(0.0, 0.0), spread=(1.0, 1.0)))
     with pytest.raises(InputError, match=reason) as error:
         net_graph(model, "x")
@@ -303,3 +305,4 @@ def test_a_net_that_cannot_be_a_graph_is_refused_in_one_sentence(net: Any, reaso
         "len(inputs); leave it out."
     )
     assert "\n" not in sentence
+    assert capfd.readouterr() == ("", "")

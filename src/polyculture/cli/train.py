@@ -54,7 +54,8 @@ def run(
     show(result.audit, out, json, result.next_command)
     if not json:
         bundle = shell_word(f"{out}-bundle")
-        show_lines(f"ship  polyculture export {shell_word(str(out))} --out {bundle}", f"      polyculture serve {bundle}")
+        show_lines(f"ship  polyculture export {shell_word(str(out))} --out {bundle}")
+        show_lines(f"      polyculture serve {bundle}")
     for model, reason in result.population.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
     return 1 if result.population.failed else 0

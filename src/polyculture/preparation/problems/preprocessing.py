@@ -40,7 +40,7 @@ def _array_maker(train: RawData, columns: ColumnEncoder | None) -> Callable[[Raw
     if columns is not None:
         return lambda raw: _encoded(columns, raw.inputs)
     if train.modality == "audio":
-        length = int(np.ceil(np.quantile([len(wave) for wave in inputs], LENGTH_QUANTILE)))
+        length = int(np.ceil(np.quantile([len(wave) for wave in np.asarray(inputs)], LENGTH_QUANTILE)))
         return lambda raw: _padded(np.asarray(raw.inputs), length)
     if train.modality == "image":
         size = tuple(inputs.shape[1:])

@@ -20,6 +20,7 @@ ROOMS = (
     "recipe",
     "results",
     "reporting",
+    "deployment",
     "measures",
     "measures.attribution",
     "measures.similarity",

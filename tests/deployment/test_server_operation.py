@@ -118,6 +118,7 @@ def test_a_bundle_that_cannot_be_served_changes_nothing(tmp_path: Path) -> None:
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     with running(first) as server:
         faults = {broken: "was changed after", tmp_path / "nobody": "no such folder", tmp_path: "is no bundle"}
+        faults[make_bundle(tmp_path / "c", "text")] = "is a classification of text; expected a classification of table"
         for path, reason in faults.items():
             answer = server.ask("POST", "/admin/bundle", json.dumps({"path": str(path)}))
             assert answer.status == 400

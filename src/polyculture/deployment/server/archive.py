@@ -90,8 +90,9 @@ class AnswerArchive:
         return [self._watch_records, *([self._writer.put] if self._writer is not None else [])]
 
     def _watch_records(self, records: Sequence[AnswerRecord]) -> None:
-        if records and not records[0].shadow:
-            self._watch.observe(records)
+        watch = self._watch
+        if not records[0].shadow and records[0].version == watch.manifest.version:  # not of a bundle that has gone
+            watch.observe(records)
 
     def label(self, handed: HandedLabels) -> dict[str, Any]:
         """Take true labels; blocks until the store has them."""

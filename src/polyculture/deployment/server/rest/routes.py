@@ -17,12 +17,13 @@ from polyculture.version import __version__
 
 from ..labels import read_labels
 from ..metrics import CONTENT_TYPE
+from ..page.live_page import live_page
 from ..protocol.metadata import model_metadata, repository_index, server_metadata
 from ..protocol.responses import error_body
 from ..refusals import RefusedRequestError, excerpt, malformed, sentence
 from ..service import Service
 from .access import Access
-from .documentation import INFER_SCHEMA, LABELS_SCHEMA, documentation_page, front_page
+from .documentation import INFER_SCHEMA, LABELS_SCHEMA, documentation_page
 
 log = logging.getLogger("polyculture.serve")
 Swap = Callable[[Path], Awaitable[str]]
@@ -151,7 +152,8 @@ def _add_own(app: FastAPI, service: Service) -> None:
 
     @app.get("/", include_in_schema=False)
     async def front() -> Response:
-        return Response(front_page(await asyncio.to_thread(service.status)), media_type="text/html")
+        page = live_page()
+        return Response(page.content, headers=dict(page.headers))
 
     @app.get("/docs", include_in_schema=False)
     async def documentation() -> Response:

@@ -103,7 +103,7 @@ class Service:
             refuse_explanations(parameters)
             ids, groups = ids_of(parameters, rows), groups_of(parameters, rows)
         record = RecordedRequest(request.tensors, rows, arrival, ids or self.ids(rows), groups)
-        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival)
+        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size)
         answers.ids = record.ids
         return answers
 

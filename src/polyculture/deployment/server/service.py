@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +167,9 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
         status = self.archive.status()
+        reasons = self.engine.scattered.reasons if self.engine.scattered is not None else {}
+        if reasons:
+            status["members"] = [_with_reason(member, reasons) for member in status.get("members", ())]
         counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
         return status | {
             "schema": STATUS_SCHEMA,
@@ -211,6 +214,12 @@ class Service:
         if self.challenger is not None:
             self.challenger.close()
         self.archive.close()
+
+
+def _with_reason(member: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """The status of a member with the reason why it did not answer the latest instances."""
+    reason = reasons.get(member["id"])
+    return member | {"reason": reason} if reason else member
 
 
 def _check_kind(manifest: Manifest, former: Manifest) -> None:

@@ -10,10 +10,11 @@
 
     result = pc.run("digits", pc.RunOptions(models=12), out="digits-run")
     pc.report(result.audit, "digits-run/page.html")
+    pc.export("digits-run", "bundle")          # graphs and plain files: polyculture serve bundle
 
-Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Interval. Verbs: train, predict, read, audit,
-check, compare, scaling, select, combine, report; design, run, ablate and evolve put them together. The command line has
-the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
+Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
+audit, check, compare, scaling, select, combine, export, report; design, run, ablate and evolve put them together. The
+command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from polyculture.auditing import text_alikeness as text_alikeness
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
+    from polyculture.deployment import Bundle as Bundle
+    from polyculture.deployment import ExportOptions as ExportOptions
+    from polyculture.deployment import export_bundle
+    from polyculture.deployment import open_bundle as open_bundle
     from polyculture.formats import read as read
     from polyculture.formats import read_shards as read_shards
     from polyculture.population import Population as Population
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from polyculture.training import predict as predict
     from polyculture.training import train as train
 
+    export = export_bundle
     scaling = along_scale
 
 _HOMES = {
@@ -96,6 +102,10 @@ _HOMES = {
     "SelectionOptions": "selection",
     "combine": "selection",
     "select": "selection",
+    "Bundle": "deployment",
+    "ExportOptions": "deployment",
+    "export": "deployment:export_bundle",
+    "open_bundle": "deployment",
     "DataOptions": "training",
     "load_problem": "training",
     "predict": "training",

@@ -180,7 +180,7 @@ def test_texts_that_no_database_holds_are_written_with_a_mark(store_url: str) ->
 def test_a_batch_that_is_written_twice_is_there_once(store_url: str) -> None:
     from polyculture.deployment.store.columns import row_of
 
-    rows = [{"writer": 5, "number": k, **row_of(record(k))} for k in range(1, 4)]
+    rows = [row_of(5, k, record(k)) for k in range(1, 4)]
     with open_store(store_url) as store:
         store.write(rows[:2])
         store.write(rows)
@@ -298,3 +298,13 @@ def test_the_store_loads_no_pandas(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_examples_of_the_store_run() -> None:
+    import doctest
+
+    from polyculture.deployment.store import labels, masking, store, writer
+
+    results = [doctest.testmod(module) for module in (labels, masking, store, writer)]
+    assert [result.failed for result in results] == [0, 0, 0, 0]
+    assert all(result.attempted for result in results)

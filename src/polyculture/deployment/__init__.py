@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from .bundle.bundle import open_bundle as open_bundle
     from .bundle.predictor import Answers as Answers
     from .bundle.predictor import Predictor as Predictor
+    from .export.export import ExportOptions as ExportOptions
     from .export.export import export as export_bundle
 
 _HOMES = {
     "Answers": "bundle.predictor",
     "Bundle": "bundle.bundle",
+    "ExportOptions": "export.export",
     "Predictor": "bundle.predictor",
     "export_bundle": "export.export:export",
     "open_bundle": "bundle.bundle",
 }
 
-__all__ = ["Answers", "Bundle", "Predictor", "export_bundle", "open_bundle"]
+__all__ = ["Answers", "Bundle", "ExportOptions", "Predictor", "export_bundle", "open_bundle"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

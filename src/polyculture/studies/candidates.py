@@ -31,6 +31,7 @@ class Candidates:
         instance columns that a run folder names.
     remark : what an older run folder lacks; empty where it lacks nothing.
     reports : what was read, a sentence for each source.
+    run : folder of the run that the models are from; empty where they are from tables.
     """
 
     selection: Predictions
@@ -38,6 +39,7 @@ class Candidates:
     sets: PredictionSets
     remark: str = ""
     reports: tuple[str, ...] = ()
+    run: str = ""
 
     def complete(self, options: SelectionOptions) -> SelectionOptions:
         """The options with the columns of the run folder, where the options name none."""
@@ -88,8 +90,8 @@ def read_candidates(
     run = read_run(folder, predictions.model_ids)
     if run.sets.selection is None or "shift" in goal:
         remark = run.missing if run.sets.selection is None else ""
-        return Candidates(run.sets.test, None, run.sets, remark, tuple(reports))
-    return Candidates(run.sets.selection, run.sets.test, run.sets, reports=tuple(reports))
+        return Candidates(run.sets.test, None, run.sets, remark, tuple(reports), folder)
+    return Candidates(run.sets.selection, run.sets.test, run.sets, reports=tuple(reports), run=folder)
 
 
 def select_and_audit(
@@ -113,6 +115,8 @@ def select_and_audit(
         shifted=sets.shifted,
         terms=options,
     )
+    if candidates.run:  # so that the members can be exported
+        portfolio = replace(portfolio, facts={**portfolio.facts, "run": candidates.run})
     audit_options = AuditOptions(clusters=options.clusters, groups=options.groups, seed=options.seed)
     return portfolio, audit(sets.test, source=source, options=audit_options, shifted=sets.companions)
 

@@ -115,7 +115,7 @@ def store_predictions(
     sets = PredictionSets(test, selection, by_part, cluster_column(problem), problem.groups, train)
     if problem.task == "regression":
         write_values(sets, folder / VALUES)
-    write_facts(folder, source, sets.cluster, sets.groups, sets.shifted)
+    write_facts(folder, source, sets, problem.origin)
     return sets
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -31,11 +31,13 @@ class StoredRun:
     sets : predictions on every part and shift.
     source : what to call them in reports.
     missing : what a folder of an earlier version lacks, as a sentence; empty where it lacks nothing.
+    origin : of its problem, with which it can be loaded again; empty where that is not known.
     """
 
     sets: PredictionSets
     source: str
     missing: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_run(path: str | Path) -> bool:
@@ -51,9 +53,15 @@ def write_part(predictions: Predictions, parts: Path, name: str, *, shifted: boo
     write(predictions, folder, compact=True)
 
 
-def write_facts(folder: Path, source: str, cluster: str, groups: Iterable[str], shifted: Iterable[str]) -> None:
-    """Store what is known about the run; with it the folder is complete."""
-    facts = {"format": FORMAT, "source": source, "cluster": cluster, "groups": [*groups], "shifted": [*shifted]}
+def write_facts(folder: Path, source: str, sets: PredictionSets, origin: Mapping[str, Any]) -> None:
+    """Store what is known about the run; with it the folder is complete.
+
+    Parameters
+    ----------
+    origin : of the problem, with which it can be loaded again.
+    """
+    facts = {"format": FORMAT, "source": source, "cluster": sets.cluster, "groups": [*sets.groups]}
+    facts |= {"shifted": [*sets.shifted], "problem": dict(origin)}
     temporary = folder / f".{RUN}.{os.getpid()}"
     temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     temporary.replace(folder / RUN)
@@ -80,11 +88,11 @@ def read_run(folder: str | Path, models: Sequence[str] = (), *, probabilities: b
     """
     folder = Path(folder)
     facts = _read_facts(folder / RUN)
-    source = facts.get("source", str(folder))
+    source, origin = facts.get("source", str(folder)), facts.get("problem", {})
     values = values_folder(folder)
     if values is not None:
         sets = read_value_sets(values, models)
-        return StoredRun(sets, source, "" if sets.train is not None else _missing(folder, "the training part"))
+        return StoredRun(sets, source, "" if sets.train is not None else _missing(folder, "the training part"), origin)
     test = read(folder / PREDICTIONS, models=list(models) or None)
     if not facts or not (folder / PARTS).is_dir():
         return StoredRun(PredictionSets(test), source, _missing(folder, "the selection part and the shifted tests"))
@@ -102,7 +110,7 @@ def read_run(folder: str | Path, models: Sequence[str] = (), *, probabilities: b
         tuple(facts.get("groups", ())),
         part("train"),
     )
-    return StoredRun(sets, source)
+    return StoredRun(sets, source, origin=origin)
 
 
 def _missing(folder: Path, what: str) -> str:

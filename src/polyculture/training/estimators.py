@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
@@ -24,6 +25,9 @@ from .fit import check
 
 SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table": (1,)}
 """Number of dimensions that one input may have, by modality."""
+
+EXAMPLES = 500
+"""Rows that an estimator keeps, to compare an exported graph on."""
 
 
 class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
@@ -75,6 +79,7 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         recipe = self._recipe("cross-entropy" if classes else "squared")
         dataset = Dataset(inputs, labels, classes, modality=self.modality)
         check([recipe], dataset)
+        self._examples = inputs[:: max(1, len(inputs) // EXAMPLES)][:EXAMPLES]
         level = find_transform(recipe.data)
         train = level.take(dataset, recipe.seed)
         return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, dataset.array))
@@ -106,6 +111,18 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         if reset:
             self.n_features_in_ = 1
         return texts
+
+    def export(self, path: Any, X: Any = None, y: Any = None) -> Any:
+        """Write a bundle that `polyculture serve` answers from; see `polyculture.export`.
+
+        Parameters
+        ----------
+        X, y : rows that it was not fitted on, and their targets: the graph is checked on them, and the watch learns
+            from them what is usual. Without them the graph is checked on rows of the training set, and there are no
+            alarms.
+        """
+        held_out = None if X is None else (X, y)
+        return importlib.import_module("polyculture.deployment").export_bundle(self, path, held_out=held_out)
 
     def __sklearn_tags__(self) -> Tags:
         """Texts are strings; everything else is numbers without missing values."""

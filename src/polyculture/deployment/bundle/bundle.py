@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_MANIFEST_BYTES = 64 * 2**20
 MOST_FILES = 10_000
+FEWEST_NAMED = 6
+"""Largest number of members that a sentence names."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CURE = "export the bundle again, or copy it again"
 
@@ -37,6 +39,14 @@ class Bundle:
     ----------
     path : the folder.
     manifest : what it says.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> bundle = model.fit(*load_iris(return_X_y=True)).export("flowers")
+    >>> bundle.predict(bundle.read_inputs([[5.1, 3.5, 1.4, 0.2]])).answer
+    array([0])
     """
 
     path: Path
@@ -45,6 +55,18 @@ class Bundle:
     def __repr__(self) -> str:
         m = self.manifest
         return f"Bundle {m.name} {m.version}: {len(m.members)} models, rule {m.rule}, {m.modality}, {m.task}"
+
+    @property
+    def sentence(self) -> str:
+        """What is in the bundle, and how far its graphs are from the models they were made of."""
+        m = self.manifest
+        count = f"{len(m.members)} model{'' if len(m.members) == 1 else 's'}"
+        names = ", ".join(member.name for member in m.members[:FEWEST_NAMED])
+        names += f" and {len(m.members) - FEWEST_NAMED} more" if len(m.members) > FEWEST_NAMED else ""
+        errors = [member.export_error for member in m.members if member.export_error is not None]
+        unit = "error in standard deviations of the truth" if m.task == "regression" else "probability error"
+        error = f"; largest {unit} of a graph {max(errors):.1g}" if errors else ""
+        return f"Bundle of {count} ({names}), rule {m.rule}{error}; version {m.version}, {len(m.files) + 1} files."
 
     def content(self, name: str) -> bytes:
         """The bytes of one of its files; FileError where they are not those that the manifest names."""
@@ -108,6 +130,14 @@ def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
 
     Raises FileError for a folder without a manifest, a changed or missing file, a link, a path that leads out of the
     folder, and a bundle of a newer version.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> _ = model.fit(*load_iris(return_X_y=True)).export("flowers-to-open")
+    >>> pc.open_bundle("flowers-to-open").manifest.classes
+    ('0', '1', '2')
     """
     folder = Path(path)
     manifest = _read_manifest(folder)

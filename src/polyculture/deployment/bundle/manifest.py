@@ -131,6 +131,7 @@ class Manifest:
     task, modality : what is predicted, and from what.
     classes : in the order of the probabilities; empty for a regression.
     input_shape : of one raw input.
+    input_range : least and greatest number of a raw input, such as (0, 1) of grey levels; empty where it is open.
     columns : of a table, in their order; empty for other inputs.
     views : what the graphs read.
     members : heaviest first.
@@ -146,6 +147,7 @@ class Manifest:
     alarms : what the watch looks at.
     reference : file of the statistics that live traffic is compared with.
     masked : columns that are never stored.
+    source : the run and the problem that the members are from, with which a successor can be trained.
     software : versions by name, with which the bundle was made.
     files : SHA-256 of every other file of the bundle, by path.
     """
@@ -161,6 +163,7 @@ class Manifest:
     views: tuple[InputView, ...]
     members: tuple[MemberEntry, ...]
     rule: str
+    input_range: tuple[float, ...] = ()
     columns: tuple[Column, ...] = ()
     temperature: float = 1.0
     bias: tuple[float, ...] = ()
@@ -172,6 +175,7 @@ class Manifest:
     alarms: tuple[AlarmSpec, ...] = ()
     reference: str = ""
     masked: tuple[str, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -80,7 +80,7 @@ class Answers:
     def member_values(self) -> Float[np.ndarray, "n m"]:
         """Numbers that the members predict; nan where classes are predicted."""
         regression = self.manifest.task == "regression"
-        return self.members[:, :, 0] if regression else np.full(self.members.shape[:2], np.nan)
+        return np.asarray(self.members[:, :, 0]) if regression else np.full(self.members.shape[:2], np.nan)
 
     @property
     def disagreement(self) -> Float[np.ndarray, " n"]:
@@ -90,18 +90,20 @@ class Answers:
         """
         if self.manifest.task == "regression":
             return _deviation(self.member_values)
-        shares = combine.disagreement(self.member_answers, self.manifest.width)
+        shares: np.ndarray = combine.disagreement(self.member_answers, self.manifest.width)
         if self.length is None:
             return shares
         present = ~np.isnan(shares)
         total = np.where(present, shares, 0.0).sum(axis=1)
-        return np.divide(total, present.sum(axis=1), out=np.full(len(self), np.nan), where=present.any(axis=1))
+        mean = np.full(len(self), np.nan)
+        np.divide(total, present.sum(axis=1), out=mean, where=present.any(axis=1))
+        return mean
 
     @property
     def quorum(self) -> Int[np.ndarray, " n"]:
         """Number of members that answered each instance."""
         answered = np.broadcast_to(self.answered, self.members.shape[:2])
-        return answered.sum(axis=1)
+        return np.asarray(answered.sum(axis=1))
 
     @property
     def conformal_sets(self) -> Bool[np.ndarray, "n ... c"] | None:
@@ -196,7 +198,7 @@ def _session(bundle: Bundle, name: str, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(bundle.content(name), options, providers=["CPUExecutionProvider"])

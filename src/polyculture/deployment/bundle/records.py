@@ -14,6 +14,7 @@ from .manifest import Column, Manifest
 
 UNKNOWN = -1.0
 """Position of a category that was not seen in training."""
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def is_columns(inputs: Any) -> bool:
@@ -26,11 +27,19 @@ def is_records(inputs: Any) -> bool:
     return isinstance(inputs, (list, tuple)) and len(inputs) > 0 and isinstance(inputs[0], Mapping)
 
 
+def check_names(inputs: Any) -> None:
+    """Refuse records of which one is no mapping, and columns without a name."""
+    for row, record in enumerate([inputs] if is_columns(inputs) else inputs):
+        if not isinstance(record, Mapping):
+            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
+        nameless = next((name for name in record if not isinstance(name, str)), None)
+        if nameless is not None:
+            raise InputError(f"the column {nameless!r}", "columns whose names are texts")
+
+
 def rows_of(records: Sequence[Mapping[str, Any]], name: str) -> Iterator[tuple[int, Any]]:
     """The cell of that column in each record; InputError where one has none."""
     for row, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            raise InputError(f"record {row} is {type(record).__name__}", "a mapping from columns to cells")
         if name not in record:
             raise InputError(f"record {row} has no column {name!r}", "a cell for every column of the model")
         yield row, record[name]
@@ -63,8 +72,12 @@ def read_columns(manifest: Manifest, inputs: Any) -> Float[np.ndarray, "n d"]:
     table = np.empty((longest, len(columns)), np.float64)
     for position, column in enumerate(columns):
         table[:, position] = _column(column, cells[column.name])
-    wide = any(view.dtype == "float64" or view.kind == "columns" for view in manifest.views)
-    return table if wide else table.astype(np.float32)
+    return table if reads_doubles(manifest) else table.astype(np.float32)
+
+
+def reads_doubles(manifest: Manifest) -> bool:
+    """Whether raw inputs are in double precision: for graphs that read it, and where columns are encoded."""
+    return any(view.dtype == "float64" or view.kind == "columns" or view.file for view in manifest.views)
 
 
 def _cells(inputs: Any, name: str) -> list[Any]:
@@ -79,9 +92,10 @@ def _cells(inputs: Any, name: str) -> list[Any]:
 def _column(column: Column, cells: Sequence[Any]) -> list[float]:
     if column.kind == "category":
         positions = {category: float(i) for i, category in enumerate(column.categories)}
+        names = [None if _missing(cell) else _name(cell) for cell in cells]
         return [
-            _gap(column, row) if _missing(cell) else positions.get(_name(cell), UNKNOWN)
-            for row, cell in enumerate(cells)
+            _gap(column, row) if name is None else positions.get(name, positions.get(name.strip(), UNKNOWN))
+            for row, name in enumerate(names)
         ]
     return [_number(column, row, cell) for row, cell in enumerate(cells)]
 
@@ -98,8 +112,11 @@ def _number(column: Column, row: int, cell: Any) -> float:
         number = float(cell)
     except OverflowError:
         number = np.inf
-    if np.isinf(number):
-        raise InputError(f"{cell!r} in row {row} of the column {column.name!r}"[:120], "a finite number")
+    if abs(number) > LARGEST:
+        text = repr(cell) if isinstance(cell, float) else "a number"
+        raise InputError(
+            f"{text} in row {row} of the column {column.name!r}", "a finite number within single precision"
+        )
     return number
 
 

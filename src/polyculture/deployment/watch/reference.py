@@ -56,7 +56,7 @@ class CertifiedAnswers:
     tolerance: float = math.nan
     classes: int = 0
     groups: Mapping[str, Sequence[str]] | None = None
-    profile: Float[np.ndarray, "n d"] | None = None
+    profile: Float[np.ndarray, "r d"] | None = None
     profile_names: tuple[str, ...] = ()
     categories: Mapping[str, int] = field(default_factory=dict)
     latency_ms: Float[np.ndarray, " k"] | None = None

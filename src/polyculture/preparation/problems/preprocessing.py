@@ -22,11 +22,11 @@ LENGTH_QUANTILE = 0.98
 """Recordings get the length of this quantile of the training recordings; longer ones lose their end."""
 
 
-def fit_preprocessing(train: RawData, classes: tuple[str, ...]) -> Preprocessor:
-    """The function from raw data to a dataset, with rules learned from this training part."""
+def fit_preprocessing(train: RawData, classes: tuple[str, ...], columns: ColumnEncoder | None) -> Preprocessor:
+    """The function from raw data to a dataset, with rules learned from this training part; columns as these say."""
     if train.modality == "tags":
         return _tokens(train, classes)
-    to_array = _array_maker(train)
+    to_array = _array_maker(train, columns)
 
     def preprocess(raw: RawData) -> Dataset:
         labels = _codes(raw, classes) if classes else raw.labels
@@ -35,11 +35,10 @@ def fit_preprocessing(train: RawData, classes: tuple[str, ...]) -> Preprocessor:
     return preprocess
 
 
-def _array_maker(train: RawData) -> Callable[[RawData], np.ndarray]:
+def _array_maker(train: RawData, columns: ColumnEncoder | None) -> Callable[[RawData], np.ndarray]:
     inputs = train.inputs
-    if isinstance(inputs, pd.DataFrame):
-        encoder = ColumnEncoder.of(inputs)
-        return lambda raw: _encoded(encoder, raw.inputs)
+    if columns is not None:
+        return lambda raw: _encoded(columns, raw.inputs)
     if train.modality == "audio":
         length = int(np.ceil(np.quantile([len(wave) for wave in inputs], LENGTH_QUANTILE)))
         return lambda raw: _padded(np.asarray(raw.inputs), length)

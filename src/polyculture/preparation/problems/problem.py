@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from polyculture.dataset import Modality, Split, Task
+
+from .column_encoding import ColumnEncoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,8 @@ class Problem:
     groups : columns of the instances whose groups are compared.
     cluster : column with what instances were sampled together; empty where each was sampled independently.
     note : how files were read, such as which column is the label; empty for problems by name.
+    columns : how the columns of files became numbers; None where inputs are no columns by name.
+    origin : name or files, seed and options with which `load_problem` makes it again; empty where it was made else.
     """
 
     name: str
@@ -29,6 +35,8 @@ class Problem:
     groups: tuple[str, ...] = ()
     cluster: str = ""
     note: str = ""
+    columns: ColumnEncoder | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +16,7 @@ from polyculture.rng import stream
 
 from ..shifts import LazyDatasets, shifted
 from ..splits import folds, grouped, in_time, sampled, stratified
+from .column_encoding import ColumnEncoder
 from .data_options import DataOptions
 from .labels import classes_of, with_parsed_labels
 from .preprocessing import Preprocessor, fit_preprocessing
@@ -33,7 +34,11 @@ Parts = list[Int[np.ndarray, " k"]]
 
 
 def build_problem(
-    raw: RawData, options: DataOptions, seed: int, external_tests: Mapping[str, RawData] | None = None
+    raw: RawData,
+    options: DataOptions,
+    seed: int,
+    external_tests: Mapping[str, RawData] | None = None,
+    parts: Sequence[np.ndarray] | None = None,
 ) -> Problem:
     """The problem in this raw data: labels as classes or numbers, parts without a leak, shifted test sets.
 
@@ -45,6 +50,7 @@ def build_problem(
     options : how it is split.
     seed : of the split, the samples and the shifts.
     external_tests : other raw data of the same kind to test on, by name.
+    parts : rows of the training, selection and test set, without groups that are held out; drawn if left out.
 
     Raises InputError for unknown columns and groups, for one class only, and for data that cannot be split so.
     """
@@ -56,12 +62,13 @@ def build_problem(
     group = options.group or _default_group(raw)
     group_tests, remainder = _hold_out(raw, options, group)
     classes = classes_of(remainder)
-    parts = _parts(remainder, options, seed, classes)
+    parts = parts or _parts(remainder, options, seed, classes)
     train, selection, test = (
         remainder.take(_limited(remainder.take(rows), rows, options, seed, name))
         for name, rows in zip(("train", "selection", "test"), parts, strict=True)
     )
-    preprocess = fit_preprocessing(train, classes)
+    columns = ColumnEncoder.of(train.inputs) if isinstance(train.inputs, pd.DataFrame) else None
+    preprocess = fit_preprocessing(train, classes, columns)
     file_tests = {name: _external_test(test, raw, options, name) for name, test in (external_tests or {}).items()}
     natural = _natural_tests({**group_tests, **file_tests}, preprocess, options, seed, raw.name)
     test_set = preprocess(test)
@@ -69,7 +76,7 @@ def build_problem(
     split = Split(preprocess(train), preprocess(selection), test_set, LazyDatasets({**natural, **graded.makers}))
     groups = (group,) if group and test_set.instances[group].nunique() > 1 else ()
     cluster = options.cluster or (BLOCK if raw.modality == "series" else "")
-    return Problem(raw.name, split, groups, cluster, raw.note)
+    return Problem(raw.name, split, groups, cluster, raw.note, columns)
 
 
 def _default_group(raw: RawData) -> str:
@@ -92,6 +99,12 @@ def _hold_out(raw: RawData, options: DataOptions, group: str) -> tuple[dict[str,
     remainder = raw.take(np.flatnonzero(~np.isin(values, options.hold_out)))
     require_instances(len(remainder), f"{raw.name} without {', '.join(options.hold_out)}")
     return tests, remainder
+
+
+def part_rows(raw: RawData, options: DataOptions, seed: int) -> Parts:
+    """Rows of the training, selection and test set of this raw data, as `build_problem` draws them."""
+    raw = with_parsed_labels(raw, options)
+    return _parts(raw, options, seed, classes_of(raw))
 
 
 def _parts(raw: RawData, options: DataOptions, seed: int, classes: tuple[str, ...]) -> Parts:

@@ -106,16 +106,16 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
         """Members and weights from a checked table."""
         X, y = table.X, table.y
-        cache = None
-        if self.memory is not None:
-            dependencies = counts, table.folds, table.classes, table.columns, table.refit
-            cache = LearnerCache(Path(self.memory), X, y, dependencies)
+        dependencies = counts, table.folds, table.classes, table.columns, table.refit
+        cache = None if self.memory is None else LearnerCache(Path(self.memory), X, y, dependencies)
         learners = self._seeded_learners(seed, table.sparse)
         budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
         candidates, self.left_out_ = crossfit(learners, table, budget, cache, self.n_jobs)
         names, all_scores = tuple(c.name for c in candidates), np.stack([c.scores for c in candidates])
         self._training_scores = nested_validation.CrossFittedScores(names, all_scores, y, counts, table.folds)
         self._pool = self._fit_weights(all_scores, y, counts)
+        rows = np.unique(np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int))  # to compare graphs on
+        self._examples = rows, X.iloc[rows] if hasattr(X, "iloc") else X[rows]
         self._shares = shares(len(candidates[0].members), table.refit)
         members = [candidates[m] for m in self._pool.members]
         self.members_ = {c.name: c.members for c in members}
@@ -177,12 +177,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
 
     def _candidates(self, candidates: list[Candidate], learners: dict[str, Any]) -> pd.DataFrame:
         """One row per fitted learner."""
-        columns = {
-            "family": [family(learners[c.name]) for c in candidates],
-            **self._losses(),
-            "weight": self._pool.weights,
-            "seconds": [c.seconds for c in candidates],
-        }
+        columns = {"family": [family(learners[c.name]) for c in candidates], **self._losses()}
+        columns |= {"weight": self._pool.weights, "seconds": [c.seconds for c in candidates]}
         return pd.DataFrame(columns, index=pd.Index([c.name for c in candidates], name="learner"))
 
     @property
@@ -208,6 +204,11 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         reason = "any further learner is below the floor, or has less than a hundredth of the heaviest weight"
         return replace(portfolio, requested=int(self.size), shortfall=reason)
 
+    def export(self, path: Any, X: Any = None, y: Any = None) -> Any:
+        """Write a bundle for `polyculture serve`; checked on these rows, or else on some that were learned from."""
+        deployment = importlib.import_module("polyculture.deployment")
+        return deployment.export_bundle(self, path, held_out=None if X is None else (X, y))
+
     @abstractmethod
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
         """Columns of `candidates_` with the quality of each learner."""
@@ -215,6 +216,5 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     def _scores(self, X: Any) -> list[list[Float[np.ndarray, "n c"]]]:
         """Scores of every member of every kept learner."""
         check_is_fitted(self)
-        inputs = self._input_format.read(self, X)
-        classes = len(getattr(self, "classes_", ()))
+        inputs, classes = self._input_format.read(self, X), len(getattr(self, "classes_", ()))
         return [[scores(member, inputs, classes) for member in members] for members in self.members_.values()]

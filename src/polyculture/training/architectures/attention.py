@@ -201,10 +201,9 @@ class TransformerEncoderDecoder(nn.Module):  # type: ignore[misc]
         steps, hidden = self.steps(inputs), absent(present(self.form, inputs))
         encoding = self.encoder(steps, src_key_padding_mask=hidden)
         if self.start is None:
-            return self.head(
-                self.decoder(steps, encoding, tgt_mask=_causal_mask(steps), memory_key_padding_mask=hidden)
-            )
-        start = self.start.expand(len(inputs), -1, -1)
+            options = {"tgt_mask": _causal_mask(steps), "tgt_is_causal": True, "memory_key_padding_mask": hidden}
+            return self.head(self.decoder(steps, encoding, **options))
+        start = self.start.expand(inputs.shape[0], -1, -1)
         return self.head(self.decoder(start, encoding, memory_key_padding_mask=hidden)[:, 0])
 
 
@@ -260,5 +259,5 @@ class VisionTransformer(nn.Module):  # type: ignore[misc]
     def forward(self, inputs: Tensor) -> Tensor:
         """Encoded inputs → n × outputs scores."""
         patches = self.cut(self.pad(self.stem(inputs))).flatten(2).transpose(1, 2)
-        steps = torch.cat([self.answer.expand(len(patches), -1, -1), patches], dim=1) + self.place
+        steps = torch.cat([self.answer.expand(patches.shape[0], -1, -1), patches], dim=1) + self.place
         return self.head(self.encoder(self.dropout(steps))[:, 0])

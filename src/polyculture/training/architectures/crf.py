@@ -86,7 +86,7 @@ class LinearChain(nn.Module):  # type: ignore[misc]
 
     def _backward_sums(self, scores: Tensor, mask: Tensor) -> Tensor:
         """Backward variables: log-sum over paths from each tag of each token to the end (n × l × c)."""
-        end = self.end.expand(len(scores), -1)
+        end = self.end.expand(scores.shape[0], -1)
         sums = [end]
         for t in range(scores.shape[1] - 1, 0, -1):
             extension = (self.step + (scores[:, t] + sums[-1])[:, None]).logsumexp(dim=2)

@@ -43,4 +43,4 @@ def last(states: Tensor, mask: Tensor | None) -> Tensor:
     """The last step that is not padding: n × l × width → n × width."""
     if mask is None:
         return states[:, -1]
-    return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
+    return states[torch.arange(states.shape[0], device=states.device), mask.sum(dim=1) - 1]

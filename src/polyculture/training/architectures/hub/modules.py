@@ -100,9 +100,11 @@ class TokenModule(HubModule):
         prefix, suffix = (
             torch.tensor(codes, dtype=inputs.dtype, device=inputs.device) + 1 for codes in self.checkpoint.around
         )
-        pieces = torch.cat([prefix.expand(len(inputs), -1), inputs.flatten(1), suffix.expand(len(inputs), -1)], dim=1)
-        mask = pieces > 0
-        compact = pieces.gather(1, (~mask).long().argsort(dim=1, stable=True))[:, : most_pieces(self.model.config)]
+        n = inputs.shape[0]
+        pieces = torch.cat([prefix.expand(n, -1), inputs.flatten(1), suffix.expand(n, -1)], dim=1)
+        mask, length = pieces > 0, pieces.shape[1]
+        order = (torch.arange(length, device=inputs.device) + length * ~mask).argsort(dim=1)
+        compact = pieces.gather(1, order)[:, : most_pieces(self.model.config)]
         states = self.read(compact)
         firsts = slice(len(prefix), len(prefix) + inputs[0].numel(), inputs.shape[2])
         places = (mask.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)

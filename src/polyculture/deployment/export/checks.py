@@ -1,0 +1,79 @@
+"""Does the graph predict what the model predicts? Compared on probabilities: equal labels hide wrong converters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from polyculture.errors import InputError
+
+from .sources.material import ExportSource, SourceMember
+
+LARGEST_ERROR = 1e-4
+"""Largest difference of a probability (of a number: in standard deviations of the truth) between graph and model."""
+MOST_ROWS = 2_000
+"""Held-out instances on which graphs are compared with models."""
+
+
+def checked_rows(source: ExportSource) -> Int[np.ndarray, " k"]:
+    """Positions of the held-out instances that graphs are compared on, evenly spaced."""
+    n = len(source.labels)
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(int))
+
+
+def export_error(
+    member: SourceMember, graph: Any, view: np.ndarray, source: ExportSource, rows: Int[np.ndarray, " k"]
+) -> float:
+    """Largest difference between the outputs of graph and model on these rows.
+
+    Parameters
+    ----------
+    view : what the graph reads of these rows.
+
+    Rows for which the model's own answer depends on the order of its training rows (tied nearest neighbours) are left
+    out. Raises InputError, with the member's name, where the difference is above 1e-4 or no number.
+    """
+    expected = np.asarray(member.outputs(source.take(rows)))
+    outputs = graph_outputs(member, graph, view)
+    if source.task == "tagging":
+        outputs = outputs[source.labels[rows] >= 0]
+    if outputs.shape != expected.shape:
+        raise InputError(
+            f"the graph of {member.name!r} gives the shape {outputs.shape}", f"{expected.shape}, as the model does"
+        )
+    scale = (float(np.std(source.labels) or np.std(expected)) or 1.0) if source.task == "regression" else 1.0
+    differences = np.abs(outputs.astype(np.float64) - expected).max(axis=1) / scale
+    if member.undetermined is not None:  # for tags, as the outputs, a row per token
+        differences = differences[~member.undetermined(source.take(rows))]
+    error = float(differences.max(initial=0.0))
+    if not error <= LARGEST_ERROR:
+        unit = "predictions" if source.task == "regression" else "probabilities"
+        raise InputError(
+            f"the graph of {member.name!r} differs from the model by {error:.2g} in its {unit}",
+            f"at most {LARGEST_ERROR:g}",
+            "select without that model",
+        )
+    return error
+
+
+def graph_outputs(member: SourceMember, graph: Any, view: np.ndarray) -> Float[np.ndarray, "k ..."]:
+    """What a graph gives for these inputs."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    try:
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        parts = [
+            session.run(None, {session.get_inputs()[0].name: part})[0]
+            for part in np.array_split(view, -(-len(view) // 256) or 1)
+        ]
+    except Exception as error:  # onnxruntime has errors of its own
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"the graph of {member.name!r} cannot be run: {reason}", "a graph that onnxruntime reads"
+        ) from error
+    outputs: np.ndarray = np.concatenate(parts)
+    return outputs

@@ -118,6 +118,7 @@ def test_a_bundle_that_cannot_be_served_changes_nothing(tmp_path: Path) -> None:
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     with running(first) as server:
         faults = {broken: "was changed after", tmp_path / "nobody": "no such folder", tmp_path: "is no bundle"}
+        faults[make_bundle(tmp_path / "c", "text")] = "is a classification of text; expected a classification of table"
         for path, reason in faults.items():
             answer = server.ask("POST", "/admin/bundle", json.dumps({"path": str(path)}))
             assert answer.status == 400
@@ -224,6 +225,24 @@ def test_answers_are_kept_and_labels_find_them(tmp_path: Path) -> None:
     assert list(answers.groups["site"]) == ["A", "B", "C"]
 
 
+def test_labels_from_elsewhere_reach_the_watch_of_every_worker(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/answers.sqlite"
+    with running(make_bundle(tmp_path / "tiny"), "--store", url, "--workers", "2") as server:
+        ids = [server.infer(ONE).json["parameters"]["ids"][0] for _ in range(40)]
+        store = open_store(url, create=False)
+        until(lambda: store.counts().answers == 40)
+        store.label(ids, ["c0"] * 40)
+        store.close()
+        labelled: dict[str, int] = {}
+
+        def look() -> bool:
+            status = server.get("/status").json
+            labelled[status["scope"]] = status["labelled"]
+            return sum(labelled.values()) == 40
+
+        until(look)
+
+
 def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     """But for those of the last moment: the window in which answers wait to be written together, and the writing."""
     url = f"sqlite:///{tmp_path}/answers.sqlite"
@@ -258,7 +277,7 @@ def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
 def test_tls_is_spoken(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("no openssl on this machine")
+        pytest.skip("openssl is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     words = [

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import polyculture.deployment.watch as room
 from polyculture.deployment.bundle import AlarmSpec
 from polyculture.deployment.store.records import AnswerRecord
 from polyculture.deployment.watch import CertifiedAnswers, LiveWatch, default_alarms, reference_statistics
@@ -132,7 +133,10 @@ def test_members_that_grow_alike_are_found_without_labels_and_with_them() -> Non
     status = watch.status()
     assert status["n_eff"]["high"] < 1.5
     assert status["all_wrong"]["low"] > REFERENCE["all_wrong"]
-    assert next(a for a in status["alarms"] if a["name"] == "all_wrong")["request"] < 500
+    raised = next(a for a in status["alarms"] if a["name"] == "all_wrong")
+    assert raised["request"] < 500
+    assert raised["value"] == pytest.approx((t.members != t.truth[:, None]).all(axis=1).mean(), abs=0.02)
+    assert " since label " in raised["why"]
 
 
 def test_drifting_inputs_and_members_are_named() -> None:
@@ -388,3 +392,8 @@ def test_too_small_a_memory_is_refused() -> None:
         LiveWatch(MANIFEST, REFERENCE, remembered=10)
     with pytest.raises(InputError, match="factor 1; expected a number above 1"):
         default_alarms(IDS, REFERENCE, factor=1.0)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in room.__all__:
+        assert getattr(room, name).__doc__, name

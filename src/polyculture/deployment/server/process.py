@@ -28,6 +28,8 @@ from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
 
+LABELS = 2.0
+"""Seconds between two looks for labels in the store."""
 FLUSH, REFRESH = 0.5, 10
 """Seconds between two updates of the counters of a worker among others; how many of them until the watch is asked."""
 
@@ -113,6 +115,7 @@ async def _serve(
         grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
     running = [switch.follow(service.swap), _sweep(server, options, place)]
     running += [_refresh(service)] if place.count > 1 else []
+    running += [_follow_labels(service)] if options.store is not None else []
     chores = [asyncio.create_task(chore) for chore in running]
     freeze_memory()
     started(f"serving {service.name} {service.version}")
@@ -136,6 +139,13 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
     service = Service(engine, options, archive, challenger)
     service.scope = f"worker {place.number} of {place.count}" if place.count > 1 else ""
     return service
+
+
+async def _follow_labels(service: Service) -> None:
+    """Show the watch of this worker the labels that others have handed in."""
+    while True:
+        await asyncio.sleep(LABELS)
+        await asyncio.to_thread(service.archive.follow_labels)
 
 
 async def _refresh(service: Service) -> None:

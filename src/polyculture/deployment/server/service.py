@@ -7,7 +7,9 @@ import logging
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from polyculture.errors import InputError
 
 from .answers import RequestAnswers
 from .archive import AnswerArchive
@@ -21,6 +23,9 @@ from .protocol.requests import InferRequest
 from .recording import IdMaker, RecordedRequest, Recorder, groups_of, ids_of, refuse_explanations
 from .refusals import RefusedRequestError, excerpt
 from .shadow import Challenger
+
+if TYPE_CHECKING:
+    from ..bundle.manifest import Manifest
 
 log = logging.getLogger("polyculture.serve")
 
@@ -136,12 +141,13 @@ class Service:
     async def swap(self, path: Path) -> str:
         """Answer with another bundle from now on; what is under way is answered by the one before.
 
-        The new one is checked, loaded and warmed up first: FileError says why it cannot be served, and nothing has
-        changed. Returns its version.
+        The new one is checked, loaded and warmed up first: FileError says why it cannot be served, InputError that
+        it is of another task or modality, and nothing has changed. Returns its version.
         """
         async with self._swapping:
             loop = asyncio.get_running_loop()
             engine = await loop.run_in_executor(None, Engine.load, path, self.options.max_batch)
+            _check_kind(engine.manifest, self.engine.manifest)
             self.archive.use(engine.bundle)
             former, self.engine = self.engine, engine
             self._batcher.pace.forget()
@@ -205,3 +211,10 @@ class Service:
         if self.challenger is not None:
             self.challenger.close()
         self.archive.close()
+
+
+def _check_kind(manifest: Manifest, former: Manifest) -> None:
+    """Refuse a bundle of which clients could make nothing."""
+    kind, expected = (f"{m.task} of {m.modality}" for m in (manifest, former))
+    if kind != expected:
+        raise InputError(f"the bundle {manifest.name!r} is a {kind}", f"a {expected}", "start another server for it")

@@ -148,9 +148,12 @@ def _manifest_of(names: VersionNames) -> Manifest:
 
 
 def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> None:
-    """Let a watch see the stored answers of its bundle from that time on, and their labels."""
+    """Let a watch see the stored answers of its bundle from that time on, and their labels.
+
+    A chunk is labelled before the next is read, so that no label comes too late for what is remembered.
+    """
     profile = len(tracker.events.profile_names)
-    for piece in store.since(start, chunk=CHUNK):
+    for piece in store.since(start, chunk=min(CHUNK, tracker.window.rows.capacity)):
         if piece.names.version != tracker.manifest.version:
             continue
         columns, labels = _columns(piece, len(tracker.manifest.members), profile, tracker.manifest.classes)

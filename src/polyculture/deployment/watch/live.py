@@ -22,8 +22,10 @@ from polyculture.errors import InputError
 from .answer_columns import FOREIGN_LABEL, AnswerColumns, absences, wrong_answers
 from .answer_window import AnswerWindow
 from .detection.alarms import CusumBank, Signal
+from .detection.drift import DriftTest
 from .label_counts import LabelCounts
 from .reference import all_wrong
+from .ring_buffer import RingBuffer
 from .time_buckets import TimeBuckets
 from .watched import LABELLED, AlarmEvents, WatchedAlarm, watched_alarms
 
@@ -90,12 +92,15 @@ class LiveWatch:
         active = [w for w in self.watched if w.alarm is not None]
         self.on_answers = tuple(w for w in active if w.name not in LABELLED)
         self.on_labels = tuple(w for w in active if w.name in LABELLED)
+        self.places = {w.name: j for alarms in (self.on_answers, self.on_labels) for j, w in enumerate(alarms)}
+        """By alarm its place in its bank."""
         self.answer_bank = CusumBank([w.alarm for w in self.on_answers if w.alarm])
         self.label_bank = CusumBank([w.alarm for w in self.on_labels if w.alarm])
         m, profile = len(manifest.members), len(self.events.profile_names)
         self.window = AnswerWindow(remembered, m, profile, len(self.on_answers))
         self.buckets = TimeBuckets(m, len(manifest.classes))
         self.labels = LabelCounts(m)
+        self.label_events = RingBuffer(remembered, {"events": ((len(self.on_labels),), np.int8)})
         self.answered, self.failed = np.zeros((2, m), np.int64)
         self.relabelled = self.unmatched = 0
         self.times: dict[str, dict[str, float]] = {}
@@ -105,6 +110,8 @@ class LiveWatch:
         self.classes = {name: code for code, name in enumerate(manifest.classes)}
         self.lock = threading.RLock()
         self._gathered: list[Any] = []
+        self.drift: tuple[int, tuple[DriftTest, ...]] = (-1, ())
+        """Answers at the last tests of drift, and these tests."""
         self._status: dict[str, Any] = {}
         self._status_version: tuple[int, ...] = ()
 
@@ -206,8 +213,9 @@ class LiveWatch:
         events = np.column_stack(
             [{"error": portfolio_wrong, "all_wrong": failed}[w.name] for w in self.on_labels] or [portfolio_wrong]
         )
-        first = self.label_bank.requests
-        for signal in self.label_bank.update(events[:, : len(self.on_labels)]):
+        first, events = self.label_bank.requests, events[:, : len(self.on_labels)]
+        self.label_events.append({"events": events})
+        for signal in self.label_bank.update(events):
             place = signal.request - 1 - first
             time = answer_times[place] if math.isnan(times[place]) else times[place]
             self._changed(self.on_labels[signal.alarm], signal, float(time))

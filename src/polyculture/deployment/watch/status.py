@@ -35,7 +35,7 @@ def status(watch: LiveWatch) -> dict[str, Any]:
     """The status of a watch; see `LiveWatch.status`."""
     rows, reference = watch.window.rows, watch.reference
     time, disagreeing = rows.column("time", RECENT), rows.column("disagreeing", RECENT)
-    labelled = rows.column("label")
+    labelled = rows.column("label", RECENT)
     return {
         "time": float(time[-1]) if len(time) else 0.0,
         "since": float(time[0]) if len(time) else None,

@@ -22,6 +22,8 @@ log = logging.getLogger("polyculture.serve")
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 LARGE = 2**20
 """Bytes of a request from which on it is read next to the event loop, which goes on."""
+CANCELLED = 499
+"""What is counted where the server has stopped before the answer."""
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_LENGTH = b"inference-header-content-length"
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
@@ -64,7 +66,7 @@ class Application:
     async def _infer(self, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         service, start = self.service, time.perf_counter()
         rows = size = 0
-        code = 200
+        code = CANCELLED
         try:
             try:
                 self._access.check(path, headers)
@@ -89,6 +91,7 @@ class Application:
                 content, json_length = await asyncio.to_thread(write_response, service.name, request, answers)
             await send(_start(content, json_length, service.draining))
             await send({"type": "http.response.body", "body": content})
+            code = 200
         except PolycultureError as error:
             refusal = refusal_of(error)
             code = refusal.status

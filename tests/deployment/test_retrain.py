@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 for package in ("torch", "sklearn", "skops", "onnx", "onnxruntime", "skl2onnx"):
-    pytest.importorskip(package, reason="{package} is not installed")
+    pytest.importorskip(package, reason=f"{package} is not installed")
 
 from polyculture.cli import main  # noqa: E402
 from polyculture.deployment import open_bundle  # noqa: E402

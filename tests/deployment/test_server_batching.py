@@ -81,6 +81,16 @@ def test_slow_calls_leave_the_loop_and_gather_what_comes_meanwhile() -> None:
     assert compute.threads == {"graphs"}
 
 
+def test_who_is_alone_is_answered_at_once() -> None:
+    compute = Recorded()
+
+    async def scenario() -> bool:
+        return batcher(compute).submit(1, 1, time.perf_counter(), alone=True).done()
+
+    assert asyncio.run(scenario())
+    assert compute.batches == [[1]]
+
+
 def test_heavy_requests_leave_the_loop_as_well() -> None:
     compute = Recorded()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -17,7 +18,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusals import RefusedRequestError
+from .refusals import RefusedRequestError, sentence
+
+log = logging.getLogger("polyculture.serve")
 
 SLOW = 0.003
 """Seconds from which on a call leaves the event loop: the hop to a thread costs a tenth of it."""
@@ -125,8 +128,17 @@ class Batcher:
         """Number of requests that have no answers yet."""
         return len(self._pending)
 
-    def submit(self, payload: Any, rows: int, arrival: float, size: int = 0) -> asyncio.Future[Any]:
-        """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none."""
+    def submit(
+        self, payload: Any, rows: int, arrival: float, size: int = 0, alone: bool = False
+    ) -> asyncio.Future[Any]:
+        """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none.
+
+        Parameters
+        ----------
+        rows, size : number of instances, and bytes.
+        arrival : time (of `time.perf_counter`) at which it came.
+        alone : whether no other request has been received that is not queued yet: it need not be waited for.
+        """
         if len(self._queue) >= self._most:
             wrong = f"{len(self._queue):,} requests are waiting"
             raise RefusedRequestError(503, wrong, f"at most {self._most:,}", "send it again later", retry_after=1)
@@ -135,7 +147,10 @@ class Batcher:
         self._pending.add(request)
         if not self._busy:
             self._busy = True
-            self._loop.call_soon(self._next)  # after all that is already received has been read
+            if alone:
+                self._next()
+            else:
+                self._loop.call_soon(self._next)  # after all that is already received has been read
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._timeout / 8, self._expire)
         return request.answers
@@ -225,7 +240,10 @@ class Batcher:
             self._loop.call_soon(self._next)
         else:
             self._busy = False
-        self._observe(batch, results, seconds)
+        try:
+            self._observe(batch, results, seconds)
+        except Exception as error:  # the answers have been given
+            log.error("answers are not observed: %s: %s", type(error).__name__, sentence(error))
 
     def _expire(self) -> None:
         """Refuse what waits for too long."""

@@ -107,7 +107,9 @@ async def _serve(
         switch.tell(path)
         return version
 
-    server = DrainingServer(settings(Application(service, make_routes(service, swap)), service), service)
+    application = Application(service, make_routes(service, swap))
+    server = DrainingServer(settings(application, service), service)
+    application.tasks = server.server_state.tasks
     grpc_server = None
     if place.grpc_port is not None:
         from .grpc_api.server import start_grpc

@@ -71,10 +71,11 @@ def log_to_stderr() -> None:
     channel.setFormatter(OneLineFormatter())
     logging.getLogger("polyculture").handlers = [channel]
     logging.getLogger("polyculture").setLevel(logging.INFO)
-    for name in ("uvicorn.error", "asyncio", "grpc"):
+    logging.captureWarnings(True)
+    for name in ("uvicorn.error", "asyncio", "grpc", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [channel], False
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.WARNING if name == "py.warnings" else logging.ERROR)
 
 
 def run_process(path: Path, options: ServerOptions, place: ProcessPlace, started: Callable[[str], None]) -> None:

@@ -157,10 +157,13 @@ def identity(g: GraphBuilder, step: Any, x: Matrix) -> str:  # noqa: ARG001
 
 
 def simple_imputer(g: GraphBuilder, step: Any, x: Matrix) -> str:
-    """Missing numbers replaced, and columns that tell where numbers were missing."""
-    if x.categories or not (isinstance(step.missing_values, float) and math.isnan(step.missing_values)):
-        wrong = f"an imputer of {'categories' if x.categories else repr(step.missing_values)}"
-        raise InputError(wrong, "one that replaces nan in columns of numbers")
+    """Missing numbers replaced, and columns that tell where numbers were missing; or missing categories replaced."""
+    if step.missing_values is not None and step.missing_values == step.missing_values:
+        raise InputError(f"an imputer of {step.missing_values!r}", "one that replaces missing cells")
+    if len(x.categories) == x.width and not step.add_indicator:
+        return _imputed_categories(g, step, x)
+    if x.categories:
+        raise InputError("an imputer of columns with text and numbers, or that marks missing text", "one for each kind")
     missing = g.add("IsNaN", x.value)
     statistics = np.asarray(step.statistics_, float)
     replaced = g.add("Where", missing, np.nan_to_num(statistics)[None], x.value)
@@ -169,6 +172,17 @@ def simple_imputer(g: GraphBuilder, step: Any, x: Matrix) -> str:
     if step.indicator_ is not None and len(step.indicator_.features_):
         parts.append(g.cast(g.columns(missing, step.indicator_.features_.tolist())))
     return g.joined(parts)
+
+
+def _imputed_categories(g: GraphBuilder, step: Any, x: Matrix) -> str:
+    """Positions of categories, in which that of the missing one is replaced."""
+    missing, replacement = np.full((2, x.width), -2.0)
+    for position, categories in x.categories.items():
+        substitute = category_name(step.statistics_[position])
+        if MISSING in categories and substitute in categories:
+            missing[position] = categories.index(MISSING)
+            replacement[position] = categories.index(substitute)
+    return g.add("Where", g.add("Equal", x.value, missing[None]), replacement[None], x.value)
 
 
 def category_encoder(g: GraphBuilder, step: Any, x: Matrix) -> str:

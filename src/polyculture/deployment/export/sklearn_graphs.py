@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -112,6 +113,8 @@ def transformed(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
         raise InputError(f"the step {kind} that reads text", "a step that makes numbers of it", "put an encoder first")
     if kind == "FunctionTransformer" and step.func is None:
         return x
+    if kind == "SimpleImputer" and x.categories:
+        return replace(x, value=STEPS[kind](g, step, x))
     value = STEPS[kind](g, step, x) if kind in STEPS else _converted(g, step, x)[0]
     return Matrix(value, _width(step, x), entries=x.entries if kind == "TfidfTransformer" else "")
 

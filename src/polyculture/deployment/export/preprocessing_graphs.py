@@ -37,12 +37,15 @@ class Matrix:
     entries : columns in which a row may have other numbers than 0, ascending (n × k, int64); a repeated column stands
         there once, and in place of its copies column 0, which holds zeros. Empty where that is not known. Such a row
         is added up like one of a sparse matrix of float32.
+    ones : how many of the columns in `entries` hold 1, in ascending ranges of their own, and all other columns 0; 0
+        where that is not so.
     """
 
     value: str
     width: int
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     entries: str = ""
+    ones: int = 0
 
     def columns(self, g: GraphBuilder, positions: Sequence[int]) -> Matrix:
         """Some columns."""
@@ -50,6 +53,28 @@ class Matrix:
             return self
         categories = {i: self.categories[p] for i, p in enumerate(positions) if p in self.categories}
         return Matrix(g.columns(self.value, positions), len(positions), categories)
+
+    def restricted(self, g: GraphBuilder, positions: np.ndarray) -> str:
+        """Some columns; of a sparse matrix without making the others."""
+        if not self.ones:
+            return g.columns(self.value, positions.tolist())
+        table = np.zeros(self.width, np.int64)
+        table[positions] = np.arange(1, len(positions) + 1)
+        index = g.add("Gather", table, self.entries)
+        shape = g.add("Concat", g.add("Shape", index, start=0, end=1), np.array([len(positions) + 1]), axis=0)
+        filled = g.add(
+            "ScatterElements", g.add("Expand", 0.0, shape), index, g.add("Expand", 1.0, g.add("Shape", index)), axis=1
+        )
+        return g.add("Slice", filled, np.array([1]), np.array([len(positions) + 1]), np.array([1]))
+
+    def overlaps(self, g: GraphBuilder, rows: Any) -> str:
+        """How many ones each row shares with each row of a sparse matrix of the same kind."""
+        codes, total = rows.indices.reshape(-1, self.ones).astype(np.int64), ""
+        for position in range(self.ones):  # one after another, so that one matrix is held at a time
+            column = g.add("Gather", self.entries, np.array([position]), axis=1)
+            equal = g.cast(g.add("Equal", column, codes[None, :, position]), FLOAT)
+            total = g.add("Add", total, equal) if total else equal
+        return g.cast(total)
 
     def product(self, g: GraphBuilder, factors: np.ndarray) -> str:
         """The product with another matrix.

@@ -334,7 +334,9 @@ def _difference(model: ModelProto, estimator: Any, width: int) -> float:
     """Largest difference of a converted graph from its estimator on rows drawn at random; 0 where it reads none."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # a graph that fails is told about below
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     rows = stream(0, "rows to check a converter").normal(size=(64, width)).astype(np.float32)
     names = ("predict_proba", "decision_function", "predict", "transform")
     name = next(name for name in names if hasattr(estimator, name))

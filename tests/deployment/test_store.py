@@ -180,7 +180,7 @@ def test_texts_that_no_database_holds_are_written_with_a_mark(store_url: str) ->
 def test_a_batch_that_is_written_twice_is_there_once(store_url: str) -> None:
     from polyculture.deployment.store.columns import row_of
 
-    rows = [{"writer": 5, "number": k, **row_of(record(k))} for k in range(1, 4)]
+    rows = [row_of(5, k, record(k)) for k in range(1, 4)]
     with open_store(store_url) as store:
         store.write(rows[:2])
         store.write(rows)

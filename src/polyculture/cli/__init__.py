@@ -5,7 +5,21 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, evolve, export, select, train, watch
+from . import ablate, audit, check, evolve, export, label, retrain, select, serve, train, watch
 from .application import app, main
 
-__all__ = ["ablate", "app", "audit", "check", "evolve", "export", "main", "select", "train", "watch"]
+__all__ = [
+    "ablate",
+    "app",
+    "audit",
+    "check",
+    "evolve",
+    "export",
+    "label",
+    "main",
+    "retrain",
+    "select",
+    "serve",
+    "train",
+    "watch",
+]

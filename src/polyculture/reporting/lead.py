@@ -180,10 +180,18 @@ def _evolution(section: Section) -> DisplayTable | None:
     return table(pd.DataFrame(rows), headings={}) if rows else None
 
 
+def _watch(section: Section) -> DisplayTable | None:
+    """Live numbers next to those at certification."""
+    live = section.tables.get("live", pd.DataFrame())
+    columns = ["number", "live", "at certification"]
+    return table(live[columns].head(MOST_ROWS), headings={}) if set(columns) <= set(live) else None
+
+
 _TABLES: dict[str, Callable[[Section], DisplayTable | None]] = {
     "portfolio": _portfolio,
     "ablation": _ablation,
     "evolution": _evolution,
+    "watch": _watch,
 }
 
 

@@ -23,7 +23,7 @@ from ..bundle.manifest import SCHEMA, Manifest, MemberEntry, finite
 from ..bundle.writing import check_target, write_bundle
 from . import reference as reference_statistics
 from .card import model_card
-from .checks import checked_rows, export_error
+from .checks import check_fused, checked_rows, export_error
 from .fused import fused_graph, unified
 from .sources.material import ExportSource, SourceMember
 from .sources.views import shared_views
@@ -142,22 +142,23 @@ def write_source(source: ExportSource, out: Path, options: ExportOptions, progre
     contents = files | {entry.graph: graphs[entry.id].SerializeToString() for entry in members}
     contents[FUSED] = fused_graph(manifest, graphs).SerializeToString()
     statistics: Mapping[str, Any] = {}
-    if source.certified.any():
-        manifest, statistics = _with_reference(source, manifest, contents, options)
+    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
+        draft = write_bundle(Path(folder) / "draft", manifest, contents)
+        check_fused(draft, source)
+        if source.certified.any():
+            manifest, statistics = _with_reference(source, draft, options)
+    if statistics:
         contents[REFERENCE] = (json.dumps(finite(statistics), allow_nan=False) + "\n").encode()
     contents[CARD] = model_card(manifest, statistics, source.sentence).encode()
     contents |= _alert_rules(manifest)
     return write_bundle(out, manifest, contents)
 
 
-def _with_reference(
-    source: ExportSource, manifest: Manifest, contents: Mapping[str, bytes], options: ExportOptions
-) -> tuple[Manifest, dict[str, Any]]:
+def _with_reference(source: ExportSource, draft: Bundle, options: ExportOptions) -> tuple[Manifest, dict[str, Any]]:
     """The manifest with conformal threshold and alarms, and the statistics at certification."""
-    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
-        draft = write_bundle(Path(folder) / "draft", manifest, contents)
-        answers, labels = reference_statistics.certified_answers(draft, source)
-        statistics = reference_statistics.reference(draft, source, answers, labels)
+    manifest = draft.manifest
+    answers, labels = reference_statistics.certified_answers(draft, source)
+    statistics = reference_statistics.reference(draft, source, answers, labels)
     conformal = reference_statistics.conformal_threshold(answers, labels)
     alarms = _alarms(manifest, statistics, options)
     return replace(manifest, reference=REFERENCE, conformal=conformal, alarms=alarms), statistics

@@ -14,7 +14,7 @@ _HOMES = {
     "Writer": "writer",
     "WriterHealth": "writer",
     "WriterOptions": "writer",
-    "label_file": "label_file",
+    "label_file": "label_tables",
     "open_store": "store",
 }
 __all__ = [

@@ -6,8 +6,10 @@ import base64
 import json
 import math
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from .records import FOREIGN_LABEL, NO_ANSWER, AnswerRecord
 
 _CODES, _NUMBERS = np.dtype("<i4"), np.dtype("<f8")
+_INTEGER = struct.Struct("<i")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -84,28 +87,44 @@ class StoredAnswers:
 
 def storable(text: str) -> str:
     """The text as a database can hold it: � for the character 0 and for halves of characters."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
-def row_of(record: AnswerRecord) -> dict[str, Any]:
-    """The row of a record, without writer and number."""
-    return {
-        "id": storable(record.id),
-        "time": float(record.time),
-        "version": storable(record.version),
-        "answer": int(record.answer),
-        "confidence": _finite(record.confidence),
-        "value": _finite(record.value),
-        "member_answers": np.asarray(record.member_answers, _CODES).tobytes() if record.member_answers else None,
-        "member_values": np.asarray(record.member_values, _NUMBERS).tobytes() if record.member_values else None,
-        "disagreement": _finite(record.disagreement),
-        "quorum": int(record.quorum),
-        "latency_ms": _finite(record.latency_ms),
-        "groups": _json(record.groups) if record.groups else None,
-        "profile": np.asarray(record.profile, _NUMBERS).tobytes() if record.profile else None,
-        "inputs": None if record.inputs is None else _json(record.inputs),
-        "shadow": int(record.shadow),
-    }
+WRITTEN = (
+    *("writer", "number", "id", "time", "version", "answer", "confidence", "value", "member_answers", "member_values"),
+    *("disagreement", "quorum", "latency_ms", "groups", "profile", "shadow", "inputs"),
+)
+"""Columns of answers in the order of `row_of`."""
+
+
+def row_of(writer: int, number: int, record: AnswerRecord) -> tuple[Any, ...]:
+    """The row of a record. Raises TypeError, ValueError or struct.error for what is no number, or is too large."""
+    answers, values, profile = record.member_answers, record.member_values, record.profile
+    return (
+        writer,
+        number,
+        storable(record.id),
+        float(record.time),
+        storable(record.version),
+        _INTEGER.unpack(_INTEGER.pack(record.answer))[0],
+        _finite(record.confidence),
+        _finite(record.value),
+        struct.pack(f"<{len(answers)}i", *answers) if answers else None,
+        struct.pack(f"<{len(values)}d", *values) if values else None,
+        _finite(record.disagreement),
+        _INTEGER.unpack(_INTEGER.pack(record.quorum))[0],
+        _finite(record.latency_ms),
+        _groups_text(tuple(record.groups.items())) if record.groups else None,
+        struct.pack(f"<{len(profile)}d", *profile) if profile else None,
+        int(record.shadow),
+        None if record.inputs is None else _json(record.inputs),
+    )
+
+
+@lru_cache(4096)
+def _groups_text(items: tuple[tuple[str, str], ...]) -> str:
+    """Groups as JSON; many answers have the same ones."""
+    return _json(dict(items))
 
 
 def _finite(value: float) -> float | None:
@@ -124,10 +143,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-COLUMNS = (
-    *("writer", "number", "id", "time", "version", "answer", "confidence", "value", "member_answers", "member_values"),
-    *("disagreement", "quorum", "latency_ms", "groups", "profile", "shadow"),
-)
+COLUMNS = WRITTEN[:-1]
 """Columns of answers that are read; after them come label, the time of the label and, if asked for, the inputs."""
 
 

@@ -61,7 +61,7 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.url = url
         self.file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-        self.name = str(self.file) if self.file else url.render_as_string(hide_password=True)
+        self.name = str(self.file or url.set(drivername="postgresql").render_as_string(hide_password=True))
         self.engine = self._engine()
         self._ready = False
         self._lock = threading.Lock()

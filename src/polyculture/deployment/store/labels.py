@@ -23,6 +23,7 @@ class LabelReport:
     changed : how many replaced another label of the same id.
     earlier : how many were given before the label that the id has, and changed nothing.
     empty : rows without a label.
+    store : where they are, without password.
 
     Examples
     --------
@@ -36,6 +37,7 @@ class LabelReport:
     changed: int = 0
     earlier: int = 0
     empty: int = 0
+    store: str = ""
 
     @property
     def sentence(self) -> str:

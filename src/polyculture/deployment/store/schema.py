@@ -7,6 +7,7 @@ another process commits late.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -99,13 +100,11 @@ EVENTS = sa.Table(
 )
 
 
-def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT that leaves rows alone whose primary key is there."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+def insertion(connection: sa.Connection, columns: Sequence[str]) -> str:
+    """The statement that adds answers whose writer and number are new, for rows with these columns."""
+    place = "?" if connection.dialect.name == "sqlite" else "%s"
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT INTO answers ({names}) VALUES ({', '.join([place] * len(columns))}) ON CONFLICT DO NOTHING"
 
 
 def upsert(connection: sa.Connection, table: sa.Table, key: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import struct
 import threading
 import time as clock
 from collections import deque
@@ -34,7 +35,7 @@ _DELETED = 10_000
 """Answers that are deleted at most between two batches."""
 _CHORES = 1_000
 """Events that wait at most."""
-_UNWRITABLE = (sa.exc.DataError, sa.exc.IntegrityError, TypeError, ValueError, OverflowError)
+_UNWRITABLE = (sa.exc.DataError, sa.exc.IntegrityError, TypeError, ValueError, OverflowError, struct.error)
 """Errors of a row, not of the store: it would fail at every attempt."""
 
 _Waiting = tuple[int, float, AnswerRecord]
@@ -131,7 +132,7 @@ class Writer:
         self._condition = threading.Condition()
         self._queue: deque[_Waiting] = deque()
         self._batch: list[_Waiting] = []
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._chores: deque[Callable[[], None]] = deque()
         self._number = self._written = self._dropped = self._refused = self._flush_to = 0
         self._closing = False
@@ -283,9 +284,9 @@ class Writer:
         if self._retains and clock.monotonic() >= self._next_retention:
             self._retain()
 
-    def _row(self, number: int, _: float, record: AnswerRecord) -> dict[str, Any] | None:
+    def _row(self, number: int, _: float, record: AnswerRecord) -> tuple[Any, ...] | None:
         try:
-            return {"writer": self._identity, "number": number, **row_of(record)}
+            return row_of(self._identity, number, record)
         except (AttributeError, *_UNWRITABLE) as error:
             self._refuse(error)
             return None

@@ -38,7 +38,7 @@ def rate_since_change(watch: LiveWatch, watched: WatchedAlarm) -> Interval:
     if watched.name in LABELLED:
         return watch.labels.error() if watched.name == "error" else watch.labels.all_wrong()
     rows = watch.window.rows
-    count = min(len(rows), rows.total - changed if raised else RECENT)
+    count = min(len(rows), watch.answer_bank.requests - changed if raised else RECENT)
     j = next(k for k, candidate in enumerate(watch.on_answers) if candidate.name == watched.name)
     events = rows.column("events", count)[:, j]
     return jeffreys(int((events == 1).sum()), int((events >= 0).sum()))

@@ -73,7 +73,7 @@ class AnswerColumns:
         )
 
 
-def _rows(cells: Sequence[Sequence[Any]], shape: tuple[int, int], missing: float, dtype: type) -> Any:
+def _rows(cells: Sequence[Sequence[Any]], shape: tuple[int, int], missing: float | int, dtype: type) -> Any:
     """A table of cells; rows of another length are missing."""
     if shape[1] and all(len(row) == shape[1] for row in cells):
         return np.array(cells, dtype).reshape(shape)

@@ -190,7 +190,7 @@ def _columns(
     return columns, [words.get(code, FOREIGN_CLASS) for code in piece.labels[rows].tolist()]
 
 
-def _sized(cells: np.ndarray, n: int, width: int, missing: float) -> np.ndarray:
+def _sized(cells: np.ndarray, n: int, width: int, missing: float | int) -> np.ndarray:
     """The cells, or missing ones where the rows have another length."""
     return cells if cells.shape[1] == width else np.full((n, width), missing)
 
@@ -211,6 +211,9 @@ def audit_of_watch(tracker: LiveWatch, source: str) -> Audit:
 
 def audit_of_status(status: Mapping[str, Any], source: str) -> Audit:
     """The status of a server as an Audit; the answers themselves are in its store."""
+    status = {"members": [], "alarms": [], "groups": [], "disagreement": {}} | {
+        name: value for name, value in status.items() if value is not None
+    }
     section = watch_section(status, Interval.undefined("the inputs are in the store"))
     models = pd.DataFrame(index=pd.Index([str(member["id"]) for member in status["members"]], name="model"))
     instances = pd.DataFrame(index=pd.RangeIndex(max(1, int(status.get("answers") or 0)), name="instance"))

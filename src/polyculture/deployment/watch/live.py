@@ -137,7 +137,7 @@ class LiveWatch:
             absent = absences(columns.member_answers, columns.member_values, columns.quorum)
             self.answered += (absent == 0).sum(axis=0)
             self.failed += (absent == 1).sum(axis=0)
-            first = self.window.rows.total
+            first = self.answer_bank.requests
             self.window.append(
                 columns, {"dissent": dissent, "disagreeing": disagreeing, "absent": absent, "events": events}
             )

@@ -45,7 +45,7 @@ SPEC = SectionSpec(
             "Effect: distance D of the distribution functions, or Cramér's V; small below 0.1. p is corrected for the "
             "number of tests (Holm). PSI: population stability index, above 0.25 large.",
         ),
-        "over_time": TableSpec(percent=("disagreement", "all_wrong")),
+        "over_time": TableSpec(percent=("disagreement", "all_wrong", "certified")),
     },
 )
 FINDINGS = {
@@ -78,7 +78,7 @@ def watch_section(status: Mapping[str, Any], domain_auc: Interval) -> Section:
         "pairs": _pair_table(status),
         "groups": _group_table(status),
         "drift": _drift_table(status),
-        "over_time": pd.DataFrame(status.get("over_time", ())),
+        "over_time": _time_table(status),
     }
     return SPEC.answer(_sentence(status), numbers, {k: table for k, table in tables.items() if len(table)})
 
@@ -228,6 +228,13 @@ def watch_findings(status: Mapping[str, Any], section: Section) -> tuple[Finding
         findings.append(Finding("PW005", FINDINGS["PW005"], sentence, "warning"))
     order = ("alert", "warning", "note")
     return tuple(sorted(findings, key=lambda finding: (order.index(finding.severity), finding.code)))
+
+
+def _time_table(status: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per stretch of time, with the disagreement at certification next to it."""
+    frame = pd.DataFrame(status.get("over_time", ()))
+    certified = status["disagreement"].get("reference")
+    return frame.assign(certified=math.nan if certified is None else certified) if len(frame) else frame
 
 
 def _drift_findings(status: Mapping[str, Any], section: Section) -> list[Finding]:

@@ -4,9 +4,19 @@ readers → `RawData` → `build_problem` → `Problem`
 """
 
 from .data_options import KINDS, DataOptions
-from .loading import PROBLEMS, load_problem
+from .loading import PROBLEMS, load_problem, read_raw
 from .problem import Problem
 from .raw_data import RawData
-from .splitting import build_problem
+from .splitting import build_problem, part_rows
 
-__all__ = ["KINDS", "PROBLEMS", "DataOptions", "Problem", "RawData", "build_problem", "load_problem"]
+__all__ = [
+    "KINDS",
+    "PROBLEMS",
+    "DataOptions",
+    "Problem",
+    "RawData",
+    "build_problem",
+    "load_problem",
+    "part_rows",
+    "read_raw",
+]

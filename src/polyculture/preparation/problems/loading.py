@@ -44,12 +44,13 @@ def load_problem(
     """
     options = source or DataOptions()
     names = [name_or_files] if isinstance(name_or_files, (str, Path)) else list(name_or_files)
-    external_tests = {_external_name(name): _read([name], options) for name in options.test_on}
-    problem = build_problem(_read(names, options), options, seed, external_tests)
+    external_tests = {_external_name(name): read_raw([name], options) for name in options.test_on}
+    problem = build_problem(read_raw(names, options), options, seed, external_tests)
     return replace(problem, origin={"source": [str(name) for name in names], "seed": seed, "options": asdict(options)})
 
 
-def _read(names: Sequence[str | Path], options: DataOptions) -> RawData:
+def read_raw(names: Sequence[str | Path], options: DataOptions) -> RawData:
+    """The instances of a problem by name, or of files, before they are split."""
     first = str(names[0]) if names else ""
     if len(names) == 1 and first in PROBLEMS:
         for option in ("kind", "label", "ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -34,7 +34,11 @@ Parts = list[Int[np.ndarray, " k"]]
 
 
 def build_problem(
-    raw: RawData, options: DataOptions, seed: int, external_tests: Mapping[str, RawData] | None = None
+    raw: RawData,
+    options: DataOptions,
+    seed: int,
+    external_tests: Mapping[str, RawData] | None = None,
+    parts: Sequence[np.ndarray] | None = None,
 ) -> Problem:
     """The problem in this raw data: labels as classes or numbers, parts without a leak, shifted test sets.
 
@@ -46,6 +50,7 @@ def build_problem(
     options : how it is split.
     seed : of the split, the samples and the shifts.
     external_tests : other raw data of the same kind to test on, by name.
+    parts : rows of the training, selection and test set, without groups that are held out; drawn if left out.
 
     Raises InputError for unknown columns and groups, for one class only, and for data that cannot be split so.
     """
@@ -57,7 +62,7 @@ def build_problem(
     group = options.group or _default_group(raw)
     group_tests, remainder = _hold_out(raw, options, group)
     classes = classes_of(remainder)
-    parts = _parts(remainder, options, seed, classes)
+    parts = parts or _parts(remainder, options, seed, classes)
     train, selection, test = (
         remainder.take(_limited(remainder.take(rows), rows, options, seed, name))
         for name, rows in zip(("train", "selection", "test"), parts, strict=True)
@@ -94,6 +99,12 @@ def _hold_out(raw: RawData, options: DataOptions, group: str) -> tuple[dict[str,
     remainder = raw.take(np.flatnonzero(~np.isin(values, options.hold_out)))
     require_instances(len(remainder), f"{raw.name} without {', '.join(options.hold_out)}")
     return tests, remainder
+
+
+def part_rows(raw: RawData, options: DataOptions, seed: int) -> Parts:
+    """Rows of the training, selection and test set of this raw data, as `build_problem` draws them."""
+    raw = with_parsed_labels(raw, options)
+    return _parts(raw, options, seed, classes_of(raw))
 
 
 def _parts(raw: RawData, options: DataOptions, seed: int, classes: tuple[str, ...]) -> Parts:

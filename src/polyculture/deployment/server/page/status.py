@@ -124,6 +124,30 @@ class HardAnswer(TypedDict, total=False):
     label: str | None
 
 
+class LatencyStatus(TypedDict, total=False):
+    """Latency of the recent answers in ms, by quantile."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+class InputTest(TypedDict, total=False):
+    """Whether a number of the inputs is distributed as at certification."""
+
+    name: str
+    test: str
+    """Kolmogorov–Smirnov, χ², …."""
+    n: int
+    statistic: float | None
+    p: float | None
+    adjusted: float | None
+    """p, adjusted for the number of tests; the page calls below .05 a difference."""
+    psi: float | None
+    reason: str
+    """Why there is no test."""
+
+
 class WatchStatus(TypedDict, total=False):
     """What `LiveWatch.status()` gives."""
 
@@ -145,9 +169,11 @@ class WatchStatus(TypedDict, total=False):
     alarms: list[AlarmStatus]
     groups: list[GroupStatus]
     over_time: list[TimePoint]
-    step_s: float
+    step_s: float | None
     """Length of each stretch of `over_time`."""
     quorum: QuorumStatus
+    latency_ms: LatencyStatus
+    drift: list[InputTest]
     hardest: list[HardAnswer]
     """Up to 20, most disagreement first, of the recent window."""
 

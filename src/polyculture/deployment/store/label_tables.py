@@ -31,10 +31,11 @@ def label_file(
 
     Raises InputError for a column that is not there and a label that is no class, before anything is written.
     """
+    from polyculture.formats.detection import InputSource, open_source
+    from polyculture.formats.json_lines import BadLines
     from polyculture.formats.tables.column_roles import INSTANCE_NAMES, LABEL_NAMES, first_name
-    from polyculture.formats.tables.files import open_table
 
-    table = open_table(Path(path))
+    table = open_source(InputSource("table", str(path)), BadLines(), keep_na=True)  # a class may be called NA
     id_name = table.require(id, "--id") if id else first_name(table.names, INSTANCE_NAMES)
     label_name = table.require(label, "--label") if label else first_name(table.names, LABEL_NAMES)
     id_name, label_name = _pair(table, id_name, label_name)
@@ -43,8 +44,6 @@ def label_file(
     ids = table.instance_ids(id_name).tolist()
     labels = _labels(table, label_name)
     filled = [row for row, value in enumerate(labels) if not is_empty(value)]
-    if nameless := [row for row in filled if is_empty(ids[row])]:
-        raise InputError(f"{path} has a label without id in row {nameless[0] + 1}", "an id for each label")
     times = [float(moment) for moment in table.values(time).tolist()] if time else None
     with open_store(store, create=bundle is not None) as opened:
         report = opened.label(
@@ -53,7 +52,7 @@ def label_file(
             None if times is None else [times[row] for row in filled],
             names_of_bundle(bundle) if bundle is not None else None,
         )
-    return replace(report, empty=len(labels) - len(filled))
+    return replace(report, empty=len(labels) - len(filled), store=opened.name)
 
 
 def _pair(table: ColumnTable, id_name: str | None, label_name: str | None) -> tuple[str, str]:

@@ -1,0 +1,137 @@
+"""Where do answers go once they are given? To the store, and to the watch that looks at each of them as it comes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from polyculture.errors import FileError
+
+from .labels import HandedLabels
+from .options import ServerOptions
+from .refusals import RefusedRequestError
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from ..store.records import AnswerRecord
+    from ..watch.live import AlarmChange
+
+log = logging.getLogger("polyculture.serve")
+
+
+class AnswerArchive:
+    """The store of a server, and its watch.
+
+    Parameters
+    ----------
+    options : which store, and whether inputs are kept.
+    bundle : whose answers come.
+    """
+
+    def __init__(self, options: ServerOptions, bundle: Bundle) -> None:
+        self._options = options
+        self._watch: Any = None
+        self._writer: Any = None
+        self._sender = _webhook_sender(options.webhooks, bundle.manifest.name)
+        if options.store is not None:
+            self._open(options.store)
+        self.use(bundle)
+
+    def _open(self, url: str) -> None:
+        from ..store import Masking, Store, Writer, open_store
+        from ..store.store import DEFAULT_URL
+
+        try:
+            store = open_store(url or DEFAULT_URL)
+        except FileError as error:  # it may come back; answers wait for it
+            log.warning("the store is away: %s", error)
+            store = Store(url or DEFAULT_URL)
+        self._writer = Writer(store, masking=Masking(keep_inputs=self._options.keep_inputs))
+
+    def use(self, bundle: Bundle) -> None:
+        """Expect the answers of another bundle from now on."""
+        from ..watch.live import LiveWatch
+
+        manifest = bundle.manifest
+        self._watch = LiveWatch(manifest, bundle.reference, on_change=self._changed)
+        self.name(bundle)
+
+    def name(self, bundle: Bundle) -> None:
+        """Tell the store what the codes of this bundle's answers stand for."""
+        if self._writer is not None:
+            from ..store import Masking
+
+            masked = bundle.manifest.masked
+            masking = Masking(masked, keep_inputs=self._options.keep_inputs, profile=bundle.profile_names)
+            self._writer.use(self._names(bundle), masking)
+
+    @staticmethod
+    def _names(bundle: Bundle) -> Any:
+        from ..store.columns import VersionNames
+
+        manifest = bundle.manifest
+        return VersionNames(manifest.version, manifest.task, manifest.classes, manifest.ids)
+
+    @property
+    def sinks(self) -> list[Callable[[Sequence[AnswerRecord]], None]]:
+        """Who gets every record."""
+        return [self._watch_records, *([self._writer.put] if self._writer is not None else [])]
+
+    def _watch_records(self, records: Sequence[AnswerRecord]) -> None:
+        if records and not records[0].shadow:
+            self._watch.observe(records)
+
+    def label(self, handed: HandedLabels) -> dict[str, Any]:
+        """Take true labels; blocks until the store has them."""
+        if self._writer is None:
+            matched = self._watch.label(handed.ids, handed.labels)
+            sentence = f"There is no store; the watch knows {matched:,} of {len(handed.ids):,} ids."
+            return {"sentence": sentence, "matched": matched, "pending": 0}
+        try:
+            report = self._writer.store.label(handed.ids, handed.labels, handed.times)
+        except FileError as error:
+            raise RefusedRequestError(503, error.wrong, error.expected, error.cure, retry_after=5) from error
+        self._watch.label(handed.ids, handed.labels)
+        return {"sentence": report.sentence, "matched": report.matched, "pending": report.pending}
+
+    def status(self) -> dict[str, Any]:
+        """What the watch says, and how the store is."""
+        status = dict(self._watch.status())
+        status["store"] = self._writer.health().as_dict() if self._writer is not None else {"state": "off"}
+        return status
+
+    def alarms(self) -> dict[str, bool]:
+        """By name of an alarm whether it is up."""
+        up = set(self._watch.alarms_up)
+        return {watched.name: watched.name in up for watched in self._watch.watched}
+
+    def _changed(self, change: AlarmChange) -> None:
+        """Note that an alarm went up or down, and tell those who asked for it."""
+        log.warning("alarm %s %s: %s", change.name, "is up" if change.up else "is over", change.why)
+        self.event(change.time, "alarm" if change.up else "recovery", change.name)
+        if self._sender is not None:
+            self._sender.put(change)
+
+    def event(self, time: float, kind: str, name: str) -> None:
+        """Note something that happened to the server."""
+        if self._writer is not None:
+            from ..store.records import EventRecord
+
+            self._writer.put_event(EventRecord(time, kind, name))
+
+    def close(self) -> None:
+        """Write what waits, and send it."""
+        if self._sender is not None:
+            self._sender.close(5.0)
+        if self._writer is not None and not self._writer.close():
+            log.warning("some answers could not be written: %s", self._writer.health().reason)
+
+
+def _webhook_sender(urls: Sequence[str], name: str) -> Any:
+    """Sends changes of alarms to these addresses; None for none."""
+    if not urls:
+        return None
+    from ..watch.alerting.webhooks import Webhook, WebhookSender
+
+    return WebhookSender([Webhook(url) for url in urls], name)

@@ -1,0 +1,1 @@
+"""What does the server show to people? One page at `/`, which draws what `GET /status` says."""

@@ -145,6 +145,7 @@ OTHERS: dict[str, Any] = {
     "Bernoulli": naive_bayes.BernoulliNB(),
     "calibrated": calibration.CalibratedClassifierCV(svm.SVC(), cv=2),
     "calibrated naive Bayes": calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), cv=2),
+    "isotonic": calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=2),
     "temperature": calibration.CalibratedClassifierCV(linear_model.LogisticRegression(), method="temperature", cv=2),
     "decision tree": tree.DecisionTreeClassifier(max_depth=4),
     "discriminant": discriminant_analysis.LinearDiscriminantAnalysis(),
@@ -202,6 +203,9 @@ OTHER_REGRESSORS: dict[str, Any] = {
     ),
     "machine": make_pipeline(SCALER, svm.NuSVR(kernel="poly")),
     "tree": tree.DecisionTreeRegressor(max_depth=4),
+    "counts": TransformedTargetRegressor(
+        linear_model.PoissonRegressor(), func=np.square, inverse_func=np.sqrt, check_inverse=False
+    ),
     "voting": ensemble.VotingRegressor([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=3))]),
     "stacking": ensemble.StackingRegressor([("a", linear_model.Ridge()), ("b", linear_model.Lasso())], cv=2),
 }
@@ -305,10 +309,6 @@ REFUSED = {
     "a function": (
         make_pipeline(preprocessing.FunctionTransformer(np.abs), linear_model.LogisticRegression()),
         "a step with the function",
-    ),
-    "isotonic": (
-        calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=2),
-        "calibration by the method 'isotonic'",
     ),
     "distances": (
         make_pipeline(cluster.FeatureAgglomeration(2), linear_model.LogisticRegression()),

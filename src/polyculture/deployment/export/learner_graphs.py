@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .graph_builder import FLOAT, GraphBuilder
+from .graph_builder import FLOAT, INT64, GraphBuilder
 from .preprocessing_graphs import Matrix
 
 ROUNDING = 1e-9
@@ -33,6 +33,25 @@ def logistic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     if len(estimator.classes_) == 2:
         return g.binary(g.add("Sigmoid", scores))
     return g.add("Softmax", scores, axis=1)
+
+
+def generalized(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The number predicted by a generalized linear model: the linear function, or its exponential."""
+    value = linear(g, estimator, x)
+    return g.add("Exp", value) if type(estimator._base_loss.link).__name__ == "LogLink" else value
+
+
+def isotonic(g: GraphBuilder, regression: Any, x: str) -> str:
+    """The values of an isotonic regression for a column: linear between its thresholds, constant beyond them."""
+    places, values = regression.X_thresholds_.astype(float), regression.y_thresholds_.astype(float)
+    if len(places) == 1:
+        places, values = places[0] + np.array([0.0, 1.0]), np.repeat(values, 2)
+    slopes = np.diff(values) / np.diff(places)
+    bounded = g.add("Clip", x, float(places[0]), float(places[-1]))
+    piece = g.total(g.cast(g.add("GreaterOrEqual", bounded, places[None, 1:-1]), INT64)) if len(places) > 2 else ""
+    index = piece or g.cast(g.add("Mul", bounded, 0.0), INT64)
+    distance = g.add("Sub", bounded, g.add("Gather", places[:-1], index))
+    return g.add("Add", g.add("Gather", values[:-1], index), g.add("Mul", distance, g.add("Gather", slopes, index)))
 
 
 def stochastic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:

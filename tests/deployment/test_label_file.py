@@ -77,6 +77,22 @@ def test_times_say_which_label_is_the_later_one(store: str, tmp_path: Path) -> N
     assert labels(store) == {"1": "yes"}
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_times_may_be_dates(store: str, tmp_path: Path, name: str) -> None:
+    dates = ["2026-11-30T12:00:00Z", "2026-11-30T12:00:00+02:00", "2026-11-30 11:00:00"]
+    rows = [{"id": 1, "label": label, "at": date} for label, date in zip(("yes", "0", "1"), dates, strict=True)]
+    assert label_file(write(tmp_path / name, rows), store, time="at").earlier == 2
+    with open_store(store) as opened:
+        (piece,) = opened.find(["1"])
+        assert piece.label_times.tolist() == [1796040000.0]
+    frame = pd.DataFrame({"id": [2], "label": ["yes"], "at": [pd.Timestamp("2026-11-30T12:00:00")]})
+    frame.to_parquet(tmp_path / "b.parquet")
+    label_file(tmp_path / "b.parquet", store, time="at")
+    with open_store(store) as opened:
+        (piece,) = opened.find(["2"])
+        assert piece.label_times.tolist() == [1796040000.0]
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
@@ -88,6 +104,12 @@ def test_times_say_which_label_is_the_later_one(store: str, tmp_path: Path) -> N
         ([{"id": 1, "label": "ye"}], {}, "did you mean 'yes'?"),
         ([{"a": 1, "b": "no"}], {}, "the columns of .* are a, b; expected a column of ids and one of labels"),
         ([{"a": 1, "b": "no", "c": 1}], {"label": "b"}, r"name the column \(--id\)"),
+        (
+            [{"id": 1, "label": "yes", "at": "soon"}],
+            {"time": "at"},
+            "row 1 of .* has the time 'soon'; expected seconds",
+        ),
+        ([{"id": 1, "label": "yes", "at": 1.0}, {"id": 2, "label": "yes"}], {"time": "at"}, "row 2 of .* the time nan"),
         ([{"id": 1, "label": "no"}], {"label": "lable"}, "has no column 'lable'.* did you mean 'label'?"),
         ([{"id": 1, "label": "no"}], {"id": "label", "label": "label"}, "cannot be both ids and labels"),
         (

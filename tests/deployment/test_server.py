@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from polyculture.deployment.server.options import keys_of
 from polyculture.errors import InputError
 
 from .bundles import make_bundle, make_inputs
-from .server_process import SOURCE, RunningServer, rows, running, send_raw
+from .server_process import DEADLINE, SOURCE, RunningServer, rows, running, send_raw
 
 MODALITIES = ("table", "image", "series", "audio", "text", "tags")
 
@@ -297,6 +298,30 @@ def test_what_is_no_http_is_refused(server: RunningServer) -> None:
     ):
         assert send_raw(server.port, content).startswith(b"HTTP/1.1 400")
     assert server.get("/v2/health/live").status == 200
+
+
+def test_every_way_to_send_http_is_understood(server: RunningServer) -> None:
+    body = json.dumps(rows([[1.0] * 4])).encode()
+    head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: x\r\nConnection: close"
+    length = f"\r\nContent-Length: {len(body)}\r\n".encode()
+    chunked = b"\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    upgrade = b", Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"
+    for content in (
+        head + length + b"\r\n" + body,
+        head + chunked,
+        head + upgrade + length + b"\r\n" + body,
+        head.replace(b"HTTP/1.1", b"HTTP/1.0") + length + b"\r\n" + body,
+    ):
+        assert send_raw(server.port, content).startswith(b"HTTP/1.1 200"), content
+    expecting = send_raw(server.port, head + length + b"Expect: 100-continue\r\n\r\n" + body)
+    assert expecting.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+    first = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as connection:
+        connection.sendall(first * 2 + head + length + b"\r\n" + body)
+        received = b""
+        while chunk := connection.recv(65_536):
+            received += chunk
+    assert received.count(b"HTTP/1.1 200") == 3
 
 
 def test_pages_need_no_other_host(server: RunningServer) -> None:

@@ -298,3 +298,13 @@ def test_the_store_loads_no_pandas(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_examples_of_the_store_run() -> None:
+    import doctest
+
+    from polyculture.deployment.store import labels, masking, store, writer
+
+    results = [doctest.testmod(module) for module in (labels, masking, store, writer)]
+    assert [result.failed for result in results] == [0, 0, 0, 0]
+    assert all(result.attempted for result in results)

@@ -270,6 +270,31 @@ def test_an_answer_that_no_database_takes_does_not_hold_up_the_others(store_url:
         assert ids(store) == list(range(600))
 
 
+def test_large_inputs_count_as_more_answers(tmp_path: Path) -> None:
+    writer = Writer(
+        Store(str(tmp_path / "none" / "a.sqlite")), WriterOptions(batch=3, backlog=50), Masking(keep_inputs=True)
+    )
+    writer.put(records(0, 20, inputs={"image": [[0.5] * 28] * 28}))  # some 30 kB each
+    assert writer.health().queued <= 2
+    assert writer.health().queued + writer.health().dropped == 20
+    writer.put(records(20, 40))
+    assert 40 <= writer.health().queued <= 42
+    assert not writer.close(0.1)
+    writer.put(records(60, 5))
+    assert (writer.health().queued, writer.health().dropped) == (0, 65)
+
+
+def test_an_answer_without_a_time_is_refused(store_url: str) -> None:
+    with open_store(store_url) as store, Writer(store) as writer:
+        writer.put(
+            [AnswerRecord("a", float("nan"), "v1"), AnswerRecord("b", 1.0, "v1"), AnswerRecord("c", float("inf"), "v1")]
+        )
+        assert writer.flush(DEADLINE_S)
+        assert (writer.health().written, writer.health().refused) == (1, 2)
+        with pytest.raises(InputError, match="answers from nan until inf; expected seconds since 1970"):
+            list(store.since(float("nan")))
+
+
 def test_a_writer_retains_what_it_is_asked_to(store_url: str) -> None:
     with open_store(store_url) as store:
         store.append(records(0, 550))

@@ -29,7 +29,9 @@ def label(
     ] = None,
     id: Annotated[str, Option("--id", metavar="COL", help="Column of ids, as the answers gave them.")] = "",
     label: Annotated[str, Option("--label", metavar="COL", help="Column of true labels.")] = "",
-    time: Annotated[str, Option(metavar="COL", help="Column of times, in seconds since 1970 (default: now).")] = "",
+    time: Annotated[
+        str, Option(metavar="COL", help="Column of times: seconds since 1970, or dates (default: now).")
+    ] = "",
 ) -> int:
     """Hand in the true labels of answers that a server gave; they may also come before the answers do.
 

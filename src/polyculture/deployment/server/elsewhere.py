@@ -63,7 +63,7 @@ class ScatteredMembers:
             return self._bundle.predictor.answers(outputs, views)
         nothing = np.full((n, self._manifest.width), np.nan, np.float32)
         members = np.stack([nothing if output is None else output for output in outputs], axis=1).astype(np.float32)
-        answered: np.ndarray = ~np.isnan(members).any(axis=2)
+        answered = np.asarray(~np.isnan(members).any(axis=2))
         return Answers(combine.combined(self._manifest, members), members, answered, self._manifest)
 
     def _note(self, name: str, reason: str) -> None:

@@ -90,7 +90,7 @@ class Metrics:
         self.least.set(manifest.quorum)
         ids = manifest.ids
         self._members = [(self._answered.labels(self._name, i), self._failed.labels(self._name, i)) for i in ids]
-        self._clear()
+        self._gathered = _Gathered(len(ids))
 
     def count(self, protocol: str, code: int, seconds: float) -> None:
         """Take a request into account that was answered or refused."""
@@ -106,40 +106,24 @@ class Metrics:
         rows = sum(part.stop - part.start for part in answers)
         self.batch_rows.observe(rows)
         self.batch_seconds.observe(seconds)
-        self._rows += rows
-        self._quorum = answers[-1].batch.quorum[-1]
+        gathered = self._gathered
+        gathered.rows += rows
+        gathered.quorum = answers[-1].batch.quorum[-1]
         for batch in {id(part.batch): part.batch for part in answers}.values():
             if batch.manifest.task != "regression":
-                self._dissent += sum(share for share in batch.disagreement if share > 0)
-            self._count_members(batch)
-
-    def _count_members(self, batch: BatchAnswers) -> None:
-        n, m = batch.members.shape[:2]
-        if m != len(self._given):  # the answer of a bundle that answers no more
-            return
-        if min(batch.quorum, default=m) == m:
-            self._complete += n
-            return
-        absent = np.isnan(batch.members.reshape(n, m, -1)).any(axis=2).sum(axis=0).tolist()
-        self._given = [count + n - missing for count, missing in zip(self._given, absent, strict=True)]
-        self._missing = [count + missing for count, missing in zip(self._missing, absent, strict=True)]
+                gathered.dissent += sum(share for share in batch.disagreement if share > 0)
+            gathered.add_members(batch)
 
     def flush(self) -> None:
         """Let counters and gauges have what was gathered; called on the event loop."""
-        self.instances.inc(self._rows)
-        self.disagreement.inc(self._dissent)
-        if self._quorum is not None:
-            self.quorum.set(self._quorum)
-        for (answered, failed), count, missing in zip(self._members, self._given, self._missing, strict=True):
-            answered.inc(count + self._complete)
+        gathered, self._gathered = self._gathered, _Gathered(len(self._members))
+        self.instances.inc(gathered.rows)
+        self.disagreement.inc(gathered.dissent)
+        if gathered.quorum is not None:
+            self.quorum.set(gathered.quorum)
+        for (answered, failed), count, missing in zip(self._members, gathered.given, gathered.missing, strict=True):
+            answered.inc(count + gathered.complete)
             failed.inc(missing)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rows = self._complete = 0
-        self._dissent = 0.0
-        self._quorum: int | None = None
-        self._given, self._missing = [0] * len(self._members), [0] * len(self._members)
 
     def use_status(self, status: Mapping[str, Any], alarms: Mapping[str, bool]) -> None:
         """Repeat what the watch says."""
@@ -155,3 +139,30 @@ class Metrics:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self.registry)
+
+
+class _Gathered:
+    """What was counted since the counters were written; plain numbers, as a counter takes its time.
+
+    Parameters
+    ----------
+    members : their number.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.rows = self.complete = 0
+        self.dissent = 0.0
+        self.quorum: int | None = None
+        self.given, self.missing = [0] * members, [0] * members
+
+    def add_members(self, batch: BatchAnswers) -> None:
+        """Count which members answered."""
+        n, m = batch.members.shape[:2]
+        if m != len(self.given):  # the answer of a bundle that answers no more
+            return
+        if min(batch.quorum, default=m) == m:
+            self.complete += n
+            return
+        absent = np.isnan(batch.members.reshape(n, m, -1)).any(axis=2).sum(axis=0).tolist()
+        self.given = [count + n - missing for count, missing in zip(self.given, absent, strict=True)]
+        self.missing = [count + missing for count, missing in zip(self.missing, absent, strict=True)]

@@ -100,6 +100,8 @@ WRITTEN = (
 def row_of(writer: int, number: int, record: AnswerRecord) -> tuple[Any, ...]:
     """The row of a record. Raises TypeError, ValueError or struct.error for what is no number, or is too large."""
     answers, values, profile = record.member_answers, record.member_values, record.profile
+    if not math.isfinite(record.time):
+        raise ValueError(f"the time of answer {record.id!r} is {record.time}")
     return (
         writer,
         number,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import InputError
 
@@ -27,7 +30,7 @@ def label_file(
     store : URL or file of the store that the server writes.
     bundle : folder whose classes the labels are held to (default: those of the bundles that answered).
     id, label : columns (default: the usual names, or of two columns the other one).
-    time : column with the time at which a label was given, in seconds since 1970 (default: now).
+    time : column with the time at which a label was given: seconds since 1970, or dates (default: now).
 
     Raises InputError for a column that is not there and a label that is no class, before anything is written.
     """
@@ -44,12 +47,12 @@ def label_file(
     ids = table.instance_ids(id_name).tolist()
     labels = _labels(table, label_name)
     filled = [row for row, value in enumerate(labels) if not is_empty(value)]
-    times = [float(moment) for moment in table.values(time).tolist()] if time else None
+    times = _seconds(table, time, filled) if time else None
     with open_store(store, create=bundle is not None) as opened:
         report = opened.label(
             [ids[row] for row in filled],
             [labels[row] for row in filled],
-            None if times is None else [times[row] for row in filled],
+            times,
             names_of_bundle(bundle) if bundle is not None else None,
         )
     return replace(report, empty=len(labels) - len(filled), store=opened.name)
@@ -78,6 +81,29 @@ def _labels(table: ColumnTable, name: str) -> list[object]:
     if table.typed:
         return list(table.values(name).tolist())
     return list(table.load([name])[name].to_pylist())
+
+
+def _seconds(table: ColumnTable, name: str, rows: Sequence[int]) -> list[float]:
+    """The times in these rows, in seconds since 1970; dates without a time zone are UTC."""
+    cells = table.values(name).tolist()
+    return [_moment(table.source, row, cells[row]) for row in rows]
+
+
+def _moment(source: str, row: int, cell: Any) -> float:
+    try:
+        if isinstance(cell, (int, float)):
+            seconds = float(cell)
+        else:
+            date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise InputError(
+            f"row {row + 1} of {source} has the time {cell!r}",
+            "seconds since 1970, or a date such as 2026-11-30T12:00:00Z",
+        )
+    return seconds
 
 
 def names_of_bundle(bundle: str | Path) -> VersionNames:

@@ -43,6 +43,7 @@ def open_store(url: str = DEFAULT_URL, *, create: bool = True) -> Store:
     Examples
     --------
     >>> import tempfile
+    >>> from polyculture.deployment.store import AnswerRecord, open_store
     >>> store = open_store(tempfile.mkdtemp() + "/answers.sqlite")
     >>> store.append([AnswerRecord("a", 0.0, "1", answer=1)])
     >>> [len(answers) for answers in store.since(0.0)]
@@ -192,8 +193,8 @@ class Store:
 
     def _label(self, rows: list[dict[str, Any]]) -> LabelReport:
         with self._connection(write=True) as connection:
-            ids = list({row["id"] for row in rows})
-            query = sa.select(LABELS).where(LABELS.c.id.in_(ids))
+            ids = sorted({row["id"] for row in rows})  # in one order for all, so that no two wait for each other
+            query = sa.select(LABELS).where(LABELS.c.id.in_(ids)).order_by(LABELS.c.id)
             if not self.database.file:
                 query = query.with_for_update()
             current = {row["id"]: {**row} for row in connection.execute(query).mappings()}
@@ -202,7 +203,7 @@ class Store:
             )
             latest, replaced, report = sort_labels(rows, current, answered)
             if latest:
-                connection.execute(upsert(connection, LABELS, "id"), list(latest.values()))
+                connection.execute(upsert(connection, LABELS, "id"), [latest[key] for key in sorted(latest)])
             if replaced:
                 connection.execute(EARLIER_LABELS.insert(), replaced)
         return report
@@ -239,6 +240,8 @@ class Store:
 
         Memory is bounded by the chunk; a chunk is given in one piece for each bundle (and form) of its answers.
         """
+        if math.isnan(time) or math.isnan(until):
+            raise InputError(f"answers from {time} until {until}", "seconds since 1970")
         position: tuple[float, int, int] = (time, -1, -1)
         while True:
             key = sa.tuple_(*KEY)

@@ -13,7 +13,7 @@ import struct
 import threading
 import time as clock
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -38,8 +38,8 @@ _CHORES = 1_000
 _UNWRITABLE = (sa.exc.DataError, sa.exc.IntegrityError, TypeError, ValueError, OverflowError, struct.error)
 """Errors of a row, not of the store: it would fail at every attempt."""
 
-_Waiting = tuple[int, float, AnswerRecord]
-"""Number, when it was queued, and the answer."""
+_Waiting = tuple[int, float, AnswerRecord, int]
+"""Number, when it was queued, the answer, and as how many answers it counts."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class WriterOptions:
     ----------
     window_s : how long the first answer of a batch waits.
     batch : number of waiting answers that are written at once.
-    backlog : number of answers that wait at most; beyond it the oldest are dropped, and counted.
+    backlog : number of answers that wait at most; beyond it the oldest are dropped, and counted. Where inputs are kept,
+        every 1,000 bytes or so of them count as a further answer, so that memory stays bounded.
     days, rows : what the store retains (default: everything).
     """
 
@@ -135,6 +136,7 @@ class Writer:
         self._rows: list[tuple[Any, ...]] = []
         self._chores: deque[Callable[[], None]] = deque()
         self._number = self._written = self._dropped = self._refused = self._flush_to = 0
+        self._weight = 0
         self._closing = False
         self._gone_since: float | None = None
         self._reason = ""
@@ -151,14 +153,19 @@ class Writer:
     def put(self, records: Sequence[AnswerRecord]) -> None:
         """Queue answers. If too many wait, the oldest are dropped and counted."""
         masked = [self._maskings.get(record.version, self.masking).masked(record) for record in records]
+        weights = [1 if record.inputs is None else 1 + size_of(record.inputs) // 1000 for record in masked]
         now = clock.monotonic()
         with self._condition:
             length = len(self._queue)
-            for record in masked:
+            if self._closing:
+                self._dropped += len(masked)
+                return
+            for record, weight in zip(masked, weights, strict=True):
                 self._number += 1
-                self._queue.append((self._number, now, record))
-            while self._queue and len(self._queue) + len(self._batch) > self.options.backlog:
-                self._queue.popleft()
+                self._queue.append((self._number, now, record, weight))
+            self._weight += sum(weights)
+            while self._queue and self._weight > self.options.backlog:
+                self._weight -= self._queue.popleft()[3]
                 self._dropped += 1
             if length == 0 or length < self.options.batch <= len(self._queue):
                 self._condition.notify_all()
@@ -201,7 +208,7 @@ class Writer:
         with self._condition:
             self._dropped += len(self._queue) + len(self._batch)
             self._queue.clear()
-            self._batch = []
+            self._batch, self._weight = [], 0
         return complete
 
     def health(self) -> WriterHealth:
@@ -250,7 +257,7 @@ class Writer:
             return 0.0
         waits = [_RETENTION_S]
         if self._queue:
-            number, queued_at, _ = self._queue[0]
+            number, queued_at, _, _ = self._queue[0]
             waits.append(0.0 if number <= self._flush_to else queued_at + self.options.window_s - now)
         if self._retains:
             waits.append(self._next_retention - now)
@@ -263,13 +270,16 @@ class Writer:
     def _take(self) -> None:
         """Move the oldest answers from the queue to the batch, unless a batch is still to be written."""
         if not self._batch:
-            size = min(len(self._queue), _CATCH_UP, self.options.backlog)
-            self._batch = [self._queue.popleft() for _ in range(size)]
+            weight = 0
+            while self._queue and weight < _CATCH_UP:
+                weight += self._queue[0][3]
+                self._batch.append(self._queue.popleft())
 
     def _work(self) -> None:
         if not self._rows:
-            rows = [self._row(*waiting) for waiting in self._batch]
+            rows = [self._row(number, record) for number, _, record, _ in self._batch]
             with self._condition:
+                self._weight -= sum(w[3] for w, row in zip(self._batch, rows, strict=True) if row is None)
                 self._batch = [waiting for waiting, row in zip(self._batch, rows, strict=True) if row is not None]
             self._rows = [row for row in rows if row is not None]
         while self._chores:
@@ -284,7 +294,7 @@ class Writer:
         if self._retains and clock.monotonic() >= self._next_retention:
             self._retain()
 
-    def _row(self, number: int, _: float, record: AnswerRecord) -> tuple[Any, ...] | None:
+    def _row(self, number: int, record: AnswerRecord) -> tuple[Any, ...] | None:
         try:
             return row_of(self._identity, number, record)
         except (AttributeError, *_UNWRITABLE) as error:
@@ -313,6 +323,7 @@ class Writer:
     def _complete(self, size: int) -> None:
         """Take the first rows off the batch."""
         with self._condition:
+            self._weight -= sum(waiting[3] for waiting in self._batch[:size])
             del self._rows[:size], self._batch[:size]
             self._condition.notify_all()
 
@@ -350,3 +361,12 @@ class Writer:
         except FileError as error:
             _LOG.warning("old answers were not deleted: %s", error)
         self._next_retention = clock.monotonic() + (0.0 if deleted >= _DELETED else _RETENTION_S)
+
+
+def size_of(value: Any) -> int:
+    """About how many bytes of memory a value takes: of a long list as many as its first part suggests."""
+    if isinstance(value, Mapping):
+        return sum(100 + size_of(part) for part in value.values())
+    if isinstance(value, (list, tuple)):
+        return len(value) * (8 + size_of(value[0])) if value else 56
+    return int(getattr(value, "nbytes", 0)) or (len(value) if isinstance(value, (str, bytes)) else 32)

@@ -2,7 +2,7 @@
   "use strict";
   const PERIOD_MS = 3000;
   const $ = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
+  const SVG = $("blank").namespaceURI;
   let last = null;
   let now = Date.now() / 1000; // the server's clock, by which all times are told
   let key = "";
@@ -100,14 +100,14 @@
   }
 
   /** Lines over time; a stretch without answers is a gap. Series are [name, key, class]. */
-  function lines(id, label, points, series, format, reference = null) {
+  function lines(id, label, points, series, format, { reference = null, largest = Infinity } = {}) {
     const [picture, width] = canvas(id, 200, label);
     const values = points.flatMap((point) => series.map(([, name]) => point[name])).filter(finite);
     const [left, right, top, bottom] = [58, 44, 10, 174];
-    const ticks = steps(Math.max(...values, finite(reference) ? reference : 0, 1e-3) * 1.05);
+    const ticks = steps(Math.min(largest, Math.max(...values, finite(reference) ? reference : 0, 1e-3) * 1.05));
     const y = (value) => bottom - ((bottom - top) * value) / ticks[ticks.length - 1];
     const [start, end] = [points[0].time, points[points.length - 1].time];
-    const x = (time) => left + ((width - left - right) * (time - start)) / Math.max(end - start, 1e-9);
+    const x = (time) => (end > start ? left + ((width - left - right) * (time - start)) / (end - start) : width - right - 4);
     for (const tick of ticks) {
       picture.append(shape("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }));
       picture.append(shape("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, format(tick)));
@@ -165,10 +165,10 @@
     const models = finite(members) ? plural(members, "model") : "the portfolio";
     if (up.length === 1) {
       const ended = finite(up[0].since) ? `, since ${clock(up[0].since)}` : "";
-      return `Alarm: ${visible(up[0].title || up[0].name)}${ended}.`;
+      return `Alarm: ${short(up[0].title || up[0].name, 160)}${ended}.`;
     }
     if (up.length) {
-      const names = up.slice(0, 3).map((alarm) => visible(alarm.title || alarm.name)).join("; ");
+      const names = up.slice(0, 3).map((alarm) => short(alarm.title || alarm.name, 80)).join("; ");
       return `${up.length} alarms are up: ${names}${up.length > 3 ? "; …" : ""}.`;
     }
     const quiet = list(status.alarms).length ? "no alarm is up" : "no alarm is watched";
@@ -280,8 +280,8 @@
     if (!show("members", all.length)) return;
     const troubled = all.filter((member) => member.state && member.state !== "ok");
     $("members-message").textContent = troubled.length
-      ? `${troubled.length} of ${plural(all.length, "member")} ${troubled.length === 1 ? "is" : "are"} not as certified.`
-      : `All ${plural(all.length, "member")} answer as certified.`;
+      ? `${troubled.length} of ${plural(all.length, "member")} ${troubled.length === 1 ? "drifts or fails" : "drift or fail"}.`
+      : `None of the ${plural(all.length, "member")} drifts or fails.`;
     const order = [...troubled, ...all.filter((member) => !troubled.includes(member))];
     $("members-list").replaceChildren(...order.slice(0, 60).map((member) => {
       const state = Object.hasOwn(STATES, member.state) ? member.state : "ok";
@@ -318,7 +318,7 @@
       const reference = number(status.disagreement).reference;
       const latest = points.filter((point) => finite(point.disagreement)).pop();
       $("disagreement-message").textContent = `Share of answers on which the members disagree${step}: lately ${percent(latest.disagreement)}${finite(reference) ? `; dashed: ${percent(reference)} at certification` : ""}.`;
-      lines("disagreement-chart", $("disagreement-message").textContent, points, [["", "disagreement", "blue"]], (value) => percent(value, value && value < 0.02 ? 1 : 0), reference);
+      lines("disagreement-chart", $("disagreement-message").textContent, points, [["", "disagreement", "blue"]], (value) => percent(value, value && value < 0.02 ? 1 : 0), { reference, largest: 1 });
       table("disagreement-table", "Disagreement over time", [when, answers,
         ["disagreement", (point) => percent(point.disagreement), "num"],
         ["effective number", (point) => decimal(point.n_eff), "num"],
@@ -339,7 +339,7 @@
     if (!show("quorum", total > 0)) return;
     const full = numbers[size] ?? 0;
     const lacking = numbers.slice(0, least).reduce((sum, value) => sum + value, 0);
-    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had all ${count(size)} members behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} are needed`}.`;
+    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had all ${count(size)} members behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} ${least === 1 ? "is" : "are"} needed`}.`;
     const rows = numbers.map((value, answered) => [answered, value]).filter(([answered, value]) => value > 0 || answered === size).reverse().slice(0, 12);
     bars("quorum-chart", $("quorum-message").textContent, rows.map(([answered, value]) => [`${answered} of ${count(size)}`, value, count(value), answered < least ? "orange" : "blue"]), total);
     table("quorum-table", "Recent answers by the number of members behind them", [
@@ -400,7 +400,7 @@
     const defined = tests.filter((test) => finite(test.adjusted));
     const low = defined.filter((test) => test.adjusted < 0.05);
     $("inputs-message").textContent = low.length
-      ? `${count(low.length)} of ${plural(defined.length, "test")} of the inputs ${low.length === 1 ? "shows" : "show"} a difference from the certificate's beyond chance: ${low.slice(0, 5).map((test) => short(test.name)).join(", ")}${low.length > 5 ? ", …" : ""}.`
+      ? `${count(low.length)} of ${plural(defined.length, "test")} of the inputs ${low.length === 1 ? "shows" : "show"} a difference from the certificate's beyond chance: ${low.slice(0, 5).map((test) => short(test.name)).join(", ")}${low.length > 5 ? ", …" : "."}`
       : `${defined.length === 1 ? "The one test" : `None of ${count(defined.length)} tests`} of the inputs shows ${defined.length === 1 ? "no" : "a"} difference from the certificate's beyond chance.`;
     if (!defined.length) $("inputs-message").textContent = "The inputs cannot be compared yet.";
     table("inputs-table", "Tests of the inputs", [

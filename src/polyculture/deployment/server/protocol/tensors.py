@@ -128,10 +128,10 @@ def array_of_bytes(
         wrong = f"{excerpt(name)} has {len(content):,} bytes"
         raise malformed(wrong, f"{count * dtype.itemsize:,}, for {datatype} of shape {list(shape)}")
     if datatype == "BF16":
-        words: np.ndarray = (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
-        return words.reshape(shape)
+        words: np.ndarray = np.frombuffer(content, "<u2").astype("<u4") << 16
+        return np.frombuffer(words.tobytes(), "<f4").reshape(shape)
     if datatype == "BOOL":
-        return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
+        return np.frombuffer(content, np.uint8).astype(np.bool_).reshape(shape)
     return np.frombuffer(content, dtype).reshape(shape)
 
 

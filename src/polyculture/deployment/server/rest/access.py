@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from ..refusals import RefusedRequestError
 
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
-"""What probes and Prometheus read, without a key."""
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics", "/"})
+"""What probes and Prometheus read without a key, and the live page, which says nothing until it is given one."""
 
 
 class Access:

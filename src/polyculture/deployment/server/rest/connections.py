@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..service import Service
 
 MOST_HEADER_BYTES = 64 * 1024
+_UPGRADE = re.compile(rb"(\r\n)upgrade:", re.IGNORECASE)
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -69,6 +71,10 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         super().connection_made(JoinedTransport(transport, self.loop))
         self.waiting_since = self.loop.time()
 
+    def data_received(self, data: bytes) -> None:
+        between = self.cycle is None or self.cycle.response_complete
+        super().data_received(_without_upgrade(data) if between and b"pgrade:" in data else data)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.header_bytes = 0
@@ -103,6 +109,12 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         """Close a connection that has not sent its headers since then."""
         if self.waiting_since is not None and self.waiting_since < start:
             self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request that offers another protocol, such as HTTP/2, without the offer: the parser would drop its body."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\\1X-Upgrade:", head) + end + body
 
 
 class DrainingServer(uvicorn.Server):  # type: ignore[misc]

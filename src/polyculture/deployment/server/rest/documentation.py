@@ -77,13 +77,3 @@ def documentation_page(description: Mapping[str, Any]) -> bytes:
             words = html.escape(entry.get("description") or entry.get("summary", ""))
             sections.append(f"<h2><code>{method.upper()} {html.escape(path)}</code></h2><p>{words}</p>")
     return page(title, "".join(sections))
-
-
-def front_page(status: Mapping[str, Any]) -> bytes:
-    """What is served, with links; without a script."""
-    rows = {"Model": status["name"], "Version": status["version"], "Members": len(status.get("members", ()))}
-    cells = "".join(f"<tr><th>{key}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items())
-    links = " · ".join(f'<a href="{link}">{link}</a>' for link in ("status", "docs", "metrics", "v2"))
-    return page(
-        f"polyculture: {status['name']}", f"<h1>{html.escape(status['name'])}</h1><table>{cells}</table><p>{links}</p>"
-    )

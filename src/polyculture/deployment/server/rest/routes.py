@@ -17,12 +17,13 @@ from polyculture.version import __version__
 
 from ..labels import read_labels
 from ..metrics import CONTENT_TYPE
+from ..page.live_page import live_page
 from ..protocol.metadata import model_metadata, repository_index, server_metadata
 from ..protocol.responses import error_body
 from ..refusals import RefusedRequestError, excerpt, malformed, sentence
 from ..service import Service
 from .access import Access
-from .documentation import INFER_SCHEMA, LABELS_SCHEMA, documentation_page, front_page
+from .documentation import INFER_SCHEMA, LABELS_SCHEMA, documentation_page
 
 log = logging.getLogger("polyculture.serve")
 Swap = Callable[[Path], Awaitable[str]]
@@ -36,7 +37,9 @@ def make_routes(service: Service, swap: Swap) -> FastAPI:
     ----------
     swap : what `POST /admin/bundle` calls: checks and serves the bundle of a folder, and returns its version.
     """
-    app = FastAPI(title=f"polyculture: {service.name}", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"polyculture: {service.name}", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     _add_errors(app)
     _add_health(app, service)
     _add_models(app, service)
@@ -147,7 +150,8 @@ def _add_own(app: FastAPI, service: Service) -> None:
 
     @app.get("/", include_in_schema=False)
     async def front() -> Response:
-        return Response(front_page(await asyncio.to_thread(service.status)), media_type="text/html")
+        page = live_page()
+        return Response(page.content, headers=dict(page.headers))
 
     @app.get("/docs", include_in_schema=False)
     async def documentation() -> Response:

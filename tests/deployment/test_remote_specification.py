@@ -128,6 +128,7 @@ def test_the_members_of_a_panel(tmp_path: Path) -> None:
     assert panel_settings(path) == {
         **{"name": "judges", "task": "classification", "modality": "text", "classes": ["bad", "good"]},
         **{"rule": "weighted_vote", "temperature": 1.0, "quorum": 2, "columns": []},
+        "given": ("name", "classes", "rule"),
     }
 
 

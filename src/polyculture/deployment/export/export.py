@@ -21,6 +21,7 @@ from ..bundle.bundle import Bundle
 from ..bundle.encoding import encode, read_encoder
 from ..bundle.manifest import SCHEMA, Manifest, MemberEntry, finite
 from ..bundle.writing import check_target, write_bundle
+from ..remote.panel_bundle import panel_bundle
 from . import reference as reference_statistics
 from .card import model_card
 from .checks import check_fused, checked_rows, export_error
@@ -82,7 +83,8 @@ def export(
     Parameters
     ----------
     source : folder of `polyculture run` (a portfolio is then selected by the defaults), folder or file that
-        `polyculture select` wrote, a `Portfolio`, or a fitted estimator of this package.
+        `polyculture select` wrote, a `Portfolio`, a fitted estimator of this package, or a TOML file that names remote
+        members.
     out : folder of the bundle.
     run : folder with the trained models, where the portfolio does not name it.
     problem : that the models were trained on, if it is none that can be loaded again by name or from files.
@@ -101,8 +103,10 @@ def export(
     >>> bundle.predict(bundle.read_inputs([[5.1, 3.5, 1.4, 0.2]])).answer
     array([0])
     """
-    need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".toml":
+        return panel_bundle(source, out, name=options.name, quorum=options.quorum, masked=options.masked)
+    need("onnx", "onnxruntime", "skl2onnx", extra="export")
     check_target(Path(out))
     material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)

@@ -28,6 +28,8 @@ from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
 
+LABELS = 2.0
+"""Seconds between two looks for labels in the store."""
 FLUSH, REFRESH = 0.5, 10
 """Seconds between two updates of the counters of a worker among others; how many of them until the watch is asked."""
 
@@ -69,10 +71,11 @@ def log_to_stderr() -> None:
     channel.setFormatter(OneLineFormatter())
     logging.getLogger("polyculture").handlers = [channel]
     logging.getLogger("polyculture").setLevel(logging.INFO)
-    for name in ("uvicorn.error", "asyncio", "grpc"):
+    logging.captureWarnings(True)
+    for name in ("uvicorn.error", "asyncio", "grpc", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [channel], False
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.WARNING if name == "py.warnings" else logging.ERROR)
 
 
 def run_process(path: Path, options: ServerOptions, place: ProcessPlace, started: Callable[[str], None]) -> None:
@@ -105,7 +108,9 @@ async def _serve(
         switch.tell(path)
         return version
 
-    server = DrainingServer(settings(Application(service, make_routes(service, swap)), service), service)
+    application = Application(service, make_routes(service, swap))
+    server = DrainingServer(settings(application, service), service)
+    application.tasks = server.server_state.tasks
     grpc_server = None
     if place.grpc_port is not None:
         from .grpc_api.server import start_grpc
@@ -113,6 +118,7 @@ async def _serve(
         grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
     running = [switch.follow(service.swap), _sweep(server, options, place)]
     running += [_refresh(service)] if place.count > 1 else []
+    running += [_follow_labels(service)] if options.store is not None else []
     chores = [asyncio.create_task(chore) for chore in running]
     freeze_memory()
     started(f"serving {service.name} {service.version}")
@@ -136,6 +142,13 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
     service = Service(engine, options, archive, challenger)
     service.scope = f"worker {place.number} of {place.count}" if place.count > 1 else ""
     return service
+
+
+async def _follow_labels(service: Service) -> None:
+    """Show the watch of this worker the labels that others have handed in."""
+    while True:
+        await asyncio.sleep(LABELS)
+        await asyncio.to_thread(service.archive.follow_labels)
 
 
 async def _refresh(service: Service) -> None:

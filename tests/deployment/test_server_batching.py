@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("orjson", reason="orjson is not installed")
 
-from polyculture.deployment.server.batching import SLOW, Batcher, Pace
+from polyculture.deployment.server.batching import HEAVY, SLOW, Batcher, Pace
 from polyculture.deployment.server.refusals import RefusedRequestError
 
 
@@ -78,6 +78,26 @@ def test_slow_calls_leave_the_loop_and_gather_what_comes_meanwhile() -> None:
 
     assert asyncio.run(scenario()) == [0, 2, 4, 6, 8]
     assert compute.batches == [[0], [1, 2, 3, 4]]
+    assert compute.threads == {"graphs"}
+
+
+def test_who_is_alone_is_answered_at_once() -> None:
+    compute = Recorded()
+
+    async def scenario() -> bool:
+        return batcher(compute).submit(1, 1, time.perf_counter(), alone=True).done()
+
+    assert asyncio.run(scenario())
+    assert compute.batches == [[1]]
+
+
+def test_heavy_requests_leave_the_loop_as_well() -> None:
+    compute = Recorded()
+
+    async def scenario() -> Any:
+        return await batcher(compute).submit(1, 1, time.perf_counter(), HEAVY)
+
+    assert asyncio.run(scenario()) == 2
     assert compute.threads == {"graphs"}
 
 

@@ -71,10 +71,11 @@ def log_to_stderr() -> None:
     channel.setFormatter(OneLineFormatter())
     logging.getLogger("polyculture").handlers = [channel]
     logging.getLogger("polyculture").setLevel(logging.INFO)
-    for name in ("uvicorn.error", "asyncio", "grpc"):
+    logging.captureWarnings(True)
+    for name in ("uvicorn.error", "asyncio", "grpc", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [channel], False
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.WARNING if name == "py.warnings" else logging.ERROR)
 
 
 def run_process(path: Path, options: ServerOptions, place: ProcessPlace, started: Callable[[str], None]) -> None:
@@ -107,7 +108,9 @@ async def _serve(
         switch.tell(path)
         return version
 
-    server = DrainingServer(settings(Application(service, make_routes(service, swap)), service), service)
+    application = Application(service, make_routes(service, swap))
+    server = DrainingServer(settings(application, service), service)
+    application.tasks = server.server_state.tasks
     grpc_server = None
     if place.grpc_port is not None:
         from .grpc_api.server import start_grpc

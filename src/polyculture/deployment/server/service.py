@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,13 @@ class Service:
             wrong = f"the model {name!r} has no version {excerpt(version)}"
             raise RefusedRequestError(404, wrong, f"version {self.version!r}, or none")
 
-    async def infer(self, request: InferRequest, arrival: float) -> RequestAnswers:
+    async def infer(self, request: InferRequest, arrival: float, alone: bool = False) -> RequestAnswers:
         """The answers to a request; RefusedRequestError says why there are none.
 
         Parameters
         ----------
         arrival : time (of `time.perf_counter`) at which it came.
+        alone : whether no other request has been received that is not queued yet.
         """
         rows, parameters = request.rows, request.parameters
         if rows > self.options.max_rows:
@@ -103,7 +104,7 @@ class Service:
             refuse_explanations(parameters)
             ids, groups = ids_of(parameters, rows), groups_of(parameters, rows)
         record = RecordedRequest(request.tensors, rows, arrival, ids or self.ids(rows), groups)
-        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival)
+        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size, alone)
         answers.ids = record.ids
         return answers
 
@@ -167,6 +168,9 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
         status = self.archive.status()
+        reasons = self.engine.scattered.reasons if self.engine.scattered is not None else {}
+        if reasons:
+            status["members"] = [_with_reason(member, reasons) for member in status.get("members", ())]
         counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
         return status | {
             "schema": STATUS_SCHEMA,
@@ -211,6 +215,12 @@ class Service:
         if self.challenger is not None:
             self.challenger.close()
         self.archive.close()
+
+
+def _with_reason(member: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """The status of a member with the reason why it did not answer the latest instances."""
+    reason = reasons.get(member["id"])
+    return member | {"reason": reason} if reason else member
 
 
 def _check_kind(manifest: Manifest, former: Manifest) -> None:

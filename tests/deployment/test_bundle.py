@@ -262,6 +262,8 @@ def test_a_bundle_is_replaced_and_nothing_else_is(folder: Path, tmp_path: Path) 
         write_bundle(tmp_path / "holiday", bundle.manifest, contents)
     with pytest.raises(FileError, match="is no folder"):
         write_bundle(tmp_path / "holiday" / "photo.jpg", bundle.manifest, contents)
+    with pytest.raises(FileError, match=r"cannot write to .*photo\.jpg: Not a directory|cannot write to"):
+        write_bundle(tmp_path / "holiday" / "photo.jpg" / "bundle", bundle.manifest, contents)
 
 
 def test_a_bundle_that_cannot_be_written_leaves_the_former_one(folder: Path, tmp_path: Path) -> None:

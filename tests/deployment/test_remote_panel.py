@@ -113,6 +113,10 @@ def test_columns_reach_the_prompt_by_name(serve: Any, tmp_path: Path) -> None:
         ('classes = ["no", "yes"]\ncolumns = "x"', "columns of [panel] in {} are 'x'; expected names, or tables "),
         ('classes = ["no", "yes"]\ncolumns = [{{ name = "x", kind = "category" }}]', "a column of [panel] in {} is "),
         ('classes = ["no", "yes"]\nquorum = 4', "quorum of [panel] in {} is 4; expected a whole number from 0 to 2."),
+        (
+            'classes = ["no", "yes"]\ncolumns = ["x"]',
+            "member a of {}: the prompt has {{text}}, which no instance has; known: classes, columns, x.",
+        ),
         ('task = "regression"', 'member a of {}: a choice in regression; expected a number; use kind = "score".'),
     ],
 )

@@ -171,7 +171,7 @@ def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> No
     for piece in store.since(start, chunk=min(CHUNK, tracker.window.rows.capacity)):
         if piece.names.version != tracker.manifest.version:
             continue
-        columns, labels = _columns(piece, len(tracker.manifest.members), profile, tracker.manifest.classes)
+        columns, labels = _columns(piece, len(tracker.manifest.members), profile)
         if not len(columns):
             continue
         tracker.observe_columns(columns)
@@ -182,9 +182,7 @@ def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> No
         tracker.label(ids, [labels[k] for k in labelled], moments)
 
 
-def _columns(
-    piece: StoredAnswers, members: int, profile: int, classes: tuple[str, ...]
-) -> tuple[AnswerColumns, list[Any]]:
+def _columns(piece: StoredAnswers, members: int, profile: int) -> tuple[AnswerColumns, list[Any]]:
     """Stored answers without those of challengers, and their labels; None where there is none."""
     rows = ~piece.shadow
     n = int(rows.sum())
@@ -204,8 +202,7 @@ def _columns(
     )
     if piece.names.task == "regression":
         return columns, [None if math.isnan(value) else value for value in piece.label_values[rows].tolist()]
-    words = dict(enumerate(piece.names.classes or classes)) | {FOREIGN_LABEL: FOREIGN_CLASS, NO_ANSWER: None}
-    return columns, [words.get(code, FOREIGN_CLASS) for code in piece.labels[rows].tolist()]
+    return columns, [None if code == NO_ANSWER else code for code in piece.labels[rows].tolist()]
 
 
 def _sized(cells: np.ndarray, n: int, width: int, missing: float | int) -> np.ndarray:

@@ -71,7 +71,7 @@ class Pace:
         size = rows.bit_length()
         if size in self._seconds:
             return self._seconds[size]
-        smaller = [other for other in self._seconds if other < size]
+        smaller = [key for key in self._seconds if key < size]
         if smaller:
             return float(self._seconds[max(smaller)] * 2 ** (size - max(smaller)))
         return min(self._seconds.values(), default=float("inf"))
@@ -91,7 +91,7 @@ class Batcher:
     gather : the same for payloads whose computation waits for others: a coroutine, several of which run at a time; None
         where `compute` does it.
     max_rows : most instances of a batch; a larger request is a batch of its own.
-    most : requests that wait; more are refused with 503.
+    limit : requests that wait; more are refused with 503.
     timeout : seconds after which a request that waits is refused with 504.
     observe : called on the event loop after each batch, with its requests, their results and the seconds it took.
     """
@@ -102,12 +102,12 @@ class Batcher:
         gather: Callable[[Sequence[Any]], Awaitable[Sequence[Any]] | None],
         *,
         max_rows: int,
-        most: int,
+        limit: int,
         timeout: float,
         observe: Callable[[Sequence[QueuedRequest], Sequence[Any], float], None],
     ) -> None:
         self._compute, self._gather, self._observe = compute, gather, observe
-        self._max_rows, self._most, self._timeout = max_rows, most, timeout
+        self._max_rows, self._most, self._timeout = max_rows, limit, timeout
         self._queue: deque[QueuedRequest] = deque()
         self._pending: set[QueuedRequest] = set()
         self._busy = False
@@ -129,7 +129,7 @@ class Batcher:
         return len(self._pending)
 
     def submit(
-        self, payload: Any, rows: int, arrival: float, size: int = 0, alone: bool = False
+        self, payload: Any, rows: int, arrival: float, size: int = 0, is_last: bool = False
     ) -> asyncio.Future[Any]:
         """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none.
 
@@ -137,7 +137,7 @@ class Batcher:
         ----------
         rows, size : number of instances, and bytes.
         arrival : time (of `time.perf_counter`) at which it came.
-        alone : whether no other request has been received that is not queued yet: it need not be waited for.
+        is_last : whether no other request has been received that is not queued yet: it need not be waited for.
         """
         if len(self._queue) >= self._most:
             wrong = f"{len(self._queue):,} requests are waiting"
@@ -147,7 +147,7 @@ class Batcher:
         self._pending.add(request)
         if not self._busy:
             self._busy = True
-            if alone:
+            if is_last:
                 self._next()
             else:
                 self._loop.call_soon(self._next)  # after all that is already received has been read

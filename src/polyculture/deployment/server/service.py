@@ -63,7 +63,7 @@ class Service:
             self._compute,
             self._gather,
             max_rows=options.max_batch,
-            most=options.queue,
+            limit=options.queue,
             timeout=options.timeout,
             observe=self._observe,
         )
@@ -87,13 +87,13 @@ class Service:
             wrong = f"the model {name!r} has no version {excerpt(version)}"
             raise RefusedRequestError(404, wrong, f"version {self.version!r}, or none")
 
-    async def infer(self, request: InferRequest, arrival: float, alone: bool = False) -> RequestAnswers:
+    async def infer(self, request: InferRequest, arrival: float, is_last: bool = False) -> RequestAnswers:
         """The answers to a request; RefusedRequestError says why there are none.
 
         Parameters
         ----------
         arrival : time (of `time.perf_counter`) at which it came.
-        alone : whether no other request has been received that is not queued yet.
+        is_last : whether no other request has been received that is not queued yet.
         """
         rows, parameters = request.rows, request.parameters
         if rows > self.options.max_rows:
@@ -104,7 +104,7 @@ class Service:
             refuse_explanations(parameters)
             ids, groups = ids_of(parameters, rows), groups_of(parameters, rows)
         record = RecordedRequest(request.tensors, rows, arrival, ids or self.ids(rows), groups)
-        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size, alone)
+        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size, is_last)
         answers.ids = record.ids
         return answers
 

@@ -86,8 +86,8 @@ class Application:
             else:
                 request = await asyncio.to_thread(read_request, body, length)
             rows = request.rows
-            alone = self.tasks is not None and len(self.tasks) <= service.pending + 1
-            answers = await service.infer(request, start, alone)
+            is_last = self.tasks is not None and len(self.tasks) <= service.pending + 1
+            answers = await service.infer(request, start, is_last)
             if size < LARGE:
                 content, json_length = write_response(service.name, request, answers)
             else:

@@ -51,6 +51,25 @@ def test_records_columns_and_numbers_are_the_same_table(manifests: Any) -> None:
     assert rows.dtype == np.float32
 
 
+def test_a_dataframe_is_read_by_the_names_of_its_columns(manifests: Any) -> None:
+    import pandas as pd
+    import polars as pl
+
+    frame = pd.DataFrame(make_records(5))
+    rows = read_inputs(manifests["table"], make_records(5))
+    for other in (frame[list(reversed(COLUMNS))], pl.from_pandas(frame[list(reversed(COLUMNS))])):
+        np.testing.assert_array_equal(read_inputs(manifests["table"], other), rows)
+    refused(manifests["table"], frame[["age"]], "no column 'height'")
+    refused(manifests["table"], pd.DataFrame(rows), "the column 0; expected columns whose names are texts")
+    refused(
+        manifests["table"], frame.assign(height=[1.0, None, 2.0, 3.0, 4.0]), "row 1 of the column 'height' is missing"
+    )
+    gaps = frame.assign(height=pd.array([1, None, 2, 3, 4], dtype="Int64"))
+    refused(manifests["table"], gaps, "row 1 of the column 'height' is missing")
+    texts = pd.Series(["a film", "the plot"])
+    np.testing.assert_array_equal(read_inputs(manifests["text"], texts), texts.to_numpy(object))
+
+
 def with_cell(cell: Any) -> list[dict[str, Any]]:
     """Two records, one with this cell."""
     return [make_records(2)[0], make_records(2)[1] | {"height": cell}]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +175,42 @@ def test_the_container_starts_as_another_user_and_is_watched() -> None:
     assert "." not in by_word["COPY"].split()  # the sources stay in the first stage
     extras = dict(value.split("=", 1) for word, value in instructions if word == "ARG")["EXTRAS"]
     assert "train" not in extras.split(",")
-    for source in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt", "src"):
-        assert (ROOT / source).exists()
+    copied = [words for word, value in instructions if word == "COPY" for words in value.split()[:-1]]
+    assert {"src", "constraints.txt", "deploy/requirements.py"} <= {name.removeprefix("./") for name in copied}
+    for name in copied:
+        assert name.startswith(("--from", "/")) or (ROOT / name).exists()
+
+
+def test_the_image_of_a_server_leaves_out_what_only_training_and_reading_need() -> None:
+    def names(extras: str) -> set[str]:
+        line = [sys.executable, str(DEPLOY / "requirements.py"), extras]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        return {re.split(r"[<>=\[ ]", requirement)[0] for requirement in done.stdout.split()}
+
+    assert not names("serve,grpc,postgres") & {
+        "torch",
+        "scikit-learn",
+        "pandas",
+        "pyarrow",
+        "vl-convert-python",
+        "onnx",
+    }
+    assert {"onnxruntime", "fastapi", "numpy", "scipy", "typer", "grpcio", "psycopg"} <= names("serve,grpc,postgres")
+    assert {"torch", "pandas", "onnx"} <= names("train,export")
+
+
+def test_a_server_imports_nothing_else(tmp_path: Path) -> None:
+    """The packages that the process has loaded once it has answered are those of the image, and what they need."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    code = (
+        "import sys\n"
+        "import polyculture.cli, polyculture.deployment.server.process, polyculture.deployment.server.supervisor\n"
+        "import polyculture.deployment.bundle.predictor, polyculture.deployment.store.store\n"
+        "import polyculture.deployment.watch.live, polyculture.deployment.remote.member\n"
+        "print(' '.join({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "sklearn", "pandas", "pyarrow", "jinja2", "narwhals", "onnx"}
 
 
 def commands() -> list[tuple[str, list[str]]]:

@@ -127,6 +127,8 @@ def test_the_command_exports_what_select_kept_and_names_the_next_one(
     kept = pc.Portfolio.from_json((tmp_path / "kept" / "portfolio.json").read_text(encoding="utf-8"))
     assert [member.name for member in bundle.manifest.members] == list(kept.members)
     assert bundle.manifest.masked == ("age",)
+    column = bundle.profile_names.index("age")
+    assert {row[column] for row in bundle.reference["profile"]["rows"]} == {None}
     assert main(["export", str(folder), "--out", str(tmp_path / "whole"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "patients"
 
@@ -200,6 +202,42 @@ def test_a_run_whose_data_changed_or_went_is_refused(runs: Any, tmp_path: Path) 
     ):
         (folder / "run.json").write_text(json.dumps(facts | {"problem": value}))
         refused(lambda: pc.export(folder, tmp_path / "bundle"), text)
+
+
+@pytest.mark.slow
+def test_a_run_of_a_file_beside_it_is_exported_from_any_folder(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    write, recipes, _ = PROBLEMS["table"]
+    write(Path())
+    options = pc.RunOptions(recipes=recipes[:1] + recipes[3:], workers=1)
+    result = pc.run("patients.csv", options, out="run")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    bundle = pc.export("../work/run", "bundle")
+    assert bundle.manifest.name == "patients"
+    monkeypatch.chdir(tmp_path / "work")
+    assert pc.export(result, "bundle").manifest.files == bundle.manifest.files
+
+
+@pytest.mark.slow
+def test_a_fused_graph_that_differs_from_its_members_is_refused(runs: Any, tmp_path: Path) -> None:
+    from polyculture.deployment.bundle import write_bundle
+    from polyculture.deployment.export.checks import check_fused
+    from polyculture.deployment.export.export import read_source
+    from polyculture.deployment.export.fused import fused_graph
+
+    folder = runs("table")
+    portfolio = everything(folder)
+    bundle = pc.export(portfolio, tmp_path / "bundle", run=folder)
+    import onnx
+
+    contents = {name: bundle.content(name) for name in bundle.manifest.files}
+    graphs = {member.id: onnx.load_from_string(contents[member.graph]) for member in bundle.manifest.members}
+    swapped = replace(bundle.manifest, rule="geometric")
+    contents["portfolio.onnx"] = fused_graph(swapped, graphs).SerializeToString()
+    wrong = write_bundle(tmp_path / "wrong", bundle.manifest, contents)
+    refused(lambda: check_fused(wrong, read_source(portfolio, folder)), "the graph of all members differs from its")
 
 
 @pytest.mark.slow

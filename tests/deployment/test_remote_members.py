@@ -3,108 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("httpx", reason="httpx is not installed")
-uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
-from polyculture.deployment.remote import CircuitBreaker, RemoteMember, RemoteMembers  # noqa: E402
-from polyculture.deployment.remote.answer import REASONS, price  # noqa: E402
-from polyculture.deployment.remote.exchange import seconds_until  # noqa: E402
+from polyculture.deployment.remote import CircuitBreaker, RemoteMember, RemoteMembers
+from polyculture.deployment.remote.answer import REASONS, price
+from polyculture.deployment.remote.exchange import seconds_until
+
+from .remote_services import Service, completion, services, status
 
 CLASSES = ("no", "yes")
 TEXTS = ["first", "second", "third"]
 
 
-@dataclass
-class Service:
-    """A service on a real socket that answers as it is told: a function from request number and body to a response."""
-
-    respond: Callable[[int, dict[str, Any]], tuple[int, dict[str, str], bytes]]
-    url: str = ""
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    busy: int = 0
-    busiest: int = 0
-    seconds: float = 0.0
-    parts: int = 1
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        content, more = b"", True
-        while more:
-            message = await receive()
-            content, more = content + message.get("body", b""), message.get("more_body", False)
-        number = len(self.requests)
-        self.requests.append(json.loads(content))
-        self.headers.append({k.decode(): v.decode() for k, v in scope["headers"]})
-        self.paths.append(scope["path"])
-        self.busy += 1
-        self.busiest = max(self.busiest, self.busy)
-        try:
-            status, headers, body = self.respond(number, self.requests[-1])
-            pairs = [(k.encode(), v.encode()) for k, v in headers.items()]
-            await send({"type": "http.response.start", "status": status, "headers": pairs})
-            size = math.ceil(len(body) / self.parts)
-            for part in range(self.parts):
-                await asyncio.sleep(self.seconds)
-                more = part + 1 < self.parts
-                piece = body[part * size : (part + 1) * size]
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
-        finally:
-            self.busy -= 1
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Service]]:
     """Starts services; all are stopped at the end."""
-    with contextlib.ExitStack() as stack:
-
-        def start(respond: Any, **options: Any) -> Service:
-            service = Service(respond, **options)
-            settings = uvicorn.Config(service, port=0, log_level="critical", lifespan="off", ws="none")
-            server = uvicorn.Server(settings)
-            thread = threading.Thread(target=server.run, daemon=True)
-            thread.start()
-            deadline = time.monotonic() + 30
-            while not server.started and time.monotonic() < deadline:
-                time.sleep(0.005)
-
-            def stop() -> None:
-                server.should_exit = server.force_exit = True
-                thread.join(20)
-
-            stack.callback(stop)
-            service.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-            return service
-
+    with services() as start:
         yield start
-
-
-def completion(text: Any, usage: tuple[int, int] = (0, 0), **choice: Any) -> tuple[int, dict[str, str], bytes]:
-    """What an OpenAI-compatible endpoint answers."""
-    body = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **choice}],
-        "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)},
-    }
-    return 200, {"content-type": "application/json"}, json.dumps(body).encode()
-
-
-def status(code: int, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    return code, {name.replace("_", "-"): value for name, value in headers.items()}, b'{"error": "no"}'
 
 
 def judge(service: Service, **options: Any) -> RemoteMember:
@@ -450,6 +378,8 @@ def test_a_member_that_hangs_holds_up_no_other(serve: Any) -> None:
     quick = serve(lambda *_: completion("no"))
     chat = {"kind": "chat", "model": "j", "prompt": "{text}", "retries": 0, "timeout_s": 0.3}
     members = RemoteMembers({"a": {**chat, "url": hanging.url}, "b": {**chat, "url": quick.url}}, CLASSES)
+    members.members["b"].spec = replace(members.members["b"].spec, price_per_call=0.1)
     answers = members.ask(np.array(["x", "y"], object))
+    assert members.costs == {"a": 0.0, "b": 0.2}
     assert answers["a"].reasons == ("timeout", "timeout")
     assert answers["b"].probabilities.tolist() == [[1, 0], [1, 0]]

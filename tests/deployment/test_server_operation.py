@@ -33,6 +33,7 @@ from polyculture.deployment.store import open_store
 from .bundles import make_bundle, make_inputs
 from .server_process import DEADLINE, RunningServer, rows, running, send_raw
 
+pytestmark = pytest.mark.slow
 ONE = rows([[1.0, 2.0, 3.0, 4.0]])
 
 
@@ -118,6 +119,7 @@ def test_a_bundle_that_cannot_be_served_changes_nothing(tmp_path: Path) -> None:
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     with running(first) as server:
         faults = {broken: "was changed after", tmp_path / "nobody": "no such folder", tmp_path: "is no bundle"}
+        faults[make_bundle(tmp_path / "c", "text")] = "is a classification of text; expected a classification of table"
         for path, reason in faults.items():
             answer = server.ask("POST", "/admin/bundle", json.dumps({"path": str(path)}))
             assert answer.status == 400
@@ -224,6 +226,24 @@ def test_answers_are_kept_and_labels_find_them(tmp_path: Path) -> None:
     assert list(answers.groups["site"]) == ["A", "B", "C"]
 
 
+def test_labels_from_elsewhere_reach_the_watch_of_every_worker(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/answers.sqlite"
+    with running(make_bundle(tmp_path / "tiny"), "--store", url, "--workers", "2") as server:
+        ids = [server.infer(ONE).json["parameters"]["ids"][0] for _ in range(40)]
+        store = open_store(url, create=False)
+        until(lambda: store.counts().answers == 40)
+        store.label(ids, ["c0"] * 40)
+        store.close()
+        labelled: dict[str, int] = {}
+
+        def look() -> bool:
+            status = server.get("/status").json
+            labelled[status["scope"]] = status["labelled"]
+            return sum(labelled.values()) == 40
+
+        until(look)
+
+
 def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     """But for those of the last moment: the window in which answers wait to be written together, and the writing."""
     url = f"sqlite:///{tmp_path}/answers.sqlite"
@@ -258,7 +278,7 @@ def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
 def test_tls_is_spoken(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("no openssl on this machine")
+        pytest.skip("openssl is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     words = [
@@ -381,6 +401,12 @@ def test_members_that_are_elsewhere_are_asked_and_may_fail(tmp_path: Path) -> No
             assert answer.json["parameters"]["quorum"] == [2]
             assert answer.json["outputs"][0]["data"][6:] == [None] * 3
             near.wait_for("the member m2 does not answer")
+            text = near.get("/metrics").body
+            assert b'polyculture_member_failed_total{member="m2",model="tiny"} 1.0' in text
+            assert b'polyculture_member_answered_total{member="m1",model="tiny"} 2.0' in text
+            member = near.get("/status").json["members"][2]
+            assert (member["remote"], member["failed"]) == (True, 1)
+            assert member["reason"]
 
 
 def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
@@ -389,6 +415,17 @@ def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
     contents = {name: bundle.content(name) for name in bundle.manifest.files}
     members = tuple(replace(m, remote=spec) if m.remote else m for m in bundle.manifest.members)
     return write_bundle(folder / "near", replace(bundle.manifest, members=members), contents).path
+
+
+def test_a_member_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        spec = {"kind": "v2", "url": url, "model": "far", "retries": 0, "timeout_s": 0.2}
+        with running(with_remote_member(tmp_path, spec)) as near:
+            for _ in range(3):
+                answer = near.infer(ONE)
+                assert (answer.status, answer.json["parameters"]["quorum"]) == (200, [2])
+            assert near.get("/status").json["members"][2]["failed"] == 3
 
 
 def test_one_line_says_why_a_server_does_not_start(tmp_path: Path) -> None:

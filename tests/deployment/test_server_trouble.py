@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ from polyculture.rng import stream
 from .bundles import make_bundle
 from .server_process import DEADLINE, Answer, RunningServer, rows, running, send_raw
 
+pytestmark = pytest.mark.slow
 ODD: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 1e308, 2**63, "", "x", "\u0000", "é" * 50, [], [[]], [1], {}, {"a": 1}),
     *([[1], [2, 3]], [None], "FP32", "BYTES", [2**70], [0], ["a", 1], {"binary_data_size": 10}, [[[[[[1]]]]]]),
@@ -155,3 +159,31 @@ def test_overload_is_refused_and_passes(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
         refused = server.get("/status").json["requests"]["refused"]
         assert refused == sum(answer.status == 503 for answer in answers)
+
+
+@pytest.mark.nightly
+def test_a_million_requests_leave_the_memory_as_it_was(tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil is not installed")
+    program = shutil.which("wrk")
+    if program is None:
+        pytest.skip("wrk is not installed")
+    script = tmp_path / "request.lua"
+    script.write_text(f"wrk.method = 'POST'\nwrk.body = '{json.dumps(rows([[0.1] * 4]))}'\n")
+
+    def send(server: RunningServer, seconds: int) -> int:
+        url = f"http://127.0.0.1:{server.port}/v2/models/tiny/infer"
+        words = [program, "-t1", "-c32", f"-d{seconds}", "-s", str(script), url]
+        report = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert "Non-2xx" not in report
+        assert "Socket errors" not in report
+        return int(re.findall(r"(\d+) requests in", report)[0])
+
+    with running(make_bundle(tmp_path / "tiny"), "--store", f"sqlite:///{tmp_path}/answers.sqlite") as server:
+        process = psutil.Process(server.process.pid)
+        count = send(server, 10)
+        while count < 100_000:  # the watch fills its window, the allocator its pools
+            count += send(server, 10)
+        before, count = process.memory_info().rss, 0
+        while count < 1_000_000:
+            count += send(server, 30)
+        assert process.memory_info().rss < 1.1 * before

@@ -18,7 +18,7 @@ from polyculture.models.spectrogram import log_mel
 
 from .manifest import Column, InputView, Manifest
 from .media import decode_image, decode_sound
-from .records import UNKNOWN, check_names, is_columns, is_records, read_columns, reads_doubles, rows_of
+from .records import UNKNOWN, check_names, from_frame, is_columns, is_records, read_columns, reads_doubles, rows_of
 
 MOST_TOKENS = 4096
 """Tokens of one sequence; longer ones are refused."""
@@ -59,13 +59,14 @@ def read_inputs(manifest: Manifest, inputs: Any) -> Shaped[np.ndarray, "n ..."]:
 
     Parameters
     ----------
-    inputs : for a table a mapping from columns to cells, a list of records, or n × d numbers; for texts strings;
-        for images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of WAV
-        files; for tags a list of tokens for each sequence. Records and columns of other inputs have one field, with
+    inputs : for a table a mapping from columns to cells, a list of records, a dataframe, or n × d numbers; for texts
+        strings; for images arrays in [0, 1] or the bytes of PNG or JPEG files; for recordings waveforms or the bytes of
+        WAV files; for tags a list of tokens for each sequence. Records and columns of other inputs have one field, with
         the name of the modality.
 
     Raises InputError for what is missing, unknown, of another shape, no number, or not finite.
     """
+    inputs = from_frame(inputs)
     if is_records(inputs) or is_columns(inputs):
         check_names(inputs)
         if manifest.modality == "table":

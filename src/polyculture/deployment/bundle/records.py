@@ -22,6 +22,16 @@ def is_columns(inputs: Any) -> bool:
     return isinstance(inputs, Mapping)
 
 
+def from_frame(inputs: Any) -> Any:
+    """A dataframe as cells by column, a column as its cells; anything else as it is.
+
+    By name, never by position: the columns of a frame may be in another order than in training.
+    """
+    if hasattr(inputs, "columns") and hasattr(inputs, "__getitem__") and not is_columns(inputs):
+        return {name: inputs[name].to_list() for name in inputs.columns}
+    return inputs.to_list() if hasattr(inputs, "to_list") else inputs
+
+
 def is_records(inputs: Any) -> bool:
     """Whether these are records, a mapping from columns to a cell each."""
     return isinstance(inputs, (list, tuple)) and len(inputs) > 0 and isinstance(inputs[0], Mapping)
@@ -121,6 +131,8 @@ def _number(column: Column, row: int, cell: Any) -> float:
 
 
 def _missing(cell: Any) -> bool:
+    if type(cell).__name__ in ("NAType", "NaTType"):  # of pandas, which is not loaded here
+        return True
     return cell is None or (isinstance(cell, (float, np.floating)) and bool(np.isnan(cell)))
 
 

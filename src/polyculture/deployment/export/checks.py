@@ -9,10 +9,13 @@ from jaxtyping import Float, Int
 
 from polyculture.errors import InputError
 
+from ..bundle.bundle import Bundle
+from ..bundle.predictor import Predictor
 from .sources.material import ExportSource, SourceMember
 
 LARGEST_ERROR = 1e-4
 """Largest difference of a probability (of a number: in standard deviations of the truth) between graph and model."""
+FUSED_ROWS = 256
 MOST_ROWS = 2_000
 """Held-out instances on which graphs are compared with models."""
 
@@ -58,6 +61,22 @@ def export_error(
     return error
 
 
+def check_fused(bundle: Bundle, source: ExportSource) -> None:
+    """Refuse a graph of all members that gives something else than its members and their combination in numpy."""
+    rows = checked_rows(source)[:FUSED_ROWS]
+    views = bundle.encode(np.asarray(source.raw)[rows])
+    together, apart = Predictor(bundle)(views), Predictor(bundle, fused=False)(views)
+    scale = (float(np.std(source.labels) or np.std(together.combined)) or 1.0) if source.task == "regression" else 1.0
+    pairs = ((together.members, apart.members), (together.combined, apart.combined))
+    error = max(float(np.abs(a.astype(np.float64) - b).max(initial=0.0)) for a, b in pairs) / scale
+    if not error <= LARGEST_ERROR:
+        raise InputError(
+            f"the graph of all members differs from its members by {error:.2g}",
+            f"at most {LARGEST_ERROR:g}",
+            "report this: it is a fault of the export",
+        )
+
+
 def graph_outputs(member: SourceMember, graph: Any, view: np.ndarray) -> Float[np.ndarray, "k ..."]:
     """What a graph gives for these inputs."""
     import onnxruntime
@@ -68,7 +87,7 @@ def graph_outputs(member: SourceMember, graph: Any, view: np.ndarray) -> Float[n
         session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
         parts = [
             session.run(None, {session.get_inputs()[0].name: part})[0]
-            for part in np.array_split(view, -(-len(view) // 256) or 1)
+            for part in np.array_split(view, -(-len(view) // (16 if member.view.kind == "mark_codes" else 256)) or 1)
         ]
     except Exception as error:  # onnxruntime has errors of its own
         reason = " ".join(str(error).split())[:200]

@@ -21,9 +21,10 @@ from ..bundle.bundle import Bundle
 from ..bundle.encoding import encode, read_encoder
 from ..bundle.manifest import SCHEMA, Manifest, MemberEntry, finite
 from ..bundle.writing import check_target, write_bundle
+from ..remote.panel_bundle import panel_bundle
 from . import reference as reference_statistics
 from .card import model_card
-from .checks import checked_rows, export_error
+from .checks import check_fused, checked_rows, export_error
 from .fused import fused_graph, unified
 from .sources.material import ExportSource, SourceMember
 from .sources.views import shared_views
@@ -82,7 +83,8 @@ def export(
     Parameters
     ----------
     source : folder of `polyculture run` (a portfolio is then selected by the defaults), folder or file that
-        `polyculture select` wrote, a `Portfolio`, or a fitted estimator of this package.
+        `polyculture select` wrote, a `Portfolio`, a fitted estimator of this package, or a TOML file that names remote
+        members.
     out : folder of the bundle.
     run : folder with the trained models, where the portfolio does not name it.
     problem : that the models were trained on, if it is none that can be loaded again by name or from files.
@@ -101,8 +103,10 @@ def export(
     >>> bundle.predict(bundle.read_inputs([[5.1, 3.5, 1.4, 0.2]])).answer
     array([0])
     """
-    need("onnx", "onnxruntime", "skl2onnx", extra="export")
     options = options or ExportOptions()
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".toml":
+        return panel_bundle(source, out, name=options.name, quorum=options.quorum, masked=options.masked)
+    need("onnx", "onnxruntime", "skl2onnx", extra="export")
     check_target(Path(out))
     material = read_source(source, run, problem, held_out)
     phase_progress(progress, "reading")(1, 1, material.name)
@@ -142,22 +146,23 @@ def write_source(source: ExportSource, out: Path, options: ExportOptions, progre
     contents = files | {entry.graph: graphs[entry.id].SerializeToString() for entry in members}
     contents[FUSED] = fused_graph(manifest, graphs).SerializeToString()
     statistics: Mapping[str, Any] = {}
-    if source.certified.any():
-        manifest, statistics = _with_reference(source, manifest, contents, options)
+    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
+        draft = write_bundle(Path(folder) / "draft", manifest, contents)
+        check_fused(draft, source)
+        if source.certified.any():
+            manifest, statistics = _with_reference(source, draft, options)
+    if statistics:
         contents[REFERENCE] = (json.dumps(finite(statistics), allow_nan=False) + "\n").encode()
     contents[CARD] = model_card(manifest, statistics, source.sentence).encode()
     contents |= _alert_rules(manifest)
     return write_bundle(out, manifest, contents)
 
 
-def _with_reference(
-    source: ExportSource, manifest: Manifest, contents: Mapping[str, bytes], options: ExportOptions
-) -> tuple[Manifest, dict[str, Any]]:
+def _with_reference(source: ExportSource, draft: Bundle, options: ExportOptions) -> tuple[Manifest, dict[str, Any]]:
     """The manifest with conformal threshold and alarms, and the statistics at certification."""
-    with tempfile.TemporaryDirectory(prefix="polyculture-") as folder:
-        draft = write_bundle(Path(folder) / "draft", manifest, contents)
-        answers, labels = reference_statistics.certified_answers(draft, source)
-        statistics = reference_statistics.reference(draft, source, answers, labels)
+    manifest = draft.manifest
+    answers, labels = reference_statistics.certified_answers(draft, source)
+    statistics = reference_statistics.reference(draft, source, answers, labels)
     conformal = reference_statistics.conformal_threshold(answers, labels)
     alarms = _alarms(manifest, statistics, options)
     return replace(manifest, reference=REFERENCE, conformal=conformal, alarms=alarms), statistics

@@ -72,13 +72,19 @@ def reference(bundle: Bundle, source: ExportSource, answers: Answers, labels: np
             **fields,
             classes=len(manifest.classes),
             groups={} if manifest.task == "tagging" else groups,
-            profile=np.concatenate(
-                [bundle.profile(source.raw[part]) for part in np.array_split(rows, -(-len(rows) // BLOCK))]
-            ),
+            profile=_profile(bundle, source, rows),
             profile_names=names,
             categories=categories,
         )
     )
+
+
+def _profile(bundle: Bundle, source: ExportSource, rows: np.ndarray) -> np.ndarray:
+    """Numbers of the inputs; nan for masked columns, which are not to be found in any file."""
+    parts = [bundle.profile(source.raw[part]) for part in np.array_split(rows, -(-len(rows) // BLOCK))]
+    numbers = np.concatenate(parts)
+    numbers[:, np.isin(bundle.profile_names, bundle.manifest.masked)] = np.nan
+    return numbers
 
 
 def _of_instances(answers: Answers, labels: np.ndarray) -> dict[str, Any]:
@@ -107,6 +113,7 @@ def _of_tokens(answers: Answers, labels: np.ndarray) -> dict[str, Any]:
         "confidence": np.asarray(answers.confidence[present], np.float64),
         "value": undefined,
         "member_values": np.full(members.shape, np.nan),
+        "sequence_disagreement": np.asarray(answers.disagreement, np.float64),
     }
 
 

@@ -6,7 +6,7 @@ Random forests round their inputs to single precision before they compare, gradi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,17 @@ def forest(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     """Class probabilities, or the predicted number, of a random forest, of extremely randomized trees, or a tree."""
     trees = [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
     nodes = [_nodes(tree, 1 / len(trees), hasattr(estimator, "classes_")) for tree in trees]
-    return tree_sum(g, g.rounded(matrix.value), nodes, [0] * len(trees), nodes[0].values.shape[1])
+    outputs = nodes[0].values.shape[1]
+    is_binary = outputs == 2  # one number per leaf is enough
+    if is_binary:
+        nodes, outputs = [replace(tree, values=tree.values[:, 1:]) for tree in nodes], 1
+    x = g.rounded(matrix.value)
+    if matrix.ones:  # counts of marks, of which trees read some
+        positions = np.unique(np.concatenate([[0], *(tree.feature[~tree.leaf] for tree in nodes)]))
+        nodes = [replace(tree, feature=np.searchsorted(positions, tree.feature)) for tree in nodes]
+        x = matrix.restricted(g, positions)
+    total = tree_sum(g, x, nodes, [0] * len(trees), outputs)
+    return g.binary(total) if is_binary else total
 
 
 def histogram_boosting(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:

@@ -26,7 +26,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def panel_settings(path: str | Path) -> dict[str, Any]:
     """The ``[panel]`` table: name, task, modality, classes, rule, temperature, quorum, columns; defaults filled in.
 
-    A quorum of 0 in the file is the majority of the members.
+    A quorum of 0 in the file is the majority of the members; ``given`` has the names that the file sets.
 
     Raises FileError where the file cannot be read, InputError for a value that cannot be used.
     """
@@ -37,7 +37,7 @@ def panel_settings(path: str | Path) -> dict[str, Any]:
     for name in settings:
         if name not in SETTINGS:
             raise InputError(f"[panel] in {path} has {name!r}", "", near(name, SETTINGS))
-    settings = {**SETTINGS, **settings}
+    settings = {**SETTINGS, **settings, "given": tuple(settings)}
     n_members = len(_member_tables(tables, Path(path)))
     _check_settings(settings, n_members, str(path))
     return settings | {"quorum": settings["quorum"] or n_members // 2 + 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from polyculture.training.engine.executors import check_engine
 from polyculture.training.fit import check
 
 from ..bundle.bundle import Bundle, open_bundle
+from ..bundle.manifest import finite
 from .comparison import LOSSES, ChampionComparison, compare
 from .data import RetrainingData, retraining_data
 from .pointer import check_place, move, pointer_of, target_of, write_whole
@@ -117,7 +119,7 @@ class RetrainResult:
             "portfolio": self.portfolio.sentence,
             "pointer": str(self.pointer) if self.pointer else None,
         }
-        return json.dumps(facts, indent=1, ensure_ascii=False)
+        return json.dumps(finite(facts), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def retrain(
@@ -140,7 +142,7 @@ def retrain(
 
     Parameters
     ----------
-    bundle : the champion; or a folder of bundles with a link ``current`` to it, which is then moved on promotion.
+    bundle : the champion; or a link ``current`` to it, or the folder of that link, which is then moved on promotion.
     data : new labeled data: files, or a problem by name.
     old : what the champion learned from; None for what the bundle names, an empty list for nothing.
     run : folder of the run that the champion was selected from, whose recipes are all trained again; None for the
@@ -152,6 +154,19 @@ def retrain(
 
     Raises InputError and FileError before anything is trained for what cannot be used, TrainingError if no model could
     be trained.
+
+    Examples
+    --------
+    >>> a, b = np.arange(400) % 23, np.arange(400) % 19
+    >>> table = pd.DataFrame({"a": a, "b": b, "label": np.where(a + b > 20, "yes", "no")})
+    >>> table[:250].to_csv("old.csv", index=False)
+    >>> table[250:].to_csv("new.csv", index=False)
+    >>> options = pc.RunOptions(recipes=[pc.Recipe("logistic"), pc.Recipe("knn"), pc.Recipe("naive-bayes")], workers=1)
+    >>> _ = pc.run("old.csv", options, out="old-run")
+    >>> _ = pc.export("old-run", "bundles/first")
+    >>> result = pc.retrain("bundles/first", "new.csv", options=pc.RetrainOptions(workers=1))
+    >>> result.data["new"], result.data["compared"], result.promoted
+    (150, 60, False)
     """
     options = options or RetrainOptions()
     champion, link = _champion(Path(bundle), Path(pointer) if pointer else None)
@@ -328,7 +343,7 @@ def _export(
         quorum=manifest.quorum if manifest.quorum <= members else None,
         masked=tuple(name for name in manifest.masked if name in columns or not columns),
     )
-    place = out or champion.path.parent / f".{_slug(champion)}-successor"
+    place = out or champion.path.parent / f".{_slug(champion)}-successor-{os.getpid()}"
     if out is None:
         shutil.rmtree(place, ignore_errors=True)
     challenger = export(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,16 @@ from .refusals import RefusedRequestError
 
 if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
+    from ..store.columns import StoredAnswers
     from ..store.records import AnswerRecord
     from ..watch.live import AlarmChange
 
 log = logging.getLogger("polyculture.serve")
+
+OVERLAP = 10.0
+"""Seconds before the last look from which on labels are looked for again: an answer may be written after its label."""
+MOST_SHOWN = 100_000
+"""Labels that are remembered as shown."""
 
 
 class AnswerArchive:
@@ -31,6 +39,9 @@ class AnswerArchive:
 
     def __init__(self, options: ServerOptions, bundle: Bundle) -> None:
         self._options = options
+        self._lock = threading.Lock()
+        self._looked = time.time()
+        self._shown: dict[str, None] = {}
         self._watch: Any = None
         self._writer: Any = None
         self._sender = _webhook_sender(options.webhooks, bundle.manifest.name)
@@ -79,8 +90,9 @@ class AnswerArchive:
         return [self._watch_records, *([self._writer.put] if self._writer is not None else [])]
 
     def _watch_records(self, records: Sequence[AnswerRecord]) -> None:
-        if records and not records[0].shadow:
-            self._watch.observe(records)
+        watch = self._watch
+        if not records[0].shadow and records[0].version == watch.manifest.version:  # not of a bundle that has gone
+            watch.observe(records)
 
     def label(self, handed: HandedLabels) -> dict[str, Any]:
         """Take true labels; blocks until the store has them."""
@@ -92,8 +104,33 @@ class AnswerArchive:
             report = self._writer.store.label(handed.ids, handed.labels, handed.times)
         except FileError as error:
             raise RefusedRequestError(503, error.wrong, error.expected, error.cure, retry_after=5) from error
-        self._watch.label(handed.ids, handed.labels)
+        self.follow_labels()
         return {"sentence": report.sentence, "matched": report.matched, "pending": report.pending}
+
+    def follow_labels(self) -> None:
+        """Show the watch the labels that the store has got, from whomever: another worker, or `polyculture label`."""
+        if self._writer is None:
+            return
+        with self._lock:
+            start = time.time()
+            try:
+                for part in self._writer.store.labelled_since(self._looked - OVERLAP):
+                    self._show(part)
+            except FileError:
+                return  # the writer says that the store is away
+            self._looked = start
+
+    def _show(self, part: StoredAnswers) -> None:
+        """Show the watch labels that it has not been shown before."""
+        labels = part.label_values if part.names.task == "regression" else part.labels
+        labels_by_id = {
+            str(name): label for name, label in zip(part.ids, labels.tolist(), strict=True) if name not in self._shown
+        }
+        if labels_by_id:
+            self._watch.label(list(labels_by_id), list(labels_by_id.values()))
+        self._shown.update(dict.fromkeys(labels_by_id))
+        while len(self._shown) > MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
 
     def status(self) -> dict[str, Any]:
         """What the watch says, and how the store is."""
@@ -103,8 +140,8 @@ class AnswerArchive:
 
     def alarms(self) -> dict[str, bool]:
         """By name of an alarm whether it is up."""
-        up = set(self._watch.alarms_up)
-        return {watched.name: watched.name in up for watched in self._watch.watched}
+        names = set(self._watch.alarms_up)
+        return {watched.name: watched.name in names for watched in self._watch.watched}
 
     def _changed(self, change: AlarmChange) -> None:
         """Note that an alarm went up or down, and tell those who asked for it."""
@@ -113,12 +150,12 @@ class AnswerArchive:
         if self._sender is not None:
             self._sender.put(change)
 
-    def event(self, time: float, kind: str, name: str) -> None:
+    def event(self, moment: float, kind: str, name: str) -> None:
         """Note something that happened to the server."""
         if self._writer is not None:
             from ..store.records import EventRecord
 
-            self._writer.put_event(EventRecord(time, kind, name))
+            self._writer.put_event(EventRecord(moment, kind, name))
 
     def close(self) -> None:
         """Write what waits, and send it."""

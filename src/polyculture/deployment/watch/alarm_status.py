@@ -26,21 +26,21 @@ def alarm_statuses(watch: LiveWatch) -> list[dict[str, Any]]:
 
 def position(watch: LiveWatch, watched: WatchedAlarm) -> tuple[bool, float, int]:
     """Whether an alarm is up, its level, and since which answer (or label) its rate has been rising, from 0."""
-    labelled = watched.name in LABELLED
-    alarms, bank = (watch.on_labels, watch.label_bank) if labelled else (watch.on_answers, watch.answer_bank)
-    j = next(k for k, candidate in enumerate(alarms) if candidate.name == watched.name)
-    return bool(bank.up[j]), float(bank.level[j]), int(bank.changed[j])
+    bank = watch.label_bank if watched.name in LABELLED else watch.answer_bank
+    j = watch.places[watched.name]
+    return bool(bank.up[j]), bank.level_of(j), int(bank.changed[j])
 
 
 def rate_since_change(watch: LiveWatch, watched: WatchedAlarm) -> Interval:
-    """The rate that an alarm follows: since the change where it is up, else over the recent answers."""
+    """The rate that an alarm follows: since the change where it is up, else over the recent answers (all labels)."""
     raised, _, changed = position(watch, watched)
     if watched.name in LABELLED:
-        return watch.labels.error() if watched.name == "error" else watch.labels.all_wrong()
-    rows = watch.window.rows
-    count = min(len(rows), watch.answer_bank.requests - changed if raised else RECENT)
-    j = next(k for k, candidate in enumerate(watch.on_answers) if candidate.name == watched.name)
-    events = rows.column("events", count)[:, j]
+        if not raised:
+            return watch.labels.error() if watched.name == "error" else watch.labels.all_wrong()
+        rows, total = watch.label_events, watch.label_bank.requests
+    else:
+        rows, total = watch.window.rows, watch.answer_bank.requests
+    events = rows.column("events", total - changed if raised else RECENT, watch.places[watched.name])
     return jeffreys(int((events == 1).sum()), int((events >= 0).sum()))
 
 
@@ -51,7 +51,7 @@ def why(watch: LiveWatch, watched: WatchedAlarm, rate: Interval) -> str:
     if not rate.defined:
         return f"The {watched.rate} is not known yet."
     limits = f"{percent(rate.estimate)} [{percent(rate.low)}, {percent(rate.high)}]"
-    since = f" since {unit} {changed + 1:,}" if raised and watched.name not in LABELLED else ""
+    since = f" since {unit} {changed + 1:,}" if raised else ""
     return f"The {watched.rate} is {limits}{since}; it was {percent(watched.certified)} at certification."
 
 

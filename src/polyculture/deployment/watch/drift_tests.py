@@ -16,11 +16,21 @@ if TYPE_CHECKING:
 
 COMPARED = 2_000
 """Recent answers that are compared."""
+RENEWED = 200
+"""Further answers after which they are compared again."""
 
 
 def drift_tests(watch: LiveWatch) -> tuple[DriftTest, ...]:
-    """Answer shares of each member (χ²), confidence and inputs (KS, PSI; categories χ²), with Holm's correction."""
-    return corrected([*_member_tests(watch), *_confidence_test(watch), *_input_tests(watch)])
+    """Answer shares of each member (χ²), confidence and inputs (KS, PSI; categories χ²), with Holm's correction.
+
+    Of many answers they are computed anew after every 200.
+    """
+    total, tests = watch.drift
+    seen = watch.window.rows.total
+    if total < 0 or seen - total >= RENEWED or (seen != total and total < COMPARED):
+        tests = corrected([*_member_tests(watch), *_confidence_test(watch), *_input_tests(watch)])
+        watch.drift = seen, tests
+    return tests
 
 
 def _member_tests(watch: LiveWatch) -> list[DriftTest]:

@@ -17,13 +17,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from polyculture.deployment.bundle.manifest import Manifest
+from polyculture.deployment.store.labels import label_texts
 from polyculture.errors import InputError
 
 from .answer_columns import FOREIGN_LABEL, AnswerColumns, absences, wrong_answers
 from .answer_window import AnswerWindow
 from .detection.alarms import CusumBank, Signal
+from .detection.drift import DriftTest
 from .label_counts import LabelCounts
 from .reference import all_wrong
+from .ring_buffer import RingBuffer
 from .time_buckets import TimeBuckets
 from .watched import LABELLED, AlarmEvents, WatchedAlarm, watched_alarms
 
@@ -90,12 +93,15 @@ class LiveWatch:
         active = [w for w in self.watched if w.alarm is not None]
         self.on_answers = tuple(w for w in active if w.name not in LABELLED)
         self.on_labels = tuple(w for w in active if w.name in LABELLED)
+        self.places = {w.name: j for alarms in (self.on_answers, self.on_labels) for j, w in enumerate(alarms)}
+        """By alarm its place in its bank."""
         self.answer_bank = CusumBank([w.alarm for w in self.on_answers if w.alarm])
         self.label_bank = CusumBank([w.alarm for w in self.on_labels if w.alarm])
         m, profile = len(manifest.members), len(self.events.profile_names)
         self.window = AnswerWindow(remembered, m, profile, len(self.on_answers))
         self.buckets = TimeBuckets(m, len(manifest.classes))
         self.labels = LabelCounts(m)
+        self.label_events = RingBuffer(remembered, {"events": ((len(self.on_labels),), np.int8)})
         self.answered, self.failed = np.zeros((2, m), np.int64)
         self.relabelled = self.unmatched = 0
         self.times: dict[str, dict[str, float]] = {}
@@ -105,6 +111,8 @@ class LiveWatch:
         self.classes = {name: code for code, name in enumerate(manifest.classes)}
         self.lock = threading.RLock()
         self._gathered: list[Any] = []
+        self.drift: tuple[int, tuple[DriftTest, ...]] = (-1, ())
+        """Answers at the last tests of drift, and these tests."""
         self._status: dict[str, Any] = {}
         self._status_version: tuple[int, ...] = ()
 
@@ -151,15 +159,16 @@ class LiveWatch:
         Parameters
         ----------
         ids : of answers; those that are not remembered, or never were, are counted as `unmatched`.
-        labels : names of classes, their codes, or true numbers; a name that is no class makes every answer wrong.
+        labels : names of classes (texts), their codes (whole numbers; -2 for a class that the bundle does not know, of
+            which every answer is wrong), or true numbers. Names that may be numbers have to be texts.
         times : when they came; the times of the answers, if None.
 
         The first label of an answer counts, a second one only as `relabelled`. Raises InputError for sequences of
-        different length, and for a label of a regression that is no number.
+        different length, and for a label that is no class, or no number; nothing is added then.
         """
         if len(ids) != len(labels) or (times is not None and len(times) != len(ids)):
             raise InputError(f"{len(ids)} ids and {len(labels)} labels", "a label for each id")
-        codes = [self._code(label) for label in labels]
+        codes = self._codes(labels)
         with self.lock:
             self.flush()
             rows: dict[int, tuple[float, float]] = {}
@@ -177,20 +186,24 @@ class LiveWatch:
                 )
             return len(rows)
 
+    def _codes(self, labels: Sequence[Any]) -> list[float]:
+        """The codes of the classes, or the numbers; names are read as the store reads them."""
+        task, classes = self.manifest.task, self.manifest.classes
+        if task == "regression":
+            return [float(text) for text in label_texts(labels, task, classes)]
+        names = label_texts([label for label in labels if isinstance(label, str)], task, classes)
+        codes = iter([float(self.classes[name]) for name in names])
+        return [next(codes) if isinstance(label, str) else self._code(label) for label in labels]
+
     def _code(self, label: Any) -> float:
-        """The code of a class, or the number."""
-        if isinstance(label, str) and label in self.classes:
-            return float(self.classes[label])
-        try:
-            number = float(label)
-        except (TypeError, ValueError):
-            number = math.nan
-        if self.manifest.task == "regression":
-            if not math.isfinite(number):
-                raise InputError(f"label {label!r}", "a number")
-            return number
-        code = not isinstance(label, (str, bool)) and number == number // 1
-        return number if code and 0 <= number < len(self.classes) else float(FOREIGN_LABEL)
+        """A code as it is, if it is that of a class, or of none of them."""
+        number = label.item() if hasattr(label, "item") else label
+        whole = isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1
+        if not whole or not (number >= 0 or number == FOREIGN_LABEL):
+            codes = f"a code from 0 to {len(self.classes) - 1}, or {FOREIGN_LABEL} for another class"
+            raise InputError(f"label {label!r}", f"the name of a class, {codes}")
+        # A code of another bundle, which has more classes, is no class of this one.
+        return float(number) if number < len(self.classes) else float(FOREIGN_LABEL)
 
     def _add_labels(self, numbers: list[int], codes: Float[np.ndarray, " k"], times: list[float]) -> None:
         cells = {name: self.window.at(name, numbers) for name in ("answer", "value", "member_answers", "member_values")}
@@ -206,8 +219,9 @@ class LiveWatch:
         events = np.column_stack(
             [{"error": portfolio_wrong, "all_wrong": failed}[w.name] for w in self.on_labels] or [portfolio_wrong]
         )
-        first = self.label_bank.requests
-        for signal in self.label_bank.update(events[:, : len(self.on_labels)]):
+        first, events = self.label_bank.requests, events[:, : len(self.on_labels)]
+        self.label_events.append({"events": events})
+        for signal in self.label_bank.update(events):
             place = signal.request - 1 - first
             time = answer_times[place] if math.isnan(times[place]) else times[place]
             self._changed(self.on_labels[signal.alarm], signal, float(time))

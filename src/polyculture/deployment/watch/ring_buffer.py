@@ -33,10 +33,11 @@ class RingBuffer:
             column[places] = rows[name][skip:]
         self.total += count
 
-    def column(self, name: str, limit: int | None = None) -> Any:
-        """The last rows of a column (all, if there is no limit), oldest first."""
+    def column(self, name: str, limit: int | None = None, item: int | None = None) -> Any:
+        """The last rows of a column (all, if there is no limit), oldest first; only one item of each cell, if named."""
         count = min(len(self), self.capacity if limit is None else limit)
-        return self._columns[name][np.arange(self.total - count, self.total) % self.capacity]
+        places = np.arange(self.total - count, self.total) % self.capacity
+        return self._columns[name][places] if item is None else self._columns[name][places, item]
 
     def cells(self, name: str) -> Any:
         """The cells of a column as they lie in memory: row k is at k modulo the capacity."""

@@ -35,7 +35,7 @@ def status(watch: LiveWatch) -> dict[str, Any]:
     """The status of a watch; see `LiveWatch.status`."""
     rows, reference = watch.window.rows, watch.reference
     time, disagreeing = rows.column("time", RECENT), rows.column("disagreeing", RECENT)
-    labelled = rows.column("label")
+    labelled = rows.column("label", RECENT)
     return {
         "time": float(time[-1]) if len(time) else 0.0,
         "since": float(time[0]) if len(time) else None,
@@ -183,7 +183,7 @@ def _quorum(watch: LiveWatch) -> dict[str, Any]:
 
 
 def _latency(latency: Any) -> dict[str, float | None]:
-    timed = latency[~np.isnan(latency)]
+    timed = latency[np.isfinite(latency)]
     levels = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
     return {name: float(np.quantile(timed, q)) if len(timed) else None for name, q in levels.items()}
 

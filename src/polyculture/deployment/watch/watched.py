@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ LABELLED = ("error", "all_wrong")
 """Alarms on rates of labelled answers; their promise counts labels."""
 JOINT = ("disagreement", "disagreement_low", "co_disagreement", *LABELLED)
 """Alarms that share half of the false alarms that are allowed."""
+OF_INPUTS = ("input_drift", "missing", "new_category")
+"""Alarms on a number of the inputs."""
 OF_MEMBERS = ("disagreement_low", "co_disagreement", "member_drift", "confidence", *LABELLED)
 """Alarms that need what members answered."""
 SURE = 0.9
@@ -143,7 +146,7 @@ class AlarmEvents:
             return "what members answered for each token is not recorded"
         if kind == "member_drift" and subject not in self.members:
             return f"no member is called {subject!r}"
-        if kind in ("input_drift", "missing", "new_category") and subject not in self.profile_names:
+        if kind in OF_INPUTS and subject not in self.profile_names:
             return f"the reference knows no input {subject!r}"
         if kind in ("input_drift", "confidence", "latency_p99") and name not in self.cutoffs:
             return "the reference has no range for it"
@@ -173,14 +176,28 @@ class AlarmEvents:
         """
         table = np.full((len(columns), len(names)), UNKNOWN, np.int8)
         disagreeing = self.disagreeing(columns, dissent)
+        of_inputs: dict[str, list[int]] = {kind: [] for kind in OF_INPUTS}
         for j, name in enumerate(names):
-            table[:, j] = self._column(name, columns, dissent, disagreeing)
+            kind, _, subject = name.partition(":")
+            if kind in of_inputs:
+                of_inputs[kind].append(j)
+            else:
+                table[:, j] = self._column(kind, subject, columns, dissent, disagreeing)
+        if columns.profile.shape[1] == len(self.profile_names):
+            for kind, places in of_inputs.items():
+                if places:
+                    table[:, places] = self._input_events(kind, [names[j] for j in places], columns.profile)
         return table
 
     def _column(
-        self, name: str, columns: AnswerColumns, dissent: Int[np.ndarray, "n m"], disagreeing: Int[np.ndarray, " n"]
+        self,
+        kind: str,
+        subject: str,
+        columns: AnswerColumns,
+        dissent: Int[np.ndarray, "n m"],
+        disagreeing: Int[np.ndarray, " n"],
     ) -> Any:
-        kind, subject = kind_of(name), subject_of(name)
+        """Events of answers."""
         if kind in ("disagreement", "disagreement_low"):
             return disagreeing
         if kind == "co_disagreement":
@@ -189,19 +206,25 @@ class AlarmEvents:
             return dissent[:, self.members.index(subject)]
         if kind == "quorum":
             return columns.quorum < len(self.members)
-        if kind == "latency_p99":
-            return np.where(np.isnan(columns.latency_ms), UNKNOWN, columns.latency_ms > self.cutoffs[name])
-        if kind == "confidence":
-            return np.where(np.isnan(columns.confidence), UNKNOWN, columns.confidence < self.cutoffs[name])
-        if columns.profile.shape[1] != len(self.profile_names):
-            return UNKNOWN
-        values = columns.profile[:, self.profile_names.index(subject)]
+        values = columns.latency_ms if kind == "latency_p99" else -columns.confidence
+        limit = self.cutoffs[kind] if kind == "latency_p99" else -self.cutoffs[kind]
+        return np.where(np.isnan(values), UNKNOWN, values > limit)
+
+    def _input_events(self, kind: str, names: Sequence[str], profile: Float[np.ndarray, "n d"]) -> Any:
+        """Events of inputs, of all alarms of a kind at once."""
+        values = profile[:, [self._places[subject_of(name)] for name in names]]
+        missing = np.isnan(values)
         if kind == "missing":
-            return np.isnan(values)
+            return missing
         if kind == "new_category":
-            return np.where(np.isnan(values), UNKNOWN, values < 0)
-        low, high = self.cutoffs[name]
-        return np.where(np.isnan(values), UNKNOWN, (values < low) | (values > high))
+            return np.where(missing, UNKNOWN, values < 0)
+        low, high = np.array([self.cutoffs[name] for name in names], float).T
+        return np.where(missing, UNKNOWN, (values < low) | (values > high))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """By name the place of a number of the inputs."""
+        return {name: place for place, name in enumerate(self.profile_names)}
 
 
 def watched_alarms(manifest: Manifest, reference: Mapping[str, Any]) -> tuple[WatchedAlarm, ...]:

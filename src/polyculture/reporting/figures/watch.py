@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from polyculture.results import Section
 
 from ..charts.vega import Spec, column, figure, inline, layer, numbers, records, rows_of, tooltip
@@ -14,7 +16,8 @@ def draw(section: Section) -> dict[str, Spec]:
     if len(table) < 2:
         return {}
     certified = column(table, "certified")
-    rows = [{**row, "moment": 1000 * float(row["time"])} for row in records(table)]
+    # As text: numbers of a figure have six digits, and seconds since 1970 need ten.
+    rows = [{**row, "moment": datetime.fromtimestamp(row["time"], UTC).isoformat()} for row in records(table)]
     time = {"type": "temporal", "scale": {"type": "utc"}, "axis": {"title": "time (UTC)", "grid": False}}
     x = {"field": "moment", **time}
     y = {"type": "quantitative", "scale": {"zero": True}, "axis": {"title": "members disagree", "format": "~%"}}

@@ -138,8 +138,13 @@ def _problem(choice: _Choice) -> Problem:
     }
     names = {field.name for field in dataclasses.fields(DataOptions)}
     settings = DataOptions(**{name: value for name, value in options.items() if name in names})
-    settings = dataclasses.replace(settings, shifts=())
-    return load_problem(list(origin["source"]), int(origin["seed"]), settings)
+    settings = dataclasses.replace(settings, shifts=(), test_on=())  # nothing is fitted to these
+    parent = choice.folder.absolute().parent
+    sources = [
+        str(parent / name) if not Path(name).exists() and (parent / name).exists() else name
+        for name in map(str, origin["source"])
+    ]
+    return load_problem(sources, int(origin["seed"]), settings)
 
 
 def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:

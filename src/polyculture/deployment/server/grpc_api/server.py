@@ -21,6 +21,8 @@ from .translation import read_message, write_message
 
 log = logging.getLogger("polyculture.serve")
 
+CANCELLED = 499
+"""What is counted where the client has gone before its answer."""
 CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -50,11 +52,13 @@ class InferenceServicer:
 
     async def call(self, method: str, request: Any, context: Any) -> Any:
         """What a method answers; refusals become codes of gRPC."""
-        code, start = 200, time.perf_counter()
+        code, start = CANCELLED, time.perf_counter()
         try:
             if method not in OPEN_METHODS:
                 self._access.check("", {k.encode(): v.encode() for k, v in _metadata(context)})
-            return await self._methods[method](request)
+            response = await self._methods[method](request)
+            code = 200
+            return response
         except PolycultureError as error:
             refusal = refusal_of(error)
             code = refusal.status

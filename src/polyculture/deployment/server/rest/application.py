@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from polyculture.errors import PolycultureError, visible
@@ -22,6 +22,8 @@ log = logging.getLogger("polyculture.serve")
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 LARGE = 2**20
 """Bytes of a request from which on it is read next to the event loop, which goes on."""
+CANCELLED = 499
+"""What is counted where the server has stopped before the answer."""
 JSON, BINARY = b"application/json", b"application/octet-stream"
 HEADER_LENGTH = b"inference-header-content-length"
 _PREFIX, _SUFFIX = "/v2/models/", "/infer"
@@ -41,6 +43,8 @@ class Application:
         self.service, self._routes = service, routes
         self._bodies = BodyReader(options.max_bytes, options.timeout)
         self._access = Access(options.api_keys)
+        self.tasks: Collection[Any] | None = None
+        """Requests that are under way, as uvicorn counts them."""
         self._plain_path = f"{_PREFIX}{service.name}{_SUFFIX}"
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -64,7 +68,7 @@ class Application:
     async def _infer(self, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         service, start = self.service, time.perf_counter()
         rows = size = 0
-        code = 200
+        code = CANCELLED
         try:
             try:
                 self._access.check(path, headers)
@@ -82,13 +86,15 @@ class Application:
             else:
                 request = await asyncio.to_thread(read_request, body, length)
             rows = request.rows
-            answers = await service.infer(request, start)
+            is_last = self.tasks is not None and len(self.tasks) <= service.pending + 1
+            answers = await service.infer(request, start, is_last)
             if size < LARGE:
                 content, json_length = write_response(service.name, request, answers)
             else:
                 content, json_length = await asyncio.to_thread(write_response, service.name, request, answers)
             await send(_start(content, json_length, service.draining))
             await send({"type": "http.response.body", "body": content})
+            code = 200
         except PolycultureError as error:
             refusal = refusal_of(error)
             code = refusal.status

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from polyculture.errors import InputError
 
@@ -157,13 +157,11 @@ class CusumBank:
         self.requests = 0
         """Requests so far."""
 
-    @property
-    def level(self) -> Float[np.ndarray, " j"]:
-        """How far each alarm is from its threshold: 0 at rest, 1 at it; of an alarm that is up above 1."""
-        index = np.arange(len(self.alarms))
-        share = self.score / self._limit[index, self.up.astype(int)]
-        level: Float[np.ndarray, " j"] = np.where(self.up, 2.0 - share, share)
-        return level
+    def level_of(self, alarm: int) -> float:
+        """How far an alarm is from its threshold: 0 at rest, 1 at it; of one that is up above 1."""
+        is_up = bool(self.up[alarm])
+        share = float(self.score[alarm] / self._limit[alarm, int(is_up)])
+        return 2.0 - share if is_up else share
 
     def update(self, events: Int[np.ndarray, "n j"]) -> list[Signal]:
         """Add requests, in their order; returns every change.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 
-from .net_loops import add_loops
+from .loops import add_loops
 
 OPSET = 18
 """Version of the operators."""
@@ -202,7 +202,7 @@ def _copy_of(constant: Any, body: Any, prefix: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Neither warnings nor words of the exporter."""
+    """Neither warnings nor words of the exporter, which prints the code of a net that it cannot trace."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels, fast = [logger.level for logger in loggers], torch.backends.mha.get_fastpath_enabled()
     for logger in loggers:

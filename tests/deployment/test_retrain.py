@@ -331,6 +331,21 @@ def test_a_champion_that_does_not_know_its_data_asks_for_them(tmp_path: Path) ->
         retrain(bundle, "iris")
 
 
+def test_the_same_instance_is_found_however_a_file_writes_it() -> None:
+    from polyculture.deployment.retraining.data import _without
+    from polyculture.preparation.problems import RawData
+
+    def raw(cells: list[str], labels: list[str]) -> RawData:
+        instances = pd.DataFrame(index=pd.RangeIndex(len(cells), name="instance"))
+        return RawData("x", "table", pd.DataFrame({"v": cells}), np.array(labels, object), instances)
+
+    old = raw(["1", "2.50", "red", "1"], ["0", "1", "1", "0"])
+    assert len(_without(raw(["1.0", "2.5", " red"], ["0.0", "1.0", "1"]), old)) == 0
+    remainder = _without(raw(["1", "1", "1", "2.5"], ["0", "0", "0", "0"]), old)  # old has two of the first
+    assert isinstance(remainder.inputs, pd.DataFrame)
+    assert remainder.inputs["v"].tolist() == ["1", "2.5"]
+
+
 def test_groups_that_were_held_out_stay_out() -> None:
     from polyculture.deployment.retraining.data import _without_held_out, joined
     from polyculture.preparation.problems import RawData

@@ -17,6 +17,7 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.preparation.problems import DataOptions, Problem, RawData, build_problem, part_rows, read_raw
+from polyculture.preparation.problems.labels import label_text
 from polyculture.preparation.problems.raw_data import object_array
 
 from ..bundle.bundle import Bundle
@@ -191,7 +192,7 @@ def _without(raw: RawData, former: RawData) -> RawData:
 
 def _keys(raw: RawData) -> list[Hashable]:
     """Inputs and label of each instance, as something to compare by."""
-    labels = [str(label) for label in raw.labels.tolist()]
+    labels = [label_text(label) for label in raw.labels.tolist()]
     inputs = raw.inputs
     if isinstance(inputs, pd.DataFrame):
         names = sorted(map(str, inputs.columns))

@@ -82,7 +82,8 @@ def servers(cache: Path) -> list[Server]:
         return ours(port, bundle, "--no-store")
 
     infer = "/v2/models/portfolio/infer"
-    quiet = {"BENTOML_DO_NOT_TRACK": "True"}
+    no_log = "api_server.logging.access.enabled=false"
+    quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_CONFIG_OPTIONS": no_log}
     return [
         Server("polyculture, answers kept in SQLite", kept, infer),
         Server("polyculture, `--no-store`", unkept, infer),

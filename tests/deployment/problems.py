@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import wave
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -117,8 +116,3 @@ PROBLEMS: Mapping[str, tuple[Writer, tuple[Recipe, ...], dict[str, str]]] = {
     "series": (write_series, of("ridge", "forest", "gru", objective="squared"), {"kind": "series", "label": "level"}),
 }
 """Files, recipes and options of each modality."""
-
-
-def document(path: Path) -> dict[str, object]:
-    """A JSON file."""
-    return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -182,6 +183,10 @@ DAMAGED = [
     ({"name": None}, "name is None; expected a text"),
     ({"files": {}}, "without a digest"),
     ({"files": {"card.md": "abc"}}, "without a digest"),
+    (
+        {"members": [{"id": "a", "name": "a", "weight": 1.0, "remote": {"url": "x"}}], "quorum": 1},
+        "of which some are remote",
+    ),
     ({"extra": 1}, "the unknown field 'extra'"),
 ]
 
@@ -204,6 +209,28 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FileError) as error:
             open_bundle(tmp_path)
         one_line(error)
+
+
+def test_a_graph_that_reads_or_gives_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(folder)
+    contents = {name: bundle.content(name) for name in bundle.manifest.files}
+    text = contents["members/m0.onnx"]
+    swapped = write_bundle(tmp_path / "a", bundle.manifest, contents | {"portfolio.onnx": text})
+    with pytest.raises(FileError, match=r"portfolio\.onnx gives probabilities; expected combined and members"):
+        _ = swapped.predictor
+    renamed = write_bundle(
+        tmp_path / "b", bundle.manifest, contents | {"members/m0.onnx": text.replace(b"numbers", b"numbera")}
+    )
+    with pytest.raises(FileError, match=r"m0\.onnx reads 'numbera'; expected one of numbers"):
+        Predictor(renamed, fused=False)
+
+
+def test_what_is_no_file_is_refused_and_does_not_wait(copy: Path) -> None:
+    for name, text in (("card.md", r"card\.md is no file"), ("manifest.json", r"manifest\.json is no file")):
+        (copy / name).unlink()
+        os.mkfifo(copy / name)
+        with pytest.raises(FileError, match=text):
+            open_bundle(copy)
 
 
 def test_a_damaged_graph_and_vocabulary_are_refused(tmp_path: Path) -> None:
@@ -235,6 +262,8 @@ def test_a_bundle_is_replaced_and_nothing_else_is(folder: Path, tmp_path: Path) 
         write_bundle(tmp_path / "holiday", bundle.manifest, contents)
     with pytest.raises(FileError, match="is no folder"):
         write_bundle(tmp_path / "holiday" / "photo.jpg", bundle.manifest, contents)
+    with pytest.raises(FileError, match=r"cannot write to .*photo\.jpg: Not a directory|cannot write to"):
+        write_bundle(tmp_path / "holiday" / "photo.jpg" / "bundle", bundle.manifest, contents)
 
 
 def test_a_bundle_that_cannot_be_written_leaves_the_former_one(folder: Path, tmp_path: Path) -> None:

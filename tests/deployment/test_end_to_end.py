@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 for package in ("torch", "sklearn", "skops", "onnx", "onnxruntime", "skl2onnx", "fastapi", "uvicorn", "sqlalchemy"):
-    pytest.importorskip(package, reason="{package} is not installed")
+    pytest.importorskip(package, reason=f"{package} is not installed")
 
 from polyculture.deployment.retraining.pointer import target_of  # noqa: E402
 from polyculture.deployment.store import open_store  # noqa: E402

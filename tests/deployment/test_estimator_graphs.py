@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,3 +214,14 @@ def test_trees_of_numbers_between_two_floats_split_as_in_scikit_learn() -> None:
     for architecture in ("forest", "boosting", "extra-trees"):
         model = fitted(architecture, image, {})
         assert np.abs(outputs(model, image) - model(image.array)).max() < 1e-6
+
+
+@pytest.mark.parametrize("architecture", ["boosting", "svm", "forest", "knn"])
+def test_a_stored_model_has_the_same_graph(architecture: str, tmp_path: Path) -> None:
+    pytest.importorskip("skops")
+    dataset = made("text")
+    model = fitted(architecture, dataset, {})
+    model.save(tmp_path)
+    stored = FittedEstimator.load(tmp_path, len(CLASSES))
+    graphs = [fitted_estimator_graph(m, "x").proto.SerializeToString() for m in (model, stored)]
+    assert graphs[0] == graphs[1]

@@ -212,9 +212,12 @@ def test_a_run_of_a_file_beside_it_is_exported_from_any_folder(tmp_path: Path, m
     write, recipes, _ = PROBLEMS["table"]
     write(Path())
     options = pc.RunOptions(recipes=recipes[:1] + recipes[3:], workers=1)
-    pc.run("patients.csv", options, out="run")
+    result = pc.run("patients.csv", options, out="run")
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert pc.export("../work/run", "bundle").manifest.name == "patients"
+    bundle = pc.export("../work/run", "bundle")
+    assert bundle.manifest.name == "patients"
+    monkeypatch.chdir(tmp_path / "work")
+    assert pc.export(result, "bundle").manifest.files == bundle.manifest.files
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ from sklearn import (
 )
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from polyculture.deployment.export.ensemble_graphs import ensemble_graphs, undetermined
@@ -144,6 +145,7 @@ OTHERS: dict[str, Any] = {
     "Bernoulli": naive_bayes.BernoulliNB(),
     "calibrated": calibration.CalibratedClassifierCV(svm.SVC(), cv=2),
     "calibrated naive Bayes": calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), cv=2),
+    "isotonic": calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=2),
     "temperature": calibration.CalibratedClassifierCV(linear_model.LogisticRegression(), method="temperature", cv=2),
     "decision tree": tree.DecisionTreeClassifier(max_depth=4),
     "discriminant": discriminant_analysis.LinearDiscriminantAnalysis(),
@@ -201,6 +203,9 @@ OTHER_REGRESSORS: dict[str, Any] = {
     ),
     "machine": make_pipeline(SCALER, svm.NuSVR(kernel="poly")),
     "tree": tree.DecisionTreeRegressor(max_depth=4),
+    "counts": TransformedTargetRegressor(
+        linear_model.PoissonRegressor(), func=np.square, inverse_func=np.sqrt, check_inverse=False
+    ),
     "voting": ensemble.VotingRegressor([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=3))]),
     "stacking": ensemble.StackingRegressor([("a", linear_model.Ridge()), ("b", linear_model.Lasso())], cv=2),
 }
@@ -233,26 +238,67 @@ def test_splines_of_columns_with_few_values_equal_scikit_learn() -> None:
     assert largest_error(learner, rows, (rows[:, 0] + rows[:, 1] > 1).astype(int)) < 1e-6
 
 
-def test_a_dataframe_that_the_learner_prepares_itself_is_read_alike() -> None:
+TEXT, NUMBERS = ["kind", "s"], ["p", "q", "r"]
+ONE_HOT = preprocessing.OneHotEncoder(handle_unknown="ignore")
+LINEAR = linear_model.LogisticRegression(max_iter=300)
+OWN: dict[str, Any] = {
+    "imputed": make_pipeline(
+        ColumnTransformer(
+            [
+                ("text", make_pipeline(SimpleImputer(strategy="most_frequent"), ONE_HOT), TEXT),
+                ("numbers", make_pipeline(SimpleImputer(), SCALER), NUMBERS),
+            ]
+        ),
+        LINEAR,
+    ),
+    "constant": make_pipeline(
+        ColumnTransformer(
+            [("text", make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), ONE_HOT), TEXT)]
+        ),
+        LINEAR,
+    ),
+    "dropped": make_pipeline(
+        ColumnTransformer(
+            [("text", preprocessing.OneHotEncoder(handle_unknown="ignore", drop="if_binary"), ["kind", "q"])]
+        ),
+        LINEAR,
+    ),
+    "ordinal": make_pipeline(
+        ColumnTransformer(
+            [
+                (
+                    "text",
+                    preprocessing.OrdinalEncoder(
+                        handle_unknown="use_encoded_value", unknown_value=-5, encoded_missing_value=-3, min_frequency=10
+                    ),
+                    TEXT,
+                ),
+                ("numbers", "passthrough", NUMBERS),
+            ]
+        ),
+        ensemble.HistGradientBoostingClassifier(max_iter=5),
+    ),
+    "categories": ensemble.HistGradientBoostingClassifier(max_iter=8),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_dataframe_that_the_learner_prepares_itself_is_read_alike(name: str) -> None:
     frame, classes, _ = table()
-    steps = ColumnTransformer(
-        [
-            ("text", preprocessing.OneHotEncoder(handle_unknown="ignore", drop="if_binary"), ["kind", "s"]),
-            ("numbers", preprocessing.StandardScaler(), ["q", "r"]),
-        ]
-    )
-    learner = make_pipeline(steps, linear_model.LogisticRegression())
-    model = DiverseEnsembleClassifier([("own", learner)], cv=2, prepare=False, floor=0.0, random_state=0)
+    frame = frame.assign(kind=frame["kind"].where(frame["kind"].notna(), np.nan))
+    if name == "categories":
+        frame = frame.astype({"kind": "category", "s": "category"})
+    train, test = frame[:120], frame[120:].copy()
+    if name != "categories":
+        test.iloc[:3, 2] = "never seen"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of categories that a fold lacks
-        model.fit(frame[:100], classes[:100])
+        model = DiverseEnsembleClassifier([("own", OWN[name])], cv=2, prepare=False, floor=0.0, random_state=0)
+        model.fit(train, classes[:120])
+        logs = np.array([scores(fits, test, 3) for fits in model.members_["own"]])
     graphs = ensemble_graphs(model)
-    assert [column.kind for column in graphs.columns] == ["number", "number", "category", "number", "category"]
     session = ort.InferenceSession(graphs.members[0].proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    values = session.run(None, {"columns": codes(graphs, frame[100:])})[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        logs = np.array([scores(fits, frame[100:], 3) for fits in model.members_["own"]])
+    values = session.run(None, {"columns": codes(graphs, test)})[0]
     expected = np.tensordot(model._shares, softmax(logs / model._pool.temperatures[0], axis=2), axes=1)
     assert np.abs(values - expected).max() < 1e-6
 
@@ -263,10 +309,6 @@ REFUSED = {
     "a function": (
         make_pipeline(preprocessing.FunctionTransformer(np.abs), linear_model.LogisticRegression()),
         "a step with the function",
-    ),
-    "isotonic": (
-        calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=2),
-        "calibration by the method 'isotonic'",
     ),
     "distances": (
         make_pipeline(cluster.FeatureAgglomeration(2), linear_model.LogisticRegression()),

@@ -90,6 +90,7 @@ def test_null_is_a_missing_number() -> None:
         ("FP32", [1, "2"], "the data of 'x' have '2'; expected values of FP32."),
         ("FP32", [1, True], "the data of 'x' have True; expected values of FP32."),
         ("FP32", [1, 1e39], "the data of 'x' have numbers beyond the range of FP32."),
+        ("FP32", [1, 1e308], "the data of 'x' have numbers beyond the range of FP32."),
         ("FP16", [1, 65520], "the data of 'x' have numbers beyond the range of FP16."),
         ("FP64", [1, 10**400], "the data of 'x' have numbers beyond the range of FP64."),
         ("INT64", [1, 1.0], "the data of 'x' have 1.0; expected values of INT64."),

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -378,6 +378,8 @@ def test_a_member_that_hangs_holds_up_no_other(serve: Any) -> None:
     quick = serve(lambda *_: completion("no"))
     chat = {"kind": "chat", "model": "j", "prompt": "{text}", "retries": 0, "timeout_s": 0.3}
     members = RemoteMembers({"a": {**chat, "url": hanging.url}, "b": {**chat, "url": quick.url}}, CLASSES)
+    members.members["b"].spec = replace(members.members["b"].spec, price_per_call=0.1)
     answers = members.ask(np.array(["x", "y"], object))
+    assert members.costs == {"a": 0.0, "b": 0.2}
     assert answers["a"].reasons == ("timeout", "timeout")
     assert answers["b"].probabilities.tolist() == [[1, 0], [1, 0]]

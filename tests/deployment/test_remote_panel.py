@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("httpx", reason="httpx is not installed")
@@ -15,7 +16,10 @@ pytest.importorskip("fastapi", reason="fastapi is not installed")
 
 from polyculture.cli import main
 from polyculture.deployment import open_bundle
+from polyculture.deployment.remote import RemoteMember
+from polyculture.rng import stream
 
+from .bundles import COLUMNS, make_bundle
 from .remote_services import Service, completion, services
 from .server_process import running
 
@@ -109,6 +113,10 @@ def test_columns_reach_the_prompt_by_name(serve: Any, tmp_path: Path) -> None:
         ('classes = ["no", "yes"]\ncolumns = "x"', "columns of [panel] in {} are 'x'; expected names, or tables "),
         ('classes = ["no", "yes"]\ncolumns = [{{ name = "x", kind = "category" }}]', "a column of [panel] in {} is "),
         ('classes = ["no", "yes"]\nquorum = 4', "quorum of [panel] in {} is 4; expected a whole number from 0 to 2."),
+        (
+            'classes = ["no", "yes"]\ncolumns = ["x"]',
+            "member a of {}: the prompt has {{text}}, which no instance has; known: classes, columns, x.",
+        ),
         ('task = "regression"', 'member a of {}: a choice in regression; expected a number; use kind = "score".'),
     ],
 )
@@ -134,3 +142,18 @@ def test_a_bundle_with_another_specification_is_refused(tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text("utf-8").replace("127.0.0.1:1/", "127.0.0.1:2/"), encoding="utf-8")
     with pytest.raises(OSError, match="was changed after the bundle was written"):
         open_bundle(tmp_path / "bundle")
+
+
+def test_another_server_of_this_package_is_a_member(tmp_path: Path) -> None:
+    bundle = open_bundle(make_bundle(tmp_path / "there", classes=3))
+    numbers = stream(0, "remote").normal(size=(5, len(COLUMNS)))
+    columns = {name: numbers[:, i] for i, name in enumerate(COLUMNS)}
+    expected = bundle.predict(bundle.read_inputs({name: values.tolist() for name, values in columns.items()})).combined
+    with running(tmp_path / "there") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        spec = {"kind": "v2", "url": url, "model": "tiny", "output": "combined"}
+        answer = RemoteMember(spec, bundle.manifest.classes).ask(columns)
+        assert answer.reasons == ("",) * 5, answer.details
+        assert np.abs(answer.probabilities - expected).max() < 1e-6
+        absent = RemoteMember({**spec, "model": "absent"}, bundle.manifest.classes).ask(columns)
+        assert (absent.reason, absent.details[0]) == ("status", "127.0.0.1 answered with status 404")

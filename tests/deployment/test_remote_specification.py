@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polyculture.deployment.remote import RemoteSpec, panel_settings, remote_entries
+from polyculture.deployment.remote.chat import read_completion, used_tokens
+from polyculture.deployment.remote.open_inference import read_response
 from polyculture.deployment.remote.parsers import AnswerParser
 from polyculture.deployment.remote.prompts import fill
 from polyculture.errors import FileError, InputError
@@ -249,3 +252,48 @@ def test_any_text_gives_probabilities_or_nothing(text: str, kind: Any) -> None:
 def test_braces_in_an_instance_stand_for_nothing(text: str) -> None:
     record = {"text": text, "a b": 2.0}
     assert fill('{a b}: {text} {"label": …} {{x}}', record, CLASSES) == f'2: {text} {{"label": …}} {{x}}'
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["probabilities", "spam", "x", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["outputs", "name", "data", "shape", "choices", "message", "content", "usage", "prompt_tokens"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+SPEC = RemoteSpec.from_dict(CHAT)
+
+
+@given(JSON, st.integers(0, 3))
+def test_no_response_of_a_server_is_taken_for_more_than_it_is(body: Any, n: int) -> None:
+    rows = read_response(body, SPEC, n, CLASSES)
+    assert rows is None or rows.shape == (n, 2)
+    if rows is not None:
+        complete = rows[np.isfinite(rows).all(axis=1)]
+        assert np.allclose(complete.sum(axis=1), 1)
+        assert (complete >= 0).all()
+
+
+@given(JSON)
+def test_no_response_of_a_chat_is_taken_for_more_than_it_is(body: Any) -> None:
+    row, reason, _ = read_completion(body, SPEC, CLASSES)
+    assert (row is None) == bool(reason)
+    assert row is None or row.sum() == 1
+    assert all(count >= 0 for count in used_tokens(body))
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=2, max_size=2), min_size=1, max_size=3))
+def test_tensors_are_flat_or_nested(rows: list[list[float]]) -> None:
+    flat = {"outputs": [{"name": "probabilities", "data": [x for row in rows for x in row]}]}
+    nested = {"outputs": [{"name": "probabilities", "data": rows}]}
+    first, second = (read_response(body, SPEC, len(rows), CLASSES) for body in (flat, nested))
+    assert first is not None
+    assert second is not None
+    assert np.array_equal(first, second, equal_nan=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 for package in ("torch", "sklearn", "skops", "onnx", "onnxruntime", "skl2onnx"):
-    pytest.importorskip(package, reason="{package} is not installed")
+    pytest.importorskip(package, reason=f"{package} is not installed")
 
 from polyculture.cli import main  # noqa: E402
 from polyculture.deployment import open_bundle  # noqa: E402
@@ -27,6 +28,8 @@ from polyculture.rng import stream  # noqa: E402
 from polyculture.selection import Goal  # noqa: E402
 from polyculture.stats import Interval  # noqa: E402
 from polyculture.studies.training_run import RunOptions, run  # noqa: E402
+
+from .bundles import make_bundle  # noqa: E402
 
 
 def table(n: int, name: str, centre: float = 0.0) -> pd.DataFrame:
@@ -236,12 +239,8 @@ def test_a_goal_is_read_back_from_its_words(minimize: dict[str, float], bounds: 
 
 
 def folders(place: Path, *names: str) -> list[Path]:
-    """Folders that look like bundles to a link."""
-    paths = [place / name for name in names]
-    for path in paths:
-        path.mkdir()
-        (path / "manifest.json").write_text("{}", encoding="utf-8")
-    return paths
+    """Small bundles of these names."""
+    return [make_bundle(place / name, members=1) for name in names]
 
 
 def test_rolling_back_undoes_one_promotion_at_a_time(tmp_path: Path) -> None:
@@ -250,6 +249,7 @@ def test_rolling_back_undoes_one_promotion_at_a_time(tmp_path: Path) -> None:
     for bundle in (a, b, c):
         move(link, bundle, "better")
     assert pointer_of(tmp_path) == link
+    assert pointer_of(link) == link
     assert pointer_of(a) is None
     assert roll_back(tmp_path) == b
     assert roll_back(link) == a
@@ -271,10 +271,21 @@ def test_a_link_leads_to_a_bundle_next_to_it_and_survives_a_move_of_the_folder(t
     with pytest.raises(InputError, match="does not lie next to"):
         move(moved / "current", elsewhere, "no")
     assert target_of(moved / "current") == moved / "a"
-    (moved / "a" / "manifest.json").unlink()
-    (moved / "a").rmdir()
+    shutil.rmtree(moved / "a")
     with pytest.raises(FileError, match="which is no folder"):
         target_of(moved / "current")
+
+
+def test_nothing_points_back_at_a_bundle_that_was_damaged(tmp_path: Path) -> None:
+    a, b = folders(tmp_path, "a", "b")
+    link = tmp_path / "current"
+    for bundle in (a, b):
+        move(link, bundle, "better")
+    graph = next((a / "members").iterdir())
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(FileError, match="was changed after the bundle was written"):
+        roll_back(link)
+    assert target_of(link) == b
 
 
 def test_a_file_with_a_name_is_a_pointer_too(tmp_path: Path) -> None:
@@ -309,16 +320,47 @@ def test_no_reader_sees_a_link_that_leads_nowhere(tmp_path: Path) -> None:
 
 
 def test_a_champion_with_remote_members_is_not_trained_again(tmp_path: Path) -> None:
-    from .bundles import make_bundle
-
     bundle = make_bundle(tmp_path / "remote", remote=1)
     with pytest.raises(InputError, match="has the remote member 'm2'; expected members that are trained here"):
         retrain(bundle, "digits")
 
 
 def test_a_champion_that_does_not_know_its_data_asks_for_them(tmp_path: Path) -> None:
-    from .bundles import make_bundle
-
     bundle: Any = make_bundle(tmp_path / "unknown")
     with pytest.raises(InputError, match="what it learned from; expected the old data; name it with --old"):
         retrain(bundle, "iris")
+
+
+def test_the_same_instance_is_found_however_a_file_writes_it() -> None:
+    from polyculture.deployment.retraining.data import _without
+    from polyculture.preparation.problems import RawData
+
+    def raw(cells: list[str], labels: list[str]) -> RawData:
+        instances = pd.DataFrame(index=pd.RangeIndex(len(cells), name="instance"))
+        return RawData("x", "table", pd.DataFrame({"v": cells}), np.array(labels, object), instances)
+
+    old = raw(["1", "2.50", "red", "1"], ["0", "1", "1", "0"])
+    assert len(_without(raw(["1.0", "2.5", " red"], ["0.0", "1.0", "1"]), old)) == 0
+    remainder = _without(raw(["1", "1", "1", "2.5"], ["0", "0", "0", "0"]), old)  # old has two of the first
+    assert isinstance(remainder.inputs, pd.DataFrame)
+    assert remainder.inputs["v"].tolist() == ["1", "2.5"]
+
+
+def test_groups_that_were_held_out_stay_out() -> None:
+    from polyculture.deployment.retraining.data import _without_held_out, joined
+    from polyculture.preparation.problems import RawData
+
+    def raw(sites: list[str], shades: list[str] | None = None) -> RawData:
+        columns = {"site": sites} | ({"shade": shades} if shades else {})
+        instances = pd.DataFrame(columns, index=pd.RangeIndex(len(sites), name="instance"))
+        labels = np.array(["a"] * len(sites), object)
+        return RawData("x", "table", pd.DataFrame({"v": range(len(sites))}), labels, instances)
+
+    origin = {"options": {"group": "site", "hold_out": ["south"]}}
+    first = _without_held_out(raw(["north", "south", "north"]), origin)
+    assert first.instances["site"].tolist() == ["north", "north"]
+    assert len(_without_held_out(raw(["south"]), {"options": {"group": "site"}})) == 1
+    both = joined(first, raw(["east"], ["dark"]))
+    assert both.instances.to_dict("list") == {"site": ["north", "north", "east"], "shade": ["", "", "dark"]}
+    assert isinstance(both.inputs, pd.DataFrame)
+    assert both.inputs["v"].tolist() == [0, 2, 0]

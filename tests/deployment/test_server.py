@@ -152,6 +152,7 @@ def test_the_binary_extension_gives_the_same_answers(server: RunningServer) -> N
     assert response.body[length + 36 :] == answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_every_modality_is_read(folder: Path, modality: Any) -> None:
     bundle = open_bundle(make_bundle(folder / f"all-{modality}", modality))

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("orjson", reason="orjson is not installed")
 
-from polyculture.deployment.server.batching import SLOW, Batcher, Pace
+from polyculture.deployment.server.batching import HEAVY, SLOW, Batcher, Pace
 from polyculture.deployment.server.refusals import RefusedRequestError
 
 
@@ -34,7 +34,7 @@ class Recorded:
 
 def batcher(compute: Callable[[Sequence[Any]], Sequence[Any]], seconds: float = 1e-6, **options: Any) -> Batcher:
     """A batcher that believes one call to take so many seconds."""
-    limits = {"max_rows": 8, "most": 100, "timeout": 60.0} | options
+    limits = {"max_rows": 8, "limit": 100, "timeout": 60.0} | options
     made = Batcher(compute, lambda _: None, observe=lambda *_: None, **limits)
     for size in range(6):
         made.pace.record(2**size, seconds)
@@ -81,6 +81,26 @@ def test_slow_calls_leave_the_loop_and_gather_what_comes_meanwhile() -> None:
     assert compute.threads == {"graphs"}
 
 
+def test_who_is_alone_is_answered_at_once() -> None:
+    compute = Recorded()
+
+    async def scenario() -> bool:
+        return batcher(compute).submit(1, 1, time.perf_counter(), is_last=True).done()
+
+    assert asyncio.run(scenario())
+    assert compute.batches == [[1]]
+
+
+def test_heavy_requests_leave_the_loop_as_well() -> None:
+    compute = Recorded()
+
+    async def scenario() -> Any:
+        return await batcher(compute).submit(1, 1, time.perf_counter(), HEAVY)
+
+    assert asyncio.run(scenario()) == 2
+    assert compute.threads == {"graphs"}
+
+
 def test_one_error_is_the_error_of_one_request() -> None:
     async def scenario() -> list[Any]:
         made = batcher(Recorded())
@@ -115,7 +135,7 @@ def test_a_full_queue_refuses() -> None:
     gate = threading.Event()
 
     async def scenario() -> RefusedRequestError:
-        made = batcher(Recorded(gate), seconds=1.0, most=3)
+        made = batcher(Recorded(gate), seconds=1.0, limit=3)
         futures = [made.submit(0, 1, time.perf_counter())]
         await asyncio.sleep(0)
         futures += [made.submit(number, 1, time.perf_counter()) for number in range(3)]
@@ -164,7 +184,7 @@ def test_computations_that_wait_for_others_run_next_to_each_other() -> None:
         return [2 * number for number in numbers]
 
     async def scenario() -> list[int]:
-        made = Batcher(Recorded(), gathered, max_rows=1, most=100, timeout=60.0, observe=lambda *_: None)
+        made = Batcher(Recorded(), gathered, max_rows=1, limit=100, timeout=60.0, observe=lambda *_: None)
         return await asyncio.gather(*(made.submit(number, 1, time.perf_counter()) for number in range(10)))
 
     assert asyncio.run(scenario()) == [2 * number for number in range(10)]

@@ -33,6 +33,7 @@ from polyculture.deployment.store import open_store
 from .bundles import make_bundle, make_inputs
 from .server_process import DEADLINE, RunningServer, rows, running, send_raw
 
+pytestmark = pytest.mark.slow
 ONE = rows([[1.0, 2.0, 3.0, 4.0]])
 
 
@@ -118,6 +119,7 @@ def test_a_bundle_that_cannot_be_served_changes_nothing(tmp_path: Path) -> None:
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     with running(first) as server:
         faults = {broken: "was changed after", tmp_path / "nobody": "no such folder", tmp_path: "is no bundle"}
+        faults[make_bundle(tmp_path / "c", "text")] = "is a classification of text; expected a classification of table"
         for path, reason in faults.items():
             answer = server.ask("POST", "/admin/bundle", json.dumps({"path": str(path)}))
             assert answer.status == 400
@@ -399,6 +401,12 @@ def test_members_that_are_elsewhere_are_asked_and_may_fail(tmp_path: Path) -> No
             assert answer.json["parameters"]["quorum"] == [2]
             assert answer.json["outputs"][0]["data"][6:] == [None] * 3
             near.wait_for("the member m2 does not answer")
+            text = near.get("/metrics").body
+            assert b'polyculture_member_failed_total{member="m2",model="tiny"} 1.0' in text
+            assert b'polyculture_member_answered_total{member="m1",model="tiny"} 2.0' in text
+            member = near.get("/status").json["members"][2]
+            assert (member["remote"], member["failed"]) == (True, 1)
+            assert member["reason"]
 
 
 def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
@@ -407,6 +415,17 @@ def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
     contents = {name: bundle.content(name) for name in bundle.manifest.files}
     members = tuple(replace(m, remote=spec) if m.remote else m for m in bundle.manifest.members)
     return write_bundle(folder / "near", replace(bundle.manifest, members=members), contents).path
+
+
+def test_a_member_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        spec = {"kind": "v2", "url": url, "model": "far", "retries": 0, "timeout_s": 0.2}
+        with running(with_remote_member(tmp_path, spec)) as near:
+            for _ in range(3):
+                answer = near.infer(ONE)
+                assert (answer.status, answer.json["parameters"]["quorum"]) == (200, [2])
+            assert near.get("/status").json["members"][2]["failed"] == 3
 
 
 def test_one_line_says_why_a_server_does_not_start(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from polyculture.rng import stream
 from .bundles import make_bundle
 from .server_process import DEADLINE, Answer, RunningServer, rows, running, send_raw
 
+pytestmark = pytest.mark.slow
 ODD: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 1e308, 2**63, "", "x", "\u0000", "é" * 50, [], [[]], [1], {}, {"a": 1}),
     *([[1], [2, 3]], [None], "FP32", "BYTES", [2**70], [0], ["a", 1], {"binary_data_size": 10}, [[[[[[1]]]]]]),

@@ -134,6 +134,18 @@ def test_labels_may_come_before_their_answers_and_change(store_url: str) -> None
         assert found == ["id-1", "id-3"]
 
 
+def test_arrays_and_series_are_ids_and_labels(store_url: str) -> None:
+    import pandas as pd
+
+    with open_store(store_url) as store:
+        store.register(NAMES)
+        store.append([record(k, id=str(k)) for k in range(4)])
+        assert store.label(np.arange(2), np.array(["cat", "dog"])).matched == 2
+        assert store.label(pd.Series(["2", "3"]), pd.Series([7.0, 7.0]), np.array([1.0, 2.0])).matched == 2
+        (piece,) = store.find(np.array(["0", "1", "2", "3"]))
+        assert piece.labels.tolist() == [0, 1, 2, 2]
+
+
 def test_of_two_labels_the_later_one_counts_in_whatever_order_they_come(store_url: str) -> None:
     with open_store(store_url) as store:
         store.register(NAMES)

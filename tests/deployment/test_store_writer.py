@@ -126,6 +126,88 @@ def test_killing_the_process_loses_nothing_that_was_flushed(store_url: str) -> N
         assert len(stored) >= flushed - attempt * 1_000_000
 
 
+FORKING = """
+import os, sys
+from polyculture.deployment.store import AnswerRecord, Writer, open_store
+store = open_store(sys.argv[1])
+writer = Writer(store)
+writer.put([AnswerRecord("1", 1.0, "v1")])
+assert writer.flush(60)
+child = os.fork()
+if not child:
+    writer.put([AnswerRecord("2", 2.0, "v1")])
+    print(writer.health().dropped, writer.health().state, writer.close(60), writer.health().reason, flush=True)
+    try:
+        store.counts()
+    except OSError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+writer.put([AnswerRecord("3", 3.0, "v1")])
+assert writer.close(60)
+"""
+
+
+def test_a_fork_is_told_to_open_its_own_store(store_url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING, store_url], stdout=subprocess.PIPE, text=True, timeout=30)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[0] == (
+        "1 gone False the process was forked after its writer was started; "
+        "open a store, and start its writer, in each process"
+    )
+    assert "was opened before this process was forked; open a store" in lines[1]
+    with open_store(store_url) as store:
+        assert ids(store) == [1, 3]
+
+
+OPENING = """
+import sys
+from polyculture.deployment.store import AnswerRecord, VersionNames, Writer, open_store
+sys.stdin.readline()
+with Writer(open_store(sys.argv[1]), names=VersionNames("v1")) as writer:
+    for k in range(20):
+        writer.put([AnswerRecord(f"{sys.argv[2]}-{k}", 1.0, "v1")])
+        writer.flush()
+assert writer.health().written == 20, writer.health()
+"""
+
+
+def test_several_processes_open_a_new_store_at_once(store_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENING, store_url, str(k)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for k in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    with open_store(store_url) as store:
+        assert store.counts().answers == 80
+
+
+def test_threads_that_append_to_one_store_lose_nothing(store_url: str) -> None:
+    with open_store(store_url) as store:
+        parts = [(thread, part) for thread in range(4) for part in range(10)]
+
+        def append(thread: int) -> None:
+            for owner, part in parts:
+                if owner == thread:
+                    store.append(records(100 * thread + 10 * part, 10))
+
+        threads = [threading.Thread(target=append, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert ids(store) == list(range(400))
+
+
 def test_a_folder_that_is_moved_away_and_back(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -15,7 +15,7 @@ KEPT = 3
 """Exit code where the champion is kept."""
 
 
-@app.command(short_help="Train the successor of a bundle; promote it only if it is better.")
+@app.command(short_help="Train a successor; promote it only if it is better.")
 def retrain(
     bundle: Annotated[
         Path, Argument(metavar="BUNDLE", help="The champion; or a folder of bundles with a link, current, to it.")

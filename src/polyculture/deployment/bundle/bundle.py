@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .predictor import Answers, Predictor
 
 MOST_MANIFEST_BYTES = 64 * 2**20
+MOST_BYTES = 4 * 2**30
+"""Of one file of a bundle, all of which are read into memory; a graph has at most half of it."""
 MOST_FILES = 10_000
 FEWEST_NAMED = 6
 """Largest number of members that a sentence names."""
@@ -157,6 +159,8 @@ def _read_manifest(folder: Path) -> Manifest:
     if place.is_symlink():
         raise FileError(f"{place} is a link", "a file", _CURE)
     try:
+        if not place.is_file() and place.exists():
+            raise FileError(f"{place} is no file", "a file", _CURE)
         size = place.stat().st_size
         if size > MOST_MANIFEST_BYTES:
             raise FileError(f"{place} has {size:,} bytes", f"at most {MOST_MANIFEST_BYTES:,}", _CURE)
@@ -189,9 +193,15 @@ def _checked_content(folder: Path, name: str, digest: str) -> bytes:
         if place.is_symlink():
             raise FileError(f"{place} is a link", "a file of the bundle itself", _CURE)
     try:
+        if not place.is_file() and place.exists():
+            raise FileError(f"{place} is no file", "a file of the bundle itself", _CURE)
+        if (size := place.stat().st_size) > MOST_BYTES:
+            raise FileError(f"{place} has {size:,} bytes", f"at most {MOST_BYTES:,}", _CURE)
         content = place.read_bytes()
     except FileNotFoundError as error:
         raise FileError(f"{place} is missing", "every file that the manifest names", _CURE) from error
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"cannot read {place}: {error.strerror}", "a file that can be read") from error
     if hashlib.sha256(content).hexdigest() != digest:

@@ -247,6 +247,7 @@ class Manifest:
         by_class = [x for x in self.members if x.weights_by_class and len(x.weights_by_class) != c]
         wrong += [f"weights of {by_class[0].id!r} for other classes"] if by_class else []
         wrong += ["no classes"] if self.task != "regression" and not self.classes else []
+        wrong += ["a graph of all members, of which some are remote"] if self.fused and self.remote else []
         wrong += [f"the rule {self.rule!r}"] if self.rule not in RULES else []
         wrong += [f"the file {f!r} without a digest" for f in self.named_files() if f not in self.files]
         if wrong:

@@ -201,12 +201,25 @@ def _session(bundle: Bundle, name: str, threads: int) -> Any:
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(bundle.content(name), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(bundle.content(name), options, providers=["CPUExecutionProvider"])
     except FileError:
         raise
     except Exception as error:  # onnxruntime has errors of its own for a damaged graph
         reason = " ".join(str(error).split())[:200]
         raise FileError(f"cannot load {bundle.path / name}: {reason}", "a graph that onnxruntime reads") from error
+    _check_ports(session, bundle, name)
+    return session
+
+
+def _check_ports(session: Any, bundle: Bundle, name: str) -> None:
+    """Refuse a graph that reads or gives something else than the manifest says."""
+    views = {view.name for view in bundle.manifest.views}
+    unknown = [port.name for port in session.get_inputs() if port.name not in views]
+    if unknown:
+        raise FileError(f"{bundle.path / name} reads {unknown[0]!r}", f"one of {', '.join(sorted(views))}")
+    outputs = [port.name for port in session.get_outputs()]
+    if name == bundle.manifest.fused and not set(FUSED_OUTPUTS) <= set(outputs):
+        raise FileError(f"{bundle.path / name} gives {', '.join(outputs)}", " and ".join(FUSED_OUTPUTS))
 
 
 def _run(session: Any, views: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> list[np.ndarray]:

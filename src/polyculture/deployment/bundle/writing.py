@@ -53,11 +53,18 @@ def write_bundle(folder: str | Path, manifest: Manifest, contents: Mapping[str, 
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to write over anything but a bundle or an empty folder."""
+    """Refuse to write over anything but a bundle or an empty folder, and where nothing can be written."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise FileError(f"{folder} is no folder", "a folder that can be written", "name another with --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise FileError(f"{folder} holds something else than a bundle", "a new folder", "name another with --out")
+    ancestor = next(path for path in folder.absolute().parents if path.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".try-", dir=ancestor)).rmdir()
+    except OSError as error:
+        raise FileError(
+            f"cannot write to {ancestor}: {error.strerror}", "a folder that can be written", "name another with --out"
+        ) from error
 
 
 def _put(half: Path, folder: Path) -> None:

@@ -87,7 +87,7 @@ def graph_outputs(member: SourceMember, graph: Any, view: np.ndarray) -> Float[n
         session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
         parts = [
             session.run(None, {session.get_inputs()[0].name: part})[0]
-            for part in np.array_split(view, -(-len(view) // 256) or 1)
+            for part in np.array_split(view, -(-len(view) // (16 if member.view.kind == "mark_codes" else 256)) or 1)
         ]
     except Exception as error:  # onnxruntime has errors of its own
         reason = " ".join(str(error).split())[:200]

@@ -66,4 +66,4 @@ def _mark_counts(g: GraphBuilder, codes: str, steps: int, sizes: tuple[int, ...]
     starts = np.cumsum([1, *sizes * 3])
     marks = g.reshaped(g.add("Add", g.joined(windows, 2), starts[None, None, :-1]), [-1, 3 * kinds])
     counts = _counts(g, marks, int(starts[-1]))
-    return Matrix(counts.value, counts.width, entries=marks)
+    return Matrix(counts.value, counts.width, entries=marks, ones=3 * kinds)

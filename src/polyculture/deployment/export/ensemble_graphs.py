@@ -22,7 +22,7 @@ from polyculture.selection.estimators.member_weights import SMALLEST
 
 from .graph_builder import DOUBLE, GraphBuilder
 from .learner_graphs import ambiguous
-from .preprocessing_graphs import Matrix, category_name
+from .preprocessing_graphs import MISSING, Matrix, category_name
 from .sklearn_graphs import placed, prediction
 
 VIEW = "columns"
@@ -123,6 +123,9 @@ def column_specs(ensemble: Any) -> tuple[TableColumn, ...]:
         for fitted in fits:
             for position, texts in _categories(fitted, range(d)):
                 categories.setdefault(position, set()).update(texts)
+    if ensemble._input_format.raw:  # a column that no member reads may hold anything
+        positions = {i for fits in ensemble.members_.values() for fitted in fits for i in _positions(fitted, d)}
+        categories |= {i: set() for i in range(d) if i not in positions}
     return tuple(
         TableColumn(name, "category", tuple(sorted(categories[i]))) if i in categories else TableColumn(name, "number")
         for i, name in enumerate(names)
@@ -197,7 +200,13 @@ def _categories(estimator: Any, positions: Sequence[int]) -> Iterator[tuple[int,
     if getattr(estimator, "_preprocessor", None) is not None:
         yield from _categories(estimator._preprocessor, positions)
     elif hasattr(estimator, "steps"):
-        yield from _categories(estimator.steps[0][1], positions)
+        for _, step in estimator.steps:
+            texts = list(_categories(step, positions))
+            yield from texts
+            if type(step).__name__ == "SimpleImputer" and not step.add_indicator:
+                yield from ((positions[i], [MISSING]) for i in _text_columns(step))
+            elif step != "passthrough":
+                break
     elif hasattr(estimator, "transformers_"):
         for name, inner, _ in estimator.transformers_:
             yield from _categories(inner, [positions[i] for i in estimator._transformer_to_input_indices[name]])
@@ -213,3 +222,18 @@ def _categories(estimator: Any, positions: Sequence[int]) -> Iterator[tuple[int,
         for position, values in zip(positions, estimator.categories_, strict=True):
             if values.dtype.kind in "OUS":
                 yield position, [category_name(value) for value in values]
+
+
+def _positions(estimator: Any, d: int) -> set[int]:
+    """Columns that an estimator reads."""
+    if hasattr(estimator, "steps"):
+        return _positions(estimator.steps[0][1], d)
+    if not hasattr(estimator, "transformers_"):
+        return set(range(d))
+    names = [name for name, inner, _ in estimator.transformers_ if not isinstance(inner, str) or inner != "drop"]
+    return {int(i) for name in names for i in estimator._transformer_to_input_indices[name]}
+
+
+def _text_columns(imputer: Any) -> list[int]:
+    """Columns of text among those that an imputer replaces missing cells of."""
+    return [i for i, value in enumerate(imputer.statistics_) if isinstance(value, str)]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .graph_builder import FLOAT, GraphBuilder
+from .graph_builder import FLOAT, INT64, GraphBuilder
 from .preprocessing_graphs import Matrix
 
 ROUNDING = 1e-9
@@ -33,6 +33,25 @@ def logistic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     if len(estimator.classes_) == 2:
         return g.binary(g.add("Sigmoid", scores))
     return g.add("Softmax", scores, axis=1)
+
+
+def generalized(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
+    """The number predicted by a generalized linear model: the linear function, or its exponential."""
+    value = linear(g, estimator, x)
+    return g.add("Exp", value) if type(estimator._base_loss.link).__name__ == "LogLink" else value
+
+
+def isotonic(g: GraphBuilder, regression: Any, x: str) -> str:
+    """The values of an isotonic regression for a column: linear between its thresholds, constant beyond them."""
+    places, values = regression.X_thresholds_.astype(float), regression.y_thresholds_.astype(float)
+    if len(places) == 1:
+        places, values = places[0] + np.array([0.0, 1.0]), np.repeat(values, 2)
+    slopes = np.diff(values) / np.diff(places)
+    bounded = g.add("Clip", x, float(places[0]), float(places[-1]))
+    piece = g.total(g.cast(g.add("GreaterOrEqual", bounded, places[None, 1:-1]), INT64)) if len(places) > 2 else ""
+    index = piece or g.cast(g.add("Mul", bounded, 0.0), INT64)
+    distance = g.add("Sub", bounded, g.add("Gather", places[:-1], index))
+    return g.add("Add", g.add("Gather", values[:-1], index), g.add("Mul", distance, g.add("Gather", slopes, index)))
 
 
 def stochastic(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
@@ -141,17 +160,24 @@ def perceptron(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     return g.binary(g.add("Sigmoid", value)) if estimator.out_activation_ == "logistic" else value
 
 
-def nearest(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
+def nearest(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """Probabilities, or the mean, of the nearest training rows in Euclidean distance."""
-    rows = _dense(estimator._fit_X).astype(float)
-    middle = rows.mean(axis=0)  # products of small numbers lose fewer digits
-    rows, x = rows - middle, g.add("Sub", matrix.value, middle[None])
-    closeness = g.add("Sub", g.add("MatMul", g.add("Mul", x, 2.0), rows.T), (rows**2).sum(axis=1)[None])
-    index = g.add_many("TopK", 2, closeness, np.array([estimator.n_neighbors]), axis=1)[1]
+    k = np.array([estimator.n_neighbors])
+    if x.ones and hasattr(estimator._fit_X, "indices"):
+        overlap, index = g.add_many("TopK", 2, x.overlaps(g, estimator._fit_X), k, axis=1)
+        squares = g.add("Sub", 2.0 * x.ones, g.add("Mul", overlap, 2.0))
+    else:
+        rows = _dense(estimator._fit_X).astype(float)
+        middle = rows.mean(axis=0)  # products of small numbers lose fewer digits
+        rows, centred = rows - middle, g.add("Sub", x.value, middle[None])
+        closeness = g.add("Sub", g.add("MatMul", g.add("Mul", centred, 2.0), rows.T), (rows**2).sum(axis=1)[None])
+        index = g.add_many("TopK", 2, closeness, k, axis=1)[1]
+        difference = g.add("Sub", g.add("Gather", rows, index, axis=0), g.add("Unsqueeze", centred, np.array([1])))
+        squares = g.total(g.add("Mul", difference, difference), 2, 0)
     outcomes = g.add("Gather", _outcomes(estimator), index, axis=0)
     if estimator.weights == "uniform":
         return g.add("ReduceMean", outcomes, np.array([1]), keepdims=0)
-    weights = g.add("Unsqueeze", _inverse_distances(g, x, rows, index), np.array([2]))
+    weights = g.add("Unsqueeze", _inverse_distances(g, squares), np.array([2]))
     return g.add("Div", g.total(g.add("Mul", outcomes, weights), 1, 0), g.total(weights, 1, 0))
 
 
@@ -174,9 +200,9 @@ def ambiguous(estimator: Any, rows: Any) -> Bool[np.ndarray, " n"]:
     return gap <= ROUNDING * size**2
 
 
-def machine(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
+def machine(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """Scores of a support vector machine, one column where there are two classes; or the predicted number."""
-    values = _kernel(g, estimator, matrix.value)
+    values = _kernel(g, estimator, x)
     coefficients = _dense(estimator.dual_coef_).astype(float)
     if not hasattr(estimator, "classes_") or len(estimator.classes_) == 2:
         return g.affine(values, coefficients.T, np.asarray(estimator.intercept_, float)[None])
@@ -186,20 +212,31 @@ def machine(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     return _one_against_all(g, pairs, len(estimator.classes_))
 
 
-def _kernel(g: GraphBuilder, estimator: Any, x: str) -> str:
+def _kernel(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
     """Kernel between each row and each support vector."""
-    vectors, kernel = _dense(estimator.support_vectors_).astype(float), estimator.kernel
+    vectors, kernel = estimator.support_vectors_, estimator.kernel
+    is_sparse = bool(x.ones) and hasattr(vectors, "indices")
     if kernel == "rbf":
-        middle = vectors.mean(axis=0)
-        vectors, x = vectors - middle, g.add("Sub", x, middle[None])
-        squares = g.add("Add", g.total(g.add("Mul", x, x)), (vectors**2).sum(axis=1)[None])
-        distances = g.add("Sub", squares, g.add("MatMul", g.add("Mul", x, 2.0), vectors.T))
-        return g.add("Exp", g.add("Mul", g.add("Max", distances, 0.0), -float(estimator._gamma)))
-    product = g.add("MatMul", x, vectors.T)
+        distances = _sparse_distances(g, x, vectors) if is_sparse else _distances(g, x, _dense(vectors).astype(float))
+        return g.add("Exp", g.add("Mul", distances, -float(estimator._gamma)))
+    product = x.overlaps(g, vectors) if is_sparse else g.add("MatMul", x.value, _dense(vectors).astype(float).T)
     if kernel == "linear":
         return product
     product = g.add("Add", g.add("Mul", product, float(estimator._gamma)), float(estimator.coef0))
     return g.add("Tanh", product) if kernel == "sigmoid" else g.add("Pow", product, float(estimator.degree))
+
+
+def _sparse_distances(g: GraphBuilder, x: Matrix, vectors: Any) -> str:
+    """Squared distances of rows with the same number of ones."""
+    return g.add("Sub", 2.0 * x.ones, g.add("Mul", x.overlaps(g, vectors), 2.0))
+
+
+def _distances(g: GraphBuilder, x: Matrix, vectors: np.ndarray) -> str:
+    """Squared distances of each row from each vector."""
+    middle = vectors.mean(axis=0)
+    vectors, centred = vectors - middle, g.add("Sub", x.value, middle[None])
+    squares = g.add("Add", g.total(g.add("Mul", centred, centred)), (vectors**2).sum(axis=1)[None])
+    return g.add("Max", g.add("Sub", squares, g.add("MatMul", g.add("Mul", centred, 2.0), vectors.T)), 0.0)
 
 
 def _pairwise(estimator: Any, coefficients: Float[np.ndarray, "c v"]) -> Float[np.ndarray, "v p"]:
@@ -224,10 +261,8 @@ def _one_against_all(g: GraphBuilder, pairs: str, classes: int) -> str:
     return g.add("Add", votes, g.add("Div", confidence, bounded))
 
 
-def _inverse_distances(g: GraphBuilder, x: str, rows: np.ndarray, index: str) -> str:
+def _inverse_distances(g: GraphBuilder, squares: str) -> str:
     """Weight of each neighbour; where one is at the distance 0, those at the distance 0 only."""
-    difference = g.add("Sub", g.add("Gather", rows, index, axis=0), g.add("Unsqueeze", x, np.array([1])))
-    squares = g.total(g.add("Mul", difference, difference), 2, 0)
     equal = g.cast(g.add("Equal", squares, 0.0))
     present = g.add("ReduceMax", equal, np.array([1]), keepdims=1)
     inverse = g.add("Reciprocal", g.add("Sqrt", g.add("Add", squares, equal)))

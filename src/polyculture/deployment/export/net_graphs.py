@@ -10,7 +10,7 @@ from polyculture.errors import need
 from polyculture.models.fitted_net import FittedNet
 
 if TYPE_CHECKING:
-    from .net_templates import Templates
+    from .nets.templates import Templates
 
 NetInput = Literal["numbers", "log_mel", "codes", "mark_codes"]
 KINDS: dict[str, NetInput] = {"audio": "log_mel", "text": "codes", "tags": "mark_codes"}
@@ -55,7 +55,7 @@ def net_graph(model: FittedNet, view_name: str) -> NetGraph:
     need("onnx", "onnxscript", extra="export")
     import torch
 
-    from .net_modules import RawNet, raw_shape
+    from .nets.raw_net import RawNet, raw_shape
 
     kind, shape = KINDS.get(model.encoder.modality, "numbers"), raw_shape(model.encoder)
     dtype: Literal["float32", "int64"] = "int64" if kind in ("codes", "mark_codes") else "float32"
@@ -68,6 +68,6 @@ def net_graph(model: FittedNet, view_name: str) -> NetGraph:
 @cache
 def _templates() -> Templates:
     """Graphs of the architectures so far."""
-    from .net_templates import Templates
+    from .nets.templates import Templates
 
     return Templates()

@@ -37,12 +37,15 @@ class Matrix:
     entries : columns in which a row may have other numbers than 0, ascending (n × k, int64); a repeated column stands
         there once, and in place of its copies column 0, which holds zeros. Empty where that is not known. Such a row
         is added up like one of a sparse matrix of float32.
+    ones : how many of the columns in `entries` hold 1, in ascending ranges of their own, and all other columns 0; 0
+        where that is not so.
     """
 
     value: str
     width: int
     categories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     entries: str = ""
+    ones: int = 0
 
     def columns(self, g: GraphBuilder, positions: Sequence[int]) -> Matrix:
         """Some columns."""
@@ -50,6 +53,28 @@ class Matrix:
             return self
         categories = {i: self.categories[p] for i, p in enumerate(positions) if p in self.categories}
         return Matrix(g.columns(self.value, positions), len(positions), categories)
+
+    def restricted(self, g: GraphBuilder, positions: np.ndarray) -> str:
+        """Some columns; of a sparse matrix without making the others."""
+        if not self.ones:
+            return g.columns(self.value, positions.tolist())
+        table = np.zeros(self.width, np.int64)
+        table[positions] = np.arange(1, len(positions) + 1)
+        index = g.add("Gather", table, self.entries)
+        shape = g.add("Concat", g.add("Shape", index, start=0, end=1), np.array([len(positions) + 1]), axis=0)
+        filled = g.add(
+            "ScatterElements", g.add("Expand", 0.0, shape), index, g.add("Expand", 1.0, g.add("Shape", index)), axis=1
+        )
+        return g.add("Slice", filled, np.array([1]), np.array([len(positions) + 1]), np.array([1]))
+
+    def overlaps(self, g: GraphBuilder, rows: Any) -> str:
+        """How many ones each row shares with each row of a sparse matrix of the same kind."""
+        codes, total = rows.indices.reshape(-1, self.ones).astype(np.int64), ""
+        for position in range(self.ones):  # one after another, so that one matrix is held at a time
+            column = g.add("Gather", self.entries, np.array([position]), axis=1)
+            equal = g.cast(g.add("Equal", column, codes[None, :, position]), FLOAT)
+            total = g.add("Add", total, equal) if total else equal
+        return g.cast(total)
 
     def product(self, g: GraphBuilder, factors: np.ndarray) -> str:
         """The product with another matrix.
@@ -157,10 +182,13 @@ def identity(g: GraphBuilder, step: Any, x: Matrix) -> str:  # noqa: ARG001
 
 
 def simple_imputer(g: GraphBuilder, step: Any, x: Matrix) -> str:
-    """Missing numbers replaced, and columns that tell where numbers were missing."""
-    if x.categories or not (isinstance(step.missing_values, float) and math.isnan(step.missing_values)):
-        wrong = f"an imputer of {'categories' if x.categories else repr(step.missing_values)}"
-        raise InputError(wrong, "one that replaces nan in columns of numbers")
+    """Missing numbers replaced, and columns that tell where numbers were missing; or missing categories replaced."""
+    if step.missing_values is not None and step.missing_values == step.missing_values:
+        raise InputError(f"an imputer of {step.missing_values!r}", "one that replaces missing cells")
+    if len(x.categories) == x.width and not step.add_indicator:
+        return _imputed_categories(g, step, x)
+    if x.categories:
+        raise InputError("an imputer of columns with text and numbers, or that marks missing text", "one for each kind")
     missing = g.add("IsNaN", x.value)
     statistics = np.asarray(step.statistics_, float)
     replaced = g.add("Where", missing, np.nan_to_num(statistics)[None], x.value)
@@ -169,6 +197,17 @@ def simple_imputer(g: GraphBuilder, step: Any, x: Matrix) -> str:
     if step.indicator_ is not None and len(step.indicator_.features_):
         parts.append(g.cast(g.columns(missing, step.indicator_.features_.tolist())))
     return g.joined(parts)
+
+
+def _imputed_categories(g: GraphBuilder, step: Any, x: Matrix) -> str:
+    """Positions of categories, in which that of the missing one is replaced."""
+    missing, replacement = np.full((2, x.width), -2.0)
+    for position, categories in x.categories.items():
+        substitute = category_name(step.statistics_[position])
+        if MISSING in categories and substitute in categories:
+            missing[position] = categories.index(MISSING)
+            replacement[position] = categories.index(substitute)
+    return g.add("Where", g.add("Equal", x.value, missing[None]), replacement[None], x.value)
 
 
 def category_encoder(g: GraphBuilder, step: Any, x: Matrix) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,7 @@ LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "ExtraTreeRegressor": tree_graphs.forest,
     "ExtraTreesClassifier": tree_graphs.forest,
     "ExtraTreesRegressor": tree_graphs.forest,
+    "GammaRegressor": learner_graphs.generalized,
     "GaussianNB": learner_graphs.naive_bayes,
     "GradientBoostingClassifier": tree_graphs.gradient_boosting,
     "GradientBoostingRegressor": tree_graphs.gradient_boosting,
@@ -59,6 +61,7 @@ LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "NuSVC": learner_graphs.machine,
     "NuSVR": learner_graphs.machine,
     "Perceptron": learner_graphs.linear,
+    "PoissonRegressor": learner_graphs.generalized,
     "QuadraticDiscriminantAnalysis": learner_graphs.quadratic,
     "RandomForestClassifier": tree_graphs.forest,
     "RandomForestRegressor": tree_graphs.forest,
@@ -70,6 +73,7 @@ LEARNERS: Mapping[str, Callable[[GraphBuilder, Any, Matrix], str]] = {
     "SGDRegressor": learner_graphs.linear,
     "SVC": learner_graphs.machine,
     "SVR": learner_graphs.machine,
+    "TweedieRegressor": learner_graphs.generalized,
 }
 """Graphs of learners, by the name of the class of scikit-learn."""
 
@@ -112,6 +116,8 @@ def transformed(g: GraphBuilder, step: Any, x: Matrix) -> Matrix:
         raise InputError(f"the step {kind} that reads text", "a step that makes numbers of it", "put an encoder first")
     if kind == "FunctionTransformer" and step.func is None:
         return x
+    if kind == "SimpleImputer" and x.categories:
+        return replace(x, value=STEPS[kind](g, step, x))
     value = STEPS[kind](g, step, x) if kind in STEPS else _converted(g, step, x)[0]
     return Matrix(value, _width(step, x), entries=x.entries if kind == "TfidfTransformer" else "")
 
@@ -161,7 +167,7 @@ def _check_outputs(estimator: Any) -> None:
 
 
 def _calibrated(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
-    """The mean over folds of calibrated probabilities; by temperature or logistic functions."""
+    """The mean over folds of calibrated probabilities."""
     parts = [_one_calibrated(g, inner, x) for inner in estimator.calibrated_classifiers_]
     if len(parts) == 1:
         return parts[0]
@@ -181,14 +187,23 @@ def _one_calibrated(g: GraphBuilder, calibrated: Any, x: Matrix) -> str:
         elif classes == 2:
             scores = g.joined([g.add("Neg", scores), scores])
         return g.add("Softmax", g.add("Mul", scores, float(calibrated.calibrators[0].beta_)), axis=1)
-    if calibrated.method != "sigmoid":
-        raise InputError(f"calibration by the method {calibrated.method!r}", "'temperature' or 'sigmoid'")
     if classes == 2 and not scored:
         scores = g.columns(scores, [1])
-    slopes = np.array([[c.a_ for c in calibrated.calibrators]], float)
-    shifts = np.array([[c.b_ for c in calibrated.calibrators]], float)
-    p = g.add("Sigmoid", g.add("Neg", g.add("Add", g.add("Mul", scores, slopes), shifts)))
-    return g.binary(p) if classes == 2 else g.add("Div", p, g.total(p))
+    columns = [_calibrated_column(g, c, g.columns(scores, [k])) for k, c in enumerate(calibrated.calibrators)]
+    if classes == 2:
+        return g.binary(columns[0])
+    p = g.joined(columns)
+    total = g.total(p)
+    absent = g.add("Equal", total, 0.0)
+    return g.add("Where", absent, 1.0 / classes, g.add("Div", p, g.add("Where", absent, 1.0, total)))
+
+
+def _calibrated_column(g: GraphBuilder, calibrator: Any, scores: str) -> str:
+    """Probability of a class from its scores."""
+    if hasattr(calibrator, "X_thresholds_"):
+        return learner_graphs.isotonic(g, calibrator, scores)
+    slope, shift = float(calibrator.a_), float(calibrator.b_)
+    return g.add("Sigmoid", g.add("Neg", g.add("Add", g.add("Mul", scores, slope), shift)))
 
 
 def _decision(g: GraphBuilder, estimator: Any, x: Matrix) -> str:
@@ -331,7 +346,9 @@ def _difference(model: ModelProto, estimator: Any, width: int) -> float:
     """Largest difference of a converted graph from its estimator on rows drawn at random; 0 where it reads none."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # a graph that fails is told about below
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     rows = stream(0, "rows to check a converter").normal(size=(64, width)).astype(np.float32)
     names = ("predict_proba", "decision_function", "predict", "transform")
     name = next(name for name in names if hasattr(estimator, name))

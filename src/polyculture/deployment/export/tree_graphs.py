@@ -85,7 +85,12 @@ def forest(g: GraphBuilder, estimator: Any, matrix: Matrix) -> str:
     is_binary = outputs == 2  # one number per leaf is enough
     if is_binary:
         nodes, outputs = [replace(tree, values=tree.values[:, 1:]) for tree in nodes], 1
-    total = tree_sum(g, g.rounded(matrix.value), nodes, [0] * len(trees), outputs)
+    x = g.rounded(matrix.value)
+    if matrix.ones:  # counts of marks, of which trees read some
+        positions = np.unique(np.concatenate([[0], *(tree.feature[~tree.leaf] for tree in nodes)]))
+        nodes = [replace(tree, feature=np.searchsorted(positions, tree.feature)) for tree in nodes]
+        x = matrix.restricted(g, positions)
+    total = tree_sum(g, x, nodes, [0] * len(trees), outputs)
     return g.binary(total) if is_binary else total
 
 

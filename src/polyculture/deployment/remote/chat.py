@@ -46,7 +46,7 @@ def read_completion(
         return row, "", ""
     if REFUSAL.search(text):
         return None, "refused", f"{spec.model} declined to answer"
-    return None, "unparsable", f"the answer of {spec.model} names no class: {' '.join(text.split())[:60]!r}"
+    return None, "unparsable", f"the answer of {spec.model} ({len(text):,} characters) cannot be read"
 
 
 def used_tokens(body: Any) -> tuple[int, int]:

@@ -49,6 +49,11 @@ class RemoteMembers:
 
         return asyncio.run(once())
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """Price of all answers so far, by member."""
+        return {name: float(member.spent) for name, member in self.members.items()}
+
     async def aclose(self) -> None:
         """Close all connections."""
         await asyncio.gather(*(member.aclose() for member in self.members.values()))

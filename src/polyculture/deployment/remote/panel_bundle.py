@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from polyculture.errors import InputError
+from polyculture.errors import InputError, near
 from polyculture.version import __version__
 
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import RULES, SCHEMA, Column, Manifest, MemberEntry
 from ..bundle.writing import check_target, write_bundle
 from .panel import panel_settings, remote_entries
+from .prompts import TEXT, placeholders
 
 CARD = "card.md"
 OF_VALUES = ("average", "mean")
@@ -45,6 +46,7 @@ def panel_bundle(
     if rule not in rules:
         raise InputError(f"rule of [panel] in {path} is {rule!r}", " or ".join(map(repr, rules)))
     columns = _columns(settings["columns"], str(path))
+    _check_prompts(entries, [column.name for column in columns] or [TEXT], str(path))
     manifest = Manifest(
         schema=SCHEMA,
         name=name or settings["name"],
@@ -85,6 +87,16 @@ def _column(table: Any, path: str, expected: str) -> Column:
     if unknown or kind not in ("number", "category") or not texts or (kind == "category") != bool(categories):
         raise InputError(f"a column of [panel] in {path} is {dict(values)!r}", expected)
     return Column(values["name"], kind, tuple(categories), bool(values.get("missing", False)))
+
+
+def _check_prompts(entries: Sequence[Mapping[str, Any]], names: Sequence[str], path: str) -> None:
+    """Refuse a prompt that names what no instance has, before it is found out by every request."""
+    for entry in entries:
+        for template in (entry["remote"].get("prompt", ""), entry["remote"].get("system", "")):
+            unknown = [name for name in placeholders(template) if name not in (*names, "columns", "classes")]
+            if unknown:
+                wrong = f"member {entry['id']} of {path}: the prompt has {{{unknown[0]}}}, which no instance has"
+                raise InputError(wrong, "", near(unknown[0], [*names, "columns", "classes"]))
 
 
 def _card(manifest: Manifest) -> str:

@@ -46,7 +46,8 @@ class RemoteSpec:
     kind : ``"v2"``, a server with the Open Inference Protocol; ``"chat"``, an OpenAI-compatible chat endpoint.
     url : of the server (``http://host:8000``), or of the endpoint (``https://host/v1/chat/completions``).
     model : its name there.
-    input, output : names of the tensors (v2). Without `input` the columns of a table go as a tensor each.
+    input, output : names of the tensors (v2). Without `input` the columns of a table go as a tensor each. Another
+        server of this package answers with ``combined``.
     prompt, system : templates of the message and of the system message (chat), with ``{text}``, ``{columns}``,
         ``{classes}`` or the name of a column in braces.
     parser : how an answer is read (chat); see `AnswerParser`.
@@ -54,7 +55,8 @@ class RemoteSpec:
     extra : further members of the request, such as ``{"seed": 1}`` (chat).
     key_env : name of the environment variable with the key; a key itself is refused.
     timeout_s : seconds of one attempt, from the connection to the last byte.
-    deadline_s : seconds of all attempts on an instance, with the waits between them.
+    deadline_s : seconds of all attempts on an instance, with the waits between them; less than the server's timeout, so
+        that the others' answers are still given.
     retries, backoff_s : further attempts, after a random wait of up to `backoff_s` × 2, 4, 8, … seconds or as long as
         the service asks for (Retry-After).
     price_per_call, price_per_1k_input, price_per_1k_output : what the service charges for an answered call, and for
@@ -79,7 +81,7 @@ class RemoteSpec:
     extra: Mapping[str, Any] = field(default_factory=dict)
     key_env: str = ""
     timeout_s: float = 10.0
-    deadline_s: float = 30.0
+    deadline_s: float = 20.0
     retries: int = 2
     backoff_s: float = 0.5
     price_per_call: float = 0.0

@@ -17,6 +17,7 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.preparation.problems import DataOptions, Problem, RawData, build_problem, part_rows, read_raw
+from polyculture.preparation.problems.labels import label_text
 from polyculture.preparation.problems.raw_data import object_array
 
 from ..bundle.bundle import Bundle
@@ -62,7 +63,7 @@ def retraining_data(
     origin = dict(bundle.manifest.source.get("problem") or {})
     options = _options(origin)
     former = _old_data(bundle, origin, old, options)
-    latest = read_raw(list(data), options)
+    latest = _without_held_out(read_raw(list(data), options), origin)
     n_read = len(latest)
     latest = _without(latest, former) if former is not None else latest
     if len(latest) < FEWEST:
@@ -92,6 +93,17 @@ def _options(origin: Mapping[str, Any]) -> DataOptions:
     return DataOptions(**{**values, "shifts": ()})
 
 
+def _without_held_out(raw: RawData, origin: Mapping[str, Any]) -> RawData:
+    """The raw data without the groups that the champion was not to learn from: its successor is not to either."""
+    options = dict(origin.get("options", {}))
+    values = [str(value) for value in options.get("hold_out") or ()]
+    names = [options.get("group") or "", "speaker", "file"]
+    group = next((name for name in names if name in raw.instances.columns), None)
+    if not values or group is None:
+        return raw
+    return raw.take(np.flatnonzero(~raw.instances[group].astype(str).isin(values).to_numpy()))
+
+
 def _sources(origin: Mapping[str, Any], old: Sequence[str | Path] | None) -> list[list[str]]:
     """Groups of files, or names of problems, that are read together; those that were given replace the recorded."""
     if old is not None:
@@ -109,7 +121,7 @@ def _old_data(
             return None
         raise InputError(f"{bundle.path} does not say what it learned from", "the old data", "name it with --old")
     try:
-        parts = [read_raw(names, options) for names in sources]
+        parts = [_without_held_out(read_raw(names, options), origin) for names in sources]
     except PolycultureError as error:
         kind = FileError if isinstance(error, FileError) else InputError
         raise kind(
@@ -132,6 +144,8 @@ def joined(first: RawData, second: RawData) -> RawData:
     if kinds[0] != kinds[1]:
         raise InputError(f"new labels that are {kinds[1]}", f"{kinds[0]}, as the old ones")
     instances = pd.concat([first.instances, second.instances], ignore_index=True)
+    for name in instances.columns[instances.isna().any()]:  # known of one of the two only
+        instances[name] = instances[name].astype(object).where(instances[name].notna(), "")
     instances.index.name = first.instances.index.name
     numbers = kinds[0] == "numbers"
     return replace(
@@ -178,7 +192,7 @@ def _without(raw: RawData, former: RawData) -> RawData:
 
 def _keys(raw: RawData) -> list[Hashable]:
     """Inputs and label of each instance, as something to compare by."""
-    labels = [str(label) for label in raw.labels.tolist()]
+    labels = [label_text(label) for label in raw.labels.tolist()]
     inputs = raw.inputs
     if isinstance(inputs, pd.DataFrame):
         names = sorted(map(str, inputs.columns))

@@ -11,6 +11,7 @@ from typing import Any
 
 from polyculture.errors import FileError, InputError
 
+from ..bundle.bundle import open_bundle
 from ..bundle.manifest import MANIFEST
 
 POINTER = "current"
@@ -18,7 +19,9 @@ POINTER = "current"
 
 
 def pointer_of(path: Path) -> Path | None:
-    """The link in a folder of bundles; None where the folder is a bundle itself."""
+    """The link itself, or the one in a folder of bundles; None where the folder is a bundle."""
+    if path.is_symlink() and path.name == POINTER:
+        return path
     pointer = path / POINTER
     return pointer if not (path / MANIFEST).exists() and (pointer.is_symlink() or pointer.exists()) else None
 
@@ -96,7 +99,8 @@ def roll_back(path: str | Path) -> Path:
     ----------
     path : the link, or the folder that it lies in.
 
-    Raises InputError where nothing was served before, FileError where the link cannot be written.
+    Raises InputError where nothing was served before, FileError where the earlier bundle is gone or damaged, and where
+    the link cannot be written.
     """
     pointer = Path(path)
     pointer = pointer / POINTER if pointer.is_dir() and not pointer.is_symlink() else pointer
@@ -107,8 +111,7 @@ def roll_back(path: str | Path) -> Path:
     if current is None or not former:
         raise InputError(f"{pointer} has no earlier bundle", "a link that retrain has moved", "move it by hand")
     bundle = pointer.parent / former
-    if not (bundle / MANIFEST).is_file():
-        raise FileError(f"{bundle} is no bundle any more", "the bundle that was served before", "copy it back")
+    open_bundle(bundle)
     move(pointer, bundle, f"rolled back from {current.name}")
     return bundle
 

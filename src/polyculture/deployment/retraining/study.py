@@ -24,6 +24,7 @@ from polyculture.training.engine.executors import check_engine
 from polyculture.training.fit import check
 
 from ..bundle.bundle import Bundle, open_bundle
+from ..bundle.manifest import finite
 from .comparison import LOSSES, ChampionComparison, compare
 from .data import RetrainingData, retraining_data
 from .pointer import check_place, move, pointer_of, target_of, write_whole
@@ -118,7 +119,7 @@ class RetrainResult:
             "portfolio": self.portfolio.sentence,
             "pointer": str(self.pointer) if self.pointer else None,
         }
-        return json.dumps(facts, indent=1, ensure_ascii=False)
+        return json.dumps(finite(facts), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def retrain(
@@ -141,7 +142,7 @@ def retrain(
 
     Parameters
     ----------
-    bundle : the champion; or a folder of bundles with a link ``current`` to it, which is then moved on promotion.
+    bundle : the champion; or a link ``current`` to it, or the folder of that link, which is then moved on promotion.
     data : new labeled data: files, or a problem by name.
     old : what the champion learned from; None for what the bundle names, an empty list for nothing.
     run : folder of the run that the champion was selected from, whose recipes are all trained again; None for the

@@ -48,8 +48,8 @@ class BatchAnswers:
     def of(cls, manifest: Manifest, answers: Answers, profile: Sequence[Any] = ()) -> BatchAnswers:
         """Everything that follows from the answers; the numbers of their properties, each computed once."""
         combined, members = answers.combined, answers.members
-        plain = manifest.task == "classification" and not manifest.votes and bool(np.all(answers.answered))
-        if plain:  # no member is missing
+        complete = manifest.task == "classification" and not manifest.votes and bool(np.all(answers.answered))
+        if complete:  # no member is missing
             codes, member_answers = combined.argmax(axis=1), members.argmax(axis=2)
             confidence, quorum = combined.max(axis=1).tolist(), [len(manifest.members)] * len(combined)
             member_codes = member_answers.tolist()

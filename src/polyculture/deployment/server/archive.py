@@ -90,8 +90,9 @@ class AnswerArchive:
         return [self._watch_records, *([self._writer.put] if self._writer is not None else [])]
 
     def _watch_records(self, records: Sequence[AnswerRecord]) -> None:
-        if records and not records[0].shadow:
-            self._watch.observe(records)
+        watch = self._watch
+        if not records[0].shadow and records[0].version == watch.manifest.version:  # not of a bundle that has gone
+            watch.observe(records)
 
     def label(self, handed: HandedLabels) -> dict[str, Any]:
         """Take true labels; blocks until the store has them."""
@@ -122,12 +123,12 @@ class AnswerArchive:
     def _show(self, part: StoredAnswers) -> None:
         """Show the watch labels that it has not been shown before."""
         labels = part.label_values if part.names.task == "regression" else part.labels
-        fresh = {
+        labels_by_id = {
             str(name): label for name, label in zip(part.ids, labels.tolist(), strict=True) if name not in self._shown
         }
-        if fresh:
-            self._watch.label(list(fresh), list(fresh.values()))
-        self._shown.update(dict.fromkeys(fresh))
+        if labels_by_id:
+            self._watch.label(list(labels_by_id), list(labels_by_id.values()))
+        self._shown.update(dict.fromkeys(labels_by_id))
         while len(self._shown) > MOST_SHOWN:
             del self._shown[next(iter(self._shown))]
 
@@ -139,8 +140,8 @@ class AnswerArchive:
 
     def alarms(self) -> dict[str, bool]:
         """By name of an alarm whether it is up."""
-        up = set(self._watch.alarms_up)
-        return {watched.name: watched.name in up for watched in self._watch.watched}
+        names = set(self._watch.alarms_up)
+        return {watched.name: watched.name in names for watched in self._watch.watched}
 
     def _changed(self, change: AlarmChange) -> None:
         """Note that an alarm went up or down, and tell those who asked for it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -17,10 +18,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusals import RefusedRequestError
+from .refusals import RefusedRequestError, sentence
+
+log = logging.getLogger("polyculture.serve")
 
 SLOW = 0.003
 """Seconds from which on a call leaves the event loop: the hop to a thread costs a tenth of it."""
+HEAVY = 2**19
+"""Bytes of the requests of a batch from which on its call leaves the event loop, whatever its number of instances."""
 CONTENTION = 0.05
 """Seconds from which on waiting counts: below it is waiting for the processor, or for the interpreter's lock."""
 MOST_GATHERED = 32
@@ -37,12 +42,14 @@ class QueuedRequest:
     ----------
     payload : what the computation reads.
     rows : number of instances.
+    size : bytes; how long a text or a file takes is not a matter of their number.
     answers : set when they are there, or with the reason why there are none.
     arrival : time (of `time.perf_counter`) at which it came.
     """
 
     payload: Any
     rows: int
+    size: int
     answers: asyncio.Future[Any]
     arrival: float = field(default_factory=time.perf_counter)
 
@@ -64,7 +71,7 @@ class Pace:
         size = rows.bit_length()
         if size in self._seconds:
             return self._seconds[size]
-        smaller = [other for other in self._seconds if other < size]
+        smaller = [key for key in self._seconds if key < size]
         if smaller:
             return float(self._seconds[max(smaller)] * 2 ** (size - max(smaller)))
         return min(self._seconds.values(), default=float("inf"))
@@ -84,7 +91,7 @@ class Batcher:
     gather : the same for payloads whose computation waits for others: a coroutine, several of which run at a time; None
         where `compute` does it.
     max_rows : most instances of a batch; a larger request is a batch of its own.
-    most : requests that wait; more are refused with 503.
+    limit : requests that wait; more are refused with 503.
     timeout : seconds after which a request that waits is refused with 504.
     observe : called on the event loop after each batch, with its requests, their results and the seconds it took.
     """
@@ -95,12 +102,12 @@ class Batcher:
         gather: Callable[[Sequence[Any]], Awaitable[Sequence[Any]] | None],
         *,
         max_rows: int,
-        most: int,
+        limit: int,
         timeout: float,
         observe: Callable[[Sequence[QueuedRequest], Sequence[Any], float], None],
     ) -> None:
         self._compute, self._gather, self._observe = compute, gather, observe
-        self._max_rows, self._most, self._timeout = max_rows, most, timeout
+        self._max_rows, self._most, self._timeout = max_rows, limit, timeout
         self._queue: deque[QueuedRequest] = deque()
         self._pending: set[QueuedRequest] = set()
         self._busy = False
@@ -121,17 +128,29 @@ class Batcher:
         """Number of requests that have no answers yet."""
         return len(self._pending)
 
-    def submit(self, payload: Any, rows: int, arrival: float) -> asyncio.Future[Any]:
-        """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none."""
+    def submit(
+        self, payload: Any, rows: int, arrival: float, size: int = 0, is_last: bool = False
+    ) -> asyncio.Future[Any]:
+        """Queue a request; the future has its answers, or the RefusedRequestError that says why there are none.
+
+        Parameters
+        ----------
+        rows, size : number of instances, and bytes.
+        arrival : time (of `time.perf_counter`) at which it came.
+        is_last : whether no other request has been received that is not queued yet: it need not be waited for.
+        """
         if len(self._queue) >= self._most:
             wrong = f"{len(self._queue):,} requests are waiting"
             raise RefusedRequestError(503, wrong, f"at most {self._most:,}", "send it again later", retry_after=1)
-        request = QueuedRequest(payload, rows, self._loop.create_future(), arrival)
+        request = QueuedRequest(payload, rows, size, self._loop.create_future(), arrival)
         self._queue.append(request)
         self._pending.add(request)
         if not self._busy:
             self._busy = True
-            self._loop.call_soon(self._next)  # after all that is already received has been read
+            if is_last:
+                self._next()
+            else:
+                self._loop.call_soon(self._next)  # after all that is already received has been read
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._timeout / 8, self._expire)
         return request.answers
@@ -147,7 +166,7 @@ class Batcher:
             self._wait_for(waiting, batch)
             return
         rows = sum(request.rows for request in batch)
-        if self.pace.expected(rows) < SLOW:
+        if self.pace.expected(rows) < SLOW and sum(request.size for request in batch) < HEAVY:
             self._finish(batch, *self._timed(batch), rows)
             return
         self._calls.put(batch)
@@ -221,7 +240,10 @@ class Batcher:
             self._loop.call_soon(self._next)
         else:
             self._busy = False
-        self._observe(batch, results, seconds)
+        try:
+            self._observe(batch, results, seconds)
+        except Exception as error:  # the answers have been given
+            log.error("answers are not observed: %s: %s", type(error).__name__, sentence(error))
 
     def _expire(self) -> None:
         """Refuse what waits for too long."""

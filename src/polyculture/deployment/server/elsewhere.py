@@ -61,8 +61,8 @@ class ScatteredMembers:
     def _combined(self, outputs: Sequence[np.ndarray | None], views: dict[str, np.ndarray], n: int) -> Answers:
         if views:
             return self._bundle.predictor.answers(outputs, views)
-        nothing = np.full((n, self._manifest.width), np.nan, np.float32)
-        members = np.stack([nothing if output is None else output for output in outputs], axis=1).astype(np.float32)
+        absent = np.full((n, self._manifest.width), np.nan, np.float32)
+        members = np.stack([absent if output is None else output for output in outputs], axis=1).astype(np.float32)
         answered = np.asarray(~np.isnan(members).any(axis=2))
         return Answers(combine.combined(self._manifest, members), members, answered, self._manifest)
 

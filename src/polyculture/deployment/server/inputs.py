@@ -60,8 +60,8 @@ def _columns(manifest: Manifest, tensors: Mapping[str, np.ndarray]) -> dict[str,
     columns = {}
     for name, array in tensors.items():
         if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1):
-            known = _names(manifest)
-            cure = "" if name in known else near(name, known)
+            names = _names(manifest)
+            cure = "" if name in names else near(name, names)
             raise malformed(f"the column {excerpt(name)} has the shape {list(array.shape)}", "[n] or [n, 1]", cure)
         cells = array.ravel().tolist()
         columns[name] = [_text(name, cell) for cell in cells] if array.dtype == object else cells

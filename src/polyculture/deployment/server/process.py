@@ -9,9 +9,10 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from polyculture.errors import visible
 
@@ -19,6 +20,7 @@ from .archive import AnswerArchive
 from .engine import Engine, freeze_memory
 from .options import ServerOptions
 from .recording import Recorder
+from .refusals import sentence
 from .rest.application import Application
 from .rest.connections import DrainingServer, settings
 from .rest.routes import make_routes
@@ -71,10 +73,11 @@ def log_to_stderr() -> None:
     channel.setFormatter(OneLineFormatter())
     logging.getLogger("polyculture").handlers = [channel]
     logging.getLogger("polyculture").setLevel(logging.INFO)
-    for name in ("uvicorn.error", "asyncio", "grpc"):
+    logging.captureWarnings(True)
+    for name in ("uvicorn.error", "asyncio", "grpc", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [channel], False
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.WARNING if name == "py.warnings" else logging.ERROR)
 
 
 def run_process(path: Path, options: ServerOptions, place: ProcessPlace, started: Callable[[str], None]) -> None:
@@ -107,15 +110,15 @@ async def _serve(
         switch.tell(path)
         return version
 
-    server = DrainingServer(settings(Application(service, make_routes(service, swap)), service), service)
+    application = Application(service, make_routes(service, swap))
+    server = DrainingServer(settings(application, service), service)
+    application.tasks = server.server_state.tasks
     grpc_server = None
     if place.grpc_port is not None:
         from .grpc_api.server import start_grpc
 
         grpc_server = await start_grpc(service, place.grpc_port, place.count > 1)
-    running = [switch.follow(service.swap), _sweep(server, options, place)]
-    running += [_refresh(service)] if place.count > 1 else []
-    running += [_follow_labels(service)] if options.store is not None else []
+    running = [switch.follow(service.swap), *_chores(service, server, place)]
     chores = [asyncio.create_task(chore) for chore in running]
     freeze_memory()
     started(f"serving {service.name} {service.version}")
@@ -141,31 +144,43 @@ def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -
     return service
 
 
-async def _follow_labels(service: Service) -> None:
-    """Show the watch of this worker the labels that others have handed in."""
-    while True:
-        await asyncio.sleep(LABELS)
-        await asyncio.to_thread(service.archive.follow_labels)
+def _chores(service: Service, server: DrainingServer, place: ProcessPlace) -> list[Coroutine[Any, Any, None]]:
+    """What is done again and again while the server runs."""
+    options, archive, turns = service.options, service.archive, itertools.count()
 
+    async def follow_labels() -> None:
+        await asyncio.to_thread(archive.follow_labels)
 
-async def _refresh(service: Service) -> None:
-    """Write the numbers of this worker from time to time: another one may be asked for them."""
-    for turn in itertools.count():
-        await asyncio.sleep(FLUSH)
+    async def write_numbers() -> None:
         service.flush_metrics()
-        if turn % REFRESH == 0:
+        if next(turns) % REFRESH == 0:
             await asyncio.to_thread(service.refresh_metrics)
 
-
-async def _sweep(server: DrainingServer, options: ServerOptions, place: ProcessPlace) -> None:
-    """Close slow connections, and stop when the process that supervises this one is gone."""
-    while True:
-        await asyncio.sleep(min(1.0, options.timeout / 4))
+    async def look_around() -> None:
         server.close_slow_connections(options.timeout)
-        if place.parent and os.getppid() != place.parent and not server.should_exit:
+        if place.parent and os.getppid() != place.parent and not service.draining:
             log.error("the supervisor of worker %d is gone; it stops", place.number)
             server.stop()
-            return
+
+    chores = [_repeat(min(1.0, options.timeout / 4), look_around)]
+    chores += [_repeat(LABELS, follow_labels)] if options.store is not None else []
+    chores += [_repeat(FLUSH, write_numbers)] if place.count > 1 else []  # another worker may be asked for them
+    return chores
+
+
+async def _repeat(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    """Do a chore every so many seconds; one that fails is reported once, and done again all the same."""
+    fault = ""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await chore()
+            fault = ""
+        except Exception as error:
+            text = f"{type(error).__name__}: {sentence(error)}"
+            if text != fault:
+                log.error("a chore of the server failed: %s", text)
+            fault = text
 
 
 def _allow_many_files() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from polyculture.errors import InputError
 
 from .answers import RequestAnswers
 from .archive import AnswerArchive
@@ -21,6 +23,9 @@ from .protocol.requests import InferRequest
 from .recording import IdMaker, RecordedRequest, Recorder, groups_of, ids_of, refuse_explanations
 from .refusals import RefusedRequestError, excerpt
 from .shadow import Challenger
+
+if TYPE_CHECKING:
+    from ..bundle.manifest import Manifest
 
 log = logging.getLogger("polyculture.serve")
 
@@ -58,7 +63,7 @@ class Service:
             self._compute,
             self._gather,
             max_rows=options.max_batch,
-            most=options.queue,
+            limit=options.queue,
             timeout=options.timeout,
             observe=self._observe,
         )
@@ -82,12 +87,13 @@ class Service:
             wrong = f"the model {name!r} has no version {excerpt(version)}"
             raise RefusedRequestError(404, wrong, f"version {self.version!r}, or none")
 
-    async def infer(self, request: InferRequest, arrival: float) -> RequestAnswers:
+    async def infer(self, request: InferRequest, arrival: float, is_last: bool = False) -> RequestAnswers:
         """The answers to a request; RefusedRequestError says why there are none.
 
         Parameters
         ----------
         arrival : time (of `time.perf_counter`) at which it came.
+        is_last : whether no other request has been received that is not queued yet.
         """
         rows, parameters = request.rows, request.parameters
         if rows > self.options.max_rows:
@@ -98,7 +104,7 @@ class Service:
             refuse_explanations(parameters)
             ids, groups = ids_of(parameters, rows), groups_of(parameters, rows)
         record = RecordedRequest(request.tensors, rows, arrival, ids or self.ids(rows), groups)
-        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival)
+        answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size, is_last)
         answers.ids = record.ids
         return answers
 
@@ -136,12 +142,13 @@ class Service:
     async def swap(self, path: Path) -> str:
         """Answer with another bundle from now on; what is under way is answered by the one before.
 
-        The new one is checked, loaded and warmed up first: FileError says why it cannot be served, and nothing has
-        changed. Returns its version.
+        The new one is checked, loaded and warmed up first: FileError says why it cannot be served, InputError that
+        it is of another task or modality, and nothing has changed. Returns its version.
         """
         async with self._swapping:
             loop = asyncio.get_running_loop()
             engine = await loop.run_in_executor(None, Engine.load, path, self.options.max_batch)
+            _check_kind(engine.manifest, self.engine.manifest)
             self.archive.use(engine.bundle)
             former, self.engine = self.engine, engine
             self._batcher.pace.forget()
@@ -161,6 +168,9 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
         status = self.archive.status()
+        reasons = self.engine.scattered.reasons if self.engine.scattered is not None else {}
+        if reasons:
+            status["members"] = [_with_reason(member, reasons) for member in status.get("members", ())]
         counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
         return status | {
             "schema": STATUS_SCHEMA,
@@ -205,3 +215,16 @@ class Service:
         if self.challenger is not None:
             self.challenger.close()
         self.archive.close()
+
+
+def _with_reason(member: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """The status of a member with the reason why it did not answer the latest instances."""
+    reason = reasons.get(member["id"])
+    return member | {"reason": reason} if reason else member
+
+
+def _check_kind(manifest: Manifest, former: Manifest) -> None:
+    """Refuse a bundle of which clients could make nothing."""
+    kind, expected = (f"{m.task} of {m.modality}" for m in (manifest, former))
+    if kind != expected:
+        raise InputError(f"the bundle {manifest.name!r} is a {kind}", f"a {expected}", "start another server for it")

@@ -57,7 +57,8 @@ def serve(bundle: str | Path, options: ServerOptions | None = None, **changes: o
 def listening_socket(host: str, port: int) -> socket.socket:
     """A socket at this address; FileError where it cannot be had."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(places, key=lambda place: place[0] != socket.AF_INET)  # localhost is 127.0.0.1
         return socket.create_server((str(address[0]), port), family=family, backlog=2048)
     except OSError as error:
         wrong = f"cannot listen at {host}:{port}: {os.strerror(error.errno) if error.errno else error}"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from polyculture.errors import FileError, PolycultureError
 
+from .refusals import sentence
+
 log = logging.getLogger("polyculture.serve")
 
 POINTER = "current"
@@ -102,8 +104,8 @@ class BundleSwitch:
                 self._fault = ""
             except PolycultureError as error:
                 self._report(str(error))
-            except OSError as error:
-                self._report(f"{error}")
+            except Exception as error:  # the server goes on, whatever is wrong with the new bundle
+                self._report(f"{type(error).__name__}: {sentence(error)}")
 
     def _report(self, fault: str) -> None:
         if fault != self._fault:

@@ -119,14 +119,14 @@ def row_of(writer: int, number: int, record: AnswerRecord) -> tuple[Any, ...]:
         _groups_text(tuple(record.groups.items())) if record.groups else None,
         struct.pack(f"<{len(profile)}d", *profile) if profile else None,
         int(record.shadow),
-        None if record.inputs is None else _json(record.inputs),
+        None if record.inputs is None else json_text(record.inputs),
     )
 
 
 @lru_cache(4096)
 def _groups_text(items: tuple[tuple[str, str], ...]) -> str:
     """Groups as JSON; many answers have the same ones."""
-    return _json(dict(items))
+    return json_text(dict(items))
 
 
 def _finite(value: float) -> float | None:
@@ -134,7 +134,8 @@ def _finite(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """A value as JSON that a database can hold; arrays as lists, bytes in base64."""
     return storable(json.dumps(value, ensure_ascii=False, default=_plain))
 
 

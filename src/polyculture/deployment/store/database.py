@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -20,6 +21,7 @@ BUSY_S = 5.0
 _STATEMENT_MS = 30_000
 _LOCK = 7_308_601
 """Key of the advisory lock under which the tables are made in PostgreSQL."""
+FORK_CURE = "open a store, and start its writer, in each process"
 _EXPECTED = "a file, sqlite:///answers.sqlite or postgresql://user@host/database"
 
 
@@ -64,6 +66,7 @@ class Database:
         self.name = str(self.file or url.set(drivername="postgresql").render_as_string(hide_password=True))
         self.engine = self._engine()
         self._ready = False
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._identity: tuple[int, int] | None = None
 
@@ -84,6 +87,8 @@ class Database:
 
         Raises FileError where the database cannot be reached, or has another schema.
         """
+        if self._process != os.getpid():  # two processes would use one connection
+            raise FileError(f"the store {self.name} was opened before this process was forked", "", FORK_CURE)
         with self._lock:
             if not (self._ready and self.is_same()):
                 self._open(create)

@@ -81,6 +81,6 @@ class Masking:
     def _value(self, value: Any) -> str:
         if not self.key:
             return HIDDEN
-        content = json.dumps(value, sort_keys=True, default=str).encode("utf-8", "replace")
+        content = json.dumps(value, default=str).encode("utf-8", "replace")
         key = hashlib.blake2b(self.key.encode("utf-8", "replace"), digest_size=32).digest()
         return hashlib.blake2b(content, key=key, digest_size=12).hexdigest()

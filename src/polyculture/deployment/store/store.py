@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 import secrets
+import threading
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from polyculture.errors import FileError, InputError
 
-from .columns import COLUMNS, WRITTEN, StoredAnswers, VersionNames, pieces, row_of, storable
+from .columns import COLUMNS, WRITTEN, StoredAnswers, VersionNames, json_text, pieces, row_of, storable
 from .database import Database, parse_url, reason
 from .labels import LabelReport, label_texts, sort_labels
 from .records import AnswerRecord, EventRecord
@@ -29,7 +31,7 @@ _LABEL_CHUNK = 5_000
 _DAY = 86_400.0
 
 
-def open_store(url: str = DEFAULT_URL, *, create: bool = True) -> Store:
+def open_store(url: str | Path = DEFAULT_URL, *, create: bool = True) -> Store:
     """Open a store, and make it where there is none.
 
     Parameters
@@ -80,17 +82,18 @@ class Store:
     """A database of answers, labels and events; safe with several threads and several processes.
 
     It connects at the first use, so that a server can start while its database is away; `open_store` connects at once.
+    A process that is forked opens a store of its own.
 
     Parameters
     ----------
     url : as of `open_store`.
     """
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
-        self.database = Database(parse_url(url))
+    def __init__(self, url: str | Path = DEFAULT_URL) -> None:
+        self.database = Database(parse_url(str(url)))
         self.name = self.database.name
-        self._writer = secrets.randbits(62)
-        self._number = 0
+        self._writer, self._number = secrets.randbits(62), 0
+        self._lock = threading.Lock()
 
     @contextmanager
     def _connection(self, write: bool = False) -> Iterator[sa.Connection]:
@@ -109,9 +112,11 @@ class Store:
 
     def append(self, records: Sequence[AnswerRecord]) -> None:
         """Write answers in one transaction; a server uses a `Writer`."""
-        numbers = range(self._number + 1, self._number + 1 + len(records))
-        self.write([row_of(self._writer, number, record) for number, record in zip(numbers, records, strict=True)])
-        self._number += len(records)
+        with self._lock:  # rows of one writer are committed in their order
+            first = self._number + 1
+            rows = [row_of(self._writer, number, record) for number, record in enumerate(records, first)]
+            self.write(rows)
+            self._number += len(rows)
 
     def write(self, rows: Sequence[tuple[Any, ...]], dropped: int = 0) -> None:
         """Write rows of one writer in one transaction; those that are there already are left as they are.
@@ -147,7 +152,7 @@ class Store:
     def append_events(self, events: Sequence[EventRecord]) -> None:
         """Write events."""
         rows = [
-            {"time": e.time, "kind": storable(e.kind), "name": storable(e.name), "details": json.dumps(dict(e.details))}
+            {"time": e.time, "kind": storable(e.kind), "name": storable(e.name), "details": json_text(dict(e.details))}
             for e in events
         ]
         if rows:
@@ -156,9 +161,9 @@ class Store:
 
     def label(
         self,
-        ids: Sequence[Any],
-        labels: Sequence[Any],
-        times: Sequence[float | int] | None = None,
+        ids: Collection[Any],
+        labels: Collection[Any],
+        times: Collection[float | int] | None = None,
         names: VersionNames | None = None,
     ) -> LabelReport:
         """Write true labels; the answers they belong to may have come before or may come later.
@@ -176,7 +181,7 @@ class Store:
         if len(ids) != len(labels) or (times is not None and len(times) != len(ids)):
             raise InputError(f"there are {len(ids)} ids and {len(labels)} labels", "a label, and a time, for each id")
         task, classes = self._known_classes(names)
-        texts = [storable(text) for text in label_texts(labels, task, classes)]
+        texts = [storable(text) for text in label_texts(list(labels), task, classes)]
         now = clock.time()
         moments = [now] * len(texts) if times is None else [float(moment) for moment in times]
         if not all(map(math.isfinite, moments)):
@@ -266,10 +271,11 @@ class Store:
                 yield from pieces(rows, self.versions())
                 position[writer] = rows[-1][1] if len(rows) == chunk else max(last, rows[-1][1] if rows else 0)
 
-    def find(self, ids: Sequence[str], *, inputs: bool = False) -> Iterator[StoredAnswers]:
+    def find(self, ids: Collection[str], *, inputs: bool = False) -> Iterator[StoredAnswers]:
         """The answers with these ids."""
-        for start in range(0, len(ids), _LABEL_CHUNK):
-            part = [storable(key) for key in ids[start : start + _LABEL_CHUNK]]
+        texts = [storable(str(key)) for key in ids]
+        for start in range(0, len(texts), _LABEL_CHUNK):
+            part = texts[start : start + _LABEL_CHUNK]
             yield from pieces(self._rows([ANSWERS.c.id.in_(part)], KEY, None, inputs), self.versions())
 
     def labelled_since(self, received: float | int, *, chunk: int = CHUNK) -> Iterator[StoredAnswers]:

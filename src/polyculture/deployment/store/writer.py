@@ -8,6 +8,7 @@ newest 100,000 of them; the writer tries again after .1 s, .2 s, … up to 5 s, 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import struct
 import threading
@@ -22,6 +23,7 @@ import sqlalchemy as sa
 from polyculture.errors import FileError, InputError
 
 from .columns import VersionNames, row_of
+from .database import FORK_CURE
 from .masking import Masking
 from .records import AnswerRecord, EventRecord
 from .store import Store
@@ -129,13 +131,14 @@ class Writer:
         self.options = options or WriterOptions()
         self.masking = masking or Masking()
         self._maskings: dict[str, Masking] = {}
+        self._number = self._written = self._dropped = self._refused = self._flush_to = 0
+        self._process = os.getpid()
         self._identity = secrets.randbits(62)
         self._condition = threading.Condition()
         self._queue: deque[_Waiting] = deque()
         self._batch: list[_Waiting] = []
         self._rows: list[tuple[Any, ...]] = []
         self._chores: deque[Callable[[], None]] = deque()
-        self._number = self._written = self._dropped = self._refused = self._flush_to = 0
         self._weight = 0
         self._closing = False
         self._gone_since: float | None = None
@@ -148,10 +151,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="polyculture-store", daemon=True)
         self._thread.start()
 
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this is a fork of the process with the thread: here nothing is written, and locks may be held."""
+        return self._process != os.getpid()
+
     # What the server calls
 
     def put(self, records: Sequence[AnswerRecord]) -> None:
         """Queue answers. If too many wait, the oldest are dropped and counted."""
+        if self._is_forked:
+            self._dropped += len(records)
+            return
         masked = [self._maskings.get(record.version, self.masking).masked(record) for record in records]
         weights = [1 if record.inputs is None else 1 + size_of(record.inputs) // 1000 for record in masked]
         now = clock.monotonic()
@@ -174,11 +185,13 @@ class Writer:
         """Say what the codes of a new bundle stand for, and what is masked; to be called before its first answer."""
         if masking is not None:
             self._maskings[names.version] = masking
-        self._add_chore(lambda: self.store.register(names))
+        if not self._is_forked:
+            self._add_chore(lambda: self.store.register(names))
 
     def put_event(self, event: EventRecord) -> None:
         """Queue an event; it is written with the next batch."""
-        self._add_chore(lambda: self.store.append_events([event]))
+        if not self._is_forked:
+            self._add_chore(lambda: self.store.append_events([event]))
 
     def _add_chore(self, chore: Callable[[], None]) -> None:
         with self._condition:
@@ -188,6 +201,8 @@ class Writer:
 
     def flush(self, timeout: float | int = 10.0) -> bool:
         """Wait until all that was put before is in the store, or dropped; whether that was so in time."""
+        if self._is_forked:
+            return False
         with self._condition:
             last = self._flush_to = self._number
             self._next_attempt = 0.0
@@ -200,6 +215,8 @@ class Writer:
 
     def close(self, timeout: float | int = 10.0) -> bool:
         """Write what waits and stop; whether all of it was written in time. What was not counts as dropped."""
+        if self._is_forked:
+            return False
         complete = self.flush(timeout)
         with self._condition:
             self._closing = True
@@ -213,6 +230,9 @@ class Writer:
 
     def health(self) -> WriterHealth:
         """How the writer is; takes no time."""
+        if self._is_forked:
+            fault = f"the process was forked after its writer was started; {FORK_CURE}"
+            return WriterHealth("gone", self.store.name, 0, 0, self._dropped, reason=fault)
         with self._condition:
             queued = len(self._queue) + len(self._batch)
             behind = queued > max(_CATCH_UP, 4 * self.options.batch)

@@ -130,15 +130,15 @@ def _add_field(message: Any, name: str, field: str, number: int, kind: str) -> N
         if not message.oneof_decl:
             message.oneof_decl.add(name="parameter_choice")
         entry.oneof_index = 0
-    plain = kind.rstrip("*?")
-    if plain == "map":
+    type_name = kind.rstrip("*?")
+    if type_name == "map":
         pairs = message.nested_type.add(name=f"{field.title()}Entry")
         pairs.options.map_entry = True
         pairs.field.add(name="key", number=1, label=types.LABEL_OPTIONAL, type=types.TYPE_STRING)
         value = pairs.field.add(name="value", number=2, label=types.LABEL_OPTIONAL, type=types.TYPE_MESSAGE)
         value.type_name = f".{PACKAGE}.InferParameter"
         entry.type, entry.type_name = types.TYPE_MESSAGE, f".{PACKAGE}.{name}.{field.title()}Entry"
-    elif plain[0].isupper():
-        entry.type, entry.type_name = types.TYPE_MESSAGE, f".{PACKAGE}.{plain}"
+    elif type_name[0].isupper():
+        entry.type, entry.type_name = types.TYPE_MESSAGE, f".{PACKAGE}.{type_name}"
     else:
-        entry.type = getattr(types, f"TYPE_{plain.upper()}")
+        entry.type = getattr(types, f"TYPE_{type_name.upper()}")

@@ -40,7 +40,7 @@ def read_message(message: Any) -> InferRequest:
         tensors[entry.name] = _array(entry, raw[position] if raw else None)
     outputs, _ = requested_outputs([{"name": output.name} for output in message.outputs], None)
     parameters = parameters_of_message(message.parameters)
-    return InferRequest(tensors, instances(tensors), message.id, outputs, bool(raw), parameters)
+    return InferRequest(tensors, instances(tensors), message.id, outputs, bool(raw), parameters, message.ByteSize())
 
 
 def _array(entry: Any, content: bytes | None) -> np.ndarray:

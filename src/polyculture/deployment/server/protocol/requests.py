@@ -35,6 +35,7 @@ class InferRequest:
     outputs : by name of an output that is wanted, whether as raw bytes; None for the usual ones.
     raw : whether outputs go as raw bytes unless they say otherwise.
     parameters : of the request.
+    size : its bytes.
     """
 
     tensors: Mapping[str, np.ndarray]
@@ -43,6 +44,7 @@ class InferRequest:
     outputs: Mapping[str, bool] | None = None
     raw: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
 
 
 def read_request(body: bytes, header_length: bytes | None = None) -> InferRequest:
@@ -65,7 +67,7 @@ def read_request(body: bytes, header_length: bytes | None = None) -> InferReques
         )
     parameters = _parameters(document)
     outputs, raw = requested_outputs(document.get("outputs"), parameters.get("binary_data_output"))
-    return InferRequest(tensors, instances(tensors), _identifier(document), outputs, raw, parameters)
+    return InferRequest(tensors, instances(tensors), _identifier(document), outputs, raw, parameters, len(body))
 
 
 def instances(tensors: Mapping[str, np.ndarray]) -> int:

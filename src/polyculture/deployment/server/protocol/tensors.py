@@ -26,8 +26,6 @@ DTYPES = {
 }
 """By datatype of the protocol the type of the array. BF16, too, is read, from raw bytes, as 32-bit numbers."""
 MOST_AXES = 16
-_SAFE_SQUARES = {2: 65_504.0**2, 4: 1e38**2}
-"""Sum of squares below which no number is beyond the range, by the bytes of the type."""
 _KINDS: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int, type(None)}}
 _LENGTH = struct.Struct("<I")
 
@@ -95,11 +93,10 @@ def _numbers(name: str, datatype: str, cells: list[Any]) -> np.ndarray:
         raise malformed(f"the data of {excerpt(name)} have numbers beyond the range of {datatype}") from error
     if dtype.itemsize == array.itemsize:
         return array
-    if float(array.dot(array)) < _SAFE_SQUARES[dtype.itemsize]:  # nothing is too large; not so where something is nan
-        return array.astype(dtype)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
-    if np.isinf(cast).any():  # JSON has no infinite numbers
+        square = float(cast.dot(cast))  # finite unless a number is large, infinite or missing
+    if not math.isfinite(square) and np.isinf(cast).any():  # JSON has no infinite numbers
         raise malformed(f"the data of {excerpt(name)} have numbers beyond the range of {datatype}")
     return cast
 

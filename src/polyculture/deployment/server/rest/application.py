@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from polyculture.errors import PolycultureError, visible
@@ -43,6 +43,8 @@ class Application:
         self.service, self._routes = service, routes
         self._bodies = BodyReader(options.max_bytes, options.timeout)
         self._access = Access(options.api_keys)
+        self.tasks: Collection[Any] | None = None
+        """Requests that are under way, as uvicorn counts them."""
         self._plain_path = f"{_PREFIX}{service.name}{_SUFFIX}"
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -84,7 +86,8 @@ class Application:
             else:
                 request = await asyncio.to_thread(read_request, body, length)
             rows = request.rows
-            answers = await service.infer(request, start)
+            is_last = self.tasks is not None and len(self.tasks) <= service.pending + 1
+            answers = await service.infer(request, start, is_last)
             if size < LARGE:
                 content, json_length = write_response(service.name, request, answers)
             else:

@@ -72,8 +72,8 @@ class LimitedConnection(HttpToolsProtocol):  # type: ignore[misc]
         self.waiting_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
-        between = self.cycle is None or self.cycle.response_complete
-        super().data_received(_without_upgrade(data) if between and b"pgrade:" in data else data)
+        is_first = self.cycle is None or self.cycle.response_complete
+        super().data_received(_without_upgrade(data) if is_first and b"pgrade:" in data else data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -80,10 +80,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
+    @app.head("/v2/health/live", include_in_schema=False)
     @app.get("/v2/health/live", summary="Whether the process answers.")
     async def live() -> Response:
         return as_json({"live": True})
 
+    @app.head("/v2/health/ready", include_in_schema=False)
     @app.get("/v2/health/ready", summary="Whether requests should be sent here; 503 once the server stops.")
     async def ready() -> Response:
         return as_json({"ready": not service.draining}, 503 if service.draining else 200)

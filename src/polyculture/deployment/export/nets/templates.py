@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 
-from .net_loops import add_loops
+from .loops import add_loops
 
 OPSET = 18
 """Version of the operators."""

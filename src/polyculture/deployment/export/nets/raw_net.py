@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from polyculture.models.encoder import Encoder
 from polyculture.models.fitted_net import FittedNet
 
-from .net_layers import exportable
+from .layers import exportable
 
 
 class RawNet(nn.Module):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from polyculture.training.architectures.hub.modules import HubModule, ImageModul
 from polyculture.training.architectures.recurrent import BidirectionalReader
 from polyculture.training.architectures.sequences import present
 
-from .net_loops import ScannedChain
+from .loops import ScannedChain
 
 GATES = {"RNN_TANH": ("RNN", (0,)), "LSTM": ("LSTM", (0, 3, 1, 2)), "GRU": ("GRU", (1, 0, 2))}
 """Operator of each kind of cell, and torch's gates in the order of ONNX: LSTM i o f c, GRU z r h."""

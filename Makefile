@@ -60,7 +60,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable ".[train]"
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt tests/deployment/kserve-client.txt | $(BIN)/python
 	@echo "installing polyculture with what development needs into $(VENV) (a minute or two, once)"
 	$(PIP) --editable ".[train,test,check,site]"
+	$(PIP) --no-deps --requirement tests/deployment/kserve-client.txt
 	@touch $@ $(VENV)/.demo

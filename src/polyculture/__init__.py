@@ -14,7 +14,7 @@
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
 audit, check, compare, scaling, select, combine, export, report; design, run, ablate and evolve put them together. The
-command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and never loads torch.
+command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and loads no torch.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ TRAINING = {
     "ablate": "torch",
     "EvolutionOptions": "optuna",
     "evolve": "optuna",
+    "export": "onnx",
+    "retrain": "torch",
 }
 """Names whose example needs a package of an optional extra."""
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

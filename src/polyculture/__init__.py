@@ -13,8 +13,9 @@
     pc.export("digits-run", "bundle")          # graphs and plain files: polyculture serve bundle
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
-audit, check, compare, scaling, select, combine, export, report; design, run, ablate and evolve put them together. The
-command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is quick and loads no torch.
+audit, check, compare, scaling, select, combine, export, serve, watch, retrain, report; design, run, ablate and evolve
+put them together. The command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is
+quick and loads no torch.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     from polyculture.deployment import ExportOptions as ExportOptions
     from polyculture.deployment import export_bundle
     from polyculture.deployment import open_bundle as open_bundle
+    from polyculture.deployment.retraining import RetrainOptions as RetrainOptions
+    from polyculture.deployment.retraining import retrain as retrain
+    from polyculture.deployment.server.options import ServerOptions as ServerOptions
+    from polyculture.deployment.server.supervisor import serve as serve
+    from polyculture.deployment.watch.audit import WatchOptions as WatchOptions
+    from polyculture.deployment.watch.audit import watch as watch
     from polyculture.formats import read as read
     from polyculture.formats import read_shards as read_shards
     from polyculture.population import Population as Population
@@ -106,6 +113,12 @@ _HOMES = {
     "ExportOptions": "deployment",
     "export": "deployment:export_bundle",
     "open_bundle": "deployment",
+    "ServerOptions": "deployment.server.options",
+    "serve": "deployment.server.supervisor",
+    "WatchOptions": "deployment.watch.audit",
+    "watch": "deployment.watch.audit",
+    "RetrainOptions": "deployment.retraining",
+    "retrain": "deployment.retraining",
     "DataOptions": "training",
     "load_problem": "training",
     "predict": "training",

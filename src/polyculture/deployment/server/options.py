@@ -35,6 +35,11 @@ class ServerOptions:
     webhooks : addresses that are told when an alarm goes up or down.
 
     Raises InputError for values that cannot be used.
+
+    Examples
+    --------
+    >>> pc.ServerOptions(port=0, workers=4, grpc_port=9000).max_batch
+    64
     """
 
     host: str = "127.0.0.1"

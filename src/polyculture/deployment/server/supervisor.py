@@ -38,6 +38,14 @@ def serve(bundle: str | Path, options: ServerOptions | None = None, **changes: o
 
     Returns the exit code: 0 after a signal to stop, 1 where workers ended by themselves. Raises InputError for options
     that cannot be used, FileError for a bundle that cannot be served, MissingExtraError without the extra ``serve``.
+
+    Examples
+    --------
+    >>> try:
+    ...     pc.serve("no-such-bundle", port=0)
+    ... except pc.FileError as error:
+    ...     print(error)
+    no such folder: no-such-bundle; expected the folder that export wrote; check the path.
     """
     for package in PACKAGES:
         need(package, extra="serve")

@@ -51,6 +51,11 @@ class WatchOptions:
     since : time from which on: ``"2h"``, ``"7d"``, a date such as ``"2026-11-30T12:00"`` (UTC), or "" for all.
     window : answers that joint numbers are computed from at most, the last ones.
     now : seconds since 1970 that `since` counts back from; the clock's, if None.
+
+    Examples
+    --------
+    >>> pc.WatchOptions(since="2h", now=7200.0).start
+    0.0
     """
 
     since: str = ""

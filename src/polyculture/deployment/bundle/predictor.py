@@ -152,12 +152,22 @@ class Predictor:
 
         A member whose graph fails, and one that is remote, has not answered; `answers` combines what others brought.
         """
+        if not all(map(len, views.values())):
+            return self._nothing(views)
         if self._fused:
             combined, members = _run(self._sessions[""], views, FUSED_OUTPUTS)
             answered = np.ones(members.shape[1], bool)
             return Answers(combined, members, answered, self.manifest, _length(self.manifest, views))
         outputs = [self.member(member.id, views) for member in self.manifest.members]
         return self.answers(outputs, views)
+
+    def _nothing(self, views: Mapping[str, np.ndarray]) -> Answers:
+        """The answers to no instances, which are not shown to the graphs: recurrent ones would end the process."""
+        m, tags = len(self.manifest.members), self.manifest.task == "tagging"
+        steps = next(iter(views.values())).shape[1:2] if tags else ()
+        shape = (*steps, self.manifest.width)
+        empty = np.zeros((0, *shape), np.float32), np.zeros((0, m, *shape), np.float32)
+        return Answers(*empty, np.ones(m, bool), self.manifest, _length(self.manifest, views))
 
     def member(self, name: str, views: Mapping[str, np.ndarray]) -> Float[np.ndarray, "n ..."] | None:
         """What one member gives; None where its graph fails, or where it is remote. Not for a fused predictor."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder
 
 from ...bundle.manifest import InputView, ViewKind
@@ -17,9 +18,18 @@ KINDS: Mapping[str, ViewKind] = {"audio": "log_mel", "text": "codes", "tags": "m
 
 
 def view_of(encoder: Encoder) -> tuple[InputView, Mapping[str, Any] | None]:
-    """The view that a fitted model with this encoder reads, and the vocabulary of the view."""
+    """The view that a fitted model with this encoder reads, and the vocabulary of the view.
+
+    Raises InputError for the tokenizer of a pretrained model.
+    """
     kind = KINDS.get(encoder.modality, "numbers")
     if kind in ("codes", "mark_codes"):
+        if not encoder.vocabulary:
+            raise InputError(
+                "a member reads by the tokenizer of a pretrained model, which a bundle cannot hold",
+                "members with a vocabulary of their own",
+                "select without the models hf:…, or serve them elsewhere and name them as remote members",
+            )
         vocabulary = {"vocabulary": [list(words) for words in encoder.vocabulary], "steps": encoder.steps}
         return InputView(kind, kind, encoder.form.shape, "int64"), vocabulary
     shape = encoder.form.shape[1:] if kind == "log_mel" else encoder.shape

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from array import array
 from collections import Counter, deque
@@ -21,10 +20,10 @@ import pyarrow.csv as pa_csv
 from polyculture.errors import InputError
 
 from ..json_lines import MAX_EXAMPLES, BadLines, shorten
-from ..text_lines import CUT_OFF, TextLines
+from ..text_lines import CUT_OFF, TextLines, plain_lines
 from ..unpacking import open_bytes
 from .growing_column import EMPTY_CELLS, GrowingColumn
-from .plain_cells import CommonTexts, PlainColumn, plain_columns
+from .plain_cells import THREADS, CommonTexts, PlainColumn, plain_columns
 
 BLOCK = 1 << 21
 """Bytes that are read at a time; a row that spans several lines must not be longer."""
@@ -32,7 +31,6 @@ _PLAIN_SHARE = 4
 """Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
-_THREADS = min(4, os.cpu_count() or 1)
 _CELLS = "the same number of cells in every row; cells that contain the separator in quotes"
 
 
@@ -101,7 +99,8 @@ class DelimitedFile:
             bad = BadLines(self.bad.skip, self.bad.cure) if self.streamed else self.bad  # bad rows count once
             with TextLines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, unread, bad)
-            self.cells |= {position: column.finished() for position, column in zip(unread, columns, strict=True)}
+            with ThreadPoolExecutor(THREADS) as pool:
+                self.cells |= zip(unread, pool.map(GrowingColumn.finished, columns), strict=True)
             self.gaps |= {position: column.gaps for position, column in zip(unread, columns, strict=True)}
             self.streamed = True
         return [self.cells[position] for position in positions]
@@ -135,22 +134,32 @@ class DelimitedFile:
     def _add_plain(self, text: TextLines, positions: Sequence[int], columns: Sequence[GrowingColumn]) -> None:
         """Add the blocks that are plain, split in several threads; the first that is not and all below stay in text."""
         text.block = BLOCK // _PLAIN_SHARE * max(1, len(self.header) // _COLUMNS_PER_BLOCK)
+        block = text.next_lines()
+        parts = self._plain_columns(block, positions)  # of the first block, which tells which texts are common
+        if parts is None:
+            text.push_back(block)
+            return
+        _add(parts, columns)
         pending: deque[tuple[bytes, Future[list[PlainColumn] | None]]] = deque()
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             while True:
-                ahead = _THREADS + 1 if columns[0].rows else 1  # the first block tells which texts are common
-                while len(pending) < ahead and (block := text.next_lines()):
-                    future = pool.submit(plain_columns, block, self.separator, len(self.header), positions, self.common)
-                    pending.append((block, future))
+                while len(pending) <= THREADS and (block := text.next_block()):
+                    pending.append((block, pool.submit(self._plain_columns, block, positions)))
                 if not pending:
                     return
                 parts = pending[0][1].result()
                 if parts is None:
-                    text.push_back(b"".join(block for block, _ in pending))
+                    text.refuse(b"".join(block for block, _ in pending))
                     return
                 pending.popleft()
-                for column, cells in zip(columns, parts, strict=True):
-                    column.add(cells)
+                _add(parts, columns)
+                text.accept(len(parts[0]))
+
+    def _plain_columns(self, block: bytes, positions: Sequence[int]) -> list[PlainColumn] | None:
+        lines = plain_lines(block)
+        if lines is None:
+            return None
+        return plain_columns(lines, self.separator, len(self.header), positions, self.common)
 
     def _reader(
         self, text: TextLines, positions: Sequence[int], ragged: dict[int, str], rows_above: int
@@ -206,6 +215,11 @@ class DelimitedFile:
         return [
             f"line {numbers[row]} of {self.path}" if row in numbers else f"row {row} of {self.path}" for row in rows
         ]
+
+
+def _add(parts: Sequence[PlainColumn], columns: Sequence[GrowingColumn]) -> None:
+    for column, cells in zip(columns, parts, strict=True):
+        column.add(cells)
 
 
 def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above: int) -> Callable[[Any], str]:

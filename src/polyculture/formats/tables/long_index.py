@@ -18,6 +18,8 @@ from .categorical import is_integer
 from .column_roles import REPEAT_NAMES, ColumnRoles, first_name
 from .files import ColumnTable, whole_ids
 
+_BLOCK = 1 << 14
+
 
 @dataclass(frozen=True, eq=False)
 class LongIndex:
@@ -35,9 +37,14 @@ class LongIndex:
     @cached_property
     def first(self) -> Int[np.ndarray, " n"]:
         """The first row of every instance."""
-        highest = np.maximum.accumulate(self.instance)
-        is_first = np.concatenate([[True], highest[1:] > highest[:-1]])  # they are numbered in order of appearance
-        return np.flatnonzero(is_first)
+        rows, n = [np.empty(0, np.intp)], 0
+        for start in range(0, len(self.instance), _BLOCK):
+            block = self.instance[start : start + _BLOCK]
+            if block.max() >= n:  # they are numbered in order of appearance
+                highest = np.maximum.accumulate(np.concatenate([[n - 1], block]))
+                rows.append(start + np.flatnonzero(highest[1:] > highest[:-1]))
+                n = int(highest[-1]) + 1
+        return np.concatenate(rows)
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
         """One row per model, MISSING where the long table has no row."""

@@ -161,10 +161,12 @@ def _check_answers_overlap(parts: TableContents) -> None:
     """Raise InputError for a column whose cells are neither labels nor answers of other models, or all different."""
     assert parts.label is not None
     labels = set(parts.label.values) - {""}
-    counts = [code_counts(column.codes, len(column.values)) for column in parts.answers]
-    shares = [_share(column, times, labels) for column, times in zip(parts.answers, counts, strict=True)]
-    common = labels.union(*(c.values for c, share in zip(parts.answers, shares, strict=True) if share >= 0.5)) - {""}
-    for model, column, times in zip(parts.models.index, parts.answers, counts, strict=True):
+    pairs = zip(parts.models.index, parts.answers, strict=True)
+    unclear = [(model, column) for model, column in pairs if not labels.issuperset(filter(None, column.values))]
+    counts = [code_counts(column.codes, len(column.values)) for _, column in unclear]
+    shares = [_share(column, times, labels) for (_, column), times in zip(unclear, counts, strict=True)]
+    common = labels.union(*(c.values for (_, c), share in zip(unclear, shares, strict=True) if share >= 0.5)) - {""}
+    for (model, column), times in zip(unclear, counts, strict=True):
         distinct = int(np.count_nonzero(times))
         first = next((value for value in column.values if value and value not in common), "")
         if column.fraction or not first:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
-from polyculture.formats.logs.lm_eval import _PARSE, _parser, softmax
+from polyculture.formats.logs.lm_eval import LineParser, softmax
 
 ALPHA, BETA = "org/alpha-7b", "org/beta-13b-int4"
 
@@ -446,9 +446,9 @@ LINES = [
 def test_fast_parser_gives_what_json_gives(line):
     pytest.importorskip("orjson")
     text = json.dumps(line).encode()
-    assert repr(_PARSE(text)) == repr(json.loads(text))
+    assert repr(LineParser()(text)) == repr(json.loads(text))
 
 
 def test_lines_are_parsed_without_orjson(monkeypatch):
     monkeypatch.setitem(sys.modules, "orjson", None)
-    assert _parser()(json.dumps(LINES[1]).encode()) == LINES[1]
+    assert LineParser()(json.dumps(LINES[1]).encode()) == LINES[1]

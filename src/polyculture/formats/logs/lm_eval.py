@@ -25,10 +25,10 @@ from typing import Any
 from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
-from ..items.item import Item, State
+from ..items.item import Item
 from ..items.scores import NOT_SCORED, any_of
 from ..json_layout import LAYOUT_ERRORS, layout_problem
-from ..json_lines import BadLines, json_lines, load_json
+from ..json_lines import BadLines, json_lines, load_json, parsed_line
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
@@ -38,29 +38,86 @@ METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
 _INVALID = "[invalid]"
 _MAX_EXACT = 2.0**63
+_RESPONSES = b', "resps": '
+_MEMBERS = {"doc_id", "doc", "target", "arguments", "filter", "metrics", "doc_hash", "prompt_hash", "target_hash"}
+_MAX_DOCUMENTS, _MAX_TEXT, _MAX_OPTIONS = 1 << 15, 1 << 9, 1 << 10
 
 
-def _parser() -> Callable[[bytes], Any]:
-    """json.loads, or what gives the same with orjson, which is several times faster, where that is installed."""
-    fast: Callable[[bytes], Any] | None = None
-    with suppress(ImportError):
-        fast = importlib.import_module("orjson").loads
+class _Requests(tuple[tuple[str, str], ...]):
+    """Prompt and continuation of every request; of the prompt only whether there is one."""
 
-    def parse(line: bytes) -> Any:
+    __slots__ = ()
+
+
+class LineParser:
+    """What json.loads gives for each line, by orjson, which is several times faster, where that is installed.
+
+    What stands before the responses is parsed once for all models that have the document.
+    """
+
+    def __init__(self) -> None:
+        self._loads: Callable[[bytes], Any] | None = None
+        with suppress(ImportError):
+            self._loads = importlib.import_module("orjson").loads
+        self._documents: dict[int, tuple[Any, ...]] = {}
+        self._shared: dict[Any, Any] = {}
+
+    def __call__(self, line: bytes) -> Any:
+        """The value of one line."""
+        size = line.rfind(_RESPONSES) if self._loads else -1
+        value = self._object_of_parts(line[:size], line[size + 2 :]) if size > 0 else None
+        value = value or self._object(line)
+        # Without its hash the document itself is hashed, all of it.
+        return value if value and value.get("doc_hash") else parsed_line(line)
+
+    def _object(self, text: bytes) -> dict[str, Any] | None:
+        """The object that a text is; None where orjson may not give what json.loads does."""
         try:
-            value = fast(line) if fast else None
+            value = self._loads(text) if self._loads else None
         except ValueError:  # it knows neither nan nor infinity, which logs have
-            value = None
-        if isinstance(value, dict) and value.get("doc_hash"):  # without it the document itself is hashed, all of it
-            target, answer = value.get("target"), _first(value.get("filtered_resps"))
-            compared = (*value.values(), answer, *target) if isinstance(target, list) else (*value.values(), answer)
-            for cell in compared:  # orjson rounds integers of more than 64 bits
-                if type(cell) is float and not -_MAX_EXACT < cell < _MAX_EXACT:
-                    return json.loads(line)
-            return value
-        return json.loads(line)
+            return None
+        if not isinstance(value, dict):
+            return None
+        cells = [_first(value.get("filtered_resps")), *value.values()]
+        target = value.get("target")
+        for cell in cells + target if isinstance(target, list) else cells:
+            if type(cell) is float and not -_MAX_EXACT < cell < _MAX_EXACT:  # it rounds integers of more than 64 bits
+                return None
+        return value
 
-    return parse
+    def _object_of_parts(self, start: bytes, end: bytes) -> dict[str, Any] | None:
+        """The object whose members before and from the responses these are."""
+        members = self._object(b"{" + end)
+        if members is None:
+            return None
+        key = hash(start)
+        if key in self._documents:
+            names, *values = self._documents[key]
+            value = dict(zip(names, values, strict=True)) | members
+            return value if value.get("prompt_hash") else None
+        document = self._object(start + b"}")  # None if the responses are those of an inner object
+        if not document:
+            return None
+        self._store(key, document)
+        return document | members
+
+    def _store(self, key: int, document: Mapping[str, Any]) -> None:
+        """Remember what precedes the responses, if it is short and what the harness writes."""
+        parts = {name: value for name, value in document.items() if name != "doc"}
+        try:
+            pairs = _requests(parts["arguments"])
+            parts |= {"metrics": tuple(parts["metrics"])} if "metrics" in parts else {}
+        except (KeyError, *LAYOUT_ERRORS):
+            return
+        size = len(str(parts.get("target"))) + sum(len(text) for _, text in pairs)
+        if len(self._documents) >= _MAX_DOCUMENTS or size > _MAX_TEXT or not parts.keys() <= _MEMBERS:
+            return
+        parts["arguments"] = _Requests(("-" if prompt else "", text) for prompt, text in pairs)
+        for name in ("arguments", "metrics", "filter"):
+            with suppress(TypeError, KeyError):
+                parts[name] = self._shared.setdefault(parts[name], parts[name])
+        names = tuple(parts)
+        self._documents[key] = (self._shared.setdefault(names, names), *parts.values())
 
 
 def _first(answers: Any) -> Any:
@@ -68,9 +125,6 @@ def _first(answers: Any) -> Any:
     while isinstance(answers, list):
         answers = answers[0] if answers else ""
     return answers
-
-
-_PARSE = _parser()
 
 
 def is_sample(value: Mapping[str, Any]) -> bool:
@@ -116,7 +170,8 @@ class _SampleLog:
     metric: str = ""
     first_scored: tuple[str, list[str]] = ("", [])
     n_scored: int = 0
-    first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
+    first_ids: dict[str, dict[str, Any]] = field(default_factory=dict)
+    options: dict[tuple[_Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """All items; lines without a metric wait until it is known whether the file has one at all."""
@@ -157,7 +212,8 @@ class _SampleLog:
         """Place, line and model of the lines of the filter that counts, or of all."""
         times: Counter[str] = Counter()
         unnamed = 0
-        for number, row in json_lines(self.path, self.builder.bad, _PARSE):
+        parse = self.builder.parsers.setdefault("lm-eval", LineParser())
+        for number, row in json_lines(self.path, self.builder.bad, parse):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
                 self.builder.bad.add(
@@ -192,51 +248,66 @@ class _SampleLog:
     def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
         requests = _requests(row.get("arguments"))
-        logs, document_id = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
-        target = row.get("target")
+        number, answers, target = row["doc_id"], row["filtered_resps"], row.get("target")
+        logs = _log_likelihoods(answers)
         if isinstance(target, list) and len(target) == 1:
             target = target[0]
         self.n_scored += bool(self.metric) and self.metric in row
         score = row.get(self.metric)
-        common: dict[str, Any] = {
-            "model": model,
-            "instance": self._instance(model, document, row["doc_id"]),
-            "display_id": document_id,
-            "place": place,
-            "score": None if not self.metric else NOT_SCORED if score is None else score,
-            "prompt": str(row.get("prompt_hash") or _hash(requests)),
-            "reference": str(row.get("target_hash") or _hash(target)),
-            "group": self.task,
-            "metric": self.metric,
-        }
+        item = Item(
+            model,
+            self._instance(model, document, number),
+            str(number),
+            place,
+            score=None if not self.metric else NOT_SCORED if score is None else score,
+            prompt=str(row.get("prompt_hash") or _hash(requests)),
+            reference=str(row.get("target_hash") or _hash(target)),
+            group=self.task,
+            metric=self.metric,
+        )
         if len(logs) > 1 and len(logs) == len(requests):
-            return Item(**common, **self._choice(logs, requests, target))
-        answer = "" if logs else str(_first(row["filtered_resps"]))
-        if logs:
-            return Item(**common)
-        state: State = "unparsed" if answer.strip() in ("", _INVALID) else ""
-        label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
-        if isinstance(target, list) and target and not self.metric:
-            common["score"] = any_of(target, answer, self.builder.normalize)
-        return Item(**common, answer=answer, label=label, state=state, free=True)
+            self._add_choice(item, logs, requests, target)
+        elif not logs:
+            item.answer, item.free = str(_first(answers)), True
+            item.state = "unparsed" if item.answer.strip() in ("", _INVALID) else ""
+            item.label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
+            if isinstance(target, list) and target and not self.metric:
+                item.score = any_of(target, item.answer, self.builder.normalize)
+        return item
 
     def _instance(self, model: str, document: str, number: Any) -> str:
         """The hash of the document; with its number where the file repeats the document."""
-        first = self.first_ids.setdefault((model, document), number)
+        first = self.first_ids.setdefault(model, {}).setdefault(document, number)
         return f"{self.task}\n{document}" if first == number else f"{self.task}\n{document}\n{number}"
 
-    def _choice(self, logs: Sequence[float], requests: Sequence[tuple[str, str]], target: Any) -> dict[str, Any]:
-        half = len(logs) // 2  # acc_mutual_info repeats every choice without the question
-        if len(logs) % 2 == 0 and not requests[half][0] and requests[0][0] and not any(p for p, _ in requests[half:]):
-            logs, requests = logs[:half], requests[:half]
-        choices = tuple([text.strip() for _, text in requests])
-        scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
-        best = scores.index(max(scores))
-        label = _index(target, choices)
-        common = {"label": None if label is None else str(label), "options": len(choices), "choices": choices}
+    def _add_choice(self, item: Item, logs: list[float], requests: Sequence[tuple[str, str]], target: Any) -> None:
+        """Add the choice of the highest log-likelihood, or why there is none."""
+        key = (requests, target) if isinstance(requests, _Requests) and isinstance(target, str) else None
+        options = self.options.get(key) if key else None
+        if options is None:
+            options = _options(requests, target)
+            if key and len(self.options) < _MAX_OPTIONS:
+                self.options[key] = options
+        item.label, item.choices = options
+        item.options = len(item.choices)
+        logs = logs[: item.options]
         if not math.isfinite(sum(logs)) and (not all(x < math.inf for x in logs) or max(logs) == -math.inf):
-            return {"state": "unparsed", **common}
-        return {"answer": str(best), "probabilities": softmax(logs), **common}
+            item.state = "unparsed"
+            return
+        scores = logs
+        if self.metric == "acc_norm":
+            scores = [x / max(len(c), 1) for x, c in zip(logs, item.choices, strict=True)]
+        item.answer, item.probabilities = str(scores.index(max(scores))), softmax(logs)
+
+
+def _options(requests: Sequence[tuple[str, str]], target: Any) -> tuple[str | None, tuple[str, ...]]:
+    """The number of the true choice, and the texts of all."""
+    half = len(requests) // 2  # acc_mutual_info repeats every choice without the question
+    is_repeated = not requests[half][0] and requests[0][0] and not any(p for p, _ in requests[half:])
+    choices = tuple([text.strip() for _, text in requests])
+    choices = choices[:half] if len(requests) % 2 == 0 and is_repeated else choices
+    label = _index(target, choices)
+    return None if label is None else str(label), choices
 
 
 def _metric_names(row: Mapping[str, Any], option: str | None) -> list[str]:
@@ -275,17 +346,17 @@ def _log_likelihoods(answers: Any) -> list[float]:
     """The log-likelihood of every request; empty if these are texts."""
     if not isinstance(answers, list):
         return []
-    for answer in answers:
-        if not isinstance(answer, list) or len(answer) != 2:
-            return []
     try:
-        return [float(first) for first, _ in answers]
+        logs = [float(answer[0]) for answer in answers if type(answer) is list and len(answer) == 2]
     except (TypeError, ValueError):
         return []
+    return logs if len(logs) == len(answers) else []
 
 
-def _requests(arguments: Any) -> list[tuple[str, str]]:
+def _requests(arguments: Any) -> Sequence[tuple[str, str]]:
     """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
+    if isinstance(arguments, _Requests):
+        return arguments
     requests = arguments.values() if isinstance(arguments, dict) else arguments or []
     pairs = [tuple(a.values() if isinstance(a, dict) else a) for a in requests]
     return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]

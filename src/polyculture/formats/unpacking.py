@@ -47,7 +47,7 @@ def open_bytes(path: Path) -> io.BufferedReader:
     table, for text that is not what its mark says, and for a file that unfolds to more than the bound.
     """
     try:
-        file = path.open("rb", buffering=_BUFFER)
+        file: io.BufferedReader = io.BufferedReader(io.FileIO(path), _BUFFER)
         start, size = file.peek(_PEEK)[:_PEEK], path.stat().st_size
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error

@@ -93,7 +93,8 @@ class LineParser:
         key = hash(start)
         if key in self._documents:
             names, *values = self._documents[key]
-            value = dict(zip(names, values, strict=True)) | members
+            cells = [cell.hex() if type(cell) is bytes else cell for cell in values]
+            value = dict(zip(names, cells, strict=True)) | members
             return value if value.get("prompt_hash") else None
         document = self._object(start + b"}")  # None if the responses are those of an inner object
         if not document:
@@ -116,6 +117,10 @@ class LineParser:
         for name in ("arguments", "metrics", "filter"):
             with suppress(TypeError, KeyError):
                 parts[name] = self._shared.setdefault(parts[name], parts[name])
+        for name in ("doc_hash", "prompt_hash", "target_hash"):
+            with suppress(KeyError, TypeError, ValueError):
+                digest = bytes.fromhex(parts[name])
+                parts[name] = digest if digest.hex() == parts[name] else parts[name]
         names = tuple(parts)
         self._documents[key] = (self._shared.setdefault(names, names), *parts.values())
 
@@ -170,7 +175,7 @@ class _SampleLog:
     metric: str = ""
     first_scored: tuple[str, list[str]] = ("", [])
     n_scored: int = 0
-    first_ids: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first_ids: dict[str, dict[int, Any]] = field(default_factory=dict)
     options: dict[tuple[_Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
@@ -277,7 +282,7 @@ class _SampleLog:
 
     def _instance(self, model: str, document: str, number: Any) -> str:
         """The hash of the document; with its number where the file repeats the document."""
-        first = self.first_ids.setdefault(model, {}).setdefault(document, number)
+        first = self.first_ids.setdefault(model, {}).setdefault(hash(document), number)
         return f"{self.task}\n{document}" if first == number else f"{self.task}\n{document}\n{number}"
 
     def _add_choice(self, item: Item, logs: list[float], requests: Sequence[tuple[str, str]], target: Any) -> None:

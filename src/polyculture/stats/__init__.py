@@ -67,6 +67,6 @@ __all__ = [
     "systemic_p",
     "systemic_pmf",
     "upper_limit",
-    "without_exponent",
     "wilson",
+    "without_exponent",
 ]

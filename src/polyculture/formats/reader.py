@@ -365,7 +365,9 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
     if source.kind in _ALONE:
         kind, cure = _ALONE[source.kind], "join all in one table, with the ids and a column per model"
         raise InputError(f"{path} is {kind} among other sources", f"{kind} by itself", cure)
-    table = replace(open_source(source, builder.bad, columns.rules.keep_na), remarks=remarks)
+    table = open_source(source, builder.bad, columns.rules.keep_na)
+    remarks.extend(table.remarks)
+    table = replace(table, remarks=remarks)
     table = of_one_model(table, model or path.name.partition(".")[0], columns)
     return add_table(with_verdicts(table, columns, builder.rules.threshold), columns, builder)
 

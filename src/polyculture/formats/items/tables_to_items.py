@@ -56,9 +56,11 @@ def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBu
 def add_folder(folder: Path, builder: PredictionsBuilder, remarks: list[str]) -> str:
     """Add all cells of a Predictions folder; returns by what its instances are matched with those of other sources."""
     predictions = read_folder(folder)
-    lost = ["probabilities"] * (predictions.probabilities is not None) + [str(c) for c in predictions.instances.columns]
-    if lost:
-        remarks.append(f"left out of {folder}, which is among other sources: {', '.join(lost)}")
+    omissions = ["probabilities"] * (predictions.probabilities is not None) + [
+        str(c) for c in predictions.instances.columns
+    ]
+    if omissions:
+        remarks.append(f"left out of {folder}, which is among other sources: {', '.join(omissions)}")
     classes = np.array([*predictions.classes, None], dtype=object)
     unknown = np.full(predictions.shape[1], MISSING)
     labels = classes[unknown if predictions.labels is None else predictions.labels]

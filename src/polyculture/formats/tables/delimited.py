@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from polyculture.errors import InputError
@@ -31,6 +32,11 @@ _PLAIN_SHARE = 4
 """Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
+_SAMPLE_ROWS = 1000
+_NUMBER = r"^[-+]?(\d+|\d*,\d+)$"
+_POINT_NUMBER = re.compile(r"[-+]?\d*\.\d+")
+_DECIMALS = re.compile(r"[-+]?0?,\d{2,}|[-+]\d+,(\d{1,2}|\d{4,})|\d+,\d{4,}")
+"""A number with a decimal comma, which is neither a list of two choices nor a number of thousands."""
 _CELLS = "the same number of cells in every row; cells that contain the separator in quotes"
 
 
@@ -51,6 +57,7 @@ class DelimitedFile:
     empty_cells : the cells that count as missing.
     common : texts of the columns that have few different ones.
     has_hint : whether its first line only names the separator.
+    has_commas : whether its numbers have a decimal comma; its columns of numbers then get a point.
     """
 
     path: Path
@@ -65,11 +72,13 @@ class DelimitedFile:
     empty_cells: Sequence[str] = EMPTY_CELLS
     common: CommonTexts = field(default_factory=CommonTexts)
     has_hint: bool = False
+    has_commas: bool = False
 
     def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows, separator = text.header, text.has_more(), text.separator
+            block = text.next_lines() if rows else b""
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
         self.separator = separator or _separator(line)
@@ -80,6 +89,7 @@ class DelimitedFile:
                 f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
                 "a header with two or more names between commas, semicolons or tabs",
             )
+        self.has_commas = self.separator != "," and _has_decimal_commas(block, self.separator)
         if not rows:
             raise InputError(f"{self.path} has a header but no rows", "one row per instance")
 
@@ -100,7 +110,8 @@ class DelimitedFile:
             with TextLines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, unread, bad)
             with ThreadPoolExecutor(THREADS) as pool:
-                self.cells |= zip(unread, pool.map(GrowingColumn.finished, columns), strict=True)
+                cells = pool.map(GrowingColumn.finished, columns)
+                self.cells |= zip(unread, map(_with_points, cells) if self.has_commas else cells, strict=True)
             self.gaps |= {position: column.gaps for position, column in zip(unread, columns, strict=True)}
             self.streamed = True
         return [self.cells[position] for position in positions]
@@ -232,6 +243,25 @@ def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above
         return "skip" if skip else "error"
 
     return note
+
+
+def _has_decimal_commas(block: bytes, separator: str) -> bool:
+    """Whether the first rows hold numbers whose comma stands before decimals, and none with a point."""
+    lines = block.decode().split("\n", _SAMPLE_ROWS)[:_SAMPLE_ROWS]
+    cells = [cell.strip('"') for line in lines for cell in line.split(separator)]
+    return any(map(_DECIMALS.fullmatch, cells)) and not any(map(_POINT_NUMBER.fullmatch, cells))
+
+
+def _with_points(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with points for commas where all cells are numbers and some have a comma."""
+    if pa.types.is_dictionary(column.type):
+        chunk = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        texts = _with_points(pa.chunked_array([chunk.dictionary])).combine_chunks()
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk.indices, texts)])
+    has_words = pc.all(pc.match_substring_regex(column[:_SAMPLE_ROWS], _NUMBER)).as_py() is not True
+    if has_words or not pc.all(pc.match_substring_regex(column, _NUMBER)).as_py():
+        return column
+    return pc.replace_substring(column, ",", ".")
 
 
 def _separator(header: str) -> str:

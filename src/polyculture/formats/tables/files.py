@@ -290,7 +290,10 @@ def _open_csv(path: Path, min_columns: int, bad: BadLines, keep_na: bool = False
     def gaps(name: str) -> Mapping[str, int]:
         return file.gaps.get(positions[name], {})
 
-    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps)
+    remarks = [f"numbers of {path} have a decimal comma, 0,5 is 0.5"] if file.has_commas else []
+    return ColumnTable(
+        str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps, remarks=remarks
+    )
 
 
 def gap_cure(word: str) -> str:

@@ -90,8 +90,8 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
-    if parts.label is not None and not _as_text(options):
-        check_decimal_commas(table.source, parts.label)
+    if not _as_text(options):
+        check_decimal_commas(table.source, parts)
     if not options.models:
         check_guessed_models(parts)
     return parts
@@ -124,6 +124,8 @@ def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         None if outcome is None else grid.spread(outcomes(str(roles.outcome), outcome))[rows],
         more=_options(table, roles, grid),
     )
+    if outcome is None and not _as_text(options):
+        check_decimal_commas(table.source, parts)
     return parsed(parts)
 
 

@@ -298,7 +298,7 @@ class _KnownOrder:
                 repeats = np.flatnonzero(cells[1:] == cells[0])  # then the next model begins
                 length = 1 + int(repeats[0]) if repeats.size and n_runs < _MAX_RUNS else len(cells)
                 self.append(cells[:length])
-            codes[row : row + length] = np.arange(first, first + length)
+            codes[row : row + length] = np.arange(first, first + length, dtype=np.int32)
             row += length
             self._expected = first + length
         self._n_broken += n_runs >= _MAX_RUNS

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
 from polyculture.formats.json_lines import parsed_line
-from polyculture.formats.logs import lm_eval
-from polyculture.formats.logs.lm_eval import LineParser, softmax
+from polyculture.formats.logs import sample_lines
+from polyculture.formats.logs.lm_eval import softmax
+from polyculture.formats.logs.sample_lines import LineParser
 
 ALPHA, BETA = "org/alpha-7b", "org/beta-13b-int4"
 
@@ -491,7 +492,7 @@ def test_documents_that_several_models_share_say_the_same(separators, tmp_path, 
         lines = [json.dumps(line, separators=separators) + "\n" for line in choice_lines(model)]
         (folder / "samples_quiz.jsonl").write_text("".join(lines))
     read_in_parts = align(tmp_path)
-    monkeypatch.setattr(lm_eval, "_RESPONSES", b"\0")
+    monkeypatch.setattr(sample_lines, "_RESPONSES", b"\0")
     whole = align(tmp_path)
     assert read_in_parts.report.sentence == whole.report.sentence
     assert read_in_parts.report.models.equals(whole.report.models)

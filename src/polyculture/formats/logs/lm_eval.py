@@ -9,13 +9,11 @@ name the filter are numbered per document: filter-1, filter-2. Without a metric 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import exp, fsum, isinf
@@ -28,7 +26,8 @@ from ..items.builder import PredictionsBuilder
 from ..items.item import Item
 from ..items.scores import NOT_SCORED, any_of
 from ..json_layout import LAYOUT_ERRORS, layout_problem
-from ..json_lines import BadLines, json_lines, load_json, parsed_line
+from ..json_lines import BadLines, json_lines, load_json
+from .sample_lines import LineParser, Requests, first_text, requests_of
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
@@ -37,99 +36,7 @@ FILTER_CURE = "name a filter that all logs of the task have with filter (--filte
 METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
 _INVALID = "[invalid]"
-_MAX_EXACT = 2.0**63
-_RESPONSES = b', "resps": '
-_MEMBERS = {"doc_id", "doc", "target", "arguments", "filter", "metrics", "doc_hash", "prompt_hash", "target_hash"}
-_MAX_DOCUMENTS, _MAX_TEXT, _MAX_OPTIONS = 1 << 15, 1 << 9, 1 << 10
-
-
-class _Requests(tuple[tuple[str, str], ...]):
-    """Prompt and continuation of every request; of the prompt only whether there is one."""
-
-    __slots__ = ()
-
-
-class LineParser:
-    """What json.loads gives for each line, by orjson, which is several times faster, where that is installed.
-
-    What stands before the responses is parsed once for all models that have the document.
-    """
-
-    def __init__(self) -> None:
-        self._loads: Callable[[bytes], Any] | None = None
-        with suppress(ImportError):
-            self._loads = importlib.import_module("orjson").loads
-        self._documents: dict[int, tuple[Any, ...]] = {}
-        self._shared: dict[Any, Any] = {}
-
-    def __call__(self, line: bytes) -> Any:
-        """The value of one line."""
-        size = line.rfind(_RESPONSES) if self._loads else -1
-        value = self._object_of_parts(line[:size], line[size + 2 :]) if size > 0 else None
-        value = value or self._object(line)
-        # Without its hash the document itself is hashed, all of it.
-        return value if value and value.get("doc_hash") else parsed_line(line)
-
-    def _object(self, text: bytes) -> dict[str, Any] | None:
-        """The object that a text is; None where orjson may not give what json.loads does."""
-        try:
-            value = self._loads(text) if self._loads else None
-        except ValueError:  # it knows neither nan nor infinity, which logs have
-            return None
-        if not isinstance(value, dict):
-            return None
-        cells = [_first(value.get("filtered_resps")), *value.values()]
-        target = value.get("target")
-        for cell in cells + target if isinstance(target, list) else cells:
-            if type(cell) is float and not -_MAX_EXACT < cell < _MAX_EXACT:  # it rounds integers of more than 64 bits
-                return None
-        return value
-
-    def _object_of_parts(self, start: bytes, end: bytes) -> dict[str, Any] | None:
-        """The object whose members before and from the responses these are."""
-        members = self._object(b"{" + end)
-        if members is None:
-            return None
-        key = hash(start)
-        if key in self._documents:
-            names, *values = self._documents[key]
-            cells = [cell.hex() if type(cell) is bytes else cell for cell in values]
-            value = dict(zip(names, cells, strict=True)) | members
-            return value if value.get("prompt_hash") else None
-        document = self._object(start + b"}")  # None if the responses are those of an inner object
-        if not document:
-            return None
-        self._store(key, document)
-        return document | members
-
-    def _store(self, key: int, document: Mapping[str, Any]) -> None:
-        """Remember what precedes the responses, if it is short and what the harness writes."""
-        parts = {name: value for name, value in document.items() if name != "doc"}
-        try:
-            pairs = _requests(parts["arguments"])
-            parts |= {"metrics": tuple(parts["metrics"])} if "metrics" in parts else {}
-        except (KeyError, *LAYOUT_ERRORS):
-            return
-        size = len(str(parts.get("target"))) + sum(len(text) for _, text in pairs)
-        if len(self._documents) >= _MAX_DOCUMENTS or size > _MAX_TEXT or not parts.keys() <= _MEMBERS:
-            return
-        parts["arguments"] = _Requests(("-" if prompt else "", text) for prompt, text in pairs)
-        for name in ("arguments", "metrics", "filter"):
-            with suppress(TypeError, KeyError):
-                parts[name] = self._shared.setdefault(parts[name], parts[name])
-        for name in ("doc_hash", "prompt_hash", "target_hash"):
-            with suppress(KeyError, TypeError, ValueError):
-                digest = bytes.fromhex(parts[name])
-                parts[name] = digest if digest.hex() == parts[name] else parts[name]
-        names = tuple(parts)
-        self._documents[key] = (self._shared.setdefault(names, names), *parts.values())
-
-
-def _first(answers: Any) -> Any:
-    """The first answer of nested lists."""
-    while isinstance(answers, list):
-        answers = answers[0] if answers else ""
-    return answers
+_MAX_OPTIONS = 1 << 10
 
 
 def is_sample(value: Mapping[str, Any]) -> bool:
@@ -176,7 +83,7 @@ class _SampleLog:
     first_scored: tuple[str, list[str]] = ("", [])
     n_scored: int = 0
     first_ids: dict[str, dict[int, Any]] = field(default_factory=dict)
-    options: dict[tuple[_Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    options: dict[tuple[Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """All items; lines without a metric wait until it is known whether the file has one at all."""
@@ -252,7 +159,7 @@ class _SampleLog:
 
     def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
-        requests = _requests(row.get("arguments"))
+        requests = requests_of(row.get("arguments"))
         number, answers, target = row["doc_id"], row["filtered_resps"], row.get("target")
         logs = _log_likelihoods(answers)
         if isinstance(target, list) and len(target) == 1:
@@ -273,7 +180,7 @@ class _SampleLog:
         if len(logs) > 1 and len(logs) == len(requests):
             self._add_choice(item, logs, requests, target)
         elif not logs:
-            item.answer, item.free = str(_first(answers)), True
+            item.answer, item.free = str(first_text(answers)), True
             item.state = "unparsed" if item.answer.strip() in ("", _INVALID) else ""
             item.label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
             if isinstance(target, list) and target and not self.metric:
@@ -287,7 +194,7 @@ class _SampleLog:
 
     def _add_choice(self, item: Item, logs: list[float], requests: Sequence[tuple[str, str]], target: Any) -> None:
         """Add the choice of the highest log-likelihood, or why there is none."""
-        key = (requests, target) if isinstance(requests, _Requests) and isinstance(target, str) else None
+        key = (requests, target) if isinstance(requests, Requests) and isinstance(target, str) else None
         options = self.options.get(key) if key else None
         if options is None:
             options = _options(requests, target)
@@ -356,15 +263,6 @@ def _log_likelihoods(answers: Any) -> list[float]:
     except (TypeError, ValueError):
         return []
     return logs if len(logs) == len(answers) else []
-
-
-def _requests(arguments: Any) -> Sequence[tuple[str, str]]:
-    """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
-    if isinstance(arguments, _Requests):
-        return arguments
-    requests = arguments.values() if isinstance(arguments, dict) else arguments or []
-    pairs = [tuple(a.values() if isinstance(a, dict) else a) for a in requests]
-    return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _SPELT_OUT = 9
 """Numbers of as many digits and more are written as powers of ten."""
 
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """An estimate that travels with how sure we are of it.

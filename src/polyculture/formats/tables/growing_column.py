@@ -239,9 +239,10 @@ class _ManyTexts:
         parts = self._all_texts()
         if len({part.type for part in parts}) > 1:
             parts = [_as_texts(part) for part in parts]
-        encoded = pa.concat_arrays(parts).dictionary_encode()
-        texts = encoded.dictionary
-        places = np.append(encoded.indices.to_numpy(), np.int32(MISSING))
+        texts, places = pa.concat_arrays(parts), np.empty(0, np.int32)
+        if self._order is None or not _are_increasing(self._order.known):
+            encoded = texts.dictionary_encode()
+            texts, places = encoded.dictionary, np.append(encoded.indices.to_numpy(), np.int32(MISSING))
         while self._waiting:
             codes = self._waiting.popleft()
             self._codes.append(codes if len(texts) == self._n_texts else places.take(codes, mode="wrap"))
@@ -324,6 +325,13 @@ def _equal(first: UInt64[np.ndarray, " a"], second: UInt64[np.ndarray, " b"]) ->
     size = min(len(first), len(second))
     is_equal = first[:size] == second[:size]
     return size if is_equal.all() else int(is_equal.argmin())
+
+
+def _are_increasing(keys: UInt64[np.ndarray, " n"]) -> bool:
+    """Whether texts are longer, or later in the alphabet, than those before; then they are distinct."""
+    sizes = (np.frexp(keys.astype(np.float64))[1] + 7) >> 3  # where this is not exact it is the same for the same text
+    order = keys.byteswap() >> (64 - 8 * sizes).astype(np.uint64)
+    return bool((order[1:] > order[:-1]).all())
 
 
 def _as_texts(cells: pa.Array) -> pa.StringArray:

@@ -27,6 +27,7 @@ from .categorical import (
 from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_names, find_roles, matching, no_label
 from .files import ColumnTable
 from .long_index import LongIndex, long_index
+from .plain_cells import recode
 from .regression import are_versions, holds_numbers, regression_from
 from .truth_columns import TableContents, assemble, check_decimal_commas, check_guessed_models, parsed
 
@@ -169,7 +170,9 @@ def _check_constant(table: ColumnTable, name: str | None, grid: LongIndex) -> No
     if name is None:
         return
     codes, values = table.codes(name)
-    differs = codes != codes[grid.first][grid.instance]
+    first_codes = np.empty_like(codes)
+    recode(grid.instance, codes[grid.first], first_codes)
+    differs = codes != first_codes
     if differs.any():
         row = int(differs.argmax())
         first_code, second_code = codes[grid.first][grid.instance[row]], codes[row]

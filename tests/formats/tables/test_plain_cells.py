@@ -223,3 +223,15 @@ def test_ids_in_any_order_are_those_of_the_file(data, many, tmp_path_factory):
         column = table.load(["item"])["item"].cast(pa.string())
     assert column.to_pylist() == [None if cell in ("NA", "") else cell for cell in cells]
     assert table.gaps("item") == ({"NA": cells.count("NA")} if "NA" in cells else {})
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=8), max_size=12))
+def test_short_texts_in_order_are_distinct(texts):
+    def are_increasing(cells):
+        return growing_column._are_increasing(
+            np.array([int.from_bytes(c.encode(), "little") for c in cells], np.uint64)
+        )
+
+    in_order = sorted(set(texts), key=lambda text: (len(text), text))
+    assert are_increasing(in_order)
+    assert len(set(texts)) == len(texts) or not are_increasing(texts)

@@ -28,7 +28,7 @@ from .plain_cells import THREADS, CommonTexts, PlainColumn, plain_columns
 
 BLOCK = 1 << 21
 """Bytes that are read at a time; a row that spans several lines must not be longer."""
-_PLAIN_SHARE = 4
+_PLAIN_SHARE = 6
 """Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""

@@ -220,7 +220,11 @@ LABELS = "label, labels, target, truth, ground_truth, gold, y_true, y, true, ref
         ("ablate nodigits --workers 0", "0 workers; expected 1 or more."),
         ("ablate nodigits --replicates 2", "2 replicates; expected 3 or more; name more with --replicates."),
         ("evolve nodigits --workers 0", "0 workers; expected 1 or more."),
-        ("evolve nodigits --budget 3", "16 first models and a budget of 3; expected 2 or more, within the budget."),
+        (
+            "evolve nodigits --budget 8",
+            "16 first models and a budget of 8; expected 2 or more, within the budget; give a budget of 16 or more "
+            "(--budget), or begin with fewer (--first).",
+        ),
         (
             "evolve nodigits --axes bad.toml",
             'bad.toml has no [axes] table of lists; expected lines such as architecture = ["mlp", "lenet"].',

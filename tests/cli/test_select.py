@@ -203,7 +203,11 @@ def test_values_reads_whole_numbers_as_numbers(numbers: Path, capsys: pytest.Cap
         ),
         (("left", "--factors", "f.csv"), "--factors with left; expected nothing, as the folder has its own."),
         (("left", "--label", "y"), "label is given but left/values is a Predictions folder; expected its own names"),
-        (("left", "numbers.csv"), "left/values is a Predictions folder among other sources; expected one Predictions"),
+        (
+            ("left", "numbers.csv"),
+            "left/values is a Predictions folder of numbers among other sources; expected a Predictions folder of "
+            "numbers by itself; join all in one table, with the ids and a column per model.",
+        ),
     ],
 )
 def test_what_cannot_be_selected_among_numbers_is_one_line_and_exit_code_2(

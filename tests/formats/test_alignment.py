@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polyculture.auditing import audit
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
+from polyculture.formats import write as store
 from polyculture.formats.canonical_answers import canonical, unify, variants
 from polyculture.formats.text_lines import CUT_OFF
 from polyculture.measures.counts import count
@@ -220,21 +221,61 @@ def test_the_report_is_a_chapter_of_an_audit(write):
     assert stored.section("alignment").frame("models")["missing"].tolist() == [0, 0]
 
 
-def test_a_predictions_folder_among_others_is_refused(write, tmp_path):
-    from polyculture.formats import write as store
-
-    store(Predictions.from_correct({"a": [1], "b": [0]}), tmp_path / "p")
+def test_arrays_among_others_are_refused(write, tmp_path):
     table = write("t.csv", "id,label,a,b\nx,1,1,1\n")
     np.save(tmp_path / "a.npy", np.array([1]))
     (tmp_path / "arrays").mkdir()
     (tmp_path / "a.npy").rename(tmp_path / "arrays" / "a.npy")
-    for folder, text in (
-        ("p", "is a Predictions folder among other sources; expected one Predictions folder by itself."),
-        ("arrays", "is a folder of arrays among other sources; expected a folder of arrays by itself."),
-    ):
-        with pytest.raises(InputError) as caught:
-            read([table, tmp_path / folder])
-        assert str(caught.value) == f"{tmp_path / folder} {text}"
+    with pytest.raises(InputError) as caught:
+        read([table, tmp_path / "arrays"])
+    assert str(caught.value) == (
+        f"{tmp_path / 'arrays'} is a folder of arrays among other sources; expected a folder of arrays by itself; "
+        "join all in one table, with the ids and a column per model."
+    )
+
+
+def stored(folder, ids, labels, answers, correct=None, **columns):
+    """A Predictions folder of these answers, with these columns of instances."""
+    predictions = Predictions.from_answers(answers, labels)
+    instances = pd.DataFrame(columns, index=pd.Index(ids, name="instance"))
+    models = pd.DataFrame({"size": range(len(answers))}, index=predictions.models.index)
+    predictions = replace(predictions, instances=instances, models=models, correct=correct)
+    return store(predictions, folder)
+
+
+def test_two_predictions_folders_are_joined_by_their_ids(write, tmp_path):
+    one = stored(tmp_path / "A", ["x", "y", "z"], ["u", "v", "u"], {"a": ["u", "u", None], "b": ["v", "v", "u"]})
+    judged = np.array([[1, 0], [1, 1]], np.int8)
+    other = stored(tmp_path / "B", ["z", "x"], ["u", "u"], {"c": ["w", "v"], "e": ["u", "u"]}, judged, topic=["s", "t"])
+    table = write("t.csv", "id,label,d\ny,v,v\nx,u,v\n")
+    aligned = align([one, other, table])
+    predictions = aligned.predictions
+    assert predictions.instances.index.tolist() == ["x", "y", "z"]
+    assert predictions.model_ids == ["a", "b", "c", "e", "d"]
+    assert predictions.wrong.tolist() == [
+        [False, True, False],
+        [True, False, False],
+        [True, False, False],
+        [False, False, False],
+        [True, False, False],
+    ]
+    assert predictions.observed.tolist() == [
+        [True, True, False],
+        [True, True, True],
+        [True, False, True],
+        [True, False, True],
+        [True, True, False],
+    ]
+    assert predictions.models["size"].tolist()[:4] == [0, 1, 0, 1]
+    assert aligned.report.remarks == (f"left out of {other}, which is among other sources: topic",)
+    assert aligned.report.matched_by == "their ids"
+
+
+def test_two_predictions_folders_that_contradict_say_where(tmp_path):
+    one = stored(tmp_path / "A", ["x"], ["u"], {"a": ["u"], "b": ["u"]})
+    other = stored(tmp_path / "B", ["x"], ["u"], {"a": ["v"], "c": ["u"]})
+    with pytest.raises(InputError, match="model 'a' has two different answers to the instance 'x'"):
+        read([one, other])
 
 
 def test_a_log_without_samples_is_refused(tmp_path):

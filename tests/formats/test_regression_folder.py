@@ -227,7 +227,7 @@ def test_what_run_left_for_regression_is_read_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^label is given but .*values is a Predictions folder; expected its own"):
         read(tmp_path / "left", label="target")
     (tmp_path / "t.csv").write_text(FRACTIONS)
-    with pytest.raises(InputError, match="is a Predictions folder among other sources"):
+    with pytest.raises(InputError, match="is a Predictions folder of numbers among other sources"):
         read([tmp_path / "left", tmp_path / "t.csv"])
 
 

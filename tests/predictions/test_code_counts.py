@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyculture.predictions import MISSING, code_counts
+from polyculture.predictions import MISSING, code_counts, columns
 from polyculture.predictions.columns import are_distinct_texts
 
 
@@ -29,6 +29,17 @@ def test_repeated_texts_are_never_taken_for_distinct(texts):
     if max(len(text.encode()) for text in texts) <= 8 and not any(chr(0) in text for text in texts):
         assert are_distinct_texts(distinct)
     assert not are_distinct_texts(distinct.append([distinct, distinct])[1:])  # a part of an array
+
+
+@given(st.sets(st.text("abä", max_size=20), min_size=1, max_size=12), st.integers(1, 4), st.data())
+def test_texts_in_order_are_distinct_unless_one_comes_twice(texts, rows, data):
+    in_order = sorted(texts, key=lambda text: (len(text.encode()), text.encode()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_ROWS", rows)
+        assert are_distinct_texts(pd.Index(in_order, dtype="str"))
+        place = data.draw(st.integers(0, len(in_order) - 1))
+        repeated = [*in_order[:place], in_order[place], *in_order[place:]]
+        assert not are_distinct_texts(pd.Index(repeated, dtype="str"))
 
 
 def test_ids_of_other_kinds_are_left_to_pandas():

@@ -143,8 +143,15 @@ def test_elites_pass_on_their_levels() -> None:
 @pytest.mark.parametrize(
     ("terms", "says"),
     [
-        ({"first": 1}, "1 first models and a budget of 48; expected 2 or more, within the budget."),
-        ({"first": 9, "budget": 8}, "9 first models and a budget of 8; expected 2 or more, within the budget."),
+        (
+            {"first": 1},
+            "1 first models and a budget of 48; expected 2 or more, within the budget; begin with 2 or more (--first).",
+        ),
+        (
+            {"first": 9, "budget": 8},
+            "9 first models and a budget of 8; expected 2 or more, within the budget; give a budget of 9 or more "
+            "(--budget), or begin with fewer (--first).",
+        ),
         ({"generation": 1}, "generations of 1, 6 groups; expected 2 or more of each."),
         ({"worthwhile": float("nan")}, "worthwhile is nan; expected a finite gain in nats."),
     ],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from polyculture.errors import InputError, visible
 from polyculture.predictions import Predictions
-from polyculture.results import Section
+
+if TYPE_CHECKING:
+    from polyculture.results import Section
 
 FORMS = ["form", "variant", "cells", "unified"]
 EXAMPLES = ["source", "answer", "rule"]
@@ -91,6 +94,8 @@ class AlignmentReport:
 
     def section(self) -> Section:
         """The report as a section of an audit."""
+        from polyculture.results import Section  # which takes longer to import than a small file to read
+
         notes = pd.DataFrame({"note": list(self.notes)}, dtype=object)
         tables = {"models": self.models, "labels": self.labels, "examples": self.examples, "notes": notes}
         return Section("alignment", "What was read", self.sentence, tables=tables | {"skipped": self.skipped})

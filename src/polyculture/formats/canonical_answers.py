@@ -29,10 +29,11 @@ def canonical(text: str) -> str:
 
 def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
     """One row per answer that differs from a more frequent one only in form: form, variant, cells, unified."""
-    counts = _counts(predictions)
+    groups = _groups(predictions)
+    counts = _counts(predictions) if groups else np.empty(0, np.int64)
     rows = [
         (predictions.classes[main], predictions.classes[code], int(counts[code]), unified)
-        for main, *rarer in _groups(predictions, counts)
+        for main, *rarer in groups
         for code in rarer
     ]
     return pd.DataFrame(rows, columns=FORMS, dtype=object)
@@ -40,7 +41,7 @@ def variants(predictions: Predictions, unified: bool = False) -> pd.DataFrame:
 
 def unify(predictions: Predictions) -> Predictions:
     """The predictions with such answers merged into the most frequent form; their probabilities are added up."""
-    groups = _groups(predictions, _counts(predictions))
+    groups = _groups(predictions)
     if not groups:
         return predictions
     main_code_of = np.arange(len(predictions.classes))
@@ -98,9 +99,11 @@ def _counts(predictions: Predictions) -> Int[np.ndarray, " c"]:
     return counts
 
 
-def _groups(predictions: Predictions, counts: Int[np.ndarray, " c"]) -> list[list[int]]:
+def _groups(predictions: Predictions) -> list[list[int]]:
     """Classes that differ only in form, the most frequent first."""
     codes_by_form: dict[str, list[int]] = {}
     for code, text in enumerate(predictions.classes):
         codes_by_form.setdefault(canonical(text), []).append(code)
-    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in codes_by_form.values() if len(codes) > 1]
+    groups = [codes for codes in codes_by_form.values() if len(codes) > 1]
+    counts = _counts(predictions) if groups else np.empty(0, np.int64)
+    return [sorted(codes, key=lambda code: (-counts[code], code)) for codes in groups]

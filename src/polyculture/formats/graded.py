@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
-from polyculture.stats.interval import percent
 
 from .items.grades import THRESHOLD_CURE, graded_scores
 from .items.scores import is_right, is_share, is_whole
@@ -99,6 +98,8 @@ def _refuse_graded(table: ColumnTable, names: Sequence[str]) -> None:
     """Raise InputError for graded scores among several tables."""
     fractions, total = graded_cells(table, names)
     if fractions:
+        from polyculture.stats import percent  # with scipy, which takes long to import
+
         raise InputError(
             f"{fractions:,} of {total:,} scores ({percent(fractions / total)}) in the column {names[0]!r} of "
             f"{table.source} are neither 0 nor 1",

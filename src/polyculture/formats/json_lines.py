@@ -52,7 +52,7 @@ class RepeatedKeyError(ValueError):
 
 def distinct_keys(raw: bytes) -> Any:
     """The value of a JSON text; RepeatedKeyError where an object has a key twice."""
-    return json.loads(raw, object_pairs_hook=_distinct)
+    return _whole(json.loads(raw, object_pairs_hook=_distinct), raw)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -64,17 +64,16 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_lines(
-    path: Path, bad: BadLines, parse: Callable[[bytes], Any] = json.loads
+    path: Path, bad: BadLines, parse: Callable[[bytes], Any] | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers (from 1) and objects of a JSON Lines file, also packed; without blank lines."""
+    parse = parse or parsed_line
     with open_bytes(path) as file:
         for number, raw in enumerate(file, 1):
             if raw.isspace():
                 continue
             try:
                 value = parse(raw)
-                if b"\\u" in raw and (b"\\ud" in raw or b"\\uD" in raw):
-                    value = whole_characters(value)
             except (ValueError, RecursionError) as error:
                 bad.add(f"line {number} of {path}", _why(raw, error))
                 continue
@@ -86,6 +85,16 @@ def json_lines(
                     f"holds {shorten(json.dumps(value, ensure_ascii=False))}",
                     "a JSON object per line",
                 )
+
+
+def parsed_line(raw: bytes) -> Any:
+    """The value of a JSON text."""
+    return _whole(json.loads(raw), raw)
+
+
+def _whole(value: Any, raw: bytes) -> Any:
+    has_halves = b"\\u" in raw and (b"\\ud" in raw or b"\\uD" in raw)
+    return whole_characters(value) if has_halves else value
 
 
 def first_object(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from .graded import graded_cells, graded_predictions, score_columns, with_thresh
 from .items.builder import PredictionsBuilder
 from .items.grades import graded_sentence
 from .items.predictions_from_items import alignment_of_table, assemble_items
-from .items.tables_to_items import add_table, labels_by_id
+from .items.tables_to_items import add_folder, add_table, labels_by_id
 from .joined_tables import is_with_truth, joined_table
 from .json_layout import CURE as LAYOUT_CURE
 from .json_layout import LAYOUT_ERRORS, layout_problem
@@ -41,7 +41,7 @@ from .logs import (
 )
 from .rules import NAME_RULES, ReadingRules
 from .tables.column_roles import ColumnOptions, find_roles, matching, name_tuple
-from .tables.dataframes import is_frame, open_frame, open_split_table
+from .tables.dataframes import is_frame, open_frame
 from .tables.files import ColumnTable, unknown_column
 from .tables.model_factors import factors_of
 from .tables.models_as_rows import with_models_as_columns
@@ -58,8 +58,11 @@ LOGS = {
     "promptfoo": (promptfoo.read_results, promptfoo.MATCHED_BY),
     "trulens": (trulens.read_records, trulens.MATCHED_BY),
     "lines": (mapped_json_lines.read_lines, mapped_json_lines.MATCHED_BY),
+    "split": (mlflow_runs.read_split, mlflow_runs.MATCHED_BY),
 }
 """How logs are read, and by what their items are matched."""
+
+_ALONE = {"npy": "a folder of arrays", "regression": "a Predictions folder of numbers"}
 
 
 def read(
@@ -357,17 +360,14 @@ def _add(source: InputSource, columns: ColumnOptions, builder: PredictionsBuilde
     if source.kind == "mlflow":
         mlflow_runs.read_runs(source.path, builder)
         return mlflow_runs.MATCHED_BY
-    if source.kind == "split":
-        try:
-            mlflow_runs.read_table(open_split_table(path), model or path.stem, builder)
-        except LAYOUT_ERRORS as error:
-            raise InputError(f"{path} {layout_problem(error)}", "", LAYOUT_CURE) from error
-        return mlflow_runs.MATCHED_BY
-    if source.kind == "npy":
-        raise InputError(f"{path} is a folder of arrays among other sources", "a folder of arrays by itself")
-    if source.kind in ("folder", "regression"):
-        raise InputError(f"{path} is a Predictions folder among other sources", "one Predictions folder by itself")
-    table = replace(open_source(source, builder.bad, columns.rules.keep_na), remarks=remarks)
+    if source.kind == "folder":
+        return add_folder(path, builder, remarks)
+    if source.kind in _ALONE:
+        kind, cure = _ALONE[source.kind], "join all in one table, with the ids and a column per model"
+        raise InputError(f"{path} is {kind} among other sources", f"{kind} by itself", cure)
+    table = open_source(source, builder.bad, columns.rules.keep_na)
+    remarks.extend(table.remarks)
+    table = replace(table, remarks=remarks)
     table = of_one_model(table, model or path.name.partition(".")[0], columns)
     return add_table(with_verdicts(table, columns, builder.rules.threshold), columns, builder)
 

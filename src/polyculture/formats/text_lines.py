@@ -16,6 +16,8 @@ from .unpacking import open_bytes
 KINDS = ".csv, .csv.gz, .tsv, .parquet, .jsonl, .arrow or .feather"
 CUT_OFF = "is cut off: the file ends in the middle of it"
 _UTF8 = "text in UTF-8"
+_MAX_LINE = 1 << 24
+"""Bytes of a line that are read beyond the end of a block; without line feeds a file is one line."""
 _HINT = re.compile(r'(?i)"?sep=(.)"?')
 
 
@@ -64,8 +66,27 @@ class TextLines(io.RawIOBase):
         return block
 
     def push_back(self, text: bytes) -> None:
-        """Make this text the next one to be read."""
+        """Make this text, which `next_lines` gave, the next one to be read."""
         self._ready = text + self._ready
+
+    def next_block(self) -> bytes:
+        """The next whole lines as the file has them, not checked; empty at the end.
+
+        Only where no line is ready. What follows counts on `accept` or `refuse` for every block.
+        """
+        block = self._carry + self._file.read(self.block)
+        self._carry = b""
+        if block and not block.endswith(b"\n"):
+            block += self._file.readline(_MAX_LINE)
+        return block
+
+    def accept(self, lines: int) -> None:
+        """Count the lines of a block that is text, with quotation marks in pairs."""
+        self._number += lines
+
+    def refuse(self, block: bytes) -> None:
+        """Make this block, which has not been checked, the next one to be read."""
+        self._carry, self._ended = block + self._carry, False
 
     def has_more(self) -> bool:
         """Whether any text is left."""
@@ -142,6 +163,13 @@ class TextLines(io.RawIOBase):
             self.dropped.append(self._number)
             return text[:start]
         return text
+
+
+def plain_lines(block: bytes) -> bytes | None:
+    """The block with ``\\n`` at line ends; None if it is no UTF-8 text."""
+    if b"\0" in block or _not_text(block) is not None:
+        return None
+    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block
 
 
 def _times(byte: bytes, text: bytes) -> int:

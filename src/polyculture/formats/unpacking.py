@@ -30,6 +30,7 @@ MIN_BOUND = 1 << 28
 _TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
 _PEEK = 6
+_BUFFER = 1 << 18
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
     codecs.BOM_UTF32_BE: "utf-32",
@@ -46,7 +47,7 @@ def open_bytes(path: Path) -> io.BufferedReader:
     table, for text that is not what its mark says, and for a file that unfolds to more than the bound.
     """
     try:
-        file = path.open("rb")
+        file: io.BufferedReader = io.BufferedReader(io.FileIO(path), _BUFFER)
         start, size = file.peek(_PEEK)[:_PEEK], path.stat().st_size
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error

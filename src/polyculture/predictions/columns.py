@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 
 from polyculture.errors import InputError, near
 
@@ -19,6 +19,8 @@ TOLERANCE = 0.02
 """Largest difference from 1 of the sum of probabilities."""
 _ROUNDING = 1e-6
 _CELLS = 1 << 22
+_ROWS = 1 << 17
+_MASKS = np.array([2 ** (8 * size) - 1 for size in range(9)], np.uint64)
 
 Columns = Mapping[str, Iterable[Any]] | pd.DataFrame
 
@@ -62,13 +64,27 @@ def are_distinct_texts(index: pd.Index[Any]) -> bool:
     ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1] + 8
     padded = bytes(8) + content.to_pybytes() + bytes(8)
     words: np.ndarray = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
-    masks = np.array([2 ** (8 * size) - 1 for size in range(9)], np.uint64)
+    if _are_in_order(words, ends):
+        return True
     sizes = np.diff(ends)
-    keys = words[ends[:-1]] & masks.take(sizes, mode="clip")
+    keys = words[ends[:-1]] & _MASKS.take(sizes, mode="clip")
     if int(sizes.max()) > 8:
         keys += words[ends[1:] - 8] * (sizes > 8) * np.uint64(0x9E3779B97F4A7C15)
     keys.sort()
     return bool((keys[1:] != keys[:-1]).all())
+
+
+def _are_in_order(words: UInt64[np.ndarray, " _"], ends: Int[np.ndarray, " n1"]) -> bool:
+    """Whether each text is longer than the one before, or as long and later in the alphabet, as numbered ids are."""
+    for start in range(0, len(ends) - 2, _ROWS):
+        part = ends[start : start + _ROWS + 2]
+        sizes = np.diff(part)
+        first = (words[part[:-1]] & _MASKS.take(sizes, mode="clip")).byteswap()
+        last = (words[part[1:] - 8] * (sizes > 8)).byteswap()
+        is_later = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (last[1:] > last[:-1]))
+        if not ((sizes[1:] > sizes[:-1]) | ((sizes[1:] == sizes[:-1]) & is_later)).all():
+            return False
+    return True
 
 
 def fractions_error(source: str, value: object) -> InputError:

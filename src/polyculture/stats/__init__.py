@@ -15,7 +15,7 @@ from .influence import (
     rho_population_interval,
     standard_error,
 )
-from .interval import Interval, percent, plural
+from .interval import Interval, percent, plural, without_exponent
 from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
 from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
 from .shares import (
@@ -68,4 +68,5 @@ __all__ = [
     "systemic_pmf",
     "upper_limit",
     "wilson",
+    "without_exponent",
 ]

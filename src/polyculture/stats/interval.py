@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_SPELT_OUT = 9
+"""Numbers of as many digits and more are written as powers of ten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -62,7 +65,15 @@ def _number(value: float, spec: str) -> str:
     """A number in words of its format; without bound it is ∞, however it is formatted."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:{spec}}".replace("%", " %")
+    return without_exponent(f"{value:{spec}}".replace("%", " %"))
+
+
+def without_exponent(number: str) -> str:
+    """A formatted number as people read it: 7,890 for 7.89e+03, 7.89 × 10^9 for 7.89e+09."""
+    digits, _, exponent = number.partition("e")
+    if not exponent:
+        return number
+    return f"{float(number):,.0f}" if 0 < int(exponent) < _SPELT_OUT else f"{digits} × 10^{int(exponent)}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -97,7 +97,7 @@ def test_a_sharp_metric_that_the_smooth_one_does_not_explain_is_undetermined() -
     )
     section = emergence(odd)
     assert section.frame("breaks").set_index("metric").loc["accuracy", "p"] < 0.05
-    assert section.sentence.startswith("Undetermined: accuracy breaks at parameters 1e+09 (p ")
+    assert section.sentence.startswith("Undetermined: accuracy breaks at parameters 1 × 10^9 (p ")
     assert "but the smooth log-loss does not reproduce the accuracies (p < 0.001)" in section.sentence
 
 

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from polyculture.errors import InputError
 from polyculture.formats import ReadingRules, align, read
-from polyculture.formats.logs.lm_eval import _PARSE, _parser, softmax
+from polyculture.formats.json_lines import parsed_line
+from polyculture.formats.logs import sample_lines
+from polyculture.formats.logs.lm_eval import softmax
+from polyculture.formats.logs.sample_lines import LineParser
 
 ALPHA, BETA = "org/alpha-7b", "org/beta-13b-int4"
 
@@ -446,9 +449,65 @@ LINES = [
 def test_fast_parser_gives_what_json_gives(line):
     pytest.importorskip("orjson")
     text = json.dumps(line).encode()
-    assert repr(_PARSE(text)) == repr(json.loads(text))
+    assert repr(LineParser()(text)) == repr(parsed_line(text))
 
 
 def test_lines_are_parsed_without_orjson(monkeypatch):
     monkeypatch.setitem(sys.modules, "orjson", None)
-    assert _parser()(json.dumps(LINES[1]).encode()) == LINES[1]
+    assert LineParser()(json.dumps(LINES[1]).encode()) == LINES[1]
+
+
+def choice_lines(model):
+    """Lines of a model; documents hold what looks like the start of the responses."""
+    questions = ["plain", 'odd , "resps": ', "é \\\\", "\ud83d\ude00", "long " * 200]
+    for i, question in enumerate(questions * 2):
+        logs = [[str(-1.0 - (k == (i + model) % 3)), "False"] for k in range(3)]
+        line = {
+            "doc_id": i,
+            "doc": {"question": f"{question}{i}", "inner": {"a": 1, "resps": [1]}},
+            "target": str(i % 3),
+            "arguments": {
+                f"gen_args_{k}": {"arg_0": question, "arg_1": f" {k}{'x' * 300 * (i == 4)}"} for k in range(3)
+            },
+            "resps": [logs],
+            "filtered_resps": logs,
+            "filter": "none",
+            "metrics": ["acc"],
+            "doc_hash": f"{i:064x}",
+            "prompt_hash": f"{i + 1:064x}" if i != 7 else ("" if model else "named"),
+            "target_hash": "" if i == 8 else f"{i % 3:064X}",
+            "acc": float(i % 2),
+        }
+        if i == 5:  # the responses last, of an inner object only, a large number
+            line = {"more": 2**70 if model else 1} | {k: v for k, v in line.items() if k != "resps"}
+        yield dict(sorted(line.items(), key=lambda pair: pair[0] == "resps")) if i % 2 else line
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
+def test_documents_that_several_models_share_say_the_same(separators, tmp_path, monkeypatch):
+    pytest.importorskip("orjson")
+    for model in range(3):
+        folder = tmp_path / f"model-{model}"
+        folder.mkdir()
+        lines = [json.dumps(line, separators=separators) + "\n" for line in choice_lines(model)]
+        (folder / "samples_quiz.jsonl").write_text("".join(lines))
+    read_in_parts = align(tmp_path)
+    monkeypatch.setattr(sample_lines, "_RESPONSES", b"\0")
+    whole = align(tmp_path)
+    assert read_in_parts.report.sentence == whole.report.sentence
+    assert read_in_parts.report.models.equals(whole.report.models)
+    one, other = read_in_parts.predictions, whole.predictions
+    assert one.classes == other.classes
+    for name in ("answers", "labels", "correct", "probabilities"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_what_precedes_the_responses_is_parsed_once():
+    pytest.importorskip("orjson")
+    parse, texts = LineParser(), [json.dumps(line).encode() for line in choice_lines(0)]
+    for text in texts * 2:
+        value, expected = parse(text), json.loads(text)
+        assert {name: value[name] for name in expected if name not in ("doc", "arguments", "metrics")} == {
+            name: cell for name, cell in expected.items() if name not in ("doc", "arguments", "metrics")
+        }
+    assert sum("doc" not in parse(text) for text in texts) >= 3

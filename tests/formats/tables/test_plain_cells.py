@@ -17,6 +17,7 @@ from polyculture.formats import ReadingRules, align
 from polyculture.formats.tables import delimited, growing_column, plain_cells
 from polyculture.formats.tables.files import open_table
 from polyculture.formats.tables.plain_cells import CommonTexts, plain_columns, texts_of_keys
+from polyculture.rng import stream
 
 WORDS = [
     *(
@@ -202,3 +203,35 @@ def test_ten_thousand_columns_are_read(tmp_path):
     assert predictions.shape == (10_000, 6)
     assert predictions.answers[-1].tolist() == [2] * 6
     assert (predictions.answers[:-1] == predictions.labels).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), many=st.sampled_from([4, 32, 1 << 16]))
+def test_ids_in_any_order_are_those_of_the_file(data, many, tmp_path_factory):
+    ids = [f"i{k}" for k in range(data.draw(st.integers(300, 400)))]
+    shuffled = [ids[k] for k in stream(0, "ids").permutation(len(ids))]
+    others = ["NA", "", "an id of many letters", "i0", "new"]
+    part = st.tuples(st.sampled_from([ids, shuffled, others]), st.integers(0, 300), st.integers(1, 400))
+    parts = data.draw(st.lists(part, min_size=1, max_size=8))
+    cells = [*ids, *(cell for texts, start, size in parts for cell in texts[start % len(texts) :][:size])]
+    path = tmp_path_factory.mktemp("order") / "t.csv"
+    path.write_text("item,label\n" + "".join(f"{cell},x\n" for cell in cells))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(growing_column, "MANY", many)
+        patch.setattr(delimited, "BLOCK", 1 << 13)
+        table = open_table(path)
+        column = table.load(["item"])["item"].cast(pa.string())
+    assert column.to_pylist() == [None if cell in ("NA", "") else cell for cell in cells]
+    assert table.gaps("item") == ({"NA": cells.count("NA")} if "NA" in cells else {})
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=8), max_size=12))
+def test_short_texts_in_order_are_distinct(texts):
+    def are_increasing(cells):
+        return growing_column._are_increasing(
+            np.array([int.from_bytes(c.encode(), "little") for c in cells], np.uint64)
+        )
+
+    in_order = sorted(set(texts), key=lambda text: (len(text), text))
+    assert are_increasing(in_order)
+    assert len(set(texts)) == len(texts) or not are_increasing(texts)

@@ -26,7 +26,7 @@ from polyculture.measures.scaling import (
 from polyculture.predictions import Predictions
 from polyculture.results import Section, SectionSpec
 from polyculture.rng import stream
-from polyculture.stats import Interval, influence_interval, jeffreys
+from polyculture.stats import Interval, influence_interval, jeffreys, without_exponent
 
 from ..context import AuditContext
 
@@ -63,7 +63,7 @@ class Scale:
 
     def word(self, value: float) -> str:
         """A scale in words."""
-        return f"{self.shown(np.array([value]))[0]:{'.3g' if math.isnan(self.epoch) else '.1f'}}"
+        return without_exponent(f"{self.shown(np.array([value]))[0]:{'.3g' if math.isnan(self.epoch) else '.1f'}}")
 
 
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +62,7 @@ class PredictionsBuilder:
         self.metrics: dict[str, str] = {}
         self.filters: dict[str, str] = {}
         self.repeats: dict[str, int] = {}  # number of the run by file
+        self.parsers: dict[str, Callable[[bytes], Any]] = {}  # by kind of log
         self.epochs: dict[tuple[str, str], dict[str, int]] = {}  # by model and task: number of epochs by run
         self.runs: dict[tuple[str, str, str], int] = {}  # number of the run by model, task and file
 

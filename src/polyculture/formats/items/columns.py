@@ -25,6 +25,9 @@ class Vocabulary:
         """The code of a text; MISSING for none."""
         if text is None:
             return MISSING
+        code = self.codes.get(text)
+        if code is not None:
+            return code
         if len(text) > _MAX_LENGTH:
             digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
             text = f"{text[: _MAX_LENGTH - 20]}… {digest}"

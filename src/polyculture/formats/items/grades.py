@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from polyculture.errors import InputError
 from polyculture.predictions import Predictions
-from polyculture.stats.interval import percent
 
 THRESHOLD_CURE = "for right or wrong give the score from which an answer is right with threshold (--threshold)"
 
@@ -31,6 +30,8 @@ def graded_scores(models: Sequence[str], instances: pd.DataFrame, scores: Float[
 
 def graded_sentence(fractions: int, scores: int) -> str:
     """What was assumed about graded scores, and how to read them as right or wrong."""
+    from polyculture.stats import percent  # with scipy, which takes longer to import than a small file to read
+
     return (
         f"{fractions:,} of {scores:,} scores ({percent(fractions / scores)}) are neither 0 nor 1 and count as grades, "
         f"numbers with the target 1; {THRESHOLD_CURE}."

@@ -33,6 +33,7 @@ def assemble_items(
     """The table and the report; `models` are names or patterns of the models to read, all if empty."""
     if not items.columns:
         raise InputError(f"{source} holds no answers", "a log with at least one sample per model")
+    items.parsers.clear()  # its memory is needed
     names = matching(list(dict.fromkeys(c.model for c in items.columns.values())), models, source)
     columns = [column for column in items.columns.values() if column.model in names]
     n = len(items.display_ids)

@@ -13,6 +13,7 @@ import numpy as np
 from polyculture.errors import InputError
 from polyculture.predictions import MISSING
 
+from ..folders.predictions_folder import read_folder
 from ..tables.categorical import CategoricalColumn
 from ..tables.column_roles import ColumnOptions, find_roles
 from ..tables.files import ColumnTable, open_table
@@ -38,27 +39,44 @@ def add_table(table: ColumnTable, options: ColumnOptions, builder: PredictionsBu
         runs = list(zip(parts.models["base"], parts.models["repeat"], strict=True))
     for m, (model, repeat) in enumerate(runs):
         column = parts.answers[m] if parts.answers else None
-        answers = None if column is None else _texts(column)
+        answers = [None] * len(instances) if column is None else _texts(column)
         for n, instance in enumerate(instances):
-            answer = None if answers is None else answers[n]
             outcome = MISSING if parts.correct is None else int(parts.correct[m, n])
             is_unparsed = parts.unparsed is not None and bool(parts.unparsed[m, n])
-            if answer is None and outcome == MISSING and not is_unparsed:
+            if answers[n] is None and outcome == MISSING and not is_unparsed:
                 continue
-            builder.add(
-                Item(
-                    model,
-                    repeat=repeat,
-                    state="unparsed" if is_unparsed else "",
-                    instance=instance,
-                    display_id=instance,
-                    place=f"instance {instance} of {table.source}",
-                    answer=answer,
-                    label=None if texts is None else texts[n],
-                    score=None if outcome == MISSING else outcome,
-                )
-            )
+            item = Item(model, instance, instance, f"instance {instance} of {table.source}", answers[n])
+            item.label = None if texts is None else texts[n]
+            item.score = None if outcome == MISSING else outcome
+            item.state, item.repeat = "unparsed" if is_unparsed else "", repeat
+            builder.add(item)
     return "their ids" if roles.instance is not None else "the order of their rows"
+
+
+def add_folder(folder: Path, builder: PredictionsBuilder, remarks: list[str]) -> str:
+    """Add all cells of a Predictions folder; returns by what its instances are matched with those of other sources."""
+    predictions = read_folder(folder)
+    omissions = ["probabilities"] * (predictions.probabilities is not None) + [
+        str(c) for c in predictions.instances.columns
+    ]
+    if omissions:
+        remarks.append(f"left out of {folder}, which is among other sources: {', '.join(omissions)}")
+    classes = np.array([*predictions.classes, None], dtype=object)
+    unknown = np.full(predictions.shape[1], MISSING)
+    labels = classes[unknown if predictions.labels is None else predictions.labels]
+    instances = [str(name) for name in predictions.instances.index.tolist()]
+    options = [0] * len(instances) if predictions.options is None else predictions.options.tolist()
+    for m, model in enumerate(predictions.model_ids):
+        builder.add_factors(model, {str(name): cell for name, cell in predictions.models.iloc[m].dropna().items()})
+        answers = classes[unknown if predictions.answers is None else predictions.answers[m]]
+        outcomes = (unknown if predictions.correct is None else predictions.correct[m]).tolist()
+        cells = zip(instances, answers, labels, outcomes, options, strict=True)
+        for instance, answer, label, outcome, n_options in cells:
+            if answer is not None or outcome != MISSING:
+                item = Item(model, instance, instance, f"instance {instance} of {folder}", answer, label)
+                item.score, item.options = None if outcome == MISSING else outcome, n_options
+                builder.add(item)
+    return "their ids"
 
 
 def _texts(column: CategoricalColumn) -> list[str | None]:

@@ -9,13 +9,11 @@ name the filter are numbered per document: filter-1, filter-2. Without a metric 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import exp, fsum, isinf
@@ -25,10 +23,11 @@ from typing import Any
 from polyculture.errors import InputError, near
 
 from ..items.builder import PredictionsBuilder
-from ..items.item import Item, State
+from ..items.item import Item
 from ..items.scores import NOT_SCORED, any_of
 from ..json_layout import LAYOUT_ERRORS, layout_problem
 from ..json_lines import BadLines, json_lines, load_json
+from .sample_lines import LineParser, Requests, first_text, requests_of
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
@@ -37,40 +36,7 @@ FILTER_CURE = "name a filter that all logs of the task have with filter (--filte
 METRICS = ("exact_match", "acc", "pass@1", "acc_norm")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+?))?\.jsonl(?:\.gz)?")
 _INVALID = "[invalid]"
-_MAX_EXACT = 2.0**63
-
-
-def _parser() -> Callable[[bytes], Any]:
-    """json.loads, or what gives the same with orjson, which is several times faster, where that is installed."""
-    fast: Callable[[bytes], Any] | None = None
-    with suppress(ImportError):
-        fast = importlib.import_module("orjson").loads
-
-    def parse(line: bytes) -> Any:
-        try:
-            value = fast(line) if fast else None
-        except ValueError:  # it knows neither nan nor infinity, which logs have
-            value = None
-        if isinstance(value, dict) and value.get("doc_hash"):  # without it the document itself is hashed, all of it
-            target, answer = value.get("target"), _first(value.get("filtered_resps"))
-            compared = (*value.values(), answer, *target) if isinstance(target, list) else (*value.values(), answer)
-            for cell in compared:  # orjson rounds integers of more than 64 bits
-                if type(cell) is float and not -_MAX_EXACT < cell < _MAX_EXACT:
-                    return json.loads(line)
-            return value
-        return json.loads(line)
-
-    return parse
-
-
-def _first(answers: Any) -> Any:
-    """The first answer of nested lists."""
-    while isinstance(answers, list):
-        answers = answers[0] if answers else ""
-    return answers
-
-
-_PARSE = _parser()
+_MAX_OPTIONS = 1 << 10
 
 
 def is_sample(value: Mapping[str, Any]) -> bool:
@@ -116,7 +82,8 @@ class _SampleLog:
     metric: str = ""
     first_scored: tuple[str, list[str]] = ("", [])
     n_scored: int = 0
-    first_ids: dict[tuple[str, str], Any] = field(default_factory=dict)
+    first_ids: dict[str, dict[int, Any]] = field(default_factory=dict)
+    options: dict[tuple[Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """All items; lines without a metric wait until it is known whether the file has one at all."""
@@ -157,7 +124,8 @@ class _SampleLog:
         """Place, line and model of the lines of the filter that counts, or of all."""
         times: Counter[str] = Counter()
         unnamed = 0
-        for number, row in json_lines(self.path, self.builder.bad, _PARSE):
+        parse = self.builder.parsers.setdefault("lm-eval", LineParser())
+        for number, row in json_lines(self.path, self.builder.bad, parse):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
                 self.builder.bad.add(
@@ -191,52 +159,67 @@ class _SampleLog:
 
     def _item(self, row: Mapping[str, Any], model: str, place: str) -> Item:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
-        requests = _requests(row.get("arguments"))
-        logs, document_id = _log_likelihoods(row["filtered_resps"]), str(row["doc_id"])
-        target = row.get("target")
+        requests = requests_of(row.get("arguments"))
+        number, answers, target = row["doc_id"], row["filtered_resps"], row.get("target")
+        logs = _log_likelihoods(answers)
         if isinstance(target, list) and len(target) == 1:
             target = target[0]
         self.n_scored += bool(self.metric) and self.metric in row
         score = row.get(self.metric)
-        common: dict[str, Any] = {
-            "model": model,
-            "instance": self._instance(model, document, row["doc_id"]),
-            "display_id": document_id,
-            "place": place,
-            "score": None if not self.metric else NOT_SCORED if score is None else score,
-            "prompt": str(row.get("prompt_hash") or _hash(requests)),
-            "reference": str(row.get("target_hash") or _hash(target)),
-            "group": self.task,
-            "metric": self.metric,
-        }
+        item = Item(
+            model,
+            self._instance(model, document, number),
+            str(number),
+            place,
+            score=None if not self.metric else NOT_SCORED if score is None else score,
+            prompt=str(row.get("prompt_hash") or _hash(requests)),
+            reference=str(row.get("target_hash") or _hash(target)),
+            group=self.task,
+            metric=self.metric,
+        )
         if len(logs) > 1 and len(logs) == len(requests):
-            return Item(**common, **self._choice(logs, requests, target))
-        answer = "" if logs else str(_first(row["filtered_resps"]))
-        if logs:
-            return Item(**common)
-        state: State = "unparsed" if answer.strip() in ("", _INVALID) else ""
-        label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
-        if isinstance(target, list) and target and not self.metric:
-            common["score"] = any_of(target, answer, self.builder.normalize)
-        return Item(**common, answer=answer, label=label, state=state, free=True)
+            self._add_choice(item, logs, requests, target)
+        elif not logs:
+            item.answer, item.free = str(first_text(answers)), True
+            item.state = "unparsed" if item.answer.strip() in ("", _INVALID) else ""
+            item.label = target if isinstance(target, str) else None if isinstance(target, list) else str(target)
+            if isinstance(target, list) and target and not self.metric:
+                item.score = any_of(target, item.answer, self.builder.normalize)
+        return item
 
     def _instance(self, model: str, document: str, number: Any) -> str:
         """The hash of the document; with its number where the file repeats the document."""
-        first = self.first_ids.setdefault((model, document), number)
+        first = self.first_ids.setdefault(model, {}).setdefault(hash(document), number)
         return f"{self.task}\n{document}" if first == number else f"{self.task}\n{document}\n{number}"
 
-    def _choice(self, logs: Sequence[float], requests: Sequence[tuple[str, str]], target: Any) -> dict[str, Any]:
-        half = len(logs) // 2  # acc_mutual_info repeats every choice without the question
-        if len(logs) % 2 == 0 and not requests[half][0] and requests[0][0] and not any(p for p, _ in requests[half:]):
-            logs, requests = logs[:half], requests[:half]
-        choices = tuple([text.strip() for _, text in requests])
-        scores = [x / max(len(c), 1) for x, c in zip(logs, choices, strict=True)] if self.metric == "acc_norm" else logs
-        best = scores.index(max(scores))
-        label = _index(target, choices)
-        common = {"label": None if label is None else str(label), "options": len(choices), "choices": choices}
+    def _add_choice(self, item: Item, logs: list[float], requests: Sequence[tuple[str, str]], target: Any) -> None:
+        """Add the choice of the highest log-likelihood, or why there is none."""
+        key = (requests, target) if isinstance(requests, Requests) and isinstance(target, str) else None
+        options = self.options.get(key) if key else None
+        if options is None:
+            options = _options(requests, target)
+            if key and len(self.options) < _MAX_OPTIONS:
+                self.options[key] = options
+        item.label, item.choices = options
+        item.options = len(item.choices)
+        logs = logs[: item.options]
         if not math.isfinite(sum(logs)) and (not all(x < math.inf for x in logs) or max(logs) == -math.inf):
-            return {"state": "unparsed", **common}
-        return {"answer": str(best), "probabilities": softmax(logs), **common}
+            item.state = "unparsed"
+            return
+        scores = logs
+        if self.metric == "acc_norm":
+            scores = [x / max(len(c), 1) for x, c in zip(logs, item.choices, strict=True)]
+        item.answer, item.probabilities = str(scores.index(max(scores))), softmax(logs)
+
+
+def _options(requests: Sequence[tuple[str, str]], target: Any) -> tuple[str | None, tuple[str, ...]]:
+    """The number of the true choice, and the texts of all."""
+    half = len(requests) // 2  # acc_mutual_info repeats every choice without the question
+    is_repeated = not requests[half][0] and requests[0][0] and not any(p for p, _ in requests[half:])
+    choices = tuple([text.strip() for _, text in requests])
+    choices = choices[:half] if len(requests) % 2 == 0 and is_repeated else choices
+    label = _index(target, choices)
+    return None if label is None else str(label), choices
 
 
 def _metric_names(row: Mapping[str, Any], option: str | None) -> list[str]:
@@ -275,20 +258,11 @@ def _log_likelihoods(answers: Any) -> list[float]:
     """The log-likelihood of every request; empty if these are texts."""
     if not isinstance(answers, list):
         return []
-    for answer in answers:
-        if not isinstance(answer, list) or len(answer) != 2:
-            return []
     try:
-        return [float(first) for first, _ in answers]
+        logs = [float(answer[0]) for answer in answers if type(answer) is list and len(answer) == 2]
     except (TypeError, ValueError):
         return []
-
-
-def _requests(arguments: Any) -> list[tuple[str, str]]:
-    """Prompt and continuation of every request, as newer versions write them (by name) and older ones (as lists)."""
-    requests = arguments.values() if isinstance(arguments, dict) else arguments or []
-    pairs = [tuple(a.values() if isinstance(a, dict) else a) for a in requests]
-    return [(str(p[0]), str(p[1]) if len(p) > 1 else "") for p in pairs if p]
+    return logs if len(logs) == len(answers) else []
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:

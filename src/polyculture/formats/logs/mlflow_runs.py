@@ -61,6 +61,11 @@ def is_evaluation(names: Sequence[str]) -> bool:
     return scored or bool(first_name(names, QUESTIONS[:4]) and first_name(names, ANSWERS))
 
 
+def read_split(path: Path, model: str | None, builder: PredictionsBuilder) -> None:
+    """Add the rows of one table with columns and data, as MLflow stores it."""
+    read_table(open_split_table(path), model or path.stem, builder)
+
+
 def read_table(table: ColumnTable, model: str, builder: PredictionsBuilder) -> None:
     """Add the rows of one evaluation table."""
     roles = _roles(table, builder.rules.metric)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from polyculture.predictions import MISSING, fractions_error, smallest_integer
 
 from ..normalization import normalizer, verdict
 from .files import NO_NESTED_MODEL
+from .plain_cells import THREADS, recode
 
 _INTEGER_FLOAT = re.compile(r"([+-]?\d+)\.0*")
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -123,9 +125,13 @@ def merge(columns: Sequence[CategoricalColumn], first_classes: Sequence[str] = (
     if not columns:
         return CategoricalTable(np.empty((0, 0), np.int8), classes)
     table = np.empty((len(columns), len(columns[0].codes)), smallest_integer(len(classes)))
-    for row, column in zip(table, columns, strict=True):
+
+    def fill(row: Int[np.ndarray, " n"], column: CategoricalColumn) -> None:
         codes = [index[as_numbers.get(value, value)] for value in column.values]
-        np.take(np.array([*codes, MISSING], table.dtype), column.codes, out=row, mode="wrap")
+        recode(column.codes, np.array([*codes, MISSING], table.dtype), row)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, table, columns))
     return CategoricalTable(table, classes)
 
 

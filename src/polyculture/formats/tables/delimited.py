@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from array import array
 from collections import Counter, deque
@@ -16,23 +15,28 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from polyculture.errors import InputError
 
 from ..json_lines import MAX_EXAMPLES, BadLines, shorten
-from ..text_lines import CUT_OFF, TextLines
+from ..text_lines import CUT_OFF, TextLines, plain_lines
 from ..unpacking import open_bytes
 from .growing_column import EMPTY_CELLS, GrowingColumn
-from .plain_cells import CommonTexts, PlainColumn, plain_columns
+from .plain_cells import THREADS, CommonTexts, PlainColumn, plain_columns
 
 BLOCK = 1 << 21
 """Bytes that are read at a time; a row that spans several lines must not be longer."""
-_PLAIN_SHARE = 4
+_PLAIN_SHARE = 6
 """Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
-_THREADS = min(4, os.cpu_count() or 1)
+_SAMPLE_ROWS = 1000
+_NUMBER = r"^[-+]?(\d+|\d*,\d+)$"
+_POINT_NUMBER = re.compile(r"[-+]?\d*\.\d+")
+_DECIMALS = re.compile(r"[-+]?0?,\d{2,}|[-+]\d+,(\d{1,2}|\d{4,})|\d+,\d{4,}")
+"""A number with a decimal comma, which is neither a list of two choices nor a number of thousands."""
 _CELLS = "the same number of cells in every row; cells that contain the separator in quotes"
 
 
@@ -53,6 +57,7 @@ class DelimitedFile:
     empty_cells : the cells that count as missing.
     common : texts of the columns that have few different ones.
     has_hint : whether its first line only names the separator.
+    has_commas : whether its numbers have a decimal comma; its columns of numbers then get a point.
     """
 
     path: Path
@@ -67,11 +72,13 @@ class DelimitedFile:
     empty_cells: Sequence[str] = EMPTY_CELLS
     common: CommonTexts = field(default_factory=CommonTexts)
     has_hint: bool = False
+    has_commas: bool = False
 
     def open(self, min_columns: int) -> None:
         """Read the header, which must have at least this number of names."""
         with TextLines(self.path, BadLines(self.bad.skip, self.bad.cure), BLOCK) as text:
             line, rows, separator = text.header, text.has_more(), text.separator
+            block = text.next_lines() if rows else b""
         if not line.strip():
             raise InputError(f"{self.path} is empty", "a table with a header and one row per instance")
         self.separator = separator or _separator(line)
@@ -82,6 +89,7 @@ class DelimitedFile:
                 f"{self.path} is not a table: its first line {shorten(line)!r} names a single column",
                 "a header with two or more names between commas, semicolons or tabs",
             )
+        self.has_commas = self.separator != "," and _has_decimal_commas(block, self.separator)
         if not rows:
             raise InputError(f"{self.path} has a header but no rows", "one row per instance")
 
@@ -101,7 +109,9 @@ class DelimitedFile:
             bad = BadLines(self.bad.skip, self.bad.cure) if self.streamed else self.bad  # bad rows count once
             with TextLines(self.path, bad, BLOCK) as text:
                 columns = self._stream(text, unread, bad)
-            self.cells |= {position: column.finished() for position, column in zip(unread, columns, strict=True)}
+            with ThreadPoolExecutor(THREADS) as pool:
+                cells = pool.map(GrowingColumn.finished, columns)
+                self.cells |= zip(unread, map(_with_points, cells) if self.has_commas else cells, strict=True)
             self.gaps |= {position: column.gaps for position, column in zip(unread, columns, strict=True)}
             self.streamed = True
         return [self.cells[position] for position in positions]
@@ -135,22 +145,32 @@ class DelimitedFile:
     def _add_plain(self, text: TextLines, positions: Sequence[int], columns: Sequence[GrowingColumn]) -> None:
         """Add the blocks that are plain, split in several threads; the first that is not and all below stay in text."""
         text.block = BLOCK // _PLAIN_SHARE * max(1, len(self.header) // _COLUMNS_PER_BLOCK)
+        block = text.next_lines()
+        parts = self._plain_columns(block, positions)  # of the first block, which tells which texts are common
+        if parts is None:
+            text.push_back(block)
+            return
+        _add(parts, columns)
         pending: deque[tuple[bytes, Future[list[PlainColumn] | None]]] = deque()
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             while True:
-                ahead = _THREADS + 1 if columns[0].rows else 1  # the first block tells which texts are common
-                while len(pending) < ahead and (block := text.next_lines()):
-                    future = pool.submit(plain_columns, block, self.separator, len(self.header), positions, self.common)
-                    pending.append((block, future))
+                while len(pending) <= THREADS and (block := text.next_block()):
+                    pending.append((block, pool.submit(self._plain_columns, block, positions)))
                 if not pending:
                     return
                 parts = pending[0][1].result()
                 if parts is None:
-                    text.push_back(b"".join(block for block, _ in pending))
+                    text.refuse(b"".join(block for block, _ in pending))
                     return
                 pending.popleft()
-                for column, cells in zip(columns, parts, strict=True):
-                    column.add(cells)
+                _add(parts, columns)
+                text.accept(len(parts[0]))
+
+    def _plain_columns(self, block: bytes, positions: Sequence[int]) -> list[PlainColumn] | None:
+        lines = plain_lines(block)
+        if lines is None:
+            return None
+        return plain_columns(lines, self.separator, len(self.header), positions, self.common)
 
     def _reader(
         self, text: TextLines, positions: Sequence[int], ragged: dict[int, str], rows_above: int
@@ -208,6 +228,11 @@ class DelimitedFile:
         ]
 
 
+def _add(parts: Sequence[PlainColumn], columns: Sequence[GrowingColumn]) -> None:
+    for column, cells in zip(columns, parts, strict=True):
+        column.add(cells)
+
+
 def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above: int) -> Callable[[Any], str]:
     """The handler of rows of another length: records them, and skips them or stops."""
 
@@ -218,6 +243,25 @@ def _row_handler(text: TextLines, ragged: dict[int, str], skip: bool, rows_above
         return "skip" if skip else "error"
 
     return note
+
+
+def _has_decimal_commas(block: bytes, separator: str) -> bool:
+    """Whether the first rows hold numbers whose comma stands before decimals, and none with a point."""
+    lines = block.decode().split("\n", _SAMPLE_ROWS)[:_SAMPLE_ROWS]
+    cells = [cell.strip('"') for line in lines for cell in line.split(separator)]
+    return any(map(_DECIMALS.fullmatch, cells)) and not any(map(_POINT_NUMBER.fullmatch, cells))
+
+
+def _with_points(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with points for commas where all cells are numbers and some have a comma."""
+    if pa.types.is_dictionary(column.type):
+        chunk = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        texts = _with_points(pa.chunked_array([chunk.dictionary])).combine_chunks()
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk.indices, texts)])
+    has_words = pc.all(pc.match_substring_regex(column[:_SAMPLE_ROWS], _NUMBER)).as_py() is not True
+    if has_words or not pc.all(pc.match_substring_regex(column, _NUMBER)).as_py():
+        return column
+    return pc.replace_substring(column, ",", ".")
 
 
 def _separator(header: str) -> str:

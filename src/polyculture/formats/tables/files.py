@@ -41,6 +41,7 @@ _SUFFIXES = {
 _SUFFIXES |= {".json", ".eval", ".npy"}
 
 
+_SAMPLE = 64
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0)?")
 NO_NESTED_MODEL = "leave the column out by naming the model columns with models (--models)"
 
@@ -165,6 +166,7 @@ def _numbers(text: pa.ChunkedArray, otherwise: pa.DataType) -> pa.ChunkedArray:
     """The column as integers if it holds nothing else, or as the other type if possible, else as it is."""
     for kind in (pa.int64(), otherwise):
         try:
+            text[:_SAMPLE].cast(kind)  # which is slow to fail
             numbers = text.cast(kind)
         except pa.ArrowInvalid:
             continue
@@ -288,7 +290,10 @@ def _open_csv(path: Path, min_columns: int, bad: BadLines, keep_na: bool = False
     def gaps(name: str) -> Mapping[str, int]:
         return file.gaps.get(positions[name], {})
 
-    return ColumnTable(str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps)
+    remarks = [f"numbers of {path} have a decimal comma, 0,5 is 0.5"] if file.has_commas else []
+    return ColumnTable(
+        str(path), tuple(positions), load, typed=False, bad=bad, places=file.places, gaps=gaps, remarks=remarks
+    )
 
 
 def gap_cure(word: str) -> str:

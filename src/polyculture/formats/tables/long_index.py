@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,11 @@ from polyculture.predictions import MISSING
 from .categorical import is_integer
 from .column_roles import REPEAT_NAMES, ColumnRoles, first_name
 from .files import ColumnTable, whole_ids
+from .plain_cells import THREADS
+
+_BLOCK = 1 << 14
+_ROWS = 1 << 18
+"""Rows that are written at a time, because numpy takes 16 bytes for the place of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +41,30 @@ class LongIndex:
     @cached_property
     def first(self) -> Int[np.ndarray, " n"]:
         """The first row of every instance."""
-        highest = np.maximum.accumulate(self.instance)
-        is_first = np.concatenate([[True], highest[1:] > highest[:-1]])  # they are numbered in order of appearance
-        return np.flatnonzero(is_first)
+        rows, n = [np.empty(0, np.intp)], 0
+        for start in range(0, len(self.instance), _BLOCK):
+            block = self.instance[start : start + _BLOCK]
+            if block.max() >= n:  # they are numbered in order of appearance
+                highest = np.maximum.accumulate(np.concatenate([[n - 1], block]))
+                rows.append(start + np.flatnonzero(highest[1:] > highest[:-1]))
+                n = int(highest[-1]) + 1
+        return np.concatenate(rows)
 
     def spread(self, cells: Int[np.ndarray, " rows"]) -> Int[np.ndarray, "m n"]:
         """One row per model, MISSING where the long table has no row."""
         wide = np.full((len(self.models), len(self.instances)), MISSING, cells.dtype)
-        wide[self.model, self.instance] = cells
+        self.fill(wide, cells)
         return wide
+
+    def fill(self, wide: np.ndarray, cells: np.ndarray) -> None:
+        """Write the cells of all rows into a table with a row per model."""
+
+        def write(start: int) -> None:
+            rows = slice(start, start + _ROWS)
+            wide[self.model[rows], self.instance[rows]] = cells[rows]
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(write, range(0, len(cells), _ROWS)))
 
 
 def long_index(table: ColumnTable, roles: ColumnRoles) -> LongIndex:
@@ -71,7 +92,7 @@ def long_index(table: ColumnTable, roles: ColumnRoles) -> LongIndex:
 def _has_repeats(index: LongIndex) -> bool:
     """Whether a model has several rows for an instance."""
     filled = np.zeros((len(index.models), len(index.instances)), bool)
-    filled[index.model, index.instance] = True
+    index.fill(filled, np.broadcast_to(True, len(index.model)))
     return bool(filled.sum() < len(index.model))
 
 

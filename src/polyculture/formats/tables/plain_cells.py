@@ -6,6 +6,7 @@ neither quotes nor separators. A block of any other kind is left to the parser o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -18,18 +19,22 @@ from jaxtyping import Bool, Int, UInt64
 
 from polyculture.predictions import smallest_integer
 
+THREADS = min(4, os.cpu_count() or 1)
+"""Number of threads that work at a time."""
 WORD = 8
 """Bytes that are compared at a time, as one unsigned integer."""
 MAX_WORDS = 4
 """Longer cells are left to pyarrow."""
 MAX_TEXTS = 1 << 14
 """Number of texts that the common vocabulary of all columns may have."""
-_MIN_BITS, _MAX_BITS = 8, 16
+_MIN_BITS, _MAX_BITS = 10, 16
 _MULTIPLIERS = np.arange(1, 9).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)
 """Of these, the one that gives the fewest texts a slot that is taken."""
 _FREE = np.uint64(2**64 - 1)  # no text: the byte 0xff does not occur in UTF-8
 _MASKS = np.array([2 ** (8 * size) - 1 for size in range(WORD + 1)], np.uint64)
 _NARROW = 16
+_DENSE = 24
+_PIECE = 1 << 18
 _QUOTE = ord('"')
 
 PlainColumn: TypeAlias = "np.ndarray | pa.DictionaryArray"
@@ -137,6 +142,12 @@ def plain_columns(
     return columns
 
 
+def recode(codes: Int[np.ndarray, " n"], table: Int[np.ndarray, " k"], out: Int[np.ndarray, " n"]) -> None:
+    """Write the entry of the table for each code; the last entry is that of MISSING."""
+    for start in range(0, len(codes), _PIECE):  # what numpy computes from a piece stays in the cache
+        np.take(table, codes[start : start + _PIECE], out=out[start : start + _PIECE], mode="wrap")
+
+
 def texts_of_keys(keys: pa.UInt64Array) -> pa.StringArray:
     """The texts whose bytes are those of these numbers, the lowest first; nulls stay nulls."""
     texts = _texts(keys.fill_null(0).to_numpy()[:, np.newaxis])
@@ -161,15 +172,20 @@ def _common_codes(
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Where the cells of a block begin, and their sizes in bytes."""
+    """Where the marks in front of the cells of a block are, and the sizes of the cells in bytes."""
 
     buffer: np.ndarray
-    starts: Int[np.ndarray, "rows k"]
+    marks: Int[np.ndarray, "rows k"]
     sizes: Int[np.ndarray, "rows k"]
 
     def keys(self) -> UInt64[np.ndarray, "rows k"]:
         """The first eight bytes of every cell as a number, zero where it is shorter."""
-        return self._words(self.starts, self.sizes)
+        words = self._everywhere()
+        # Numpy copies all words to take some of them, which is faster than to index words that are not aligned.
+        is_dense = _DENSE * self.marks.size > len(words)
+        keys = words.take(self.marks) if is_dense else words[self.marks]
+        keys &= _MASKS.take(self.sizes, mode="clip")
+        return keys
 
     def longest(self) -> Int[np.ndarray, " k"]:
         """The size of the longest cell of every column; that of all cells where that is no more than eight."""
@@ -183,8 +199,8 @@ class _Cells:
         words = encoded.dictionary.to_numpy()[:, np.newaxis]
         for offset in range(WORD, longest, WORD):
             sizes = np.maximum(self.sizes[:, k] - offset, 0)
-            starts = np.where(sizes > 0, self.starts[:, k] + offset, 0)
-            endings = pa.array(self._words(starts, sizes)).dictionary_encode()
+            words_at = self._everywhere()[np.where(sizes > 0, self.marks[:, k] + offset, 0)]
+            endings = pa.array(words_at & _MASKS.take(sizes, mode="clip")).dictionary_encode()
             pairs = codes.to_numpy().astype(np.int64) << 32 | endings.indices.to_numpy()
             joined = pa.array(pairs).dictionary_encode()
             distinct = joined.dictionary.to_numpy()
@@ -192,39 +208,36 @@ class _Cells:
             codes, words = joined.indices, np.column_stack([words[distinct >> 32], added])
         return pa.DictionaryArray.from_arrays(codes, _texts(words))
 
-    def _words(self, starts: Int[np.ndarray, "*k"], sizes: Int[np.ndarray, "*k"]) -> UInt64[np.ndarray, "*k"]:
-        everywhere: np.ndarray = np.ndarray((len(self.buffer) - WORD + 1,), "<u8", self.buffer, strides=(1,))
-        words: UInt64[np.ndarray, "*k"] = everywhere[starts]
-        words &= _MASKS.take(sizes, mode="clip")
-        return words
+    def _everywhere(self) -> UInt64[np.ndarray, " bytes"]:
+        """The eight bytes that follow each byte."""
+        return np.ndarray((len(self.buffer) - WORD,), "<u8", self.buffer, offset=1, strides=(1,))
 
 
 def _split(block: bytes, separator: str, width: int, positions: Sequence[int]) -> _Cells | None:
     if not block.endswith(b"\n"):
         block += b"\n"
-    buffer = np.frombuffer(block + bytes(WORD), np.uint8)
-    text = buffer[: len(block)]
+    buffer = np.frombuffer(b"\n" + block + bytes(WORD), np.uint8)
+    text = buffer[: len(block) + 1]
     is_end = text == ord("\n")
-    rows = int(np.count_nonzero(is_end))
+    rows = int(np.count_nonzero(is_end)) - 1
     is_end |= text == ord(separator)
     ends = np.flatnonzero(is_end)
-    if len(ends) != rows * width or not (text[ends[width - 1 :: width]] == ord("\n")).all():
+    if len(ends) != rows * width + 1 or not (text[ends[width::width]] == ord("\n")).all():
         return None
-    starts = np.empty_like(ends)
-    starts[0] = 0
-    np.add(ends[:-1], 1, out=starts[1:])
-    sizes = ends - starts
+    marks = ends[:-1]
+    sizes = ends[1:] - marks
+    sizes -= 1
     if b'"' in block:
-        quoted = (buffer[starts] == _QUOTE) & (sizes > 0)
-        closed = (buffer[ends - 1] == _QUOTE) & (sizes > 0)
+        quoted = (buffer[marks + 1] == _QUOTE) & (sizes > 0)
+        closed = (buffer[ends[1:] - 1] == _QUOTE) & (sizes > 0)
         if (quoted != closed).any() or (sizes[quoted] < 2).any() or 2 * quoted.sum() != block.count(b'"'):
             return None
-        starts += quoted
+        marks = marks + quoted
         sizes -= 2 * quoted
     if width == 1 and not sizes.all():  # a blank line
         return None
     columns = slice(None) if list(positions) == list(range(width)) else np.array(positions, np.intp)
-    return _Cells(buffer, starts.reshape(rows, width)[:, columns], sizes.reshape(rows, width)[:, columns])
+    return _Cells(buffer, marks.reshape(rows, width)[:, columns], sizes.reshape(rows, width)[:, columns])
 
 
 def _texts(words: UInt64[np.ndarray, "k words"]) -> pa.StringArray:

@@ -122,20 +122,21 @@ def _check_verdicts(label: CategoricalColumn, answers: Sequence[CategoricalColum
         )
 
 
-def check_decimal_commas(source: str, label: CategoricalColumn) -> None:
-    """Raise InputError for labels that are numbers with a decimal comma, which would be compared as texts."""
-    texts = [value for value in label.values if value]
-    first = next((text for text in texts if _DECIMAL_COMMA.fullmatch(text)), "")
-    if first and all(is_integer(text.replace(",", "", 1)) for text in texts):
-        raise InputError(
-            f"the labels of {source} are numbers with a decimal comma, such as {first!r}",
-            "decimals after a point",
-            "give the dataframe of pandas.read_csv(path, sep=';', decimal=','), or say with the rule categorical "
-            "(--categorical) that they are names",
-        )
+def check_decimal_commas(source: str, parts: TableContents) -> None:
+    """Raise InputError for labels or answers that are numbers with a decimal comma, and would be compared as texts."""
+    for kind, column in [("labels", parts.label), *(("answers", answers) for answers in parts.answers)]:
+        texts = [value for value in column.values if value] if column else []
+        first = next((text for text in texts if _DECIMAL_COMMA.fullmatch(text)), "")
+        if first and all(is_integer(text.replace(".", "").replace(",", "", 1)) for text in texts):
+            raise InputError(
+                f"the {kind} of {source} are numbers with a decimal comma, such as {first!r}",
+                "decimals after a point",
+                "give the dataframe of pandas.read_csv(path, sep=';', decimal=','), or say with the rule categorical "
+                "(--categorical) that they are names",
+            )
 
 
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,(\d{1,2}|\d{4,})|[-+]?0,\d+|[-+]?\d{4,},\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d*,(\d{1,2}|\d{4,})|[-+]?0,\d+|[-+]?\d{4,},\d+")
 """A number whose comma cannot stand before thousands."""
 
 
@@ -161,10 +162,12 @@ def _check_answers_overlap(parts: TableContents) -> None:
     """Raise InputError for a column whose cells are neither labels nor answers of other models, or all different."""
     assert parts.label is not None
     labels = set(parts.label.values) - {""}
-    counts = [code_counts(column.codes, len(column.values)) for column in parts.answers]
-    shares = [_share(column, times, labels) for column, times in zip(parts.answers, counts, strict=True)]
-    common = labels.union(*(c.values for c, share in zip(parts.answers, shares, strict=True) if share >= 0.5)) - {""}
-    for model, column, times in zip(parts.models.index, parts.answers, counts, strict=True):
+    pairs = zip(parts.models.index, parts.answers, strict=True)
+    unclear = [(model, column) for model, column in pairs if not labels.issuperset(filter(None, column.values))]
+    counts = [code_counts(column.codes, len(column.values)) for _, column in unclear]
+    shares = [_share(column, times, labels) for (_, column), times in zip(unclear, counts, strict=True)]
+    common = labels.union(*(c.values for (_, c), share in zip(unclear, shares, strict=True) if share >= 0.5)) - {""}
+    for (model, column), times in zip(unclear, counts, strict=True):
         distinct = int(np.count_nonzero(times))
         first = next((value for value in column.values if value and value not in common), "")
         if column.fraction or not first:

@@ -27,6 +27,7 @@ from .categorical import (
 from .column_roles import NAME_MODELS, ColumnOptions, ColumnRoles, check_model_names, find_roles, matching, no_label
 from .files import ColumnTable
 from .long_index import LongIndex, long_index
+from .plain_cells import recode
 from .regression import are_versions, holds_numbers, regression_from
 from .truth_columns import TableContents, assemble, check_decimal_commas, check_guessed_models, parsed
 
@@ -90,8 +91,8 @@ def _wide(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         binary = {value for column in coded for value in column.values} <= {"", "0", "1", "True", "False"}
         raise no_label(table, cells_are_binary=binary)
     parts = parsed(replace(parts, answers=[normalized(column, options.rules.normalize) for column in coded]))
-    if parts.label is not None and not _as_text(options):
-        check_decimal_commas(table.source, parts.label)
+    if not _as_text(options):
+        check_decimal_commas(table.source, parts)
     if not options.models:
         check_guessed_models(parts)
     return parts
@@ -124,6 +125,8 @@ def _long(table: ColumnTable, roles: ColumnRoles, options: ColumnOptions) -> Tab
         None if outcome is None else grid.spread(outcomes(str(roles.outcome), outcome))[rows],
         more=_options(table, roles, grid),
     )
+    if outcome is None and not _as_text(options):
+        check_decimal_commas(table.source, parts)
     return parsed(parts)
 
 
@@ -167,7 +170,9 @@ def _check_constant(table: ColumnTable, name: str | None, grid: LongIndex) -> No
     if name is None:
         return
     codes, values = table.codes(name)
-    differs = codes != codes[grid.first][grid.instance]
+    first_codes = np.empty_like(codes)
+    recode(grid.instance, codes[grid.first], first_codes)
+    differs = codes != first_codes
     if differs.any():
         row = int(differs.argmax())
         first_code, second_code = codes[grid.first][grid.instance[row]], codes[row]

@@ -65,7 +65,13 @@ class EvolutionOptions:
         check_engine("auto", self.workers)
         need("optuna", extra="search")
         if not 2 <= self.first <= self.budget:
-            raise InputError(f"{self.first} first models and a budget of {self.budget}", "2 or more, within the budget")
+            raise InputError(
+                f"{self.first} first models and a budget of {self.budget}",
+                "2 or more, within the budget",
+                f"give a budget of {self.first} or more (--budget), or begin with fewer (--first)"
+                if self.first >= 2
+                else "begin with 2 or more (--first)",
+            )
         if not np.isfinite(self.worthwhile):
             raise InputError(f"worthwhile is {self.worthwhile}", "a finite gain in nats")
         if self.generation < 2 or self.groups < 2:

@@ -246,6 +246,16 @@ def test_json_is_the_audit(command: Any, shifted: str, bundle: Path) -> None:
         (("STORE", "--webhook", "host"), "the webhook 'host'; expected an address such as https://host/path."),
         (("STORE", "--since", "x"), "since 'x'; expected a span such as 2h or 7d, or a date such as 2026-11-30."),
         (("http://127.0.0.1:9",), "http://127.0.0.1:9/status does not answer: "),
+        (
+            ("http://127.0.0.1:9", "--since", "2h"),
+            "since with the server http://127.0.0.1:9; expected the server alone; ",
+        ),
+        (
+            ("http://127.0.0.1:9", "--bundle", "b"),
+            "a bundle with the server http://127.0.0.1:9; expected the server alone",
+        ),
+        (("postgresql://127.0.0.1:1/none",), ""),
+        (("http://[::bad",), "http://[::bad/status does not answer: "),
     ],
 )
 def test_input_that_cannot_be_used_is_one_line_and_exit_code_2(
@@ -260,12 +270,13 @@ def test_input_that_cannot_be_used_is_one_line_and_exit_code_2(
 class StatusServer:
     """A server whose /status is this text; other paths are not found. What is posted is remembered."""
 
-    def __init__(self, status: str) -> None:
+    def __init__(self, status: str, key: str = "") -> None:
         posts: list[Any] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.reply(200 if self.path == "/status" else 404, status.encode())
+                refused = key and self.headers.get("Authorization") != f"Bearer {key}"
+                self.reply(401 if refused else 200 if self.path == "/status" else 404, status.encode())
 
             def do_POST(self) -> None:
                 posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -375,3 +386,23 @@ def test_the_first_screen_has_live_numbers_next_to_those_at_certification_and_ti
     assert moments[0] == "1970-01-12T13:46:40+00:00"
     assert figure["layer"][0]["data"]["values"] == [{"certified": pytest.approx(REFERENCE["disagreement"], rel=1e-4)}]
     assert [finding.severity for finding in first.findings] == ["alert"] * 3
+
+
+def test_a_server_with_api_keys_is_asked_with_that_of_the_environment(
+    servers: list[StatusServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LiveWatch(certified_manifest(REFERENCE), REFERENCE)
+    live.observe(traffic(100).records())
+    servers.append(StatusServer(json.dumps(live.status()), "secret"))
+    monkeypatch.delenv("POLYCULTURE_API_KEY", raising=False)
+    with pytest.raises(FileError) as error:
+        watch(servers[0].url)
+    assert str(error.value) == (
+        f"{servers[0].url}/status answers 401; expected the status of a server; set POLYCULTURE_API_KEY in the "
+        "environment to one of its API keys."
+    )
+    monkeypatch.setenv("POLYCULTURE_API_KEY", "secret")
+    assert watch(servers[0].url).facts["alarms_up"] == []
+    monkeypatch.setenv("POLYCULTURE_API_KEY", "clé")
+    with pytest.raises(InputError, match="POLYCULTURE_API_KEY holds characters that no header can carry"):
+        watch(servers[0].url)

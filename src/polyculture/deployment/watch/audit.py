@@ -89,8 +89,23 @@ def watch(source: str, bundle: str | Path | None = None, options: WatchOptions |
     Returns an Audit that is led by the section ``"watch"``; the errors of the labelled answers are audited as those of
     any table. ``facts["alarms_up"]`` are the names of the alarms that are up. Raises InputError where there are no
     answers of the bundle, and FileError for a store or bundle that cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from polyculture.deployment.store import AnswerRecord, VersionNames, open_store
+    >>> path = tempfile.mkdtemp() + "/answers.sqlite"
+    >>> with open_store(path) as store:
+    ...     store.register(VersionNames("1", "classification", ("no", "yes"), ("ann", "bob")))
+    ...     store.append([AnswerRecord(f"r{k}", float(k), "1", member_answers=(1, int(k > 4))) for k in range(100)])
+    >>> print(pc.watch(path).section("watch").sentence)
+    The two models disagree on 5.0 % [1.9 %, 10.6 %] of 100 recent answers.
     """
     if is_server(source):
+        if bundle is not None or (options or WatchOptions()).since:
+            superfluous = "a bundle" if bundle is not None else "since"
+            cure = "leave it out: a server compares its recent answers with its own bundle"
+            raise InputError(f"{superfluous} with the server {source}", "the server alone", cure)
         return audit_of_status(server_status(source), source)
     return audit_of_watch(watch_of_store(source, bundle, options or WatchOptions()), source)
 
@@ -156,7 +171,7 @@ def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> No
     for piece in store.since(start, chunk=min(CHUNK, tracker.window.rows.capacity)):
         if piece.names.version != tracker.manifest.version:
             continue
-        columns, labels = _columns(piece, len(tracker.manifest.members), profile, tracker.manifest.classes)
+        columns, labels = _columns(piece, len(tracker.manifest.members), profile)
         if not len(columns):
             continue
         tracker.observe_columns(columns)
@@ -167,9 +182,7 @@ def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> No
         tracker.label(ids, [labels[k] for k in labelled], moments)
 
 
-def _columns(
-    piece: StoredAnswers, members: int, profile: int, classes: tuple[str, ...]
-) -> tuple[AnswerColumns, list[Any]]:
+def _columns(piece: StoredAnswers, members: int, profile: int) -> tuple[AnswerColumns, list[Any]]:
     """Stored answers without those of challengers, and their labels; None where there is none."""
     rows = ~piece.shadow
     n = int(rows.sum())
@@ -189,8 +202,7 @@ def _columns(
     )
     if piece.names.task == "regression":
         return columns, [None if math.isnan(value) else value for value in piece.label_values[rows].tolist()]
-    words = dict(enumerate(piece.names.classes or classes)) | {FOREIGN_LABEL: FOREIGN_CLASS, NO_ANSWER: None}
-    return columns, [words.get(code, FOREIGN_CLASS) for code in piece.labels[rows].tolist()]
+    return columns, [None if code == NO_ANSWER else code for code in piece.labels[rows].tolist()]
 
 
 def _sized(cells: np.ndarray, n: int, width: int, missing: float | int) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from polyculture.deployment.bundle.manifest import Manifest
+from polyculture.deployment.store.labels import label_texts
 from polyculture.errors import InputError
 
 from .answer_columns import FOREIGN_LABEL, AnswerColumns, absences, wrong_answers
@@ -158,15 +159,16 @@ class LiveWatch:
         Parameters
         ----------
         ids : of answers; those that are not remembered, or never were, are counted as `unmatched`.
-        labels : names of classes, their codes, or true numbers; a name that is no class makes every answer wrong.
+        labels : names of classes (texts), their codes (whole numbers; -2 for a class that the bundle does not know, of
+            which every answer is wrong), or true numbers. Names that may be numbers have to be texts.
         times : when they came; the times of the answers, if None.
 
         The first label of an answer counts, a second one only as `relabelled`. Raises InputError for sequences of
-        different length, and for a label of a regression that is no number.
+        different length, and for a label that is no class, or no number; nothing is added then.
         """
         if len(ids) != len(labels) or (times is not None and len(times) != len(ids)):
             raise InputError(f"{len(ids)} ids and {len(labels)} labels", "a label for each id")
-        codes = [self._code(label) for label in labels]
+        codes = self._codes(labels)
         with self.lock:
             self.flush()
             rows: dict[int, tuple[float, float]] = {}
@@ -184,20 +186,24 @@ class LiveWatch:
                 )
             return len(rows)
 
+    def _codes(self, labels: Sequence[Any]) -> list[float]:
+        """The codes of the classes, or the numbers; names are read as the store reads them."""
+        task, classes = self.manifest.task, self.manifest.classes
+        if task == "regression":
+            return [float(text) for text in label_texts(labels, task, classes)]
+        names = label_texts([label for label in labels if isinstance(label, str)], task, classes)
+        codes = iter([float(self.classes[name]) for name in names])
+        return [next(codes) if isinstance(label, str) else self._code(label) for label in labels]
+
     def _code(self, label: Any) -> float:
-        """The code of a class, or the number."""
-        if isinstance(label, str) and label in self.classes:
-            return float(self.classes[label])
-        try:
-            number = float(label)
-        except (TypeError, ValueError):
-            number = math.nan
-        if self.manifest.task == "regression":
-            if not math.isfinite(number):
-                raise InputError(f"label {label!r}", "a number")
-            return number
-        code = not isinstance(label, (str, bool)) and number == number // 1
-        return number if code and 0 <= number < len(self.classes) else float(FOREIGN_LABEL)
+        """A code as it is, if it is that of a class, or of none of them."""
+        number = label.item() if hasattr(label, "item") else label
+        whole = isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1
+        if not whole or not (number >= 0 or number == FOREIGN_LABEL):
+            codes = f"a code from 0 to {len(self.classes) - 1}, or {FOREIGN_LABEL} for another class"
+            raise InputError(f"label {label!r}", f"the name of a class, {codes}")
+        # A code of another bundle, which has more classes, is no class of this one.
+        return float(number) if number < len(self.classes) else float(FOREIGN_LABEL)
 
     def _add_labels(self, numbers: list[int], codes: Float[np.ndarray, " k"], times: list[float]) -> None:
         cells = {name: self.window.at(name, numbers) for name in ("answer", "value", "member_answers", "member_values")}

@@ -183,7 +183,7 @@ def _quorum(watch: LiveWatch) -> dict[str, Any]:
 
 
 def _latency(latency: Any) -> dict[str, float | None]:
-    timed = latency[~np.isnan(latency)]
+    timed = latency[np.isfinite(latency)]
     levels = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
     return {name: float(np.quantile(timed, q)) if len(timed) else None for name, q in levels.items()}
 

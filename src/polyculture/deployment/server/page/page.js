@@ -339,7 +339,7 @@
     if (!show("quorum", total > 0)) return;
     const full = numbers[size] ?? 0;
     const lacking = numbers.slice(0, least).reduce((sum, value) => sum + value, 0);
-    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had all ${count(size)} members behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} ${least === 1 ? "is" : "are"} needed`}.`;
+    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had ${size === 1 ? "the one member" : size === 2 ? "both members" : `all ${count(size)} members`} behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} ${least === 1 ? "is" : "are"} needed`}.`;
     const rows = numbers.map((value, answered) => [answered, value]).filter(([answered, value]) => value > 0 || answered === size).reverse().slice(0, 12);
     bars("quorum-chart", $("quorum-message").textContent, rows.map(([answered, value]) => [`${answered} of ${count(size)}`, value, count(value), answered < least ? "orange" : "blue"]), total);
     table("quorum-table", "Recent answers by the number of members behind them", [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -17,7 +16,7 @@ import pandas as pd
 
 from polyculture.auditing.sections import SECTIONS
 from polyculture.results import Audit, Section, SectionSpec, TableSpec
-from polyculture.results.tables import HEADINGS, DisplayTable, full_table, table
+from polyculture.results.tables import HEADINGS, DisplayTable, full_table, moment, table
 from polyculture.stats import Interval, percent
 
 from . import figures
@@ -122,20 +121,12 @@ def display_table(section: Section, name: str, limit: int | None = None) -> Disp
     limit = min(spec.rows, limit or spec.rows)
     place = f"audit.section({section.name!r}).tables[{name!r}]"
     rows = frame.head(limit) if spec.ranked else frame
-    rows = rows.assign(**{name: [_moment(time) for time in rows[name]] for name in spec.times if name in rows})
+    rows = rows.assign(**{name: [moment(time) for time in rows[name]] for name in spec.times if name in rows})
     display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=limit)
     remark = display.remark
     if len(rows) < len(frame):
         remark = f"The first {len(rows)} of {len(frame):,} rows; {full_table(place)}"
     return replace(display, remark=f"{spec.caption} {remark}".strip())
-
-
-def _moment(time: float) -> str:
-    """Seconds since 1970 as a date and time; – where there is none, or it is beyond the calendar."""
-    try:
-        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
-    except (TypeError, ValueError, OverflowError, OSError):
-        return "–"
 
 
 def title_of(name: str) -> str:

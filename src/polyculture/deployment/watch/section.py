@@ -264,20 +264,20 @@ def _window_table(status: Mapping[str, Any]) -> pd.DataFrame:
         first, last = window["request"], window["request"] + window["n"] - 1
         row: dict[str, Any] = {"request": first, "last": last, "time": window["time"], "n": window["n"]}
         for name in WINDOWED:
-            events, known = window[name]
-            interval = jeffreys(events, known) if known else Interval.undefined("not known")
+            events, total = window[name]
+            interval = jeffreys(events, total) if total else Interval.undefined("not known")
             certified = (status.get(name) or {}).get("reference")
             row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-            row |= {f"{name}_n": known, f"{name}_certified": math.nan if certified is None else certified}
-        up = sorted((a for a in raised if first <= (a.get("request") or 0) <= last), key=lambda a: a["request"])
-        joint = next((alarm["request"] for alarm in up if alarm["name"] in JOINT), None)
-        row |= {"alarm": ", ".join(alarm["title"] for alarm in up), "alarm_request": joint}
+            row |= {f"{name}_n": total, f"{name}_certified": math.nan if certified is None else certified}
+        signals = sorted((a for a in raised if first <= (a.get("request") or 0) <= last), key=lambda a: a["request"])
+        joint = next((alarm["request"] for alarm in signals if alarm["name"] in JOINT), None)
+        row |= {"alarm": ", ".join(alarm["title"] for alarm in signals), "alarm_request": joint}
         rows.append(row)
     frame = pd.DataFrame(rows)
     if not len(frame):
         return frame
     unknown = [name for name in WINDOWED if not frame[f"{name}_n"].any()]
-    frame = frame.drop(columns=[c for name in unknown for c in frame if c.startswith(name)])
+    frame = frame.drop(columns=[c for name in unknown for c in frame if str(c).startswith(name)])
     return frame.astype({"alarm_request": float})
 
 

@@ -44,7 +44,7 @@ TITLES = {
     "confidence": ("confidence fell", "share of answers of low confidence"),
     "quorum": ("members are missing", "share of answers that some member did not take part in"),
     "latency_p99": ("answers are slow", "share of answers slower than the reference's 99th percentile"),
-    "member_drift": ("{0} drifts", "share of answers on which {0} differs from the portfolio"),
+    "member_drift": ("member {0} drifts", "share of answers on which {0} differs from the portfolio"),
     "input_drift": ("input {0} drifts", "share of inputs whose {0} is outside of its usual range"),
     "missing": ("{0} is missing", "share of inputs without {0}"),
     "new_category": ("{0} has new values", "share of inputs whose {0} was not known in training"),
@@ -250,8 +250,8 @@ def watched_alarms(manifest: Manifest, reference: Mapping[str, Any]) -> tuple[Wa
         certified = rates.get(spec.name, (math.nan, 0))[0]
         certified = spec.reference if math.isnan(certified) else certified
         subject = subject_of(spec.name)
-        named = names.get(subject, "") if kind_of(spec.name) == "member_drift" else subject
-        alarms.append(WatchedAlarm(spec.name, alarm, certified, reason, named))
+        title = names.get(subject, "") if kind_of(spec.name) == "member_drift" else subject
+        alarms.append(WatchedAlarm(spec.name, alarm, certified, reason, title))
     return tuple(alarms)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from polyculture.results import Section
+from polyculture.results.tables import moment
 
 from ..charts.dot_plot import Rows, axis, estimates
 from ..charts.vega import Spec, column, figure, inline, layer, numbers, records, rows_of, tooltip
@@ -24,7 +24,7 @@ _SHARES = {
 
 def draw(section: Section) -> dict[str, Spec]:
     """Disagreement, error and all-wrong rate by windows of answers, and the effect sizes of drift."""
-    figures = {}
+    figures: dict[str, Spec] = {}
     for name in _SHARES:
         figures |= _share(section, name)
     return figures | _drift(section)
@@ -37,7 +37,7 @@ def _share(section: Section, name: str) -> dict[str, Spec]:
         return {}
     title, words = _SHARES[name]
     # As text: numbers of a figure have six digits, and seconds since 1970 need ten.
-    moments = [datetime.fromtimestamp(time, UTC).isoformat(" ", "seconds") for time in table["time"]]
+    moments = [moment(time) for time in column(table, "time")]
     limits = {"low": column(table, f"{name}_low"), "high": column(table, f"{name}_high")}
     table = table.assign(value=table[name], middle=(table["request"] + table["last"]) / 2, moment=moments, **limits)
     table = table.assign(known=column(table, f"{name}_n"))
@@ -76,15 +76,16 @@ def _alarms(table: pd.DataFrame, x: Spec, y: Spec) -> list[Spec]:
         return []
     tip = tooltip(("alarm", "went up", ""))
     mark: dict[str, Any] = {"type": "point", "shape": "triangle-up", "filled": True, "size": 70, "opacity": 1}
-    place = {"x": {"field": "middle", **x}, "y": {"field": "ground", **y}, "tooltip": tip}
-    layers = [layer(mark | {"color": ORANGE}, data=inline(raised), **place)]
+    ground: dict[str, Any] = {"x": {"field": "middle", **x}, "y": {"field": "ground", **y}, "tooltip": tip}
+    layers = [layer(mark | {"color": ORANGE}, data=inline(raised), **ground)]
     joint = column(table, "alarm_request").dropna()
     if len(joint):
-        at = {"data": inline([{"at": float(joint.iloc[0]), "text": f"alarm at {int(joint.iloc[0]):,}"}])}
-        place = {"x": {"field": "at", **x}}
+        rows = [{"at": float(joint.iloc[0]), "text": f"alarm at {int(joint.iloc[0]):,}"}]
         text = {"type": "text", "align": "right", "baseline": "top", "dx": -5, "dy": 2, "color": ORANGE}
-        layers.append(layer({"type": "rule", "color": ORANGE, "strokeWidth": 2}, **at, **place))
-        layers.append(layer(text, **at, **place, y={"value": 0}, text={"field": "text", "type": "nominal"}))
+        words = {"y": {"value": 0}, "text": {"field": "text", "type": "nominal"}}
+        place = {"field": "at", **x}
+        layers.append(layer({"type": "rule", "color": ORANGE, "strokeWidth": 2}, data=inline(rows), x=place))
+        layers.append(layer(text, data=inline(rows), x=place, **words))
     return layers
 
 

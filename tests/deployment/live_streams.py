@@ -76,9 +76,9 @@ def traffic(n: int, error: float = 0.05, *, together: float = 0.0, shift: float 
     return Traffic(truth, members, votes.argmax(axis=1), rng.beta(6, 1, n), profile, site)
 
 
-def certified_statistics(n: int = 4000, **options: Any) -> dict[str, Any]:
+def certified_statistics(n: int = 4000, seed: int = 99, **options: Any) -> dict[str, Any]:
     """`reference.json` of such traffic."""
-    t = traffic(n, seed=99, **options)
+    t = traffic(n, seed=seed, **options)
     none = np.full(t.members.shape, np.nan)
     return reference_statistics(
         CertifiedAnswers(

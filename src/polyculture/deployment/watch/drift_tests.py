@@ -27,10 +27,10 @@ def drift_tests(watch: LiveWatch) -> tuple[DriftTest, ...]:
     Of many answers they are computed anew after every 200.
     """
     total, tests = watch.drift
-    seen = watch.window.rows.total
-    if total < 0 or seen - total >= RENEWED or (seen != total and total < COMPARED):
+    current = watch.window.rows.total
+    if total < 0 or current - total >= RENEWED or (current != total and total < COMPARED):
         tests = corrected([*_member_tests(watch), *_confidence_test(watch), *_input_tests(watch)])
-        watch.drift = seen, tests
+        watch.drift = current, tests
     return tests
 
 

@@ -198,8 +198,8 @@ class LiveWatch:
     def _code(self, label: Any) -> float:
         """A code as it is, if it is that of a class, or of none of them."""
         number = label.item() if hasattr(label, "item") else label
-        whole = isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1
-        if not whole or not (number >= 0 or number == FOREIGN_LABEL):
+        integral = isinstance(number, (int, float)) and not isinstance(number, bool) and number == number // 1
+        if not integral or not (number >= 0 or number == FOREIGN_LABEL):
             codes = f"a code from 0 to {len(self.classes) - 1}, or {FOREIGN_LABEL} for another class"
             raise InputError(f"label {label!r}", f"the name of a class, {codes}")
         # A code of another bundle, which has more classes, is no class of this one.

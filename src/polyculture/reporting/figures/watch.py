@@ -53,7 +53,11 @@ def _share(section: Section, name: str) -> dict[str, Spec]:
     line = layer({"type": "line", "color": BLUE, "strokeWidth": 2}, x=middle, y={"field": "value", **y})
     dots = layer({"type": "point", "filled": True, "size": 36, "opacity": 1, "color": BLUE}, x=middle)
     dots["encoding"] |= {"y": {"field": "value", **y}, "tooltip": tip}
-    caption = f"Each dot is one window of about {int(table['n'].median()):,} answers; pale: 95 % interval."
+    size, kind = (
+        int(table["known"].fillna(table["n"]).median()),
+        "answers" if name == "disagreement" else "labelled answers",
+    )
+    caption = f"Each dot is one window of about {size:,} {kind}; pale: 95 % interval."
     layers = [area]
     certified = column(table, f"{name}_certified").dropna()
     if len(certified):
@@ -104,4 +108,4 @@ def _drift(section: Section) -> dict[str, Spec]:
     x = axis("effect: D of Kolmogorov and Smirnov, or V of Cramér", "~r", zero=True)
     caption = "Distance between recent answers and those at certification. 0: alike. Orange: large; from 0.1 on small."
     dots = estimates(lines, x, tip, 90, bars=False)
-    return {"drift": lines.figure("Which inputs have changed", records(table), dots, caption=caption)}
+    return {"drift": lines.figure("Which inputs and answers have changed", records(table), dots, caption=caption)}

@@ -77,5 +77,5 @@ def test_strange_names_stay_names(manifest: Manifest, name: str) -> None:
     assert matter["license"] == "other"
     assert matter["datasets"] == [name]
     table = next(line for line in card.splitlines() if line.startswith("| ") and "0.444" in line)
-    assert table.replace("\\|", "").count("|") == 5
+    assert table.replace("\\|", "").count("|") == 6
     assert "<script>" not in card.split("---\n", 2)[2].replace("\\<", "")

@@ -442,3 +442,24 @@ def test_the_page_needs_no_other_file_and_no_other_host() -> None:
     assert "https:" not in text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert len(page.content) < 60_000
+
+
+def test_many_alarms_are_counted_and_members_have_names_first_and_ids_in_a_column(
+    server: PageServer, browser: Any
+) -> None:
+    server.status = alarmed()
+    for alarm in server.status["alarms"]:
+        alarm |= {"up": True, "since": NOW, "title": alarm["name"], "why": "It is 4.5 % now."}
+    server.status["alarms"] = [server.status["alarms"][0] | {"name": f"a{k}", "title": f"a{k} rose"} for k in range(5)]
+    with Visit(browser, server.url, 1280, "light") as visit:
+        page = visit.drawn()
+        assert page.inner_text("h1") == "5 alarms are up: a0 rose; a1 rose; a2 rose; and 2 more."
+        page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        row = page.locator("#alarms-table tbody tr").first.inner_text()
+        assert "10.2\xa0%\t4.5\xa0%" in row
+        assert "It is 4.5\xa0% now." in page.inner_text("#alarms-up")
+        heads = page.locator("#members-table th[scope=col]").all_inner_texts()
+        assert (heads[0], heads[-1]) == ("member", "id")
+        cells = page.locator("#members-table tbody tr").first.locator("th, td").all_inner_texts()
+        assert (cells[0], cells[-1]) == ("mlp-1", "m0")
+        assert visit.faults == []

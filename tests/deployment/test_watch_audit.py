@@ -7,12 +7,14 @@ import json
 import math
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 import polyculture as pc
 from polyculture.cli import main
@@ -20,11 +22,14 @@ from polyculture.deployment.bundle import open_bundle
 from polyculture.deployment.store import VersionNames, open_store
 from polyculture.deployment.store.records import AnswerRecord
 from polyculture.deployment.watch import LiveWatch, default_alarms
-from polyculture.deployment.watch.audit import WatchOptions, watch, watch_of_store
+from polyculture.deployment.watch.audit import WatchOptions, audit_of_watch, watch, watch_of_store
+from polyculture.deployment.watch.member_names import readable_names
 from polyculture.deployment.watch.rounds import alarm_changes, watch_rounds
+from polyculture.deployment.watch.section import SPEC
+from polyculture.deployment.watch.watched import JOINT, watched_alarms
 from polyculture.errors import FileError, InputError
 from polyculture.reporting.lead import lead
-from polyculture.reporting.sections import section_figures, views
+from polyculture.reporting.sections import display_table, number_table, section_figures, views
 from polyculture.results import Audit
 from polyculture.stats import percent
 
@@ -379,12 +384,12 @@ def test_the_first_screen_has_live_numbers_next_to_those_at_certification_and_ti
     assert first.table is not None
     assert first.table.headings == ("number", "live", "at certification")
     assert first.table.rows[0][2] == percent(REFERENCE["disagreement"])
-    assert first.figure == "watch_over_time"
+    assert first.figure == "watch_disagreement"
     figure = audit.plot("watch")
     moments = [row["moment"] for row in figure["data"]["values"]]
     assert moments == sorted(set(moments))
-    assert moments[0] == "1970-01-12T13:46:40+00:00"
-    assert figure["layer"][0]["data"]["values"] == [{"certified": pytest.approx(REFERENCE["disagreement"], rel=1e-4)}]
+    assert moments[0] == "1970-01-12 13:46:40"
+    assert figure["layer"][1]["data"]["values"] == [{"certified": pytest.approx(REFERENCE["disagreement"], rel=1e-4)}]
     assert [finding.severity for finding in first.findings] == ["alert"] * 3
 
 
@@ -406,3 +411,114 @@ def test_a_server_with_api_keys_is_asked_with_that_of_the_environment(
     monkeypatch.setenv("POLYCULTURE_API_KEY", "clé")
     with pytest.raises(InputError, match="POLYCULTURE_API_KEY holds characters that no header can carry"):
         watch(servers[0].url)
+
+
+def test_the_page_leads_with_a_picture_whose_table_it_carries(shifted: str, bundle: Path) -> None:
+    audit = watch(shifted, bundle)
+    section = audit.section("watch")
+    table = section.tables["over_requests"]
+    assert table["request"].tolist() == [1, *(table["last"][:-1] + 1)]
+    assert table["last"].iloc[-1] == table["n"].sum() == 4500
+    assert table["n"].max() - table["n"].min() <= 1
+    third = table.iloc[2]
+    t = traffic(3000)
+    members = t.members[third["request"] - 1 : third["last"]]
+    events, n = int((members != members[:, :1]).any(axis=1).sum()), int(third["n"])
+    # Jeffreys: quantiles of the Beta distribution with half an event and half a miss added.
+    low, high = beta.ppf([0.025, 0.975], events + 0.5, n - events + 0.5)
+    assert third[["disagreement", "disagreement_low", "disagreement_high"]].tolist() == pytest.approx(
+        [events / n, low if events else 0.0, high]
+    )
+    assert int(table["error_n"].sum()) == int(table["all_wrong_n"].sum()) == 500
+    spec = audit.plot("watch")
+    assert [row["value"] for row in spec["data"]["values"]] == pytest.approx(table["disagreement"].tolist(), rel=1e-5)
+    alarms = section.tables["alarms"].set_index("name")
+    request = int(alarms.loc["disagreement", "request"])
+    texts = json.dumps(spec["layer"], ensure_ascii=False)
+    first = alarms[alarms["up"] & alarms.index.isin(JOINT)]["request"].min()
+    assert f"alarm at {int(first):,}" in texts
+    row = table[(table["request"] <= request) & (table["last"] >= request)]
+    assert "disagreement rose" in row["alarm"].item()
+    figures = section_figures(section)
+    assert list(figures) == ["watch_disagreement", "watch_error", "watch_all_wrong", "watch_drift"]
+    effects = [row["value"] for row in figures["watch_drift"]["data"]["values"]]
+    assert effects == sorted(effects, reverse=True)
+    assert len(effects) == min(25, len(section.tables["drift"].dropna(subset="effect")))
+
+
+def test_without_labels_or_certificate_the_picture_has_no_part_for_them(
+    bundle: Path, version: str, tmp_path: Path
+) -> None:
+    audit = watch(filled_store(tmp_path / "a.sqlite", [traffic(300)], 0, version))
+    section = audit.section("watch")
+    assert list(section_figures(section)) == ["watch_disagreement"]
+    assert not [name for name in section.tables["over_requests"] if name.startswith(("error", "all_wrong"))]
+    assert "Dashed" not in audit.plot("watch")["usermeta"]["caption"]
+    few = watch(filled_store(tmp_path / "b.sqlite", [traffic(30)], 0, version), bundle).section("watch")
+    assert "watch_disagreement" not in section_figures(few)
+
+
+def test_shares_are_percent_and_times_are_dates_wherever_they_are_shown(shifted: str, bundle: Path) -> None:
+    section = watch(shifted, bundle).section("watch")
+    numbers = {row[0]: row[1] for row in number_table(section).rows}
+    for name in ("disagreement", "all_wrong", "error", "gain"):
+        i = section.numbers[name]
+        shown = f"{percent(i.estimate)} [{percent(i.low)}, {percent(i.high)}]"
+        assert numbers[SPEC.numbers[name]] == shown
+    assert " %" not in numbers[SPEC.numbers["domain_auc"]]
+    alarms = display_table(section, "alarms")
+    assert alarms.headings[0] == "title"
+    place = alarms.headings.index("since")
+    assert alarms.rows[0][place].startswith("1970-01-12 13:5")
+    assert alarms.rows[-1][place] == "–"
+
+
+def test_members_are_called_by_their_names_and_keep_their_ids_in_a_column(shifted: str, bundle: Path) -> None:
+    manifest = open_bundle(bundle).manifest
+    names = {member.id: f"kind {k} · all" for k, member in enumerate(manifest.members)}
+    members = tuple(replace(member, name=names[member.id]) for member in manifest.members)
+    live = LiveWatch(replace(manifest, members=members), REFERENCE)
+    live.observe(traffic(200).records())
+    silent = [replace(r, member_answers=(-1, *r.member_answers[1:]), quorum=2) for r in traffic(800, 0.3).records(200)]
+    live.observe(silent)
+    audit = audit_of_watch(live, "a.sqlite")
+    section = audit.section("watch")
+    table = section.tables["members"]
+    assert (table["name"].tolist(), table["id"].tolist()) == (list(names.values()), list(names))
+    assert set(section.tables["pairs"]["model_a"]) <= set(names.values())
+    assert any(f.code == "PW003" and f.sentence.startswith("kind 0 · all: It gave no answer") for f in audit.findings)
+    alarms = section.tables["alarms"].set_index("name")
+    for member, name in names.items():
+        if f"member_drift:{member}" in alarms.index:
+            assert alarms.loc[f"member_drift:{member}", "title"] == f"member {name} drifts"
+            assert f"on which {name} differs" in alarms.loc[f"member_drift:{member}", "why"]
+    words = json.dumps([finding.sentence for finding in audit.findings]) + json.dumps(section.tables["drift"].to_dict())
+    assert not [member for member in names if member in words]
+    assert [member["id"] for member in live.status()["members"]] == list(names)
+    assert f"answers of {names[IDS[0]]}" in set(section.tables["drift"]["name"])
+
+
+def test_members_of_one_name_are_told_apart_by_their_ids() -> None:
+    assert readable_names([("a", "net"), ("b", "net"), ("c", ""), ("d", "tree")]) == {
+        "a": "net (a)",
+        "b": "net (b)",
+        "c": "c",
+        "d": "tree",
+    }
+    names = readable_names([("a", "b"), ("b", "c"), ("c", "")])
+    assert len(set(names.values())) == 3
+
+
+def test_only_columns_of_tables_can_be_missing() -> None:
+    kinds = {
+        modality: [a.name for a in default_alarms(IDS, REFERENCE, modality=modality) if a.name.startswith("missing:")]
+        for modality in ("table", "image", "text", "audio", "series", "tags", "volume")
+    }
+    assert len(kinds.pop("table")) == 4
+    assert not any(kinds.values())
+    # A bundle that was exported with such alarms does not show them.
+    manifest = certified_manifest(REFERENCE)
+    assert [w for w in watched_alarms(manifest, REFERENCE) if w.name.startswith("missing:")]
+    images = watched_alarms(replace(manifest, modality="image"), REFERENCE)
+    assert not [w for w in images if w.name.startswith("missing:")]
+    assert len(images) == len(manifest.alarms) - 4

@@ -27,7 +27,7 @@ def test_many_joint_failures_are_an_alert_with_jeffreys_limits_and_the_hypergeom
     low, high = beta(15.5, 185.5).ppf([0.025, 0.975])
     assert found.severity == "alert"
     assert found.sentence == (
-        f"All 2 models fail the same 15 of 200 instances: 7.50 % [{100 * low:.2f} %, {100 * high:.2f} %]. "
+        f"Both models fail the same 15 of 200 instances: 7.50 % [{100 * low:.2f} %, {100 * high:.2f} %]. "
         f"It would be {100 * (0.15 * 0.15):.2f} % if they failed independently; exact p {p_value(200, 30, 15)}."
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from polyculture.results import Finding, NullModel, Severity
-from polyculture.stats import Interval, percent, plural
+from polyculture.stats import Interval, every, percent, plural
 
 from .context import AuditParts
 from .sections import SECTIONS
@@ -78,7 +78,7 @@ def _systemic(parts: AuditParts) -> Iterator[Finding]:
     yield Finding(
         "PC002",
         title,
-        f"All {len(s.observed) - 1} models fail the same {count:,} of {plural(s.n, 'instance')}: "
+        f"{every(len(s.observed) - 1, 'model').capitalize()} fail the same {count:,} of {plural(s.n, 'instance')}: "
         f"{percent(s.rate.estimate, 2)}{limits}. It would be {null}; exact p {_p(s.p)}.",
         "alert" if s.p < 0.01 and count >= 10 else "warning" if s.p < 0.05 else "note",
     )

@@ -9,7 +9,7 @@ import numpy as np
 from polyculture.results import Audit, NullModel
 from polyculture.results.summary import count, number, p_value
 from polyculture.results.tables import PATTERN as PATTERN
-from polyculture.stats import Interval, plural
+from polyculture.stats import Interval, every, plural
 
 DOES_NOT_PROVE = (
     (
@@ -192,7 +192,7 @@ def systemic(audit: Audit) -> str:
     s = audit.systemic
     if not s.rate.defined:
         return "How often all models fail together is not defined here."
-    models = "Both" if audit.n_models == 2 else f"All {audit.n_models}"
+    models = every(audit.n_models, "model").capitalize()
     reason = audit.facts.get("class_not_used", "")
     tested = f" ({p_value(s.p)})" if not math.isnan(s.p) else ""
     given_class = _few(float(s.expected[-1]))
@@ -207,7 +207,7 @@ def systemic(audit: Audit) -> str:
     else:
         expected = f"if they erred independently within the true class, {given_class} would be expected, and {raw} "
         expected += "at their overall error rates"
-    return f"{models} models fail {count(float(s.observed[-1]))} of {plural(s.n, 'instance')}; {expected}{tested}."
+    return f"{models} fail {count(float(s.observed[-1]))} of {plural(s.n, 'instance')}; {expected}{tested}."
 
 
 def _few(expected: float) -> str:

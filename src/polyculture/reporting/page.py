@@ -13,7 +13,7 @@ from typing import Any
 from polyculture.errors import FileError, InputError
 from polyculture.results import Audit, Section, summary, tables
 from polyculture.results.tables import DisplayTable
-from polyculture.stats import percent
+from polyculture.stats import every, percent
 from polyculture.version import __version__
 
 from . import narrative, sections
@@ -143,6 +143,7 @@ def _template() -> Any:
     )
     environment.filters["sentences"] = sentences
     environment.globals["first_figure"] = first_figure
+    environment.globals["every"] = every
     return environment.from_string(_file("page.html"))
 
 

@@ -161,7 +161,7 @@
   ];
 
   const everyone = [...Array(m).keys()];
-  const columns = [{ key: "panel", label: "this panel" }, { key: "all", label: `all ${m}`, members: everyone }];
+  const columns = [{ key: "panel", label: "this panel" }, { key: "all", label: m === 2 ? "both" : `all ${m}`, members: everyone }];
   if (values.kept.length) columns.push({ key: "kept", label: `the kept ${values.kept.length}`, members: values.kept });
 
   function element(tag, parent, text = "", attributes = {}) {

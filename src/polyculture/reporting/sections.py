@@ -7,7 +7,7 @@ is shown with its numbers and tables as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pkgutil import iter_modules
@@ -16,8 +16,8 @@ import pandas as pd
 
 from polyculture.auditing.sections import SECTIONS
 from polyculture.results import Audit, Section, SectionSpec, TableSpec
-from polyculture.results.tables import HEADINGS, DisplayTable, full_table, table
-from polyculture.stats import Interval
+from polyculture.results.tables import HEADINGS, DisplayTable, full_table, moment, table
+from polyculture.stats import Interval, percent
 
 from . import figures
 from .charts.vega import Spec
@@ -121,6 +121,7 @@ def display_table(section: Section, name: str, limit: int | None = None) -> Disp
     limit = min(spec.rows, limit or spec.rows)
     place = f"audit.section({section.name!r}).tables[{name!r}]"
     rows = frame.head(limit) if spec.ranked else frame
+    rows = rows.assign(**{name: [moment(time) for time in rows[name]] for name in spec.times if name in rows})
     display = table(rows, place, shares=spec.percent, headings=_HEADINGS | dict(spec.headings), limit=limit)
     remark = display.remark
     if len(rows) < len(frame):
@@ -135,11 +136,12 @@ def title_of(name: str) -> str:
 
 def number_table(section: Section) -> DisplayTable:
     """One row per number: name, estimate with its interval, what it rests on, how it was made, what to beware of."""
-    labels = NUMBERS | dict(spec_of(section).numbers)
+    spec = spec_of(section)
+    labels = NUMBERS | dict(spec.numbers)
     rows = [
         {
             "number": labels.get(name, name.replace("_", " ")),
-            "estimate": f"{digits(i.estimate)} {_limits(i)}".strip(),
+            "estimate": _estimate(i, percent if name in spec.percent else digits),
             "n": i.n or None,
             "method": i.method,
             "remark": i.reason,
@@ -150,11 +152,13 @@ def number_table(section: Section) -> DisplayTable:
     return table(pd.DataFrame(rows)[columns], headings={})
 
 
-def _limits(i: Interval) -> str:
+def _estimate(i: Interval, form: Callable[[float], str]) -> str:
+    """An estimate with its limits, where it has any."""
+    estimate = "–" if math.isnan(i.estimate) else form(i.estimate)
     if math.isnan(i.low) or math.isnan(i.high):
-        return ""
+        return estimate
     level = "" if i.level == 0.95 else f" ({100 * i.level:g}\u00a0%)"
-    return f"[{digits(i.low)}, {digits(i.high)}]{level}"
+    return f"{estimate} [{form(i.low)}, {form(i.high)}]{level}"
 
 
 def digits(value: float) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from polyculture.errors import InputError, near
-from polyculture.stats import Interval
+from polyculture.stats import Interval, every
 
 from . import summary
 from .encoding import from_json, to_json
@@ -173,7 +173,9 @@ class Systemic:
         )
 
     def __repr__(self) -> str:
-        heading = f"Systemic: all {len(self.observed) - 1} models fail {self.observed[-1]:,} of {self.n:,} instances"
+        heading = (
+            f"Systemic: {every(len(self.observed) - 1, 'model')} fail {self.observed[-1]:,} of {self.n:,} instances"
+        )
         expected = f"expected if independent: {self.expected[-1]:.4g}; {summary.p_value(self.p)}"
         return summary.lines(f"{heading}; {expected}", *summary.frame_lines(self.hardest), "Next: .frame(), .hardest")
 

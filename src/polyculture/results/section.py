@@ -84,6 +84,7 @@ class TableSpec:
     percent : columns that are shares, shown in percent.
     rows : at most shown; of longer tables the first and the last half.
     ranked : whether the first rows matter most; then only they are shown.
+    times : columns of seconds since 1970, shown as dates.
     """
 
     caption: str = ""
@@ -91,6 +92,7 @@ class TableSpec:
     percent: tuple[str, ...] = ("accuracy", "all_wrong", "share")
     rows: int = 40
     ranked: bool = False
+    times: tuple[str, ...] = ()
 
 
 def _note(_: Section) -> Severity:
@@ -112,6 +114,7 @@ class SectionSpec:
     code, finding : code and title of the finding; empty where it yields none. Its sentence is that of the section.
     severity : of the finding.
     numbers : what each number is called; ``_`` becomes a blank in those without an entry.
+    percent : the numbers that are shares; they are shown in percent.
     tables : how each table is shown; the default where there is no entry.
     """
 
@@ -123,6 +126,7 @@ class SectionSpec:
     finding: str = ""
     severity: Callable[[Section], Severity] = _note
     numbers: Mapping[str, str] = field(default_factory=dict)
+    percent: tuple[str, ...] = ()
     tables: Mapping[str, TableSpec] = field(default_factory=dict)
 
     def answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +120,14 @@ def _decimal(value: float, share: bool) -> str:
     if abs(value) < 0.01:
         return f"{value:.3g}"
     return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def moment(time: float) -> str:
+    """Seconds since 1970 as a date and time (UTC); – where there is none, or it is beyond the calendar."""
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}"
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "–"
 
 
 def null_model_table(audit: Audit) -> DisplayTable:

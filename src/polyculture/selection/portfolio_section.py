@@ -41,7 +41,7 @@ def _gains(portfolio: Portfolio) -> pd.DataFrame:
     baselines = {
         "best": f"best single model ({certificate.best})",
         "top": f"the {portfolio.k} best single models together" if portfolio.k > 1 else "best single model by the rule",
-        "all": f"all {len(portfolio.candidates)} with equal weights",
+        "all": f"{'both' if len(portfolio.candidates) == 2 else f'all {len(portfolio.candidates)}'} with equal weights",
     }
     rows = []
     for loss in ("log_loss", "error", "squared_error"):

@@ -15,7 +15,7 @@ from .influence import (
     rho_population_interval,
     standard_error,
 )
-from .interval import Interval, percent, plural, without_exponent
+from .interval import Interval, every, percent, plural, without_exponent
 from .pairs import Limits, capa_limits, dirichlet_kappa, kappa_limits
 from .resampling import block_of, jackknife, n_eff_bootstrap, rho_bootstrap
 from .shares import (
@@ -46,6 +46,7 @@ __all__ = [
     "design_effect",
     "dirichlet_kappa",
     "effective_n",
+    "every",
     "fail_at_k_interval",
     "independent_difference",
     "influence_interval",

@@ -81,6 +81,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def every(count: int, noun: str) -> str:
+    """All of so many: ``all 5 models``, ``both models``, ``the one model``."""
+    return {1: f"the one {noun}", 2: f"both {noun}s"}.get(count, f"all {count:,} {noun}s")
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share as people read it: ``25.0 %``; ``undefined`` where there is none."""
     if math.isnan(share):

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from scipy.special import ndtri
 
 from polyculture.results import Audit
-from polyculture.stats import Interval, jeffreys, kappa_limits, wilson
+from polyculture.stats import Interval, every, jeffreys, kappa_limits, wilson
 
 MOST_COMPARED = 200
 """Most alike pairs whose limits are widened to hold for all pairs; the limit of a maximum lies among them."""
@@ -120,7 +120,7 @@ def _accuracy(audit: Audit) -> dict[str, Number]:
         for model, k, share, bottom, top in zip(models, n, accuracy.tolist(), low.tolist(), high.tolist(), strict=True)
     }
     best, worst = int(np.argmax(accuracy)), int(np.argmin(accuracy))
-    method = f"Wilson; limits for all {len(table):,} models at once"
+    method = f"Wilson; limits for {every(len(table), 'model')} at once"
     top = Interval(float(accuracy[best]), max(i.low for i in wide), float(high.max()), level, int(n[best]), method)
     bottom = Interval(float(accuracy[worst]), float(low.min()), min(i.high for i in wide), level, int(n[worst]), method)
     mean = _mean_share(float(accuracy.mean()), int(n.min()), level)

@@ -93,6 +93,7 @@ def _members(manifest: Manifest) -> str:
     rows = [
         [
             member.name,
+            member.id,
             f"{member.weight:.3g}",
             _recipe(member.recipe),
             ", ".join(f"{k} {v}" for k, v in member.ancestry.items()),
@@ -105,7 +106,7 @@ def _members(manifest: Manifest) -> str:
     ancestry = (
         f"\nShared by several members: {shared}. What members share they can get wrong together.\n" if shared else ""
     )
-    table = _table(["member", "weight", "recipe", "ancestry"], rows)
+    table = _table(["member", "id", "weight", "recipe", "ancestry"], rows)
     quorum = f"at least {manifest.quorum} of {len(manifest.members)} have to answer"
     return f"## Members\n\n{rule}; {quorum}.\n\n{table}{ancestry}"
 

@@ -264,7 +264,7 @@ def _errors(
 def _alarms(manifest: Manifest, statistics: Mapping[str, Any], options: ExportOptions) -> tuple[Any, ...]:
     from ..watch import default_alarms
 
-    return tuple(default_alarms(manifest.ids, statistics, options.requests))
+    return tuple(default_alarms(manifest.ids, statistics, options.requests, modality=manifest.modality))
 
 
 def _alert_rules(manifest: Manifest) -> dict[str, bytes]:

@@ -28,6 +28,7 @@ from .alarm_status import RECENT
 from .answer_columns import FOREIGN_LABEL, NO_ANSWER, AnswerColumns
 from .detection.domain_classifier import domain_auc
 from .live import LiveWatch
+from .member_names import names_of_manifest, names_of_status
 from .section import watch_findings, watch_section
 from .server_status import is_server, server_status
 
@@ -235,7 +236,7 @@ def audit_of_status(status: Mapping[str, Any], source: str) -> Audit:
         name: value for name, value in status.items() if value is not None
     }
     section = watch_section(status, Interval.undefined("the inputs are in the store"))
-    models = pd.DataFrame(index=pd.Index([str(member["id"]) for member in status["members"]], name="model"))
+    models = pd.DataFrame(index=pd.Index(list(names_of_status(status).values()), name="model"))
     instances = pd.DataFrame(index=pd.RangeIndex(max(1, int(status.get("answers") or 0)), name="instance"))
     result = audit_predictions(_unlabelled(models, instances), source=source)
     counts = {"bundle": status.get("version", ""), "labelled": status.get("labelled_total", 0)}
@@ -294,7 +295,7 @@ def _unlabelled(models: pd.DataFrame, instances: pd.DataFrame) -> Predictions:
 def _models(manifest: Manifest) -> pd.DataFrame:
     """Members with the simple values of their recipes."""
     attributes = [{k: v for k, v in m.recipe.items() if isinstance(v, (str, int, float))} for m in manifest.members]
-    return pd.DataFrame(attributes, index=pd.Index(manifest.ids, name="model"))
+    return pd.DataFrame(attributes, index=pd.Index(list(names_of_manifest(manifest).values()), name="model"))
 
 
 def _instances(tracker: LiveWatch) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .detection.drift import DriftTest, bin_counts, chi2_test, corrected, ks_test, stability_index
+from .member_names import names_of_manifest
 
 if TYPE_CHECKING:
     from .live import LiveWatch
@@ -37,7 +38,7 @@ def _member_tests(watch: LiveWatch) -> list[DriftTest]:
     counts = watch.reference.get("member_answer_counts") or _counts_of_shares(watch.reference)
     answers = watch.window.rows.column("member_answers", COMPARED)
     tests = []
-    for column, reference, name in zip(answers.T, counts, watch.manifest.ids, strict=False):
+    for column, reference, name in zip(answers.T, counts, names_of_manifest(watch.manifest).values(), strict=False):
         recent = np.bincount(column[(column >= 0) & (column < len(reference))], minlength=len(reference))
         test = chi2_test(recent, np.array(reference), f"answers of {name}")
         tests.append(replace(test, psi=stability_index(recent, np.array(reference))))

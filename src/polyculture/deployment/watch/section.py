@@ -9,10 +9,14 @@ from typing import Any
 import pandas as pd
 
 from polyculture.results import Finding, Section, SectionSpec, TableSpec
-from polyculture.stats import Interval, percent
+from polyculture.stats import Interval, jeffreys, percent
 
+from .member_names import names_of_status
 from .watched import JOINT, LABELLED
 
+WINDOWED = ("disagreement", "error", "all_wrong")
+"""Shares that are followed from request to request."""
+SHARES = ("disagreement", "all_wrong", "error", "gain")
 SPEC = SectionSpec(
     "watch",
     "Is it still what it was when it was certified?",
@@ -25,6 +29,7 @@ SPEC = SectionSpec(
         "gain": "gain over the best single model",
         "domain_auc": "AUC of a classifier that tells live inputs from those at certification",
     },
+    percent=SHARES,
     tables={
         "live": TableSpec(
             "Reference: the same number when the portfolio was certified. Numbers that need labels have limits that "
@@ -34,6 +39,8 @@ SPEC = SectionSpec(
             "Level: how far the alarm is from its threshold; at 1 it goes up. Together they give at most one false "
             "alarm in the number of requests that the bundle promises, if requests are independent.",
             percent=("value", "reference"),
+            times=("since", "until"),
+            ranked=True,
         ),
         "members": TableSpec(
             "Dissent: share of a member's answers that differ from the portfolio's.",
@@ -44,8 +51,15 @@ SPEC = SectionSpec(
         "drift": TableSpec(
             "Effect: distance D of the distribution functions, or Cramér's V; small below 0.1. p is corrected for the "
             "number of tests (Holm). PSI: population stability index, above 0.25 large.",
+            ranked=True,
         ),
-        "over_time": TableSpec(percent=("disagreement", "all_wrong", "certified")),
+        "over_requests": TableSpec(
+            "Windows of equal numbers of answers; request: of the first one. Low and high: 95 % limits (Jeffreys). "
+            "Alarm: what went up in that window, and is up still.",
+            percent=tuple(f"{name}{end}" for name in WINDOWED for end in ("", "_low", "_high", "_certified")),
+            times=("time",),
+        ),
+        "over_time": TableSpec(percent=("disagreement", "all_wrong", "certified"), times=("time",)),
     },
 )
 FINDINGS = {
@@ -57,7 +71,6 @@ FINDINGS = {
 }
 """Titles of the findings of a watch, by code."""
 NUMBERS = ("disagreement", "n_eff", "n_eff_dissent", "all_wrong", "error", "gain")
-SHARES = ("disagreement", "all_wrong", "error", "gain")
 
 
 def watch_section(status: Mapping[str, Any], domain_auc: Interval) -> Section:
@@ -78,6 +91,7 @@ def watch_section(status: Mapping[str, Any], domain_auc: Interval) -> Section:
         "pairs": _pair_table(status),
         "groups": _group_table(status),
         "drift": _drift_table(status),
+        "over_requests": _window_table(status),
         "over_time": _time_table(status),
     }
     return SPEC.answer(_sentence(status), numbers, {k: table for k, table in tables.items() if len(table)})
@@ -158,15 +172,17 @@ def _cell(name: str, value: float) -> str:
 
 
 def _alarm_table(status: Mapping[str, Any]) -> pd.DataFrame:
-    columns = ("name", "title", "up", "level", "value", "reference", "request", "since", "until", "why", "action")
+    columns = ("title", "up", "level", "value", "reference", "request", "since", "until", "why", "action", "name")
     rows = [{name: alarm.get(name) for name in columns} for alarm in status["alarms"]]
     numbers = ("level", "value", "reference", "request", "since", "until")
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))
 
 
 def _member_table(status: Mapping[str, Any]) -> pd.DataFrame:
+    names = names_of_status(status)
     rows = [
-        {name: member[name] for name in ("id", "state", "answered", "failed", "dissent")}
+        {"name": names[member["id"]]}
+        | {name: member[name] for name in ("id", "state", "answered", "failed", "dissent")}
         | {"reference": member["dissent_reference"], "drift": member["drift"], "error": member["error"]["estimate"]}
         | {"error_reference": member["error"]["reference"], "reason": member["reason"]}
         for member in status["members"]
@@ -178,7 +194,8 @@ def _member_table(status: Mapping[str, Any]) -> pd.DataFrame:
 def _pair_table(status: Mapping[str, Any]) -> pd.DataFrame:
     """Co-disagreement of every pair, next to the reference."""
     table = status.get("co_disagreement") or {"members": [], "share": [], "reference": None}
-    members, share, reference = table["members"], table["share"], table["reference"]
+    names, share, reference = names_of_status(status), table["share"], table["reference"]
+    members = [names.get(member, member) for member in table["members"]]
     pairs = [(a, b) for a in range(len(members)) for b in range(a + 1, len(members))]
     rows = [
         {"model_a": members[a], "model_b": members[b], "live": share[a][b]}
@@ -220,7 +237,8 @@ def watch_findings(status: Mapping[str, Any], section: Section) -> tuple[Finding
             sentence = f"Since {_moment(alarm)} {alarm['title']}. {alarm['why']} {alarm['action']}"
             findings.append(Finding(code, FINDINGS[code], sentence, "alert"))
     members = [m for m in status["members"] if m["state"] in ("failing", "silent")]
-    findings += [Finding("PW003", FINDINGS["PW003"], f"{m['id']}: {m['reason']}", "warning") for m in members]
+    names = names_of_status(status)
+    findings += [Finding("PW003", FINDINGS["PW003"], f"{names[m['id']]}: {m['reason']}", "warning") for m in members]
     findings += _drift_findings(status, section)
     gain = section.numbers.get("gain")
     if gain is not None and gain.high < 0:
@@ -235,6 +253,32 @@ def _time_table(status: Mapping[str, Any]) -> pd.DataFrame:
     frame = pd.DataFrame(status.get("over_time", ()))
     certified = status["disagreement"].get("reference")
     return frame.assign(certified=math.nan if certified is None else certified) if len(frame) else frame
+
+
+def _window_table(status: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per window of answers: shares with limits, what they were at certification, and alarms that went up."""
+    windows = status.get("over_requests") or ()
+    raised = [alarm for alarm in status["alarms"] if alarm.get("up") and alarm["name"] not in LABELLED]
+    rows = []
+    for window in windows:
+        first, last = window["request"], window["request"] + window["n"] - 1
+        row: dict[str, Any] = {"request": first, "last": last, "time": window["time"], "n": window["n"]}
+        for name in WINDOWED:
+            events, total = window[name]
+            interval = jeffreys(events, total) if total else Interval.undefined("not known")
+            certified = (status.get(name) or {}).get("reference")
+            row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+            row |= {f"{name}_n": total, f"{name}_certified": math.nan if certified is None else certified}
+        signals = sorted((a for a in raised if first <= (a.get("request") or 0) <= last), key=lambda a: a["request"])
+        joint = next((alarm["request"] for alarm in signals if alarm["name"] in JOINT), None)
+        row |= {"alarm": ", ".join(alarm["title"] for alarm in signals), "alarm_request": joint}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    if not len(frame):
+        return frame
+    unknown = [name for name in WINDOWED if not frame[f"{name}_n"].any()]
+    frame = frame.drop(columns=[c for name in unknown for c in frame if str(c).startswith(name)])
+    return frame.astype({"alarm_request": float})
 
 
 def _drift_findings(status: Mapping[str, Any], section: Section) -> list[Finding]:

@@ -1,7 +1,7 @@
 """What does the watch say now? Everything that the live page and `/metrics` show, as plain JSON values.
 
 The members are those of `WatchStatus` in polyculture.deployment.server, and beyond them: `latency_ms`,
-`co_disagreement`, `n_eff_dissent`, `labelled_total`, `drift`, `unmatched_labels`, `relabelled`.
+`co_disagreement`, `n_eff_dissent`, `labelled_total`, `over_requests`, `drift`, `unmatched_labels`, `relabelled`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .answer_columns import FOREIGN_LABEL
 from .detection.drift import DriftTest
 from .drift_tests import drift_tests
 from .reference import pair_counts
+from .request_windows import request_windows
 
 if TYPE_CHECKING:
     from .live import LiveWatch
@@ -57,6 +58,7 @@ def status(watch: LiveWatch) -> dict[str, Any]:
         "groups": group_numbers(watch),
         "over_time": watch.buckets.points(),
         "step_s": watch.buckets.step,
+        "over_requests": request_windows(watch),
         "quorum": _quorum(watch),
         "latency_ms": _latency(rows.column("latency_ms", RECENT)),
         "drift": [_test(test) for test in drift_tests(watch)],

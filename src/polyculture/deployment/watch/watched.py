@@ -21,6 +21,7 @@ from polyculture.stats import upper_limit
 
 from .answer_columns import AnswerColumns, co_dissent, dissents, not_unanimous
 from .detection.alarms import UNKNOWN, RateAlarm, shared_promise
+from .member_names import names_of_manifest
 
 LABELLED = ("error", "all_wrong")
 """Alarms on rates of labelled answers; their promise counts labels."""
@@ -43,7 +44,7 @@ TITLES = {
     "confidence": ("confidence fell", "share of answers of low confidence"),
     "quorum": ("members are missing", "share of answers that some member did not take part in"),
     "latency_p99": ("answers are slow", "share of answers slower than the reference's 99th percentile"),
-    "member_drift": ("{0} drifts", "share of answers on which {0} differs from the portfolio"),
+    "member_drift": ("member {0} drifts", "share of answers on which {0} differs from the portfolio"),
     "input_drift": ("input {0} drifts", "share of inputs whose {0} is outside of its usual range"),
     "missing": ("{0} is missing", "share of inputs without {0}"),
     "new_category": ("{0} has new values", "share of inputs whose {0} was not known in training"),
@@ -75,22 +76,24 @@ class WatchedAlarm:
     name : of the alarm.
     certified : the rate at certification; nan where it is not known.
     reason : why it cannot be watched; empty where it can.
+    subject : what its member or column is called; what stands behind the colon, if empty.
     """
 
     name: str
     alarm: RateAlarm | None
     certified: float
     reason: str = ""
+    subject: str = ""
 
     @property
     def title(self) -> str:
         """In a few words: ``"disagreement rose"``."""
-        return TITLES[kind_of(self.name)][0].format(subject_of(self.name))
+        return TITLES[kind_of(self.name)][0].format(self.subject or subject_of(self.name))
 
     @property
     def rate(self) -> str:
         """What it follows, in words."""
-        return TITLES[kind_of(self.name)][1].format(subject_of(self.name))
+        return TITLES[kind_of(self.name)][1].format(self.subject or subject_of(self.name))
 
     @property
     def action(self) -> str:
@@ -228,11 +231,16 @@ class AlarmEvents:
 
 
 def watched_alarms(manifest: Manifest, reference: Mapping[str, Any]) -> tuple[WatchedAlarm, ...]:
-    """The alarms of a bundle; those that cannot be watched say why."""
+    """The alarms of a bundle; those that cannot be watched say why.
+
+    Alarms on missing inputs are left out where the inputs' numbers are computed, as then none can be missing.
+    """
     events = AlarmEvents.of(manifest, reference)
-    rates = certified_rates(manifest.ids, reference)
+    rates, names = certified_rates(manifest.ids, reference), names_of_manifest(manifest)
     alarms = []
     for spec in manifest.alarms:
+        if kind_of(spec.name) == "missing" and profile_is_computed(manifest.modality):
+            continue
         reason, alarm = events.why_not(spec.name), None
         if not reason:
             try:
@@ -240,8 +248,16 @@ def watched_alarms(manifest: Manifest, reference: Mapping[str, Any]) -> tuple[Wa
             except InputError as error:
                 reason = str(error)
         certified = rates.get(spec.name, (math.nan, 0))[0]
-        alarms.append(WatchedAlarm(spec.name, alarm, spec.reference if math.isnan(certified) else certified, reason))
+        certified = spec.reference if math.isnan(certified) else certified
+        subject = subject_of(spec.name)
+        title = names.get(subject, "") if kind_of(spec.name) == "member_drift" else subject
+        alarms.append(WatchedAlarm(spec.name, alarm, certified, reason, title))
     return tuple(alarms)
+
+
+def profile_is_computed(modality: str) -> bool:
+    """Whether the numbers of the inputs are computed, as of images and texts, and never missing; not so of a table."""
+    return modality not in ("", "table")
 
 
 def certified_rates(members: Sequence[str], reference: Mapping[str, Any]) -> dict[str, tuple[float, int]]:
@@ -266,7 +282,11 @@ def certified_rates(members: Sequence[str], reference: Mapping[str, Any]) -> dic
 
 
 def default_alarms(
-    members: Sequence[str], reference: Mapping[str, Any], requests: int = 10_000, factor: float = 2.0
+    members: Sequence[str],
+    reference: Mapping[str, Any],
+    requests: int = 10_000,
+    factor: float = 2.0,
+    modality: str = "table",
 ) -> tuple[AlarmSpec, ...]:
     """The alarms that the statistics at certification allow, calibrated: together at most one false alarm per that many
     requests.
@@ -280,6 +300,7 @@ def default_alarms(
     reference : what `reference_statistics` gives.
     requests : from one false alarm to the next on average, at least.
     factor : change that is to be found soon: rates times this (but at most half-way to 1).
+    modality : of the inputs; only columns of a table can be missing.
     """
     if not factor > 1:
         raise InputError(f"factor {factor:g}", "a number above 1")
@@ -289,6 +310,7 @@ def default_alarms(
     for name, (share, n) in certified_rates(members, reference).items():
         kind, subject = kind_of(name), subject_of(name)
         skip = (kind == "new_category" and subject not in coded) or (kind == "input_drift" and subject in coded)
+        skip = skip or (kind == "missing" and profile_is_computed(modality))
         alarm = None if skip else _alarm(name, share, n, factor)
         if alarm is not None:
             alarms.append(alarm)

@@ -34,6 +34,8 @@
 
   const finite = (value) => typeof value === "number" && Math.abs(value) < 1e15;
   const percent = (share, digits = 1) => (finite(share) ? `${(100 * share).toFixed(digits)}\u00a0%` : "–");
+  /** Text in which no sign for percent begins a line. */
+  const unbroken = (text) => (typeof text === "string" ? text.replace(/(\d) %/g, "$1\u00a0%") : text);
   const count = (value) => (finite(value) ? Math.round(value).toLocaleString("en") : "–");
   const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
   const decimal = (value, digits = 1) => (finite(value) ? value.toFixed(digits) : "–");
@@ -169,7 +171,7 @@
     }
     if (up.length) {
       const names = up.slice(0, 3).map((alarm) => short(alarm.title || alarm.name, 80)).join("; ");
-      return `${up.length} alarms are up: ${names}${up.length > 3 ? "; …" : ""}.`;
+      return `${up.length} alarms are up: ${names}${up.length > 3 ? `; and ${count(up.length - 3)} more` : ""}.`;
     }
     const quiet = list(status.alarms).length ? "no alarm is up" : "no alarm is watched";
     if (!status.answers) return sentence(`${models}, no answers yet; ${quiet}.`);
@@ -258,16 +260,16 @@
     $("alarms-up").replaceChildren(...[...up, ...past].map((alarm) => element("li", { class: alarm.up ? null : "past" },
       element("h3", {}, sentence(alarm.title || alarm.name)),
       element("p", { class: "when" }, alarm.up ? since(alarm.since) : `from ${clock(alarm.since)} until ${clock(alarm.until)}`),
-      alarm.why ? element("p", {}, alarm.why) : null,
+      alarm.why ? element("p", {}, unbroken(alarm.why)) : null,
       alarm.up && alarm.action ? element("p", {}, element("strong", {}, "What to do: "), alarm.action) : null)));
     table("alarms-table", "All alarms that are watched", [
       ["alarm", (alarm) => short(alarm.title || alarm.name, 80)],
       ["state", (alarm) => (alarm.up ? element("span", { class: "differs" }, "up") : finite(alarm.until) ? "was up" : "at rest")],
       ["level", (alarm) => (finite(alarm.level) ? percent(alarm.level, 0) : "–"), "num"],
-      ["now", (alarm) => general(alarm.value), "num"],
-      ["at certification", (alarm) => general(alarm.reference), "num"],
+      ["now", (alarm) => percent(alarm.value), "num"],
+      ["at certification", (alarm) => percent(alarm.reference), "num"],
       ["since", (alarm) => (finite(alarm.since) ? clock(alarm.since) : "")],
-      ["why", (alarm) => alarm.why, "long"],
+      ["why", (alarm) => unbroken(alarm.why), "long"],
     ], all);
   }
 
@@ -287,7 +289,7 @@
       const state = Object.hasOwn(STATES, member.state) ? member.state : "ok";
       return element("li", {},
         element("h3", {}, element("span", { class: `state ${state}`, "aria-hidden": "true" }), short(member.name || member.id, 60), element("span", { class: "state-word" }, STATES[state])),
-        member.reason && state !== "ok" ? element("p", { class: "reason" }, member.reason) : null,
+        member.reason && state !== "ok" ? element("p", { class: "reason" }, unbroken(member.reason)) : null,
         element("p", {}, `${count(member.answered)} answered, ${count(member.failed)} failed`),
         element("p", {}, finite(member.dissent) ? `differs from the portfolio on ${percent(member.dissent)}${finite(member.dissent_reference) ? `, ${percent(member.dissent_reference)} at certification` : ""}` : ""));
     }));
@@ -303,7 +305,8 @@
       ["drift alarm", (member) => percent(member.drift, 0), "num"],
       ["latency", (member) => milliseconds(member.latency_ms), "num"],
       ["where", (member) => (member.remote ? "remote" : "here")],
-      ["remark", (member) => member.reason, "long"],
+      ["remark", (member) => unbroken(member.reason), "long"],
+      ["id", (member) => element("code", {}, short(member.id, 48))],
     ], all);
   }
 
@@ -339,7 +342,7 @@
     if (!show("quorum", total > 0)) return;
     const full = numbers[size] ?? 0;
     const lacking = numbers.slice(0, least).reduce((sum, value) => sum + value, 0);
-    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had all ${count(size)} members behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} ${least === 1 ? "is" : "are"} needed`}.`;
+    $("quorum-message").textContent = `${percent(full / total)} of the recent answers had ${size === 1 ? "the one member" : size === 2 ? "both members" : `all ${count(size)} members`} behind them${lacking ? `; ${count(lacking)} had fewer than the ${count(least)} that are needed` : `; ${count(least)} ${least === 1 ? "is" : "are"} needed`}.`;
     const rows = numbers.map((value, answered) => [answered, value]).filter(([answered, value]) => value > 0 || answered === size).reverse().slice(0, 12);
     bars("quorum-chart", $("quorum-message").textContent, rows.map(([answered, value]) => [`${answered} of ${count(size)}`, value, count(value), answered < least ? "orange" : "blue"]), total);
     table("quorum-table", "Recent answers by the number of members behind them", [

@@ -100,6 +100,20 @@ class TimePoint(TypedDict, total=False):
     all_wrong: float | None
 
 
+class RequestWindow(TypedDict):
+    """Remembered answers that follow each other. Up to 25 windows of equal size, oldest first."""
+
+    request: int
+    """Number of the first answer, from 1."""
+    time: float
+    """Of that answer."""
+    n: int
+    disagreement: list[int]
+    error: list[int]
+    all_wrong: list[int]
+    """How often it happened, and of how many of the answers that is known."""
+
+
 class QuorumStatus(TypedDict, total=False):
     """How many members answered."""
 
@@ -171,6 +185,7 @@ class WatchStatus(TypedDict, total=False):
     over_time: list[TimePoint]
     step_s: float | None
     """Length of each stretch of `over_time`."""
+    over_requests: list[RequestWindow]
     quorum: QuorumStatus
     latency_ms: LatencyStatus
     drift: list[InputTest]

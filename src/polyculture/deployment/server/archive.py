@@ -50,7 +50,7 @@ class AnswerArchive:
         self.use(bundle)
 
     def _open(self, url: str) -> None:
-        from ..store import Masking, Store, Writer, open_store
+        from ..store import Masking, Store, Writer, WriterOptions, open_store
         from ..store.store import DEFAULT_URL
 
         try:
@@ -58,7 +58,8 @@ class AnswerArchive:
         except FileError as error:  # it may come back; answers wait for it
             log.warning("the store is away: %s", error)
             store = Store(url or DEFAULT_URL)
-        self._writer = Writer(store, masking=Masking(keep_inputs=self._options.keep_inputs))
+        retention = WriterOptions(days=self._options.keep_days, rows=self._options.keep_rows)
+        self._writer = Writer(store, retention, Masking(keep_inputs=self._options.keep_inputs))
 
     def use(self, bundle: Bundle) -> None:
         """Expect the answers of another bundle from now on."""

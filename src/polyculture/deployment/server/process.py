@@ -10,7 +10,7 @@ import resource
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,8 @@ async def _serve(
 
 
 def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -> Service:
+    if place.number > 1:  # one worker deletes for all: two that count at the same time would delete too much
+        options = replace(options, keep_days=None, keep_rows=None)
     archive = AnswerArchive(options, engine.bundle)
     challenger = None
     if options.shadow is not None:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import re
 import shutil
 import signal
 import socket
@@ -415,6 +416,51 @@ def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
     contents = {name: bundle.content(name) for name in bundle.manifest.files}
     members = tuple(replace(m, remote=spec) if m.remote else m for m in bundle.manifest.members)
     return write_bundle(folder / "near", replace(bundle.manifest, members=members), contents).path
+
+
+def test_what_members_elsewhere_cost_is_counted(tmp_path: Path) -> None:
+    """In the status and for Prometheus, exactly, and over the change of a bundle."""
+    with running(make_bundle(tmp_path / "far", name="far", seed=5)) as far:
+        spec = {"kind": "v2", "url": f"http://127.0.0.1:{far.port}", "model": "far", "output": "combined"}
+        bundle = with_remote_member(tmp_path, spec | {"price_per_call": 0.25})
+        (tmp_path / "other").mkdir()
+        other = with_remote_member(tmp_path / "other", spec | {"price_per_call": 1.5})
+        with running(bundle) as near:
+            for _ in range(3):
+                assert near.infer(ONE).json["parameters"]["quorum"] == [3]
+            members = near.get("/status").json["members"]
+            assert [member.get("cost") for member in members] == [None, None, 0.75]
+            assert costs(near) == {version(bundle): 0.75}
+            assert costs(near) == {version(bundle): 0.75}  # looking costs nothing
+            assert near.ask("POST", "/admin/bundle", json.dumps({"path": str(other)})).status == 200
+            near.infer(ONE)
+            assert costs(near) == {version(bundle): 0.75, version(other): 1.5}
+            assert far.stop() == 0
+            near.infer(ONE)
+            assert costs(near) == {version(bundle): 0.75, version(other): 1.5}  # no answer, no price
+
+
+def test_members_elsewhere_of_a_challenger_are_asked_and_paid(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/answers.sqlite"
+    with running(make_bundle(tmp_path / "far", name="far", seed=5)) as far:
+        spec = {"kind": "v2", "url": f"http://127.0.0.1:{far.port}", "model": "far", "output": "combined"}
+        challenger = with_remote_member(tmp_path, spec | {"price_per_call": 0.25})
+        with running(make_bundle(tmp_path / "tiny"), "--store", url, "--shadow", str(challenger)) as server:
+            for _ in range(3):
+                server.infer(ONE)
+            until(lambda: server.get("/status").json["store"]["written"] == 6)
+            assert 0.25 <= costs(server)[version(challenger)] <= 0.75  # requests that wait are asked about together
+            assert server.stop() == 0
+    with open_store(url, create=False) as store:
+        parts = [part for part in store.since(0.0) if part.shadow.all()]
+    assert [quorum for part in parts for quorum in part.quorum] == [3, 3, 3]
+
+
+def costs(server: RunningServer) -> dict[str, float]:
+    """What the remote member has cost, by version of the bundle, as Prometheus reads it."""
+    pattern = r'^polyculture_member_cost_total\{member="m2",model="tiny",version="(\w+)"\} (\S+)$'
+    text = server.get("/metrics").body.decode()
+    return {version: float(cost) for version, cost in re.findall(pattern, text, re.MULTILINE)}
 
 
 def test_a_member_that_hangs_is_not_waited_for(tmp_path: Path) -> None:

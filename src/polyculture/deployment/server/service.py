@@ -26,6 +26,7 @@ from .shadow import Challenger
 
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
+    from .elsewhere import ScatteredMembers
 
 log = logging.getLogger("polyculture.serve")
 
@@ -59,6 +60,7 @@ class Service:
         self._swapping = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._chores: set[asyncio.Task[None]] = set()
+        self._retired: set[Engine] = set()
         self._batcher = Batcher(
             self._compute,
             self._gather,
@@ -168,9 +170,10 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
         status = self.archive.status()
-        reasons = self.engine.scattered.reasons if self.engine.scattered is not None else {}
-        if reasons:
-            status["members"] = [_with_reason(member, reasons) for member in status.get("members", ())]
+        scattered = self.engine.scattered
+        if scattered is not None:
+            reasons, costs = scattered.reasons, scattered.costs
+            status["members"] = [_elsewhere(member, reasons, costs) for member in status.get("members", ())]
         counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
         return status | {
             "schema": STATUS_SCHEMA,
@@ -192,6 +195,10 @@ class Service:
         """Let the counters have what was gathered; on the event loop."""
         self.metrics.queue.set(self._batcher.waiting)
         self.metrics.flush()
+        challengers = [self.challenger.engine] if self.challenger is not None else []
+        for engine in (self.engine, *challengers, *self._retired):
+            if engine.scattered is not None:
+                self.metrics.spend(engine.manifest.version, engine.scattered.take_costs())
 
     def refresh_metrics(self) -> None:
         """Let the gauges repeat what the watch says now; may take a while."""
@@ -200,9 +207,13 @@ class Service:
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""
         if engine.scattered is not None:
-            close = engine.scattered.aclose
-            loop = self._loop
-            loop.call_later(self.options.timeout, lambda: self._chores.add(loop.create_task(close())))
+            self._retired.add(engine)
+            self._loop.call_later(self.options.timeout, self._discard, engine, engine.scattered)
+
+    def _discard(self, engine: Engine, scattered: ScatteredMembers) -> None:
+        self.flush_metrics()  # its last calls have their price, too
+        self._retired.discard(engine)
+        self._chores.add(self._loop.create_task(scattered.aclose()))
 
     def drain(self) -> None:
         """Say that no more requests should be sent here."""
@@ -217,10 +228,11 @@ class Service:
         self.archive.close()
 
 
-def _with_reason(member: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
-    """The status of a member with the reason why it did not answer the latest instances."""
-    reason = reasons.get(member["id"])
-    return member | {"reason": reason} if reason else member
+def _elsewhere(member: dict[str, Any], reasons: Mapping[str, str], costs: Mapping[str, float]) -> dict[str, Any]:
+    """The status of a member with what it cost, and the reason why it did not answer the latest instances."""
+    name = member["id"]
+    member = member | {"cost": costs[name]} if name in costs else member
+    return member | {"reason": reasons[name]} if reasons.get(name) else member
 
 
 def _check_kind(manifest: Manifest, former: Manifest) -> None:

@@ -52,6 +52,8 @@ class MemberStatus(TypedDict, total=False):
     latency_ms: float | None
     """Median, where members answer by themselves."""
     remote: bool
+    cost: float
+    """Of a remote member: price of its calls since the server started, in the currency of its specification."""
 
 
 class AlarmStatus(TypedDict, total=False):

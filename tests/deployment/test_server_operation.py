@@ -227,24 +227,6 @@ def test_answers_are_kept_and_labels_find_them(tmp_path: Path) -> None:
     assert list(answers.groups["site"]) == ["A", "B", "C"]
 
 
-def test_labels_from_elsewhere_reach_the_watch_of_every_worker(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/answers.sqlite"
-    with running(make_bundle(tmp_path / "tiny"), "--store", url, "--workers", "2") as server:
-        ids = [server.infer(ONE).json["parameters"]["ids"][0] for _ in range(40)]
-        store = open_store(url, create=False)
-        until(lambda: store.counts().answers == 40)
-        store.label(ids, ["c0"] * 40)
-        store.close()
-        labelled: dict[str, int] = {}
-
-        def look() -> bool:
-            status = server.get("/status").json
-            labelled[status["scope"]] = status["labelled"]
-            return sum(labelled.values()) == 40
-
-        until(look)
-
-
 def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     """But for those of the last moment: the window in which answers wait to be written together, and the writing."""
     url = f"sqlite:///{tmp_path}/answers.sqlite"

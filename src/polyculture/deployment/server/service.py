@@ -14,6 +14,7 @@ from polyculture.errors import InputError
 from .answers import RequestAnswers
 from .archive import AnswerArchive
 from .batching import Batcher, QueuedRequest
+from .colleagues import counted_together
 from .engine import Engine, freeze_memory
 from .labels import HandedLabels
 from .metrics import Metrics
@@ -169,22 +170,36 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
-        status = self.archive.status()
-        scattered = self.engine.scattered
-        if scattered is not None:
-            reasons, costs = scattered.reasons, scattered.costs
+        status, reports = self.archive.status(), [self.report(), *self.archive.others()]
+        costs = counted_together(reports, f"costs {self.version}")
+        reasons = {name: reason for report in reports[::-1] for name, reason in report["reasons"].items()}
+        if costs or reasons:
             status["members"] = [_elsewhere(member, reasons, costs) for member in status.get("members", ())]
-        counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
         return status | {
             "schema": STATUS_SCHEMA,
             "time": time.time(),
             "name": self.name,
             "version": self.version,
-            "started": self.started,
+            "started": min(report["started"] for report in reports),
             "challenger": self.challenger.version if self.challenger is not None else "",
             "scope": self.scope,
-            "requests": counts,
+            "requests": counted_together(reports, "requests"),
         }
+
+    def report(self) -> dict[str, Any]:
+        """What this process counts, for the status of all workers."""
+        scattered = self.engine.scattered
+        return {
+            "started": self.started,
+            "requests": {"answered": self.answered, "refused": self.refused, "failed": self.failed},
+            "reasons": dict(scattered.reasons) if scattered is not None else {},
+            f"costs {self.version}": scattered.costs if scattered is not None else {},
+        }
+
+    def follow(self) -> None:
+        """Look what other workers have answered and which labels have come, and tell them; may take a while."""
+        self.archive.follow()
+        self.archive.tell(self.report())
 
     def metrics_text(self) -> bytes:
         """What `GET /metrics` says, after `flush_metrics`; may take a while."""
@@ -202,7 +217,8 @@ class Service:
 
     def refresh_metrics(self) -> None:
         """Let the gauges repeat what the watch says now; may take a while."""
-        self.metrics.use_status(self.archive.status(), self.archive.alarms())
+        if self.archive.watches:
+            self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""

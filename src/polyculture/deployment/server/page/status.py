@@ -215,6 +215,6 @@ class ServerStatus(WatchStatus, total=False):
     challenger: str
     """Version in shadow mode; "" if none."""
     scope: str
-    """Where the numbers are of a part only, in words: "worker 1 of 2"."""
+    """Where the numbers are of a part only, in words: "worker 1 of 2", where workers have no store in common."""
     requests: RequestCounts
     store: StoreStatus

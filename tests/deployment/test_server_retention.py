@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,8 @@ def test_all_answers_are_kept_where_nothing_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_a_period_that_keeps_nothing_is_refused(name: str, value: float, expected: str) -> None:
+    changes: dict[str, Any] = {name: value}
     with pytest.raises(InputError, match=f"{name} is {value}.*{expected}"):
-        ServerOptions(**{name: value})
+        ServerOptions(**changes)
     with pytest.raises(InputError, match="there is no store"):
-        ServerOptions(**{name: 5}, store=None)
+        ServerOptions(**{**changes, name: 5}, store=None)

@@ -134,7 +134,7 @@ class AnswerArchive:
             return
         from ..watch.stored import observe_stored
 
-        writers = {int(other["writer"]) for other in self._colleagues.others()}
+        writers = {int(report["writer"]) for report in self._colleagues.others()}
         store = self._writer.store
         if writers - set(self._position):  # new ones, or all of them where this worker was started again
             latest = store.position()

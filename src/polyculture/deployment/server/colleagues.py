@@ -60,14 +60,19 @@ def counted_together(reports: Sequence[Mapping[str, Any]], name: str) -> dict[st
     return sums
 
 
-def stores_together(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How the store is to all workers: what they wrote and lost together, and the worst that one of them says."""
-    recent = [other["store"] for other in others if time.time() - other["time"] < FRESH]
-    worst = max([own, *recent], key=lambda health: _STATES.index(health["state"]))
-    sums = {
-        name: own[name] + sum(other["store"][name] for other in others) for name in ("written", "dropped", "refused")
-    }
-    return {**worst, **sums, "queued": own["queued"] + sum(health["queued"] for health in recent)}
+def stores_together(health: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How the store is to all workers: what they wrote and lost together, and the worst that one of them says.
+
+    Parameters
+    ----------
+    health : of this worker's writer.
+    reports : of the others.
+    """
+    recent = [report["store"] for report in reports if time.time() - report["time"] < FRESH]
+    worst = max([health, *recent], key=lambda state: _STATES.index(state["state"]))
+    healths = [health, *(report["store"] for report in reports)]
+    sums = {name: sum(numbers[name] for numbers in healths) for name in ("written", "dropped", "refused")}
+    return {**worst, **sums, "queued": health["queued"] + sum(numbers["queued"] for numbers in recent)}
 
 
 def _replace(path: Path, document: Mapping[str, Any]) -> None:

@@ -84,8 +84,8 @@ class ScatteredMembers:
     def take_costs(self) -> dict[str, float]:
         """Price of the calls since the last time, by member."""
         costs = self.costs
-        counted, self._counted = self._counted, costs
-        return {name: cost - counted.get(name, 0.0) for name, cost in costs.items()}
+        former, self._counted = self._counted, costs
+        return {name: cost - former.get(name, 0.0) for name, cost in costs.items()}
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -81,13 +81,15 @@ class ServerOptions:
         self._check_files()
 
     def _check_retention(self) -> None:
-        for name, kept in {"keep_days": self.keep_days, "keep_rows": self.keep_rows}.items():
-            if kept is None:
+        for name, limit in {"keep_days": self.keep_days, "keep_rows": self.keep_rows}.items():
+            if limit is None:
                 continue
-            if not 0 < kept < math.inf:
-                raise InputError(f"{name} is {kept}", "a positive number", "leave it out to keep all answers")
+            if not 0 < limit < math.inf:
+                raise InputError(f"{name} is {limit}", "a positive number", "leave it out to keep all answers")
             if self.store is None:
-                raise InputError(f"{name} is {kept} and there is no store", "a store", f"leave out {name}, or name one")
+                raise InputError(
+                    f"{name} is {limit} and there is no store", "a store", f"leave out {name}, or name one"
+                )
 
     def _check_files(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

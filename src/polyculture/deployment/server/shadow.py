@@ -56,8 +56,8 @@ class Challenger:
             while (requests := self._batches.get()) is not None:
                 try:
                     tensors = [request.tensors for request in requests]
-                    elsewhere = self.engine.scattered is not None
-                    results = runner.run(self.engine.gather(tensors)) if elsewhere else self.engine.compute(tensors)
+                    scattered = self.engine.scattered is not None
+                    results = runner.run(self.engine.gather(tensors)) if scattered else self.engine.compute(tensors)
                     self._recorder.record(requests, results, shadow=True)
                     self.answered += sum(request.rows for request in requests)
                 except Exception as error:  # the thread must go on

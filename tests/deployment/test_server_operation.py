@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import re
 import shutil
 import signal
 import socket
@@ -178,6 +179,13 @@ def test_workers_share_the_work_the_bundle_and_the_numbers(tmp_path: Path) -> No
         assert server.stop() == 0
 
 
+def test_it_starts_within_two_seconds_of_the_processor(tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil", reason="psutil is not installed")
+    with running(make_bundle(tmp_path / "a"), "--store", f"sqlite:///{tmp_path}/answers.sqlite") as server:
+        used = psutil.Process(server.process.pid).cpu_times()
+        assert used.user + used.system < 2
+
+
 def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil", reason="psutil is not installed")
     with running(make_bundle(tmp_path / "a"), "--workers", "2") as server:
@@ -226,29 +234,14 @@ def test_answers_are_kept_and_labels_find_them(tmp_path: Path) -> None:
     assert list(answers.groups["site"]) == ["A", "B", "C"]
 
 
-def test_labels_from_elsewhere_reach_the_watch_of_every_worker(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/answers.sqlite"
-    with running(make_bundle(tmp_path / "tiny"), "--store", url, "--workers", "2") as server:
-        ids = [server.infer(ONE).json["parameters"]["ids"][0] for _ in range(40)]
-        store = open_store(url, create=False)
-        until(lambda: store.counts().answers == 40)
-        store.label(ids, ["c0"] * 40)
-        store.close()
-        labelled: dict[str, int] = {}
-
-        def look() -> bool:
-            status = server.get("/status").json
-            labelled[status["scope"]] = status["labelled"]
-            return sum(labelled.values()) == 40
-
-        until(look)
-
-
-def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("victim", ["server", "worker"])
+def test_no_answer_is_lost_when_a_process_is_killed(tmp_path: Path, victim: str) -> None:
     """But for those of the last moment: the window in which answers wait to be written together, and the writing."""
+    psutil = pytest.importorskip("psutil", reason="psutil is not installed")
     url = f"sqlite:///{tmp_path}/answers.sqlite"
     given: list[tuple[float, str]] = []
-    with running(make_bundle(tmp_path / "tiny"), "--store", url) as server:
+    workers = ("--workers", "2") if victim == "worker" else ()
+    with running(make_bundle(tmp_path / "tiny"), "--store", url, *workers) as server:
         stop = threading.Event()
 
         def send() -> None:
@@ -262,17 +255,25 @@ def test_no_answer_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
             thread.start()
         until(lambda: len(given) > 200 and given[-1][0] - given[0][0] > 3)
         moment = time.monotonic()
-        server.process.kill()
-        server.process.wait(DEADLINE)
+        if victim == "server":
+            server.process.kill()
+            server.process.wait(DEADLINE)
+        else:
+            psutil.Process(server.process.pid).children()[0].kill()
+            server.wait_for("ended by signal 9; it is started again")
+            until(lambda: given[-1][0] > moment + 3)
         stop.set()
         for thread in threads:
             thread.join(DEADLINE)
+        if victim == "worker":
+            assert server.stop() == 0
     store = open_store(url, create=False)
-    kept = {name for part in store.since(0.0) for name in part.ids}
+    kept = [str(name) for part in store.since(0.0) for name in part.ids]
     store.close()
-    settled = {name for at, name in given if at < moment - 2.0}
+    assert len(set(kept)) == len(kept)
+    settled = {name for at, name in given if not moment - 2.0 < at < moment + 2.0}
     assert settled
-    assert settled <= kept
+    assert settled <= set(kept)
 
 
 def test_tls_is_spoken(tmp_path: Path) -> None:
@@ -415,6 +416,51 @@ def with_remote_member(folder: Path, spec: dict[str, Any]) -> Path:
     contents = {name: bundle.content(name) for name in bundle.manifest.files}
     members = tuple(replace(m, remote=spec) if m.remote else m for m in bundle.manifest.members)
     return write_bundle(folder / "near", replace(bundle.manifest, members=members), contents).path
+
+
+def test_what_members_elsewhere_cost_is_counted(tmp_path: Path) -> None:
+    """In the status and for Prometheus, exactly, and over the change of a bundle."""
+    with running(make_bundle(tmp_path / "far", name="far", seed=5)) as far:
+        spec = {"kind": "v2", "url": f"http://127.0.0.1:{far.port}", "model": "far", "output": "combined"}
+        bundle = with_remote_member(tmp_path, spec | {"price_per_call": 0.25})
+        (tmp_path / "other").mkdir()
+        other = with_remote_member(tmp_path / "other", spec | {"price_per_call": 1.5})
+        with running(bundle) as near:
+            for _ in range(3):
+                assert near.infer(ONE).json["parameters"]["quorum"] == [3]
+            members = near.get("/status").json["members"]
+            assert [member.get("cost") for member in members] == [None, None, 0.75]
+            assert costs(near) == {version(bundle): 0.75}
+            assert costs(near) == {version(bundle): 0.75}  # looking costs nothing
+            assert near.ask("POST", "/admin/bundle", json.dumps({"path": str(other)})).status == 200
+            near.infer(ONE)
+            assert costs(near) == {version(bundle): 0.75, version(other): 1.5}
+            assert far.stop() == 0
+            near.infer(ONE)
+            assert costs(near) == {version(bundle): 0.75, version(other): 1.5}  # no answer, no price
+
+
+def test_members_elsewhere_of_a_challenger_are_asked_and_paid(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/answers.sqlite"
+    with running(make_bundle(tmp_path / "far", name="far", seed=5)) as far:
+        spec = {"kind": "v2", "url": f"http://127.0.0.1:{far.port}", "model": "far", "output": "combined"}
+        challenger = with_remote_member(tmp_path, spec | {"price_per_call": 0.25})
+        with running(make_bundle(tmp_path / "tiny"), "--store", url, "--shadow", str(challenger)) as server:
+            for _ in range(3):
+                server.infer(ONE)
+            until(lambda: server.get("/status").json["store"]["written"] == 6)
+            assert 0.25 <= costs(server)[version(challenger)] <= 0.75  # requests that wait are asked about together
+            assert server.stop() == 0
+    with open_store(url, create=False) as store:
+        parts = [part for part in store.since(0.0) if part.shadow.all()]
+    assert [quorum for part in parts for quorum in part.quorum] == [3, 3, 3]
+
+
+def costs(server: RunningServer) -> dict[str, float]:
+    """What the remote member has cost, by version of the bundle, as Prometheus reads it."""
+    pattern = r'^polyculture_member_cost_total\{member="m2",model="tiny",version="(\w+)"\} (\S+)$'
+    text = server.get("/metrics").body.decode()
+    return {version: float(cost) for version, cost in re.findall(pattern, text, re.MULTILINE)}
 
 
 def test_a_member_that_hangs_is_not_waited_for(tmp_path: Path) -> None:

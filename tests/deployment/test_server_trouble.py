@@ -129,6 +129,41 @@ def test_a_slow_client_is_refused_and_holds_up_nobody(server: RunningServer) -> 
         assert slow_head.recv(65_536) == b""  # closed
 
 
+def test_clients_of_one_byte_a_second_hold_up_nobody(server: RunningServer) -> None:
+    """Of their head, and of their body: they are closed in time, however busy they look."""
+    head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    clients = [socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) for _ in range(100)]
+    try:
+        for client in clients[::2]:
+            client.sendall(head)
+        open_clients, durations = list(clients), []
+        deadline = time.monotonic() + DEADLINE
+        while open_clients:
+            assert time.monotonic() < deadline, f"{len(open_clients)} clients are still served"
+            open_clients = [client for client in open_clients if trickled(client)]
+            start = time.monotonic()
+            assert server.infer(rows([[1.0] * 4])).status == 200
+            durations.append(time.monotonic() - start)
+            time.sleep(max(0.0, 1.0 - durations[-1]))
+        assert sorted(durations)[len(durations) // 2] < 1.0
+    finally:
+        for client in clients:
+            client.close()
+
+
+def trickled(client: socket.socket) -> bool:
+    """Whether a client is still connected, after another byte."""
+    client.setblocking(False)
+    try:
+        client.sendall(b"P")
+        client.recv(65_536)
+        return False  # refused, or closed
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
 def test_overload_is_refused_and_passes(tmp_path: Path) -> None:
     """Far more requests than the queue takes: each gets its answers or a 503, and afterwards all is as before."""
     psutil = pytest.importorskip("psutil", reason="psutil is not installed")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polyculture.errors import FileError
 
+from .colleagues import Colleagues, stores_together
 from .labels import HandedLabels
 from .options import ServerOptions
 from .refusals import RefusedRequestError
@@ -35,10 +36,13 @@ class AnswerArchive:
     ----------
     options : which store, and whether inputs are kept.
     bundle : whose answers come.
+    colleagues : workers that write to the same store, of which one watches for all; None where each is by itself.
     """
 
-    def __init__(self, options: ServerOptions, bundle: Bundle) -> None:
-        self._options = options
+    def __init__(self, options: ServerOptions, bundle: Bundle, colleagues: Colleagues | None = None) -> None:
+        self._options, self._colleagues = options, colleagues
+        self.watches = colleagues is None or colleagues.watches
+        self._position: dict[int, int] = {}
         self._lock = threading.Lock()
         self._looked = time.time()
         self._shown: dict[str, None] = {}
@@ -50,7 +54,7 @@ class AnswerArchive:
         self.use(bundle)
 
     def _open(self, url: str) -> None:
-        from ..store import Masking, Store, Writer, open_store
+        from ..store import Masking, Store, Writer, WriterOptions, open_store
         from ..store.store import DEFAULT_URL
 
         try:
@@ -58,14 +62,15 @@ class AnswerArchive:
         except FileError as error:  # it may come back; answers wait for it
             log.warning("the store is away: %s", error)
             store = Store(url or DEFAULT_URL)
-        self._writer = Writer(store, masking=Masking(keep_inputs=self._options.keep_inputs))
+        retention = WriterOptions(days=self._options.keep_days, rows=self._options.keep_rows)
+        self._writer = Writer(store, retention, Masking(keep_inputs=self._options.keep_inputs))
 
     def use(self, bundle: Bundle) -> None:
         """Expect the answers of another bundle from now on."""
-        from ..watch.live import LiveWatch
+        if self.watches:
+            from ..watch.live import LiveWatch
 
-        manifest = bundle.manifest
-        self._watch = LiveWatch(manifest, bundle.reference, on_change=self._changed)
+            self._watch = LiveWatch(bundle.manifest, bundle.reference, on_change=self._changed)
         self.name(bundle)
 
     def name(self, bundle: Bundle) -> None:
@@ -87,7 +92,8 @@ class AnswerArchive:
     @property
     def sinks(self) -> list[Callable[[Sequence[AnswerRecord]], None]]:
         """Who gets every record."""
-        return [self._watch_records, *([self._writer.put] if self._writer is not None else [])]
+        watching = [self._watch_records] if self.watches else []
+        return [*watching, *([self._writer.put] if self._writer is not None else [])]
 
     def _watch_records(self, records: Sequence[AnswerRecord]) -> None:
         watch = self._watch
@@ -104,21 +110,38 @@ class AnswerArchive:
             report = self._writer.store.label(handed.ids, handed.labels, handed.times)
         except FileError as error:
             raise RefusedRequestError(503, error.wrong, error.expected, error.cure, retry_after=5) from error
-        self.follow_labels()
+        self.follow()
         return {"sentence": report.sentence, "matched": report.matched, "pending": report.pending}
 
-    def follow_labels(self) -> None:
-        """Show the watch the labels that the store has got, from whomever: another worker, or `polyculture label`."""
-        if self._writer is None:
+    def follow(self) -> None:
+        """Show the watch what the store has got, from whomever: answers of other workers, and labels."""
+        if self._writer is None or not self.watches:
             return
         with self._lock:
             start = time.time()
             try:
+                self._follow_answers()
                 for part in self._writer.store.labelled_since(self._looked - OVERLAP):
+                    self._follow_answers()  # none of these labels comes before its answer
                     self._show(part)
             except FileError:
                 return  # the writer says that the store is away
             self._looked = start
+
+    def _follow_answers(self) -> None:
+        """Show the watch what other workers have answered, each answer once."""
+        if self._colleagues is None:
+            return
+        from ..watch.stored import observe_stored
+
+        writers = {int(report["writer"]) for report in self._colleagues.others()}
+        store = self._writer.store
+        if writers - set(self._position):  # new ones, or all of them where this worker was started again
+            latest = store.position()
+            for writer in writers - set(self._position):
+                self._position[writer] = max(0, latest.get(writer, 0) - MOST_SHOWN)
+        for piece in store.following(self._position, writers=writers):
+            self._shown.update(dict.fromkeys(observe_stored(self._watch, piece)))
 
     def _show(self, part: StoredAnswers) -> None:
         """Show the watch labels that it has not been shown before."""
@@ -132,11 +155,28 @@ class AnswerArchive:
         while len(self._shown) > MOST_SHOWN:
             del self._shown[next(iter(self._shown))]
 
+    def tell(self, counts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Let the other workers know what this one counts, and what the watch says."""
+        if self._colleagues is not None:
+            self._colleagues.say({**counts, "writer": self._writer.identity, "store": self._health()})
+            if self.watches:
+                self._colleagues.publish(self._watch.status())
+
+    def others(self) -> list[dict[str, Any]]:
+        """What the other workers count."""
+        return self._colleagues.others() if self._colleagues is not None else []
+
     def status(self) -> dict[str, Any]:
         """What the watch says, and how the store is."""
-        status = dict(self._watch.status())
-        status["store"] = self._writer.health().as_dict() if self._writer is not None else {"state": "off"}
-        return status
+        watched = self._watch.status() if self._colleagues is None else self._colleagues.watched()
+        return {**watched, "store": self._stores()}
+
+    def _stores(self) -> dict[str, Any]:
+        return self._health() if self._colleagues is None else stores_together(self._health(), self.others())
+
+    def _health(self) -> dict[str, Any]:
+        """How the store is to this worker."""
+        return self._writer.health().as_dict() if self._writer is not None else {"state": "off"}
 
     def alarms(self) -> dict[str, bool]:
         """By name of an alarm whether it is up."""

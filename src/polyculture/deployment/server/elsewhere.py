@@ -35,6 +35,7 @@ class ScatteredMembers:
         self._local = [member.id for member in self._manifest.members if member.graph]
         self.reasons: dict[str, str] = {}
         """By member that did not answer the latest instances why."""
+        self._counted: dict[str, float] = {}
 
     async def __call__(self, raw: np.ndarray) -> Answers:
         """What the set and every member answer; a member that fails leaves the others."""
@@ -74,6 +75,17 @@ class ScatteredMembers:
             log.info("the member %s answers again", name)
         if reason:
             self.reasons[name] = reason
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Price of all calls so far, by member."""
+        return self._remote.costs
+
+    def take_costs(self) -> dict[str, float]:
+        """Price of the calls since the last time, by member."""
+        costs = self.costs
+        former, self._counted = self._counted, costs
+        return {name: cost - former.get(name, 0.0) for name, cost in costs.items()}
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -61,6 +61,12 @@ class Metrics:
         self._failed = Counter(
             "polyculture_member_failed", "Instances that a member did not answer.", ["model", "member"], **registry
         )
+        self._cost = Counter(
+            "polyculture_member_cost",
+            "Price of the calls of a member that answers elsewhere, in the currency of its specification.",
+            ["model", "version", "member"],
+            **registry,
+        )
         self._gauges(registry)
         self._codes: dict[tuple[str, int], Any] = {}
         self._members: list[tuple[Any, Any]] = []
@@ -124,6 +130,11 @@ class Metrics:
         for (answered, failed), count, missing in zip(self._members, gathered.given, gathered.missing, strict=True):
             answered.inc(count + gathered.complete)
             failed.inc(missing)
+
+    def spend(self, version: str, costs: Mapping[str, float]) -> None:
+        """Take the price of calls into account, by member of the bundle of this version."""
+        for member, cost in costs.items():
+            self._cost.labels(self._name, version, member).inc(max(cost, 0.0))
 
     def use_status(self, status: Mapping[str, Any], alarms: Mapping[str, bool]) -> None:
         """Repeat what the watch says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ class ServerOptions:
     workers : processes that answer.
     store : URL of the database of answers; empty for the default, a SQLite file; None keeps no answers.
     keep_inputs : whether inputs are kept with the answers.
+    keep_days, keep_rows : answers that are older, and the oldest beyond so many, are deleted from the store about once
+        a minute, with their labels; None keeps all.
     api_keys : of which every request except for health and metrics needs one; empty for none.
     tls_cert, tls_key : files (PEM) for HTTPS; both or none.
     max_batch : most instances that the graphs get at a time.
@@ -48,6 +51,8 @@ class ServerOptions:
     workers: int = 1
     store: str | None = ""
     keep_inputs: bool = False
+    keep_days: float | int | None = None
+    keep_rows: int | None = None
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -72,7 +77,19 @@ class ServerOptions:
             raise InputError(f"port and grpc_port are both {self.port}", "two different ports")
         if not (self.timeout > 0 and self.drain >= 0):
             raise InputError(f"timeout is {self.timeout} and drain is {self.drain}", "seconds; timeout above 0")
+        self._check_retention()
         self._check_files()
+
+    def _check_retention(self) -> None:
+        for name, limit in {"keep_days": self.keep_days, "keep_rows": self.keep_rows}.items():
+            if limit is None:
+                continue
+            if not 0 < limit < math.inf:
+                raise InputError(f"{name} is {limit}", "a positive number", "leave it out to keep all answers")
+            if self.store is None:
+                raise InputError(
+                    f"{name} is {limit} and there is no store", "a store", f"leave out {name}, or name one"
+                )
 
     def _check_files(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -10,13 +10,14 @@ import resource
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polyculture.errors import visible
 
 from .archive import AnswerArchive
+from .colleagues import Colleagues
 from .engine import Engine, freeze_memory
 from .options import ServerOptions
 from .recording import Recorder
@@ -30,8 +31,8 @@ from .switching import BundleSwitch, current_bundle
 
 log = logging.getLogger("polyculture.serve")
 
-LABELS = 2.0
-"""Seconds between two looks for labels in the store."""
+LABELS, LOOK = 2.0, 1.0
+"""Seconds between two looks for labels in the store; with several workers also for what the others have answered."""
 FLUSH, REFRESH = 0.5, 10
 """Seconds between two updates of the counters of a worker among others; how many of them until the watch is asked."""
 
@@ -133,23 +134,29 @@ async def _serve(
 
 
 def _make_service(engine: Engine, options: ServerOptions, place: ProcessPlace) -> Service:
-    archive = AnswerArchive(options, engine.bundle)
+    if place.number > 1:  # one worker deletes for all: two that count at the same time would delete too much
+        options = replace(options, keep_days=None, keep_rows=None)
+    colleagues = None
+    if place.count > 1 and place.shared is not None and options.store is not None:
+        colleagues = Colleagues(place.shared, place.number)
+    archive = AnswerArchive(options, engine.bundle, colleagues)
     challenger = None
     if options.shadow is not None:
         recorder = Recorder(archive.sinks, options.keep_inputs)
         challenger = Challenger.load(current_bundle(options.shadow), options.max_batch, recorder)
         archive.name(challenger.engine.bundle)
     service = Service(engine, options, archive, challenger)
-    service.scope = f"worker {place.number} of {place.count}" if place.count > 1 else ""
+    service.scope = f"worker {place.number} of {place.count}" if place.count > 1 and colleagues is None else ""
+    archive.tell(service.report())
     return service
 
 
 def _chores(service: Service, server: DrainingServer, place: ProcessPlace) -> list[Coroutine[Any, Any, None]]:
     """What is done again and again while the server runs."""
-    options, archive, turns = service.options, service.archive, itertools.count()
+    options, turns = service.options, itertools.count()
 
-    async def follow_labels() -> None:
-        await asyncio.to_thread(archive.follow_labels)
+    async def follow() -> None:
+        await asyncio.to_thread(service.follow)
 
     async def write_numbers() -> None:
         service.flush_metrics()
@@ -163,7 +170,7 @@ def _chores(service: Service, server: DrainingServer, place: ProcessPlace) -> li
             server.stop()
 
     chores = [_repeat(min(1.0, options.timeout / 4), look_around)]
-    chores += [_repeat(LABELS, follow_labels)] if options.store is not None else []
+    chores += [_repeat(LOOK if place.count > 1 else LABELS, follow)] if options.store is not None else []
     chores += [_repeat(FLUSH, write_numbers)] if place.count > 1 else []  # another worker may be asked for them
     return chores
 

@@ -14,6 +14,7 @@ from polyculture.errors import InputError
 from .answers import RequestAnswers
 from .archive import AnswerArchive
 from .batching import Batcher, QueuedRequest
+from .colleagues import counted_together
 from .engine import Engine, freeze_memory
 from .labels import HandedLabels
 from .metrics import Metrics
@@ -26,6 +27,7 @@ from .shadow import Challenger
 
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
+    from .elsewhere import ScatteredMembers
 
 log = logging.getLogger("polyculture.serve")
 
@@ -59,6 +61,7 @@ class Service:
         self._swapping = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._chores: set[asyncio.Task[None]] = set()
+        self._retired: set[Engine] = set()
         self._batcher = Batcher(
             self._compute,
             self._gather,
@@ -167,21 +170,36 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """What `GET /status` says; see `ServerStatus`."""
-        status = self.archive.status()
-        reasons = self.engine.scattered.reasons if self.engine.scattered is not None else {}
-        if reasons:
-            status["members"] = [_with_reason(member, reasons) for member in status.get("members", ())]
-        counts = {"answered": self.answered, "refused": self.refused, "failed": self.failed}
+        status, reports = self.archive.status(), [self.report(), *self.archive.others()]
+        costs = counted_together(reports, f"costs {self.version}")
+        reasons = {name: reason for report in reports[::-1] for name, reason in report["reasons"].items()}
+        if costs or reasons:
+            status["members"] = [_elsewhere(member, reasons, costs) for member in status.get("members", ())]
         return status | {
             "schema": STATUS_SCHEMA,
             "time": time.time(),
             "name": self.name,
             "version": self.version,
-            "started": self.started,
+            "started": min(report["started"] for report in reports),
             "challenger": self.challenger.version if self.challenger is not None else "",
             "scope": self.scope,
-            "requests": counts,
+            "requests": counted_together(reports, "requests"),
         }
+
+    def report(self) -> dict[str, Any]:
+        """What this process counts, for the status of all workers."""
+        scattered = self.engine.scattered
+        return {
+            "started": self.started,
+            "requests": {"answered": self.answered, "refused": self.refused, "failed": self.failed},
+            "reasons": dict(scattered.reasons) if scattered is not None else {},
+            f"costs {self.version}": scattered.costs if scattered is not None else {},
+        }
+
+    def follow(self) -> None:
+        """Look what other workers have answered and which labels have come, and tell them; may take a while."""
+        self.archive.follow()
+        self.archive.tell(self.report())
 
     def metrics_text(self) -> bytes:
         """What `GET /metrics` says, after `flush_metrics`; may take a while."""
@@ -192,17 +210,26 @@ class Service:
         """Let the counters have what was gathered; on the event loop."""
         self.metrics.queue.set(self._batcher.waiting)
         self.metrics.flush()
+        challengers = [self.challenger.engine] if self.challenger is not None else []
+        for engine in (self.engine, *challengers, *self._retired):
+            if engine.scattered is not None:
+                self.metrics.spend(engine.manifest.version, engine.scattered.take_costs())
 
     def refresh_metrics(self) -> None:
         """Let the gauges repeat what the watch says now; may take a while."""
-        self.metrics.use_status(self.archive.status(), self.archive.alarms())
+        if self.archive.watches:
+            self.metrics.use_status(self.archive.status(), self.archive.alarms())
 
     def _retire(self, engine: Engine) -> None:
         """Close the connections of a bundle that answers no more, once its last answers are given."""
         if engine.scattered is not None:
-            close = engine.scattered.aclose
-            loop = self._loop
-            loop.call_later(self.options.timeout, lambda: self._chores.add(loop.create_task(close())))
+            self._retired.add(engine)
+            self._loop.call_later(self.options.timeout, self._discard, engine, engine.scattered)
+
+    def _discard(self, engine: Engine, scattered: ScatteredMembers) -> None:
+        self.flush_metrics()  # its last calls have their price, too
+        self._retired.discard(engine)
+        self._chores.add(self._loop.create_task(scattered.aclose()))
 
     def drain(self) -> None:
         """Say that no more requests should be sent here."""
@@ -217,10 +244,11 @@ class Service:
         self.archive.close()
 
 
-def _with_reason(member: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
-    """The status of a member with the reason why it did not answer the latest instances."""
-    reason = reasons.get(member["id"])
-    return member | {"reason": reason} if reason else member
+def _elsewhere(member: dict[str, Any], reasons: Mapping[str, str], costs: Mapping[str, float]) -> dict[str, Any]:
+    """The status of a member with what it cost, and the reason why it did not answer the latest instances."""
+    name = member["id"]
+    member = member | {"cost": costs[name]} if name in costs else member
+    return member | {"reason": reasons[name]} if reasons.get(name) else member
 
 
 def _check_kind(manifest: Manifest, former: Manifest) -> None:

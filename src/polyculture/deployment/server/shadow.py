@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
@@ -51,13 +52,16 @@ class Challenger:
             self.omitted += sum(request.rows for request in requests)
 
     def _work(self) -> None:
-        while (requests := self._batches.get()) is not None:
-            try:
-                results = self.engine.compute([request.tensors for request in requests])
-                self._recorder.record(requests, results, shadow=True)
-                self.answered += sum(request.rows for request in requests)
-            except Exception as error:  # the thread must go on
-                log.error("the challenger cannot answer: %s: %s", type(error).__name__, sentence(error))
+        with asyncio.Runner() as runner:
+            while (requests := self._batches.get()) is not None:
+                try:
+                    tensors = [request.tensors for request in requests]
+                    scattered = self.engine.scattered is not None
+                    results = runner.run(self.engine.gather(tensors)) if scattered else self.engine.compute(tensors)
+                    self._recorder.record(requests, results, shadow=True)
+                    self.answered += sum(request.rows for request in requests)
+                except Exception as error:  # the thread must go on
+                    log.error("the challenger cannot answer: %s: %s", type(error).__name__, sentence(error))
 
     def close(self) -> None:
         """Let the thread go."""

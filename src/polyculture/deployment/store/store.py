@@ -257,15 +257,21 @@ class Store:
             position = (rows[-1][3], rows[-1][0], rows[-1][1])
 
     def following(
-        self, position: dict[int, int], *, chunk: int = CHUNK, inputs: bool = False
+        self,
+        position: dict[int, int],
+        *,
+        chunk: int = CHUNK,
+        inputs: bool = False,
+        writers: Collection[int] | None = None,
     ) -> Iterator[StoredAnswers]:
         """Answers that were written since the last call, in the order of each writer; none is missed, none comes twice.
 
         `position` is the number of the last answer that was read of each writer: {} for all answers, or
-        `store.position()` for those that are yet to come; it is moved on after each chunk.
+        `store.position()` for those that are yet to come; it is moved on after each chunk. `writers` are those whose
+        answers are read, by their `Writer.identity` (default: all).
         """
         for writer, last in self.position().items():
-            while position.get(writer, 0) < last:
+            while (writers is None or writer in writers) and position.get(writer, 0) < last:
                 of_writer = [ANSWERS.c.writer == writer, ANSWERS.c.number > position.get(writer, 0)]
                 rows = self._rows(of_writer, KEY[1:], chunk, inputs)
                 yield from pieces(rows, self.versions())

@@ -152,6 +152,11 @@ class Writer:
         self._thread.start()
 
     @property
+    def identity(self) -> int:
+        """By which the store knows its answers."""
+        return self._identity
+
+    @property
     def _is_forked(self) -> bool:
         """Whether this is a fork of the process with the thread: here nothing is written, and locks may be held."""
         return self._process != os.getpid()

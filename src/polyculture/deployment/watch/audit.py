@@ -25,15 +25,16 @@ from polyculture.results import Audit, Section
 from polyculture.stats import Interval
 
 from .alarm_status import RECENT
-from .answer_columns import FOREIGN_LABEL, NO_ANSWER, AnswerColumns
+from .answer_columns import FOREIGN_LABEL
 from .detection.domain_classifier import domain_auc
 from .live import LiveWatch
 from .member_names import names_of_manifest, names_of_status
 from .section import watch_findings, watch_section
 from .server_status import is_server, server_status
+from .stored import observe_stored
 
 if TYPE_CHECKING:
-    from polyculture.deployment.store import Store, StoredAnswers, VersionNames
+    from polyculture.deployment.store import Store, VersionNames
 
 REMEMBERED = 100_000
 CHUNK = 10_000
@@ -173,47 +174,8 @@ def read_store(tracker: LiveWatch, store: Store, start: float = -math.inf) -> No
 
     A chunk is labelled before the next is read, so that no label comes too late for what is remembered.
     """
-    profile = len(tracker.events.profile_names)
     for piece in store.since(start, chunk=min(CHUNK, tracker.window.rows.capacity)):
-        if piece.names.version != tracker.manifest.version:
-            continue
-        columns, labels = _columns(piece, len(tracker.manifest.members), profile)
-        if not len(columns):
-            continue
-        tracker.observe_columns(columns)
-        labelled = [k for k, label in enumerate(labels) if label is not None]
-        times = piece.label_times[~piece.shadow]
-        labelled.sort(key=lambda k: (times[k], k))
-        ids, moments = [columns.ids[k] for k in labelled], [float(times[k]) for k in labelled]
-        tracker.label(ids, [labels[k] for k in labelled], moments)
-
-
-def _columns(piece: StoredAnswers, members: int, profile: int) -> tuple[AnswerColumns, list[Any]]:
-    """Stored answers without those of challengers, and their labels; None where there is none."""
-    rows = ~piece.shadow
-    n = int(rows.sum())
-    columns = AnswerColumns(
-        ids=piece.ids[rows].tolist(),
-        time=piece.times[rows],
-        answer=piece.answers[rows].astype(np.int64),
-        value=piece.values[rows],
-        confidence=piece.confidence[rows],
-        member_answers=_sized(piece.member_answers[rows], n, members, NO_ANSWER).astype(np.int64),
-        member_values=_sized(piece.member_values[rows], n, members, math.nan),
-        disagreement=piece.disagreement[rows],
-        quorum=piece.quorum[rows].astype(np.int64),
-        latency_ms=piece.latency_ms[rows],
-        profile=_sized(piece.profile[rows], n, profile, math.nan),
-        groups={name: values[rows].tolist() for name, values in piece.groups.items()},
-    )
-    if piece.names.task == "regression":
-        return columns, [None if math.isnan(value) else value for value in piece.label_values[rows].tolist()]
-    return columns, [None if code == NO_ANSWER else code for code in piece.labels[rows].tolist()]
-
-
-def _sized(cells: np.ndarray, n: int, width: int, missing: float | int) -> np.ndarray:
-    """The cells, or missing ones where the rows have another length."""
-    return cells if cells.shape[1] == width else np.full((n, width), missing)
+        observe_stored(tracker, piece)
 
 
 def audit_of_watch(tracker: LiveWatch, source: str) -> Audit:

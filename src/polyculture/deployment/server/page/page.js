@@ -305,6 +305,7 @@
       ["drift alarm", (member) => percent(member.drift, 0), "num"],
       ["latency", (member) => milliseconds(member.latency_ms), "num"],
       ["where", (member) => (member.remote ? "remote" : "here")],
+      ["cost", (member) => general(member.cost), "num"],
       ["remark", (member) => unbroken(member.reason), "long"],
       ["id", (member) => element("code", {}, short(member.id, 48))],
     ], all);

@@ -52,6 +52,8 @@ class MemberStatus(TypedDict, total=False):
     latency_ms: float | None
     """Median, where members answer by themselves."""
     remote: bool
+    cost: float
+    """Of a remote member: price of its calls since the server started, in the currency of its specification."""
 
 
 class AlarmStatus(TypedDict, total=False):
@@ -228,6 +230,6 @@ class ServerStatus(WatchStatus, total=False):
     challenger: str
     """Version in shadow mode; "" if none."""
     scope: str
-    """Where the numbers are of a part only, in words: "worker 1 of 2"."""
+    """Where the numbers are of a part only, in words: "worker 1 of 2", where workers have no store in common."""
     requests: RequestCounts
     store: StoreStatus

@@ -13,9 +13,9 @@
     pc.export("digits-run", "bundle")          # graphs and plain files: polyculture serve bundle
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
-audit, check, compare, scaling, select, combine, export, serve, watch, retrain, report; design, run, ablate and evolve
-put them together. The command line has the same verbs. Everything is loaded on first use: ``import polyculture`` is
-quick and loads no torch.
+audit, check, compare, scaling, select, combine, export, serve, label, watch, retrain, report; design, run, ablate and
+evolve put them together. The command line has the same verbs. Everything is loaded on first use: ``import polyculture``
+is quick and loads no torch.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from polyculture.deployment.retraining import retrain as retrain
     from polyculture.deployment.server.options import ServerOptions as ServerOptions
     from polyculture.deployment.server.supervisor import serve as serve
+    from polyculture.deployment.store.label_tables import label_file
     from polyculture.deployment.watch.audit import WatchOptions as WatchOptions
     from polyculture.deployment.watch.audit import watch as watch
     from polyculture.formats import read as read
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from polyculture.training import train as train
 
     export = export_bundle
+    label = label_file
     scaling = along_scale
 
 _HOMES = {
@@ -115,6 +117,7 @@ _HOMES = {
     "open_bundle": "deployment",
     "ServerOptions": "deployment.server.options",
     "serve": "deployment.server.supervisor",
+    "label": "deployment.store.label_tables:label_file",
     "WatchOptions": "deployment.watch.audit",
     "watch": "deployment.watch.audit",
     "RetrainOptions": "deployment.retraining",

@@ -376,7 +376,7 @@ def test_run_trains_audits_and_is_resumed_with_the_same_numbers(polyculture):
     assert code == 0
     assert "3/3" in err
     first = Audit.from_json(Path("r/audit.json").read_text())
-    assert out.splitlines()[-3] == first.sentence
+    assert out.splitlines()[-5] == first.sentence
     assert first.n_models == 3
     assert len(first.shifts) > 0
     assert first.sentence.rstrip(".") in Path("r/page.html").read_text()
@@ -397,7 +397,7 @@ def test_run_ends_with_1_when_a_model_could_not_be_trained(polyculture, monkeypa
     monkeypatch.setattr("polyculture.studies.training_run.default_design", lambda problem, models, seed: recipes)
     code, out, err = polyculture("run", "--out", "r", "--workers", "1")
     assert code == 1
-    assert out.splitlines()[-3].startswith("2 models; ")
+    assert out.splitlines()[-5].startswith("2 models; ")
     assert re.search(r"^polyculture: svm.* could not be trained and is left out: .", err, re.MULTILINE)
 
 

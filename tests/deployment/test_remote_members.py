@@ -20,6 +20,7 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
 from polyculture.deployment.remote import CircuitBreaker, RemoteMember, RemoteMembers
 from polyculture.deployment.remote.answer import REASONS, price
+from polyculture.deployment.remote.event_loop import run
 from polyculture.deployment.remote.exchange import seconds_until
 
 from .remote_services import Service, completion, services, status
@@ -202,7 +203,10 @@ def test_a_connection_cut_in_the_middle_of_an_answer_is_a_failure() -> None:
 
         def cut() -> None:
             for _ in range(2):
-                connection, _ = listener.accept()
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # the test has ended
+                    return
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{")
                 connection.close()
@@ -271,7 +275,7 @@ def test_a_cancelled_request_leaves_no_trace_in_the_breaker(serve: Any) -> None:
             await asyncio.wait_for(member(["a"]), 0.2)
         await member.aclose()
 
-    asyncio.run(impatient())
+    run(impatient())
     assert member.breaker.state == "closed"
 
 
@@ -383,3 +387,21 @@ def test_a_member_that_hangs_holds_up_no_other(serve: Any) -> None:
     assert members.costs == {"a": 0.0, "b": 0.2}
     assert answers["a"].reasons == ("timeout", "timeout")
     assert answers["b"].probabilities.tolist() == [[1, 0], [1, 0]]
+
+
+def test_a_notebook_in_which_a_loop_runs_can_ask_as_well() -> None:
+    async def cell() -> int:
+        return run(answer())
+
+    async def answer() -> int:
+        return 42
+
+    assert asyncio.run(cell()) == 42 if not _loop_runs() else run(answer()) == 42
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("orjson", reason="orjson is not installed")
 
+from polyculture.deployment.remote.event_loop import run
 from polyculture.deployment.server.batching import HEAVY, SLOW, Batcher, Pace
 from polyculture.deployment.server.refusals import RefusedRequestError
 
@@ -48,7 +49,7 @@ def test_what_is_queued_goes_together_and_the_rest_next() -> None:
         made = batcher(compute)
         return await asyncio.gather(*(made.submit(number, 3, time.perf_counter()) for number in range(5)))
 
-    assert asyncio.run(scenario()) == [0, 2, 4, 6, 8]
+    assert run(scenario()) == [0, 2, 4, 6, 8]
     assert compute.batches == [[0, 1], [2, 3], [4]]  # 3 instances each, 8 at most
     assert compute.threads == {"MainThread"}
 
@@ -59,7 +60,7 @@ def test_a_request_larger_than_a_batch_is_one() -> None:
     async def scenario() -> Any:
         return await batcher(compute).submit(1, 50, time.perf_counter())
 
-    assert asyncio.run(scenario()) == 2
+    assert run(scenario()) == 2
     assert compute.batches == [[1]]
 
 
@@ -76,7 +77,7 @@ def test_slow_calls_leave_the_loop_and_gather_what_comes_meanwhile() -> None:
         gate.set()
         return await asyncio.gather(first, *others)
 
-    assert asyncio.run(scenario()) == [0, 2, 4, 6, 8]
+    assert run(scenario()) == [0, 2, 4, 6, 8]
     assert compute.batches == [[0], [1, 2, 3, 4]]
     assert compute.threads == {"graphs"}
 
@@ -87,7 +88,7 @@ def test_who_is_alone_is_answered_at_once() -> None:
     async def scenario() -> bool:
         return batcher(compute).submit(1, 1, time.perf_counter(), is_last=True).done()
 
-    assert asyncio.run(scenario())
+    assert run(scenario())
     assert compute.batches == [[1]]
 
 
@@ -97,7 +98,7 @@ def test_heavy_requests_leave_the_loop_as_well() -> None:
     async def scenario() -> Any:
         return await batcher(compute).submit(1, 1, time.perf_counter(), HEAVY)
 
-    assert asyncio.run(scenario()) == 2
+    assert run(scenario()) == 2
     assert compute.threads == {"graphs"}
 
 
@@ -107,7 +108,7 @@ def test_one_error_is_the_error_of_one_request() -> None:
         futures = [made.submit(number, 1, time.perf_counter()) for number in (1, -1, 2)]
         return await asyncio.gather(*futures, return_exceptions=True)
 
-    first, second, third = asyncio.run(scenario())
+    first, second, third = run(scenario())
     assert (first, third) == (2, 4)
     assert isinstance(second, ValueError)
 
@@ -126,7 +127,7 @@ def test_a_computation_that_fails_fails_its_batch_and_no_other() -> None:
         first = await asyncio.gather(made.submit(1, 1, time.perf_counter()), return_exceptions=True)
         return first[0], await made.submit(2, 1, time.perf_counter())
 
-    first, second = asyncio.run(scenario())
+    first, second = run(scenario())
     assert isinstance(first, RuntimeError)
     assert second == 2
 
@@ -145,7 +146,7 @@ def test_a_full_queue_refuses() -> None:
         await asyncio.gather(*futures)
         return caught.value
 
-    refusal = asyncio.run(scenario())
+    refusal = run(scenario())
     assert (refusal.status, refusal.retry_after) == (503, 1)
     assert str(refusal) == "3 requests are waiting; expected at most 3; send it again later."
 
@@ -165,7 +166,7 @@ def test_what_waits_too_long_is_refused_and_not_computed() -> None:
             await asyncio.sleep(0.01)
         return refusals
 
-    for refusal in asyncio.run(scenario()):
+    for refusal in run(scenario()):
         assert isinstance(refusal, RefusedRequestError)
         assert refusal.status == 504
     assert [1] not in compute.batches
@@ -187,7 +188,7 @@ def test_computations_that_wait_for_others_run_next_to_each_other() -> None:
         made = Batcher(Recorded(), gathered, max_rows=1, limit=100, timeout=60.0, observe=lambda *_: None)
         return await asyncio.gather(*(made.submit(number, 1, time.perf_counter()) for number in range(10)))
 
-    assert asyncio.run(scenario()) == [2 * number for number in range(10)]
+    assert run(scenario()) == [2 * number for number in range(10)]
     assert most > 1
 
 

@@ -23,10 +23,12 @@ def show(
     answers: Sequence[str] = (),
     tables: Sequence[str] = (),
     brief: bool = False,
+    ship: Sequence[str] = (),
 ) -> None:
     """Store the audit and its page; then the terminal page, or the JSON, and the next command.
 
     `answers` are names of sections that come first, with these of their tables; in brief, only warnings follow them.
+    `ship` are commands that take the models to production.
     """
     from rich.console import Console
 
@@ -47,7 +49,8 @@ def show(
         terminal(replace(audit, sections=remainder), Console())
         show_sentences(audit.sentence)
     first = sections[0].sentence if brief else audit.sentence
-    show_next(folder, json, next_command, *([first] if json else []))
+    lines = [f"{'ship' if command is ship[0] else '    '}  {command}" for command in (() if json else ship)]
+    show_next(folder, json, next_command, *([first] if json else []), *lines)
 
 
 def show_sections(

@@ -12,7 +12,7 @@ from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
 from .options import Json, Out, ProblemOptions, Seed, Workers, with_option_groups
-from .output import show, show_lines, show_sections
+from .output import show, show_sections
 
 
 @app.command(short_help="Train a population, audit it, and write the page.")
@@ -51,11 +51,9 @@ def run(
     problem = data.load(seed)
     with progress_bars(announce=not json) as progress:
         result = training_run.run(problem, options, out=out, progress=progress)
-    show(result.audit, out, json, result.next_command)
-    if not json:
-        bundle = shell_word(f"{out}-bundle")
-        show_lines(f"ship  polyculture export {shell_word(str(out))} --out {bundle}")
-        show_lines(f"      polyculture serve {bundle}")
+    bundle = shell_word(f"{out}-bundle")
+    ship = (f"polyculture export {shell_word(str(out))} --out {bundle}", f"polyculture serve {bundle}")
+    show(result.audit, out, json, result.next_command, ship=ship)
     for model, reason in result.population.failed.items():
         fail(f"{model} could not be trained and is left out: {reason}", 1)
     return 1 if result.population.failed else 0

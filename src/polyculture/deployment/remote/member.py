@@ -15,6 +15,7 @@ from .answer import RemoteAnswer, Reply, joined, price
 from .batch import Batch, NamedColumn, as_batch
 from .breaker import CircuitBreaker
 from .chat import chat_body, read_completion, used_tokens
+from .event_loop import run
 from .open_inference import infer_body, infer_url, read_response
 from .specification import RemoteSpec
 
@@ -81,7 +82,7 @@ class RemoteMember:
         return answer
 
     def ask(self, raw: Any) -> RemoteAnswer:
-        """The same where no event loop runs; the connections are closed afterwards."""
+        """The same for callers that cannot wait; the connections are closed afterwards."""
 
         async def once() -> RemoteAnswer:
             try:
@@ -89,7 +90,7 @@ class RemoteMember:
             finally:
                 await self.aclose()
 
-        return asyncio.run(once())
+        return run(once())
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from .answer import RemoteAnswer
 from .batch import NamedColumn
+from .event_loop import run
 from .member import RemoteMember
 
 
@@ -39,7 +40,7 @@ class RemoteMembers:
         return dict(zip(self.members, answers, strict=True))
 
     def ask(self, raw: Any) -> dict[str, RemoteAnswer]:
-        """The same where no event loop runs."""
+        """The same for callers that cannot wait."""
 
         async def once() -> dict[str, RemoteAnswer]:
             try:
@@ -47,7 +48,7 @@ class RemoteMembers:
             finally:
                 await self.aclose()
 
-        return asyncio.run(once())
+        return run(once())
 
     @property
     def costs(self) -> dict[str, float]:

@@ -33,6 +33,16 @@ def label_file(
     time : column with the time at which a label was given: seconds since 1970, or dates (default: now).
 
     Raises InputError for a column that is not there and a label that is no class, before anything is written.
+
+    Examples
+    --------
+    >>> from polyculture.deployment.store import AnswerRecord, VersionNames, open_store
+    >>> with open_store("answers-to-label.sqlite") as store:
+    ...     store.register(VersionNames("1", "classification", ("no", "yes"), ("ann", "bob")))
+    ...     store.append([AnswerRecord(f"r{k}", float(k), "1", member_answers=(1, 0)) for k in range(3)])
+    >>> pd.DataFrame({"id": ["r0", "r1"], "label": ["yes", "no"]}).to_csv("truth.csv", index=False)
+    >>> pc.label("truth.csv", "answers-to-label.sqlite").matched
+    2
     """
     from polyculture.formats.detection import InputSource, open_source
     from polyculture.formats.json_lines import BadLines

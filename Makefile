@@ -56,8 +56,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing polyculture with what training needs into $(VENV) (a minute or two, once)"
-	$(PIP) --editable ".[train]"
+	@echo "installing polyculture with what training and deploying need into $(VENV) (a minute or two, once)"
+	$(PIP) --editable ".[train,export,serve]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt tests/deployment/kserve-client.txt | $(BIN)/python

@@ -31,6 +31,18 @@ settings.load_profile("suite")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_beside_the_sources() -> Iterator[None]:
+    """Commands write where they are called, so tests call them from a temporary folder."""
+    before = {*ROOT.glob("polyculture-*"), *ROOT.glob("bundle*")}
+    yield
+    left = {*ROOT.glob("polyculture-*"), *ROOT.glob("bundle*")} - before
+    assert left == set()
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data that lies beside the checkout on some machines; tests that need it are skipped elsewhere."""

@@ -137,7 +137,8 @@ NAMED = ["--model", "subj", "--answer", "object_response", "--label", "category"
 
 
 @pytest.mark.parametrize("command", ["read", "audit", "select", "scaling", "compare"])
-def test_every_command_that_reads_takes_the_names(command, tmp_path, capsys):
+def test_every_command_that_reads_takes_the_names(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     sizes = tmp_path / "sizes.csv"
     sizes.write_text("model,size\nann,7B\nbob,1.5k\n")
     path = str(as_csv(TRIALS, tmp_path))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +33,6 @@ GATHERED = 64
 """Answers that are added at once."""
 REMEMBERED = 20_000
 """Answers that a label may still refer to."""
-MOST_CHANGES = 1_000
-"""Changes of alarms that are remembered until somebody takes them."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,6 @@ class LiveWatch:
         self.relabelled = self.unmatched = 0
         self.times: dict[str, dict[str, float]] = {}
         """By alarm when it went up last (`since`, `request`) and when down again (`until`)."""
-        self.changes: deque[AlarmChange] = deque(maxlen=MOST_CHANGES)
         self.on_change = on_change
         self.classes = {name: code for code, name in enumerate(manifest.classes)}
         self.lock = threading.RLock()
@@ -237,17 +233,8 @@ class LiveWatch:
         change = AlarmChange(
             watched.name, watched.title, signal.up, time, signal.request, reason, watched.action, self.manifest.version
         )
-        self.changes.append(change)
         if self.on_change is not None:
             self.on_change(change)
-
-    def take_changes(self) -> list[AlarmChange]:
-        """Changes of alarms since the last call, oldest first."""
-        with self.lock:
-            self.flush()
-            changes = list(self.changes)
-            self.changes.clear()
-            return changes
 
     @property
     def alarms_up(self) -> tuple[str, ...]:

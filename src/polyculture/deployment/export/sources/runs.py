@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool
 
 from polyculture.errors import FileError, InputError, PolycultureError, need
@@ -241,8 +240,3 @@ def _certified(choice: _Choice, problem: Problem) -> Bool[np.ndarray, " n"]:
         return np.ones(n, bool)
     clusters = str(facts.get("clusters", ""))
     return halves(EvaluationSet(predictions, clusters=clusters), share, seed)
-
-
-def instance_frame(n: int) -> pd.DataFrame:
-    """Instances of which nothing is known."""
-    return pd.DataFrame(index=pd.RangeIndex(n, name="instance"))

@@ -75,6 +75,23 @@ def test_no_rows_have_no_answers(folder: Path) -> None:
     assert answers.answer.shape == answers.disagreement.shape == (0,)
 
 
+def test_graphs_are_not_shown_that_there_are_no_rows(folder: Path) -> None:
+    """Recurrent graphs end the process then."""
+    predictor = Predictor(open_bundle(folder))
+    predictor._sessions.clear()
+    answers = predictor({"numbers": np.zeros((0, 4), np.float32)})
+    assert (len(answers), answers.members.shape) == (0, (0, 3, 3))
+
+
+def test_a_conformal_set_has_the_classes_whose_probability_is_no_less_than_one_less_the_threshold(folder: Path) -> None:
+    answers = open_bundle(folder).predict(make_inputs("table", 50))
+    threshold = answers.manifest.conformal["threshold"]
+    sets = answers.conformal_sets
+    assert sets is not None
+    assert sets.tolist() == (answers.combined > 1 - threshold).tolist()
+    assert set(sets.sum(axis=1)) - {1}
+
+
 def test_a_manifest_survives_json(folder: Path) -> None:
     manifest = open_bundle(folder).manifest
     assert Manifest.from_json(manifest.to_json()) == manifest
@@ -118,6 +135,16 @@ def test_a_changed_byte_of_any_file_is_refused_with_its_name(folder: Path, copy:
             one_line(error)
         path.write_bytes(content)
     assert open_bundle(copy).manifest == open_bundle(folder).manifest
+
+
+def test_a_weight_that_was_changed_is_refused(copy: Path) -> None:
+    path = copy / "manifest.json"
+    text = path.read_text()
+    digit = re.search(r'"weight": 0\.(\d)', text)
+    assert digit is not None
+    path.write_text(f"{text[: digit.start(1)]}{(int(digit[1]) + 1) % 10}{text[digit.end(1) :]}")
+    with pytest.raises(FileError, match=r"manifest\.json was changed after the bundle was written"):
+        open_bundle(copy)
 
 
 def test_a_missing_and_a_shortened_file_are_refused(copy: Path) -> None:

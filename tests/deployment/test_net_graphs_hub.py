@@ -14,9 +14,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from polyculture.dataset import Dataset
 from polyculture.deployment.export.net_graphs import net_graph
+from polyculture.deployment.export.sources.views import view_of
+from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
 from polyculture.rng import stream
 from polyculture.training.architectures.hub import HubModel
+from polyculture.training.architectures.hub.encoding import CheckpointEncoder
 from polyculture.training.architectures.hub.modules import finetuned
 
 pytestmark = pytest.mark.slow
@@ -92,3 +95,9 @@ def test_a_language_model_reads_sequences_of_all_lengths(language: Path, dataset
 def test_images_are_resized_inside_the_graph(vision: Path, shape: tuple[int, ...]) -> None:
     images = stream(0, "pictures").random((20, *shape)).astype(np.float32)
     assert largest_error(vision, Dataset(images, np.arange(20) % 2, ("a", "b"), modality="image")) < 1e-5
+
+
+def test_a_tokenizer_does_not_go_into_a_bundle(language: Path) -> None:
+    encoder = CheckpointEncoder.of_folder(language, TEXTS)
+    with pytest.raises(InputError, match=r"^a member reads by the tokenizer of a pretrained model.*select without the"):
+        view_of(encoder)

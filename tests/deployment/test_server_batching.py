@@ -33,6 +33,13 @@ class Recorded:
         return [ValueError("odd one out") if number < 0 else 2 * number for number in numbers]
 
 
+class Steady(Pace):
+    """Every batch is fast, however busy the machine is."""
+
+    def expected(self, rows: int) -> float:
+        return SLOW / 2
+
+
 def batcher(compute: Callable[[Sequence[Any]], Sequence[Any]], seconds: float = 1e-6, **options: Any) -> Batcher:
     """A batcher that believes one call to take so many seconds."""
     limits = {"max_rows": 8, "limit": 100, "timeout": 60.0} | options
@@ -45,13 +52,16 @@ def batcher(compute: Callable[[Sequence[Any]], Sequence[Any]], seconds: float = 
 def test_what_is_queued_goes_together_and_the_rest_next() -> None:
     compute = Recorded()
 
-    async def scenario() -> list[Any]:
+    async def scenario() -> tuple[list[Any], str]:
         made = batcher(compute)
-        return await asyncio.gather(*(made.submit(number, 3, time.perf_counter()) for number in range(5)))
+        made.pace = Steady()
+        answers = await asyncio.gather(*(made.submit(number, 3, time.perf_counter()) for number in range(5)))
+        return answers, threading.current_thread().name
 
-    assert run(scenario()) == [0, 2, 4, 6, 8]
+    answers, loop_thread = run(scenario())
+    assert answers == [0, 2, 4, 6, 8]
     assert compute.batches == [[0, 1], [2, 3], [4]]  # 3 instances each, 8 at most
-    assert compute.threads == {"MainThread"}
+    assert compute.threads == {loop_thread}
 
 
 def test_a_request_larger_than_a_batch_is_one() -> None:

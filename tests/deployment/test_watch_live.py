@@ -436,3 +436,13 @@ def test_the_default_alarms_keep_their_promise_whatever_the_certified_sample() -
     ups = sum(change.up for change in changes)
     print(f"\n{ups} false alarms in 500,000 requests, where 50 are promised at most")
     assert ups <= 50 + 2 * math.sqrt(50)
+
+
+def test_alarms_on_joint_behaviour_come_before_those_on_inputs() -> None:
+    watch = LiveWatch(MANIFEST, REFERENCE)
+    watch.observe(traffic(4000).records())
+    watch.observe(traffic(2000, 0.3, shift=3.0, seed=1).records(4000))
+    rows = watch.status()["alarms"]
+    names = [row["name"].partition(":")[0] for row in rows if row["up"]]
+    assert "input_drift" in names
+    assert names.index("disagreement") < names.index("input_drift")

@@ -196,6 +196,7 @@ def test_the_candidates_say_who_was_kept_and_why_not() -> None:
 def test_a_portfolio_of_one_says_what_is_undefined(world: World) -> None:
     portfolio = select(world(), 1, terms=QUICK)
     assert portfolio.certificate.scores["n_eff"].reason == "one member"
+    assert "fail like" not in portfolio.sentence
     assert portfolio.contributions["leave_one_out"].isna().all()
     assert portfolio.certificate.gains["log_loss"]["best"].estimate == 0.0
     assert "not shown to be different from nothing" in portfolio.sentence

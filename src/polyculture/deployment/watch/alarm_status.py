@@ -9,7 +9,7 @@ import numpy as np
 
 from polyculture.stats import Interval, jeffreys, percent
 
-from .watched import LABELLED, WatchedAlarm
+from .watched import JOINT, LABELLED, WatchedAlarm
 
 if TYPE_CHECKING:
     from .live import LiveWatch
@@ -19,9 +19,9 @@ RECENT = 5_000
 
 
 def alarm_statuses(watch: LiveWatch) -> list[dict[str, Any]]:
-    """Every alarm as `AlarmStatus`: those that are up first, then those nearest to their threshold."""
+    """Every alarm as `AlarmStatus`: up before down, joint behaviour before the rest, then by its distance."""
     rows = [_alarm_status(watch, watched) for watched in watch.watched]
-    return sorted(rows, key=lambda row: (not row["up"], -(row["level"] or 0.0)))
+    return sorted(rows, key=lambda row: (not row["up"], row["name"] not in JOINT, -(row["level"] or 0.0)))
 
 
 def position(watch: LiveWatch, watched: WatchedAlarm) -> tuple[bool, float, int]:

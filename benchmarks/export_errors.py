@@ -22,9 +22,9 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 
 from polyculture.dataset import Dataset
 from polyculture.deployment.export.ensemble_graphs import EnsembleGraphs, ensemble_graphs, undetermined
-from polyculture.deployment.export.feature_graphs import fitted_estimator_graph
 from polyculture.errors import TrainingError
 from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.graphs.feature_graphs import fitted_estimator_graph
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream

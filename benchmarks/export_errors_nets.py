@@ -18,9 +18,9 @@ import numpy as np
 import onnxruntime
 
 from polyculture.dataset import Dataset
-from polyculture.deployment.export.net_graphs import NetGraph, net_graph
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
+from polyculture.models.graphs.net_graphs import NetGraph, net_graph
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream

@@ -15,10 +15,10 @@ import onnxruntime as ort
 
 from polyculture.dataset import Dataset, Modality
 from polyculture.deployment.export.ensemble_graphs import undetermined
-from polyculture.deployment.export.feature_graphs import fitted_estimator_graph
-from polyculture.deployment.export.graph_builder import FLOAT, GraphBuilder
-from polyculture.deployment.export.learner_graphs import pairwise_sum
 from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.graphs.feature_graphs import fitted_estimator_graph
+from polyculture.models.graphs.graph_builder import FLOAT, GraphBuilder
+from polyculture.models.graphs.learner_graphs import pairwise_sum
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream

@@ -13,10 +13,10 @@ import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from polyculture.dataset import Dataset
-from polyculture.deployment.export.net_graphs import net_graph
 from polyculture.deployment.export.sources.views import view_of
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
+from polyculture.models.graphs.net_graphs import net_graph
 from polyculture.rng import stream
 from polyculture.training.architectures.hub import HubModel
 from polyculture.training.architectures.hub.encoding import CheckpointEncoder

@@ -61,10 +61,13 @@ def read_population(
         recipe.factors() | {"seconds": read_cost(folder / name), "parameters": records[name]["parameters"]}
         for name, recipe in trained.items()
     ]
+    factors = pd.DataFrame(rows, index=pd.Index(list(trained), name="model"))
+    if "compression" in factors:
+        factors["compression"] = factors["compression"].fillna("none")
     return Population(
         models={name: _load(load, recipe, train, folder / name) for name, recipe in trained.items()},
         classes=train.classes,
-        factors=pd.DataFrame(rows, index=pd.Index(list(trained), name="model")),
+        factors=factors,
         failed=failed,
     )
 

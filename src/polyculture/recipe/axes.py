@@ -1,4 +1,4 @@
-"""What is a model made of? Six axes and a seed."""
+"""What is a model made of? Six axes, a seed, and what was done to make it smaller."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Recipe:
     hyperparameters : whatever departs from the architecture's defaults; empty for the defaults.
     pretraining : what the weights start from.
     seed : of everything random in the making of this model.
+    compression : what was done to make the fitted model smaller or faster, such as ``"int8"``; see
+        `polyculture.compress`.
 
     Raises InputError for a level that is not a name, a seed that is not a whole number of 0 or more, and
     hyperparameters that JSON cannot hold. Whether a level exists is checked by `train`.
@@ -47,9 +49,10 @@ class Recipe:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     pretraining: str = "none"
     seed: int = 0
+    compression: str = "none"
 
     def __post_init__(self) -> None:
-        for axis in ("architecture", "data", "objective", "optimizer", "pretraining"):
+        for axis in ("architecture", "data", "objective", "optimizer", "pretraining", "compression"):
             level = getattr(self, axis)
             if not isinstance(level, str) or not level:
                 raise InputError(f"{axis} is {level!r}", "a name")
@@ -74,14 +77,15 @@ class Recipe:
         return f"{short}-{hashlib.blake2b(canonical.encode(), digest_size=4).hexdigest()}"
 
     def factors(self) -> dict[str, Any]:
-        """One row of a model table: the level on each axis as text, and the seed."""
+        """One row of a model table: the level on each axis as text, the seed, and the compression if there is any."""
         row: dict[str, Any] = {axis: getattr(self, axis) for axis in AXES}
         row["hyperparameters"] = ", ".join(f"{k}={v}" for k, v in self.hyperparameters.items()) or "default"
-        return row | {"seed": self.seed}
+        return row | {"seed": self.seed} | ({} if self.compression == "none" else {"compression": self.compression})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they go into JSON and TOML."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Plain values, as they go into JSON and TOML; the compression if there is any, so that other ids stay."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if (name, value) != ("compression", "none")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from polyculture.errors import InputError
+from polyculture.models.graphs.runner import GraphRunner
 
 from ..bundle.bundle import Bundle
 from ..bundle.predictor import Predictor
@@ -79,20 +80,10 @@ def check_fused(bundle: Bundle, source: ExportSource) -> None:
 
 def graph_outputs(member: SourceMember, graph: Any, view: np.ndarray) -> Float[np.ndarray, "k ..."]:
     """What a graph gives for these inputs."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
     try:
-        session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        parts = [
-            session.run(None, {session.get_inputs()[0].name: part})[0]
-            for part in np.array_split(view, -(-len(view) // (16 if member.view.kind == "mark_codes" else 256)) or 1)
-        ]
+        return GraphRunner(graph)(view, batch=16 if member.view.kind == "mark_codes" else 256)
     except Exception as error:  # onnxruntime has errors of its own
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"the graph of {member.name!r} cannot be run: {reason}", "a graph that onnxruntime reads"
         ) from error
-    outputs: np.ndarray = np.concatenate(parts)
-    return outputs

@@ -17,13 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 from polyculture.errors import InputError
 from polyculture.models.features import features
 from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.graphs.graph_builder import DOUBLE, GraphBuilder
+from polyculture.models.graphs.learner_graphs import ambiguous
+from polyculture.models.graphs.preprocessing_graphs import MISSING, Matrix, category_name
+from polyculture.models.graphs.sklearn_graphs import placed, prediction
 from polyculture.selection.estimators.crossfitting import LOWEST_PROBABILITY
 from polyculture.selection.estimators.member_weights import SMALLEST
-
-from .graph_builder import DOUBLE, GraphBuilder
-from .learner_graphs import ambiguous
-from .preprocessing_graphs import MISSING, Matrix, category_name
-from .sklearn_graphs import placed, prediction
 
 VIEW = "columns"
 """Name of the input of every graph: n × columns, float64."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyculture.errors import InputError, PolycultureError, need
+from polyculture.models.graphs.versions import unified
 from polyculture.studies.progress import Progress, phase_progress
 
 from ..bundle.bundle import Bundle
@@ -25,7 +26,7 @@ from ..remote.panel_bundle import panel_bundle
 from . import reference as reference_statistics
 from .card import model_card
 from .checks import check_fused, checked_rows, export_error
-from .fused import fused_graph, unified
+from .fused import fused_graph
 from .sources.material import ExportSource, SourceMember
 from .sources.views import shared_views
 

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from polyculture.errors import InputError
+from polyculture.models.graphs.versions import IR, OPSET, unified
 
 from ..bundle.manifest import RULES, Manifest
 
-OPSET, ML_OPSET, IR = 18, 3, 9
-"""Versions of the operators of ONNX, of its operators for classical learners, and of the file format, in a bundle."""
 KINDS = {"float32": 1, "int64": 7, "float64": 11}
 """Codes of the types of ONNX."""
 FLOAT, INT64, DOUBLE = 1, 7, 11
@@ -54,23 +53,6 @@ def fused_graph(manifest: Manifest, graphs: Mapping[str, Any]) -> Any:
     fused = helper.make_model(graph, opset_imports=_opsets(prefixed), ir_version=IR)
     checker.check_model(fused)
     return fused
-
-
-def unified(model: Any, prefix: str = "") -> Any:
-    """The same model in the versions of the bundle, without inner functions; names with a prefix."""
-    import onnx
-    from onnx import compose, inliner, version_converter
-
-    if model.functions:
-        model = inliner.inline_local_functions(model)
-    version = next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), OPSET)
-    if version != OPSET:
-        model = version_converter.convert_version(model, OPSET)
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    del copy.graph.value_info[:]  # shapes that an exporter noted down may be of one batch only
-    copy.ir_version = IR
-    return compose.add_prefix(copy, prefix) if prefix else copy
 
 
 def _extents(shape: Sequence[int]) -> list[int | str]:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 from polyculture.models.encoder import Form
+from polyculture.models.sequences import absent, average, last, present
 
 from .recurrent import BidirectionalReader
-from .sequences import absent, average, last, present
 from .stems import as_image, as_sequence
 
 PER_SIDE = 7

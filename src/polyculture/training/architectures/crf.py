@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 from polyculture.models.encoder import Form
+from polyculture.models.sequences import present
 
 from .recurrent import BidirectionalReader
-from .sequences import present
 
 DECODERS = ("marginal", "viterbi")
 
@@ -75,6 +75,12 @@ class LinearChain(nn.Module):  # type: ignore[misc]
         for origin in reversed(origins):
             path.append(origin.gather(1, path[-1][:, None])[:, 0])
         return torch.stack(path[::-1], dim=1).masked_fill(~mask, -1)
+
+    def exported(self) -> nn.Module:
+        """The same as loops of a graph."""
+        from polyculture.models.graphs.nets.loops import ScannedChain
+
+        return ScannedChain(self)
 
     def _forward_sums(self, scores: Tensor, mask: Tensor) -> Tensor:
         """Forward variables: log-sum over paths to each tag (n × l × c); at padding those of the last token."""

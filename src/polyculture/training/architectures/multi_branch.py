@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.models.encoder import Form
+from polyculture.models.sequences import highest, present
 
 from .recurrent import BidirectionalReader
-from .sequences import highest, present
 from .stems import as_image, as_sequence, as_vector
 
 

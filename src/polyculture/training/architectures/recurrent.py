@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from polyculture.models.encoder import Form
+from polyculture.models.sequences import present
 
-from .sequences import present
 from .stems import as_sequence
 
 Cell = Literal["RNN", "LSTM", "GRU"]
@@ -55,6 +55,12 @@ class BidirectionalReader(nn.Module):  # type: ignore[misc]
         packed_states, final = self.cell(packed)
         states, _ = nn.utils.rnn.pad_packed_sequence(packed_states, batch_first=True, total_length=inputs.shape[1])
         return states, self._both_ends(final)
+
+    def exported(self) -> nn.Module:
+        """The same as operators of a graph."""
+        from polyculture.models.graphs.nets.layers import RecurrentOperator
+
+        return RecurrentOperator(self)
 
     @staticmethod
     def _both_ends(final: Tensor | tuple[Tensor, Tensor]) -> Tensor:

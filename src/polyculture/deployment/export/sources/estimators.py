@@ -13,11 +13,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from polyculture.errors import InputError, PolycultureError, need
+from polyculture.models.graphs.fitted_graphs import fitted_graph
 
 from ...bundle.manifest import Column, InputView, Task
 from ..ensemble_graphs import VIEW, LearnerGraph, ensemble_graphs, undetermined
 from .material import ExportSource, SourceMember
-from .runs import SHARED, fitted_graph
+from .runs import SHARED
 from .views import view_of
 
 MISSING = "missing"

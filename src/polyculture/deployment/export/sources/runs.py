@@ -18,6 +18,7 @@ from polyculture.errors import FileError, InputError, PolycultureError, need
 from polyculture.formats import ReadingRules
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_net import FittedNet
+from polyculture.models.graphs.fitted_graphs import fitted_graph
 from polyculture.models.store import all_records
 from polyculture.predictions import Predictions
 from polyculture.recipe import Recipe
@@ -178,14 +179,6 @@ def _undetermined(model: Fitted, inputs: Any) -> Bool[np.ndarray, " k"]:
     from ..ensemble_graphs import undetermined
 
     return undetermined(model, inputs)
-
-
-def fitted_graph(model: Fitted, view: str) -> Any:
-    """The graph of a fitted model, whose input has this name."""
-    from ..feature_graphs import fitted_estimator_graph
-    from ..net_graphs import net_graph
-
-    return net_graph(model, view).proto if isinstance(model, FittedNet) else fitted_estimator_graph(model, view).proto  # type: ignore[arg-type]
 
 
 def _source(choice: _Choice, problem: Problem, members: tuple[SourceMember, ...]) -> ExportSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import abstractmethod
 from typing import Any
 
@@ -91,6 +92,10 @@ class TextModule(HubModule):
         """n × l → n × outputs."""
         return self.read(inputs)
 
+    def exported(self) -> nn.Module:
+        """The same for a graph."""
+        return WholeTexts(self)
+
 
 class TokenModule(HubModule):
     """One prediction per token, from its first piece; for tokens beyond the model's length from the last piece."""
@@ -110,6 +115,10 @@ class TokenModule(HubModule):
         places = (mask.cumsum(dim=1) - 1)[:, firsts].clamp(min=0, max=states.shape[1] - 1)
         return states.gather(1, places[..., None].expand(-1, -1, states.shape[2]))
 
+    def exported(self) -> nn.Module:
+        """The same for a graph."""
+        return WholeTokens(self)
+
 
 class ImageModule(HubModule):
     """One prediction per image, resized and normalized as in pre-training."""
@@ -124,3 +133,36 @@ class ImageModule(HubModule):
             pixels = nn.functional.interpolate(pixels, size=looks.side, mode="bilinear", antialias=True)
         centre, spread = (torch.tensor(of, device=inputs.device)[:, None, None] for of in (looks.centre, looks.spread))
         return self.model(pixel_values=(pixels - centre) / spread).logits
+
+    def exported(self) -> nn.Module:
+        """The same for a graph."""
+        return WholeImages(self)
+
+
+class WholeBatch(HubModule):
+    """A pretrained model that reads all inputs at once and padding up to the end of every sequence."""
+
+    def __init__(self, module: HubModule) -> None:
+        checkpoint = dataclasses.replace(module.checkpoint, origin="", weights=None, tokenizer=None)
+        super().__init__(checkpoint, module.model)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """As `HubModule.forward`."""
+        return self.scores(inputs)
+
+    def read(self, codes: Tensor) -> Any:
+        """As `HubModule.read`, without truncation."""
+        mask, padding = codes > 0, self.model.config.pad_token_id
+        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
+
+
+class WholeTexts(WholeBatch, TextModule):
+    """One prediction per text."""
+
+
+class WholeTokens(WholeBatch, TokenModule):
+    """One prediction per token."""
+
+
+class WholeImages(WholeBatch, ImageModule):
+    """One prediction per image."""

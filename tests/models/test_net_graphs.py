@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from polyculture.dataset import Dataset
-from polyculture.deployment.export.net_graphs import NetGraph, net_graph
 from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder
 from polyculture.models.fitted_net import FittedNet
+from polyculture.models.graphs.net_graphs import NetGraph, net_graph
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream
@@ -151,7 +151,7 @@ def test_nets_of_one_architecture_share_a_template_but_no_weights() -> None:
 
 
 def test_the_structure_of_a_net_is_what_its_graph_depends_on() -> None:
-    from polyculture.deployment.export.nets.templates import structure
+    from polyculture.models.graphs.nets.templates import structure
 
     class Scaled(nn.Module):
         def __init__(self, factor: Any) -> None:
@@ -269,7 +269,7 @@ def test_a_name_of_the_input_that_is_the_name_of_a_layer_is_no_clash() -> None:
 
 
 def test_layers_that_are_used_twice_and_subclasses_of_known_layers_stay_what_they_are() -> None:
-    from polyculture.deployment.export.nets.layers import exportable
+    from polyculture.models.graphs.nets.layers import exportable
 
     class Noise(nn.Dropout):
         """Drops out of what it predicts from, too."""

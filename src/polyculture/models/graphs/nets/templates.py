@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from polyculture.errors import InputError
 
+from ..versions import OPSET
 from .loops import add_loops
 
-OPSET = 18
-"""Version of the operators."""
 MOST_TEMPLATES = 64
 """Graphs without weights that are remembered."""
 STATE = ("_parameters", "_buffers", "_modules")

@@ -10,8 +10,6 @@ import torch
 from onnx import parser
 from torch import Tensor, nn
 
-from polyculture.training.architectures.crf import LinearChain
-
 DOMAIN = "polyculture"
 _FORWARD = """
 ForwardSums (start, step, tokens, present) => (sums) {
@@ -78,7 +76,7 @@ Path (final, origins) => (tags) {
 class ScannedChain(nn.Module):  # type: ignore[misc]
     """A linear chain whose sums and best sequences are the functions that `add_loops` defines."""
 
-    def __init__(self, chain: LinearChain) -> None:
+    def __init__(self, chain: Any) -> None:
         super().__init__()
         self.start, self.step, self.end = chain.start, chain.step, chain.end
 

@@ -1,21 +1,15 @@
-"""Which layers does the exporter not know? Recurrent layers over sequences of different lengths, and hub models."""
+"""Which layers does the exporter not know? Those that say what stands for them, and some of torch's own."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from polyculture.training.architectures.crf import LinearChain
-from polyculture.training.architectures.hub.modules import HubModule, ImageModule, TextModule, TokenModule
-from polyculture.training.architectures.recurrent import BidirectionalReader
-from polyculture.training.architectures.sequences import present
-
-from .loops import ScannedChain
+from polyculture.models.sequences import present
 
 GATES = {"RNN_TANH": ("RNN", (0,)), "LSTM": ("LSTM", (0, 3, 1, 2)), "GRU": ("GRU", (1, 0, 2))}
 """Operator of each kind of cell, and torch's gates in the order of ONNX: LSTM i o f c, GRU z r h."""
@@ -23,23 +17,33 @@ BIDIRECTIONAL = 2
 
 
 def exportable(net: nn.Module) -> nn.Module:
-    """A copy of the net whose layers can all be exported."""
+    """A copy of the net whose layers can all be exported.
+
+    A layer with a method `exported` is replaced by what that returns.
+    """
     return _replaced(copy.deepcopy(net), {})
 
 
 def _replaced(module: nn.Module, replaced: dict[nn.Module, nn.Module]) -> nn.Module:
     """What stands for a module, the same wherever it is used; its subclasses may compute something else."""
     if module not in replaced:
-        replaced[module] = REPLACEMENTS[type(module)](module) if type(module) in REPLACEMENTS else module
+        replaced[module] = _exported(module)
         for name, child in module._modules.items() if replaced[module] is module else ():
             module._modules[name] = None if child is None else _replaced(child, replaced)
     return replaced[module]
 
 
+def _exported(module: Any) -> nn.Module:
+    if "exported" in vars(type(module)):
+        stand_in: nn.Module = module.exported()
+        return stand_in
+    return REPLACEMENTS[type(module)](module) if type(module) in REPLACEMENTS else module
+
+
 class RecurrentOperator(nn.Module):  # type: ignore[misc]
     """Bidirectional recurrent layers as ONNX operators, which know the length of each sequence."""
 
-    def __init__(self, reader: BidirectionalReader) -> None:
+    def __init__(self, reader: Any) -> None:
         super().__init__()
         self.stem, self.form = reader.stem, reader.form
         self.operator, gates = GATES[reader.cell.mode]
@@ -89,35 +93,6 @@ def _stacked_weights(cell: Any, layer: int, gates: tuple[int, ...]) -> dict[str,
     }
 
 
-class WholeBatch(HubModule):
-    """A pretrained model that reads all inputs at once and padding up to the end of every sequence."""
-
-    def __init__(self, module: HubModule) -> None:
-        checkpoint = dataclasses.replace(module.checkpoint, origin="", weights=None, tokenizer=None)
-        super().__init__(checkpoint, module.model)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """As `HubModule.forward`."""
-        return self.scores(inputs)
-
-    def read(self, codes: Tensor) -> Any:
-        """As `HubModule.read`, without truncation."""
-        mask, padding = codes > 0, self.model.config.pad_token_id
-        return self.model(input_ids=torch.where(mask, codes - 1, padding), attention_mask=mask.long()).logits
-
-
-class WholeTexts(WholeBatch, TextModule):
-    """One prediction per text."""
-
-
-class WholeTokens(WholeBatch, TokenModule):
-    """One prediction per token."""
-
-
-class WholeImages(WholeBatch, ImageModule):
-    """One prediction per image."""
-
-
 def _identity(module: nn.Module) -> nn.Module:  # noqa: ARG001
     return nn.Identity()
 
@@ -129,12 +104,7 @@ def _without_dropout(attention: nn.MultiheadAttention) -> nn.Module:
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 REPLACEMENTS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    LinearChain: ScannedChain,
-    TextModule: WholeTexts,
-    TokenModule: WholeTokens,
-    ImageModule: WholeImages,
-    BidirectionalReader: RecurrentOperator,
     nn.MultiheadAttention: _without_dropout,
     **dict.fromkeys(DROPOUTS, _identity),  # nets that differ only in it share a template
 }
-"""What stands for a layer while it is exported."""
+"""What stands for a layer of torch while it is exported."""

@@ -110,7 +110,7 @@ def test_a_grid_has_every_combination_once_per_seed() -> None:
             {"architecture": "mlp", "hyperparameters": {"dropout": float("nan")}},
             "hyperparameter 'dropout' is nan; expected a finite number, a text or true/false.",
         ),
-        ({"data": "all"}, f"a recipe without an architecture; expected keys among {', '.join(AXES)}, seed."),
+        ({"data": "all"}, f"a recipe without an architecture; expected keys among {', '.join(AXES)}, seed, compression."),
         ({"architecure": "mlp"}, "a recipe has no 'architecure'; did you mean 'architecture'?"),
     ],
 )
@@ -118,6 +118,14 @@ def test_a_recipe_that_makes_no_sense_is_refused(unchecked: None, values: dict[s
     with pytest.raises(InputError) as caught:
         Recipe.from_dict(values)
     assert str(caught.value).removesuffix(".") == says.removesuffix(".")
+
+
+def test_a_compression_changes_id_and_factors_and_none_does_not() -> None:
+    plain, small = Recipe("mlp", seed=3), Recipe("mlp", seed=3, compression="int8")
+    assert "compression" not in plain.to_dict() | plain.factors()
+    assert (small.to_dict()["compression"], small.factors()["compression"]) == ("int8", "int8")
+    assert plain.id != small.id
+    assert Recipe.from_dict(small.to_dict()) == small
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

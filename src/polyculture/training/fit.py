@@ -134,6 +134,9 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
         if recipe.id in ids:
             raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
         ids.add(recipe.id)
+        if recipe.compression != "none":
+            wrong = f"the recipe {recipe.id} has the compression {recipe.compression!r}"
+            raise InputError(wrong, "'none' before training", "train without it, then polyculture compress")
         architecture = find_architecture(recipe.architecture)
         find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)

@@ -172,8 +172,8 @@ class PredictionsBuilder:
         if index is None or item.label is None:
             return None
         reference = self._reference(item, self.vocabulary.code(item.label))
-        same = (self.references[index], self.prompts[index], self.options[index])
-        return index if same == (reference, hash(item.prompt), item.options) else None
+        instance = (self.references[index], self.prompts[index], self.options[index])
+        return index if instance == (reference, hash(item.prompt), item.options) else None
 
     def _new_instance(self, item: Item, label: int, reference: int, prompt: int) -> int:
         index = self.instances[item.instance] = len(self.display_ids)

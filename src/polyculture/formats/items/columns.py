@@ -85,8 +85,8 @@ class ModelRun:
 
     def has_any(self, instances: Int[np.ndarray, " k"]) -> bool:
         """Whether it has an item for one of these instances, or one of them is among them twice."""
-        inside = instances[instances < len(self.answers)]
-        is_taken = inside.size and (np.frombuffer(self.answers, np.int32)[inside] != ABSENT).any()
+        first = instances[instances < len(self.answers)]
+        is_taken = first.size and (np.frombuffer(self.answers, np.int32)[first] != ABSENT).any()
         return bool(is_taken) or len(np.unique(instances)) < len(instances)
 
     def store_all(

@@ -50,7 +50,8 @@ def parsed_choices(answers: Sequence[bytes], scores: Sequence[bytes], metric: st
             outcomes = table
         else:
             table, outcomes = _parsed(answers, schema), _parsed(scores, pa.schema([verdicts]))
-            if table is None or outcomes is None or {_ANSWERS, metric} & {*table.column_names} & {*outcomes.column_names}:
+            names = [set(part.column_names) for part in (table, outcomes) if part is not None]
+            if {_ANSWERS, metric} & set.intersection(*names):  # the last one counts
                 return None
         if table is None or outcomes is None or not MEMBERS.isdisjoint([*table.column_names, *outcomes.column_names]):
             return None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import resource
@@ -195,6 +196,7 @@ def compare(what: str, size: int, parent: Path | None) -> None:
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name)
         size = write_logs(folder, size) if what == "logs" else write_csv(folder, size, what)
+        os.sync()  # to write files back takes both processors for a while
         peers = ("parse", "fast_parse") if what == "logs" else ("pandas", "pandas_pyarrow", "polars")
         for job in ("read", *peers):
             seconds, processor, peak, said = in_process(job, folder)

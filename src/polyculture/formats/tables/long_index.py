@@ -59,7 +59,7 @@ class LongIndex:
         return wide
 
     def fill(self, wide: np.ndarray, cells: np.ndarray) -> None:
-        """Write the cells of all rows into a table with a row per model; the last one counts where there are several."""
+        """Write the cells of all rows into a table with a row per model; of several the last one counts."""
         if self._starts is not None:
             ends = [*self._starts[1:].tolist(), len(cells)]
             firsts = self.model[self._starts].tolist(), self.instance[self._starts].tolist()

@@ -159,14 +159,14 @@ class DelimitedFile:
                     pending.append((blocks, pool.submit(self._plain_blocks, blocks, positions)))
                 if not pending:
                     return
-                plain = pending[0][1].result()
-                for column_parts, column in zip(plain.columns, columns, strict=True):
+                content = pending[0][1].result()
+                for column_parts, column in zip(content.columns, columns, strict=True):
                     for cells in column_parts:
                         column.add(cells)
-                text.accept(plain.rows)
+                text.accept(content.rows)
                 blocks, _ = pending.popleft()
-                if plain.blocks < len(blocks):
-                    text.refuse(b"".join([*blocks[plain.blocks :], *(b for more, _ in pending for b in more)]))
+                if content.blocks < len(blocks):
+                    text.refuse(b"".join([*blocks[content.blocks :], *(b for queue, _ in pending for b in queue)]))
                     return
 
     def _plain_blocks(self, blocks: Sequence[bytes], positions: Sequence[int]) -> _PlainBlocks:

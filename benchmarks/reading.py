@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import resource
@@ -45,26 +46,27 @@ def write_logs(folder: Path, size: int) -> int:
             "arguments": {
                 f"gen_args_{k}": {"arg_0": f"{question}\nAnswer:", "arg_1": f" {c}"} for k, c in enumerate(CHOICES)
             },
+        }
+        rest = {
             "filter": "none",
             "metrics": ["acc"],
             "doc_hash": f"{i:064x}",
             "prompt_hash": f"{i + 1:064x}",
             "target_hash": f"{i % 4:064x}",
         }
-        documents.append(json.dumps(row).encode()[:-1])
+        documents.append((json.dumps(row).encode()[:-1], json.dumps(rest)[1:-1]))
     written = model = 0
     while written < size:
         path = folder / f"org__model-{model:04d}" / "samples_mmlu_2025-01-01T00-00-00.000000.jsonl"
         path.parent.mkdir()
         with path.open("wb") as file:
-            for i, start in enumerate(documents):
+            for i, (start, rest) in enumerate(documents):
                 best = i % 4 if draw.random() < 0.7 else draw.randrange(4)
                 logs = json.dumps(
                     [[str(-0.4 - 2.0 * (k != best) - draw.random() / 9), str(k == best)] for k in range(4)]
                 )
-                line = (
-                    start + f', "resps": [{logs}], "filtered_resps": {logs}, "acc": {float(best == i % 4)}}}\n'.encode()
-                )
+                answer = f', "resps": [{logs}], "filtered_resps": {logs}, {rest}, "acc": {float(best == i % 4)}}}\n'
+                line = start + answer.encode()
                 written += file.write(line)
         model += 1
     return written
@@ -194,6 +196,7 @@ def compare(what: str, size: int, parent: Path | None) -> None:
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name)
         size = write_logs(folder, size) if what == "logs" else write_csv(folder, size, what)
+        os.sync()  # to write files back takes both processors for a while
         peers = ("parse", "fast_parse") if what == "logs" else ("pandas", "pandas_pyarrow", "polars")
         for job in ("read", *peers):
             seconds, processor, peak, said = in_process(job, folder)

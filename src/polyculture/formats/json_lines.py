@@ -64,12 +64,23 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_lines(
-    path: Path, bad: BadLines, parse: Callable[[bytes], Any] | None = None
+    path: Path,
+    bad: BadLines,
+    parse: Callable[[bytes], Any] | None = None,
+    unread: Callable[[Iterator[tuple[int, bytes]]], Iterator[tuple[int, bytes]]] | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a JSON Lines file, also packed; without blank lines."""
+    """Line numbers (from 1) and objects of a JSON Lines file, also packed; without blank lines.
+
+    Parameters
+    ----------
+    path, bad : the file, and what records lines that cannot be read.
+    parse : gives the value of a line.
+    unread : takes the numbers and texts of all lines, and gives those that are to be parsed.
+    """
     parse = parse or parsed_line
     with open_bytes(path) as file:
-        for number, raw in enumerate(file, 1):
+        lines = iter(enumerate(file, 1))
+        for number, raw in unread(lines) if unread else lines:
             if raw.isspace():
                 continue
             try:

@@ -492,7 +492,7 @@ def test_documents_that_several_models_share_say_the_same(separators, tmp_path, 
         lines = [json.dumps(line, separators=separators) + "\n" for line in choice_lines(model)]
         (folder / "samples_quiz.jsonl").write_text("".join(lines))
     read_in_parts = align(tmp_path)
-    monkeypatch.setattr(sample_lines, "_RESPONSES", b"\0")
+    monkeypatch.setattr(sample_lines, "RESPONSES", b"\0")
     whole = align(tmp_path)
     assert read_in_parts.report.sentence == whole.report.sentence
     assert read_in_parts.report.models.equals(whole.report.models)

@@ -8,6 +8,10 @@ import pytest
 
 from polyculture.errors import InputError
 from polyculture.formats import align, read
+from polyculture.formats.tables import delimited
+from polyculture.formats.tables.long_index import LongIndex
+from polyculture.predictions import MISSING
+from polyculture.rng import stream
 
 from .test_every_format import FORMATS, TRUTH, WIDE, WRONG, check_errors
 
@@ -130,3 +134,37 @@ def test_the_order_of_trials_is_no_run():
     table["trial"] = table.groupby("model").cumcount()
     with pytest.raises(InputError, match="has 3 rows for model 'ann' and instance 0"):
         read(table)
+
+
+@pytest.mark.parametrize("order", ["by model", "by instance", "in pieces", "mixed"])
+def test_cells_of_long_tables_are_put_where_their_model_and_instance_are(order):
+    rng, (m, n) = stream(0, "rows"), (4, 3000)
+    model, instance = np.divmod(np.arange(m * n), n)
+    pieces = instance // 700
+    keys = {"by model": model, "by instance": instance, "in pieces": pieces, "mixed": rng.permutation(m * n)}
+    rows = np.argsort(keys[order], kind="stable")
+    rows = np.delete(rows, rng.integers(0, m * n, 5))
+    names, ids = [f"m{k}" for k in range(m)], list(range(n))
+    index = LongIndex(names, ids, model[rows].astype(np.int8), instance[rows].astype(np.int32), pd.DataFrame())
+    assert (index._starts is None) == (order in ("by instance", "mixed"))
+    cells = rng.integers(0, 100, len(rows)).astype(np.int8)
+    table = np.full((m, n), MISSING, np.int8)
+    table[model[rows], instance[rows]] = cells
+    assert np.array_equal(index.spread(cells), table)
+
+
+@pytest.mark.parametrize("start", ["q", "", "a-longer-name-of-"])
+def test_ids_that_come_again_for_every_model_in_pieces_are_one_instance_each(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "BLOCK", 6 * 1 << 11)
+    rows = [
+        f"m{k},{start}{i},{(i + k) % 7},{i % 7}"
+        for first in range(0, 3000, 500)
+        for k in range(3)
+        for i in range(first, first + 500)
+    ]
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join(["model,instance,answer,label", *rows]) + "\n")
+    predictions = read(path)
+    assert [str(name) for name in predictions.instances.index] == [f"{start}{i}" for i in range(3000)]
+    assert np.array_equal(predictions.answers, (np.arange(3000) + np.arange(3)[:, None]) % 7)
+    assert np.array_equal(predictions.labels, np.arange(3000) % 7)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +62,7 @@ class PredictionsBuilder:
         self.metrics: dict[str, str] = {}
         self.filters: dict[str, str] = {}
         self.repeats: dict[str, int] = {}  # number of the run by file
-        self.parsers: dict[str, Callable[[bytes], Any]] = {}  # by kind of log
+        self.parsers: dict[str, Any] = {}  # by kind of log
         self.epochs: dict[tuple[str, str], dict[str, int]] = {}  # by model and task: number of epochs by run
         self.runs: dict[tuple[str, str, str], int] = {}  # number of the run by model, task and file
 
@@ -137,9 +137,7 @@ class PredictionsBuilder:
         if index is None:
             index = self._new_instance(item, label, reference, prompt)
         else:
-            if index < column.last and not column.has(index):
-                column.count("other_order")
-            column.last = index
+            column.visit(index)
             if _differ(self.references[index], reference):
                 column.count("other_reference")
                 return
@@ -167,6 +165,15 @@ class PredictionsBuilder:
         """What must be the same for all models: the reference, or else the label; by its form where forms are equal."""
         text = item.reference or (item.label if self.rules.unify else None)
         return hash(canonical(text) if self.rules.unify else text) if text else label
+
+    def index_of_same(self, item: Item) -> int | None:
+        """The instance of an item that was added; None unless it has the same prompt, reference and options."""
+        index = self.instances.get(item.instance)
+        if index is None or item.label is None:
+            return None
+        reference = self._reference(item, self.vocabulary.code(item.label))
+        instance = (self.references[index], self.prompts[index], self.options[index])
+        return index if instance == (reference, hash(item.prompt), item.options) else None
 
     def _new_instance(self, item: Item, label: int, reference: int, prompt: int) -> int:
         index = self.instances[item.instance] = len(self.display_ids)

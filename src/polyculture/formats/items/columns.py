@@ -68,6 +68,12 @@ class ModelRun:
         """Whether it has an item for this instance."""
         return instance < len(self.answers) and self.answers[instance] != ABSENT
 
+    def visit(self, instance: int) -> None:
+        """Count an item that stands before one of an instance of which it stands behind in other runs."""
+        if instance < self.last and not self.has(instance):
+            self.count("other_order")
+        self.last = instance
+
     def store(self, instance: int, answer: int, outcome: int) -> None:
         """Store one item."""
         gap = instance + 1 - len(self.answers)
@@ -76,6 +82,26 @@ class ModelRun:
             self.outcomes.extend([MISSING] * gap)
         self.answers[instance] = answer
         self.outcomes[instance] = outcome
+
+    def has_any(self, instances: Int[np.ndarray, " k"]) -> bool:
+        """Whether it has an item for one of these instances, or one of them is among them twice."""
+        first = instances[instances < len(self.answers)]
+        is_taken = first.size and (np.frombuffer(self.answers, np.int32)[first] != ABSENT).any()
+        return bool(is_taken) or len(np.unique(instances)) < len(instances)
+
+    def store_all(
+        self, instances: Int[np.ndarray, " k"], answers: Int[np.ndarray, " k"], outcomes: Int[np.ndarray, " k"]
+    ) -> None:
+        """Store an item for each of these instances, none of which it has."""
+        n_behind = int(np.count_nonzero(np.diff(instances, prepend=self.last) < 0))
+        if n_behind:
+            self.counts["other_order"] = self.counts.get("other_order", 0) + n_behind
+        self.last = int(instances[-1])
+        gap = int(instances.max()) + 1 - len(self.answers)
+        self.answers.extend([ABSENT] * gap)
+        self.outcomes.extend([MISSING] * gap)
+        np.frombuffer(self.answers, np.int32)[instances] = answers
+        np.frombuffer(self.outcomes, np.int8)[instances] = outcomes
 
     def count(self, event: str) -> None:
         """Count one event of this kind."""

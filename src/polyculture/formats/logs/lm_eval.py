@@ -27,7 +27,8 @@ from ..items.item import Item
 from ..items.scores import NOT_SCORED, any_of
 from ..json_layout import LAYOUT_ERRORS, layout_problem
 from ..json_lines import BadLines, json_lines, load_json
-from .sample_lines import LineParser, Requests, first_text, requests_of
+from .known_documents import ChoiceLines
+from .sample_lines import LineParser, Requests, first_text, log_likelihoods, requests_of
 
 SAMPLES = "samples_*.jsonl*"
 MATCHED_BY = "the hashes of their documents"
@@ -49,7 +50,8 @@ def read_samples(path: Path, model: str | None, builder: PredictionsBuilder) -> 
     file_name = _NAME.fullmatch(path.name)
     results = _results(path, file_name["date"] if file_name else None)
     name = model or str(results.get("model_name") or path.resolve().parent.name.replace("__", "/"))
-    log = _SampleLog(path, file_name["task"] if file_name else path.stem, name, builder)
+    parser = builder.parsers.setdefault("lm-eval", LineParser())
+    log = _SampleLog(path, file_name["task"] if file_name else path.stem, name, builder, parser)
     filtered = builder.rules.filter == "*"
     factors = _factors(results)
     if not filtered:
@@ -77,6 +79,7 @@ class _SampleLog:
     task: str
     model: str
     builder: PredictionsBuilder
+    parser: LineParser
     filters: dict[str, None] = field(default_factory=dict)
     chosen: str = "*"
     metric: str = ""
@@ -84,6 +87,7 @@ class _SampleLog:
     n_scored: int = 0
     first_ids: dict[str, dict[int, Any]] = field(default_factory=dict)
     options: dict[tuple[Requests, str], tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    choices: ChoiceLines | None = None
 
     def items(self) -> Iterator[Item]:
         """All items; lines without a metric wait until it is known whether the file has one at all."""
@@ -103,15 +107,39 @@ class _SampleLog:
                 continue
             if self.metric:
                 yield item
+                self._remember(item, row)
             else:
                 waiting.append(item)
         if waiting:
             self._check_labels(waiting)
         yield from waiting
+        if self.choices:
+            self.n_scored += self.choices.count
         if self.metric and not self.n_scored:
             place, names = self.first_scored
             cure = near(self.metric, names) if self.builder.rules.metric else METRIC_CURE
             raise InputError(f"{place} has no metric {self.metric!r}", f"one of {', '.join(names)}", cure)
+
+    def _remember(self, item: Item, row: Mapping[str, Any]) -> None:
+        """Take note of the document of an item that was added, so that other models' lines need not be parsed whole."""
+        rules = self.builder.rules
+        if not item.probabilities or self.parser.document is None or rules.repeats or rules.threshold is not None:
+            return
+        is_named = row.get("filter") is not None
+        if self.chosen == "*" or not (is_named or self.chosen == "none"):  # otherwise lines of a document are numbered
+            return
+        if self.choices is None:
+            source, run = (self.task, self.chosen, is_named), self.builder.columns[(item.model, item.repeat)]
+            first_numbers = self.first_ids[item.model]
+            self.choices = ChoiceLines(self.parser, self.builder, source, run, self.metric, first_numbers)
+        self.choices.remember(item, row["doc_id"], len(requests_of(row["arguments"])))
+
+    def _unread(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        """The lines that must be read as a whole; once there are choices those of other models' documents need not."""
+        for line in lines:
+            yield line
+            if self.choices is not None:
+                yield from self.choices.unread(lines)
 
     def _check_labels(self, items: Sequence[Item]) -> None:
         """Raise InputError where nothing says what is right; else note that the references do."""
@@ -124,8 +152,7 @@ class _SampleLog:
         """Place, line and model of the lines of the filter that counts, or of all."""
         times: Counter[str] = Counter()
         unnamed = 0
-        parse = self.builder.parsers.setdefault("lm-eval", LineParser())
-        for number, row in json_lines(self.path, self.builder.bad, parse):
+        for number, row in json_lines(self.path, self.builder.bad, self.parser, self._unread):
             place = f"line {number} of {self.path}"
             if not is_sample(row):
                 self.builder.bad.add(
@@ -161,7 +188,7 @@ class _SampleLog:
         document = str(row.get("doc_hash") or _hash(row.get("doc")))
         requests = requests_of(row.get("arguments"))
         number, answers, target = row["doc_id"], row["filtered_resps"], row.get("target")
-        logs = _log_likelihoods(answers)
+        logs = log_likelihoods(answers)
         if isinstance(target, list) and len(target) == 1:
             target = target[0]
         self.n_scored += bool(self.metric) and self.metric in row
@@ -252,17 +279,6 @@ def softmax(logs: Sequence[float]) -> tuple[float, ...]:
     weights = [exp(x - top) for x in logs]
     total = fsum(weights)
     return tuple([w / total for w in weights])
-
-
-def _log_likelihoods(answers: Any) -> list[float]:
-    """The log-likelihood of every request; empty if these are texts."""
-    if not isinstance(answers, list):
-        return []
-    try:
-        logs = [float(answer[0]) for answer in answers if type(answer) is list and len(answer) == 2]
-    except (TypeError, ValueError):
-        return []
-    return logs if len(logs) == len(answers) else []
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:

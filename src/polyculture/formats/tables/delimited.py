@@ -24,12 +24,13 @@ from ..json_lines import MAX_EXAMPLES, BadLines, shorten
 from ..text_lines import CUT_OFF, TextLines, plain_lines
 from ..unpacking import open_bytes
 from .growing_column import EMPTY_CELLS, GrowingColumn
-from .plain_cells import THREADS, CommonTexts, PlainColumn, plain_columns
+from .plain_cells import THREADS, WORD, CommonTexts, PlainColumn, plain_columns
 
 BLOCK = 1 << 21
 """Bytes that are read at a time; a row that spans several lines must not be longer."""
 _PLAIN_SHARE = 6
 """Plain blocks are as many times shorter, so that what is computed from one stays in the cache of a core."""
+_BLOCKS_AT_ONCE = 4
 _COLUMNS_PER_BLOCK = 512
 """Blocks of tables with many times more columns are as many times longer, for each takes some time in each block."""
 _SAMPLE_ROWS = 1000
@@ -151,20 +152,34 @@ class DelimitedFile:
             text.push_back(block)
             return
         _add(parts, columns)
-        pending: deque[tuple[bytes, Future[list[PlainColumn] | None]]] = deque()
+        pending: deque[tuple[list[bytes], Future[_PlainBlocks]]] = deque()
         with ThreadPoolExecutor(THREADS) as pool:
             while True:
-                while len(pending) <= THREADS and (block := text.next_block()):
-                    pending.append((block, pool.submit(self._plain_columns, block, positions)))
+                while len(pending) <= THREADS and (blocks := _next_blocks(text)):
+                    pending.append((blocks, pool.submit(self._plain_blocks, blocks, positions)))
                 if not pending:
                     return
-                parts = pending[0][1].result()
-                if parts is None:
-                    text.refuse(b"".join(block for block, _ in pending))
+                content = pending[0][1].result()
+                for column_parts, column in zip(content.columns, columns, strict=True):
+                    for cells in column_parts:
+                        column.add(cells)
+                text.accept(content.rows)
+                blocks, _ = pending.popleft()
+                if content.blocks < len(blocks):
+                    text.refuse(b"".join([*blocks[content.blocks :], *(b for queue, _ in pending for b in queue)]))
                     return
-                pending.popleft()
-                _add(parts, columns)
-                text.accept(len(parts[0]))
+
+    def _plain_blocks(self, blocks: Sequence[bytes], positions: Sequence[int]) -> _PlainBlocks:
+        """The cells of the blocks that stand before the first that is not plain."""
+        parts: list[list[PlainColumn]] = []
+        for block in blocks:
+            columns = self._plain_columns(block, positions)
+            if columns is None:
+                break
+            parts.append(columns)
+        rows = sum(len(columns[0]) for columns in parts)
+        by_column = [_joined(column_parts) for column_parts in zip(*parts, strict=True)]
+        return _PlainBlocks(len(parts), rows, by_column or [[] for _ in positions])
 
     def _plain_columns(self, block: bytes, positions: Sequence[int]) -> list[PlainColumn] | None:
         lines = plain_lines(block)
@@ -226,6 +241,31 @@ class DelimitedFile:
         return [
             f"line {numbers[row]} of {self.path}" if row in numbers else f"row {row} of {self.path}" for row in rows
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class _PlainBlocks:
+    """Number of blocks and rows, and the parts of each column."""
+
+    blocks: int
+    rows: int
+    columns: Sequence[Sequence[PlainColumn]]
+
+
+def _next_blocks(text: TextLines) -> list[bytes]:
+    """The next blocks that one thread splits; none at the end."""
+    blocks: list[bytes] = []
+    while len(blocks) < _BLOCKS_AT_ONCE and (block := text.next_block()):
+        blocks.append(block)
+    return blocks
+
+
+def _joined(parts: Sequence[PlainColumn]) -> Sequence[PlainColumn]:
+    """The parts of a column as one, if all are codes of the same size."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray) and part.dtype.itemsize < WORD]
+    if len(arrays) < len(parts) or len({part.dtype for part in arrays}) > 1:
+        return parts
+    return [np.concatenate(arrays)]
 
 
 def _add(parts: Sequence[PlainColumn], columns: Sequence[GrowingColumn]) -> None:

@@ -21,6 +21,7 @@ MANY = 1 << 16
 _MANY_AT_ONCE = 4096
 _FEW = 256
 _PARTS_AT_ONCE = 32
+_FIRST_CODES = 1 << 10
 _KEYS_AT_ONCE = 1 << 18
 _NEW = -2
 _MAX_RUNS = 64
@@ -120,10 +121,13 @@ class GrowingColumn:
             table[-1] = MISSING
             self._table = table
         codes = np.concatenate(parts)
-        cells = self._table.take(codes, mode="wrap")
-        if cells.min(initial=MISSING) == _NEW:
-            self._register(codes[cells == _NEW])
-            cells = self._table.take(codes, mode="wrap")
+        cells = _recoded(codes, self._table)
+        size = _FIRST_CODES
+        while cells.min(initial=MISSING) == _NEW:  # the first cells have most of the texts
+            first = int((cells == _NEW).argmax())
+            self._register(codes[first : first + size][cells[first : first + size] == _NEW])
+            cells = _recoded(codes, self._table)
+            size *= _FEW
         for code, word in self._gap_words.items():
             self.gaps[word] += int(np.count_nonzero(codes == code))
         self._codes.append(cells)
@@ -161,6 +165,7 @@ class _ManyTexts:
         self.rows, self.gaps = rows, gaps
         keys = [int.from_bytes(key, "little") for text in empty_cells if len(key := text.encode()) <= WORD]
         self._empty = {pa.string(): pa.array(empty_cells, pa.string()), pa.uint64(): pa.array(keys, pa.uint64())}
+        self._last_gap = np.uint64(max(keys, default=0))
         self._texts: list[pa.Array] = [cells.dictionary] if len(cells.dictionary) else []
         self._n_texts = self._n_unified = len(cells.dictionary)
         self._codes = [_codes_of(cells)]
@@ -202,8 +207,9 @@ class _ManyTexts:
 
     def _has_gaps(self, keys: UInt64[np.ndarray, " k"]) -> bool:
         """Whether some of these texts count as missing."""
-        is_gap = pc.is_in(pa.array(keys), value_set=self._empty[pa.uint64()])
-        return len(keys) > 0 and bool(pc.any(is_gap).as_py())
+        if keys.min(initial=self._last_gap + np.uint64(1)) > self._last_gap:  # they are longer
+            return False
+        return bool(pc.any(pc.is_in(pa.array(keys), value_set=self._empty[pa.uint64()])).as_py())
 
     def finished(self) -> pa.ChunkedArray:
         """The column so far."""
@@ -262,6 +268,7 @@ class _KnownOrder:
         self.known: UInt64[np.ndarray, " n"] = np.empty(0, np.uint64)
         self._space = self.known
         self._expected, self._scans, self._n_broken = 0, 0, 0
+        self._first_new: np.uint64 | None = None
         self._starts: deque[int] = deque(maxlen=_MAX_STARTS)
 
     @property
@@ -295,9 +302,12 @@ class _KnownOrder:
             if not length:
                 first = self._place(cells[0]) if n_runs < _MAX_RUNS else len(self.known)
                 length = _equal(self.known[first : first + len(cells)], cells)
-            if not length:
-                repeats = np.flatnonzero(cells[1:] == cells[0])  # then the next model begins
-                length = 1 + int(repeats[0]) if repeats.size and n_runs < _MAX_RUNS else len(cells)
+            if length:
+                self._first_new = None
+            else:
+                self._first_new = cells[0] if self._first_new is None else self._first_new
+                is_repeat = (cells[1:] == cells[0]) | (cells[1:] == self._first_new)  # then the next model begins
+                length = 1 + int(is_repeat.argmax()) if n_runs < _MAX_RUNS and is_repeat.any() else len(cells)
                 self.append(cells[:length])
             codes[row : row + length] = np.arange(first, first + length, dtype=np.int32)
             row += length
@@ -318,6 +328,15 @@ class _KnownOrder:
             place = begin + int(places[0]) if places.size else n
             self._starts.appendleft(place)
         return place
+
+
+def _recoded(codes: Int[np.ndarray, " k"], table: Int[np.ndarray, " c"]) -> Int[np.ndarray, " k"]:
+    """The entry of the table for each code; the last entry is that of MISSING."""
+    if codes.dtype.itemsize > 1 or table.dtype.itemsize > 1:
+        return table.take(codes, mode="wrap")
+    entries = np.full(1 << 8, MISSING, np.int8)  # a table for bytes takes half the time
+    entries[: len(table) - 1] = table[:-1]
+    return np.frombuffer(codes.tobytes().translate(entries.tobytes()), np.int8)
 
 
 def _equal(first: UInt64[np.ndarray, " a"], second: UInt64[np.ndarray, " b"]) -> int:

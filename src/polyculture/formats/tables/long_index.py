@@ -23,6 +23,8 @@ from .plain_cells import THREADS
 _BLOCK = 1 << 14
 _ROWS = 1 << 18
 """Rows that are written at a time, because numpy takes 16 bytes for the place of each."""
+_MIN_RUN = 256
+"""With fewer rows in a run, cells are written one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,13 @@ class LongIndex:
         return wide
 
     def fill(self, wide: np.ndarray, cells: np.ndarray) -> None:
-        """Write the cells of all rows into a table with a row per model."""
+        """Write the cells of all rows into a table with a row per model; of several the last one counts."""
+        if self._starts is not None:
+            ends = [*self._starts[1:].tolist(), len(cells)]
+            firsts = self.model[self._starts].tolist(), self.instance[self._starts].tolist()
+            for start, end, model, instance in zip(self._starts.tolist(), ends, *firsts, strict=True):
+                wide[model, instance : instance + end - start] = cells[start:end]
+            return
 
         def write(start: int) -> None:
             rows = slice(start, start + _ROWS)
@@ -65,6 +73,20 @@ class LongIndex:
 
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(write, range(0, len(cells), _ROWS)))
+
+    @cached_property
+    def _starts(self) -> Int[np.ndarray, " k"] | None:
+        """Rows that do not follow the row above, as those of the next instance and the same model do; None if many."""
+        starts, n_starts = [np.zeros(min(1, len(self.model)), np.intp)], 0
+        for start in range(0, len(self.model), _BLOCK):
+            rows = slice(start, start + _BLOCK + 1)
+            is_start = np.diff(self.instance[rows]) != 1
+            is_start |= np.diff(self.model[rows]) != 0
+            starts.append(start + 1 + np.flatnonzero(is_start))
+            n_starts += len(starts[-1])
+            if n_starts * _MIN_RUN > start + _BLOCK or self.instance[rows].min() < 0:
+                return None
+        return np.concatenate(starts)
 
 
 def long_index(table: ColumnTable, roles: ColumnRoles) -> LongIndex:

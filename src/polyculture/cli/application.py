@@ -19,9 +19,9 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
-    *("select", "export", "serve", "label", "watch", "retrain", "report"),
+    *("select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )
-"""The commands in the order of the help: train, audit, select, deploy, report."""
+"""The commands in the order of the help: train, audit, select, compress, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}
 """Words of the previous release: accepted until the next one."""
 

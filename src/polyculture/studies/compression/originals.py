@@ -1,0 +1,103 @@
+"""Which models are compressed? Those in the folder of a run, some of them, or the members of a portfolio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pandas as pd
+
+from polyculture.errors import FileError, InputError, near
+from polyculture.models.fitted import Fitted
+from polyculture.models.store import all_records
+from polyculture.population import Population
+from polyculture.recipe import Recipe
+from polyculture.results import Portfolio
+from polyculture.training import Problem, load_population
+
+from ..run_folder import MODELS
+from ..stored_portfolio import problem_of_run, read_portfolio, run_of_portfolio
+from ..stored_run import is_run, read_run
+
+
+@dataclass(frozen=True, eq=False)
+class Originals:
+    """The models to compress.
+
+    Parameters
+    ----------
+    folder : of their run.
+    problem : that they learned, with its shifted tests.
+    recipes : by readable name, in the order of the run or of the portfolio.
+    population : the fitted models by readable name.
+    """
+
+    folder: Path
+    problem: Problem
+    recipes: Mapping[str, Recipe]
+    population: Population
+
+    @property
+    def models(self) -> Mapping[str, Fitted]:
+        """The fitted models by name."""
+        return self.population.models  # type: ignore[return-value]
+
+
+def read_originals(
+    source: str | Path | Portfolio, patterns: Sequence[str] = (), problem: Problem | None = None
+) -> Originals:
+    """The models of a run or of a portfolio.
+
+    Parameters
+    ----------
+    source : folder of a run, folder or file of a portfolio, or the portfolio itself.
+    patterns : names, ids or patterns of the models to take; all if left out.
+    problem : that they learned; None to load it again as the run did.
+
+    Raises FileError and InputError where a part is missing, damaged or of another problem.
+    """
+    folder, members = _place(source)
+    run = read_run(folder, probabilities=False)
+    table = run.sets.test.models
+    ids = table["id"].astype(str) if "id" in table else pd.Series(table.index.astype(str), index=table.index)
+    names = _matching(members or [str(name) for name in table.index], patterns, ids)
+    problem = problem or problem_of_run(folder, run.origin, shifted=True)
+    records = all_records(folder / MODELS)
+    lost = [name for name in names if ids[name] not in records]
+    if lost:
+        raise FileError(f"{folder / MODELS} has no model {ids[lost[0]]!r}", "every model of the run", "run it again")
+    recipes = {name: Recipe.from_dict(records[ids[name]]["recipe"]) for name in names}
+    fitted = load_population(folder / MODELS, problem, list(recipes.values()))
+    factors = table.loc[names]
+    models = {name: fitted[recipe.id] for name, recipe in recipes.items()}
+    return Originals(folder, problem, recipes, Population(models, fitted.classes, factors))
+
+
+def _place(source: str | Path | Portfolio) -> tuple[Path, list[str]]:
+    """Folder of the run, and of a portfolio its members."""
+    if isinstance(source, Portfolio):
+        return run_of_portfolio(source, Path()), list(source.members)
+    path = Path(source)
+    if is_run(path):
+        return path, []
+    if not path.exists():
+        raise FileError(f"no such folder: {path}", "a folder of polyculture run or select", "check the path")
+    portfolio = read_portfolio(path)
+    return run_of_portfolio(portfolio, path), list(portfolio.members)
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str], ids: Mapping[str, str]) -> list[str]:
+    """The names that one of the patterns describes, by name or id."""
+    absent = [name for name in names if name not in ids]
+    if absent:
+        raise InputError(f"the run has no model {absent[0]!r}", "the run that the portfolio was selected from")
+    chosen: set[str] = set()
+    for pattern in patterns:
+        exact = {name for name in names if pattern in (name, ids[name])}
+        matches = exact or {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(ids[name], pattern)}
+        if not matches:
+            raise InputError(f"no model {pattern!r}", "", near(pattern, names))
+        chosen |= matches
+    return [name for name in names if name in chosen] if patterns else list(names)

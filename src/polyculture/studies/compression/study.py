@@ -1,0 +1,130 @@
+"""How is a set compressed? Make every model, measure it, refuse what costs too much, and store what is left as a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+from polyculture.errors import InputError, visible
+from polyculture.population import Population
+from polyculture.results import Portfolio, Section
+from polyculture.training import Problem
+
+from ..progress import Progress, phase_progress
+from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, make_folder
+from ..shell_words import shell_word
+from .options import CompressOptions
+from .originals import Originals, read_originals
+from .ways import ways_to_compress
+
+
+@dataclass(frozen=True, eq=False)
+class CompressionResult:
+    """A set of models, compressed as far as it can bear.
+
+    Parameters
+    ----------
+    population : the compressed models, and the originals of those that were refused, under the names of the originals.
+    section : the answer with its numbers and tables; ``section.tables["members"]`` has a row per member.
+    folder : where they are stored as a run.
+    """
+
+    population: Population
+    section: Section
+    folder: Path
+
+    @property
+    def sentence(self) -> str:
+        """The answer: how much smaller and faster, what changed, and how alike the set is."""
+        return self.section.sentence
+
+    @property
+    def member_lines(self) -> list[str]:
+        """What became of each member, in words; the first few."""
+        table = self.section.tables["members"]
+        lines = [f"  {row.member}: {row.verdict}" for row in table.itertuples()]
+        return (
+            lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], f"  … {len(lines) - MOST_LINES} more members"]
+        )
+
+    @property
+    def next_command(self) -> str:
+        """The command to go on with."""
+        return f"polyculture export {shell_word(str(self.folder))}"
+
+    def __repr__(self) -> str:
+        return visible(f"CompressionResult in {self.folder}: {self.sentence}") + "\nnext: result.section.tables"
+
+
+MOST_LINES = 6
+"""Members that the terminal names."""
+
+
+def compress(
+    source: str | Path | Portfolio,
+    options: CompressOptions,
+    *,
+    out: str | Path = "polyculture-compressed",
+    problem: Problem | None = None,
+    progress: Progress | None = None,
+) -> CompressionResult:
+    """Make the models of a run smaller and faster, and keep what costs neither accuracy nor diversity.
+
+    Each compressed model is compared with its original on the test set and its shifts. It is refused, and the original
+    kept, where it is neither smaller nor faster, misses a target, changes more answers or loses more accuracy than it
+    may; and where it makes the set fail more alike than it may. Several chains are alternatives: they are compared on
+    the selection part, and for every member the smallest (with the target `faster` the fastest) that keeps its budgets
+    goes to the test. Compressed models are kept in the folder: the same call resumes.
+
+    Parameters
+    ----------
+    source : folder of a run, folder or file of a portfolio, or the portfolio itself.
+    options : methods, targets and budgets.
+    out : folder for the compressed set: models and predictions as `run` stores them, and ``compression.json``.
+    problem : that the models learned; None to load it again as the run did.
+    progress : called in the phases compressing and testing.
+
+    Raises InputError for a method that fits none of the models and a target that none of them reaches; then nothing is
+    left in a new folder. FileError where a part of the run is missing or damaged; MissingExtraError without the packages
+    of a method.
+
+    Examples
+    --------
+    >>> recipes = [pc.Recipe("forest", seed=0), pc.Recipe("forest", seed=1), pc.Recipe("knn")]
+    >>> run = pc.run("iris", pc.RunOptions(recipes=recipes, workers=1), out="iris-forests")
+    >>> options = pc.CompressOptions(methods=["fewer-trees=0.5"], accuracy=0.05)
+    >>> result = pc.compress("iris-forests", options, out="iris-smaller")
+    >>> result.section.tables["members"]["compression"].tolist()
+    ['fewer-trees=0.5', 'fewer-trees=0.5', 'none']
+    """
+    from .choosing import choose
+    from .results import store
+
+    originals = read_originals(source, options.models, problem)
+    with _results_folder(Path(out), originals) as folder:
+        ways = ways_to_compress(originals, options, folder, phase_progress(progress, "compressing"))
+        choice = choose(originals, ways, options, phase_progress(progress, "testing"))
+        return store(originals, choice, folder, phase_progress(progress, "storing"))
+
+
+@contextmanager
+def _results_folder(out: Path, originals: Originals) -> Iterator[Path]:
+    """The folder of the results, checked before any work; nothing of it is left where it is new and nothing fits."""
+    if out.exists() and out.resolve() == originals.folder.resolve():
+        raise InputError(f"{out} is the run itself", "another folder for the compressed models", "name one with --out")
+    stored = [name for name in (RUN, PREDICTIONS, VALUES) if (out / name).exists()]
+    if stored and not (out / COMPRESSION).exists():
+        raise InputError(
+            f"{out} is the folder of another run", "a new folder or one of compress", "name one with --out"
+        )
+    is_new = not out.exists()
+    make_folder(out)
+    try:
+        yield out
+    except InputError:
+        if is_new:
+            rmtree(out, ignore_errors=True)
+        raise

@@ -1,0 +1,144 @@
+"""What becomes of every model by every chain of steps? Made or found, measured, or refused with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from polyculture.compression.methods import kind_of
+from polyculture.errors import InputError
+
+from .attempts import ATTEMPTS, Attempt, Attempts, check_level
+from .chains import Chain, search_chains
+from .measurements import Measurement
+from .options import CompressOptions
+from .originals import Originals
+from .targets import Best, smallest_strength, unmet
+from .teaching import Teaching
+
+PhaseProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One chain of steps on every model that it fits.
+
+    Parameters
+    ----------
+    title : the chain as it is written.
+    attempts : the compressed models by the name of their original.
+    measurements : of these models.
+    refusals : why the other members keep their originals, by name.
+    """
+
+    title: str
+    attempts: Mapping[str, Attempt]
+    measurements: Mapping[str, Measurement]
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """Every way to compress a set.
+
+    Parameters
+    ----------
+    ways : one per chain; none that fits no member.
+    originals : measurements of the originals by name.
+    """
+
+    ways: tuple[Way, ...]
+    originals: Mapping[str, Measurement]
+
+
+def ways_to_compress(originals: Originals, options: CompressOptions, folder: Path, progress: PhaseProgress) -> Ways:
+    """Every compressed model, made now or found in the folder, with what was measured of it.
+
+    Raises InputError where no chain fits any of the models, or no model reaches the targets.
+    """
+    kinds = {name: kind_of(model) for name, model in originals.models.items()}
+    chains = options.chains or search_chains(sorted(set(kinds.values())), options.tune)
+    if not options.search:
+        _check_fit(chains, originals)
+    key = "\x1f".join([str(options.seed), *sorted(recipe.id for recipe in originals.recipes.values())])
+    place = folder / ATTEMPTS / hashlib.blake2b(key.encode(), digest_size=4).hexdigest()
+    attempts = Attempts(place, Teaching.of(originals, options.seed))
+    total, finished, ways = len(chains) * len(kinds), 0, []
+    best = Best(dict.fromkeys(options.targets, 1.0))
+    for chain in chains:
+        made: dict[str, Attempt] = {}
+        measurements: dict[str, Measurement] = {}
+        refusals: dict[str, str] = {}
+        for name in originals.models:
+            progress(finished, total, f"{chain.level}: {name}")
+            outcome = _attempt(attempts, name, chain, options, best)
+            if isinstance(outcome, str):
+                refusals[name] = outcome
+            else:
+                made[name] = outcome
+                measurements[name] = attempts.measured(outcome)
+            finished += 1
+        ways.append(Way(chain.level, made, measurements, refusals))
+    progress(total, total, "")
+    _check_ways(ways, chains, options, best)
+    return Ways(
+        tuple(way for way in ways if way.attempts),
+        {name: attempts.measured_original(name) for name in originals.models},
+    )
+
+
+def _attempt(attempts: Attempts, name: str, chain: Chain, options: CompressOptions, best: Best) -> Attempt | str:
+    """The compressed model, or why there is none; `best` learns the largest factors."""
+    model, recipe = attempts.originals.models[name], attempts.originals.recipes[name]
+    if not chain.fits(kind_of(model)):
+        return _misfit(chain, attempts.originals, name)
+    if reason := check_level(name, recipe, chain.level):
+        return reason
+    if chain.free:
+        strength = smallest_strength(lambda strength: _reach(attempts, name, chain.untuned.at(strength), options, best))
+        if strength != strength:
+            return f"no strength of {chain.level} reaches the target"
+        chain = chain.at(strength)
+    attempt = attempts.get(name, chain.level)
+    if attempt.model is None:
+        return attempt.reason
+    best.add(attempts.measured(attempt).factors, options.targets)
+    return attempt
+
+
+def _reach(attempts: Attempts, name: str, chain: Chain, options: CompressOptions, best: Best) -> float:
+    """What an untuned model attains over what is asked for; 0 where the method refuses."""
+    attempt = attempts.get(name, chain.level)
+    if attempt.model is None:
+        return 0.0
+    return best.add(attempts.measured(attempt).factors, options.targets)
+
+
+def _check_fit(chains: Sequence[Chain], originals: Originals) -> None:
+    """Refuse chains that are for none of the models, before anything is made."""
+    for chain in chains:
+        if not any(chain.fits(kind_of(model)) for model in originals.models.values()):
+            raise InputError(_misfit(chain, originals, next(iter(originals.models))))
+
+
+def _misfit(chain: Chain, originals: Originals, name: str) -> str:
+    """Why a chain is not for a model: the words of the first method that is not."""
+    from polyculture.compression.methods import check_fit
+
+    for step in chain.steps:
+        try:
+            check_fit(step.method, originals.models[name])
+        except InputError as error:
+            return str(error).rstrip(".")
+    return f"{chain.level} does not fit {name}"
+
+
+def _check_ways(ways: Sequence[Way], chains: Sequence[Chain], options: CompressOptions, best: Best) -> None:
+    """InputError where every model was refused, or none reaches the targets."""
+    if options.targets and best.factors and best.reach < 1:
+        raise unmet(list(chains), best.factors, options.targets)
+    if not any(way.attempts for way in ways):
+        reason = next(iter(ways[0].refusals.values()))
+        raise InputError(f"{ways[0].title} fits none of the models: {reason}")

@@ -22,13 +22,9 @@ def compress(
     ] = None,
     search: Annotated[bool, Option("--search", help="Try every method that fits, at several strengths.")] = False,
     tune: Annotated[int, Option(metavar="EPOCHS", min=0, help="Epochs of fine-tuning after pruning; 0 for none.")] = 5,
-    smaller: Annotated[float | None, Option(metavar="TIMES", help="Every member has to be so many times smaller.")] = (
-        None
-    ),
-    faster: Annotated[
-        float | None, Option(metavar="TIMES", help="… so many times faster, one input at a time.")
-    ] = None,
-    fewer_flops: Annotated[float | None, Option(metavar="TIMES", help="… so many times fewer operations.")] = None,
+    smaller: Annotated[float | None, Option(metavar="TIMES", help="Least factor by which a member is smaller.")] = None,
+    faster: Annotated[float | None, Option(metavar="TIMES", help="… by which it is faster at one input.")] = None,
+    fewer_flops: Annotated[float | None, Option(metavar="TIMES", help="… by which it computes less.")] = None,
     churn: Annotated[str, Option(metavar="SHARE", help="Most answers of a member that may change.")] = "5%",
     accuracy: Annotated[str, Option(metavar="SHARE", help="Most accuracy that a member may lose.")] = "1%",
     more_alike: Annotated[str, Option(metavar="SHARE", help="Most by which the set may become more alike.")] = "5%",

@@ -12,6 +12,7 @@ from typing import Any
 from polyculture.compression import level_of, read_level
 from polyculture.compression.compress import compressed
 from polyculture.compression.levels import JOIN
+from polyculture.compression.measuring import Measurement, measure
 from polyculture.errors import InputError, MissingExtraError, PolycultureError
 from polyculture.models.fitted import Fitted
 from polyculture.models.store import open_folder, read_records, write_model
@@ -21,7 +22,6 @@ from polyculture.training import load_population
 from polyculture.training.architectures import find_architecture
 from polyculture.training.engine.jobs import model_record
 
-from .measurements import Measurement, measure
 from .teaching import Teaching
 
 ATTEMPTS, MEASURED = "attempts", "measured.json"

@@ -1,4 +1,4 @@
-"""How is a set compressed? Make every model, measure it, refuse what costs too much, and store what is left as a run."""
+"""How is a set compressed? Make every model, measure it, refuse what costs too much, store the rest as a run."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def compress(
     progress : called in the phases compressing and testing.
 
     Raises InputError for a method that fits none of the models and a target that none of them reaches; then nothing is
-    left in a new folder. FileError where a part of the run is missing or damaged; MissingExtraError without the packages
-    of a method.
+    left in a new folder. FileError where a part of the run is missing or damaged; MissingExtraError where a method
+    needs a package that is not installed.
 
     Examples
     --------

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from polyculture.compression.measuring import Measurement
 from polyculture.compression.methods import kind_of
 from polyculture.errors import InputError
 
 from .attempts import ATTEMPTS, Attempt, Attempts, check_level
 from .chains import Chain, search_chains
-from .measurements import Measurement
 from .options import CompressOptions
 from .originals import Originals
 from .targets import Best, smallest_strength, unmet

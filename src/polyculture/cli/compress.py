@@ -82,6 +82,6 @@ def compress(
     if json:
         print(text)
     else:
-        show_sentences(result.sentence, *result.member_lines)
+        show_sentences(*result.lines)
     show_lines(f"page  {out / PAGE}", f"next  {result.next_command}", json=json)
     return 0

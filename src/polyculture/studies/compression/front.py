@@ -3,98 +3,79 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from polyculture.measures.effective import effective
-from polyculture.measures.effective_vectors import effective_residuals
-from polyculture.measures.failure_ratio import failure_ratio
-from polyculture.predictions import Predictions
+from polyculture.compression.gate import GateResult
+from polyculture.compression.measuring import Cost, Measurement
 from polyculture.selection import search
 
-SMALLEST = 1e-12
-"""Probabilities below it count as this much in a logarithm."""
 ORIGINALS, KEPT = "originals", "kept"
+Row = dict[str, float | str]
 
 
-@dataclass(frozen=True, eq=False)
-class CompressedSet:
-    """All members after one way to compress them.
+def row_of(title: str, result: GateResult, measurements: Mapping[str, Measurement], tried: Collection[str]) -> Row:
+    """What a set is worth and costs.
+
+    Keys: set, smaller, faster and faster_32 (how many times), bytes, milliseconds, milliseconds_32 (of all members, one
+    after the other), loss (log-loss of the set as one model, or 1 − R²), accuracy, n_eff, joint_error_ratio, all_wrong,
+    churn (mean share of a member's answers that changed), members (compressed), refused.
 
     Parameters
     ----------
-    title : the way, as it is written.
-    levels : what was done to each member that it fits, by name.
-    predictions : of all members, with the originals of those that it does not fit.
-    bytes, milliseconds, milliseconds_32 : of all members together; latency of one input and of 32.
-    refusals : why members keep their originals, by name.
+    title : what the set is called.
+    result : of the gate.
+    measurements : of every member; of one that is not compressed, with itself.
+    tried : members whose compressed model counts, whatever the gate says; none where those count that it accepted.
     """
+    taken = set(tried or result.accepted)
+    before, after = _totals(measurements, set()), _totals(measurements, taken)
+    changes = result.attempted if tried else result.changes
+    churns = [verdict.churn.estimate if verdict.model in taken else 0.0 for verdict in result.verdicts]
+    row: Row = {"set": title, "smaller": before.bytes / after.bytes}
+    row |= {"faster": before.milliseconds / after.milliseconds}
+    row |= {"faster_32": before.milliseconds_32 / after.milliseconds_32}
+    row |= {"bytes": after.bytes, "milliseconds": after.milliseconds, "milliseconds_32": after.milliseconds_32}
+    row |= _numbers({name: change.compressed.estimate for name, change in changes.items()})
+    refused = sum(not verdict.accepted for verdict in result.verdicts)
+    return row | {"churn": sum(churns) / len(churns), "members": len(taken), "refused": refused}
 
-    title: str
-    levels: Mapping[str, str]
-    predictions: Predictions
-    bytes: float
-    milliseconds: float
-    milliseconds_32: float
-    refusals: Mapping[str, str] = field(default_factory=dict)
+
+def originals_row(result: GateResult, measurements: Mapping[str, Measurement]) -> Row:
+    """The same of the originals."""
+    cost = _totals(measurements, set())
+    row: Row = {"set": ORIGINALS, "smaller": 1.0, "faster": 1.0, "faster_32": 1.0, "bytes": cost.bytes}
+    row |= {"milliseconds": cost.milliseconds, "milliseconds_32": cost.milliseconds_32}
+    row |= _numbers({name: change.original.estimate for name, change in result.changes.items()})
+    return row | {"churn": 0.0, "members": 0, "refused": 0}
 
 
-def set_numbers(predictions: Predictions, originals: Predictions) -> dict[str, float]:
-    """What a set is worth and how alike it fails.
+def front_table(originals: Row, ways: Sequence[Row], kept: Row, *, by_latency: bool) -> pd.DataFrame:
+    """A row per set: the originals, every way to compress, and what was kept.
 
-    Keys: loss (log-loss of the mean probability, or mean squared error of the mean number), accuracy (of the mean
-    probability), n_eff (given the true class), joint_error_ratio (all-wrong instances over those under independence),
-    all_wrong, churn (share of answers of a member that differ from its original's). Those that a regression does not
-    have are nan.
+    Column kind: originals, kept, efficient (none of the other sets is at least as good in size or latency, loss and
+    n_eff, and better in one of them) or beaten.
     """
-    if predictions.values is not None and predictions.targets is not None:
-        mean = predictions.values.mean(axis=0)
-        residuals = effective_residuals(predictions.residuals, None, 0.0) if len(predictions.values) > 1 else None
-        numbers = {"loss": float(np.mean((mean - predictions.targets) ** 2)), "accuracy": math.nan}
-        numbers |= {"n_eff": math.nan if residuals is None else residuals.n_eff, "joint_error_ratio": math.nan}
-        return numbers | {"all_wrong": math.nan, "churn": math.nan}
-    assert predictions.probabilities is not None
-    assert predictions.labels is not None
-    assert predictions.answers is not None
-    labels, wrong = predictions.labels, predictions.wrong
-    mean = predictions.probabilities.mean(axis=0, dtype=np.float64)
-    truth = np.maximum(mean[np.arange(len(labels)), labels], SMALLEST)
-    return {
-        "loss": float(-np.log(truth).mean()),
-        "accuracy": float((mean.argmax(axis=1) == labels).mean()),
-        "n_eff": effective(wrong, labels).n_eff if len(wrong) > 1 else math.nan,
-        "joint_error_ratio": failure_ratio(wrong).ratio,
-        "all_wrong": float(wrong.all(axis=0).mean()),
-        "churn": float((predictions.answers != originals.answers).mean()),
-    }
-
-
-def front(
-    originals: CompressedSet, sets: Sequence[CompressedSet], kept: CompressedSet, *, by_latency: bool
-) -> pd.DataFrame:
-    """A row per set: the originals, every way to compress, and what was kept at last.
-
-    Columns: set, kind (originals, kept, efficient or beaten), smaller and faster (how many times; at one input),
-    faster_32, bytes, milliseconds, those of `set_numbers`, members (compressed) and refused.
-    """
-    named = [(ORIGINALS, originals), *((ways.title, ways) for ways in sets), (KEPT, kept)]
-    rows = []
-    for title, one in named:
-        rows.append(
-            {"set": title, "smaller": originals.bytes / one.bytes}
-            | {"faster": originals.milliseconds / one.milliseconds}
-            | {"faster_32": originals.milliseconds_32 / one.milliseconds_32}
-            | {"bytes": one.bytes, "milliseconds": one.milliseconds}
-            | set_numbers(one.predictions, originals.predictions)
-            | {"members": len(one.levels) - len(one.refusals), "refused": len(one.refusals)}
-        )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([originals, *ways, kept])
     cost = table["milliseconds" if by_latency else "bytes"]
-    alike = (-table["n_eff"]).fillna(0.0)
+    alike = (-table["n_eff"]).fillna(0.0)  # where alikeness is undefined, the other two decide
     best = search.efficient(list(zip(table["loss"], alike, cost, strict=True)))
-    kinds = ["efficient" if efficient else "beaten" for efficient in best]
-    table.insert(1, "kind", [ORIGINALS, *kinds[1:-1], KEPT])
+    kinds = ["efficient" if efficient else "beaten" for efficient in best[1:-1]]
+    table.insert(1, "kind", [ORIGINALS, *kinds, KEPT])
     return table
+
+
+def _totals(measurements: Mapping[str, Measurement], taken: set[str]) -> Cost:
+    """The cost of all members, one after the other; those that could not be measured count nothing."""
+    costs = [part.compressed if name in taken else part.original for name, part in measurements.items()]
+    fields = ("bytes", "milliseconds", "milliseconds_32", "flops")
+    sums = {name: sum(v for cost in costs if not math.isnan(v := getattr(cost, name))) for name in fields}
+    return Cost(**{name: float(total) for name, total in sums.items()})
+
+
+def _numbers(estimates: Mapping[str, float]) -> Row:
+    """Loss, accuracy and alikeness by the names of the table."""
+    undefined = math.isnan(estimates["log_loss"])
+    row: Row = {"loss": 1 - estimates["r_squared"] if undefined else estimates["log_loss"]}
+    return row | {name: estimates[name] for name in ("accuracy", "n_eff", "joint_error_ratio", "all_wrong")}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from polyculture.compression.gate import Budget
 from polyculture.errors import InputError
 
 from .chains import Chain, read_chain
@@ -74,6 +75,11 @@ class CompressOptions:
         """What is asked of every member: by ``smaller``, ``faster`` and ``fewer flops``."""
         targets = {"smaller": self.smaller, "faster": self.faster, "fewer flops": self.fewer_flops}
         return {name: float(target) for name, target in targets.items() if target is not None}
+
+    @property
+    def budget(self) -> Budget:
+        """What the gate asks."""
+        return Budget(self.smaller, self.faster, self.fewer_flops, self.churn, self.accuracy, self.more_alike)
 
     @property
     def chains(self) -> list[Chain]:

@@ -32,12 +32,14 @@ class Originals:
     problem : that they learned, with its shifted tests.
     recipes : by readable name, in the order of the run or of the portfolio.
     population : the fitted models by readable name.
+    weights : of the members in the portfolio, above 0; equal in a run.
     """
 
     folder: Path
     problem: Problem
     recipes: Mapping[str, Recipe]
     population: Population
+    weights: Mapping[str, float]
 
     @property
     def models(self) -> Mapping[str, Fitted]:
@@ -58,11 +60,11 @@ def read_originals(
 
     Raises FileError and InputError where a part is missing, damaged or of another problem.
     """
-    folder, members = _place(source)
+    folder, weights = _place(source)
     run = read_run(folder, probabilities=False)
     table = run.sets.test.models
     ids = table["id"].astype(str) if "id" in table else pd.Series(table.index.astype(str), index=table.index)
-    names = _matching(members or [str(name) for name in table.index], patterns, ids)
+    names = _matching(list(weights) or [str(name) for name in table.index], patterns, ids)
     problem = problem or problem_of_run(folder, run.origin, shifted=True)
     records = all_records(folder / MODELS)
     lost = [name for name in names if ids[name] not in records]
@@ -72,20 +74,23 @@ def read_originals(
     fitted = load_population(folder / MODELS, problem, list(recipes.values()))
     factors = table.loc[names]
     models = {name: fitted[recipe.id] for name, recipe in recipes.items()}
-    return Originals(folder, problem, recipes, Population(models, fitted.classes, factors))
+    population = Population(models, fitted.classes, factors)
+    shares = {name: weights.get(name, 1.0) for name in names}
+    positive = all(weight > 0 for weight in shares.values())  # stacking has others, which are no shares
+    return Originals(folder, problem, recipes, population, shares if positive else dict.fromkeys(shares, 1.0))
 
 
-def _place(source: str | Path | Portfolio) -> tuple[Path, list[str]]:
-    """Folder of the run, and of a portfolio its members."""
+def _place(source: str | Path | Portfolio) -> tuple[Path, dict[str, float]]:
+    """Folder of the run, and of a portfolio its members with their weights."""
     if isinstance(source, Portfolio):
-        return run_of_portfolio(source, Path()), list(source.members)
+        return run_of_portfolio(source, Path()), dict(zip(source.members, source.weights, strict=True))
     path = Path(source)
     if is_run(path):
-        return path, []
+        return path, {}
     if not path.exists():
         raise FileError(f"no such folder: {path}", "a folder of polyculture run or select", "check the path")
     portfolio = read_portfolio(path)
-    return run_of_portfolio(portfolio, path), list(portfolio.members)
+    return run_of_portfolio(portfolio, path), dict(zip(portfolio.members, portfolio.weights, strict=True))
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str], ids: Mapping[str, str]) -> list[str]:

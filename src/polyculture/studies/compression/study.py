@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from shutil import rmtree
 
 from polyculture.errors import InputError, visible
 from polyculture.population import Population
-from polyculture.results import Portfolio, Section
+from polyculture.results import Portfolio, Section, section_json
 from polyculture.training import Problem
 
 from ..progress import Progress, phase_progress
 from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, make_folder
 from ..shell_words import shell_word
+from .attempts import ATTEMPTS
 from .options import CompressOptions
 from .originals import Originals, read_originals
 from .ways import ways_to_compress
@@ -42,13 +44,13 @@ class CompressionResult:
         return self.section.sentence
 
     @property
-    def member_lines(self) -> list[str]:
-        """What became of each member, in words; the first few."""
+    def lines(self) -> list[str]:
+        """The answer and what became of each member, on a few lines of a terminal."""
         table = self.section.tables["members"]
-        lines = [f"  {row.member}: {row.verdict}" for row in table.itertuples()]
-        return (
-            lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], f"  … {len(lines) - MOST_LINES} more members"]
-        )
+        members = [f"  {member}: {words}" for member, words in zip(table["member"], table["verdict"], strict=True)]
+        more = len(members) - MOST_LINES
+        members = [*members[:MOST_LINES], f"  … {more} more members"] if more > 0 else members
+        return [self.sentence, *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in members)]
 
     @property
     def next_command(self) -> str:
@@ -59,8 +61,8 @@ class CompressionResult:
         return visible(f"CompressionResult in {self.folder}: {self.sentence}") + "\nnext: result.section.tables"
 
 
-MOST_LINES = 6
-"""Members that the terminal names."""
+MOST_LINES, WIDTH = 5, 79
+"""Members that the terminal names, and characters for each."""
 
 
 def compress(
@@ -101,13 +103,19 @@ def compress(
     ['fewer-trees=0.5', 'fewer-trees=0.5', 'none']
     """
     from .choosing import choose
-    from .results import store
+    from .results import store_run
+    from .section import compression_section
 
     originals = read_originals(source, options.models, problem)
     with _results_folder(Path(out), originals) as folder:
         ways = ways_to_compress(originals, options, folder, phase_progress(progress, "compressing"))
         choice = choose(originals, ways, options, phase_progress(progress, "testing"))
-        return store(originals, choice, folder, phase_progress(progress, "storing"))
+        section = compression_section(choice, by_latency=options.faster is not None)
+        temporary = folder / f".{COMPRESSION}.{os.getpid()}"
+        temporary.write_text(section_json(section), encoding="utf-8")
+        temporary.replace(folder / COMPRESSION)
+        population = store_run(originals, choice.attempts, folder, phase_progress(progress, "storing"))
+        return CompressionResult(population, section, folder)
 
 
 @contextmanager
@@ -116,7 +124,7 @@ def _results_folder(out: Path, originals: Originals) -> Iterator[Path]:
     if out.exists() and out.resolve() == originals.folder.resolve():
         raise InputError(f"{out} is the run itself", "another folder for the compressed models", "name one with --out")
     stored = [name for name in (RUN, PREDICTIONS, VALUES) if (out / name).exists()]
-    if stored and not (out / COMPRESSION).exists():
+    if stored and not (out / ATTEMPTS).exists():
         raise InputError(
             f"{out} is the folder of another run", "a new folder or one of compress", "name one with --out"
         )

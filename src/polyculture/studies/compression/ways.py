@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from polyculture.compression.measuring import Measurement
-from polyculture.compression.methods import kind_of
+from polyculture.compression.methods import check_fit, kind_of
 from polyculture.errors import InputError
 
 from .attempts import ATTEMPTS, Attempt, Attempts, check_level
@@ -18,6 +18,7 @@ from .originals import Originals
 from .targets import Best, smallest_strength, unmet
 from .teaching import Teaching
 
+KINDS = {"net": "a net", "estimator": "a scikit-learn estimator", "graph": "a graph"}
 PhaseProgress = Callable[[int, int, str], None]
 
 
@@ -118,21 +119,18 @@ def _reach(attempts: Attempts, name: str, chain: Chain, options: CompressOptions
 
 def _check_fit(chains: Sequence[Chain], originals: Originals) -> None:
     """Refuse chains that are for none of the models, before anything is made."""
+    models = list(originals.models.values())
     for chain in chains:
-        if not any(chain.fits(kind_of(model)) for model in originals.models.values()):
-            raise InputError(_misfit(chain, originals, next(iter(originals.models))))
+        if not any(chain.fits(kind_of(model)) for model in models):
+            for step in chain.steps:
+                check_fit(step.method, models[0])
 
 
 def _misfit(chain: Chain, originals: Originals, name: str) -> str:
     """Why a chain is not for a model: the words of the first method that is not."""
-    from polyculture.compression.methods import check_fit
-
-    for step in chain.steps:
-        try:
-            check_fit(step.method, originals.models[name])
-        except InputError as error:
-            return str(error).rstrip(".")
-    return f"{chain.level} does not fit {name}"
+    kind = kind_of(originals.models[name])
+    step = next(step for step in chain.steps if kind not in step.rule.kinds)
+    return f"{step.method} is not for {KINDS[kind]}"
 
 
 def _check_ways(ways: Sequence[Way], chains: Sequence[Chain], options: CompressOptions, best: Best) -> None:

@@ -218,4 +218,5 @@ _COLUMNS = ("before", "after", "change", "low", "high", "n")
 def _change_row(name: str, change: Change) -> dict[str, object]:
     numbers = (change.original.estimate, change.compressed.estimate, change.change.estimate)
     limits = (change.change.low, change.change.high, change.change.n)
-    return {"number": _TITLES.get(name, name.replace("_", " ")), **dict(zip(_COLUMNS, (*numbers, *limits), strict=True))}
+    title = _TITLES.get(name, name.replace("_", " "))
+    return {"number": title, **dict(zip(_COLUMNS, (*numbers, *limits), strict=True))}

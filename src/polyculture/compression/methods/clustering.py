@@ -85,7 +85,8 @@ def _store(proto: Any, tensor: Any, values: np.ndarray, places: np.ndarray, bits
     constants = {f"{name}/values": values, f"{name}/shape": shape}
     if bits > PAIRED:
         constants[f"{name}/places"] = places.astype(np.uint8 if bits <= 8 else np.uint16)
-        nodes, flat = [], f"{name}/places"
+        nodes: list[Any] = []
+        flat = f"{name}/places"
     else:
         packed, nodes, flat = _packed(name, places)
         constants |= packed

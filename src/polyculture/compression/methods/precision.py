@@ -1,6 +1,6 @@
 """What is left of a model when its numbers are stored in fewer bits? A graph with weights in 16, or all in 8 bits.
 
-int8 is post-training quantization (Jacob et al. 2018): weights get 256 levels per output channel, activations 256 levels
+int8 is post-training quantization (Jacob et al. 2018): weights get 256 levels per output channel, activations 256
 between the smallest and the largest value on training rows. Small nets get slower by it: measure.
 """
 

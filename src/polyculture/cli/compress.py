@@ -10,7 +10,7 @@ from typer import Argument, Option
 from polyculture.studies.run_folder import COMPRESSION, PAGE
 
 from .application import app
-from .options import Json, Out, Seed
+from .options import Json, Seed
 from .output import show_lines, show_sentences
 
 
@@ -31,7 +31,9 @@ def compress(
     models: Annotated[list[str] | None, Option(metavar="GLOB", help="Model or pattern, as 'mlp*'; repeatable.")] = None,
     into_one: Annotated[bool, Option("--into-one", help="One net, taught by all members together.")] = False,
     seed: Seed = 0,
-    out: Out = Path("polyculture-compressed"),
+    out: Annotated[Path, Option(metavar="DIR", help="Folder of the compressed run, and of the page.")] = Path(
+        "polyculture-compressed"
+    ),
     json: Json = False,
 ) -> int:
     """Make the models of a run, or the members of a portfolio, smaller and faster, and keep what the set can bear.

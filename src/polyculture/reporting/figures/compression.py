@@ -12,8 +12,8 @@ from ..theme import BLUE, GREY, INK, ORANGE
 COSTS = {"front_by_size": ("smaller", "times smaller"), "front_by_latency": ("faster", "times faster")}
 """Column and title of the factor by the name of the table."""
 QUALITIES = {
-    "loss": ("The loss of the set", "loss of the mean of all members", ".3~g", "lower is better"),
-    "n_eff": ("Its alikeness", "n_eff, as how many independent models they fail", ".3~g", "higher is more unlike"),
+    "loss": ("The loss of the set", "loss of the set as one model", ".3~g", "lower is better"),
+    "n_eff": ("Its alikeness", "n_eff of the set", ".3~g", "higher is more unlike"),
 }
 KINDS = ("originals", "kept", "efficient", "beaten")
 CAPTION = (
@@ -24,7 +24,7 @@ CAPTION = (
 
 def draw(section: Section) -> dict[str, Spec]:
     """Every set by how many times smaller or faster it is: its loss, and its n_eff."""
-    specs = {}
+    specs: dict[str, Spec] = {}
     for table, (cost, title) in COSTS.items():
         for quality, texts in QUALITIES.items():
             spec = _front(section, table, (cost, title), quality, texts)
@@ -53,12 +53,14 @@ def _front(section: Section, table: str, cost: tuple[str, str], quality: str, te
     y = {"type": "quantitative", "scale": {"zero": False, "nice": True, "padding": 8}}
     x |= {"axis": {"title": cost_title, "tickCount": 5, "grid": False}}
     y |= {"axis": {"title": axis_title, "format": form, "tickCount": 5}}
-    shape = {"field": "kind", "type": "nominal", "title": None}
+    shape: dict[str, Any] = {"field": "kind", "type": "nominal", "title": None}
     shape |= {"scale": {"domain": list(KINDS), "range": ["square", "diamond", "circle", "circle"]}}
     mark = {"type": "point", "filled": True, "size": 90, "opacity": 0.9}
     dots = layer(mark, x={"field": "x", **x}, y={"field": "y", **y}, color=colour, shape=shape, tooltip=tip)
-    before = next((row["y"] for row in rows if row["kind"] == "originals"), None)
+    original = next((row["y"] for row in rows if row["kind"] == "originals"), None)
     ends = [min(row["x"] for row in rows), max(row["x"] for row in rows)]
-    line = [straight_line([{"x": end, "y": before} for end in ends], x, y, INK, [4, 4])] if before is not None else []
+    line = (
+        [straight_line([{"x": end, "y": original} for end in ends], x, y, INK, [4, 4])] if original is not None else []
+    )
     caption = CAPTION + f"The dashed line is where the originals are; {remark}."
     return figure(title, rows, height=260, layer=[*line, dots], usermeta={"caption": caption})

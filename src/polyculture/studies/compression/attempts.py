@@ -97,25 +97,25 @@ class Attempts:
 
     def _full(self, name: str, level: str) -> str:
         """The level of the compressed model: of an original that is compressed itself, its steps come first."""
-        before = self.recipes[name].compression
-        return level if before == "none" else JOIN.join((before, level))
+        compression = self.recipes[name].compression
+        return level if compression == "none" else JOIN.join((compression, level))
 
     def _make(self, name: str, level: str, key: str) -> None:
         """Make the model from its longest prefix that is stored, and store it."""
         start = time.perf_counter()
         steps = read_level(level)
-        model, recipe, done = self._prefix(name, level)
+        model, recipe, length = self._prefix(name, level)
         trainer = self.teaching.trainer(name, recipe)
         result: Fitted | Exception
         try:
             with one_thread():
-                result = compressed(model, level_of(steps[done:]), self.teaching.context(name, trainer))
+                result = compressed(model, level_of(steps[length:]), self.teaching.context(name, trainer))
         except MissingExtraError:
             raise  # which a later call may have
         except PolycultureError as error:
             result = error
-        made = replace(trainer.recipe, compression=self._full(name, level))
-        record = model_record(made, find_architecture(made.architecture), result, self.made_for)
+        recipe = replace(trainer.recipe, compression=self._full(name, level))
+        record = model_record(recipe, find_architecture(recipe.architecture), result, self.made_for)
         cost = {
             "seconds": round(time.perf_counter() - start, 4),
             "fitted": "compressed",
@@ -129,24 +129,24 @@ class Attempts:
     def _prefix(self, name: str, level: str) -> tuple[Fitted, Recipe, int]:
         """The stored model after the most of these steps, its recipe, and how many; the original after none."""
         steps = read_level(level)
-        for done in range(len(steps) - 1, 0, -1):
-            start = level_of(steps[:done])
+        for length in range(len(steps) - 1, 0, -1):
+            start = level_of(steps[:length])
             key = self._key(name, start)
             if key in self._records and not self._records[key]["failed"]:
                 attempt = self.get(name, start)
                 assert attempt.model is not None
-                return attempt.model, attempt.recipe, done
+                return attempt.model, attempt.recipe, length
         return self.originals.models[name], self.recipes[name], 0
 
     def _load(self, name: str, level: str, key: str) -> Attempt:
         record = self._records[key]
-        made, reason = Recipe.from_dict(record["recipe"]), record["failed"]
+        recipe, reason = Recipe.from_dict(record["recipe"]), record["failed"]
         if reason:
-            return Attempt(name, level, made, None, reason, self.folder / key)
+            return Attempt(name, level, recipe, None, reason, self.folder / key)
         requested = replace(self.recipes[name], compression=self._full(name, level))
         population = load_population(self.folder, self.originals.problem, [requested])
         model: Any = population[key]
-        return Attempt(name, level, made, model, "", self.folder / key)
+        return Attempt(name, level, recipe, model, "", self.folder / key)
 
 
 def check_level(name: str, recipe: Recipe, level: str) -> str:

@@ -36,8 +36,8 @@ class Chain:
     def untuned(self) -> Chain:
         """The chain without fine-tuning, which changes neither size nor speed."""
         positions = [place for place, step in enumerate(self.steps) if not step.rule.counts]
-        free = tuple(new for new, place in enumerate(positions) if place in self.free)
-        return Chain(tuple(self.steps[place] for place in positions), free)
+        places = tuple(new for new, place in enumerate(positions) if place in self.free)
+        return Chain(tuple(self.steps[place] for place in positions), places)
 
     def at(self, strength: float) -> Chain:
         """The chain with this strength in the free steps."""
@@ -65,16 +65,16 @@ def read_chain(text: str, epochs: int, *, by_target: bool = False) -> Chain:
     steps = list(read_level(text))
     if not steps:
         raise InputError(f"the method {text!r}", f"one of {', '.join(METHODS)}", "such as int8 or prune-channels=0.5")
-    given = [EQUALS in part for part in text.split(JOIN)]
-    free = [
-        by_target and not known and bool(step.rule.strengths) and not step.rule.counts
-        for step, known in zip(steps, given, strict=True)
+    explicit = [EQUALS in part for part in text.split(JOIN)]
+    flexible = [
+        by_target and not strength and bool(step.rule.strengths) and not step.rule.counts
+        for step, strength in zip(steps, explicit, strict=True)
     ]
     places = [place for place, step in enumerate(steps) if step.rule.tuned]
     if epochs and places and not any(step.rule.counts for step in steps):
         steps.insert(places[-1] + 1, Step(TUNE, epochs))
-        free.insert(places[-1] + 1, False)
-    return Chain(tuple(steps), tuple(place for place, value in enumerate(free) if value))
+        flexible.insert(places[-1] + 1, False)
+    return Chain(tuple(steps), tuple(place for place, value in enumerate(flexible) if value))
 
 
 def search_chains(kinds: Sequence[ModelKind], epochs: int) -> list[Chain]:

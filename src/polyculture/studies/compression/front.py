@@ -15,7 +15,7 @@ ORIGINALS, KEPT = "originals", "kept"
 Row = dict[str, float | str]
 
 
-def row_of(title: str, result: GateResult, measurements: Mapping[str, Measurement], tried: Collection[str]) -> Row:
+def row_of(title: str, result: GateResult, measurements: Mapping[str, Measurement], attempted: Collection[str]) -> Row:
     """What a set is worth and costs.
 
     Keys: set, smaller, faster and faster_32 (how many times), bytes, milliseconds, milliseconds_32 (of all members, one
@@ -27,19 +27,23 @@ def row_of(title: str, result: GateResult, measurements: Mapping[str, Measuremen
     title : what the set is called.
     result : of the gate.
     measurements : of every member; of one that is not compressed, with itself.
-    tried : members whose compressed model counts, whatever the gate says; none where those count that it accepted.
+    attempted : members whose compressed model counts, whatever the gate says; none where those count that it accepted.
     """
-    taken = set(tried or result.accepted)
-    before, after = _totals(measurements, set()), _totals(measurements, taken)
-    changes = result.attempted if tried else result.changes
-    churns = [verdict.churn.estimate if verdict.model in taken else 0.0 for verdict in result.verdicts]
-    row: Row = {"set": title, "smaller": before.bytes / after.bytes}
-    row |= {"faster": before.milliseconds / after.milliseconds}
-    row |= {"faster_32": before.milliseconds_32 / after.milliseconds_32}
-    row |= {"bytes": after.bytes, "milliseconds": after.milliseconds, "milliseconds_32": after.milliseconds_32}
+    members = set(attempted or result.accepted)
+    original, compressed = _totals(measurements, set()), _totals(measurements, members)
+    changes = result.attempted if attempted else result.changes
+    churns = [verdict.churn.estimate if verdict.model in members else 0.0 for verdict in result.verdicts]
+    row: Row = {"set": title, "smaller": original.bytes / compressed.bytes}
+    row |= {"faster": original.milliseconds / compressed.milliseconds}
+    row |= {"faster_32": original.milliseconds_32 / compressed.milliseconds_32}
+    row |= {
+        "bytes": compressed.bytes,
+        "milliseconds": compressed.milliseconds,
+        "milliseconds_32": compressed.milliseconds_32,
+    }
     row |= _numbers({name: change.compressed.estimate for name, change in changes.items()})
     refused = sum(not verdict.accepted for verdict in result.verdicts)
-    return row | {"churn": sum(churns) / len(churns), "members": len(taken), "refused": refused}
+    return row | {"churn": sum(churns) / len(churns), "members": len(members), "refused": refused}
 
 
 def originals_row(result: GateResult, measurements: Mapping[str, Measurement]) -> Row:
@@ -51,24 +55,24 @@ def originals_row(result: GateResult, measurements: Mapping[str, Measurement]) -
     return row | {"churn": 0.0, "members": 0, "refused": 0}
 
 
-def front_table(originals: Row, ways: Sequence[Row], kept: Row, *, by_latency: bool) -> pd.DataFrame:
+def front_table(originals: Row, sets: Sequence[Row], final: Row, *, by_latency: bool) -> pd.DataFrame:
     """A row per set: the originals, every way to compress, and what was kept.
 
     Column kind: originals, kept, efficient (none of the other sets is at least as good in size or latency, loss and
     n_eff, and better in one of them) or beaten.
     """
-    table = pd.DataFrame([originals, *ways, kept])
+    table = pd.DataFrame([originals, *sets, final])
     cost = table["milliseconds" if by_latency else "bytes"]
-    alike = (-table["n_eff"]).fillna(0.0)  # where alikeness is undefined, the other two decide
-    best = search.efficient(list(zip(table["loss"], alike, cost, strict=True)))
+    alikeness = (-table["n_eff"]).fillna(0.0)  # where alikeness is undefined, the other two decide
+    best = search.efficient(list(zip(table["loss"], alikeness, cost, strict=True)))
     kinds = ["efficient" if efficient else "beaten" for efficient in best[1:-1]]
     table.insert(1, "kind", [ORIGINALS, *kinds, KEPT])
     return table
 
 
-def _totals(measurements: Mapping[str, Measurement], taken: set[str]) -> Cost:
+def _totals(measurements: Mapping[str, Measurement], members: set[str]) -> Cost:
     """The cost of all members, one after the other; those that could not be measured count nothing."""
-    costs = [part.compressed if name in taken else part.original for name, part in measurements.items()]
+    costs = [part.compressed if name in members else part.original for name, part in measurements.items()]
     fields = ("bytes", "milliseconds", "milliseconds_32", "flops")
     sums = {name: sum(v for cost in costs if not math.isnan(v := getattr(cost, name))) for name in fields}
     return Cost(**{name: float(total) for name, total in sums.items()})

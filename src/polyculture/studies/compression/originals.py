@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import pandas as pd
-
 from polyculture.errors import FileError, InputError, near
 from polyculture.models.fitted import Fitted
 from polyculture.models.store import all_records
@@ -63,13 +61,13 @@ def read_originals(
     folder, weights = _place(source)
     run = read_run(folder, probabilities=False)
     table = run.sets.test.models
-    ids = table["id"].astype(str) if "id" in table else pd.Series(table.index.astype(str), index=table.index)
+    ids = {str(name): str(table["id"][name]) if "id" in table else str(name) for name in table.index}
     names = _matching(list(weights) or [str(name) for name in table.index], patterns, ids)
     problem = problem or problem_of_run(folder, run.origin, shifted=True)
     records = all_records(folder / MODELS)
-    lost = [name for name in names if ids[name] not in records]
-    if lost:
-        raise FileError(f"{folder / MODELS} has no model {ids[lost[0]]!r}", "every model of the run", "run it again")
+    absent = [name for name in names if ids[name] not in records]
+    if absent:
+        raise FileError(f"{folder / MODELS} has no model {ids[absent[0]]!r}", "every model of the run", "run it again")
     recipes = {name: Recipe.from_dict(records[ids[name]]["recipe"]) for name in names}
     fitted = load_population(folder / MODELS, problem, list(recipes.values()))
     factors = table.loc[names]
@@ -98,11 +96,11 @@ def _matching(names: Sequence[str], patterns: Sequence[str], ids: Mapping[str, s
     absent = [name for name in names if name not in ids]
     if absent:
         raise InputError(f"the run has no model {absent[0]!r}", "the run that the portfolio was selected from")
-    chosen: set[str] = set()
+    matching: set[str] = set()
     for pattern in patterns:
         exact = {name for name in names if pattern in (name, ids[name])}
         matches = exact or {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(ids[name], pattern)}
         if not matches:
             raise InputError(f"no model {pattern!r}", "", near(pattern, names))
-        chosen |= matches
-    return [name for name in names if name in chosen] if patterns else list(names)
+        matching |= matches
+    return [name for name in names if name in matching] if patterns else list(names)

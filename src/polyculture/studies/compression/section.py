@@ -36,8 +36,8 @@ SPEC = SectionSpec(
     "compression",
     "What does compressing do to the models, and to the set of them?",
     numbers={
-        "smaller": "times smaller, all members",
-        "faster": "times faster at one input, all members one after the other",
+        "smaller": "times smaller",
+        "faster": "times faster at one input",
         "faster_32": "times faster at 32 inputs",
         "churn": "answers of the set that changed",
         "accuracy": "accuracy of the set, after less before",
@@ -81,7 +81,7 @@ def compression_section(choice: Choice, *, by_latency: bool) -> Section:
         f"front_by_{'latency' if by_latency else 'size'}": choice.front,
         "members": pd.DataFrame([_member(choice, verdict, quality) for verdict in result.verdicts]),
         "set": _changes_table(changes),
-        "each": _each_table(result.verdicts),
+        "each": _each_table(choice),
     }
     sentence = f"{headline(choice)} {_details(choice, quality)}".strip()
     return SPEC.answer(sentence, {name: number for name, number in numbers.items() if name not in unused}, tables)
@@ -94,12 +94,12 @@ def headline(choice: Choice) -> str:
     count = plural(members, "member")
     if not accepted:
         return f"{count}, none of them compressed: every one was refused, and the set is as it was."
-    kept = "" if accepted == members else f", {accepted} of them compressed"
+    part = "" if accepted == members else f", {accepted} of them compressed"
     size = _times(result.factors["smaller"].estimate, "smaller", "larger")
     speed = _times(result.factors["faster"].estimate, "faster", "slower")
     share = result.churn.estimate
     churn = f"{percent(share)} of answers changed" if share else "no answer changed"
-    return f"{count}{kept}, {size}, {speed}, {churn}{_alikeness(choice)}."
+    return f"{count}{part}, {size}, {speed}, {churn}{_alikeness(choice)}."
 
 
 def _alikeness(choice: Choice) -> str:
@@ -125,14 +125,14 @@ def _details(choice: Choice, quality: str) -> str:
         parts.append(_quality_words(result.changes[quality], quality))
         ratio = result.changes["joint_error_ratio"]
         if ratio.change.defined:
-            before, after = ratio.original.estimate, ratio.compressed.estimate
-            parts.append(f"Pairs err together {before:.2f}× → {after:.2f}× as often as independent models.")
+            old, new = ratio.original.estimate, ratio.compressed.estimate
+            parts.append(f"Pairs err together {old:.2f}× → {new:.2f}× as often as independent models.")
     refused = result.refused
     if refused:
         name, reason = next(iter(refused.items()))
-        others = len(refused) - 1
-        more = "" if not others else "; so is one more" if others == 1 else f"; so are {others} more"
-        parts.append(f"Refused is {name}: {reason.rstrip('.')}{more}.")
+        further = len(refused) - 1
+        remainder = "" if not further else "; so is one more" if further == 1 else f"; so are {further} more"
+        parts.append(f"Refused is {name}: {reason.rstrip('.')}{remainder}.")
     chains = len(choice.front) - 2
     if choice.part == SELECTION and chains > 1:
         parts.append(f"Of {chains} chains each member has the best by the selection part; the test part judged them.")
@@ -142,56 +142,56 @@ def _details(choice: Choice, quality: str) -> str:
 def _quality_words(change: Change, quality: str) -> str:
     form = percent if quality == "accuracy" else "{:.3f}".format
     title = "accuracy" if quality == "accuracy" else "R²"
-    before, after = form(change.original.estimate), form(change.compressed.estimate)
+    old, new = form(change.original.estimate), form(change.compressed.estimate)
     low, high = form(change.change.low), form(change.change.high)
-    return f"The set's {title} goes from {before} to {after} (change [{low}, {high}])."
+    return f"The set's {title} goes from {old} to {new} (change [{low}, {high}])."
 
 
-def _times(factor: float, better: str, worse: str) -> str:
+def _times(factor: float, gain: str, loss: str) -> str:
     """A factor in words: 3.1× smaller, 1.2× slower."""
     if not math.isfinite(factor):
-        return f"of unknown {'speed' if better == 'faster' else 'size'}"
+        return f"of unknown {'speed' if gain == 'faster' else 'size'}"
     if f"{factor:.1f}" == "1.0":
-        return "as fast" if better == "faster" else "as large"
-    return f"{factor:.1f}× {better}" if factor > 1 else f"{1 / factor:.1f}× {worse}"
-
-
+        return "as fast" if gain == "faster" else "as large"
+    return f"{factor:.1f}× {gain}" if factor > 1 else f"{1 / factor:.1f}× {loss}"
 
 
 def _member(choice: Choice, verdict: Verdict, quality: str) -> dict[str, object]:
     """A row of the table of members; numbers of what was tried, as cells with both values."""
-    attempt = choice.way.attempts.get(verdict.model)
+    attempt, change = choice.candidate.attempts.get(verdict.model), verdict.changes[quality]
+    form = ".1%" if quality == "accuracy" else ".3f"
+    old, new = (replace(part, low=math.nan, high=math.nan).format(form) for part in _parts(change))
     row: dict[str, object] = {"member": verdict.model}
     row |= {"compression": attempt.level if attempt and verdict.accepted else "none"}
-    row |= {"tried": attempt.level if attempt else "nothing that fits"}
-    row |= _cost_cells(verdict.measurement)
-    change = verdict.changes[quality]
-    title = "accuracy" if quality == "accuracy" else "R²"
-    if verdict.measurement is None:
-        return row | {title: "–", "churn": "–", "verdict": f"kept as it is: {verdict.reason}"}
-    form = ".1%" if quality == "accuracy" else ".3f"
-    cells = {title: f"{_cell(change.original, form)} → {_cell(change.compressed, form)}"}
-    cells |= {"churn": verdict.churn.format(".1%")}
-    return row | cells | {"verdict": f"{'compressed' if verdict.accepted else 'refused'}: {verdict.reason}"}
+    row |= {"tried": attempt.level if attempt else "–"}
+    words = "compressed" if verdict.accepted else "refused" if attempt else "kept as it is"
+    row |= {"verdict": f"{words}: {verdict.reason}"}
+    row |= {"accuracy" if quality == "accuracy" else "R²": f"{old} → {new}" if attempt else old}
+    row |= {"churn": verdict.churn.format(".1%") if attempt else "–"}
+    return row | _cost_cells(verdict.measurement, changed=attempt is not None)
 
 
-def _cost_cells(measurement: Measurement | None) -> dict[str, object]:
+def _parts(change: Change) -> tuple[Interval, Interval]:
+    return change.original, change.compressed
+
+
+def _cost_cells(measurement: Measurement | None, *, changed: bool) -> dict[str, object]:
     """Size and latency before and after, with the factors."""
     if measurement is None:
         return {"kB": "–", "smaller": math.nan, "ms_1": "–", "faster": math.nan, "ms_32": "–", "faster_32": math.nan}
-    before, after = measurement.original, measurement.compressed
+    original, compressed = measurement.original, measurement.compressed
+
+    def cell(old: float, new: float) -> str:
+        return f"{old:.3g} → {new:.3g}" if changed else f"{old:.3g}"
+
     return {
-        "kB": f"{before.bytes / 1000:.3g} → {after.bytes / 1000:.3g}",
-        "smaller": measurement.factors["smaller"],
-        "ms_1": f"{before.milliseconds:.3g} → {after.milliseconds:.3g}",
-        "faster": measurement.speed.estimate,
-        "ms_32": f"{before.milliseconds_32:.3g} → {after.milliseconds_32:.3g}",
-        "faster_32": measurement.speed_32.estimate,
+        "kB": cell(original.bytes / 1000, compressed.bytes / 1000),
+        "smaller": measurement.factors["smaller"] if changed else 1.0,
+        "ms_1": cell(original.milliseconds, compressed.milliseconds),
+        "faster": measurement.speed.estimate if changed else 1.0,
+        "ms_32": cell(original.milliseconds_32, compressed.milliseconds_32),
+        "faster_32": measurement.speed_32.estimate if changed else 1.0,
     }
-
-
-def _cell(interval: Interval, form: str) -> str:
-    return replace(interval, low=math.nan, high=math.nan).format(form)
 
 
 def _changes_table(changes: Mapping[str, Change]) -> pd.DataFrame:
@@ -199,11 +199,11 @@ def _changes_table(changes: Mapping[str, Change]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["number", *_COLUMNS])
 
 
-def _each_table(verdicts: tuple[Verdict, ...]) -> pd.DataFrame:
+def _each_table(choice: Choice) -> pd.DataFrame:
     rows = [
         {"member": verdict.model} | _change_row(name, change)
-        for verdict in verdicts
-        if verdict.measurement is not None
+        for verdict in choice.result.verdicts
+        if verdict.model in choice.candidate.attempts
         for name, change in verdict.changes.items()
         if change.change.defined
     ]

@@ -18,9 +18,9 @@ from ..progress import Progress, phase_progress
 from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, make_folder
 from ..shell_words import shell_word
 from .attempts import ATTEMPTS
+from .compressed_sets import compress_by_each
 from .options import CompressOptions
 from .originals import Originals, read_originals
-from .ways import ways_to_compress
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class CompressionResult:
         """The answer and what became of each member, on a few lines of a terminal."""
         table = self.section.tables["members"]
         members = [f"  {member}: {words}" for member, words in zip(table["member"], table["verdict"], strict=True)]
-        more = len(members) - MOST_LINES
-        members = [*members[:MOST_LINES], f"  … {more} more members"] if more > 0 else members
+        surplus = len(members) - MOST_LINES
+        members = [*members[:MOST_LINES], f"  … {surplus} more members"] if surplus > 0 else members
         return [self.sentence, *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in members)]
 
     @property
@@ -108,8 +108,8 @@ def compress(
 
     originals = read_originals(source, options.models, problem)
     with _results_folder(Path(out), originals) as folder:
-        ways = ways_to_compress(originals, options, folder, phase_progress(progress, "compressing"))
-        choice = choose(originals, ways, options, phase_progress(progress, "testing"))
+        sets = compress_by_each(originals, options, folder, phase_progress(progress, "compressing"))
+        choice = choose(originals, sets, options, phase_progress(progress, "testing"))
         section = compression_section(choice, by_latency=options.faster is not None)
         temporary = folder / f".{COMPRESSION}.{os.getpid()}"
         temporary.write_text(section_json(section), encoding="utf-8")

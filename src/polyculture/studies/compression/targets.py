@@ -58,11 +58,11 @@ def unmet(chains: list[Chain], best: Mapping[str, float], targets: Mapping[str, 
     ----------
     best : largest factor that any chain attains on any model, by target.
     """
-    wanted = " and ".join(f"{target:g}× {name}" for name, target in targets.items())
-    found = " and ".join(f"{best[name]:.2g}× {name}" for name in targets)
+    target_words = " and ".join(f"{target:g}× {name}" for name, target in targets.items())
+    attained = " and ".join(f"{best[name]:.2g}× {name}" for name in targets)
     names = " or ".join(chain.level for chain in chains[:3]) + (", …" if len(chains) > 3 else "")
     return InputError(
-        f"no member becomes {wanted} by {names}",
-        f"{found} or less",
-        "ask for less, or add a method, such as --method prune-channels+int8",
+        f"no member becomes {target_words} by {names}",
+        f"{attained} or less",
+        "ask for less, or for other methods",
     )

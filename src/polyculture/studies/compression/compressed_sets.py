@@ -23,7 +23,7 @@ PhaseProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class CompressedSet:
     """One chain of steps on every model that it fits.
 
     Parameters
@@ -41,20 +41,22 @@ class Way:
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
+class CompressedSets:
     """Every way to compress a set.
 
     Parameters
     ----------
-    ways : one per chain; none that fits no member.
+    sets : one per chain; none that fits no member.
     originals : measurements of the originals by name.
     """
 
-    ways: tuple[Way, ...]
+    sets: tuple[CompressedSet, ...]
     originals: Mapping[str, Measurement]
 
 
-def ways_to_compress(originals: Originals, options: CompressOptions, folder: Path, progress: PhaseProgress) -> Ways:
+def compress_by_each(
+    originals: Originals, options: CompressOptions, folder: Path, progress: PhaseProgress
+) -> CompressedSets:
     """Every compressed model, made now or found in the folder, with what was measured of it.
 
     Raises InputError where no chain fits any of the models, or no model reaches the targets.
@@ -66,10 +68,10 @@ def ways_to_compress(originals: Originals, options: CompressOptions, folder: Pat
     key = "\x1f".join([str(options.seed), *sorted(recipe.id for recipe in originals.recipes.values())])
     place = folder / ATTEMPTS / hashlib.blake2b(key.encode(), digest_size=4).hexdigest()
     attempts = Attempts(place, Teaching.of(originals, options.seed))
-    total, finished, ways = len(chains) * len(kinds), 0, []
+    total, finished, sets = len(chains) * len(kinds), 0, []
     best = Best(dict.fromkeys(options.targets, 1.0))
     for chain in chains:
-        made: dict[str, Attempt] = {}
+        compressed: dict[str, Attempt] = {}
         measurements: dict[str, Measurement] = {}
         refusals: dict[str, str] = {}
         for name in originals.models:
@@ -78,14 +80,14 @@ def ways_to_compress(originals: Originals, options: CompressOptions, folder: Pat
             if isinstance(outcome, str):
                 refusals[name] = outcome
             else:
-                made[name] = outcome
+                compressed[name] = outcome
                 measurements[name] = attempts.measured(outcome)
             finished += 1
-        ways.append(Way(chain.level, made, measurements, refusals))
+        sets.append(CompressedSet(chain.level, compressed, measurements, refusals))
     progress(total, total, "")
-    _check_ways(ways, chains, options, best)
-    return Ways(
-        tuple(way for way in ways if way.attempts),
+    _check_outcome(sets, chains, options, best)
+    return CompressedSets(
+        tuple(candidate for candidate in sets if candidate.attempts),
         {name: attempts.measured_original(name) for name in originals.models},
     )
 
@@ -133,10 +135,12 @@ def _misfit(chain: Chain, originals: Originals, name: str) -> str:
     return f"{step.method} is not for {KINDS[kind]}"
 
 
-def _check_ways(ways: Sequence[Way], chains: Sequence[Chain], options: CompressOptions, best: Best) -> None:
+def _check_outcome(
+    sets: Sequence[CompressedSet], chains: Sequence[Chain], options: CompressOptions, best: Best
+) -> None:
     """InputError where every model was refused, or none reaches the targets."""
     if options.targets and best.factors and best.reach < 1:
         raise unmet(list(chains), best.factors, options.targets)
-    if not any(way.attempts for way in ways):
-        reason = next(iter(ways[0].refusals.values()))
-        raise InputError(f"{ways[0].title} fits none of the models: {reason}")
+    if not any(candidate.attempts for candidate in sets):
+        reason = next(iter(sets[0].refusals.values()))
+        raise InputError(f"{sets[0].title} fits none of the models: {reason}")

@@ -162,9 +162,10 @@ def _open(layer: Any) -> bool:
     from torch import nn
 
     if isinstance(layer, nn.modules.conv._ConvNd):
-        return not layer.transposed and (layer.groups == 1 or layer.groups == layer.in_channels == layer.out_channels)
+        single = layer.groups == 1 or layer.groups == layer.in_channels == layer.out_channels
+        return single and not layer.transposed
     if isinstance(layer, nn.GroupNorm):
-        return layer.num_groups == 1
+        return bool(layer.num_groups == 1)
     passing = operations._ConcatOp, operations._ReshapeOp, operations._ElementWiseOp
     return isinstance(layer, (nn.Linear, nn.modules.batchnorm._BatchNorm, nn.LayerNorm, *passing))
 

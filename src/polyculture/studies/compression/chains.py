@@ -33,6 +33,11 @@ class Chain:
         return level_of(self.steps)
 
     @property
+    def title(self) -> str:
+        """As it is written, without the strengths that a target sets."""
+        return JOIN.join(step.method if place in self.free else str(step) for place, step in enumerate(self.steps))
+
+    @property
     def untuned(self) -> Chain:
         """The chain without fine-tuning, which changes neither size nor speed."""
         positions = [place for place, step in enumerate(self.steps) if not step.rule.counts]

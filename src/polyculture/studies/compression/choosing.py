@@ -102,7 +102,7 @@ class Judge:
 
 
 def choose(originals: Originals, sets: CompressedSets, options: CompressOptions, progress: PhaseProgress) -> Choice:
-    """The compressed models that are kept, judged on the test set; of several, those that the selection part prefers."""
+    """The compressed models that are kept, judged on the test set; of several, the best on the selection part."""
     judge = Judge(originals, sets, options)
     by_latency = options.faster is not None
     if len(sets.sets) == 1:

@@ -75,7 +75,7 @@ def compress_by_each(
         measurements: dict[str, Measurement] = {}
         refusals: dict[str, str] = {}
         for name in originals.models:
-            progress(finished, total, f"{chain.level}: {name}")
+            progress(finished, total, f"{chain.title}: {name}")
             outcome = _attempt(attempts, name, chain, options, best)
             if isinstance(outcome, str):
                 refusals[name] = outcome
@@ -83,7 +83,7 @@ def compress_by_each(
                 compressed[name] = outcome
                 measurements[name] = attempts.measured(outcome)
             finished += 1
-        sets.append(CompressedSet(chain.level, compressed, measurements, refusals))
+        sets.append(CompressedSet(chain.title, compressed, measurements, refusals))
     progress(total, total, "")
     _check_outcome(sets, chains, options, best)
     return CompressedSets(
@@ -102,7 +102,7 @@ def _attempt(attempts: Attempts, name: str, chain: Chain, options: CompressOptio
     if chain.free:
         strength = smallest_strength(lambda strength: _reach(attempts, name, chain.untuned.at(strength), options, best))
         if strength != strength:
-            return f"no strength of {chain.level} reaches the target"
+            return f"no strength of {chain.title} reaches the target"
         chain = chain.at(strength)
     attempt = attempts.get(name, chain.level)
     if attempt.model is None:

@@ -60,7 +60,7 @@ def unmet(chains: list[Chain], best: Mapping[str, float], targets: Mapping[str, 
     """
     target_words = " and ".join(f"{target:g}× {name}" for name, target in targets.items())
     attained = " and ".join(f"{best[name]:.2g}× {name}" for name in targets)
-    names = " or ".join(chain.level for chain in chains[:3]) + (", …" if len(chains) > 3 else "")
+    names = " or ".join(chain.title for chain in chains[:3]) + (", …" if len(chains) > 3 else "")
     return InputError(
         f"no member becomes {target_words} by {names}",
         f"{attained} or less",

@@ -40,7 +40,7 @@ def cluster_weights(model: Fitted, strength: float, context: CompressionContext)
     return stored_graph(model, proto)
 
 
-def clusters(weights: Float[np.ndarray, " w"], most: int) -> tuple[Float[np.ndarray, " v"], Int[np.ndarray, " w"]]:
+def clusters(weights: Float[np.ndarray, " w"], limit: int) -> tuple[Float[np.ndarray, " v"], Int[np.ndarray, " w"]]:
     """At most so many values, sorted, and for each weight the place of the one that stands for it.
 
     Lloyd's iterations from values that are evenly spaced, which keeps the few large weights (Han et al. 2016, section
@@ -48,19 +48,19 @@ def clusters(weights: Float[np.ndarray, " w"], most: int) -> tuple[Float[np.ndar
     and its nearest.
     """
     distinct, places = np.unique(weights, return_inverse=True)
-    if len(distinct) <= most:
+    if len(distinct) <= limit:
         return distinct, places
     zero = bool((distinct == 0).any())
     points = weights[weights != 0] if zero else weights
-    values = _means(np.sort(points).astype(np.float64), most - zero).astype(weights.dtype)
+    values = _means(np.sort(points).astype(np.float64), limit - zero).astype(weights.dtype)
     values = np.unique(np.append(values, np.float32(0)) if zero else values)
     return values, _nearest(values, weights)
 
 
-def _means(points: Float[np.ndarray, " w"], most: int) -> Float[np.ndarray, " v"]:
+def _means(points: Float[np.ndarray, " w"], limit: int) -> Float[np.ndarray, " v"]:
     """Means of the clusters of sorted numbers, without those that are empty."""
     sums = np.append(0.0, np.cumsum(points))
-    means = np.linspace(points[0], points[-1], most)
+    means = np.linspace(points[0], points[-1], limit)
     for _ in range(ROUNDS):
         edges = np.searchsorted(points, (means[1:] + means[:-1]) / 2)
         starts, ends = np.append(0, edges), np.append(edges, len(points))

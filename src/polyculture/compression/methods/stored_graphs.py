@@ -32,9 +32,9 @@ def simplified_graph(model: Fitted) -> Any:
         return proto  # constants of inner graphs would become names of the outer one, which joining does not rename
     simple = onnx.shape_inference.infer_shapes(_optimized(proto.SerializeToString()))
     domains = {node.domain for node in simple.graph.node}
-    kept = [opset for opset in simple.opset_import if opset.domain in domains]
+    opsets = [opset for opset in simple.opset_import if opset.domain in domains]
     del simple.opset_import[:]
-    simple.opset_import.extend(kept)
+    simple.opset_import.extend(opsets)
     return simple
 
 

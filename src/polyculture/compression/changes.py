@@ -25,7 +25,7 @@ from polyculture.stats.shares import share_interval
 TABLES = ("wrong", "answers", "probabilities", "residuals")
 """What a behaviour knows of each model."""
 SMALLEST = 1e-12
-"""Probabilities are raised to this before their logarithm is taken."""
+"""Probabilities are raised to this original their logarithm is taken."""
 NO_PROBABILITIES = "there are no probabilities"
 NO_CLASSES = "predicted numbers have no probabilities"
 NO_JOINT_ERRORS = "no two models are ever wrong together by chance"
@@ -34,7 +34,7 @@ ONE_MODEL = "one model has nothing to be alike with"
 
 @dataclass(frozen=True)
 class Change:
-    """A number before and after.
+    """A number of the originals and of the compressed models.
 
     Parameters
     ----------
@@ -79,20 +79,20 @@ class Behaviour:
         if predictions.values is not None:
             assert predictions.targets is not None
             wrong = np.abs(predictions.residuals) > originals.allowed_error
-            parts = (None, None, predictions.residuals, predictions.targets, None, clusters, originals.allowed_error)
-            return cls(wrong, *parts)
+            numbers = (predictions.residuals, predictions.targets)
+            return cls(wrong, None, None, *numbers, None, clusters, originals.allowed_error)
         assert predictions.labels is not None
         strata = predictions.labels if predictions.has_fixed_classes else None
-        known = (predictions.answers, predictions.probabilities, None, predictions.labels, strata, clusters)
-        return cls(predictions.wrong, *known)
+        parts = (predictions.answers, predictions.probabilities, None, predictions.labels, strata, clusters)
+        return cls(predictions.wrong, *parts)
 
-    def mixed(self, originals: Behaviour, compressed: Bool[np.ndarray, " m"]) -> Behaviour:
-        """These models where compressed, the originals elsewhere."""
+    def mixed(self, originals: Behaviour, mask: Bool[np.ndarray, " m"]) -> Behaviour:
+        """These models at the mask, the originals elsewhere."""
 
-        def rows(after: np.ndarray | None, before: np.ndarray | None) -> np.ndarray | None:
-            if after is None or before is None:
+        def rows(new: np.ndarray | None, old: np.ndarray | None) -> np.ndarray | None:
+            if new is None or old is None:
                 return None
-            return np.where(compressed.reshape(-1, *[1] * (after.ndim - 1)), after, before)
+            return np.where(mask.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
         parts: dict[str, Any] = {name: rows(getattr(self, name), getattr(originals, name)) for name in TABLES}
         return replace(self, **parts)
@@ -115,8 +115,8 @@ class Behaviour:
             votes = np.eye(int(max(self.answers.max(), self.labels.max())) + 1)[self.answers]
         mean = np.tensordot(shares, votes.astype(np.float64), 1)[None]
         answers = mean.argmax(axis=2)
-        known = None if self.probabilities is None else mean
-        return replace(self, wrong=answers != self.labels, answers=answers, probabilities=known)
+        probabilities = None if self.probabilities is None else mean
+        return replace(self, wrong=answers != self.labels, answers=answers, probabilities=probabilities)
 
     @property
     def effective(self) -> EffectiveNumber:
@@ -147,104 +147,105 @@ def joint_error_ratio(wrong: Bool[np.ndarray, "m n"]) -> FailureRatio:
     if m < 2 or not expected > 0:
         return FailureRatio(math.nan, math.nan, math.nan, np.zeros(n))
     ratio = observed / expected
-    moved = ((wrong - rates[:, None]) * (total - rates[:, None])).sum(axis=0)
-    return FailureRatio(observed / pairs, expected / pairs, ratio, (joint - observed - ratio * moved) / expected)
+    shift = ((wrong - rates[:, None]) * (total - rates[:, None])).sum(axis=0)
+    return FailureRatio(observed / pairs, expected / pairs, ratio, (joint - observed - ratio * shift) / expected)
 
 
-def churn(before: Behaviour, after: Behaviour, level: float = 0.95) -> Interval:
+def churn(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Interval:
     """Share of the answers that changed, over all models; of numbers, of those that became right or wrong."""
-    if before.answers is None or after.answers is None:
-        changed = before.wrong != after.wrong
+    if original.answers is None or compressed.answers is None:
+        changed = original.wrong != compressed.wrong
     else:
-        changed = before.answers != after.answers
-    return share_interval(changed.mean(axis=0), before.clusters, level)
+        changed = original.answers != compressed.answers
+    return share_interval(changed.mean(axis=0), original.clusters, level)
 
 
-def accuracy(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def accuracy(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Share of right answers of one model; of numbers undefined."""
-    if before.residuals is not None:
+    if original.residuals is not None:
         return _undefined("predicted numbers are not right or wrong by themselves")
-    values = [1.0 - part.wrong[0] for part in (before, after)]
-    levels = [share_interval(value, before.clusters, level) for value in values]
-    change = _paired_mean(values[0], values[1], before, level).change
+    values = [1.0 - part.wrong[0] for part in (original, compressed)]
+    levels = [share_interval(value, original.clusters, level) for value in values]
+    change = _paired_mean(values[0], values[1], original, level).change
     if change.estimate == 0 and not (values[0] != values[1]).any():
-        limit = churn(before, after, level).high  # as much as can have changed unseen
+        limit = churn(original, compressed, level).high  # as much as can have changed unseen
         change = replace(change, low=-limit, high=limit, method="no answer became right or wrong; Jeffreys")
     return Change(levels[0], levels[1], change)
 
 
-def r_squared(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def r_squared(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """1 less the mean squared error of one model over the variance of the targets; of classes undefined."""
-    if before.residuals is None or after.residuals is None:
+    if original.residuals is None or compressed.residuals is None:
         return _undefined("classes are no numbers")
-    variance = float(np.var(before.labels))
+    variance = float(np.var(original.labels))
     if not variance > 0:
         return _undefined("all targets are equal")
-    values = [1 - part[0] ** 2 / variance for part in (before.residuals, after.residuals)]
-    return _paired_mean(values[0], values[1], before, level)
+    values = [1 - part[0] ** 2 / variance for part in (original.residuals, compressed.residuals)]
+    return _paired_mean(values[0], values[1], original, level)
 
 
-def log_loss(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def log_loss(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Mean negative logarithm of the probability of the true class, of one model."""
-    if before.probabilities is None or after.probabilities is None:
-        return _undefined(NO_CLASSES if before.residuals is not None else NO_PROBABILITIES)
-    places = (np.arange(len(before.labels)), before.labels)
-    pair = (before.probabilities, after.probabilities)
+    if original.probabilities is None or compressed.probabilities is None:
+        return _undefined(NO_CLASSES if original.residuals is not None else NO_PROBABILITIES)
+    places = (np.arange(len(original.labels)), original.labels)
+    pair = (original.probabilities, compressed.probabilities)
     losses = [-np.log(np.maximum(part[0].astype(np.float64)[places], SMALLEST)) for part in pair]
-    return _paired_mean(losses[0], losses[1], before, level)
+    return _paired_mean(losses[0], losses[1], original, level)
 
 
-def calibration(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def calibration(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Debiased expected calibration error of one model."""
-    if before.probabilities is None or after.probabilities is None:
-        return _undefined(NO_CLASSES if before.residuals is not None else NO_PROBABILITIES)
-    tables = [reliability(part.probabilities[0].max(axis=1).astype(float), ~part.wrong[0]) for part in (before, after)]  # type: ignore[index]
-    return _by_influence([(table.debiased, table.influence) for table in tables], before, level)
+    if original.probabilities is None or compressed.probabilities is None:
+        return _undefined(NO_CLASSES if original.residuals is not None else NO_PROBABILITIES)
+    pairs = ((original.probabilities, original.wrong), (compressed.probabilities, compressed.wrong))
+    tables = [reliability(stated[0].max(axis=1).astype(np.float64), ~wrong[0]) for stated, wrong in pairs]
+    return _by_influence([(table.debiased, table.influence) for table in tables], original, level)
 
 
-def n_eff(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def n_eff(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Effective number of independent models of a set."""
-    sets = [before.effective, after.effective]
+    sets = [original.effective, compressed.effective]
     levels = []
     for part in sets:
-        interval = n_eff_interval(part.n_models, part.design_effect, part.influence, before.clusters, level)
+        interval = n_eff_interval(part.n_models, part.design_effect, part.influence, original.clusters, level)
         levels.append(replace(interval, reason=part.reason) if part.reason else interval)
     if not all(math.isfinite(part.n_eff) for part in sets):
         reason = next(part.reason or "no design effect" for part in sets if not math.isfinite(part.n_eff))
         return Change(levels[0], levels[1], Interval.undefined(reason))
     numbers = [(part.n_eff, -part.n_models / part.design_effect**2 * part.influence) for part in sets]
-    change = _by_influence(numbers, before, level).change
+    change = _by_influence(numbers, original, level).change
     return Change(levels[0], levels[1], change)
 
 
-def joint_errors(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def joint_errors(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Pairs that err together over those under independence, of a set."""
-    sets = [before.joint_errors, after.joint_errors]
+    sets = [original.joint_errors, compressed.joint_errors]
     if any(math.isnan(part.ratio) for part in sets):
-        return _undefined(ONE_MODEL if len(before.wrong) < 2 else NO_JOINT_ERRORS)
-    return _by_influence([(part.ratio, part.influence) for part in sets], before, level)
+        return _undefined(ONE_MODEL if len(original.wrong) < 2 else NO_JOINT_ERRORS)
+    return _by_influence([(part.ratio, part.influence) for part in sets], original, level)
 
 
-def all_wrong(before: Behaviour, after: Behaviour, level: float = 0.95) -> Change:
+def all_wrong(original: Behaviour, compressed: Behaviour, level: float = 0.95) -> Change:
     """Share of the instances that every model of a set gets wrong."""
-    values = [part.wrong.all(axis=0).astype(float) for part in (before, after)]
-    levels = [share_interval(value, before.clusters, level) for value in values]
-    change = _paired_mean(values[0], values[1], before, level).change
+    values = [part.wrong.all(axis=0).astype(float) for part in (original, compressed)]
+    levels = [share_interval(value, original.clusters, level) for value in values]
+    change = _paired_mean(values[0], values[1], original, level).change
     if not (values[0] != values[1]).any():
-        limit = share_interval(values[0] != values[1], before.clusters, level).high
+        limit = share_interval(values[0] != values[1], original.clusters, level).high
         change = replace(change, low=-limit, high=limit, method="no instance changed; Jeffreys")
     return Change(levels[0], levels[1], change)
 
 
 def _paired_mean(
-    before: Float[np.ndarray, " n"], after: Float[np.ndarray, " n"], rows: Behaviour, level: float
+    original: Float[np.ndarray, " n"], compressed: Float[np.ndarray, " n"], rows: Behaviour, level: float
 ) -> Change:
     """Means of a number per instance."""
-    return _by_influence([(float(part.mean()), part - part.mean()) for part in (before, after)], rows, level)
+    return _by_influence([(float(part.mean()), part - part.mean()) for part in (original, compressed)], rows, level)
 
 
 def _by_influence(numbers: list[tuple[float, Float[np.ndarray, " n"]]], rows: Behaviour, level: float) -> Change:
-    """Numbers with the influence of each instance on them: before, after."""
+    """Numbers with the influence of each instance on them, of the originals and of the compressed models."""
     (first, first_influence), (second, second_influence) = numbers
     levels = [influence_interval(number, influence, rows.clusters, level) for number, influence in numbers]
     change = paired_difference((second, first), (second_influence, first_influence), rows.clusters, level)

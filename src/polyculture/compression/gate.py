@@ -156,14 +156,14 @@ def gate(
     if unknown:
         raise InputError(f"no measurement of {unknown[0]!r}", "one of every model that was compressed")
     changes = {name: _member_numbers(sets, row) for row, name in enumerate(names)}
-    before, after = sets.test
-    churns = {name: churn(before.take(row), after.take(row), level) for row, name in enumerate(names)}
+    first, second = sets.test
+    churns = {name: churn(first.take(row), second.take(row), level) for row, name in enumerate(names)}
     for name in names:
         if name not in reasons:
             reason = refusal(measurements[name], churns[name], changes[name], budget)
             reasons |= {name: reason} if reason else {}
-    kept = np.array([name not in reasons for name in names])
-    reasons |= _returned(sets, kept, budget)
+    mask = np.array([name not in reasons for name in names])
+    reasons |= _returned(sets, mask, budget)
     verdicts = tuple(
         Verdict(
             name,
@@ -175,12 +175,12 @@ def gate(
         )
         for name in names
     )
-    together = before.combined(weights), after.mixed(before, kept).combined(weights)
+    pair = first.combined(weights), second.mixed(first, mask).combined(weights)
     return GateResult(
         verdicts,
         _factors(verdicts, measurements),
-        churn(*together, level),
-        _set_numbers(sets, kept),
+        churn(*pair, level),
+        _set_numbers(sets, mask),
         _set_numbers(sets, np.ones(len(names), bool)),
     )
 
@@ -196,16 +196,16 @@ def _behaviours(
     pairs |= {
         name: (part, compressed.shifted[name]) for name, part in originals.shifted.items() if name in compressed.shifted
     }
-    for name, (before, after) in pairs.items():
-        if before.shape != after.shape or before.task != after.task or before.task == "outcomes":
+    for name, (first, second) in pairs.items():
+        if first.shape != second.shape or first.task != second.task or first.task == "outcomes":
             raise InputError(
-                f"originals with {before.task} of {before.shape} and compressed models with {after.task} of "
-                f"{after.shape} on {name}",
+                f"originals with {first.task} of {first.shape} and compressed models with {second.task} of "
+                f"{second.shape} on {name}",
                 "classes or numbers of the same models on the same instances",
             )
     parts = {
-        name: (Behaviour.of(before, before, originals.cluster), Behaviour.of(after, before, originals.cluster))
-        for name, (before, after) in pairs.items()
+        name: (Behaviour.of(first, first, originals.cluster), Behaviour.of(second, first, originals.cluster))
+        for name, (first, second) in pairs.items()
     }
     return _Sets(parts.pop("test"), parts, weights, level, names)
 
@@ -231,29 +231,29 @@ def _member_numbers(sets: _Sets, row: int) -> dict[str, Change]:
     return _numbers(one(sets.test), {name: one(pair) for name, pair in sets.shifted.items()}, sets.level)
 
 
-def _set_numbers(sets: _Sets, kept: Bool[np.ndarray, " m"]) -> dict[str, Change]:
+def _set_numbers(sets: _Sets, mask: Bool[np.ndarray, " m"]) -> dict[str, Change]:
     def one(pair: tuple[Behaviour, Behaviour]) -> tuple[Behaviour, Behaviour]:
-        return pair[0].combined(sets.weights), pair[1].mixed(pair[0], kept).combined(sets.weights)
+        return pair[0].combined(sets.weights), pair[1].mixed(pair[0], mask).combined(sets.weights)
 
     numbers = _numbers(one(sets.test), {name: one(pair) for name, pair in sets.shifted.items()}, sets.level)
-    before, after = sets.test[0], sets.test[1].mixed(sets.test[0], kept)
-    return numbers | {name: compare(before, after, sets.level) for name, compare in SET_NUMBERS.items()}
+    original, compressed = sets.test[0], sets.test[1].mixed(sets.test[0], mask)
+    return numbers | {name: compare(original, compressed, sets.level) for name, compare in SET_NUMBERS.items()}
 
 
 def refusal(measurement: Measurement, changed: Interval, changes: Mapping[str, Change], budget: Budget) -> str:
     """Why a compressed model is not kept, in one sentence; empty where it is."""
     factors, speed, speed_32 = measurement.factors, measurement.speed.estimate, measurement.speed_32.estimate
-    before, after = measurement.original, measurement.compressed
+    original, compressed = measurement.original, measurement.compressed
     if speed * SLOWER < 1:
-        milliseconds = f"{before.milliseconds:.3g} → {after.milliseconds:.3g} ms"
+        milliseconds = f"{original.milliseconds:.3g} → {compressed.milliseconds:.3g} ms"
         return f"{_times(1 / speed)} slower at one input ({milliseconds}) where at most {_times(SLOWER)} is allowed"
     if max(factors["smaller"], speed, speed_32) < GAIN:
         return (
             f"neither smaller ({factors['smaller']:.2f}×) nor faster by a tenth ({speed:.2f}× at one input, "
             f"{speed_32:.2f}× at 32)"
         )
-    asked = {"smaller": budget.smaller, "faster": budget.faster, "fewer flops": budget.fewer_flops}
-    for name, factor in asked.items():
+    targets = {"smaller": budget.smaller, "faster": budget.faster, "fewer flops": budget.fewer_flops}
+    for name, factor in targets.items():
         if factor is not None and not factors[name] >= factor:
             attained = f"{factors[name]:.2f}× {name}" if math.isfinite(factors[name]) else f"uncounted {name}"
             return f"{attained} where {factor:g}× was asked for"
@@ -298,46 +298,46 @@ def _speed_words(speed: float) -> str:
 
 
 def _arrow(change: Change, name: str) -> str:
-    """A number before and after."""
+    """A number original and compressed."""
     numbers = (change.original.estimate, change.compressed.estimate)
-    before, after = (percent(number) if name == "accuracy" else f"{number:.3g}" for number in numbers)
-    return f"{before} → {after}"
+    original, compressed = (percent(number) if name == "accuracy" else f"{number:.3g}" for number in numbers)
+    return f"{original} → {compressed}"
 
 
-def _returned(sets: _Sets, kept: Bool[np.ndarray, " m"], budget: Budget) -> dict[str, str]:
-    """Models whose originals are put back for the sake of the set, with the reason; they leave `kept`."""
+def _returned(sets: _Sets, mask: Bool[np.ndarray, " m"], budget: Budget) -> dict[str, str]:
+    """Models whose originals are put back for the sake of the set, with the reason; they leave the mask."""
     reasons: dict[str, str] = {}
-    excess, reason = _excess(sets, kept, budget)
-    while excess > ROUNDING and kept.any():
+    excess, reason = _excess(sets, mask, budget)
+    while excess > ROUNDING and mask.any():
         trials = {}
-        for row in map(int, np.flatnonzero(kept)):
-            kept[row] = False
-            trials[row] = _excess(sets, kept, budget)
-            kept[row] = True
+        for row in map(int, np.flatnonzero(mask)):
+            mask[row] = False
+            trials[row] = _excess(sets, mask, budget)
+            mask[row] = True
         row = min(trials, key=lambda place: trials[place][0])
-        kept[row] = False
+        mask[row] = False
         reasons[sets.names[row]] = f"put back for the sake of the set: {reason}"
         excess, reason = trials[row]
     return reasons
 
 
-def _excess(sets: _Sets, kept: Bool[np.ndarray, " m"], budget: Budget) -> tuple[float, str]:
+def _excess(sets: _Sets, mask: Bool[np.ndarray, " m"], budget: Budget) -> tuple[float, str]:
     """How far the set is beyond its budget (0 or less: within), and by what."""
-    before, after = sets.test[0], sets.test[1].mixed(sets.test[0], kept)
+    original, compressed = sets.test[0], sets.test[1].mixed(sets.test[0], mask)
     parts: list[tuple[float, str]] = [(-math.inf, "")]
-    first, second = before.effective.n_eff, after.effective.n_eff
+    first, second = original.effective.n_eff, compressed.effective.n_eff
     if math.isfinite(first) and math.isfinite(second):
         loss = 1 - second / first
         words = f"its n_eff falls from {first:.2f} to {second:.2f}, by {percent(loss)}"
         parts.append((loss - budget.alikeness, f"{words} where at most {percent(budget.alikeness)} is allowed"))
-    first, second = before.joint_errors.ratio, after.joint_errors.ratio
+    first, second = original.joint_errors.ratio, compressed.joint_errors.ratio
     if first > 0 and math.isfinite(second):
         rise = second / first - 1
         words = f"its joint errors rise from {first:.2f}× to {second:.2f}× independence, by {percent(rise)}"
         parts.append((rise - budget.alikeness, f"{words} where at most {percent(budget.alikeness)} is allowed"))
-    name = _quality(before)
-    together = before.combined(sets.weights), after.combined(sets.weights)
-    change = MEMBER_NUMBERS[name](*together, sets.level)
+    name = _quality(original)
+    pair = original.combined(sets.weights), compressed.combined(sets.weights)
+    change = MEMBER_NUMBERS[name](*pair, sets.level)
     if change.change.defined:
         loss = -change.change.estimate
         parts.append((loss - budget.accuracy, _loss_words(change, name, budget, "the set as one model")))
@@ -349,9 +349,9 @@ def _factors(verdicts: tuple[Verdict, ...], measurements: Mapping[str, Measureme
     parts = [(measurements[v.model], v.accepted) for v in verdicts if v.model in measurements]
     if not parts:
         return dict.fromkeys(("smaller", "faster", "faster_32"), Interval.undefined("no model was compressed"))
-    before = sum(part.original.bytes for part, _ in parts)
-    after = sum(part.compressed.bytes if accepted else part.original.bytes for part, accepted in parts)
-    factors = {"smaller": Interval(before / after, n=len(parts), method="bytes of the graphs")}
+    original = sum(part.original.bytes for part, _ in parts)
+    compressed = sum(part.compressed.bytes if accepted else part.original.bytes for part, accepted in parts)
+    factors = {"smaller": Interval(original / compressed, n=len(parts), method="bytes of the graphs")}
     for name, batch in (("faster", ""), ("faster_32", "_32")):
         times = np.array([getattr(part.original, f"milliseconds{batch}") for part, _ in parts])
         speeds = [getattr(part, f"speed{batch}") if accepted else Interval(1.0, 1.0, 1.0) for part, accepted in parts]

@@ -68,10 +68,10 @@ class Measurement:
     @property
     def factors(self) -> Mapping[str, float]:
         """How many times smaller and faster, by the name of the target; fewer flops: 1 where there are none."""
-        before, after = self.original, self.compressed
-        pairs = {"smaller": (before.bytes, after.bytes), "faster": (before.milliseconds, after.milliseconds)}
-        pairs |= {"fewer flops": (before.flops, after.flops)}
-        return {name: old / new if new > 0 else 1.0 for name, (old, new) in pairs.items()}
+        old, new = self.original, self.compressed
+        pairs = {"smaller": (old.bytes, new.bytes), "faster": (old.milliseconds, new.milliseconds)}
+        pairs |= {"fewer flops": (old.flops, new.flops)}
+        return {name: ratio[0] / ratio[1] if ratio[1] > 0 else 1.0 for name, ratio in pairs.items()}
 
     def write(self, file: Path) -> None:
         """Store it in one step."""
@@ -126,11 +126,11 @@ def measure(original: Fitted, compressed: Fitted, dataset: Dataset, seconds: flo
     protos = [unified(fitted_graph(model, INPUT)) for model in (original, compressed)]
     contents = [proto.SerializeToString() for proto in protos]
     runners = (GraphRunner(contents[0]), GraphRunner(contents[1]))
-    one, many = (_times(runners, [part[:size] for part in inputs], seconds) for size in (1, MANY))
+    single, batch = (_times(runners, [part[:size] for part in inputs], seconds) for size in (1, MANY))
     flops = [operations(proto, part[:1]) for proto, part in zip(protos, inputs, strict=True)]
-    medians = [1000 * np.median(times, axis=1) for times in (one, many)]
+    medians = [1000 * np.median(times, axis=1) for times in (single, batch)]
     costs = [Cost(len(contents[i]), float(medians[0][i]), float(medians[1][i]), flops[i]) for i in (0, 1)]
-    return Measurement(costs[0], costs[1], speed_of(one), speed_of(many))
+    return Measurement(costs[0], costs[1], speed_of(single), speed_of(batch))
 
 
 def _times(

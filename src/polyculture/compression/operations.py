@@ -34,9 +34,9 @@ def operations(proto: Any, inputs: Shaped[np.ndarray, "1 ..."]) -> float:
         return math.nan
     shapes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
     values = {name for node in nodes for name in (*node.input[:3], node.output[0]) if name}
-    known = {value.name for value in (*proto.graph.input, *proto.graph.output)}
+    ends = {value.name for value in (*proto.graph.input, *proto.graph.output)}
     shapes[proto.graph.input[0].name] = np.shape(inputs)
-    traced.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(values - known - set(shapes)))
+    traced.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(values - ends - set(shapes)))
     outputs = GraphRunner(traced).all_outputs(inputs)
     shapes |= {value.name: np.shape(output) for value, output in zip(traced.graph.output, outputs, strict=True)}
     return float(sum(COUNTS[node.op_type](node, shapes) for node in nodes))

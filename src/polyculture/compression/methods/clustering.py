@@ -5,6 +5,7 @@ Weights are shared by k-means, layer by layer (Han et al. 2016, section 3): no r
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float, Int
 from polyculture.models.fitted import Fitted
 
 from ..context import CompressionContext
-from .stored_graphs import replace_weights, simplified_graph, stored_graph, weights_of
+from .stored_graphs import Restored, replace_weights, simplified_graph, stored_graph
 
 BITS, PAIRED, MOST = 32, 4, 16
 """Bits of a weight; so many or fewer share a byte; more save nothing."""
@@ -33,14 +34,11 @@ def cluster_weights(model: Fitted, strength: float, context: CompressionContext)
     if bits > MOST:
         return model
     proto = simplified_graph(model)
-    for tensor, weights in weights_of(proto, dimensions=2):
-        if weights.size > 2**bits and np.isfinite(weights).all():
-            values, places = clusters(weights.ravel(), 2**bits)
-            _store(proto, tensor, values, places, bits)
+    replace_weights(proto, partial(_clustered, bits=bits), dimensions=2)
     return stored_graph(model, proto)
 
 
-def clusters(weights: Float[np.ndarray, " w"], most: int) -> tuple[Float[np.ndarray, " v"], Int[np.ndarray, " w"]]:
+def clusters(weights: Float[np.ndarray, " w"], limit: int) -> tuple[Float[np.ndarray, " v"], Int[np.ndarray, " w"]]:
     """At most so many values, sorted, and for each weight the place of the one that stands for it.
 
     Lloyd's iterations from values that are evenly spaced, which keeps the few large weights (Han et al. 2016, section
@@ -48,19 +46,19 @@ def clusters(weights: Float[np.ndarray, " w"], most: int) -> tuple[Float[np.ndar
     and its nearest.
     """
     distinct, places = np.unique(weights, return_inverse=True)
-    if len(distinct) <= most:
+    if len(distinct) <= limit:
         return distinct, places
     zero = bool((distinct == 0).any())
     points = weights[weights != 0] if zero else weights
-    values = _means(np.sort(points).astype(np.float64), most - zero).astype(weights.dtype)
+    values = _means(np.sort(points).astype(np.float64), limit - zero).astype(weights.dtype)
     values = np.unique(np.append(values, np.float32(0)) if zero else values)
     return values, _nearest(values, weights)
 
 
-def _means(points: Float[np.ndarray, " w"], most: int) -> Float[np.ndarray, " v"]:
+def _means(points: Float[np.ndarray, " w"], limit: int) -> Float[np.ndarray, " v"]:
     """Means of the clusters of sorted numbers, without those that are empty."""
     sums = np.append(0.0, np.cumsum(points))
-    means = np.linspace(points[0], points[-1], most)
+    means = np.linspace(points[0], points[-1], limit)
     for _ in range(ROUNDS):
         edges = np.searchsorted(points, (means[1:] + means[:-1]) / 2)
         starts, ends = np.append(0, edges), np.append(edges, len(points))
@@ -77,11 +75,14 @@ def _nearest(values: Float[np.ndarray, " v"], weights: Float[np.ndarray, " w"]) 
     return np.where(weights == 0, np.searchsorted(values, 0.0), places) if (values == 0).any() else places
 
 
-def _store(proto: Any, tensor: Any, values: np.ndarray, places: np.ndarray, bits: int) -> None:
-    """Replace a tensor by its table of values and the places, two of which share a byte if there are at most 16."""
+def _clustered(name: str, weights: np.ndarray, bits: int) -> Restored | None:
+    """A tensor as its table of values and the places, two of which share a byte if there are at most 16."""
     from onnx import TensorProto, helper
 
-    name, shape = tensor.name, np.array(tensor.dims, np.int64)
+    if weights.size <= 2**bits or not np.isfinite(weights).all():
+        return None
+    values, places = clusters(weights.ravel(), 2**bits)
+    shape = np.array(weights.shape, np.int64)
     constants = {f"{name}/values": values, f"{name}/shape": shape}
     if bits > PAIRED:
         constants[f"{name}/places"] = places.astype(np.uint8 if bits <= 8 else np.uint16)
@@ -95,7 +96,7 @@ def _store(proto: Any, tensor: Any, values: np.ndarray, places: np.ndarray, bits
         helper.make_node("Gather", [f"{name}/values", f"{name}/indices"], [f"{name}/flat"], f"{name}/gather"),
         helper.make_node("Reshape", [f"{name}/flat", f"{name}/shape"], [name], f"{name}/reshape"),
     ]
-    replace_weights(proto, tensor, constants, nodes)
+    return Restored(constants, nodes)
 
 
 def _packed(name: str, places: np.ndarray) -> tuple[dict[str, np.ndarray], list[Any], str]:

@@ -21,7 +21,7 @@ from polyculture.models.fitted_graph import INPUT, graph_inputs
 from polyculture.rng import stream
 
 from ..context import CompressionContext
-from .stored_graphs import replace_weights, simplified_graph, stored_graph, weights_of
+from .stored_graphs import Restored, replace_weights, simplified_graph, stored_graph
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
 """Operators whose products are taken in 8 bits."""
@@ -37,15 +37,18 @@ def half(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
 
     The weights become single precision again when the graph is loaded. Tensors with a number beyond 65,504 stay.
     """
+    proto = simplified_graph(model)
+    replace_weights(proto, _halved)
+    return stored_graph(model, proto)
+
+
+def _halved(name: str, weights: np.ndarray) -> Restored | None:
     from onnx import TensorProto, helper
 
-    proto = simplified_graph(model)
-    for tensor, weights in weights_of(proto):
-        if np.abs(weights).max() <= LARGEST:
-            name = f"{tensor.name}/half"
-            cast = helper.make_node("Cast", [name], [tensor.name], f"{tensor.name}/single", to=TensorProto.FLOAT)
-            replace_weights(proto, tensor, {name: weights.astype(np.float16)}, [cast])
-    return stored_graph(model, proto)
+    if not np.abs(weights).max() <= LARGEST:
+        return None
+    cast = helper.make_node("Cast", [f"{name}/half"], [name], f"{name}/single", to=TensorProto.FLOAT)
+    return Restored({f"{name}/half": weights.astype(np.float16)}, [cast])
 
 
 def int8(model: Fitted, strength: float, context: CompressionContext) -> Fitted:  # noqa: ARG001
@@ -56,12 +59,14 @@ def int8(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
     Probabilities go out as float32; an input that is not a number gives probabilities that are not. Processors without
     instructions for 8-bit products (VNNI) may saturate and give other numbers: measure where it will run.
 
-    Raises InputError for a model without convolutions and dense layers.
+    Raises InputError for a model whose graph has neither convolutions nor dense layers, or only inside of loops.
     """
     proto = simplified_graph(model)
     nodes = _quantized_nodes(proto)
     if not nodes:
-        raise InputError("int8 for a model without convolutions and dense layers", "some of these", "try half")
+        raise InputError(
+            "int8 for a model whose graph multiplies by no constant weights", "convolutions or dense layers", "try half"
+        )
     rows = _calibration_rows(context)
     inputs = graph_inputs(model.encoder, context.train.array[rows])  # type: ignore[attr-defined]
     _name_nodes(proto)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,9 @@ def simplified_graph(model: Fitted) -> Any:
         return proto  # constants of inner graphs would become names of the outer one, which joining does not rename
     simple = onnx.shape_inference.infer_shapes(_optimized(proto.SerializeToString()))
     domains = {node.domain for node in simple.graph.node}
-    kept = [opset for opset in simple.opset_import if opset.domain in domains]
+    opsets = [opset for opset in simple.opset_import if opset.domain in domains]
     del simple.opset_import[:]
-    simple.opset_import.extend(kept)
+    simple.opset_import.extend(opsets)
     return simple
 
 
@@ -69,24 +71,41 @@ def stored_graph(model: Fitted, proto: Any) -> FittedGraph:
     return FittedGraph(content, encoder, classes, model.curve, model.cost)
 
 
-def weights_of(proto: Any, dimensions: int = 1) -> list[tuple[Any, np.ndarray]]:
-    """Tensors of weights in single precision, of so many dimensions or more, with their values."""
-    import onnx
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """What stands for a tensor of weights.
 
-    return [
-        (tensor, onnx.numpy_helper.to_array(tensor))
-        for tensor in proto.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-        and len(tensor.dims) >= dimensions
-        and np.prod(tensor.dims) >= SMALLEST
-    ]
+    Parameters
+    ----------
+    constants : from which it is restored, by name.
+    nodes : that restore it; the last one has its name as output.
+    """
+
+    constants: Mapping[str, np.ndarray]
+    nodes: Sequence[Any]
 
 
-def replace_weights(proto: Any, tensor: Any, constants: dict[str, np.ndarray], nodes: list[Any]) -> None:
-    """Put nodes that restore a tensor from other constants in its place; the last one has its name as output."""
-    import onnx
+def replace_weights(proto: Any, restored: Callable[[str, np.ndarray], Restored | None], dimensions: int = 1) -> None:
+    """Replace tensors of weights in single precision, in place.
 
-    proto.graph.initializer.remove(tensor)
-    proto.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
-    for place, node in enumerate(nodes):
-        proto.graph.node.insert(place, node)
+    Parameters
+    ----------
+    restored : from name and values of a tensor to what stands for it; None to leave it.
+    dimensions : that a tensor has at least.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = proto.graph
+    constants: list[Any] = []
+    nodes: list[Any] = []
+    for tensor in graph.initializer:
+        eligible = tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= dimensions
+        part = None
+        if eligible and np.prod(tensor.dims) >= SMALLEST:
+            part = restored(tensor.name, numpy_helper.to_array(tensor))
+        if part is None:
+            constants.append(tensor)
+        else:
+            constants += [numpy_helper.from_array(array, name) for name, array in part.constants.items()]
+            nodes += part.nodes
+    graph.CopyFrom(helper.make_graph([*nodes, *graph.node], graph.name, graph.input, graph.output, constants))

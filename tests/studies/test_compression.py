@@ -181,7 +181,7 @@ def test_several_chains_give_every_member_its_own(run_folder: Path, tmp_path: Pa
 
 
 def test_a_target_gives_every_member_the_smallest_strength_that_reaches_it(run_folder: Path, tmp_path: Path) -> None:
-    options = CompressOptions(["prune-channels"], smaller=2, tune=1, models=["mlp*"], **LENIENT)
+    options = CompressOptions(["prune-channels"], smaller=2.0, tune=1, models=["mlp*"], **LENIENT)
     result = pc.compress(run_folder, options, out=tmp_path / "out")
     members = result.section.tables["members"]
     assert (members["smaller"] >= 2).all()
@@ -203,7 +203,7 @@ def test_nothing_is_gained_by_strength_0_and_the_originals_stay(run_folder: Path
 
 
 def test_a_budget_of_no_churn_refuses_what_changes_answers(run_folder: Path, tmp_path: Path) -> None:
-    options = CompressOptions(["prune-channels=0.9"], tune=0, models=["mlp*"], churn=0, accuracy=1, more_alike=1)
+    options = CompressOptions(["prune-channels=0.9"], tune=0, models=["mlp*"], churn=0.0, accuracy=1.0, more_alike=1.0)
     result = pc.compress(run_folder, options, out=tmp_path / "out")
     assert result.section.tables["members"]["verdict"].str.contains("of its answers changed, where at most 0.0 %").all()
 
@@ -287,7 +287,7 @@ def test_one_model_and_numbers_are_compressed_like_others(tmp_path: Path) -> Non
         ({}, "no method; expected one or more, such as int8 or prune-channels=0.5; add --method or --search."),
         ({"methods": ["int8"], "search": True}, "methods with a search; expected one of the two"),
         ({"methods": ["int8"], "smaller": 0.5}, "0.5 times smaller; expected a number above 1, such as 3."),
-        ({"methods": ["int8"], "churn": 5}, "churn is 5; expected a share between 0 and 1, such as 0.05."),
+        ({"methods": ["int8"], "churn": 5.0}, "churn is 5; expected a share between 0 and 1, such as 0.05."),
         ({"methods": ["int8"], "tune": -1}, "tune is -1; expected a whole number of epochs, 0 or more."),
     ],
 )
@@ -300,10 +300,13 @@ def test_options_that_cannot_be_used_are_refused_in_one_sentence(options: dict[s
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"methods": ["int8"], "models": ["forest"]}, "the method 'int8' for a scikit-learn estimator; expected one of"),
+        (
+            {"methods": ["int8"], "models": ["forest"]},
+            "the method 'int8' for a scikit-learn estimator; expected one of",
+        ),
         ({"methods": ["fewer-trees"], "models": ["mlp*"]}, "the method 'fewer-trees' for a net; expected one of"),
-        ({"methods": ["half"], "smaller": 10}, "no member becomes 10× smaller by half; expected 1."),
-        ({"methods": ["prune-channels"], "smaller": 10_000}, "no member becomes 1e+04× smaller by prune-channels"),
+        ({"methods": ["half"], "smaller": 10.0}, "no member becomes 10× smaller by half; expected 1."),
+        ({"methods": ["prune-channels"], "smaller": 10_000.0}, "no member becomes 1e+04× smaller by prune-channels"),
         ({"methods": ["half"], "models": ["lenet"]}, "no model 'lenet'; known: forest, mlp · seed 0, mlp · seed 1."),
     ],
 )
@@ -318,9 +321,9 @@ def test_what_cannot_be_compressed_is_refused_and_leaves_nothing(
 
 def test_folders_that_are_no_run_or_another_one_are_refused(run_folder: Path, tmp_path: Path) -> None:
     options = CompressOptions(["half"])
-    with pytest.raises(FileError, match="no such folder: .*nowhere; expected a folder of polyculture run or select"):
+    with pytest.raises(FileError, match=r"no such folder: .*nowhere; expected a folder of polyculture run or select"):
         pc.compress(tmp_path / "nowhere", options, out=tmp_path / "out")
-    with pytest.raises(FileError, match="cannot read .*portfolio.json"):
+    with pytest.raises(FileError, match=r"cannot read .*portfolio.json"):
         pc.compress(tmp_path, options, out=tmp_path / "out")
     with pytest.raises(InputError, match="is the run itself; expected another folder"):
         pc.compress(run_folder, options, out=run_folder)

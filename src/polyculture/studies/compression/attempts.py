@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from polyculture.compression import level_of, read_level
 from polyculture.compression.compress import compressed
 from polyculture.compression.levels import JOIN
 from polyculture.compression.measuring import Measurement, measure
+from polyculture.compression.one_model import LEVEL, distil_into_one
 from polyculture.errors import InputError, MissingExtraError, PolycultureError
 from polyculture.models.fitted import Fitted
 from polyculture.models.store import open_folder, read_records, write_model
@@ -69,12 +71,27 @@ class Attempts:
 
     def get(self, name: str, level: str) -> Attempt:
         """The model after these steps, made now where it is not stored."""
-        key = self._key(name, level)
-        if key not in self._loaded:
-            if key not in self._records:
-                self._make(name, level, key)
-            self._loaded[key] = self._load(name, level, key)
-        return self._loaded[key]
+        requested = replace(self.recipes[name], compression=self._full(name, level))
+        if requested.id not in self._loaded:
+            if requested.id not in self._records:
+                self._make(name, level, requested.id)
+            self._loaded[requested.id] = self._load(name, level, requested)
+        return self._loaded[requested.id]
+
+    def student(self, name: str) -> Attempt:
+        """A net like this one that all models teach, fitted now where it is not stored."""
+        requested = replace(self.recipes[name], compression=LEVEL)
+        trainer = self.teaching.trainer(name, self.recipes[name])
+
+        def fit() -> tuple[Recipe, Fitted]:
+            from polyculture.training.students import fit_student
+
+            teacher = self.teaching.ensemble
+            return distil_into_one(trainer.recipe, trainer.train, teacher, fit_student, trainer.seed)
+
+        if requested.id not in self._records:
+            self._store(requested.id, requested, fit)
+        return self._load(name, LEVEL, requested)
 
     def measured(self, attempt: Attempt) -> Measurement:
         """Size and speed of the compressed model next to its original, measured once."""
@@ -92,9 +109,6 @@ class Attempts:
         measurement.write(file)
         return measurement
 
-    def _key(self, name: str, level: str) -> str:
-        return replace(self.recipes[name], compression=self._full(name, level)).id
-
     def _full(self, name: str, level: str) -> str:
         """The level of the compressed model: of an original that is compressed itself, its steps come first."""
         compression = self.recipes[name].compression
@@ -102,19 +116,27 @@ class Attempts:
 
     def _make(self, name: str, level: str, key: str) -> None:
         """Make the model from its longest prefix that is stored, and store it."""
-        start = time.perf_counter()
         steps = read_level(level)
         model, recipe, length = self._prefix(name, level)
         trainer = self.teaching.trainer(name, recipe)
+
+        def make() -> tuple[Recipe, Fitted]:
+            result = compressed(model, level_of(steps[length:]), self.teaching.context(name, trainer))
+            return replace(trainer.recipe, compression=self._full(name, level)), result
+
+        self._store(key, replace(recipe, compression=self._full(name, level)), make)
+
+    def _store(self, key: str, recipe: Recipe, make: Callable[[], tuple[Recipe, Fitted]]) -> None:
+        """Write what is made, or why it cannot be, in one step."""
+        start = time.perf_counter()
         result: Fitted | Exception
         try:
             with one_thread():
-                result = compressed(model, level_of(steps[length:]), self.teaching.context(name, trainer))
+                recipe, result = make()
         except MissingExtraError:
             raise  # which a later call may have
         except PolycultureError as error:
             result = error
-        recipe = replace(trainer.recipe, compression=self._full(name, level))
         record = model_record(recipe, find_architecture(recipe.architecture), result, self.made_for)
         cost = {
             "seconds": round(time.perf_counter() - start, 4),
@@ -131,22 +153,21 @@ class Attempts:
         steps = read_level(level)
         for length in range(len(steps) - 1, 0, -1):
             start = level_of(steps[:length])
-            key = self._key(name, start)
+            key = replace(self.recipes[name], compression=self._full(name, start)).id
             if key in self._records and not self._records[key]["failed"]:
                 attempt = self.get(name, start)
                 assert attempt.model is not None
                 return attempt.model, attempt.recipe, length
         return self.originals.models[name], self.recipes[name], 0
 
-    def _load(self, name: str, level: str, key: str) -> Attempt:
-        record = self._records[key]
+    def _load(self, name: str, level: str, requested: Recipe) -> Attempt:
+        record, folder = self._records[requested.id], self.folder / requested.id
         recipe, reason = Recipe.from_dict(record["recipe"]), record["failed"]
         if reason:
-            return Attempt(name, level, recipe, None, reason, self.folder / key)
-        requested = replace(self.recipes[name], compression=self._full(name, level))
+            return Attempt(name, level, recipe, None, reason, folder)
         population = load_population(self.folder, self.originals.problem, [requested])
-        model: Any = population[key]
-        return Attempt(name, level, recipe, model, "", self.folder / key)
+        model: Any = population[requested.id]
+        return Attempt(name, level, recipe, model, "", folder)
 
 
 def check_level(name: str, recipe: Recipe, level: str) -> str:

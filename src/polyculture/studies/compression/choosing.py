@@ -37,6 +37,7 @@ class Choice:
     result : of the gate on the test set and its shifts.
     front : every set that was compared; see `front_table`.
     part : on which they were compared: selection, or test where there was one chain only.
+    members : that became one model; 0 where each stays a model of its own.
     """
 
     attempts: Mapping[str, Attempt]
@@ -44,6 +45,7 @@ class Choice:
     result: GateResult
     front: pd.DataFrame
     part: str
+    members: int = 0
 
 
 class Judge:

@@ -54,6 +54,13 @@ class CompressedSets:
     originals: Mapping[str, Measurement]
 
 
+def attempts_folder(folder: Path, originals: Originals, options: CompressOptions) -> Path:
+    """Where compressed models are kept: another place for another set, as all of its models teach."""
+    members = sorted(f"{recipe.id} {originals.weights[name]:.9g}" for name, recipe in originals.recipes.items())
+    key = "\x1f".join([str(options.seed), *members])
+    return folder / ATTEMPTS / hashlib.blake2b(key.encode(), digest_size=4).hexdigest()
+
+
 def compress_by_each(
     originals: Originals, options: CompressOptions, folder: Path, progress: PhaseProgress
 ) -> CompressedSets:
@@ -65,9 +72,7 @@ def compress_by_each(
     chains = options.chains or search_chains(sorted(set(kinds.values())), options.tune)
     if not options.search:
         _check_fit(chains, originals)
-    key = "\x1f".join([str(options.seed), *sorted(recipe.id for recipe in originals.recipes.values())])
-    place = folder / ATTEMPTS / hashlib.blake2b(key.encode(), digest_size=4).hexdigest()
-    attempts = Attempts(place, Teaching.of(originals, options.seed))
+    attempts = Attempts(attempts_folder(folder, originals, options), Teaching.of(originals, options.seed))
     total, finished, sets = len(chains) * len(kinds), 0, []
     best = Best(dict.fromkeys(options.targets, 1.0))
     for chain in chains:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from polyculture.compression.measuring import Cost, Measurement
 from polyculture.selection import search
 
 ORIGINALS, KEPT = "originals", "kept"
-Row = dict[str, float | str]
+Row = dict[str, Any]
 
 
 def row_of(title: str, result: GateResult, measurements: Mapping[str, Measurement], attempted: Collection[str]) -> Row:

@@ -89,17 +89,33 @@ def compression_section(choice: Choice, *, by_latency: bool) -> Section:
 
 def headline(choice: Choice) -> str:
     """``4 members, 3.1× smaller, 2.2× faster, 0.3 % of answers changed, as unlike as before [n_eff 2.31 → 2.30].``"""
+    if choice.members:
+        return _single_headline(choice)
     result = choice.result
     members, accepted = len(result.verdicts), len(result.accepted)
     count = plural(members, "member")
     if not accepted:
         return f"{count}, none of them compressed: every one was refused, and the set is as it was."
     part = "" if accepted == members else f", {accepted} of them compressed"
-    size = _times(result.factors["smaller"].estimate, "smaller", "larger")
-    speed = _times(result.factors["faster"].estimate, "faster", "slower")
-    share = result.churn.estimate
-    churn = f"{percent(share)} of answers changed" if share else "no answer changed"
-    return f"{count}{part}, {size}, {speed}, {churn}{_alikeness(choice)}."
+    return f"{count}{part}, {_gains(choice)}{_alikeness(choice)}."
+
+
+def _gains(choice: Choice) -> str:
+    """How much smaller and faster, and how many answers changed."""
+    factors, share = choice.result.factors, choice.result.churn.estimate
+    size = _times(factors["smaller"].estimate, "smaller", "larger")
+    speed = _times(factors["faster"].estimate, "faster", "slower")
+    return f"{size}, {speed}, {f'{percent(share)} of answers' if share else 'no answer'} changed"
+
+
+def _single_headline(choice: Choice) -> str:
+    """``4 members in one net, 3.9× smaller, 3.8× faster, 2.1 % of answers changed; …``"""
+    (verdict,) = choice.result.verdicts
+    if not verdict.accepted:
+        return f"{plural(choice.members, 'member')}, as they were: one net taught by all of them is refused."
+    n_eff = choice.result.changes["n_eff"].original
+    words = f" [n_eff {n_eff.estimate:.2f} → 1]" if n_eff.defined else ""
+    return f"{plural(choice.members, 'member')} in one net, {_gains(choice)}; what members differed on is lost{words}."
 
 
 def _alikeness(choice: Choice) -> str:

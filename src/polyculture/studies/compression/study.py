@@ -18,9 +18,9 @@ from ..progress import Progress, phase_progress
 from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, make_folder
 from ..shell_words import shell_word
 from .attempts import ATTEMPTS
-from .compressed_sets import compress_by_each
 from .options import CompressOptions
 from .originals import Originals, read_originals
+from .single import NAME, distil_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,8 @@ class CompressionResult:
     @property
     def next_command(self) -> str:
         """The command to go on with."""
-        return f"polyculture export {shell_word(str(self.folder))}"
+        verb = "audit" if NAME in self.population.models else "export"
+        return f"polyculture {verb} {shell_word(str(self.folder))}"
 
     def __repr__(self) -> str:
         return visible(f"CompressionResult in {self.folder}: {self.sentence}") + "\nnext: result.section.tables"
@@ -103,13 +104,17 @@ def compress(
     ['fewer-trees=0.5', 'fewer-trees=0.5', 'none']
     """
     from .choosing import choose
+    from .compressed_sets import compress_by_each
     from .results import store_run
     from .section import compression_section
 
     originals = read_originals(source, options.models, problem)
     with _results_folder(Path(out), originals) as folder:
-        sets = compress_by_each(originals, options, folder, phase_progress(progress, "compressing"))
-        choice = choose(originals, sets, options, phase_progress(progress, "testing"))
+        phases = phase_progress(progress, "compressing"), phase_progress(progress, "testing")
+        if options.into_one:
+            choice = distil_set(originals, options, folder, phases)
+        else:
+            choice = choose(originals, compress_by_each(originals, options, folder, phases[0]), options, phases[1])
         section = compression_section(choice, by_latency=options.faster is not None)
         temporary = folder / f".{COMPRESSION}.{os.getpid()}"
         temporary.write_text(section_json(section), encoding="utf-8")

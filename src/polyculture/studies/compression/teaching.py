@@ -91,9 +91,10 @@ class Teaching:
         )
 
     def ensemble(self, inputs: np.ndarray) -> np.ndarray:
-        """The mean of what all originals predict."""
+        """The mean of what all originals predict, by their weights."""
         outputs = [np.asarray(model(inputs), np.float64) for model in self.originals.models.values()]
-        mean: np.ndarray = np.mean(outputs, axis=0).astype(np.float32)
+        weights = [self.originals.weights[name] for name in self.originals.models]
+        mean: np.ndarray = np.average(outputs, axis=0, weights=weights).astype(np.float32)
         return mean
 
 

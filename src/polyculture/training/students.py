@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
 from polyculture.models.threads import one_thread
+from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
@@ -19,13 +18,14 @@ from . import pretraining
 from .architectures import Net, find_architecture
 from .architectures.hub import PREFIX
 from .context import TrainingContext
+from .finetuning import taught
 from .hyperparameters import options
-from .objectives.pointwise import distillation, squared
+
+if TYPE_CHECKING:
+    from .loop import Teacher
 
 WIDTHS = ("width", "code")
 """Hyperparameters that a share is taken away from."""
-MIX = 0.5
-"""How much a teacher counts, as against the labels."""
 
 
 def student_recipe(recipe: Recipe, share: float) -> Recipe:
@@ -51,19 +51,11 @@ def student_recipe(recipe: Recipe, share: float) -> Recipe:
     return replace(recipe, hyperparameters=dict(recipe.hyperparameters) | changed)
 
 
-def fit_student(
-    recipe: Recipe,
-    train: Dataset,
-    share: float,
-    teacher: Any,
-    seed: int,
-    context: TrainingContext = TrainingContext(),
-) -> tuple[Recipe, FittedNet]:
+def fit_student(recipe: Recipe, train: Dataset, share: float, teacher: Teacher, seed: int) -> tuple[Recipe, FittedNet]:
     """A narrower net of a recipe, trained from scratch on the labels and on a teacher's predictions, half each.
 
-    Of classes the objective is that of ``"distillation"``, temperature 2 (Hinton et al. 2015), in place of the
-    recipe's; of numbers the mean of label and prediction is learnt. Schedule, optimizer and pre-training are those of
-    the recipe.
+    The objective is that of ``"distillation"``, temperature 2 (Hinton et al. 2015), in place of the recipe's; of
+    numbers the mean of both squared errors. Schedule, optimizer, augmentation and pre-training are the recipe's.
 
     Parameters
     ----------
@@ -80,13 +72,15 @@ def fit_student(
     student = student_recipe(recipe, share)
     architecture = find_architecture(recipe.architecture)
     assert isinstance(architecture, Net)
-    architecture.suits(student, train)
+    context = TrainingContext(find_transform(recipe.data).view, train.array)
     encoder = pretraining.encoder_of(student, train, context, architecture.reader)
-    plan = _taught(architecture.plan(student, train, encoder, context), teacher, seed)
+    plan = architecture.plan(student, train, encoder, context)
+    plan = replace(plan, objective=taught(), fit_teacher=lambda: teacher, seed=derived_seed(seed, "student"))
     with one_thread(), ExitStack() as stack, loop.seeded(derived_seed(seed, "student weights")):
         net = architecture.module(student, encoder, train)
         if hasattr(net, "nll"):
-            raise InputError(f"{recipe.architecture!r} as a student", "a net without a likelihood of its own")
+            wrong = f"a teacher for {recipe.architecture!r}, which learns whole sequences"
+            raise InputError(wrong, "a net that learns one token at a time", "use 'lstm'")
         prior = stack.enter_context(pretraining.pretrained(net, student, encoder, train, context))
         history = loop.fit(net, plan)
     return student, FittedNet(net, encoder, history.curve, prior.cost + history.cost)
@@ -95,14 +89,3 @@ def fit_student(
 def _narrower(width: int, share: float, step: int) -> int:
     """The width without a share, in whole steps, one or more."""
     return width if not share else max(step, round((1 - share) * width / step) * step)
-
-
-def _taught(plan: Any, teacher: Any, seed: int) -> Any:
-    """The plan of a fit by a teacher: of classes with its probabilities, of numbers with the mean of both numbers."""
-    if plan.train.task != "regression":
-        objective = distillation(mix=MIX)
-        return replace(plan, objective=replace(objective, teacher=""), fit_teacher=lambda: teacher, seed=seed)
-    numbers = np.asarray(teacher(plan.train.array), np.float64)[:, 0]
-    train = replace(plan.train, labels=(1 - MIX) * plan.train.labels + MIX * numbers)
-    objective = squared() if plan.objective.members > 1 else plan.objective
-    return replace(plan, train=train, objective=objective, seed=seed, fit_teacher=None)

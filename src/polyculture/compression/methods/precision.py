@@ -58,9 +58,9 @@ def int8(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
 
     Weights are signed with a scale per output channel, activations unsigned with a range from at most 300 training rows
     (smallest to largest). Other weights, such as those of recurrent layers and of words, are only stored in 8 bits,
-    with a scale per row. Probabilities go out as float32; an input that is not a number gives probabilities that are not.
-    Processors without instructions for 8-bit products (VNNI) may saturate and give other numbers: measure where it will
-    run.
+    with a scale per row. Probabilities go out as float32; an input that is not a number gives none that are.
+    Processors without instructions for 8-bit products (VNNI) may saturate and give other numbers: measure where it
+    will run.
 
     Raises InputError for a model whose graph has no weights of two dimensions or more, such as trees.
     """

@@ -255,8 +255,7 @@ def refusal(measurement: Measurement, changed: Interval, changes: Mapping[str, C
     targets = {"smaller": budget.smaller, "faster": budget.faster, "fewer flops": budget.fewer_flops}
     for name, factor in targets.items():
         if factor is not None and not factors[name] >= factor:
-            attained = f"{factors[name]:.2f}× {name}" if math.isfinite(factors[name]) else f"uncounted {name}"
-            return f"{attained} where {factor:g}× was asked for"
+            return f"{factors[name]:.2f}× {name} where {factor:g}× was asked for"
     if changed.estimate > budget.churn + ROUNDING:
         return f"{percent(changed.estimate)} of its answers changed where at most {percent(budget.churn)} may"
     for name in ("accuracy", "r_squared"):

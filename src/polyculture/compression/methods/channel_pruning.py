@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 """Of scores, relative to the largest one."""
 
 
-def prune_channels(model: Fitted, strength: float, context: CompressionContext) -> Fitted:  # noqa: ARG001
+def prune_channels(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:  # noqa: ARG001
     """The net with this share of the channels and units of its layers less; half of them is a quarter of the weights.
 
     Layers that must agree in their channels, such as those on both sides of a sum, lose the same ones; which layers

@@ -142,6 +142,9 @@ def polyculture(
     Select a complementary subset, certified on other instances:
       polyculture select polyculture-run
     \b
+    Make them smaller and faster, and see what that does to the set:
+      polyculture compress polyculture-run --method prune-channels=0.5
+    \b
     Make models more diverse: the effect of one change, and what to train next:
       polyculture ablate digits --levels dropout
       polyculture evolve digits

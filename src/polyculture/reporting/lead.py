@@ -190,12 +190,12 @@ def _watch(section: Section) -> DisplayTable | None:
 def _compression(section: Section) -> DisplayTable | None:
     """What became of each member."""
     members = section.tables.get("members", pd.DataFrame())
-    columns = ["member", "smaller", "faster", "verdict"]
+    columns = ["member", "verdict", "smaller", "faster", "churn"]
     if not set(columns) <= set(members):
         return None
     rows = members[columns].head(MOST_ROWS)
-    times = {name: [f"{value:.1f}×" if value == value else "–" for value in rows[name]] for name in columns[1:3]}
-    display = table(rows.assign(**times), headings={})
+    times = {name: [f"{value:.1f}×" if value == value else "–" for value in rows[name]] for name in columns[2:4]}
+    display = table(rows.assign(**times), headings={"churn": "answers changed"})
     surplus = len(members) - MOST_ROWS
     return replace(display, remark=f"The first {MOST_ROWS} of {len(members):,} members.") if surplus > 0 else display
 

@@ -77,7 +77,7 @@ def read_chain(text: str, epochs: int, *, by_target: bool = False) -> Chain:
     ]
     places = [place for place, step in enumerate(steps) if step.rule.tuned]
     if epochs and places and not any(step.rule.counts for step in steps):
-        steps.insert(places[-1] + 1, Step(TUNE, epochs))
+        steps.insert(places[-1] + 1, Step(TUNE, float(epochs)))
         flexible.insert(places[-1] + 1, False)
     return Chain(tuple(steps), tuple(place for place, value in enumerate(flexible) if value))
 
@@ -102,5 +102,5 @@ def read_share(text: str | float, name: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise InputError(f"{name} is {text}", "a share between 0 and 1, such as 5% or 0.05")
+        raise InputError(f"{name} is {text!r}" if text == "" else f"{name} is {text}", "a share between 0 and 1, such as 5% or 0.05")
     return share

@@ -180,11 +180,10 @@ def _member(choice: Choice, verdict: Verdict, quality: str) -> dict[str, object]
     row: dict[str, object] = {"member": verdict.model}
     row |= {"compression": attempt.level if attempt and verdict.accepted else "none"}
     row |= {"tried": attempt.level if attempt else "–"}
-    words = "compressed" if verdict.accepted else "refused" if attempt else "kept as it is"
-    row |= {"verdict": f"{words}: {verdict.reason}"}
+    row |= {"verdict": "compressed" if verdict.accepted else "refused" if attempt else "kept as it is"}
     row |= {"accuracy" if quality == "accuracy" else "R²": f"{old} → {new}" if attempt else old}
     row |= {"churn": verdict.churn.format(".1%") if attempt else "–"}
-    return row | _cost_cells(verdict.measurement, changed=attempt is not None)
+    return row | _cost_cells(verdict.measurement, changed=attempt is not None) | {"reason": verdict.reason}
 
 
 def _parts(change: Change) -> tuple[Interval, Interval]:

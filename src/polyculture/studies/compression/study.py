@@ -47,7 +47,8 @@ class CompressionResult:
     def lines(self) -> list[str]:
         """The answer and what became of each member, on a few lines of a terminal."""
         table = self.section.tables["members"]
-        members = [f"  {member}: {words}" for member, words in zip(table["member"], table["verdict"], strict=True)]
+        rows = zip(table["member"], table["verdict"], table["reason"], strict=True)
+        members = [f"  {member}, {verdict}: {reason}" for member, verdict, reason in rows]
         surplus = len(members) - MOST_LINES
         members = [*members[:MOST_LINES], f"  … {surplus} more members"] if surplus > 0 else members
         return [self.sentence, *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in members)]

@@ -102,7 +102,5 @@ def read_share(text: str | float, name: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise InputError(
-            f"{name} is {text!r}" if text == "" else f"{name} is {text}", "a share between 0 and 1, such as 5% or 0.05"
-        )
+        raise InputError(f"{name} is {text or repr(text)}", "a share between 0 and 1, such as 5% or 0.05")
     return share

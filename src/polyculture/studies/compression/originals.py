@@ -64,6 +64,8 @@ def read_originals(
     ids = {str(name): str(table["id"][name]) if "id" in table else str(name) for name in table.index}
     names = _matching(list(weights) or [str(name) for name in table.index], patterns, ids)
     problem = problem or problem_of_run(folder, run.origin, shifted=True)
+    if len(names) < 2 and problem.task != "regression":
+        raise InputError(f"one model, {names[0]}", "two or more: compression is judged by what it does to the set")
     records = all_records(folder / MODELS)
     absent = [name for name in names if ids[name] not in records]
     if absent:

@@ -137,6 +137,12 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
         if recipe.id in ids:
             raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
         ids.add(recipe.id)
+        if recipe.compression != "none":
+            raise InputError(
+                f"the recipe {recipe.id} has the compression {recipe.compression!r}",
+                "recipes without compression",
+                "train without it, and then polyculture compress",
+            )
         architecture = find_architecture(recipe.architecture)
         find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from polyculture.compression.changes import joint_error_ratio
-from polyculture.compression.gate import Budget, GateResult, gate
+from polyculture.compression.gate import Budget, SetVerdict, gate
 from polyculture.compression.measuring import Cost, Measurement
 from polyculture.errors import InputError
 from polyculture.measures.effective import effective
@@ -52,7 +52,7 @@ def measurement(smaller: float = 3.0, faster: float = 2.0, faster_32: float = 2.
     return Measurement(before, after, *(Interval(x, 0.9 * x, 1.1 * x, n=50) for x in (faster, faster_32)))
 
 
-def judge(before: Predictions, after: Predictions, budget: Budget = DEFAULT, **costs: Any) -> GateResult:
+def judge(before: Predictions, after: Predictions, budget: Budget = DEFAULT, **costs: Any) -> SetVerdict:
     measurements = {name: measurement() for name in before.model_ids} | costs
     return gate(PredictionSets(before), PredictionSets(after), measurements, budget)
 

@@ -63,11 +63,15 @@ def test_factors_have_the_shapes_of_their_layer_and_come_back_from_their_kind(
     assert torch.equal(fresh(inputs), whole(inputs))
 
 
-def test_whatever_reads_the_weight_of_a_dense_layer_gets_that_of_its_factors() -> None:
-    layer = nn.Linear(7, 5)
-    factors = FACTORS["dense"](layer, 3)
-    inputs = torch.rand(4, 7)
+def test_whatever_reads_the_weight_of_a_layer_gets_that_of_its_factors() -> None:
+    inputs, planes = torch.rand(4, 7), torch.rand(2, 4, 9, 9)
+    factors = FACTORS["dense"](nn.Linear(7, 5), 3)
     torch.testing.assert_close(nn.functional.linear(inputs, factors.weight, factors.bias), factors(inputs))
+    layer = nn.Conv2d(4, 6, (3, 5), stride=(2, 1))
+    for kind, ranks in (("channels", (2,)), ("tucker", (2, 3)), ("spatial", (4,))):
+        factors = FACTORS[kind](layer, *ranks)
+        expected = nn.functional.conv2d(planes, factors.weight, factors.bias, stride=(2, 1))
+        torch.testing.assert_close(factors(planes), expected)
 
 
 def test_a_net_as_its_recipe_says_has_no_file_and_is_left_alone(tmp_path: Path) -> None:

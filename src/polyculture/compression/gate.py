@@ -83,7 +83,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False)
-class GateResult:
+class SetVerdict:
     """What became of the set.
 
     Parameters
@@ -134,7 +134,7 @@ def gate(
     failed: Mapping[str, str] | None = None,
     weights: Float[np.ndarray, " m"] | None = None,
     level: float = 0.95,
-) -> GateResult:
+) -> SetVerdict:
     """Which compressed models are kept, and what that does to each and to the set.
 
     Parameters
@@ -176,7 +176,7 @@ def gate(
         for name in names
     )
     pair = first.combined(weights), second.mixed(first, mask).combined(weights)
-    return GateResult(
+    return SetVerdict(
         verdicts,
         _factors(verdicts, measurements),
         churn(*pair, level),

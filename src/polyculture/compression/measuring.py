@@ -27,7 +27,7 @@ from .operations import operations
 
 MANY = 32
 """Inputs of the larger batch."""
-WARM, FEWEST, MOST, SECONDS = 3, 15, 400, 0.6
+WARM, FEWEST, MOST, SECONDS = 3, 21, 400, 0.6
 """Runs that are not counted, fewest and most that are, and the time after which no more are begun."""
 NORMAL = 1.96
 

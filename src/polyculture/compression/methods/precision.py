@@ -1,7 +1,8 @@
 """What is left of a model when its numbers are stored in fewer bits? A graph with weights in 16, or all in 8 bits.
 
-int8 is post-training quantization (Jacob et al. 2018): weights get 256 levels per output channel, activations 256
-between the smallest and the largest value on training rows. Small nets get slower by it: measure.
+int8 is post-training quantization (Jacob et al. 2018): weights get 256 levels per output channel, activations 256 per
+layer between the smallest and the largest value on training rows (Krishnamoorthi 2018). Ranges that cut outliers off (a
+percentile of 99.99) changed no more and no fewer answers of nets on digits. Small nets get slower by it: measure.
 """
 
 from __future__ import annotations

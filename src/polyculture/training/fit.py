@@ -12,6 +12,7 @@ from pathlib import Path
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError, need
 from polyculture.models.fitted import Fitted
+from polyculture.models.fitted_graph import GRAPH, FittedGraph
 from polyculture.models.store import open_folder, read_population, read_records
 from polyculture.population import Population
 from polyculture.preparation.problems import Problem
@@ -116,6 +117,8 @@ def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | 
     need("torch", "sklearn", "safetensors", "skops")
 
     def load(recipe: Recipe, train: Dataset, path: Path) -> Fitted:
+        if (path / GRAPH).is_file():  # of a compressed model only the graph may be left
+            return FittedGraph.load(path)
         return find_architecture(recipe.architecture).load(recipe, train, path)
 
     return read_population(folder, _made_for(problem), problem.split.train, load, recipes)
@@ -134,6 +137,12 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
         if recipe.id in ids:
             raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
         ids.add(recipe.id)
+        if recipe.compression != "none":
+            raise InputError(
+                f"the recipe {recipe.id} has the compression {recipe.compression!r}",
+                "recipes without compression",
+                "train without it, and then polyculture compress",
+            )
         architecture = find_architecture(recipe.architecture)
         find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)

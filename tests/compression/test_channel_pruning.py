@@ -81,6 +81,7 @@ def test_half_of_the_channels_are_a_quarter_of_the_weights_of_a_resnet() -> None
 def test_strength_zero_is_the_same_model() -> None:
     model = random_net("mlp", dataset("table"))
     assert pruned(model, 0.0) is model
+    assert pruned(model, 0.005) is model  # less than half of one channel of 64
 
 
 def test_one_channel_always_stays(tmp_path: Path) -> None:
@@ -112,6 +113,7 @@ def test_dependencies_of_each_group_are_proved_by_the_predictions() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(5, 8), nn.Linear(8, 3)
+            self.first.weight.data *= torch.arange(1.0, 9.0)[:, None] ** 4  # the first four are removed
 
         def forward(self, inputs: Tensor) -> Tensor:
             return self.second(self.first(inputs).flip(1))

@@ -35,7 +35,7 @@ def context_of(model: FittedNet, recipe: Recipe, train: Any) -> CompressionConte
     return CompressionContext(train, teachers={"self": model}, fine_tune=fine_tune)
 
 
-@pytest.mark.parametrize("chain", [*CHAINS, "prune-channels=0.3+tune=1+prune-channels=0.3+low-rank=0.3+tune=3"])
+@pytest.mark.parametrize("chain", [*CHAINS, "prune-channels=0.3+tune=2+prune-channels=0.3+low-rank=0.3+tune=8"])
 def test_digits_are_still_read_after_pruning_and_tuning(digits: Problem, chain: str, tmp_path: Path) -> None:
     train = digits.split.train.take(np.arange(600))
     hyperparameters = {"width": 8, "epochs": 12}
@@ -83,3 +83,11 @@ def test_a_chain_of_narrower_layers_and_factors_is_loaded_and_has_a_graph(tmp_pa
     smaller: Any = compressed(model, chain, CompressionContext(data))
     check_compressed(smaller, "resnet", data, tmp_path, depth=8)
     check_graph(smaller, data)
+
+
+@pytest.mark.parametrize("method", ["prune-weights", "prune-channels", "low-rank", "tune"])
+def test_an_estimator_is_no_net(method: str) -> None:
+    data = dataset("table")
+    model = find_architecture("knn").fit(Recipe("knn"), data)
+    with pytest.raises(InputError, match=f"^the method '{method}' for a scikit-learn estimator; expected one of "):
+        compressed(model, method, CompressionContext(data))

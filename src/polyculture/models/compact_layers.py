@@ -34,11 +34,10 @@ class Factors(nn.Sequential):  # type: ignore[misc]
     @property
     def weight(self) -> Tensor:
         """Outputs × inputs, or outputs × inputs × kernel."""
-        first, *others = (layer.weight for layer in self)
-        product = first.reshape(*first.shape[:2], -1)
-        for weight in others:
-            kernels = weight.reshape(*weight.shape[:2], -1)
-            product = torch.einsum("orq,rip->oipq", kernels, product).flatten(2)
+        weights = [layer.weight.reshape(*layer.weight.shape[:2], -1) for layer in self]
+        product = weights[0]
+        for weight in weights[1:]:
+            product = torch.einsum("orq,rip->oipq", weight, product).flatten(2)
         sides = zip(*(layer.weight.shape[2:] for layer in self), strict=True)
         return product.reshape(*product.shape[:2], *map(math.prod, sides))
 

@@ -1,4 +1,4 @@
-"""How is a fitted net trained further? For some epochs at a low rate, on the labels or as a teacher answers."""
+"""How is a fitted net trained further? For some epochs, on the labels or as a teacher answers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ from polyculture.rng import derived_seed
 
 from .architectures import Net, find_architecture
 from .context import TrainingContext
-from .hyperparameters import options
 from .objectives import OBJECTIVES, Objective
 from .objectives.pointwise import ANY
-from .optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from .loop import Teacher
-
-SLOWER = 10
-"""By how much the learning rate is below that of the fit (Han et al. 2015, section 3.4)."""
 
 
 def finetune(
@@ -33,8 +28,10 @@ def finetune(
 ) -> FittedNet:
     """A copy of the net after further epochs; weights of matrices and kernels that are exactly 0 stay 0.
 
-    The learning rate is a tenth of the recipe's, falling along a cosine; batches, augmentation and penalties are
-    the recipe's. With 0 epochs it is the same model. Cost and curve include those of the model.
+    The learning rate starts from the recipe's, after a few steps of warm-up, and falls along a cosine: pruned nets win
+    back more than at the low final rate (Renda et al. 2020; Le and Hua 2021; docs/experiments/pruning.md). Batches,
+    augmentation and penalties are the recipe's. With 0 epochs it is the same model. Cost and curve include those of
+    the model.
 
     Parameters
     ----------
@@ -60,11 +57,9 @@ def finetune(
     net, frozen = _copy(model.net)
     level = find_transform(recipe.data)
     plan = architecture.plan(recipe, train, model.encoder, TrainingContext(level.view, train.array))
-    rate = plan.schedule.learning_rate or options(OPTIMIZERS[recipe.optimizer])["learning_rate"]
-    changes = {"epochs": epochs, "learning_rate": rate / SLOWER, "schedule": "cosine"}
     plan = replace(
         plan,
-        schedule=replace(plan.schedule, **changes, averaging="none", patience=0),
+        schedule=replace(plan.schedule, epochs=epochs, schedule="cosine", averaging="none", patience=0),
         seed=derived_seed(seed, "fine-tuning"),
         after_step=frozen,
     )

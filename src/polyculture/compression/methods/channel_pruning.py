@@ -33,7 +33,7 @@ def prune_channels(model: Fitted, strength: float | int, context: CompressionCon
     Parameters
     ----------
     model : a fitted net.
-    strength : the share of the channels of each group of layers that is removed; one always stays.
+    strength : the share of the channels of each group of layers that is removed, rounded; one always stays.
     context : not used.
 
     Raises InputError for a net without channels that can be removed, and MissingExtraError without torch-pruning.
@@ -45,15 +45,16 @@ def prune_channels(model: Fitted, strength: float | int, context: CompressionCon
     if any(type(layer).__module__.startswith("transformers.") for layer in model.net.modules()):
         raise _refusal("a model of the Hugging Face hub")
     pruned = replace(model, net=copy.deepcopy(model.net), resized=True)
-    inputs = example_inputs(pruned)
+    inputs, groups = example_inputs(pruned), 0
     for group in _removable(pruned, inputs):
         channels = len(group[0].idxs)
         count = min(round(strength * channels), channels - 1)
+        groups += 1
         if count:
             _remove(pruned, group, sorted(_importance(group).argsort(stable=True)[:count].tolist()), inputs)
-    if pruned.parameters == model.parameters:
+    if not groups:
         raise _refusal(f"a net of {layer_kinds(model)} layers")
-    return pruned
+    return model if pruned.parameters == model.parameters else pruned
 
 
 def _refusal(net: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +19,17 @@ from .learners import estimator_of, fitted, learner_of, rows_of, steps_before
 
 COLUMNS = "columns"
 """Name of the step that selects."""
+STEP = 0.2
+"""Share of the columns that goes at once."""
 
 
 def fewer_features(model: Fitted, share: float, context: CompressionContext) -> Fitted:
     """The estimator fitted again without a share of its columns: pixels, numbers of a table, counts of words.
 
-    Columns of a linear model stay by the size of their coefficients, each times the standard deviation of its column;
-    those of other learners by the F statistic of the column and the labels (Guyon and Elisseeff 2003, sections 2 and
-    4).
+    Of linear models those columns go whose coefficients, times the standard deviation of the column, are smallest: a
+    fifth at a time, after each of which it is fitted again (Guyon et al. 2002; on digits an L1 penalty chose no
+    better). Of other learners those go whose F statistic with the labels is lowest (Guyon and Elisseeff 2003,
+    section 2).
 
     Raises InputError for trees that read columns themselves: they are as large with fewer columns.
     """
@@ -43,10 +47,19 @@ def fewer_features(model: Fitted, share: float, context: CompressionContext) -> 
         return model
     rows, labels = rows_of(estimator, context)
     columns = retained(estimator, rows.shape[1])
-    scores = importances(estimator, rows[:, columns], labels)
-    count = max(1, round((1 - share) * len(columns)))
-    selection = columns[np.sort(np.argsort(-scores, kind="stable")[:count])]
-    return replace(estimator, estimator=fitted(_selecting(estimator.estimator, selection), rows, labels))
+    for count in _rounds(len(columns), max(1, round((1 - share) * len(columns))), hasattr(learner, "coef_")):
+        scores = importances(estimator, rows[:, columns], labels)
+        columns = columns[np.sort(np.argsort(-scores, kind="stable")[:count])]
+        estimator = replace(estimator, estimator=fitted(_selecting(estimator.estimator, columns), rows, labels))
+    return estimator
+
+
+def _rounds(columns: int, target: int, gradual: bool) -> Iterator[int]:
+    """Numbers of columns, down to a target: at once, or gradually."""
+    while gradual and int(columns * (1 - STEP)) > target:
+        columns = int(columns * (1 - STEP))
+        yield columns
+    yield target
 
 
 def retained(model: FittedEstimator, width: int) -> Int[np.ndarray, " k"]:

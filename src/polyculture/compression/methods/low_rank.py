@@ -132,7 +132,7 @@ def _columns(matrix: Tensor, layer: Any, rank: int) -> tuple[Factors, float]:
 
 
 def _tucker(layer: Any, budget: float) -> tuple[Factors, float]:
-    """A smaller kernel between bases of inputs and of outputs, by orthogonal iteration (De Lathauwer et al. 2000)."""
+    """A smaller kernel between bases of inputs and of outputs, by higher-order orthogonal iteration."""
     weight = layer.weight.double().flatten(2)
     outputs, inputs, places = weight.shape
     # ranks in proportion to the channels: share² · outputs · inputs · places + share · (outputs² + inputs²) = budget

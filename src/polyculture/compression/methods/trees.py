@@ -65,9 +65,8 @@ def shallower_trees(model: Fitted, share: float, context: CompressionContext) ->
     nodes = (1 - share) * len(depths.nodes)
     leaves = max(2, round((nodes / depths.trees + 1) / 2))
     if leaves >= depths.leaves / depths.trees:
-        raise InputError(
-            f"trees of {depths.leaves / depths.trees:.3g} leaves each", "more than 2 leaves", "use fewer-trees"
-        )
+        cure = "use fewer-trees" if depths.trees > 1 else ""
+        raise InputError(f"trees of {depths.leaves / depths.trees:.3g} leaves each", "more than 2 leaves", cure)
     cumulative = np.searchsorted(np.sort(depths.nodes), np.arange(depths.nodes.max() + 1), side="right")
     depth = int(np.argmax(cumulative >= nodes)) or 1
     return fitted_again(estimator, {"max_depth": depth, "max_leaf_nodes": leaves}, context)

@@ -270,6 +270,12 @@ def test_an_unknown_name_is_refused_before_anything_is_trained(
             {},
             f"the recipe {Recipe('knn').id} is listed twice; expected each recipe once; give one another seed.",
         ),
+        (
+            [Recipe("mlp", optimizer="adam", compression="int8")],
+            {},
+            f"the recipe {Recipe('mlp', optimizer='adam', compression='int8').id} has the compression 'int8'; expected "
+            "recipes without compression; train without it, and then polyculture compress.",
+        ),
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(

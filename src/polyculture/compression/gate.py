@@ -83,7 +83,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False)
-class GateResult:
+class SetVerdict:
     """What became of the set.
 
     Parameters
@@ -134,7 +134,7 @@ def gate(
     failed: Mapping[str, str] | None = None,
     weights: Float[np.ndarray, " m"] | None = None,
     level: float = 0.95,
-) -> GateResult:
+) -> SetVerdict:
     """Which compressed models are kept, and what that does to each and to the set.
 
     Parameters
@@ -176,7 +176,7 @@ def gate(
         for name in names
     )
     pair = first.combined(weights), second.mixed(first, mask).combined(weights)
-    return GateResult(
+    return SetVerdict(
         verdicts,
         _factors(verdicts, measurements),
         churn(*pair, level),
@@ -255,8 +255,7 @@ def refusal(measurement: Measurement, changed: Interval, changes: Mapping[str, C
     targets = {"smaller": budget.smaller, "faster": budget.faster, "fewer flops": budget.fewer_flops}
     for name, factor in targets.items():
         if factor is not None and not factors[name] >= factor:
-            attained = f"{factors[name]:.2f}× {name}" if math.isfinite(factors[name]) else f"uncounted {name}"
-            return f"{attained} where {factor:g}× was asked for"
+            return f"{factors[name]:.2f}× {name} where {factor:g}× was asked for"
     if changed.estimate > budget.churn + ROUNDING:
         return f"{percent(changed.estimate)} of its answers changed where at most {percent(budget.churn)} may"
     for name in ("accuracy", "r_squared"):

@@ -27,7 +27,7 @@ from .operations import operations
 
 MANY = 32
 """Inputs of the larger batch."""
-WARM, FEWEST, MOST, SECONDS = 3, 15, 400, 0.6
+WARM, FEWEST, MOST, SECONDS = 3, 21, 400, 0.6
 """Runs that are not counted, fewest and most that are, and the time after which no more are begun."""
 NORMAL = 1.96
 
@@ -129,7 +129,7 @@ def measure(original: Fitted, compressed: Fitted, dataset: Dataset, seconds: flo
     single, batch = (_times(runners, [part[:size] for part in inputs], seconds) for size in (1, MANY))
     flops = [operations(proto, part[:1]) for proto, part in zip(protos, inputs, strict=True)]
     medians = [1000 * np.median(times, axis=1) for times in (single, batch)]
-    costs = [Cost(len(contents[i]), float(medians[0][i]), float(medians[1][i]), flops[i]) for i in (0, 1)]
+    costs = [Cost(float(len(contents[i])), float(medians[0][i]), float(medians[1][i]), flops[i]) for i in (0, 1)]
     return Measurement(costs[0], costs[1], speed_of(single), speed_of(batch))
 
 

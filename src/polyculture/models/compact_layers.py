@@ -7,10 +7,12 @@ whether layers have fewer channels. The sizes are those of the weights.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from polyculture.errors import FileError
@@ -20,31 +22,36 @@ LAYERS = "layers.json"
 
 
 class Factors(nn.Sequential):  # type: ignore[misc]
-    """Layers in place of a single one that they approximate; `kind` is a name in `FACTORS`."""
+    """Layers in place of a single one that they approximate; `kind` is a name in `FACTORS`.
+
+    Whatever reads the weight of the single one gets their product.
+    """
 
     def __init__(self, kind: str, *layers: nn.Module) -> None:
         super().__init__(*layers)
         self.kind = kind
 
-
-class DenseFactors(Factors):
-    """Two dense layers in place of one; whatever reads the weight of that one gets their product."""
-
     @property
     def weight(self) -> Tensor:
-        """Outputs × inputs."""
-        return self[1].weight @ self[0].weight
+        """Outputs × inputs, or outputs × inputs × kernel."""
+        first, *others = (layer.weight for layer in self)
+        product = first.reshape(*first.shape[:2], -1)
+        for weight in others:
+            kernels = weight.reshape(*weight.shape[:2], -1)
+            product = torch.einsum("orq,rip->oipq", kernels, product).flatten(2)
+        sides = zip(*(layer.weight.shape[2:] for layer in self), strict=True)
+        return product.reshape(*product.shape[:2], *map(math.prod, sides))
 
     @property
     def bias(self) -> Tensor | None:
         """Of the outputs."""
-        return self[1].bias
+        return self[-1].bias
 
 
 def dense_factors(layer: nn.Linear, rank: int) -> Factors:
     """Inputs → rank → outputs (Denil et al. 2013)."""
     first = nn.Linear(layer.in_features, rank, bias=False)
-    return DenseFactors("dense", first, nn.Linear(rank, layer.out_features, bias=layer.bias is not None))
+    return Factors("dense", first, nn.Linear(rank, layer.out_features, bias=layer.bias is not None))
 
 
 def channel_factors(layer: Any, rank: int) -> Factors:

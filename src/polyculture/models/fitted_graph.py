@@ -83,13 +83,17 @@ class FittedGraph(Fitted):
         self.encoder.save(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> FittedGraph:
+    def load(cls, folder: Path, encoder: Encoder | None = None) -> FittedGraph:
         """What `save` wrote; FileError for a file that is damaged or no graph of such a model.
 
         Nothing in the file is executed but operators of ONNX, and no other file is read.
+
+        Parameters
+        ----------
+        encoder : where it is of a kind of its own, such as that of a pretrained model; None for ``encoder.json``.
         """
         need("onnx", "onnxruntime", extra="export")
-        path, encoder = folder / GRAPH, Encoder.load(folder)
+        path, encoder = folder / GRAPH, encoder or Encoder.load(folder)
         try:
             content = path.read_bytes()
             proto = _parsed(content)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError, need
+from polyculture.models.encoder import Encoder
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_graph import GRAPH, FittedGraph
 from polyculture.models.store import open_folder, read_population, read_records
@@ -117,9 +118,10 @@ def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | 
     need("torch", "sklearn", "safetensors", "skops")
 
     def load(recipe: Recipe, train: Dataset, path: Path) -> Fitted:
+        architecture = find_architecture(recipe.architecture)
         if (path / GRAPH).is_file():  # of a compressed model only the graph may be left
-            return FittedGraph.load(path)
-        return find_architecture(recipe.architecture).load(recipe, train, path)
+            return FittedGraph.load(path, getattr(architecture, "reader", Encoder).load(path))
+        return architecture.load(recipe, train, path)
 
     return read_population(folder, _made_for(problem), problem.split.train, load, recipes)
 
@@ -137,6 +139,12 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
         if recipe.id in ids:
             raise InputError(f"the recipe {recipe.id} is listed twice", "each recipe once", "give one another seed")
         ids.add(recipe.id)
+        if recipe.compression != "none":
+            raise InputError(
+                f"the recipe {recipe.id} has the compression {recipe.compression!r}",
+                "recipes without compression",
+                "train without it, and then polyculture compress",
+            )
         architecture = find_architecture(recipe.architecture)
         find_transform(recipe.data).check(recipe.data, train)
         find_objective(recipe.objective)

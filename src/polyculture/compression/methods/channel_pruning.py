@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 """Of scores, relative to the largest one."""
 
 
-def prune_channels(model: Fitted, strength: float, context: CompressionContext) -> Fitted:  # noqa: ARG001
+def prune_channels(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:  # noqa: ARG001
     """The net with this share of the channels and units of its layers less; half of them is a quarter of the weights.
 
     Layers that must agree in their channels, such as those on both sides of a sum, lose the same ones; which layers
@@ -82,10 +82,24 @@ def _removable(model: FittedNet, inputs: Any) -> Iterator[Any]:
     finally:
         for hook in hooks:
             hook.remove()
+    _count_flattened(graph)
     for group in graph.get_all_groups():
         layers = [item.dep.target.module for item in group]
         if all(map(_open, layers)) and any(map(_reads, group)):
             yield group
+
+
+def _count_flattened(graph: Any) -> None:
+    """Correct the sizes of concatenations in which torch-pruning counts flattened places as one channel."""
+    from torch_pruning import ops as operations
+    from torch_pruning.dependency.shape_infer import infer_in_channels_recursively
+
+    for layer, node in graph.module2node.items():
+        if isinstance(layer, operations._ConcatOp) and layer.concat_sizes and None not in layer.concat_sizes:
+            total = infer_in_channels_recursively(graph, node, [0])
+            flattened = [k for k, source in enumerate(node.inputs) if isinstance(source.module, operations._ReshapeOp)]
+            if total is not None and len(flattened) == 1:
+                layer.concat_sizes[flattened[0]] += total - sum(layer.concat_sizes)
 
 
 def _cut(part: Any, inputs: Any, output: Any) -> Any:  # noqa: ARG001

@@ -31,7 +31,7 @@ SWEEPS = 3
 """Alternating improvements of the factors of a Tucker decomposition, which then no longer change visibly."""
 
 
-def low_rank(model: Fitted, strength: float, context: CompressionContext) -> Fitted:  # noqa: ARG001
+def low_rank(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:  # noqa: ARG001
     """The net with dense and convolution layers in factors that have this share of weights less.
 
     A dense layer becomes two by singular values. A convolution becomes, whichever has the smallest squared error with
@@ -75,7 +75,7 @@ def _dense(layer: Any) -> bool:
     return isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd))
 
 
-def closest(layer: Any, strength: float) -> Factors | None:
+def closest(layer: Any, strength: float | int) -> Factors | None:
     """The factors of the layer with this share of its weights less that approximate it best; None if there are none."""
     best, smallest = None, math.inf
     for factors, error in _candidates(layer, (1 - strength) * layer.weight.numel()):

@@ -8,22 +8,22 @@ from polyculture.models.fitted import Fitted
 from ..context import CompressionContext
 
 
-def tune(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
+def tune(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:
     """The net after `strength` epochs on the labels; weights that were set to 0 stay 0."""
     return _tuned(model, strength, context)
 
 
-def tune_self(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
+def tune_self(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:
     """The net after `strength` epochs on the labels and the predictions of the uncompressed net."""
     return _tuned(model, strength, context, "self")
 
 
-def tune_ensemble(model: Fitted, strength: float, context: CompressionContext) -> Fitted:
+def tune_ensemble(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:
     """The net after `strength` epochs on the labels and the mean predictions of all uncompressed models."""
     return _tuned(model, strength, context, "ensemble")
 
 
-def _tuned(model: Fitted, strength: float, context: CompressionContext, teacher: str = "") -> Fitted:
+def _tuned(model: Fitted, strength: float | int, context: CompressionContext, teacher: str = "") -> Fitted:
     if not strength:
         return model
     if context.fine_tune is None:

@@ -14,7 +14,7 @@ from ..context import CompressionContext
 from .net_layers import layer_kinds, used_layers
 
 
-def prune_weights(model: Fitted, strength: float, context: CompressionContext) -> Fitted:  # noqa: ARG001
+def prune_weights(model: Fitted, strength: float | int, context: CompressionContext) -> Fitted:  # noqa: ARG001
     """The net with this share of its weights at zero; the shapes stay, so only what packs zeros becomes smaller.
 
     Magnitudes are compared over all layers at once, each relative to the larger ones of its layer (LAMP, Lee et al.

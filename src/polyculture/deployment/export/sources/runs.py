@@ -17,7 +17,7 @@ from jaxtyping import Bool
 from polyculture.errors import FileError, InputError, PolycultureError, need
 from polyculture.formats import ReadingRules
 from polyculture.models.fitted import Fitted
-from polyculture.models.fitted_net import FittedNet
+from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.graphs.fitted_graphs import fitted_graph
 from polyculture.models.store import all_records
 from polyculture.predictions import Predictions
@@ -170,8 +170,10 @@ def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:
 def _member(name: str, recipe: Recipe, model: Any, weight: float, by_class: tuple[float, ...]) -> SourceMember:
     view, vocabulary = view_of(model.encoder)
     ancestry = {axis: str(getattr(recipe, axis)) for axis in SHARED}
+    if recipe.compression != "none":
+        ancestry["compression"] = recipe.compression
     graph, recorded = partial(fitted_graph, model), recipe.to_dict()
-    ties = None if isinstance(model, FittedNet) else partial(_undetermined, model)
+    ties = partial(_undetermined, model) if isinstance(model, FittedEstimator) else None
     return SourceMember(recipe.id, name, model, graph, view, vocabulary, weight, by_class, recorded, ancestry, ties)
 
 

@@ -43,8 +43,8 @@ MEASURES = {
 
 
 def recipe(name: str, replicate: int, member: int) -> Recipe:
-    """One member; a ResNet is one of 8 layers that is trained for five epochs."""
-    settings = {"depth": 8, "epochs": 5} if name == "resnet" else {}
+    """One member; a ResNet is one of 8 layers and 8 channels that is trained for five epochs."""
+    settings = {"depth": 8, "width": 8, "epochs": 5} if name == "resnet" else {}
     return Recipe(name, optimizer="adam", hyperparameters=settings, seed=100 * replicate + member)
 
 

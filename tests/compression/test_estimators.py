@@ -306,6 +306,20 @@ def test_the_pixels_that_are_left_are_those_with_large_coefficients() -> None:
     assert len(columns(0.5)) == 32
 
 
+def test_machines_that_are_averaged_over_folds(tmp_path: Path) -> None:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import NuSVC
+
+    train, test = digits()
+    model = other(CalibratedClassifierCV(NuSVC(nu=0.1), method="temperature", cv=3, ensemble=True), train)
+    smaller = compressed(model, "fewer-prototypes=0.5", CompressionContext(train))
+    assert isinstance(smaller, FittedEstimator)
+    assert smaller.parameters / model.parameters == pytest.approx(0.5, abs=0.02)
+    assert {type(c.estimator) for c in smaller.estimator.calibrated_classifiers_} == {NuSVC}
+    assert (smaller(test.array).argmax(axis=1) == model(test.array).argmax(axis=1)).mean() > 0.95
+    check_same(smaller, test.array, tmp_path)
+
+
 def test_probabilities_of_a_reduced_machine_stay_calibrated() -> None:
     train, test = load_problem("digits").split.train, load_problem("digits").split.test
     model = fit("svm", train)

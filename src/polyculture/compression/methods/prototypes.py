@@ -119,7 +119,7 @@ def _fewer_vectors(model: FittedEstimator, share: float, context: CompressionCon
     rows, labels = rows_of(model, context)
     if not _is_calibrated(model.estimator):
         return replace(model, estimator=_around(model.estimator, reduced(machine, count)))
-    kind, length = type(machine), rows.shape[0]
+    kind, length = type(machine), min(rows.shape[0], machine.shape_fit_[0])  # that of a fold where folds are averaged
 
     class ReducedMachine(kind):  # type: ignore[misc,valid-type]
         """The machine, reduced after every fit; of a part of the rows to a part of the vectors."""

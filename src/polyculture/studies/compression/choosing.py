@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from polyculture.compression.gate import GateResult, gate, refusal
+from polyculture.compression.gate import SetVerdict, gate, refusal
 from polyculture.compression.measuring import Measurement
 from polyculture.population import Population
 from polyculture.predictions import PredictionSets
@@ -42,7 +42,7 @@ class Choice:
 
     attempts: Mapping[str, Attempt]
     candidate: CompressedSet
-    result: GateResult
+    result: SetVerdict
     front: pd.DataFrame
     part: str
     members: int = 0
@@ -63,7 +63,7 @@ class Judge:
         self.cluster = cluster_column(originals.problem)
         self._selection: PredictionSets | None = None
 
-    def on_selection(self, candidate: CompressedSet) -> GateResult:
+    def on_selection(self, candidate: CompressedSet) -> SetVerdict:
         """The gate on the selection part."""
         part = self.originals.problem.split.selection
         if self._selection is None:
@@ -71,7 +71,7 @@ class Judge:
         compressed = PredictionSets(predict(self.population(candidate.attempts), part), cluster=self.cluster)
         return self._gate(self._selection, compressed, candidate)
 
-    def on_test(self, candidate: CompressedSet, progress: PhaseProgress) -> GateResult:
+    def on_test(self, candidate: CompressedSet, progress: PhaseProgress) -> SetVerdict:
         """The gate on the test set and every shift."""
         original_sets = self._tested(self.originals.population, "originals", progress)
         return self._gate(
@@ -96,7 +96,7 @@ class Judge:
         test = by_part.pop(TEST)
         return PredictionSets(test, None, by_part, self.cluster)
 
-    def _gate(self, originals: PredictionSets, compressed: PredictionSets, candidate: CompressedSet) -> GateResult:
+    def _gate(self, originals: PredictionSets, compressed: PredictionSets, candidate: CompressedSet) -> SetVerdict:
         weights = np.array([self.originals.weights[name] for name in self.originals.models])
         return gate(
             originals, compressed, self.measured(candidate), self.budget, failed=candidate.refusals, weights=weights
@@ -132,7 +132,7 @@ def choose(originals: Originals, sets: CompressedSets, options: CompressOptions,
 
 
 def _best_of_each(
-    sets: Sequence[CompressedSet], results: Sequence[GateResult], options: CompressOptions
+    sets: Sequence[CompressedSet], results: Sequence[SetVerdict], options: CompressOptions
 ) -> CompressedSet:
     """Of every member the smallest compressed model (for a target of speed the fastest) that keeps its budgets."""
     attempts: dict[str, Attempt] = {}

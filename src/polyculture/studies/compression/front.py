@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from polyculture.compression.gate import GateResult
+from polyculture.compression.gate import SetVerdict
 from polyculture.compression.measuring import Cost, Measurement
 from polyculture.selection import search
 
@@ -16,7 +16,7 @@ ORIGINALS, KEPT = "originals", "kept"
 Row = dict[str, Any]
 
 
-def row_of(title: str, result: GateResult, measurements: Mapping[str, Measurement], attempted: Collection[str]) -> Row:
+def row_of(title: str, result: SetVerdict, measurements: Mapping[str, Measurement], attempted: Collection[str]) -> Row:
     """What a set is worth and costs.
 
     Keys: set, smaller, faster and faster_32 (how many times), bytes, milliseconds, milliseconds_32 (of all members, one
@@ -47,7 +47,7 @@ def row_of(title: str, result: GateResult, measurements: Mapping[str, Measuremen
     return row | {"churn": sum(churns) / len(churns), "members": len(members), "refused": refused}
 
 
-def originals_row(result: GateResult, measurements: Mapping[str, Measurement]) -> Row:
+def originals_row(result: SetVerdict, measurements: Mapping[str, Measurement]) -> Row:
     """The same of the originals."""
     cost = _totals(measurements, set())
     row: Row = {"set": ORIGINALS, "smaller": 1.0, "faster": 1.0, "faster_32": 1.0, "bytes": cost.bytes}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from polyculture.compression.changes import MEMBER_NUMBERS, SET_NUMBERS, Behaviour, Change, churn
-from polyculture.compression.gate import GateResult, Verdict, gains, refusal
+from polyculture.compression.gate import SetVerdict, Verdict, gains, refusal
 from polyculture.compression.measuring import Cost, Measurement
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
@@ -74,7 +74,7 @@ def _most_accurate_net(originals: Originals) -> str:
 
 def _compare(
     originals: Originals, attempt: Attempt, measurement: Measurement, options: CompressOptions, progress: PhaseProgress
-) -> GateResult:
+) -> SetVerdict:
     """The set as one model, and the student, on the test set and its shifts."""
     split = originals.problem.split
     quality = "r_squared" if originals.problem.task == "regression" else "accuracy"
@@ -94,7 +94,7 @@ def _compare(
     no_set = Interval.undefined("one model is no set")
     joint = {name: compare(members, members, 0.95).original for name, compare in SET_NUMBERS.items()}
     set_changes = changes | {name: Change(number, no_set, no_set) for name, number in joint.items()}
-    return GateResult((verdict,), factors, changed, set_changes, set_changes)
+    return SetVerdict((verdict,), factors, changed, set_changes, set_changes)
 
 
 def _behaviours(originals: Originals, attempt: Attempt, dataset: Dataset) -> tuple[Behaviour, Behaviour, Behaviour]:
@@ -111,7 +111,7 @@ def _behaviours(originals: Originals, attempt: Attempt, dataset: Dataset) -> tup
     return members, members.combined(weights), student
 
 
-def _row(title: str, result: GateResult, measurement: Measurement) -> dict[str, object]:
+def _row(title: str, result: SetVerdict, measurement: Measurement) -> dict[str, object]:
     """A row of the front: the set, or the student."""
     is_set = title == ORIGINALS
     cost = measurement.original if is_set else measurement.compressed

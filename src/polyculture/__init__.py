@@ -13,9 +13,9 @@
     pc.export("digits-run", "bundle")          # graphs and plain files: polyculture serve bundle
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
-audit, check, compare, scaling, select, combine, export, serve, label, watch, retrain, report; design, run, ablate and
-evolve put them together. The command line has the same verbs. Everything is loaded on first use: ``import polyculture``
-is quick and loads no torch.
+audit, check, compare, scaling, select, combine, compress, export, serve, label, watch, retrain, report; design, run,
+ablate and evolve put them together. The command line has the same verbs. Everything is loaded on first use: ``import
+polyculture`` is quick and loads no torch.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from polyculture.stats import Interval as Interval
     from polyculture.studies.ablation import AblationOptions as AblationOptions
     from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.compression import CompressOptions as CompressOptions
+    from polyculture.studies.compression import compress as compress
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.run_audit import audit_run as audit_run
@@ -134,6 +136,8 @@ _HOMES = {
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",
     "evolve": "studies.evolution",
+    "CompressOptions": "studies.compression",
+    "compress": "studies.compression",
 }
 """Where each public name is: its room, and after a colon its name there if that is another one."""
 

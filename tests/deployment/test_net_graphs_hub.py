@@ -12,9 +12,11 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from polyculture.compression import CompressionContext, compressed
 from polyculture.dataset import Dataset
 from polyculture.deployment.export.sources.views import view_of
 from polyculture.errors import InputError
+from polyculture.models.fitted_graph import FittedGraph
 from polyculture.models.fitted_net import FittedNet
 from polyculture.models.graphs.net_graphs import net_graph
 from polyculture.rng import stream
@@ -95,6 +97,23 @@ def test_a_language_model_reads_sequences_of_all_lengths(language: Path, dataset
 def test_images_are_resized_inside_the_graph(vision: Path, shape: tuple[int, ...]) -> None:
     images = stream(0, "pictures").random((20, *shape)).astype(np.float32)
     assert largest_error(vision, Dataset(images, np.arange(20) % 2, ("a", "b"), modality="image")) < 1e-5
+
+
+@pytest.mark.parametrize("level", ["half", "int8", "cluster-weights=0.75"])
+@pytest.mark.parametrize("dataset", [TEXTS, TOKENS], ids=["texts", "tokens"])
+def test_a_compressed_language_model_is_saved_with_its_tokenizer(
+    language: Path, dataset: Dataset, level: str, tmp_path: Path
+) -> None:
+    encoder = HubModel(str(language)).of(dataset)
+    torch.manual_seed(0)
+    model = FittedNet(finetuned(encoder.form, len(dataset.classes)).eval(), encoder)
+    graph = compressed(model, level, CompressionContext(dataset))
+    assert isinstance(graph, FittedGraph)
+    outputs = graph(dataset.array)
+    assert np.abs(outputs - model(dataset.array)).max() < 0.05
+    graph.save(tmp_path)
+    stored = FittedGraph.load(tmp_path, HubModel(str(language)).load(tmp_path))
+    np.testing.assert_array_equal(stored(dataset.array), outputs)
 
 
 def test_a_tokenizer_does_not_go_into_a_bundle(language: Path) -> None:

@@ -196,6 +196,20 @@ def test_without_its_run_the_recipes_of_the_members_are_trained(place: Path, tmp
         (place / "moved").rename(place / "run")
 
 
+def test_compressed_models_are_trained_again_without_their_compression(place: Path, tmp_path: Path) -> None:
+    from polyculture.deployment.retraining.study import _recipes
+
+    folder = tmp_path / "run"
+    shutil.copytree(place / "run", folder)
+    for count, record in enumerate(sorted((folder / "models").glob("*/recipe.json"))):
+        content = json.loads(record.read_text())
+        content["recipe"]["compression"] = ("fewer-features=0.5", "int8", "none")[count]
+        record.write_text(json.dumps(content))
+    recipes = _recipes(open_bundle(place / "bundles" / "first"), folder)
+    assert {recipe.compression for recipe in recipes} == {"none"}
+    assert len(recipes) == 3
+
+
 def compared(low: float, high: float, alarm: bool = False, champion: float = 1.0) -> ChampionComparison:
     """A comparison with this interval of the gain."""
     loss = Interval(champion, champion - 0.1, champion + 0.1)

@@ -13,6 +13,7 @@ ROOMS = (
     "auditing",
     "selection",
     "training",
+    "compression",
     "studies",
     "formats",
     "predictions",

@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, evolve, export, label, retrain, select, serve, train, watch
+from . import ablate, audit, check, compress, evolve, export, label, retrain, select, serve, train, watch
 from .application import app, main
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "app",
     "audit",
     "check",
+    "compress",
     "evolve",
     "export",
     "label",

@@ -19,9 +19,9 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
-    *("select", "export", "serve", "label", "watch", "retrain", "report"),
+    *("select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )
-"""The commands in the order of the help: train, audit, select, deploy, report."""
+"""The commands in the order of the help: train, audit, select, compress, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}
 """Words of the previous release: accepted until the next one."""
 
@@ -141,6 +141,9 @@ def polyculture(
     \b
     Select a complementary subset, certified on other instances:
       polyculture select polyculture-run
+    \b
+    Make them smaller and faster, and see what that does to the set:
+      polyculture compress polyculture-run --method prune-channels=0.5
     \b
     Make models more diverse: the effect of one change, and what to train next:
       polyculture ablate digits --levels dropout

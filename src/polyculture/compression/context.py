@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,12 +17,14 @@ Teacher = Callable[[np.ndarray], np.ndarray]
 """Inputs of a dataset → n × c probabilities, or n × 1 numbers."""
 
 
+@runtime_checkable
 class FineTune(Protocol):
     """Fits a net further; weights that are exactly zero stay zero."""
 
     def __call__(self, model: Fitted, epochs: int, teacher: Teacher | None = None) -> Fitted: ...
 
 
+@runtime_checkable
 class FitStudent(Protocol):
     """Fits a net of the same recipe with this share of its width taken away, taught by a teacher."""
 

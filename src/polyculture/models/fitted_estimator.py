@@ -80,12 +80,16 @@ def _size(estimator: Any) -> int:
     """Numbers in a fitted estimator, from the attributes that each family keeps them in."""
     if hasattr(estimator, "steps"):
         return sum(_size(step) for _, step in estimator.steps)
+    if hasattr(estimator, "transformers_"):  # columns that a step selects
+        return sum(len(columns) for _, step, columns in estimator.transformers_ if step != "drop")
     if hasattr(estimator, "regressor_"):
         return _size(estimator.regressor_)
     if hasattr(estimator, "calibrated_classifiers_"):
         return sum(_size(c.estimator) + len(c.calibrators) for c in estimator.calibrated_classifiers_)
     if hasattr(estimator, "estimators_"):
-        return sum(tree.tree_.node_count for tree in estimator.estimators_)
+        return sum(tree.tree_.node_count for tree in np.ravel(estimator.estimators_))
+    if hasattr(estimator, "tree_"):
+        return int(estimator.tree_.node_count)
     if hasattr(estimator, "_predictors"):
         return sum(len(tree.nodes) for trees in estimator._predictors for tree in trees)
     names = next(names for names in FITTED_ATTRIBUTES if hasattr(estimator, names[0]))

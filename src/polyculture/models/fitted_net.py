@@ -18,12 +18,22 @@ BATCH = 512
 
 @dataclass(frozen=True, eq=False)
 class FittedNet(Fitted):
-    """A fitted torch net and the encoder of its inputs."""
+    """A fitted torch net and the encoder of its inputs.
+
+    Parameters
+    ----------
+    net : the module.
+    encoder : of its inputs.
+    curve : mean training loss of each epoch.
+    cost : of the fit.
+    resized : whether layers have fewer channels than the recipe says.
+    """
 
     net: Any
     encoder: Encoder
     curve: tuple[float, ...] = ()
     cost: FitCost = field(default_factory=FitCost)
+    resized: bool = False
 
     def __call__(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "k c"]:
         """Class probabilities of each input, or of each token; for regression the predicted numbers."""
@@ -56,16 +66,26 @@ class FittedNet(Fitted):
         return sum(p.numel() for p in self.net.parameters())
 
     def save(self, folder: Path) -> None:
-        """Write ``weights.safetensors`` and ``encoder.json``."""
+        """Write ``weights.safetensors``, ``encoder.json`` and, where layers were changed, ``layers.json``."""
         from safetensors.torch import save_model
 
+        from .compact_layers import save_layers
+
         save_model(self.net, str(folder / "weights.safetensors"))  # weights that layers share are written once
+        save_layers(self.net, self.resized, folder)
         self.encoder.save(folder)
 
     @classmethod
     def load(cls, folder: Path, net: Any, encoder: Encoder) -> FittedNet:
-        """The untrained net with the weights in ``weights.safetensors``."""
+        """The untrained net, with the layers of ``layers.json`` if there is one, and ``weights.safetensors``."""
+        from safetensors import safe_open
         from safetensors.torch import load_model
 
-        load_model(net, folder / "weights.safetensors")
-        return cls(net, encoder)
+        from .compact_layers import load_layers
+
+        path = folder / "weights.safetensors"
+        with safe_open(path, "pt") as weights:
+            shapes = {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+        resized = load_layers(net, shapes, folder)
+        load_model(net, path)
+        return cls(net, encoder, resized=resized)

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -187,11 +187,25 @@ def _watch(section: Section) -> DisplayTable | None:
     return table(live[columns].head(MOST_ROWS), headings={}) if set(columns) <= set(live) else None
 
 
+def _compression(section: Section) -> DisplayTable | None:
+    """What became of each member."""
+    members = section.tables.get("members", pd.DataFrame())
+    columns = ["member", "verdict", "smaller", "faster", "churn"]
+    if not set(columns) <= set(members):
+        return None
+    rows = members[columns].head(MOST_ROWS)
+    times = {name: [f"{value:.1f}×" if value == value else "–" for value in rows[name]] for name in columns[2:4]}
+    display = table(rows.assign(**times), headings={"churn": "answers changed"})
+    surplus = len(members) - MOST_ROWS
+    return replace(display, remark=f"The first {MOST_ROWS} of {len(members):,} members.") if surplus > 0 else display
+
+
 _TABLES: dict[str, Callable[[Section], DisplayTable | None]] = {
     "portfolio": _portfolio,
     "ablation": _ablation,
     "evolution": _evolution,
     "watch": _watch,
+    "compression": _compression,
 }
 
 

@@ -25,6 +25,7 @@ from .charts.vega import Spec
 MODULES = {
     "ablation": "polyculture.studies.ablation.section",
     "comparison": "polyculture.auditing.comparison",
+    "compression": "polyculture.studies.compression.section",
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "portfolio": "polyculture.selection.portfolio_section",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .ablation import AblationOptions as AblationOptions
     from .ablation import AblationResult as AblationResult
     from .ablation import ablate as ablate
+    from .compression import CompressionResult as CompressionResult
+    from .compression import CompressOptions as CompressOptions
+    from .compression import compress as compress
     from .evaluation import RunResult as RunResult
     from .evolution import Archive as Archive
     from .evolution import EvolutionOptions as EvolutionOptions
@@ -30,6 +33,9 @@ _HOMES = {
     "CHANGES": "ablation",
     "REGULARIZERS": "ablation",
     "ablate": "ablation",
+    "CompressOptions": "compression",
+    "CompressionResult": "compression",
+    "compress": "compression",
     "Archive": "evolution",
     "EvolutionOptions": "evolution",
     "EvolutionResult": "evolution",

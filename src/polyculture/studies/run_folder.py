@@ -1,6 +1,6 @@
 """What is in the folder of a study, and can it be written?
 
-page.html, audit.json, portfolio.json   what was found
+page.html, audit.json, portfolio.json   what was found; compression.json where models were compressed
 models/                                 the trained models
 predictions/ or values/                 predictions on the test set; of numbers on every set
 parts/                                  of classes: predictions on train, selection and shifted/NAME, a folder each
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COMPARISON, SCALING, DESIGN, RECIPES = "compare.json", "scaling.json", "design.json", "recipes.toml"
 """What compare, scaling and design store next to their page."""
+COMPRESSION = "compression.json"
+"""What compress stores next to its page."""
 PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS, PARTS, RUN = (
     *("page.html", "audit.json", "portfolio.json", "predictions", "values", "models", "parts", "run.json"),
 )

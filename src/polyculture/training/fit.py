@@ -11,7 +11,9 @@ from pathlib import Path
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError, need
+from polyculture.models.encoder import Encoder
 from polyculture.models.fitted import Fitted
+from polyculture.models.fitted_graph import GRAPH, FittedGraph
 from polyculture.models.store import open_folder, read_population, read_records
 from polyculture.population import Population
 from polyculture.preparation.problems import Problem
@@ -116,7 +118,10 @@ def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | 
     need("torch", "sklearn", "safetensors", "skops")
 
     def load(recipe: Recipe, train: Dataset, path: Path) -> Fitted:
-        return find_architecture(recipe.architecture).load(recipe, train, path)
+        architecture = find_architecture(recipe.architecture)
+        if (path / GRAPH).is_file():  # of a compressed model only the graph may be left
+            return FittedGraph.load(path, getattr(architecture, "reader", Encoder).load(path))
+        return architecture.load(recipe, train, path)
 
     return read_population(folder, _made_for(problem), problem.split.train, load, recipes)
 

@@ -48,6 +48,7 @@ class TrainingPlan:
     seed : of the recipe; the order of the instances and their views are drawn from it.
     context : view, device and time limit.
     fit_teacher : fits the teacher of the objective; None where it has none.
+    after_step : called when weights were updated; None for nothing.
     """
 
     train: Dataset
@@ -58,6 +59,7 @@ class TrainingPlan:
     seed: int
     context: TrainingContext
     fit_teacher: Callable[[], Teacher] | None = None
+    after_step: Callable[[], None] | None = None
 
 
 class NetGroup(nn.Module):  # type: ignore[misc]
@@ -119,6 +121,8 @@ def fit(net: Any, plan: TrainingPlan) -> TrainingHistory:
                 for group, top in zip(optimizer.param_groups, highest, strict=True):
                     group["lr"] = top * rate
                 losses.append(optimizer.step(closure))
+                if plan.after_step is not None:
+                    plan.after_step()
                 average.update(net, step, steps)
             _check_time(plan, start, f"epoch {epoch} of {epochs}")
         curve.append(_mean(losses, np.repeat(sizes, replays)) / plan.objective.members)
@@ -166,7 +170,7 @@ def tensor_reader(plan: TrainingPlan) -> Callable[..., tuple[Tensor, Tensor]]:
         inputs = part.array if inputs is None else inputs
         targets = targets_of(part, plan.encoder) if labels is None else _soft_targets(part, plan.encoder, labels)
         if teacher is not None:
-            targets = _with_advice(part, targets, torch.from_numpy(np.asarray(teacher(inputs), np.float32)))
+            targets = _with_advice(part, plan.encoder, targets, teacher(inputs))
         return torch.from_numpy(plan.encoder(inputs)).to(device), targets.to(device)
 
     return read
@@ -187,8 +191,11 @@ def _soft_targets(part: Dataset, encoder: Encoder, labels: np.ndarray) -> Tensor
     return torch.from_numpy(((labels - centre) / spread).astype(np.float32).reshape(len(part), 1))
 
 
-def _with_advice(part: Dataset, targets: Tensor, advice: Tensor) -> Tensor:
-    """Shares of each class, followed by the teacher's."""
+def _with_advice(part: Dataset, encoder: Encoder, targets: Tensor, predictions: np.ndarray) -> Tensor:
+    """Shares of each class, or standardized numbers, followed by the teacher's."""
+    if part.task == "regression":
+        return torch.cat([targets, _soft_targets(part, encoder, predictions)], -1)
+    advice = torch.from_numpy(np.asarray(predictions, np.float32))
     full = advice.new_zeros(*part.labels.shape, advice.shape[-1])
     full[torch.from_numpy(np.asarray(part.labels)) >= 0] = advice
     return torch.cat([shares(full, targets), full], -1)

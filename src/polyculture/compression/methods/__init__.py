@@ -67,10 +67,12 @@ METHODS: dict[str, Method] = {
     "distil-unlike": Method(
         "a narrower net taught by the most unlike model", "distillation.distil_unlike", ("net",), (0.5, 0.3, 0.7)
     ),
-    "tune": Method("fine-tune on the labels, epochs", "tuning.tune", ("net",), (5, 10, 0), counts=True),
-    "tune-self": Method("fine-tune as the original taught it", "tuning.tune_self", ("net",), (5, 10, 0), counts=True),
+    "tune": Method("fine-tune on the labels, epochs", "tuning.tune", ("net",), (5.0, 10.0, 0.0), counts=True),
+    "tune-self": Method(
+        "fine-tune as the original taught it", "tuning.tune_self", ("net",), (5.0, 10.0, 0.0), counts=True
+    ),
     "tune-ensemble": Method(
-        "fine-tune as all models together teach it", "tuning.tune_ensemble", ("net",), (5, 10, 0), counts=True
+        "fine-tune as all models together teach it", "tuning.tune_ensemble", ("net",), (5.0, 10.0, 0.0), counts=True
     ),
     "cluster-weights": Method(
         "few different values per layer", "clustering.cluster_weights", ("net",), (0.75, 0.875), last=True

@@ -146,7 +146,8 @@ def retrain(
     data : new labeled data: files, or a problem by name.
     old : what the champion learned from; None for what the bundle names, an empty list for nothing.
     run : folder of the run that the champion was selected from, whose recipes are all trained again; None for the
-        one that the bundle names, and where that is gone the recipes of the champion's members.
+        one that the bundle names, and where that is gone the recipes of the champion's members. Compressed models
+        are trained again without their compression.
     out : folder of the successor; by default next to the champion, named after its version.
     pointer : link to move on promotion, next to the successor.
     options : level, margin, alarm and resources.
@@ -250,13 +251,15 @@ def _recipes(champion: Bundle, run: Path | None) -> list[Recipe]:
         tables = [dict(member.recipe) for member in champion.manifest.members]
     if not tables or not all(tables):
         raise InputError(f"{champion.path} does not say how its members were trained", "recipes", "name a run by --run")
-    if len(tables) < 2:
+    plain = [Recipe.from_dict({**table, "compression": "none"}) for table in tables]  # done to fitted models only
+    recipes = {recipe.id: recipe for recipe in plain}
+    if len(recipes) < 2:
         raise InputError(
             f"{champion.path} has one member, and the run that it was selected from is not here",
             "two recipes or more, to select from",
             "name the run by --run",
         )
-    return [Recipe.from_dict(table) for table in tables]
+    return list(recipes.values())
 
 
 def _train_and_select(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..fitted import Fitted
+from ..fitted_estimator import FittedEstimator
 from ..fitted_net import FittedNet
+
+if TYPE_CHECKING:
+    from ..fitted_graph import FittedGraph
 
 
 def fitted_graph(model: Fitted, view: str) -> Any:
@@ -16,4 +20,8 @@ def fitted_graph(model: Fitted, view: str) -> Any:
     from .feature_graphs import fitted_estimator_graph
     from .net_graphs import net_graph
 
-    return net_graph(model, view).proto if isinstance(model, FittedNet) else fitted_estimator_graph(model, view).proto  # type: ignore[arg-type]
+    if isinstance(model, FittedNet):
+        return net_graph(model, view).proto
+    if isinstance(model, FittedEstimator):
+        return fitted_estimator_graph(model, view).proto
+    return cast("FittedGraph", model).proto(view)

@@ -38,3 +38,13 @@ class GraphRunner:
         ]
         outputs: np.ndarray = np.concatenate(parts)
         return outputs
+
+    def once(self, inputs: Shaped[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
+        """The output for these inputs, computed in one run."""
+        outputs: np.ndarray = self._session.run(None, {self._input: inputs})[0]
+        return outputs
+
+    def all_outputs(self, inputs: Shaped[np.ndarray, "n ..."]) -> list[np.ndarray]:
+        """Every output of the graph for these inputs, computed in one run."""
+        outputs: list[np.ndarray] = self._session.run(None, {self._input: inputs})
+        return outputs

@@ -92,7 +92,7 @@ def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
     }
     report = []
     for recipe, architecture, fitted in zip(job.recipes, job.architectures, results, strict=True):
-        record = _record(recipe, architecture, fitted, run)
+        record = model_record(recipe, architecture, fitted, run.made_for)
         write_model(run.folder, recipe.id, record, cost, fitted if isinstance(fitted, Fitted) else None)
         report.append((recipe.id, record["failed"]))
     return report
@@ -112,9 +112,11 @@ def _fit(job: Job, run: RunContext) -> Sequence[Fitted | Exception]:
     return [job.architectures[0].fit(job.recipes[0], trains[0], contexts[0])]
 
 
-def _record(recipe: Recipe, architecture: Architecture, fitted: Fitted | Exception, run: RunContext) -> dict[str, Any]:
+def model_record(
+    recipe: Recipe, architecture: Architecture, fitted: Fitted | Exception, made_for: Mapping[str, str]
+) -> dict[str, Any]:
     """What is written next to the weights: nothing that differs between two runs."""
-    record: dict[str, Any] = {"recipe": recipe.to_dict(), "problem": run.made_for, "failed": ""}
+    record: dict[str, Any] = {"recipe": recipe.to_dict(), "problem": made_for, "failed": ""}
     if isinstance(fitted, Exception):
         message = " ".join(str(fitted).split())
         known_error = isinstance(fitted, PolycultureError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -14,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from polyculture.errors import FileError, InputError, PolycultureError, need
+from polyculture.errors import FileError, InputError, need
 from polyculture.formats import ReadingRules
 from polyculture.models.fitted import Fitted
-from polyculture.models.fitted_net import FittedNet
+from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.graphs.fitted_graphs import fitted_graph
 from polyculture.models.store import all_records
 from polyculture.predictions import Predictions
@@ -25,9 +24,10 @@ from polyculture.recipe import Recipe
 from polyculture.results import Portfolio
 from polyculture.selection import SelectionOptions, select
 from polyculture.studies.candidates import read_candidates
-from polyculture.studies.run_folder import MODELS, PORTFOLIO
+from polyculture.studies.run_folder import MODELS
+from polyculture.studies.stored_portfolio import problem_of_run, read_portfolio, run_of_portfolio
 from polyculture.studies.stored_run import StoredRun, is_run, read_run
-from polyculture.training import DataOptions, Problem, load_problem
+from polyculture.training import Problem
 from polyculture.training.fit import load_population
 
 from ...bundle.manifest import Column, Task
@@ -72,33 +72,22 @@ def run_source(
             "a rule that a graph can have",
             "select again with --rule mixture",
         )
-    problem = problem or _problem(choice)
+    problem = problem or problem_of_run(choice.folder, choice.run.origin, shifted=False)
     members = _members(choice, problem)
     return _source(choice, problem, members)
 
 
 def _choice(source: str | Path | Portfolio, run: str | Path | None) -> _Choice:
     if isinstance(source, Portfolio):
-        portfolio = source
+        portfolio, place = source, Path()
     else:
-        path = Path(source)
-        if is_run(path):
-            if run is not None and Path(run) != path:
-                raise InputError(f"{path} is a run itself", "no other run beside it", "leave --run out")
-            return _Choice(_selected(path), path, read_run(path))
-        portfolio = _read_portfolio(path)
-    place = str(run or portfolio.facts.get("run", ""))
-    if not place:
-        raise InputError(
-            "a portfolio that does not say which run its models are from", "the folder of polyculture run", "add --run"
-        )
-    place_of_portfolio = Path() if isinstance(source, Portfolio) else Path(source)
-    folders = [Path(place), *(parent / place for parent in (place_of_portfolio, *place_of_portfolio.parents)[:3])]
-    folder = next((path for path in folders if is_run(path)), None)
-    if folder is None:
-        raise FileError(
-            f"{place} is no folder of a run", "the one that the portfolio was selected from", "name it by --run"
-        )
+        place = Path(source)
+        if is_run(place):
+            if run is not None and Path(run) != place:
+                raise InputError(f"{place} is a run itself", "no other run beside it", "leave --run out")
+            return _Choice(_selected(place), place, read_run(place))
+        portfolio = read_portfolio(place)
+    folder = run_of_portfolio(portfolio, place, run)
     return _Choice(portfolio, folder, read_run(folder))
 
 
@@ -108,43 +97,6 @@ def _selected(folder: Path) -> Portfolio:
     terms = candidates.complete(SelectionOptions())
     shifted = candidates.sets.shifted
     return select(candidates.selection, certify_on=candidates.certification, shifted=shifted, terms=terms)
-
-
-def _read_portfolio(path: Path) -> Portfolio:
-    file = path / PORTFOLIO if path.is_dir() else path
-    try:
-        return Portfolio.from_json(file.read_text(encoding="utf-8"))
-    except PolycultureError as error:
-        raise InputError(f"{file}: {error.wrong}", error.expected, error.cure) from error
-    except OSError as error:
-        raise FileError(
-            f"cannot read {file}: {error.strerror or error}", f"a folder of run, or of select with its {PORTFOLIO}"
-        ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{file} is a damaged portfolio: {error!r}", f"the {PORTFOLIO} that select writes") from error
-
-
-def _problem(choice: _Choice) -> Problem:
-    """The problem of the run, loaded again from where the run had it."""
-    origin = choice.run.origin
-    if not origin:
-        raise InputError(
-            f"{choice.folder} does not say from what data its models learned",
-            "a run by name or of files, of this version of polyculture",
-            "repeat the same polyculture run (nothing is trained again), or from Python give problem=",
-        )
-    options: dict[str, Any] = {
-        name: tuple(v) if isinstance(v, list) else v for name, v in dict(origin["options"]).items()
-    }
-    names = {field.name for field in dataclasses.fields(DataOptions)}
-    settings = DataOptions(**{name: value for name, value in options.items() if name in names})
-    settings = dataclasses.replace(settings, shifts=(), test_on=())  # nothing is fitted to these
-    parent = choice.folder.absolute().parent
-    sources = [
-        str(parent / name) if not Path(name).exists() and (parent / name).exists() else name
-        for name in map(str, origin["source"])
-    ]
-    return load_problem(sources, int(origin["seed"]), settings)
 
 
 def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:
@@ -170,8 +122,10 @@ def _members(choice: _Choice, problem: Problem) -> tuple[SourceMember, ...]:
 def _member(name: str, recipe: Recipe, model: Any, weight: float, by_class: tuple[float, ...]) -> SourceMember:
     view, vocabulary = view_of(model.encoder)
     ancestry = {axis: str(getattr(recipe, axis)) for axis in SHARED}
+    if recipe.compression != "none":
+        ancestry["compression"] = recipe.compression
     graph, recorded = partial(fitted_graph, model), recipe.to_dict()
-    ties = None if isinstance(model, FittedNet) else partial(_undetermined, model)
+    ties = partial(_undetermined, model) if isinstance(model, FittedEstimator) else None
     return SourceMember(recipe.id, name, model, graph, view, vocabulary, weight, by_class, recorded, ancestry, ties)
 
 

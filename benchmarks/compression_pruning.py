@@ -30,6 +30,8 @@ from polyculture.training.finetuning import finetune
 
 SEEDS, EPOCHS, TUNING = range(5), 10, 10
 RATIO = 0.5
+RATE = 0.1
+"""Default learning rate of the optimizer."""
 
 
 def original(recipe: pc.Recipe, train: Dataset) -> FittedNet:
@@ -42,13 +44,13 @@ def original(recipe: pc.Recipe, train: Dataset) -> FittedNet:
 def by_polyculture(model: FittedNet, recipe: pc.Recipe, train: Dataset, chain: str) -> Any:
     """The net after a chain of steps."""
 
-    def fine_tune(net: Any, epochs: int, teacher: Any = None) -> FittedNet:
-        return finetune(net, recipe, train, epochs, recipe.seed, teacher)
+    def fine_tune(model: Any, epochs: int, teacher: Any = None) -> FittedNet:
+        return finetune(model, recipe, train, epochs, recipe.seed, teacher)
 
     return compressed(model, chain, CompressionContext(train, fine_tune=fine_tune))
 
 
-def by_torch_pruning(model: FittedNet, train: Dataset, seed: int) -> FittedNet:
+def by_torch_pruning(model: FittedNet, train: Dataset, seed: int, batch_size: int = 128) -> FittedNet:
     """The net after the peer's recipe."""
     torch.manual_seed(seed)
     net = copy.deepcopy(model.net)
@@ -66,7 +68,7 @@ def by_torch_pruning(model: FittedNet, train: Dataset, seed: int) -> FittedNet:
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, steps, 0.1)
     for _ in range(TUNING):
         net.train()
-        for rows in torch.randperm(len(train)).split(128):
+        for rows in torch.randperm(len(train)).split(batch_size):
             optimizer.zero_grad()
             nn.functional.cross_entropy(net(inputs[rows]), labels[rows]).backward()
             optimizer.step()
@@ -88,14 +90,17 @@ def main() -> None:
     for seed in SEEDS:
         recipe = pc.Recipe("resnet", seed=seed, optimizer="sgd", hyperparameters={"depth": 8, "epochs": EPOCHS})
         model = original(recipe, train)
+        chain = f"prune-channels={RATIO}+tune={TUNING}"
         results = {
             "original": model,
             "torch-pruning's recipe": by_torch_pruning(model, train, seed),
-            f"prune-channels={RATIO}+tune={TUNING}": by_polyculture(
-                model, recipe, train, f"prune-channels={RATIO}+tune={TUNING}"
-            ),
-            f"prune-channels={RATIO}, not tuned": by_polyculture(model, recipe, train, f"prune-channels={RATIO}"),
+            "torch-pruning's recipe, batches of 32": by_torch_pruning(model, train, seed, 32),
+            chain: by_polyculture(model, recipe, train, chain),
+            f"prune-channels={RATIO}": by_polyculture(model, recipe, train, f"prune-channels={RATIO}"),
         }
+        for part in (2, 3, 10):
+            slower = replace(recipe, hyperparameters={**recipe.hyperparameters, "learning_rate": RATE / part})
+            results[f"{chain}, at 1/{part} of the rate"] = by_polyculture(model, slower, train, chain)
         for name, net in results.items():
             rows.setdefault(name, []).append((accuracy(net, test), net.parameters))
             print(f"seed {seed}  {name:40}  {rows[name][-1][0]:.2f} %  {net.parameters} weights", flush=True)

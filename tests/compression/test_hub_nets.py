@@ -58,8 +58,8 @@ def model_of(recipe: Recipe) -> FittedNet:
 def test_weights_and_ranks_fall_and_the_model_is_loaded(chain: str, recipe: Recipe, tmp_path: Path) -> None:
     model = model_of(recipe)
 
-    def fine_tune(net: Any, epochs: int, teacher: Any = None) -> FittedNet:
-        return finetune(net, recipe, IMAGES, epochs, 0, teacher)
+    def fine_tune(model: Any, epochs: int, teacher: Any = None) -> FittedNet:
+        return finetune(model, recipe, IMAGES, epochs, 0, teacher)
 
     smaller: Any = compressed(model, chain, CompressionContext(IMAGES, fine_tune=fine_tune))
     folder = tmp_path / "compressed"

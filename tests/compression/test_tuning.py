@@ -29,8 +29,8 @@ CHAINS = ("prune-channels=0.5+tune=3", "low-rank=0.5+tune=3", "prune-weights=0.8
 
 
 def context_of(model: FittedNet, recipe: Recipe, train: Any) -> CompressionContext:
-    def fine_tune(net: Any, epochs: int, teacher: Any = None) -> FittedNet:
-        return finetune(net, recipe, train, epochs, 0, teacher)
+    def fine_tune(model: Any, epochs: int, teacher: Any = None) -> FittedNet:
+        return finetune(model, recipe, train, epochs, 0, teacher)
 
     return CompressionContext(train, teachers={"self": model}, fine_tune=fine_tune)
 

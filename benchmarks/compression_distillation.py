@@ -1,7 +1,6 @@
 """What does a teacher change? Nets of half the width, taught by themselves, by a set or by the most unlike member.
 
     python benchmarks/compression_distillation.py mlp
-    python benchmarks/compression_distillation.py resnet
 
 Five nets on digits, five times with other seeds. Every variant has the same recipe, schedule and cost of training but
 for the teacher; "plain" has none. Prints the tables of docs/experiments/distillation.md: means over the

@@ -110,7 +110,10 @@ def test_a_grid_has_every_combination_once_per_seed() -> None:
             {"architecture": "mlp", "hyperparameters": {"dropout": float("nan")}},
             "hyperparameter 'dropout' is nan; expected a finite number, a text or true/false.",
         ),
-        ({"data": "all"}, f"a recipe without an architecture; expected keys among {', '.join(AXES)}, seed, compression."),
+        (
+            {"data": "all"},
+            f"a recipe without an architecture; expected keys among {', '.join(AXES)}, seed, compression.",
+        ),
         ({"architecure": "mlp"}, "a recipe has no 'architecure'; did you mean 'architecture'?"),
     ],
 )

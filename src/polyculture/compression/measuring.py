@@ -20,6 +20,7 @@ from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_graph import INPUT, graph_inputs
 from polyculture.models.graphs.fitted_graphs import fitted_graph
 from polyculture.models.graphs.runner import GraphRunner
+from polyculture.models.graphs.sparse import with_sparse_weights
 from polyculture.models.graphs.versions import unified
 from polyculture.stats.interval import Interval
 
@@ -124,7 +125,7 @@ def measure(original: Fitted, compressed: Fitted, dataset: Dataset, seconds: flo
     rows = np.resize(np.arange(len(dataset)), MANY)
     inputs = [graph_inputs(model.encoder, dataset.array[rows]) for model in (original, compressed)]  # type: ignore[attr-defined]
     protos = [unified(fitted_graph(model, INPUT)) for model in (original, compressed)]
-    contents = [proto.SerializeToString() for proto in protos]
+    contents = [with_sparse_weights(proto).SerializeToString() for proto in protos]  # as a bundle has them
     runners = (GraphRunner(contents[0]), GraphRunner(contents[1]))
     single, batch = (_times(runners, [part[:size] for part in inputs], seconds) for size in (1, MANY))
     flops = [operations(proto, part[:1]) for proto, part in zip(protos, inputs, strict=True)]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from polyculture.errors import InputError, PolycultureError, need
+from polyculture.models.graphs.sparse import with_sparse_weights
 from polyculture.models.graphs.versions import unified
 from polyculture.studies.progress import Progress, phase_progress
 
@@ -183,7 +184,7 @@ def _graphs(
 
 def _graph(member: SourceMember, view: str) -> Any:
     try:
-        return unified(member.graph(view))
+        return with_sparse_weights(unified(member.graph(view)))
     except PolycultureError as error:
         wrong = error.wrong if member.name in error.wrong else f"{member.name!r} cannot be exported: {error.wrong}"
         raise InputError(wrong, error.expected, error.cure or "select without that model") from error

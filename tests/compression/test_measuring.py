@@ -121,7 +121,9 @@ def test_a_measurement_is_stored_and_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["measured.json"]
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"original": {"bytes": 1}}', "null"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"original": {"bytes": 1}}', '{"original": {"bytes": "x"}}', "null"]
+)
 def test_a_damaged_measurement_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "measured.json"
     file.write_text(content)

@@ -130,6 +130,8 @@ def test_an_input_that_is_no_number_gives_no_probability(kind: str) -> None:
     outputs = graph_of(kind, "int8")(inputs)
     np.testing.assert_array_equal(np.isnan(outputs).all(axis=1), [False, True, False, False])
     assert np.isfinite(outputs[[0, 2, 3]]).all()
+    largest = np.full_like(inputs[:1], np.finfo(np.float32).max / 2)
+    assert kind != "table" or np.isfinite(graph_of(kind, "int8")(largest)).all()
 
 
 def test_calibration_rows_depend_on_the_seed_only() -> None:

@@ -85,7 +85,8 @@ class Measurement:
         """What `write` stored; FileError for anything else."""
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            costs = [Cost(**_numbers(values[name])) for name in ("original", "compressed")]
+            tables = [_numbers(values[name]) for name in ("original", "compressed")]
+            costs = [Cost(**{name: float(number) for name, number in table.items()}) for table in tables]
             speeds = [Interval(**_numbers(values[name])) for name in ("speed", "speed_32")]
             return cls(costs[0], costs[1], speeds[0], speeds[1])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

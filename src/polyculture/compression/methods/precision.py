@@ -172,9 +172,9 @@ def _guard_nan(proto: Any, dimensions: int) -> None:
     proto.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
     proto.graph.node.extend(
         [
-            helper.make_node("ReduceSum", [INPUT, "guard/axes"], ["guard/sum"], keepdims=0),
-            helper.make_node("Mul", ["guard/sum", "guard/zero"], ["guard/term"]),
-            helper.make_node("Unsqueeze", ["guard/term", "guard/column"], ["guard/terms"]),
+            helper.make_node("Mul", [INPUT, "guard/zero"], ["guard/zeros"]),  # nan where an input is
+            helper.make_node("ReduceSum", ["guard/zeros", "guard/axes"], ["guard/sum"], keepdims=0),
+            helper.make_node("Unsqueeze", ["guard/sum", "guard/column"], ["guard/terms"]),
             helper.make_node("Add", [f"{output.name}/defined", "guard/terms"], [output.name]),
         ]
     )

@@ -71,7 +71,7 @@ def parts(data: str, replicate: int) -> tuple[Dataset, Dataset]:
 
 
 def context(j: int, models: list[Fitted], recipe: Recipe, train: Dataset) -> CompressionContext:
-    """What the methods may use for one net: its own training set, and its original, all, or the most unlike to teach."""
+    """What the methods may use for one net; its original, all of them, or the most unlike one teach."""
 
     def mean(inputs: np.ndarray) -> np.ndarray:
         total: np.ndarray = np.mean([model(inputs) for model in models], axis=0)

@@ -68,7 +68,7 @@ def test_a_compressed_run_is_audited_selected_and_exported(
 ) -> None:
     assert main(["compress", str(nets), "--method", "half", "--out", "small"]) == 0
     assert main(["audit", "small", "--out", "audit"]) == 0
-    assert main(["select", "small", "--out", "selected", "--members", "2"]) == 0
+    assert main(["select", "small", "--out", "selected", "--members", "2", "--rule", "mean"]) == 0
     assert main(["export", "selected", "--out", "bundle"]) == 0
     manifest = json.loads(Path("bundle/manifest.json").read_text(encoding="utf-8"))
     assert {member["recipe"]["compression"] for member in manifest["members"]} == {"half"}

@@ -255,7 +255,7 @@ def test_the_same_command_resumes_after_a_kill(run_folder: Path, tmp_path: Path)
 
 def test_the_members_of_a_portfolio_are_compressed_with_their_weights(run_folder: Path, tmp_path: Path) -> None:
     sets = pc.read_run(run_folder).sets
-    portfolio = pc.select(sets.selection, certify_on=sets.test, k=2)
+    portfolio = pc.select(sets.selection, certify_on=sets.test, k=2, rule="mean")
     portfolio = replace(portfolio, facts={**portfolio.facts, "run": str(run_folder)})
     originals = read_originals(portfolio)
     assert list(originals.recipes) == list(portfolio.members)

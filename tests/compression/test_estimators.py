@@ -17,8 +17,10 @@ from polyculture.errors import InputError
 from polyculture.models.features import features
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.fitted_graph import graph_inputs
 from polyculture.models.graphs.fitted_graphs import fitted_graph
 from polyculture.models.graphs.learner_graphs import ambiguous
+from polyculture.models.graphs.runner import GraphRunner
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, load_problem
 from polyculture.training.architectures import SklearnModel
@@ -61,19 +63,9 @@ def fit(name: str, train: Dataset) -> FittedEstimator:
 def from_graph(model: Fitted, inputs: np.ndarray) -> np.ndarray:
     """What the graph of a model predicts."""
     assert isinstance(model, FittedEstimator)
-    encoder, dtype = model.encoder, np.float32
-    if encoder.modality in ("text", "tags"):
-        inputs, dtype = encoder(inputs), np.int64  # type: ignore[assignment]
-    if encoder.modality == "audio":
-        pytest.skip("what reads spectrograms is tested in export")
-    proto = fitted_graph(model, "x")
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    output = np.asarray(session.run(None, {"x": np.asarray(inputs, dtype)})[0])
-    if encoder.modality == "tags":
-        return output[np.asarray(inputs)[..., 0] > 0]
-    return output
+    encoded = graph_inputs(model.encoder, inputs)
+    output: np.ndarray = GraphRunner(fitted_graph(model, "x"))(encoded)
+    return output[encoded[..., 0] > 0] if model.encoder.modality == "tags" else output
 
 
 def check_same(model: Fitted, inputs: np.ndarray, folder: Path) -> None:

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 from polyculture.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .explanation_agreement import REASON_MEASURES as REASON_MEASURES
+    from .explanation_agreement import ReasonAgreement as ReasonAgreement
+    from .explanation_agreement import effective_of_similarity as effective_of_similarity
+    from .explanation_agreement import effective_reasons as effective_reasons
+    from .explanation_agreement import mismatched_agreement as mismatched_agreement
+    from .explanation_agreement import reason_agreement as reason_agreement
+    from .explanation_agreement import repeat_agreement as repeat_agreement
     from .explanations import ExplanationAgreement as ExplanationAgreement
     from .explanations import cosine as cosine
     from .explanations import sign_agreement as sign_agreement
@@ -53,6 +60,13 @@ _HOMES = {
     "sign_agreement": "explanations",
     "spearman": "explanations",
     "top_k": "explanations",
+    "REASON_MEASURES": "explanation_agreement",
+    "ReasonAgreement": "explanation_agreement",
+    "effective_of_similarity": "explanation_agreement",
+    "effective_reasons": "explanation_agreement",
+    "mismatched_agreement": "explanation_agreement",
+    "reason_agreement": "explanation_agreement",
+    "repeat_agreement": "explanation_agreement",
 }
 """Where each name is."""
 

@@ -19,7 +19,7 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
-    *("select", "export", "serve", "label", "watch", "retrain", "report"),
+    *("select", "explain", "export", "serve", "label", "watch", "retrain", "report"),
 )
 """The commands in the order of the help: train, audit, select, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}

@@ -27,6 +27,7 @@ MODULES = {
     "comparison": "polyculture.auditing.comparison",
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
+    "explanation": "polyculture.studies.explanation.section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }

@@ -1,0 +1,58 @@
+"""Which kind of model is it, and which nets can be explained in one stack?"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from polyculture.models.fitted_estimator import FittedEstimator
+from polyculture.models.fitted_net import FittedNet
+from polyculture.population import Model
+
+from .methods import ModelKind
+
+STACKED = {
+    *(
+        "Linear",
+        "Conv1d",
+        "Conv2d",
+        "Conv3d",
+        "Convolution",
+        "BatchNorm1d",
+        "BatchNorm2d",
+        "BatchNorm3d",
+        "FeatureNorm",
+    ),
+    *("GroupNorm", "LayerNorm", "ReLU", "SELU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid", "LeakyReLU", "Identity"),
+    *("Dropout", "AlphaDropout", "Flatten", "Unflatten", "Permute", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"),
+    *("Sequential", "ModuleList", "Residual", "Concatenation"),
+}
+"""Layers that act on each instance alone and have the same operators for every net."""
+
+
+def kind_of(model: Model) -> ModelKind:
+    """Whether the model is a net, an ensemble of trees, or any other callable."""
+    if isinstance(model, FittedNet):
+        return "net"
+    if isinstance(model, FittedEstimator):
+        last = model.estimator.steps[-1][1] if hasattr(model.estimator, "steps") else model.estimator
+        last = getattr(last, "regressor_", last)
+        if type(last).__name__.startswith(
+            ("RandomForest", "ExtraTrees", "GradientBoosting", "HistGradientBoosting", "DecisionTree")
+        ):
+            return "trees"
+    return "any"
+
+
+def structure_of(model: Any) -> Hashable | None:
+    """A key that is equal for nets that differ in their numbers only; None for what cannot be stacked."""
+    if kind_of(model) != "net" or model.encoder.modality in ("text", "tags"):
+        return None
+    layers = [
+        (name, type(module).__name__, "" if hasattr(module, "inplace") else module.extra_repr())
+        for name, module in model.net.named_modules()
+    ]
+    if any(layer not in STACKED for _, layer, _ in layers):
+        return None
+    sizes = [(name, tuple(tensor.shape)) for name, tensor in model.net.state_dict().items()]
+    return (*layers, *sizes, model.encoder.shape)

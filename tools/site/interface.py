@@ -16,6 +16,7 @@ ROOMS = (
     "studies",
     "formats",
     "predictions",
+    "explanation",
     "preparation",
     "recipe",
     "results",

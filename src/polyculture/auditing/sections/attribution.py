@@ -82,8 +82,8 @@ def attribute(
         informative = response.defined
     if informative.sum() < FEW_MODELS:
         n = int(informative.sum())
-        kind = "with both right and wrong answers" if response is None or isinstance(similarity, str) else "with a number"
-        return SPEC.skip(f"{plural(n, 'model')} {kind}; attribution needs {FEW_MODELS} or more")
+        kind = " with both right and wrong answers" if response is None or isinstance(similarity, str) else ""
+        return SPEC.skip(f"{plural(n, 'model')}{kind}; attribution needs {FEW_MODELS} or more")
     if not factor_columns:
         return SPEC.skip("the model table does not say what the models are made of")
     factor_columns = [_take(ingredient, informative) for ingredient in factor_columns]

@@ -16,6 +16,8 @@ from .vega import Spec, figure, inline, layer, records, tooltip
 
 TILE = 118
 """Points of height of a map; the width follows the figure."""
+SHARP = 240
+"""Pixels of the side of a picture, so that browsers do not smooth it."""
 LINE = 78
 """Characters in a line of words."""
 LINE_HEIGHT = 19
@@ -37,8 +39,8 @@ def tiles(title: str, table: pd.DataFrame, caption: str) -> Spec:
         )
     labels = model_labels(models, 150)
     x = _places(len(models), labels.expression("floor(datum.value)"), "top")
-    y = _places(len(instances), "instances[floor(datum.value)]", "left") | {"scale": {
-        "domain": [0, len(instances)], "nice": False, "zero": False, "reverse": True}}
+    y = _places(len(instances), "instances[floor(datum.value)]", "left")
+    y["scale"] |= {"reverse": True}
     mark = {
         "type": "image",
         "width": {"expr": f"width / {len(models)} - 6"},
@@ -83,8 +85,10 @@ def overlay(part: pd.DataFrame) -> str:
     colours = np.where((attribution >= 0)[..., None], TOWARD_AGAINST[0], TOWARD_AGAINST[1])
     grey = np.full(3, 128.0)
     mixed = (colours * opacity[..., None] + grey * (base * (1 - opacity))[..., None]) / total[..., None]
-    pixels = np.concatenate([mixed, 255 * total[..., None]], axis=2)
-    return data_uri(np.rint(pixels).astype(np.int64))
+    pixels = np.rint(np.concatenate([mixed, 255 * total[..., None]], axis=2)).astype(np.int64)
+    # Browsers smooth small pictures; with every pixel drawn as a block its place stays plain.
+    blocks = max(1, SHARP // max(shape))
+    return data_uri(pixels.repeat(blocks, axis=0).repeat(blocks, axis=1))
 
 
 def coloured_words(title: str, table: pd.DataFrame, caption: str) -> Spec:

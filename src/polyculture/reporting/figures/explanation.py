@@ -10,12 +10,21 @@ from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, axis, estimates
 from ..charts.explanation_maps import side_by_side
+from ..charts.model_labels import Labels
 from ..charts.pair_matrix import square, stepped
 from ..charts.vega import Spec, column, layer, numbers, records, rows_of, tooltip
 from ..theme import BLUE, SEQUENTIAL
 
 MOST_FEATURES = 15
 MOST_MODELS = 80
+NARROW = {
+    "two models, same instance": "two models",
+    "two models, different instances (floor)": "floor: instances",
+    "same recipe, new seed (ceiling)": "ceiling: recipe",
+    "same model, new seed of the method (ceiling)": "ceiling: method",
+    "same model, inputs changed a little (stability)": "inputs changed",
+}
+"""What the comparisons are called on a phone."""
 MAPS = (
     "What models look at where they answer alike for different reasons, and where they differ: blue speaks for the "
     "explained class, orange against it. Each explanation is scaled to its largest attribution; the models are the most "
@@ -37,7 +46,8 @@ def _levels(section: Section) -> dict[str, Spec]:
         {"place": place, "value": row["feature"], "strong": place == 0} | row
         for place, row in enumerate(records(table))
     ]
-    lines = Rows([str(name) for name in table["comparison"]], step=30, limit=330)
+    names = [str(name) for name in table["comparison"]]
+    lines = Rows(names, step=30, limit=330, labels=Labels(names, names, [NARROW.get(name, name) for name in names]))
     x = axis("share of top reasons in common", "~%", domain=[0, 1], nice=False, padding=0)
     tip = tooltip(("comparison", "", ""), ("value", "shared", ".1%"), ("low", "low", ".1%"), ("high", "high", ".1%"))
     tip += tooltip(("sign", "with the same sign", ".1%"), ("correlation", "rank correlation", ".2f"))
@@ -64,7 +74,7 @@ def _features(section: Section) -> dict[str, Spec]:
         return {}
     rows = [{"place": place, **row} for place, row in enumerate(records(table))]
     lines = Rows([str(name) for name in table["feature"]], step=20)
-    x = axis("share of explanations that have it among the top reasons", "~%", zero=True, padding=0)
+    x = axis("share of explanations", "~%", zero=True, padding=0)
     tip = tooltip(("feature", "feature", ""), ("share", "share", ".1%"), ("models", "models", ",d"))
     bar = layer(
         {"type": "bar", "height": 12, "color": BLUE},
@@ -73,7 +83,7 @@ def _features(section: Section) -> dict[str, Spec]:
         x2={"datum": 0},
         tooltip=tip,
     )
-    caption = "Of the explanations of instances that have the feature, or the word, all models together."
+    caption = "How often each is among the top reasons, of the explanations of instances that have it; all models together."
     return {"features": lines.figure("The most frequent reasons", rows, [bar], caption=caption)}
 
 
@@ -90,7 +100,7 @@ def _pairs(section: Section) -> dict[str, Spec]:
         rows.append({"a": high, "b": low, "shared": round(row["feature"], 4), "same": row["same_answer"]})
     lowest, highest = float(table["feature"].min()), float(table["feature"].max())
     ends = np.floor(10 * lowest) / 10, max(np.ceil(10 * highest) / 10, np.floor(10 * lowest) / 10 + 0.2)
-    colour = stepped("shared", "share of top reasons in common", (float(ends[0]), float(ends[1])), SEQUENTIAL, 10)
+    colour = stepped("shared", "shared reasons", (float(ends[0]), float(ends[1])), SEQUENTIAL, 10)
     tip = tooltip(("shared", "shared reasons", ".1%"), ("same", "same answer", ".1%"))
     return {"pairs": square("Shared reasons of every pair, alike models side by side", names, rows, colour, tip)}
 

@@ -59,7 +59,8 @@ def reasons_and_errors(comparison: Comparison, predictions: Predictions) -> Inte
     reasons = comparison.agreement.matrix()
     replicates = np.array([_correlation(reasons, phi, np.arange(m) != a) for a in range(m)])
     interval = jackknife(_correlation(reasons, phi, np.ones(m, bool)), replicates, m, comparison.level)
-    return replace(interval, method=f"delete-a-model jackknife, {m} models" if interval.method else "")
+    method = f"delete-a-model jackknife, {m} models" if interval.method else ""
+    return replace(interval, low=max(interval.low, -1.0), high=min(interval.high, 1.0), method=method)
 
 
 def _correlation(
@@ -115,6 +116,7 @@ def model_table(
         answered = predictions.shape[1] if observed is None else observed.sum(axis=1)
         table["accuracy"] = 1 - predictions.wrong.sum(axis=1) / answered
     table["shared"] = mean_defined(matrix)
+    table["without_reasons"] = (comparison.reasons == 0).all(axis=2).mean(axis=1)
     for name, again in (("repeated", comparison.repeats), ("changed", comparison.changed)):
         if again is not None:
             values = repeat_agreement(comparison.reasons[again[0]], summed(again[1], comparison.groups), comparison.k)

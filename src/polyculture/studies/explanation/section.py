@@ -16,6 +16,8 @@ CAUTION = (
     "Agreement of reasons is agreement of what this method says of the models; it does not show that they are right, "
     "nor that the reasons are good ones."
 )
+MANY = 0.2
+"""Share of instances without any reason from which on a model is named."""
 _SHARES = ("feature", "low", "high", "rank", "sign", "signed_rank", "same_answer", "agreement", "share", "part", "toward")
 _HEADINGS = {
     "feature": "share of top reasons",
@@ -52,7 +54,7 @@ def sentence(
     effective += [_effective(numbers, "effective_representations", "effective representations")]
     known = ", ".join(part for part in effective if part)
     parts = [f"{text}{f'; {known}' if known else ''}; {_ceiling(numbers)}."]
-    parts += [_method(comparison), _reading(comparison, numbers), *_leader(tables), CAUTION]
+    parts += [_method(comparison), _reading(comparison, numbers), _unmoved(tables), *_leader(tables), CAUTION]
     return " ".join(part for part in parts if part)
 
 
@@ -81,7 +83,11 @@ def _method(comparison: Comparison) -> str:
     target = "the predicted number" if not e.classes else f"the {e.target} class"
     target = f"the class {e.target}" if e.classes and e.target not in ("predicted", "label") else target
     target = "the true class" if e.target == "label" else target
-    return f"Explained is {target} on {e.shape[1]:,} instances by {e.method}, against {e.baseline}, all models alike."
+    return f"Explained is {target} on {e.shape[1]:,} instances by {e.method}, against {_baseline(e.baseline)}, all models alike."
+
+
+def _baseline(words: str) -> str:
+    return f"the {words}" if words.startswith("mean") else words
 
 
 def _reading(comparison: Comparison, numbers: Mapping[str, Interval]) -> str:
@@ -120,6 +126,16 @@ def _against(difference: Interval, ceiling: str, source: str) -> str:
         f"Two models share no less than {ceiling} (difference {points}): how they differ is below the ceiling, and may be "
         f"all due to {source}."
     )
+
+
+def _unmoved(tables: Mapping[str, pd.DataFrame]) -> str:
+    """The model whose answers no single feature changes on many instances: it shares no reason with any other there."""
+    models = tables.get("models", pd.DataFrame())
+    if "without_reasons" not in models or not (models["without_reasons"] >= MANY).any():
+        return ""
+    row = models.sort_values("without_reasons", ascending=False, kind="stable").to_dict("records")[0]
+    share = percent(row["without_reasons"], 0)
+    return f"On {share} of the instances no feature moves {row['model']}, which then shares no reason with any model."
 
 
 def _leader(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -165,10 +181,11 @@ SPEC = SectionSpec(
         ),
         "pairs": TableSpec("Least agreement first.", headings=_HEADINGS, percent=_SHARES),
         "models": TableSpec(
-            "Shared: mean share of top reasons with the other models. Deletion: area under the output while the most "
+            "Shared: mean share of top reasons with the other models. Without reasons: share of instances whose answer no "
+            "feature changes. Deletion: area under the output while the most "
             "important features are taken away (small is faithful; random: in a random order). Infidelity: 0 where "
             "summed attributions forecast the output's change, 1 where they say nothing.",
-            percent=("accuracy", "shared", "repeated", "changed"),
+            percent=("accuracy", "shared", "without_reasons", "repeated", "changed"),
         ),
         "same_answer_other_reasons": TableSpec(
             "Instances on which (nearly) all models answer alike, least agreement of reasons first; the two models are "

@@ -31,6 +31,7 @@ from .options import ExplainRunOptions
 from .pictures import drawn_instances, drawn_models, map_table
 from .section import explanation_section
 from .sources import ExplainedSource, explained_source
+from .surrogate import surrogate_section
 from .why_alike import reason_attribution
 
 EXPLANATIONS, AGAIN, NEARBY = "explanations", "explanations-again", "explanations-changed"
@@ -200,6 +201,7 @@ def _sections(
     tables = _tables(comparison, models)
     return (
         explanation_section(comparison, numbers, tables),
+        surrogate_section(origin, options.seed),
         reason_attribution(comparison, predictions, options.seed),
     )
 
@@ -207,17 +209,16 @@ def _sections(
 def _numbers(
     comparison: Comparison, predictions: Predictions, cluster: str, faithful: Mapping[str, Float[np.ndarray, "m n"]]
 ) -> dict[str, Interval]:
-    numbers = {"same_answer": comparison.agreed_answers} | {
-        name.replace(" ", "_"): comparison.interval(name)
-        for name in (PAIRS, FLOOR, RECIPE, REPEAT, CHANGED)
-        if name in comparison.by_instance or name == PAIRS
-    }
+    numbers = {"same_answer": comparison.agreed_answers, "pairs": comparison.interval(PAIRS)}
+    numbers |= {"effective_models": effective_models(predictions, cluster, comparison.level)}
+    numbers |= {"effective_reasons": comparison.effective_interval}
+    for name in (RECIPE, REPEAT, FLOOR, CHANGED):
+        if name in comparison.by_instance:
+            numbers[name.replace(" ", "_")] = comparison.interval(name)
     for ceiling in (RECIPE, REPEAT):
         if ceiling in comparison.by_instance and not (ceiling == RECIPE and comparison.same_recipe.all()):
             numbers[f"below_{ceiling.replace(' ', '_')}"] = comparison.shortfall(ceiling)
     numbers["rank_correlation"] = comparison.interval(PAIRS, "correlation")
-    numbers["effective_models"] = effective_models(predictions, cluster, comparison.level)
-    numbers["effective_reasons"] = comparison.effective_interval
     numbers["reasons_and_errors"] = reasons_and_errors(comparison, predictions)
     for name, values in faithful.items():
         numbers[name] = comparison.mean(mean_defined(values))

@@ -20,6 +20,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.rng import stream
 from polyculture.stats import Interval
+from polyculture.training import Problem
 
 from ..evaluation import cluster_column
 from ..progress import Progress, phase_progress
@@ -71,6 +72,7 @@ def explain_run(
     options: ExplainRunOptions | None = None,
     *,
     out: str | Path = "polyculture-explanation",
+    problem: Problem | None = None,
     progress: Progress | None = None,
 ) -> ExplainRunResult:
     """What every model of a run looks at in the same instances of the test set, and whether the reasons agree.
@@ -83,6 +85,7 @@ def explain_run(
     source : folder of a run, or of a bundle or portfolio that was made of one.
     options : method, models, instances, ….
     out : folder of the explanations; the same call resumes an interrupted one.
+    problem : that the models were trained on; None to load it again as the run did.
     progress : called in the phases explaining, explaining again, and with changed inputs.
 
     Raises InputError for a method that does not fit the models or the inputs, unknown models, and tags; FileError for a
@@ -97,7 +100,7 @@ def explain_run(
     (3, 20, 4)
     """
     options = options or ExplainRunOptions()
-    origin = explained_source(source, options.models)
+    origin = explained_source(source, options.models, problem)
     if origin.problem.task == "tagging":
         raise InputError("explanations of tags", "one prediction per instance", "explain a run on tables, images or texts")
     folder = make_folder(Path(out))

@@ -176,10 +176,3 @@ def bars(title: str, table: pd.DataFrame, caption: str) -> Spec:
         ),
     ]
     return lines.figure(title, rows, layers, caption=caption)
-
-
-def side_by_side(title: str, table: pd.DataFrame, words: bool, caption: str) -> Spec:
-    """The picture that suits the explained features: a map where they have a place, else words or bars."""
-    if words:
-        return coloured_words(title, table, caption)
-    return tiles(title, table, caption) if (table["row"] >= 0).all() else bars(title, table, caption)

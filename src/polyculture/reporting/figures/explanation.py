@@ -9,7 +9,7 @@ import numpy as np
 from polyculture.results import Section
 
 from ..charts.dot_plot import Rows, axis, estimates
-from ..charts.explanation_maps import side_by_side
+from ..charts.explanation_maps import bars, coloured_words, tiles
 from ..charts.model_labels import Labels
 from ..charts.pair_matrix import square, stepped
 from ..charts.vega import Spec, column, layer, numbers, records, rows_of, tooltip
@@ -26,10 +26,11 @@ NARROW = {
 }
 """What the comparisons are called on a phone."""
 MAPS = (
-    "What models look at where they answer alike for different reasons, and where they differ: blue speaks for the "
-    "explained class, orange against it. Each explanation is scaled to its largest attribution; the models are the most "
-    "accurate one and those whose reasons are least like the ones before."
+    "Where models answer alike for different reasons, and where they differ. {side} Each explanation is scaled to its "
+    "largest attribution; the models are the most accurate one and those whose reasons are least like the ones before."
 )
+COLOURS = "Blue speaks for the explained class, orange against it."
+SIDES = "To the right speaks for the explained class, to the left against it."
 
 
 def draw(section: Section) -> dict[str, Spec]:
@@ -64,8 +65,10 @@ def _maps(section: Section) -> dict[str, Spec]:
     if not len(table):
         return {}
     table = table.assign(level=column(table, "level"))
-    words = bool((table["row"] < 0).all() and (table["column"] >= 0).all())
-    return {"maps": side_by_side("What the models look at, side by side", table, words, MAPS)}
+    placed, words = bool((table["row"] >= 0).all()), bool((table["column"] >= 0).all())
+    picture = tiles if placed else coloured_words if words else bars
+    caption = MAPS.format(side=COLOURS if words else SIDES)
+    return {"maps": picture("What the models look at, side by side", table, caption)}
 
 
 def _features(section: Section) -> dict[str, Spec]:

@@ -81,6 +81,13 @@ class Comparison:
         return reason_agreement(self.reasons, self.k)
 
     @cached_property
+    def reasoned(self) -> Bool[np.ndarray, "p n"]:
+        """Pairs both of whose models have some reason: one that no feature moves shares none, but shows none either."""
+        some = (self.reasons != 0).any(axis=2)
+        first, second = self.agreement.pairs
+        return np.asarray(some[first] & some[second])
+
+    @cached_property
     def same_recipe(self) -> Bool[np.ndarray, " p"]:
         """Pairs of models that differ in nothing but the seed."""
         first, second = self.agreement.pairs

@@ -1,4 +1,7 @@
-"""On which instances do models agree in the answer and differ in the reason, or the reverse? And which features lead?"""
+"""On which instances do models agree in the answer and differ in the reason, or the reverse? And which features lead?
+
+Pairs count here only where both models have some reason: a model that no single feature moves shows none to compare.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def same_answer_other_reasons(comparison: Comparison) -> pd.DataFrame:
     """Instances on which (nearly) all pairs give the same answer, those with the least agreement of reasons first."""
     agreed = _same(comparison)
     rows = agreed >= LARGE
-    reasons = comparison.agreement.by_instance()
+    reasons = comparison.agreement.by_instance("feature", comparison.reasoned)
     return _listed(comparison, rows & np.isfinite(reasons), reasons, agreed, ascending=True)
 
 
@@ -32,7 +35,7 @@ def same_reasons_other_answer(comparison: Comparison) -> pd.DataFrame:
     agreed = _same(comparison)
     if comparison.same_answer is None:
         return _listed(comparison, np.zeros(len(agreed), bool), agreed, agreed, ascending=False)
-    reasons = comparison.agreement.by_instance("feature", ~comparison.same_answer)
+    reasons = comparison.agreement.by_instance("feature", comparison.reasoned & ~comparison.same_answer)
     return _listed(comparison, (agreed < 1) & np.isfinite(reasons), reasons, agreed, ascending=False)
 
 
@@ -58,7 +61,7 @@ def _listed(
     first, second = comparison.agreement.pairs
     records = []
     for i in positions:
-        values = comparison.agreement.values["feature"][:, i].astype(float)
+        values = np.where(comparison.reasoned[:, i], comparison.agreement.values["feature"][:, i], np.nan)
         if not ascending and comparison.same_answer is not None:
             values = np.where(comparison.same_answer[:, i], np.nan, values)
         pair = int(np.nanargmin(values) if ascending else np.nanargmax(values))
@@ -123,6 +126,8 @@ def place_names(explanations: Explanations) -> list[str]:
         "series": ("step", "feature"),
         "text": ("word",),
     }.get(explanations.modality)
+    if explanations.features and all(name.isdecimal() for name in explanations.features):
+        return [f"column {name}" for name in explanations.features]
     if explanations.features or axes is None or len(axes) != len(explanations.feature_shape):
         return explanations.feature_names()
     return [

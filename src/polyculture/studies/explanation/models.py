@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from polyculture.auditing.counting import count_table
 from polyculture.dataset import Dataset
@@ -64,7 +64,7 @@ def reasons_and_errors(comparison: Comparison, predictions: Predictions) -> Inte
 
 
 def _correlation(
-    first: Float[np.ndarray, "m m"], second: Float[np.ndarray, "m m"], models: Float[np.ndarray, " m"]
+    first: Float[np.ndarray, "m m"], second: Float[np.ndarray, "m m"], models: Bool[np.ndarray, " m"]
 ) -> float:
     a, b = np.triu_indices(int(models.sum()), 1)
     x, y = (matrix[np.ix_(models, models)][a, b] for matrix in (first, second))

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from .comparison import Comparison
+from .comparison import Comparison, mean_defined
 from .instances import place_names, top_of
 
 MOST_MODELS = 4
 LARGEST_SIDE = 32
 """Rows and columns of a map; larger ones are summed in blocks."""
+MOSTLY = 0.5
+"""Share of instances without any reason above which a model is drawn last."""
 MOST_BARS = 8
 """Features of a table that are drawn for an instance."""
 MOST_WORDS = 120
@@ -21,9 +23,18 @@ COLUMNS = ("instance", "model", "feature", "row", "column", "attribution", "leve
 
 
 def drawn_models(comparison: Comparison, accuracy: Float[np.ndarray, " m"]) -> list[int]:
-    """The most accurate model, and those whose reasons are least like the ones before, up to four."""
-    distance = 1 - np.nan_to_num(comparison.agreement.matrix(), nan=0.0)
-    chosen = [int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else 0]
+    """The most accurate model, and those whose reasons are least like the ones before, up to four.
+
+    Models without any reason on most instances come last: there is nothing of them to see.
+    """
+    first, second = comparison.agreement.pairs
+    values = np.where(comparison.reasoned, comparison.agreement.values["feature"], np.nan)
+    distance = np.zeros((comparison.agreement.models, comparison.agreement.models))
+    distance[first, second] = distance[second, first] = 1 - np.nan_to_num(mean_defined(values.T), nan=1.0)
+    silent = (comparison.reasons == 0).all(axis=2).mean(axis=1) > MOSTLY
+    distance[silent] = distance[:, silent] = 0.0
+    ability = np.where(silent, -1.0, np.nan_to_num(accuracy, nan=0.0))
+    chosen = [int(np.argmax(ability))]
     while len(chosen) < min(MOST_MODELS, len(distance)):
         nearest = distance[:, chosen].min(axis=1)
         nearest[chosen] = -1.0

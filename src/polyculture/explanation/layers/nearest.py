@@ -14,7 +14,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Prototypes:
+class NearestInstances:
     """The nearest references of each instance.
 
     Parameters
@@ -31,13 +31,13 @@ class Prototypes:
         return float((labels[self.rows] == answers[:, None]).mean())
 
 
-def prototypes(
+def nearest_instances(
     instances: Float[np.ndarray, "n d"],
     references: Float[np.ndarray, "r d2"],
     count: int = 3,
     metric: str = "euclidean",
     labels: tuple[Shaped[np.ndarray, " n"], Shaped[np.ndarray, " r"]] | None = None,
-) -> Prototypes:
+) -> NearestInstances:
     """The nearest references of each instance.
 
     Parameters
@@ -68,7 +68,7 @@ def prototypes(
             table[labels[0][part, None] != labels[1]] = np.inf
         rows[part] = np.argsort(table, axis=1, kind="stable")[:, :count]
         distances[part] = np.take_along_axis(table, rows[part], axis=1)
-    return Prototypes(rows, distances)
+    return NearestInstances(rows, distances)
 
 
 def _scaled(table: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n d"]:

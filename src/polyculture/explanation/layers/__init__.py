@@ -5,7 +5,7 @@ visualisation (what excites a unit)
 """
 
 from .activations import Representations, layer_names, represent
-from .nearest import NearestInstances, nearest_instances
+from .nearest import Prototypes, nearest_instances
 from .similarity import SIMILARITIES, RepresentationSimilarity, representation_similarity
 from .visualisation import (
     ExcitingInstances,
@@ -18,7 +18,7 @@ from .visualisation import (
 __all__ = [
     "SIMILARITIES",
     "ExcitingInstances",
-    "NearestInstances",
+    "Prototypes",
     "RepresentationSimilarity",
     "Representations",
     "UnitVisualisation",

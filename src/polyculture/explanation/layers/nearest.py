@@ -14,7 +14,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
-class NearestInstances:
+class Prototypes:
     """The nearest references of each instance.
 
     Parameters
@@ -37,7 +37,7 @@ def nearest_instances(
     count: int = 3,
     metric: str = "euclidean",
     labels: tuple[Shaped[np.ndarray, " n"], Shaped[np.ndarray, " r"]] | None = None,
-) -> NearestInstances:
+) -> Prototypes:
     """The nearest references of each instance.
 
     Parameters
@@ -68,7 +68,7 @@ def nearest_instances(
             table[labels[0][part, None] != labels[1]] = np.inf
         rows[part] = np.argsort(table, axis=1, kind="stable")[:, :count]
         distances[part] = np.take_along_axis(table, rows[part], axis=1)
-    return NearestInstances(rows, distances)
+    return Prototypes(rows, distances)
 
 
 def _scaled(table: Float[np.ndarray, "n d"], metric: str) -> Float[np.ndarray, "n d"]:

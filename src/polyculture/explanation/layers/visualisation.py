@@ -83,7 +83,7 @@ def visualise_unit(
     layer : ``"scores"`` (a unit is a class) or the name of a layer.
 
     Numbers of images stay in [0, 1]. Raises InputError for other models, for texts and tags, and an unknown layer or
-    unit. Source: Erhan et al. 2009.
+    unit. Source: Simonyan et al. 2014, section 2.
     """
     options = options or VisualisationOptions()
     encoder = _encoder(model, layer)

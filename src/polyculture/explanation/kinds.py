@@ -12,22 +12,10 @@ from polyculture.population import Model
 from .methods import ModelKind
 
 STACKED = {
-    *(
-        "Linear",
-        "Conv1d",
-        "Conv2d",
-        "Conv3d",
-        "Convolution",
-        "BatchNorm1d",
-        "BatchNorm2d",
-        "BatchNorm3d",
-        "FeatureNorm",
-    ),
-    *("GroupNorm", "LayerNorm", "ReLU", "SELU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid", "LeakyReLU", "Identity"),
-    *("Dropout", "AlphaDropout", "Flatten", "Unflatten", "Permute", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"),
-    *("Sequential", "ModuleList", "Residual", "Concatenation"),
+    *("Linear", "BatchNorm1d", "FeatureNorm", "LayerNorm", "Identity", "Dropout", "AlphaDropout", "Flatten"),
+    *("ReLU", "SELU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid", "LeakyReLU", "Sequential"),
 }
-"""Layers that act on each instance alone and have the same operators for every net."""
+"""Layers of nets that are faster in a stack; convolutions are not."""
 
 
 def kind_of(model: Model) -> ModelKind:

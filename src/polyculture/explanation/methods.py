@@ -74,7 +74,7 @@ METHODS: dict[str, Method] = {
         "gradients.integrated_gradients",
         ("net",),
         complete=True,
-        samples=50,
+        samples=32,
         fewest=5,
         stacked=True,
     ),

@@ -7,7 +7,7 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
-from polyculture.explanation.layers.prototypes import prototypes
+from polyculture.explanation.layers import nearest_instances
 from polyculture.rng import stream
 
 pytest.importorskip("sklearn")
@@ -132,7 +132,7 @@ def test_trees_that_cannot_be_fitted_are_refused_in_one_sentence() -> None:
 
 def test_an_instance_of_the_training_set_is_its_own_prototype() -> None:
     rows = stream(5, "rows").normal(size=(50, 4)) + 1e6
-    result = prototypes(rows[:7], rows, 2)
+    result = nearest_instances(rows[:7], rows, 2)
     assert result.rows[:, 0].tolist() == list(range(7))
     np.testing.assert_allclose(result.distances[:, 0], 0, atol=1e-5)
 
@@ -144,22 +144,22 @@ def test_nearest_instances_are_those_of_scikit_learn() -> None:
         distances, rows = (
             neighbors.NearestNeighbors(n_neighbors=4, metric=metric, algorithm="brute").fit(Y).kneighbors(X)
         )
-        result = prototypes(X, Y, 4, metric)
+        result = nearest_instances(X, Y, 4, metric)
         assert np.array_equal(result.rows, rows)
         np.testing.assert_allclose(result.distances, distances, atol=1e-9)
 
 
 def test_prototypes_can_be_limited_to_the_answered_class() -> None:
     Y, labels = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1])
-    result = prototypes(np.array([[0.1], [0.1]]), Y, 2, labels=(np.array([1, 0]), labels))
+    result = nearest_instances(np.array([[0.1], [0.1]]), Y, 2, labels=(np.array([1, 0]), labels))
     assert result.rows.tolist() == [[1, 3], [0, 2]]
     assert result.agreement(labels, np.array([1, 1])) == 0.5
 
 
 def test_more_prototypes_than_instances_are_refused() -> None:
     with pytest.raises(InputError, match="4 nearest of 3 references; expected a number from 1 to 3"):
-        prototypes(np.zeros((1, 2)), np.zeros((3, 2)), 4)
+        nearest_instances(np.zeros((1, 2)), np.zeros((3, 2)), 4)
     with pytest.raises(InputError, match="instances of 2 and references of 3 features"):
-        prototypes(np.zeros((1, 2)), np.zeros((3, 3)), 1)
+        nearest_instances(np.zeros((1, 2)), np.zeros((3, 3)), 1)
     with pytest.raises(InputError, match="no metric 'l1'; expected euclidean or cosine"):
-        prototypes(np.zeros((1, 2)), np.zeros((3, 2)), 1, "l1")
+        nearest_instances(np.zeros((1, 2)), np.zeros((3, 2)), 1, "l1")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,15 +17,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from polyculture.dataset import Dataset
+from polyculture.dataset import Dataset, Modality
 from polyculture.errors import InputError, near
 from polyculture.explanations import Explanations
+from polyculture.models.fitted import Fitted
 from polyculture.models.threads import one_thread
 from polyculture.population import Model, Population
 from polyculture.rng import stream
 
 from .features import baseline_of, feature_shape, word_table
-from .kinds import kind_of, structure_of
+from .kinds import kind_of, structure_of, tree_scale
 from .methods import METHODS, Method, find_method
 from .options import ExplainOptions
 from .store import Part, read_parts, write_explanations, write_part
@@ -77,7 +81,7 @@ def explain(
     1     0.00
     """
     options, report = options or ExplainOptions(), progress or (lambda *_: None)
-    name = automatic(population.models.values()) if method == "auto" else method
+    name = automatic(population.models.values(), dataset.modality) if method == "auto" else method
     rule = find_method(name)
     dataset, background = _instances(population, dataset, background or dataset, options)
     options = _resolved(name, rule, population, dataset, options)
@@ -91,13 +95,12 @@ def explain(
     parts: dict[str, Part] = {} if folder is None else read_parts(Path(folder))
     pending = [model for model in population if keys[model] not in parts]
     report(len(population) - len(pending), len(population), "starting")
-    for models in _groups(rule, population, pending):
-        rows = [list(population).index(model) for model in models]
-        for model, part in _attribute(rule, models, dataset, targets[rows], background, options).items():
-            parts[keys[model]] = part
-            if folder is not None:
-                write_part(Path(folder), keys[model], part)
-            report(sum(keys[model] in parts for model in population), len(population), model)
+    task = partial(_attribute, rule, dataset, dict(zip(population, targets, strict=True)), background, options)
+    for model, part in _results(task, list(_groups(rule, population, pending))):
+        parts[keys[model]] = part
+        if folder is not None:
+            write_part(Path(folder), keys[model], part)
+        report(sum(keys[model] in parts for model in population), len(population), model)
     ordered = [parts[keys[model]] for model in population]
     explanations = _explanations(name, population, dataset, targets, ordered, options)
     if features:
@@ -107,12 +110,14 @@ def explain(
     return explanations
 
 
-def automatic(models: Iterable[Model]) -> str:
-    """Name of the method that suits all of these models."""
+def automatic(models: Iterable[Model], modality: Modality = "table") -> str:
+    """Name of the method that suits all of these models, in one scale."""
+    models = list(models)
     kinds = {kind_of(model) for model in models}
-    return {"net": "integrated-gradients", "trees": "tree-shap"}.get(
-        kinds.pop() if len(kinds) == 1 else "", "occlusion"
-    )
+    if kinds == {"net"}:
+        return "integrated-gradients"
+    is_tree_shap = kinds == {"trees"} and modality in METHODS["tree-shap"].modalities and tree_scale(models)
+    return "tree-shap" if is_tree_shap else "occlusion"
 
 
 def _instances(
@@ -170,7 +175,8 @@ def _resolved(
         raise InputError(f"{samples} samples for the method {name!r}", f"{rule.fewest} or more", "raise samples")
     if dataset.task == "regression":
         return replace(options, scale="auto", samples=samples, target="number")
-    scale = rule.scales[0] if options.scale == "auto" else options.scale
+    own_scale = tree_scale(population.models.values()) if name == "tree-shap" else None
+    scale = own_scale or rule.scales[0] if options.scale == "auto" else options.scale
     if scale not in rule.scales:
         raise InputError(f"the scale {scale!r} for the method {name!r}", " or ".join(rule.scales))
     return replace(options, scale=scale, samples=samples)
@@ -206,18 +212,34 @@ def _groups(rule: Method, population: Population, pending: list[str]) -> Iterabl
         yield {model: population[model] for model in models}
 
 
+def _results(
+    task: Callable[[Mapping[str, Any]], dict[str, Part]], groups: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, Part]]:
+    """Attributions of each model as they are finished; fitted models that share no net are explained at once."""
+    models = [model for group in groups for model in group.values()]
+    nets = {id(getattr(model, "net", model)) for model in models}
+    threads = all(isinstance(model, Fitted) for model in models) and len(nets) == len(models)
+    with one_thread(), ThreadPoolExecutor(os.cpu_count() if threads else 1) as pool:
+        jobs = [pool.submit(task, group) for group in groups]
+        try:
+            for job in as_completed(jobs):
+                yield from job.result().items()
+        finally:
+            for job in jobs:
+                job.cancel()
+
+
 def _attribute(
     rule: Method,
-    models: Mapping[str, Any],
     dataset: Dataset,
-    targets: Int[np.ndarray, "m n"],
+    targets: Mapping[str, Int[np.ndarray, " n"]],
     background: Dataset,
     options: ExplainOptions,
+    models: Mapping[str, Any],
 ) -> dict[str, Part]:
     """Attributions of these models, and the seconds of each: equal shares where they are explained together."""
-    start = time.perf_counter()
-    with one_thread():
-        values = np.asarray(rule.explain(models, dataset.array, targets, background, options), np.float32)
+    start, codes = time.perf_counter(), np.stack([targets[model] for model in models])
+    values = np.asarray(rule.explain(models, dataset.array, codes, background, options), np.float32)
     seconds = (time.perf_counter() - start) / len(models)
     shape = len(models), len(dataset), int(np.prod(feature_shape(dataset.modality, dataset.array)))
     return {model: (row, seconds) for model, row in zip(models, values.reshape(shape), strict=True)}

@@ -70,7 +70,7 @@ def integrated_gradients(
     nets = list(models.values())
     rows = torch.stack([encoded(net.encoder, inputs) for net in nets])
     baselines = torch.stack([encoded_baseline(net.encoder, background, options) for net in nets])
-    steps = options.samples or 50
+    steps = options.samples or 1
     values = integrate(StackedNets(nets), rows, baselines, torch.from_numpy(targets), options.scale, steps)
     return np.stack([features_of(net.encoder, value) for net, value in zip(nets, values, strict=True)])
 

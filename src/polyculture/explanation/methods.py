@@ -74,7 +74,7 @@ METHODS: dict[str, Method] = {
         "gradients.integrated_gradients",
         ("net",),
         complete=True,
-        samples=50,
+        samples=32,
         fewest=5,
         stacked=True,
     ),
@@ -142,7 +142,12 @@ METHODS: dict[str, Method] = {
         fewest=20,
     ),
     "tree-shap": Method(
-        "exact Shapley values of trees", "tree_shap.tree_shap", ("trees",), complete=True, scales=_SHARES
+        "exact Shapley values of trees",
+        "tree_shap.tree_shap",
+        ("trees",),
+        modalities=("table", "image", "volume", "series", "audio"),
+        complete=True,
+        scales=_SHARES,
     ),
 }
 """Methods by name."""

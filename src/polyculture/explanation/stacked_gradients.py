@@ -7,21 +7,20 @@ up to rounding.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from polyculture.models.fitted_net import FittedNet
 
 from .net_inputs import scores
 
-ROWS = 4096
-"""Rows of all models in one pass."""
+ROWS = 1024
+"""Rows of all models in one pass: more leave the cache."""
 AFFINE = (
     nn.Identity,
     nn.Flatten,
@@ -45,6 +44,8 @@ DENSE = (
     nn.Tanh,
     nn.Sigmoid,
     nn.LeakyReLU,
+    nn.Dropout,
+    nn.AlphaDropout,
 )
 GAP = 1e-3
 """Largest difference between the sum of attributions and the change of the score, in multiples of it or of 1."""
@@ -63,6 +64,8 @@ class StackedNets:
     def __init__(self, models: Sequence[FittedNet]) -> None:
         self.models = list(models)
         halves = [_halves(model.net.eval()) for model in models]
+        dense = all(isinstance(layer, DENSE) for layer in _layers(halves[0][1]))
+        self.threads = os.cpu_count() if dense or len(halves) == 1 else 1  # torch.func changes the net as it is called
         self.affine = [first for first, _ in halves]
         self.rest = _stacked([second for _, second in halves])
 
@@ -77,17 +80,24 @@ class StackedNets:
             (gradient,) = torch.autograd.grad(self.ends(leaves), leaves, slopes)
         return gradient
 
-    def slopes(self, states: Tensor, targets: Tensor, scale: str) -> Tensor:
-        """Gradient of the target's score with respect to outputs of the affine layers, m × rows × …."""
+    def slopes(self, states: Tensor, targets: Tensor, scale: str) -> tuple[Tensor, Tensor]:
+        """Scores of the targets, m × rows, and their gradient with respect to outputs of the affine layers."""
         leaves = states.detach().requires_grad_()
         with torch.enable_grad():
-            total = self.values(leaves, targets, scale).sum()
-            (gradient,) = torch.autograd.grad(total, leaves)
-        return gradient
+            outputs = self.rest(leaves)
+            if scale == "logit" and outputs.shape[-1] > 1:  # linear in the outputs: their gradient is known
+                direction = torch.full_like(outputs, -1 / (outputs.shape[-1] - 1))
+                direction.scatter_(-1, targets[..., None], 1.0)
+                return (outputs.detach() * direction).sum(-1), torch.autograd.grad(outputs, leaves, direction)[0]
+            values = self._scores(outputs, targets, scale)
+            return values.detach(), torch.autograd.grad(values.sum(), leaves)[0]
 
-    def values(self, states: Tensor, targets: Tensor, scale: str) -> Tensor:
-        """The target's score, m × rows, from outputs of the affine layers."""
-        outputs = self.rest(states)
+    def values(self, inputs: Tensor, targets: Tensor, scale: str) -> Tensor:
+        """Scores of the targets, m × n, from encoded inputs."""
+        with torch.no_grad():
+            return self._scores(self.rest(self.ends(inputs)), targets, scale)
+
+    def _scores(self, outputs: Tensor, targets: Tensor, scale: str) -> Tensor:
         pairs = zip(self.models, outputs, targets, strict=True)
         return torch.stack([scores(model, rows, codes, scale) for model, rows, codes in pairs])
 
@@ -114,7 +124,7 @@ def _stacked(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
     """All nets as a function from m × rows × … to m × rows × outputs."""
     if len(nets) == 1:
         return lambda states: nets[0](states[0])[None]
-    layers = [layer for layer in _layers(nets[0]) if not isinstance(layer, (nn.Dropout, nn.AlphaDropout))]
+    layers = _layers(nets[0])
     if not all(isinstance(layer, DENSE) for layer in layers):
         weights, buffers = torch.func.stack_module_state(list(nets))
         weights = {name: weight.detach() for name, weight in weights.items()}
@@ -153,60 +163,66 @@ def _dense(layers: Sequence[nn.Module], nets: Sequence[nn.Module]) -> Callable[[
 def integrate(nets: StackedNets, inputs: Tensor, baselines: Tensor, targets: Tensor, scale: str, steps: int) -> Tensor:
     """Integrated gradients of every net, m × n × …, from encoded inputs m × n × … and baselines m × 1 × ….
 
-    Source: Sundararajan, Taly and Yan 2017, equation 1; Gauss-Legendre quadrature. Where attributions do not add up
-    to the change of the score within `GAP`, the way of that instance is cut into more steps.
+    Where attributions do not add up to the change of the score within `GAP`, the way of that instance is cut into more
+    steps. Source: Sundararajan, Taly and Yan 2017, equation 1; quadrature by `step_weights`.
     """
     baselines = baselines.expand_as(inputs)
-    values = _integral(nets, inputs, baselines, targets, scale, gauss(steps))
-    with torch.no_grad():
-        change = nets.values(nets.ends(inputs), targets, scale) - nets.values(nets.ends(baselines), targets, scale)
+    values = _integral(nets, inputs, baselines, targets, scale, steps)
+    change = nets.values(inputs, targets, scale) - nets.values(baselines, targets, scale)
     for refined in REFINED:
         gaps = (values.flatten(2).sum(dim=2) - change).abs() > GAP * change.abs().clamp(min=1)
-        if refined <= steps or not gaps.any():
+        if refined <= steps:
             continue
         for k, open_rows in enumerate(gaps):
             rows = open_rows.nonzero()[:, 0]
             if len(rows):
                 single, row = StackedNets([nets.models[k]]), slice(k, k + 1)
                 parts = inputs[row, rows], baselines[row, rows], targets[row, rows]
-                values[k, rows] = _integral(single, *parts, scale, midpoints(refined))[0]
+                values[k, rows] = _integral(single, *parts, scale, refined)[0]
     return values
 
 
-def _integral(
-    nets: StackedNets,
-    inputs: Tensor,
-    baselines: Tensor,
-    targets: Tensor,
-    scale: str,
-    rule: tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]],
-) -> Tensor:
-    """Mean gradient by a quadrature rule of places in 0 … 1 and weights, times the difference from the baseline."""
-    places, weights = (torch.from_numpy(part).float() for part in rule)
+def step_weights(values: Tensor, slopes: Tensor) -> Tensor:
+    """Weight of the gradient at each of k + 1 equally spaced places in 0 … 1, which integrate it: … × (k + 1).
+
+    Along a straight way a net with ReLU is linear up to a kink, and linear after it. Both gradients are known, and the
+    change of the score over the step tells where between them the kink is: with that share of the step for the one and
+    the rest for the other, a step with one kink is exact. In smooth nets the shares are nearly halves, which is the
+    trapezoidal rule.
+
+    Parameters
+    ----------
+    values : the score at each place.
+    slopes : its derivative along the way at each place.
+    """
+    steps = values.shape[-1] - 1
+    first, second = slopes[..., :-1], slopes[..., 1:]
+    bend = first - second
+    flat = bend.abs() <= 1e-4 * slopes.abs().amax(dim=-1, keepdim=True)
+    secant = (values[..., 1:] - values[..., :-1]) * steps
+    shares = ((secant - second) / bend).masked_fill(flat, 0.5).clamp(0, 1)
+    weights = torch.zeros_like(values)
+    weights[..., :-1] += shares / steps
+    weights[..., 1:] += (1 - shares) / steps
+    return weights
+
+
+def _integral(nets: StackedNets, inputs: Tensor, baselines: Tensor, targets: Tensor, scale: str, steps: int) -> Tensor:
+    """Mean gradient along the way in this number of steps, times the difference from the baseline."""
     m, n = inputs.shape[:2]
-    values = []
-    for rows in torch.arange(n).split(max(1, ROWS // (m * min(len(places), 64)))):
+    places = torch.linspace(0, 1, steps + 1)
+
+    def part(rows: Tensor) -> Tensor:
         with torch.no_grad():
-            start, end = nets.ends(baselines[:, rows]), nets.ends(inputs[:, rows])
-        total = torch.zeros_like(start)
-        for place, weight in zip(places.split(64), weights.split(64), strict=True):
-            shape = (1, 1, len(place), *(1,) * (start.ndim - 2))
-            states = torch.lerp(start[:, :, None], end[:, :, None], place.reshape(shape)).flatten(1, 2)
-            slopes = nets.slopes(states, targets[:, rows].repeat_interleave(len(place), dim=1), scale)
-            total += (slopes.unflatten(1, (len(rows), len(place))) * weight.reshape(shape)).sum(dim=2)
-        gradient = nets.transposed(inputs[:, rows], total)
-        values.append(gradient * (inputs[:, rows] - baselines[:, rows]))
-    return torch.cat(values, dim=1)
+            start, end = nets.ends(baselines[:, rows])[:, :, None], nets.ends(inputs[:, rows])[:, :, None]
+        shape = (1, 1, len(places), *(1,) * (start.ndim - 3))
+        states = torch.lerp(start, end, places.reshape(shape)).flatten(1, 2)
+        codes = targets[:, rows].repeat_interleave(len(places), dim=1)
+        values, slopes = (x.unflatten(1, (len(rows), len(places))) for x in nets.slopes(states, codes, scale))
+        slopes = slopes.flatten(3)
+        weights = step_weights(values, (slopes @ (end - start).flatten(3).mT)[..., 0])
+        mean = (weights[:, :, None] @ slopes).reshape(start.squeeze(2).shape)
+        return nets.transposed(inputs[:, rows], mean) * (inputs[:, rows] - baselines[:, rows])
 
-
-@cache
-def gauss(steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places in 0 … 1 and weights of the Gauss-Legendre rule."""
-    places, weights = np.polynomial.legendre.leggauss(steps)
-    return (places + 1) / 2, weights / 2
-
-
-@cache
-def midpoints(steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places in 0 … 1 and weights of the midpoint rule, which suits kinks better with many steps."""
-    return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
+    with ThreadPoolExecutor(nets.threads) as pool:
+        return torch.cat(list(pool.map(part, torch.arange(n).split(max(1, ROWS // (m * len(places)))))), dim=1)

@@ -18,18 +18,8 @@ from polyculture.models.features import features
 from polyculture.models.fitted_estimator import FittedEstimator
 
 from .features import feature_shape
+from .kinds import BOOSTED, FORESTS
 from .options import ExplainOptions
-
-FORESTS = (
-    *("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
-    *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
-)
-"""Estimators whose trees average probabilities, or predicted numbers."""
-BOOSTED = (
-    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
-    *("GradientBoostingClassifier", "GradientBoostingRegressor"),
-)
-"""Estimators whose trees add up scores: the log-odds of two classes, the exponents of a softmax, or numbers."""
 
 
 def tree_shap(

@@ -18,7 +18,7 @@ from polyculture.models.fitted_net import FittedNet
 from .features import word_table
 from .net_inputs import scores
 from .options import ExplainOptions
-from .stacked_gradients import GAP, REFINED, gauss, midpoints
+from .stacked_gradients import GAP, REFINED, step_weights
 
 ROWS = 64
 """Rows per pass: no more than pretrained models take at once."""
@@ -88,29 +88,29 @@ class _PieceGradients:
         return self._over(lambda rows: self._pass(rows, torch.ones(len(rows)))[1])
 
     def integrals(self, steps: int) -> Tensor:
-        """Gradient × vector of each piece, averaged along the way from zero vectors: n × l."""
-        last = self._over(lambda rows: self._pass(rows, torch.ones(len(rows)))[0])
-        change = last - self._over(lambda rows: self._pass(rows, torch.zeros(len(rows)))[0])
-        values = self._over(lambda rows: self._integral(rows, gauss(steps)))
+        """Gradient × vector of each piece, averaged along the way from zero vectors: n × l; refined as `integrate`."""
+        values = self._over(partial(self._integral, steps=steps))
         for refined in REFINED:
-            open_rows = ((values.sum(dim=1) - change).abs() > GAP * change.abs().clamp(min=1)).nonzero()[:, 0]
+            sums, change = values[:, :-1].sum(dim=1), values[:, -1]
+            open_rows = ((sums - change).abs() > GAP * change.abs().clamp(min=1)).nonzero()[:, 0]
             if refined > steps and len(open_rows):
-                values[open_rows] = self._over(partial(self._integral, rule=midpoints(refined)), open_rows)
-        return values
+                values[open_rows] = self._over(partial(self._integral, steps=refined), open_rows)
+        return values[:, :-1]
 
     def _over(self, function: Callable[[Tensor], Tensor], rows: Tensor | None = None) -> Tensor:
         rows = torch.arange(len(self.codes)) if rows is None else rows
         return torch.cat([function(part) for part in rows.split(ROWS)])
 
-    def _integral(self, rows: Tensor, rule: tuple[np.ndarray, np.ndarray]) -> Tensor:
-        places, weights = (torch.from_numpy(part).float() for part in rule)
-        products = []
+    def _integral(self, rows: Tensor, steps: int) -> Tensor:
+        """The integral for each piece, and the change of the score: rows × (l + 1)."""
+        places = torch.linspace(0, 1, steps + 1)
+        integrals = []
         for row in rows:
-            total = torch.zeros(self.codes.shape[1])
-            for place, weight in zip(places.split(ROWS), weights.split(ROWS), strict=True):
-                total += (self._pass(row.expand(len(place)), place)[1] * weight[:, None]).sum(dim=0)
-            products.append(total)
-        return torch.stack(products)
+            passes = [self._pass(row.expand(len(part)), part) for part in places.split(ROWS)]
+            values, products = (torch.cat(parts) for parts in zip(*passes, strict=True))
+            weights = step_weights(values, products.sum(dim=1))
+            integrals.append(torch.cat([weights @ products, values[-1:] - values[:1]]))
+        return torch.stack(integrals)
 
     def _pass(self, rows: Tensor, factors: Tensor, product: bool = True) -> tuple[Tensor, Tensor]:
         """Scores of these rows with their vectors multiplied by factors, and attributions of each piece, rows × l."""

@@ -1,1 +1,32 @@
-"""What do the layers of a net hold?"""
+"""What do the layers of a model hold?
+
+activations (read by hooks) · similarity (of representations, pair by pair) · nearest (training instances) ·
+visualisation (what excites a unit)
+"""
+
+from .activations import Representations, layer_names, represent
+from .nearest import Prototypes, nearest_instances
+from .similarity import SIMILARITIES, RepresentationSimilarity, representation_similarity
+from .visualisation import (
+    ExcitingInstances,
+    UnitVisualisation,
+    VisualisationOptions,
+    exciting_instances,
+    visualise_unit,
+)
+
+__all__ = [
+    "SIMILARITIES",
+    "ExcitingInstances",
+    "Prototypes",
+    "RepresentationSimilarity",
+    "Representations",
+    "UnitVisualisation",
+    "VisualisationOptions",
+    "exciting_instances",
+    "layer_names",
+    "nearest_instances",
+    "represent",
+    "representation_similarity",
+    "visualise_unit",
+]

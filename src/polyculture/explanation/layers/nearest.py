@@ -31,7 +31,7 @@ class Prototypes:
         return float((labels[self.rows] == answers[:, None]).mean())
 
 
-def prototypes(
+def nearest_instances(
     instances: Float[np.ndarray, "n d"],
     references: Float[np.ndarray, "r d2"],
     count: int = 3,

@@ -24,13 +24,17 @@ def explain(
     ] = "auto",
     instances: Annotated[int, Option(metavar="N", help="Instances of the test set, drawn by the seed.")] = 200,
     models: Annotated[list[str] | None, Option(metavar="GLOB", help="Model or pattern; repeatable.")] = None,
-    target: Annotated[str, Option(metavar="CLASS", help="Class to explain: predicted, label, or its name.")] = "predicted",
+    target: Annotated[
+        str, Option(metavar="CLASS", help="Class to explain: predicted, label, or its name.")
+    ] = "predicted",
     baseline: Annotated[str, Option(metavar="WHAT", help="What an absent feature looks like: mean or zero.")] = "mean",
     samples: Annotated[
         int | None, Option(metavar="N", help="Steps or perturbations per instance (default: the method's).")
     ] = None,
     k: Annotated[int, Option("-k", "--top", metavar="K", help="Largest attributions that count as the reasons.")] = 5,
-    out: Annotated[Path, Option(metavar="DIR", help="Folder for explanations and page.")] = Path("polyculture-explanation"),
+    out: Annotated[Path, Option(metavar="DIR", help="Folder for explanations and page.")] = Path(
+        "polyculture-explanation"
+    ),
     seed: Seed = 0,
     json: Json = False,
 ) -> int:

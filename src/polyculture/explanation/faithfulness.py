@@ -81,9 +81,11 @@ def faithfulness(
     deleted = _curve(output, order, steps)
     # Put back largest first: what is replaced are the smallest attributions, fewer and fewer of them.
     inserted = _curve(output, values.shape[1] - 1 - order, steps)[:, ::-1]
-    areas = (_area(curve - deleted[:, [-1]]) for curve in (deleted, inserted, _curve(output, shuffled, steps)))
+    deletion, insertion, random = (
+        _area(curve - deleted[:, [-1]]) for curve in (deleted, inserted, _curve(output, shuffled, steps))
+    )
     change = deleted[:, 0] - deleted[:, -1]
-    return Faithfulness(*areas, change, infidelity(output, values, generator, subsets))
+    return Faithfulness(deletion, insertion, random, change, infidelity(output, values, generator, subsets))
 
 
 def faithfulness_of(
@@ -131,7 +133,7 @@ def _player_sums(players: Players, row: int, count: int, values: Float[np.ndarra
 def infidelity(
     output: MaskedOutput, values: Float[np.ndarray, "n d"], generator: np.random.Generator, subsets: int = 32
 ) -> Float[np.ndarray, " n"]:
-    """Infidelity of Yeh et al. 2019 for sets of replaced features, at the scale that fits best, as a share of no forecast.
+    """Infidelity of Yeh et al. 2019 for sets of replaced features, at the best scale, as a share of no forecast.
 
     0 where the summed attributions of a set are in proportion to what replacing it changes; 1 where they say nothing;
     nan where no set changes the output.
@@ -149,7 +151,7 @@ def infidelity(
     total = (changes**2).sum(axis=1)
     explained = np.divide(product**2, square, out=np.zeros(n), where=square > 0)
     ratio: Float[np.ndarray, " n"] = 1 - np.divide(explained, total, out=np.full(n, np.nan), where=total > 0)
-    return np.clip(ratio, 0.0, 1.0)
+    return np.minimum(np.maximum(ratio, 0.0), 1.0)
 
 
 def _curve(output: MaskedOutput, place: Int[np.ndarray, "n d"], steps: int) -> Float[np.ndarray, "n s"]:

@@ -71,7 +71,9 @@ def problem_of_run(folder: Path, origin: Mapping[str, Any], *, shifted: bool) ->
             "a run by name or of files, of this version of polyculture",
             "repeat the same polyculture run (nothing is trained again), or from Python give problem=",
         )
-    options = {name: tuple(v) if isinstance(v, list) else v for name, v in dict(origin["options"]).items()}
+    options: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in dict(origin["options"]).items()
+    }
     names = {field.name for field in fields(DataOptions)}
     settings = DataOptions(**{name: value for name, value in options.items() if name in names})
     parent = folder.absolute().parent

@@ -17,9 +17,9 @@ from polyculture.measures.similarity import (
     mismatched_agreement,
     reason_agreement,
     repeat_agreement,
+    top_k,
 )
 from polyculture.measures.similarity import explanation_agreement as module
-from polyculture.measures.similarity import top_k
 from polyculture.rng import stream
 
 

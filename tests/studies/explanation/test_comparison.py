@@ -51,7 +51,11 @@ def test_without_two_models_of_a_recipe_there_is_no_ceiling():
     table = explanations()
     comparison = Comparison(replace(table, models=table.models.assign(depth=range(5))))
     assert RECIPE not in comparison.by_instance
-    assert comparison.interval(RECIPE).reason == comparison.shortfall(RECIPE).reason == "no two models have the same recipe"
+    assert (
+        comparison.interval(RECIPE).reason
+        == comparison.shortfall(RECIPE).reason
+        == "no two models have the same recipe"
+    )
 
 
 def test_where_all_models_have_one_recipe_nothing_is_below_its_ceiling():
@@ -97,9 +101,7 @@ def test_answers_of_pairs():
 
 def test_clusters_widen_the_limits():
     table = explanations(n=40)
-    doubled = replace(
-        table, values=np.repeat(table.values, 2, axis=1), instances=pd.DataFrame(index=pd.RangeIndex(80))
-    )
+    doubled = replace(table, values=np.repeat(table.values, 2, axis=1), instances=pd.DataFrame(index=pd.RangeIndex(80)))
     single = Comparison(table).interval(PAIRS)
     clustered = Comparison(doubled, clusters=np.repeat(np.arange(40), 2)).interval(PAIRS)
     naive = Comparison(doubled).interval(PAIRS)

@@ -25,9 +25,7 @@ def two_models() -> Comparison:
     values = np.zeros((2, 4, 4), np.float32)
     values[0] = [4, 3, 0, 0]
     values[1] = [[4, 3, 0, 0], [0, 0, 4, -3], [4, 3, 0, 0], [0, 0, 4, 3]]
-    table = replace(
-        explanations(m=2, n=4, shape=(4,)), values=values, features=("age", "sex", "pulse", "pain")
-    )
+    table = replace(explanations(m=2, n=4, shape=(4,)), values=values, features=("age", "sex", "pulse", "pain"))
     return Comparison(table, np.array([[0, 0, 0, 0], [0, 0, 1, 1]]), k=2)
 
 

@@ -97,7 +97,11 @@ def test_two_models_of_one_recipe(run, tmp_path):
 def test_pages_are_led_by_the_answer_and_have_no_gaps(result, tmp_path):
     text = report(None, tmp_path / "page.html", result.sections, next_command="polyculture audit run").read_text()
     assert result.sentence.partition(". Explained")[0] in " ".join(text.replace("\u00a0", " ").split())
-    for words in ("What the models look at, side by side", "The most frequent reasons", "Which few rules imitate the set?"):
+    for words in (
+        "What the models look at, side by side",
+        "The most frequent reasons",
+        "Which few rules imitate the set?",
+    ):
         assert words in text
     assert "nan" not in json.dumps([s.sentence for s in result.sections])
 
@@ -127,7 +131,14 @@ def test_every_modality(name, sets, tmp_path):
 
 def test_tags_are_refused_in_one_sentence(sets, tmp_path):
     problem = _problem("tags", sets)
-    pc.run(problem, pc.RunOptions(recipes=[Recipe("crf", optimizer="adam", hyperparameters={"epochs": 1}, seed=seed) for seed in (0, 1)], workers=1), out=tmp_path / "run")
+    pc.run(
+        problem,
+        pc.RunOptions(
+            recipes=[Recipe("crf", optimizer="adam", hyperparameters={"epochs": 1}, seed=seed) for seed in (0, 1)],
+            workers=1,
+        ),
+        out=tmp_path / "run",
+    )
     with pytest.raises(InputError) as error:
         pc.explain_run(tmp_path / "run", problem=problem, out=tmp_path / "why")
     assert str(error.value) == (
@@ -150,7 +161,10 @@ def test_members_of_a_bundle_and_of_a_portfolio_are_read_from_their_run(run, tmp
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ({"source": {}, "members": []}, "is a bundle that was made of no run; expected one that was exported from a run"),
+        (
+            {"source": {}, "members": []},
+            "is a bundle that was made of no run; expected one that was exported from a run",
+        ),
         ({"source": {"run": "gone"}, "members": []}, "gone is no folder of a run"),
         ("[]", "cannot be read (AttributeError); expected what export wrote there"),
         ("{", "cannot be read (JSONDecodeError)"),

@@ -1,4 +1,4 @@
-"""Do models decide for the same reasons? Agreement of their largest attributions, pair by pair and instance by instance.
+"""Do models decide for the same reasons? Agreement of their largest attributions, by pair and by instance.
 
 The measures of Krishna et al. 2022 for two explanations of an instance, here of two models instead of two methods:
 which features are among the k largest, in which rank and with which sign, and the rank correlation of all sizes.
@@ -98,9 +98,9 @@ def repeat_agreement(
     k = min(k, d)
     agreements = {name: np.empty((m, n), np.float32) for name in REASON_MEASURES}
     for chunk in _chunks(n, m * (k * k + d)):
-        part, other = first[:, chunk], second[:, chunk]
-        overlaps = _overlaps(_top(part, k), _top(other, k))
-        overlaps["correlation"] = (_unit_ranks(part) * _unit_ranks(other)).sum(axis=2)
+        parts = first[:, chunk], second[:, chunk]
+        overlaps = _overlaps(*(_top(part, k) for part in parts))
+        overlaps["correlation"] = (_unit_ranks(parts[0]) * _unit_ranks(parts[1])).sum(axis=2)
         for name, agreement in overlaps.items():
             agreements[name][:, chunk] = agreement
     return agreements
@@ -120,20 +120,20 @@ def mismatched_agreement(values: Float[np.ndarray, "m n d"], k: int = 5) -> Mapp
     top, ranks = _top(values, min(k, d)), _unit_ranks(values)
     first, second = np.triu_indices(m, 1)
     for shift in shifts:
-        moved = np.roll(top, shift, axis=1)
+        rotated = np.roll(top, shift, axis=1)
         parts: dict[str, list[np.ndarray]] = {name: [] for name in REASON_MEASURES[:-1]}
         for rows in _chunks(len(first), top.shape[2] ** 2 * n):
-            for name, agreement in _overlaps(top[first[rows]], moved[second[rows]]).items():
+            for name, agreement in _overlaps(top[first[rows]], rotated[second[rows]]).items():
                 parts[name].append(agreement)
         for name, blocks in parts.items():
             sums[name] += _mean(np.concatenate(blocks), 0)
         # The sum over pairs of inner products follows from sums over models; nan rows are models without ranks.
-        totals, others = np.nan_to_num(ranks), np.nan_to_num(np.roll(ranks, shift, axis=1))
+        totals, partners = np.nan_to_num(ranks), np.nan_to_num(np.roll(ranks, shift, axis=1))
         behind = np.cumsum(totals, axis=0) - totals
         defined = ~np.isnan(ranks[:, :, 0])
         earlier = np.cumsum(defined, axis=0) - defined
         count = (earlier * ~np.isnan(np.roll(ranks, shift, axis=1)[:, :, 0])).sum(axis=0)
-        sums["correlation"] += (behind * others).sum(axis=(0, 2)) / np.where(count > 0, count, np.nan)
+        sums["correlation"] += (behind * partners).sum(axis=(0, 2)) / np.where(count > 0, count, np.nan)
     return {name: total / len(shifts) for name, total in sums.items()}
 
 
@@ -178,14 +178,14 @@ def _top(values: Float[np.ndarray, "m n d"], k: int) -> Int[np.ndarray, "m n k"]
     ties = (size == limit) & (size > 0)
     larger = size > limit
     # A partition alone would pick any of several equal ones, and so depend on the order of models and machines.
-    chosen = larger | (ties & (np.cumsum(ties, axis=2) <= k - larger.sum(axis=2, keepdims=True)))
-    rank = np.where(chosen, size, -1.0)
+    members = larger | (ties & (np.cumsum(ties, axis=2) <= k - larger.sum(axis=2, keepdims=True)))
+    rank = np.where(members, size, -1.0)
     features = np.sort(np.argpartition(-rank, k - 1, axis=2)[:, :, :k], axis=2)
     features = np.take_along_axis(
         features, np.argsort(-np.take_along_axis(rank, features, axis=2), axis=2, kind="stable"), axis=2
     )
     signs = np.sign(np.take_along_axis(values, features, axis=2)).astype(np.int64)
-    top: Int[np.ndarray, "m n k"] = (features + 1) * signs * np.take_along_axis(chosen, features, axis=2)
+    top: Int[np.ndarray, "m n k"] = (features + 1) * signs * np.take_along_axis(members, features, axis=2)
     return top
 
 

@@ -1,4 +1,4 @@
-"""How does one see what models look at? Maps over pictures, coloured words and bars, side by side for several models."""
+"""How does one see what models look at? Maps over pictures, coloured words and bars, side by side."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def coloured_words(title: str, table: pd.DataFrame, caption: str) -> Spec:
                     place, line = 0, line + 1
                 ends = {"from": place, "to": place + len(word) + 0.6, "middle": place + (len(word) + 0.6) / 2}
                 rows.append(
-                    ends | {"line": line + 0.5, "top": line + 0.06, "bottom": line + 0.94, "word": word[:LINE]}
+                    ends
+                    | {"line": line + 0.5, "top": line + 0.06, "bottom": line + 0.94, "word": word[:LINE]}
                     | {"attribution": round(float(row["attribution"]), 4), "model": str(model)}
                 )
                 place += len(word) + 1

@@ -53,7 +53,7 @@ def _levels(section: Section) -> dict[str, Spec]:
     tip = tooltip(("comparison", "", ""), ("value", "shared", ".1%"), ("low", "low", ".1%"), ("high", "high", ".1%"))
     tip += tooltip(("sign", "with the same sign", ".1%"), ("correlation", "rank correlation", ".2f"))
     caption = (
-        "Orange: two models on the same instance. Below the floor they would agree in nothing about the instance; above a "
+        "Orange: two models on the same instance. At the floor they agree in nothing about the instance; above a "
         "ceiling they cannot be seen to agree. Bar: 95 % interval over instances."
     )
     spec = lines.figure("Shared reasons between floor and ceiling", rows, estimates(lines, x, tip, 90), caption=caption)
@@ -61,7 +61,9 @@ def _levels(section: Section) -> dict[str, Spec]:
 
 
 def _maps(section: Section) -> dict[str, Spec]:
-    table = numbers(rows_of(section, "maps", "instance", "model", "feature", "row", "column", "attribution"), "attribution")
+    table = numbers(
+        rows_of(section, "maps", "instance", "model", "feature", "row", "column", "attribution"), "attribution"
+    )
     if not len(table):
         return {}
     table = table.assign(level=column(table, "level"))
@@ -86,7 +88,9 @@ def _features(section: Section) -> dict[str, Spec]:
         x2={"datum": 0},
         tooltip=tip,
     )
-    caption = "How often each is among the top reasons, of the explanations of instances that have it; all models together."
+    caption = (
+        "How often each is among the top reasons, of the explanations of instances that have it; all models together."
+    )
     return {"features": lines.figure("The most frequent reasons", rows, [bar], caption=caption)}
 
 

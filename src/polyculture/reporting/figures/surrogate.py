@@ -32,7 +32,11 @@ def draw(section: Section) -> dict[str, Spec]:
             branches.append({"x": x, "x2": x, "y": places[depth - 1] + 0.75, "y2": place + 0.5})
             branches.append({"x": x, "x2": x + 14, "y": place + 0.5, "y2": place + 0.5})
         places[depth] = place
-    y: Spec = {"type": "quantitative", "scale": {"domain": [0, len(rows)], "nice": False, "reverse": True}, "axis": None}
+    y: Spec = {
+        "type": "quantitative",
+        "scale": {"domain": [0, len(rows)], "nice": False, "reverse": True},
+        "axis": None,
+    }
     # Indents are points whatever the width is, so that the tree is as legible on a phone.
     x_scale: Spec = {"type": "quantitative", "scale": None, "axis": None}
     tip = tooltip(("text", "", ""), ("answer", "most frequent answer", ""), ("size", "of training instances", ""))
@@ -52,7 +56,12 @@ def draw(section: Section) -> dict[str, Spec]:
             dot,
             x={"field": "indent", **x_scale},
             y={"field": "place", **y},
-            size={"field": "share", "type": "quantitative", "scale": {"range": [12, 120], "zero": True}, "legend": None},
+            size={
+                "field": "share",
+                "type": "quantitative",
+                "scale": {"range": [12, 120], "zero": True},
+                "legend": None,
+            },
             color={"condition": {"test": "datum.leaf", "value": BLUE}, "value": GREY},
             tooltip=tip,
         ),

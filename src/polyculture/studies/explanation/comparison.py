@@ -83,9 +83,9 @@ class Comparison:
     @cached_property
     def reasoned(self) -> Bool[np.ndarray, "p n"]:
         """Pairs both of whose models have some reason: one that no feature moves shares none, but shows none either."""
-        some = (self.reasons != 0).any(axis=2)
+        present = (self.reasons != 0).any(axis=2)
         first, second = self.agreement.pairs
-        return np.asarray(some[first] & some[second])
+        return np.asarray(present[first] & present[second])
 
     @cached_property
     def same_recipe(self) -> Bool[np.ndarray, " p"]:
@@ -101,19 +101,19 @@ class Comparison:
     @cached_property
     def by_instance(self) -> Mapping[str, ByInstance]:
         """Agreement on each instance by comparison (`COMPARISONS`) and measure; without those that there are not."""
-        same = self.same_recipe
+        siblings = self.same_recipe
         parts: dict[str, ByInstance] = {
             PAIRS: {name: self.agreement.by_instance(name) for name in REASON_MEASURES},
             FLOOR: mismatched_agreement(self.reasons, self.k),
         }
-        if same.any():
-            rows = same[:, None] & np.ones(self.explanations.shape[1], bool)
+        if siblings.any():
+            rows = siblings[:, None] & np.ones(self.explanations.shape[1], bool)
             parts[RECIPE] = {name: self.agreement.by_instance(name, rows) for name in REASON_MEASURES}
         for name, repeated in ((REPEAT, self.repeats), (CHANGED, self.changed)):
             if repeated is not None:
                 models, values = repeated
-                again = repeat_agreement(self.reasons[models], summed(values, self.groups), self.k)
-                parts[name] = {measure: mean_defined(numbers) for measure, numbers in again.items()}
+                repeat = repeat_agreement(self.reasons[models], summed(values, self.groups), self.k)
+                parts[name] = {measure: mean_defined(numbers) for measure, numbers in repeat.items()}
         return parts
 
     def interval(self, comparison: str, measure: str = "feature") -> Interval:
@@ -126,11 +126,11 @@ class Comparison:
         """Agreement of this ceiling minus that of pairs of models, on the same instances; of pairs of other recipes."""
         if ceiling not in self.by_instance:
             return Interval.undefined(NO_REPEATS if ceiling == RECIPE else "not computed")
-        above, below = self.by_instance[ceiling][measure], self._unrelated(measure)
-        if not (np.isfinite(above).any() and np.isfinite(below).any()):
+        ceiling_values, pair_values = self.by_instance[ceiling][measure], self._unrelated(measure)
+        if not (np.isfinite(ceiling_values).any() and np.isfinite(pair_values).any()):
             return Interval.undefined("no pair of models of different recipes")
-        means = float(np.nanmean(above)), float(np.nanmean(below))
-        return paired_difference(means, (above - means[0], below - means[1]), self.clusters, self.level)
+        means = float(np.nanmean(ceiling_values)), float(np.nanmean(pair_values))
+        return paired_difference(means, (ceiling_values - means[0], pair_values - means[1]), self.clusters, self.level)
 
     def _unrelated(self, measure: str) -> Float[np.ndarray, " n"]:
         """Agreement of pairs of different recipes; of all pairs where there are no others."""
@@ -181,7 +181,7 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def pairs(self) -> pd.DataFrame:
-        """One row per pair of models, least agreement first: answers in common, every measure with limits of the first."""
+        """One row per pair of models, least agreement first: answers in common, every measure, limits of the first."""
         first, second = self.agreement.pairs
         names = np.array(self.explanations.model_ids, dtype=object)
         limits = [self.mean(row, 0.0, 1.0) for row in self.agreement.values["feature"]]

@@ -5,8 +5,6 @@ Pairs count here only where both models have some reason: a model that no single
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
@@ -65,7 +63,7 @@ def _listed(
         if not ascending and comparison.same_answer is not None:
             values = np.where(comparison.same_answer[:, i], np.nan, values)
         pair = int(np.nanargmin(values) if ascending else np.nanargmax(values))
-        row: dict[str, object] = {"instance": str(explanations.instances.index[i]), "agreement": reasons[i]}
+        row: dict[str, object] = {"instance": str(explanations.instances.index[int(i)]), "agreement": reasons[i]}
         row |= {"same_answer": agreed[i]} | _answers(comparison, int(i), (int(first[pair]), int(second[pair])))
         for role, model in (("one", first[pair]), ("other", second[pair])):
             row |= {role: explanations.model_ids[model]}
@@ -75,20 +73,21 @@ def _listed(
     return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
 
 
-def _answers(comparison: Comparison, i: int, pair: tuple[int, int]) -> Mapping[str, object]:
+def _answers(comparison: Comparison, i: int, pair: tuple[int, int]) -> dict[str, object]:
     """What the two models answer; once where it is the same."""
     answers, classes = comparison.answers, comparison.explanations.classes
     if answers is None or not classes:
         return {}
-    given = [classes[int(answers[model, i])] for model in pair]
-    return {"answer": given[0] if given[0] == given[1] else f"{given[0]} / {given[1]}"}
+    names = [classes[int(answers[model, i])] for model in pair]
+    return {"answer": names[0] if names[0] == names[1] else f"{names[0]} / {names[1]}"}
 
 
 def top_of(comparison: Comparison, model: int, i: int) -> Int[np.ndarray, " k"]:
     """The reasons of one model on one instance, largest first."""
     row = np.abs(comparison.reasons[model, i])
     order = np.argsort(-row, kind="stable")[: comparison.k]
-    return order[row[order] > 0]
+    reasons: Int[np.ndarray, " k"] = order[row[order] > 0]
+    return reasons
 
 
 def feature_words(comparison: Comparison) -> _Names:
@@ -137,7 +136,7 @@ def place_names(explanations: Explanations) -> list[str]:
 
 
 def leading_features(comparison: Comparison) -> pd.DataFrame:
-    """One row per feature (per word of texts), the most frequent first: how often it is a reason, and of how many models.
+    """One row per feature (per word of texts), the most frequent first: how often it is a reason, of how many models.
 
     `share` of all explanations whose instance has it, `instances` that have it, `part` of the sum of all sizes of
     attributions, `models` that have it among their reasons at least once; `toward` is the share of its attributions
@@ -167,9 +166,11 @@ def leading_features(comparison: Comparison) -> pd.DataFrame:
     table["part"] = np.asarray(table["part"]) / max(float(np.sum(table["part"])), 1e-300)
     table["toward"] = np.divide(table["toward"], size, out=np.full(len(names), np.nan), where=size > 0)
     frame = pd.DataFrame(table)
-    enough = frame[frame["instances"] >= min(FEWEST_INSTANCES, n)]
-    frame = enough if len(enough) else frame
-    return frame.sort_values(["share", "part"], ascending=False, kind="stable").head(MOST_FEATURES).reset_index(drop=True)
+    frequent = frame[frame["instances"] >= min(FEWEST_INSTANCES, n)]
+    frame = frequent if len(frequent) else frame
+    return (
+        frame.sort_values(["share", "part"], ascending=False, kind="stable").head(MOST_FEATURES).reset_index(drop=True)
+    )
 
 
 def _codes(comparison: Comparison) -> tuple[Int[np.ndarray, "n g"], list[str]]:

@@ -49,7 +49,7 @@ def effective_models(predictions: Predictions, cluster: str = "", level: float =
 
 
 def reasons_and_errors(comparison: Comparison, predictions: Predictions) -> Interval:
-    """Correlation over pairs of models of the reasons in common and the similarity φ of errors, with limits over models."""
+    """Correlation over pairs of the reasons in common and the similarity φ of errors, with limits over models."""
     m = comparison.agreement.models
     if predictions.values is not None:
         return Interval.undefined("φ is of right and wrong answers")
@@ -77,7 +77,7 @@ def _correlation(
 def faithful_models(
     comparison: Comparison, origin: ExplainedSource, test: Dataset, options: ExplainRunOptions
 ) -> Mapping[str, Float[np.ndarray, "m n"]]:
-    """Deletion, insertion and infidelity of every model on the first few instances, nan on all others; empty for none."""
+    """Deletion, insertion and infidelity of every model on some instances, nan on all others; empty for none."""
     explanations, count = comparison.explanations, min(options.faithful, len(test))
     if not count or explanations.targets is None:
         return {}
@@ -85,7 +85,7 @@ def faithful_models(
     part, background = test.take(rows), origin.problem.split.train
     areas = {"deletion": "deletion", "insertion": "insertion", "random_deletion": "random"}
     tables = {name: np.full(explanations.shape[:2], np.nan) for name in (*areas, "infidelity")}
-    settings = replace(options.of_method(), scale=explanations.scale if explanations.classes else "probability")
+    settings = replace(options.of_method(), scale="logit" if explanations.scale == "logit" else "probability")
     for position, model in enumerate(explanations.model_ids):
         generator = stream(options.seed, "faithfulness", model)
         result = faithfulness_of(
@@ -117,11 +117,11 @@ def model_table(
         table["accuracy"] = 1 - predictions.wrong.sum(axis=1) / answered
     table["shared"] = mean_defined(matrix)
     table["without_reasons"] = (comparison.reasons == 0).all(axis=2).mean(axis=1)
-    for name, again in (("repeated", comparison.repeats), ("changed", comparison.changed)):
-        if again is not None:
-            values = repeat_agreement(comparison.reasons[again[0]], summed(again[1], comparison.groups), comparison.k)
+    for name, repeat in (("repeated", comparison.repeats), ("changed", comparison.changed)):
+        if repeat is not None:
+            values = repeat_agreement(comparison.reasons[repeat[0]], summed(repeat[1], comparison.groups), comparison.k)
             column = np.full(len(explanations.model_ids), np.nan)
-            column[again[0]] = mean_defined(values["feature"].T)
+            column[repeat[0]] = mean_defined(values["feature"].T)
             table[name] = column
     table |= {name: mean_defined(values.T) for name, values in faithful.items()}
     table["seconds"] = explanations.seconds

@@ -1,4 +1,4 @@
-"""Which explanations are drawn side by side? A few striking instances, explained by models that differ most, as rows."""
+"""Which explanations are drawn side by side? A few striking instances, by the models that differ most, as rows."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def drawn_models(comparison: Comparison, accuracy: Float[np.ndarray, " m"]) -> l
     silent = (comparison.reasons == 0).all(axis=2).mean(axis=1) > MOSTLY
     distance[silent] = distance[:, silent] = 0.0
     ability = np.where(silent, -1.0, np.nan_to_num(accuracy, nan=0.0))
-    chosen = [int(np.argmax(ability))]
-    while len(chosen) < min(MOST_MODELS, len(distance)):
-        nearest = distance[:, chosen].min(axis=1)
-        nearest[chosen] = -1.0
-        chosen.append(int(np.argmax(nearest)))
-    return chosen
+    order = [int(np.argmax(ability))]
+    while len(order) < min(MOST_MODELS, len(distance)):
+        nearest = distance[:, order].min(axis=1)
+        nearest[order] = -1.0
+        order.append(int(np.argmax(nearest)))
+    return order
 
 
 def drawn_instances(comparison: Comparison, *tables: tuple[pd.DataFrame, int]) -> list[int]:
@@ -82,16 +82,16 @@ def _words(words: np.ndarray, values: Float[np.ndarray, " d"]) -> pd.DataFrame:
     return pd.DataFrame(table | {"level": np.nan})
 
 
-def _grid(values: Float[np.ndarray, "..."], levels: Float[np.ndarray, "h w"] | None) -> pd.DataFrame:
+def _grid(values: Float[np.ndarray, ...], levels: Float[np.ndarray, "h w"] | None) -> pd.DataFrame:
     """A map as rows; the slices of a volume are summed, and large maps are summed in blocks."""
     flat = values.sum(axis=0) if values.ndim == 3 else values
     blocks = [-(-side // LARGEST_SIDE) for side in flat.shape]
     cells = _pooled(flat, blocks) * np.prod(blocks)
     rows, columns = np.indices(cells.shape)
-    shown = np.full(cells.shape, np.nan) if levels is None else _pooled(levels, blocks)
+    grey = np.full(cells.shape, np.nan) if levels is None else _pooled(levels, blocks)
     names = [f"row {r * blocks[0]}, column {c * blocks[1]}" for r, c in np.ndindex(*cells.shape)]
     table = {"feature": names, "row": rows.ravel(), "column": columns.ravel(), "attribution": cells.ravel()}
-    return pd.DataFrame(table | {"level": shown.ravel()})
+    return pd.DataFrame(table | {"level": grey.ravel()})
 
 
 def _pooled(table: Float[np.ndarray, "h w"], blocks: Sequence[int]) -> Float[np.ndarray, "a b"]:

@@ -18,7 +18,19 @@ CAUTION = (
 )
 MANY = 0.2
 """Share of instances without any reason from which on a model is named."""
-_SHARES = ("feature", "low", "high", "rank", "sign", "signed_rank", "same_answer", "agreement", "share", "part", "toward")
+_SHARES = (
+    "feature",
+    "low",
+    "high",
+    "rank",
+    "sign",
+    "signed_rank",
+    "same_answer",
+    "agreement",
+    "share",
+    "part",
+    "toward",
+)
 _HEADINGS = {
     "feature": "share of top reasons",
     "rank": "with the same rank",
@@ -36,11 +48,9 @@ def explanation_section(
     return SPEC.answer(sentence(comparison, numbers, tables), numbers, tables)
 
 
-def sentence(
-    comparison: Comparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]
-) -> str:
+def sentence(comparison: Comparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]) -> str:
     """The answer in words: answers, reasons, effective numbers, ceilings, and what may not be read from them."""
-    m, n, _ = comparison.explanations.shape
+    m = comparison.explanations.shape[0]
     models = "Both models" if m == 2 else f"{m:,} models"
     shared, answers = numbers[PAIRS.replace(" ", "_")], numbers["same_answer"]
     reasons = f"their top {comparison.k} reasons"
@@ -52,8 +62,8 @@ def sentence(
     effective = [_effective(numbers, "effective_models", "effective models")]
     effective += [_effective(numbers, "effective_reasons", "effective reasons")]
     effective += [_effective(numbers, "effective_representations", "effective representations")]
-    known = ", ".join(part for part in effective if part)
-    parts = [f"{text}{f'; {known}' if known else ''}; {_ceiling(numbers)}."]
+    numbers_text = ", ".join(part for part in effective if part)
+    parts = [f"{text}{f'; {numbers_text}' if numbers_text else ''}; {_ceiling(numbers)}."]
     parts += [_method(comparison), _reading(comparison, numbers), _unmoved(tables), *_leader(tables), CAUTION]
     return " ".join(part for part in parts if part)
 
@@ -83,7 +93,8 @@ def _method(comparison: Comparison) -> str:
     target = "the predicted number" if not e.classes else f"the {e.target} class"
     target = f"the class {e.target}" if e.classes and e.target not in ("predicted", "label") else target
     target = "the true class" if e.target == "label" else target
-    return f"Explained is {target} on {e.shape[1]:,} instances by {e.method}, against {_baseline(e.baseline)}, all models alike."
+    against = f"against {_baseline(e.baseline)}, all models alike"
+    return f"Explained is {target} on {e.shape[1]:,} instances by {e.method}, {against}."
 
 
 def _baseline(words: str) -> str:
@@ -94,7 +105,9 @@ def _reading(comparison: Comparison, numbers: Mapping[str, Interval]) -> str:
     """Whether agreement lies below its ceilings and above its floor."""
     parts = []
     if REPEAT in comparison.by_instance:
-        parts.append(_against(comparison.shortfall(REPEAT), "one model explained twice with another seed", "the method"))
+        parts.append(
+            _against(comparison.shortfall(REPEAT), "one model explained twice with another seed", "the method")
+        )
     else:
         parts.append("The method has no seed: a model explained twice has the same reasons.")
     if RECIPE in comparison.by_instance:
@@ -123,8 +136,8 @@ def _against(difference: Interval, ceiling: str, source: str) -> str:
     if difference.low > 0:
         return f"Two models share {points} less than {ceiling}: their reasons differ by more than {source} makes them."
     return (
-        f"Two models share no less than {ceiling} (difference {points}): how they differ is below the ceiling, and may be "
-        f"all due to {source}."
+        f"Two models share no less than {ceiling} (difference {points}): how they differ is below the ceiling, and may "
+        f"be all due to {source}."
     )
 
 
@@ -181,10 +194,10 @@ SPEC = SectionSpec(
         ),
         "pairs": TableSpec("Least agreement first.", headings=_HEADINGS, percent=_SHARES),
         "models": TableSpec(
-            "Shared: mean share of top reasons with the other models. Without reasons: share of instances whose answer no "
-            "feature changes. Deletion: area under the output while the most "
-            "important features are taken away (small is faithful; random: in a random order). Infidelity: 0 where "
-            "summed attributions forecast the output's change, 1 where they say nothing.",
+            "Shared: mean share of top reasons with the other models. Without reasons: share of instances where no "
+            "feature moves the output. Deletion: area under the output while the most important features are taken "
+            "away (small is faithful; random: in a random order). Infidelity: 0 where summed attributions forecast the "
+            "output's change, 1 where they say nothing.",
             percent=("accuracy", "shared", "without_reasons", "repeated", "changed"),
         ),
         "same_answer_other_reasons": TableSpec(
@@ -201,14 +214,16 @@ SPEC = SectionSpec(
             rows=15,
         ),
         "features": TableSpec(
-            "How often each feature is among the top reasons of an explanation whose instance has it. Part: of the sum of "
-            "all sizes; toward: share of its attributions that speak for the explained class.",
+            "How often each feature is among the top reasons of an explanation whose instance has it. Part: of the sum "
+            "of all sizes; toward: share of its attributions that speak for the explained class.",
             percent=_SHARES,
             ranked=True,
             rows=25,
         ),
         "maps": TableSpec("The explanations that are drawn; each is scaled to a largest size of 1.", rows=20),
-        "surrogate": TableSpec("The tree that imitates all models together, from its root.", percent=("share", "purity")),
+        "surrogate": TableSpec(
+            "The tree that imitates all models together, from its root.", percent=("share", "purity")
+        ),
         "skipped": TableSpec(),
     },
 )

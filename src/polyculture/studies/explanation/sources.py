@@ -41,9 +41,7 @@ class ExplainedSource:
     name: str
 
 
-def explained_source(
-    source: str | Path, models: Sequence[str] = (), problem: Problem | None = None
-) -> ExplainedSource:
+def explained_source(source: str | Path, models: Sequence[str] = (), problem: Problem | None = None) -> ExplainedSource:
     """The models of a run or a bundle, and their problem.
 
     Parameters
@@ -60,13 +58,15 @@ def explained_source(
     table = run.sets.test.models
     names = _matching([str(name) for name in table.index if not members or name in members], models, folder)
     if len(names) < 2:
-        raise InputError(f"{len(names)} model to explain", "two or more, whose reasons are compared", "name more models")
+        raise InputError(
+            f"{len(names)} model to explain", "two or more, whose reasons are compared", "name more models"
+        )
     problem = problem or problem_of_run(folder, run.origin, shifted=False)
     ids = {str(table.loc[name, "id"]) if "id" in table.columns else name: name for name in names}
     records = all_records(folder / MODELS)
-    lost = [key for key in ids if key not in records]
-    if lost:
-        raise FileError(f"{folder / MODELS} has no model {lost[0]!r}", "every model of the run", "run it again")
+    absent = [key for key in ids if key not in records]
+    if absent:
+        raise FileError(f"{folder / MODELS} has no model {absent[0]!r}", "every model of the run", "run it again")
     fitted = load_population(folder / MODELS, problem, [Recipe.from_dict(records[key]["recipe"]) for key in ids])
     population = Population(
         {ids[key]: model for key, model in fitted.models.items()}, fitted.classes, table.loc[[*ids.values()]]
@@ -75,7 +75,7 @@ def explained_source(
 
 
 def _run_of(folder: Path) -> tuple[Path, frozenset[str]]:
-    """The folder of the run, and the names of the members of a bundle or portfolio; no names for all models of a run."""
+    """The folder of the run, and the names of members of a bundle or portfolio; no names for all models of a run."""
     if is_run(folder):
         return folder, frozenset()
     if (folder / MANIFEST).is_file():
@@ -84,7 +84,8 @@ def _run_of(folder: Path) -> tuple[Path, frozenset[str]]:
         portfolio = read_portfolio(folder)
         return run_of_portfolio(portfolio, folder), frozenset(portfolio.members)
     raise FileError(
-        f"{folder} is neither a run nor a bundle", "the folder of polyculture run, or one that export or select made of it"
+        f"{folder} is neither a run nor a bundle",
+        "the folder of polyculture run, or one that export or select made of it",
     )
 
 

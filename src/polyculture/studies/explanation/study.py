@@ -102,7 +102,9 @@ def explain_run(
     options = options or ExplainRunOptions()
     origin = explained_source(source, options.models, problem)
     if origin.problem.task == "tagging":
-        raise InputError("explanations of tags", "one prediction per instance", "explain a run on tables, images or texts")
+        raise InputError(
+            "explanations of tags", "one prediction per instance", "explain a run on tables, images or texts"
+        )
     folder = make_folder(Path(out))
     test = _drawn(origin.problem.split.test, options)
     explaining = partial(explain, background=origin.problem.split.train)

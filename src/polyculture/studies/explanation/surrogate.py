@@ -29,7 +29,9 @@ SPEC = SectionSpec(
     },
     percent=("fidelity", "constant", "accuracy", "least_fidelity"),
     tables={
-        "tree": TableSpec("From the root; a row's condition leads to it from the row above that is less deep.", rows=63),
+        "tree": TableSpec(
+            "From the root; a row's condition leads to it from the row above that is less deep.", rows=63
+        ),
         "rules": TableSpec(
             "One per leaf, most frequent first. Share of held-out instances; fidelity: share of these with the set's "
             "answer.",
@@ -107,9 +109,9 @@ def tree_rows(nodes: pd.DataFrame) -> pd.DataFrame:
             | {"share": float(row["share"]), "leaf": leaf}
         )
         if not leaf:
-            below, above = _conditions(str(row["feature"]), float(row["threshold"]))
-            visit(int(row["first"]), below)
-            visit(int(row["second"]), above)
+            conditions = _conditions(str(row["feature"]), float(row["threshold"]))
+            visit(int(row["first"]), conditions[0])
+            visit(int(row["second"]), conditions[1])
 
     visit(0, "all instances")
     return pd.DataFrame(rows)

@@ -30,7 +30,7 @@ def reason_similarity(comparison: Comparison) -> Similarity:
     means = np.full(sums.shape, np.nan)
     np.divide(sums.sum(axis=1, keepdims=True) - sums, remainder, out=means, where=remainder > 0)
     m = comparison.agreement.models
-    leave_outs = np.tile(np.eye(m), (means.shape[1], 1, 1))
+    leave_outs = np.tile(np.eye(m), (len(means[0]), 1, 1))
     leave_outs[:, first, second] = means.T
     leave_outs[:, second, first] = means.T
     return Similarity("share of common reasons", comparison.agreement.matrix(), leave_outs, n)

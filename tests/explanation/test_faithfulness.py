@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polyculture.explanation.faithfulness import faithfulness, infidelity
+from polyculture.dataset import Dataset
+from polyculture.explanation import ExplainOptions
+from polyculture.explanation.faithfulness import faithfulness, faithfulness_of, infidelity
 from polyculture.rng import stream
 
 
@@ -61,3 +63,37 @@ def test_infidelity_does_not_depend_on_the_scale_of_attributions(inputs):
     output = additive(weights**2, inputs)
     first, second = (infidelity(output, s * inputs * weights, stream(0, "s")) for s in (1.0, -50.0))
     np.testing.assert_allclose(first, second)
+
+
+def test_words_that_decide_are_taken_away_first():
+    texts = np.array(["good film", "a good long dull film", "the film is good today and it was", "bad"], dtype=object)
+
+    def model(inputs):
+        positive = np.array([0.9 if "good" in str(text) else 0.2 for text in inputs])
+        return np.stack([1 - positive, positive], axis=1)
+
+    data = Dataset(texts, np.array([1, 1, 1, 0]), ("bad", "good"), modality="text")
+    values = np.zeros((4, 12))  # as of a longer text among others that were explained
+    values[0, 0] = values[1, 1] = values[2, 3] = 1.0
+    options, targets = ExplainOptions(scale="probability"), np.array([1, 1, 1, 1])
+    result = faithfulness_of(model, values, texts, targets, data, options, stream(0, "words"))
+    np.testing.assert_allclose(result.change, [0.7, 0.7, 0.7, 0.0], atol=1e-9)
+    assert (result.deletion[:3] < result.random[:3] + 1e-9).all()
+    assert (result.infidelity[:3] < 1e-9).all()
+    assert np.isnan(result.infidelity[3])
+
+
+def test_patches_are_taken_away_as_occlusion_does():
+    generator = stream(0, "images")
+    images = generator.random((5, 24, 24)).astype(np.float32)
+
+    def model(inputs):
+        positive = 1 / (1 + np.exp(-inputs[:, :3, :3].mean(axis=(1, 2))))
+        return np.stack([1 - positive, positive], axis=1)
+
+    data = Dataset(images, np.ones(5, np.int64), ("no", "yes"), modality="image")
+    values = np.zeros((5, 24, 24))
+    values[:, :3, :3] = (images - images.mean(axis=0))[:, :3, :3]
+    options = ExplainOptions(scale="logit")
+    result = faithfulness_of(model, values.reshape(5, -1), images, np.ones(5, np.int64), data, options, stream(0, "i"))
+    assert (result.infidelity < 1e-6).all()

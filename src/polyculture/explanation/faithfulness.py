@@ -126,7 +126,8 @@ def faithfulness_of(
 def _player_sums(players: Players, row: int, count: int, values: Float[np.ndarray, " d"]) -> Float[np.ndarray, " g"]:
     """Attribution of what is taken away together: the sum over its features."""
     shares = np.stack([players.spread(row, unit) for unit in np.eye(count)])
-    sums: Float[np.ndarray, " g"] = (shares > 0).astype(np.float64) @ values
+    # Of fewer texts the longest may be shorter: what follows its end has no attribution.
+    sums: Float[np.ndarray, " g"] = (shares > 0).astype(np.float64) @ values[: shares.shape[1]]
     return sums
 
 

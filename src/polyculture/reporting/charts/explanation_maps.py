@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..png import data_uri
-from ..theme import BLUE, DIVERGING, GREY, INK, MUTED, ORANGE
+from ..theme import BLUE, DIVERGING, GREY, INK, MUTED, ORANGE, PAPER
 from .dot_plot import Rows, at_zero, axis
 from .model_labels import model_labels
 from .pair_matrix import stepped
@@ -18,13 +18,15 @@ TILE = 118
 """Points of height of a map; the width follows the figure."""
 SHARP = 240
 """Pixels of the side of a picture, so that browsers do not smooth it."""
-LINE = 78
+LINE = 54
 """Characters in a line of words."""
+WIDE = 8.2
+"""Points of a character at full size, with its share of the space between words."""
 LINE_HEIGHT = 19
 TOWARD_AGAINST = ((0x1F, 0x6F, 0xB2), (0xC4, 0x54, 0x0A))
 """Colours of what speaks for the explained class and against it, readable on light and on dark."""
 MODEL_COLOURS = (BLUE, ORANGE, GREY, INK)
-SIDE = "attribution (blue: for the explained class, orange: against)"
+SIDE = "attribution"
 
 
 def tiles(title: str, table: pd.DataFrame, caption: str) -> Spec:
@@ -113,11 +115,14 @@ def coloured_words(title: str, table: pd.DataFrame, caption: str) -> Spec:
                 )
                 place += len(word) + 1
             line += 1.6
-    x: Spec = {"type": "quantitative", "scale": {"domain": [0, LINE + 4], "nice": False}, "axis": None}
+    # As many characters as fit at full size; on a phone the line, in smaller letters.
+    end = {"expr": f"max({LINE + 4}, width / {WIDE})"}
+    x: Spec = {"type": "quantitative", "scale": {"domain": [0, end], "nice": False}, "axis": None}
     y: Spec = {"type": "quantitative", "scale": {"domain": [0, line], "nice": False, "reverse": True}, "axis": None}
     tip = tooltip(("word", "word", ""), ("attribution", "attribution", "+.2f"), ("model", "model", ""))
     size = {"expr": f"min(12, width / {LINE + 4} / 0.62)"}
-    text = {"type": "text", "font": "ui-monospace, Menlo, Consolas, monospace", "fontSize": size, "color": INK}
+    text = {"type": "text", "font": "ui-monospace, Menlo, Consolas, monospace", "fontSize": size}
+    readable = {"condition": {"test": "abs(datum.attribution) > 0.55", "value": PAPER}, "value": INK}
     colour = stepped("attribution", SIDE, (-1.0, 1.0), DIVERGING)
     layers = [
         layer(
@@ -129,7 +134,7 @@ def coloured_words(title: str, table: pd.DataFrame, caption: str) -> Spec:
             color=colour,
             tooltip=tip,
         ),
-        layer(text, x={"field": "middle", **x}, y={"field": "line", **y}, text={"field": "word"}),
+        layer(text, x={"field": "middle", **x}, y={"field": "line", **y}, text={"field": "word"}, color=readable),
         layer(
             {"type": "text", "align": "left", "fontWeight": 600, "color": MUTED},
             x={"datum": 0, **x},
@@ -159,7 +164,7 @@ def bars(title: str, table: pd.DataFrame, caption: str) -> Spec:
                 rows.append(place | {"feature": str(feature), "model": str(row["model"]), "instance": str(instance)})
             names.append(str(feature))
     lines = Rows(names, heads, step=max(20, 7 * len(models)))
-    x = axis(SIDE.partition(" (")[0] + ", largest of each explanation is 1", "+.1~f", zero=True)
+    x = axis(f"{SIDE}, largest of each explanation is 1", "+.1~f", zero=True)
     legend = {"title": None, "orient": "top", "symbolType": "square", "symbolStrokeWidth": 0, "columns": 2}
     scale = {"domain": models, "range": list(MODEL_COLOURS[: len(models)])}
     tip = tooltip(("feature", "feature", ""), ("model", "model", ""), ("value", "attribution", "+.2f"))

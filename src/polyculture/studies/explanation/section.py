@@ -136,8 +136,8 @@ def _against(difference: Interval, ceiling: str, source: str) -> str:
     if difference.low > 0:
         return f"Two models share {points} less than {ceiling}: their reasons differ by more than {source} makes them."
     return (
-        f"Two models share no less than {ceiling} (difference {points}): how they differ is below the ceiling, and may "
-        f"be all due to {source}."
+        f"That two models share less than {ceiling} is not shown (difference {points}): how they differ is below the "
+        f"ceiling, and may be all due to {source}."
     )
 
 

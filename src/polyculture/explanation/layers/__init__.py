@@ -5,7 +5,7 @@ visualisation (what excites a unit)
 """
 
 from .activations import Representations, layer_names, represent
-from .nearest import Prototypes, nearest_instances
+from .nearest import Prototypes, nearest_instances, prototypes
 from .similarity import SIMILARITIES, RepresentationSimilarity, representation_similarity
 from .visualisation import (
     ExcitingInstances,
@@ -26,6 +26,7 @@ __all__ = [
     "exciting_instances",
     "layer_names",
     "nearest_instances",
+    "prototypes",
     "represent",
     "representation_similarity",
     "visualise_unit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -13,6 +14,7 @@ from polyculture.dataset import Dataset  # noqa: E402
 from polyculture.errors import InputError  # noqa: E402
 from polyculture.explanation.layers import (  # noqa: E402
     VisualisationOptions,
+    compare_representations,
     exciting_instances,
     layer_names,
     represent,
@@ -198,6 +200,35 @@ def test_representations_that_cannot_be_compared_are_refused_in_one_sentence() -
         representation_similarity({"a": arrays["a"], "b": arrays["a"][:79]})
     with pytest.raises(InputError, match="a representation with nan or infinite values"):
         representation_similarity({"a": arrays["a"] * np.nan, "b": arrays["a"]})
+
+
+def test_models_that_are_alike_inside_and_in_errors_are_related() -> None:
+    """Six outputs that mix a common and an own part; errors are alike as far as the common part is large."""
+    rng = stream(6, "related")
+    common = rng.normal(size=(120, 6))
+    shares = np.array([0.95, 0.9, 0.8, 0.6, 0.4, 0.2, 0.1])
+    arrays = [s * common + (1 - s) * rng.normal(size=(120, 6)) for s in shares]
+    models = {f"m{k}": (lambda inputs, array=array: array) for k, array in enumerate(arrays)}
+    kappa = pd.DataFrame(np.outer(shares, shares), index=list(models), columns=list(models))
+    result = compare_representations(models, np.zeros((120, 1)), "outputs", alikeness=kappa.iloc[::-1], permutations=19)
+    assert set(result.similarities) == {"cka", "rsa", "mutual-knn"}
+    for relation in result.relations.values():
+        assert relation.correlation > 0.7
+        assert relation.p < 0.02
+    frame = result.frame()
+    assert frame["measure"].tolist() == ["cka", "rsa", "mutual-knn"]
+    assert (frame["low"] < frame["mean"]).all()
+    assert ((frame["effective low"] < frame["effective"]) & (frame["effective"] < 7)).all()
+
+
+def test_comparisons_that_lack_something_are_refused_in_one_sentence() -> None:
+    dataset = table()
+    models = {"net": FittedNet(net(), Encoder.of(dataset)), "plain": lambda x: np.ones((len(x), 2)) / 2}
+    with pytest.raises(InputError, match="only 'net' has the layer 'penultimate'; expected two models to compare"):
+        compare_representations(models, dataset.array)
+    kappa = pd.DataFrame(np.eye(1), index=["net"], columns=["net"])
+    with pytest.raises(InputError, match="alikeness in errors lacks 'plain'; expected a row and a column for every"):
+        compare_representations(models, dataset.array, "outputs", alikeness=kappa)
 
 
 # --------------------------------------------------------------------------- units

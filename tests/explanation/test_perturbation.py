@@ -276,6 +276,24 @@ def test_long_texts_are_explained_in_runs_of_words_whose_sum_is_kept() -> None:
     assert players.spread(0, np.arange(64.0)).sum() == pytest.approx(np.arange(64.0).sum())
 
 
+def test_patches_have_the_side_that_was_asked_for() -> None:
+    text = np.array(["a b c d e f g"], object)
+    assert WordPlayers(text, 9, 7, run=3).counts.tolist() == [3]
+    assert WordPlayers(text, 9, 7, run=3).groups(0).tolist() == [0, 0, 0, 1, 1, 1, 2]
+    waves = stream(8, "side").normal(size=(2, 4000)).astype(np.float32)
+    sound = SoundPlayers(waves, waves[:1] * 0, side=10)
+    assert sound.shape == (24, 40)
+    assert sound.counts.tolist() == [12, 12]
+    whole = sound.compose(np.arange(2), np.ones((2, 12), bool))
+    np.testing.assert_allclose(whole, waves, atol=1e-5)
+    images = stream(9, "side").random((2, 9, 9)).astype(np.float32)
+    options = ExplainOptions(patch=3, scale="logit")
+    found = occlusion(
+        {"a": linear_model(np.full((9, 9), 0.05))}, images, np.ones((1, 2), int), dataset_of(images, "image"), options
+    )
+    assert len(np.unique(found[0, 0].round(6))) == 9
+
+
 def test_the_value_of_a_coalition_is_the_mean_over_the_background() -> None:
     """Shapley values of a linear model against several references are those against their mean."""
     rng = stream(5, "background")

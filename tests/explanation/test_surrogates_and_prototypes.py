@@ -7,7 +7,9 @@ import pytest
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
-from polyculture.explanation.layers import nearest_instances
+from polyculture.explanation.layers import nearest_instances, prototypes
+from polyculture.models.encoder import Encoder
+from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.rng import stream
 
 pytest.importorskip("sklearn")
@@ -154,6 +156,22 @@ def test_prototypes_can_be_limited_to_the_answered_class() -> None:
     result = nearest_instances(np.array([[0.1], [0.1]]), Y, 2, labels=(np.array([1, 0]), labels))
     assert result.rows.tolist() == [[1, 3], [0, 2]]
     assert result.agreement(labels, np.array([1, 1])) == 0.5
+
+
+def test_prototypes_are_near_in_what_the_model_reads() -> None:
+    rows = stream(7, "read").normal(size=(40, 3)).astype(np.float32) * [1, 100, 1]
+    train = Dataset(rows, np.arange(40) % 2, ("a", "b"))
+    encoder = Encoder.of(train)
+    estimator = pytest.importorskip("sklearn.linear_model").LogisticRegression().fit(encoder(rows), train.labels)
+    result = prototypes(FittedEstimator(estimator, encoder, 2), rows[:5], rows, 3)
+    truth = nearest_instances(encoder(rows[:5]), encoder(rows), 3)
+    assert np.array_equal(result.rows, truth.rows)
+    plain = prototypes(lambda x: x[:, :2], rows[:5], rows, 3)
+    assert np.array_equal(plain.rows, nearest_instances(rows[:5], rows, 3).rows)
+    outputs = prototypes(lambda x: x[:, :1].astype(float), rows[:5], rows, 1, "outputs")
+    assert outputs.rows[:, 0].tolist() == list(range(5))
+    with pytest.raises(InputError, match="inputs that are words have no distances"):
+        prototypes(lambda x: np.ones((len(x), 1)), np.array(["a"], object), np.array(["a"], object), 1)
 
 
 def test_more_prototypes_than_instances_are_refused() -> None:

@@ -10,12 +10,14 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from polyculture.errors import InputError, near
+from polyculture.models.features import features
+from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.fitted_net import BATCH, FittedNet
 
 from ..perturbation.outputs import outputs_of
 
-PENULTIMATE, OUTPUTS = "penultimate", "outputs"
-"""What the last linear layer reads; what the model answers, which every callable has."""
+PENULTIMATE, OUTPUTS, INPUTS = "penultimate", "outputs", "inputs"
+"""What the last linear layer reads; what the model answers; what it reads. Every callable has the last two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ def represent(
     Parameters
     ----------
     layer : ``"penultimate"`` (what the last linear layer reads), ``"outputs"`` (probabilities or numbers, of any
-        callable), or the name of a layer as `layer_names` lists them.
+        callable), ``"inputs"`` (what it reads: encoded numbers, counts of words), or the name of a layer as
+        `layer_names` lists them.
 
     Raises InputError where no model has such a layer; where only some have, the others are left out.
     """
@@ -77,6 +80,8 @@ def activations(
     """
     if layer == OUTPUTS:
         return outputs_of(model, inputs).astype(np.float32)
+    if layer == INPUTS:
+        return _encoded(model, inputs)
     if not isinstance(model, FittedNet):
         raise InputError(f"the layer {layer!r} of a model that is no net", "a fitted net", "choose the layer 'outputs'")
     import torch
@@ -99,6 +104,18 @@ def activations(
         for handle in handles:
             handle.remove()
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def _encoded(model: Any, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n d"]:
+    """What a model reads, flat; for nets of words and plain functions of texts there are no such numbers."""
+    if isinstance(model, FittedEstimator):
+        rows = features(model.encoder, inputs)
+        dense = rows.toarray() if hasattr(rows, "toarray") else rows
+        return np.asarray(dense, np.float32)
+    table = model.encoder(inputs) if isinstance(model, FittedNet) else np.asarray(inputs)
+    if table.dtype.kind != "f":
+        raise InputError("inputs that are words have no distances", "numbers", f"choose the layer {OUTPUTS!r}")
+    return np.asarray(table, np.float32).reshape(len(table), -1)
 
 
 def _watch(model: FittedNet, layer: str, tensors: list[Any]) -> list[Any]:

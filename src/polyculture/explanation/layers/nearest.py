@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from polyculture.errors import InputError
+from polyculture.models.fitted_net import FittedNet
+
+from .activations import INPUTS, PENULTIMATE, activations
 
 BLOCK = 512
 """Instances whose distances to all references are held at a time."""
@@ -29,6 +33,28 @@ class Prototypes:
     def agreement(self, labels: Shaped[np.ndarray, " r"], answers: Shaped[np.ndarray, " n"]) -> float:
         """Share of nearest references with the label that the model answers; low where it answers by exception."""
         return float((labels[self.rows] == answers[:, None]).mean())
+
+
+def prototypes(
+    model: Callable[[np.ndarray], np.ndarray],
+    inputs: Shaped[np.ndarray, "n ..."],
+    references: Shaped[np.ndarray, "r ..."],
+    count: int = 3,
+    layer: str = "",
+    metric: str = "euclidean",
+) -> Prototypes:
+    """The training instances that a model finds most like each input.
+
+    Parameters
+    ----------
+    references : inputs of the training set.
+    count : nearest of them for each input.
+    layer : in which they are near, as in `represent`; where left out what the last linear layer of a net reads, and
+        what any other model reads.
+    """
+    layer = layer or (PENULTIMATE if isinstance(model, FittedNet) else INPUTS)
+    first, second = (activations(model, part, layer) for part in (inputs, references))
+    return nearest_instances(first.reshape(len(first), -1), second.reshape(len(second), -1), count, metric)
 
 
 def nearest_instances(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ class RepresentationSimilarity:
     low, high : 95 % limits of `adjusted` over the instances; nan where there are none.
     p : one-sided p-values of unrelated representations by permutation of instances, at least 1/(permutations + 1).
     n : instances.
+    mean : of `adjusted` over the pairs where it is defined, with limits over the instances.
     """
 
     models: tuple[str, ...]
@@ -54,6 +55,7 @@ class RepresentationSimilarity:
     high: Float[np.ndarray, "m m"]
     p: Float[np.ndarray, "m m"]
     n: int
+    mean: Interval
 
     def frame(self) -> pd.DataFrame:
         """One row per pair: the two models, value, adjusted, low, high, p."""
@@ -64,11 +66,15 @@ class RepresentationSimilarity:
         numbers = {name: matrix[first, second] for name, matrix in columns.items()}
         return pd.DataFrame({"first": names[first], "second": names[second], **numbers})
 
-    def mean(self) -> float:
-        """Mean adjusted similarity of two different models; nan with fewer than two, undefined pairs left out."""
-        pairs = self.adjusted[np.triu_indices(len(self.models), 1)]
-        defined = pairs[np.isfinite(pairs)]
-        return float(defined.mean()) if len(defined) else math.nan
+    @property
+    def effective_number(self) -> Interval:
+        """As how many unrelated representations these are: M/(1 + (M − 1) mean), 1 if all are equal, M if unrelated."""
+        m, mean = len(self.models), self.mean
+        if not mean.defined:
+            return mean
+        # The limits change places: the more alike, the fewer.
+        estimate, high, low = (m / spread if (spread := 1 + (m - 1) * x) > 0 else math.inf for x in _ends(mean))
+        return replace(mean, estimate=estimate, low=low, high=high)
 
 
 def representation_similarity(
@@ -107,9 +113,25 @@ def representation_similarity(
         null if measure == "procrustes" else np.full_like(null, NEIGHBOURS / (n - 1) if measure == "mutual-knn" else 0)
     )
     adjusted = (values - chance) / (1 - chance)
-    low, high = _limits(rule, tables, values, seed, clusters)
-    low, high = ((ends - chance) / (1 - chance) for ends in (low, high))
-    return RepresentationSimilarity(tuple(arrays), measure, values, adjusted, low, high, p, n)
+    blocks = stream(seed, "blocks").permutation(n) % BLOCKS if clusters is None else block_of(clusters, BLOCKS)
+    leave_outs = [rule([table[blocks != block] for table in tables]) for block in np.unique(blocks)]
+    replicates = (np.array(leave_outs) - chance) / (1 - chance)
+    low, high = _limits(adjusted, replicates, n)
+    mean = jackknife(_mean(adjusted), np.array([_mean(matrix) for matrix in replicates]), n)
+    if not mean.defined:
+        mean = Interval.undefined("no two models have representations that vary", n)
+    return RepresentationSimilarity(tuple(arrays), measure, values, adjusted, low, high, p, n, mean)
+
+
+def _mean(matrix: Float[np.ndarray, "m m"]) -> float:
+    """Mean over the pairs that are defined; nan without any."""
+    pairs = matrix[np.triu_indices(len(matrix), 1)]
+    defined = pairs[np.isfinite(pairs)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.low, interval.high
 
 
 def _null(
@@ -136,20 +158,13 @@ def _null(
 
 
 def _limits(
-    rule: Similarities,
-    tables: list[Float[np.ndarray, "n _"]],
-    values: Float[np.ndarray, "m m"],
-    seed: int,
-    clusters: Shaped[np.ndarray, " n"] | None,
+    adjusted: Float[np.ndarray, "m m"], replicates: Float[np.ndarray, "g m m"], n: int
 ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
-    """95 % limits of every pair by leaving out blocks of instances."""
-    n = len(tables[0])
-    blocks = stream(seed, "blocks").permutation(n) % BLOCKS if clusters is None else block_of(clusters, BLOCKS)
-    leave_outs = np.array([rule([table[blocks != block] for table in tables]) for block in np.unique(blocks)])
-    low, high = np.full_like(values, math.nan), np.full_like(values, math.nan)
-    for i in range(len(tables)):
+    """95 % limits of every pair from the values without each block of instances."""
+    low, high = np.full_like(adjusted, math.nan), np.full_like(adjusted, math.nan)
+    for i in range(len(adjusted)):
         for j in range(i):
-            interval: Interval = jackknife(float(values[i, j]), leave_outs[:, i, j], n)
+            interval = jackknife(float(adjusted[i, j]), replicates[:, i, j], n)
             low[i, j] = low[j, i] = interval.low
             high[i, j] = high[j, i] = interval.high
     return low, high

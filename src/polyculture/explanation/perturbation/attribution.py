@@ -41,8 +41,8 @@ def occlusion(
 ) -> Attributions:
     """Score of the input less its score with the baseline in place of each feature; deterministic.
 
-    Parameters as in `METHODS`. Features are columns, words, and blocks of pixels, steps or bins of sound as small as
-    64 of them allow (or with sides of `options.patch`). Source: Zeiler and Fergus 2014.
+    Parameters as in `METHODS`. Features are columns, and blocks of pixels, voxels, steps, words or bins of sound that
+    are as small as 64 of them allow, or have sides of `options.patch`. Source: Zeiler and Fergus 2014.
     """
     return _attributions(models, inputs, targets, background, options, lambda players, _: occlusion_plan(players))
 
@@ -114,18 +114,20 @@ def players_of(
     modality = background.modality
     if modality == "text":
         steps = getattr(getattr(model, "encoder", None), "steps", 0) or tokenizer.MOST_STEPS
-        return WordPlayers(inputs, steps, feature_shape("text", inputs)[0], MOST_PLAYERS)
+        return WordPlayers(inputs, steps, feature_shape("text", inputs)[0], MOST_PLAYERS, options.patch)
     if modality == "tags":
         raise InputError("explanations of tags", "one prediction per input", "explain a model of texts or tables")
     if modality == "audio":
-        return SoundPlayers(inputs, _silence(inputs, options))
+        return SoundPlayers(inputs, _silence(inputs, options), MOST_PLAYERS, options.patch)
     baseline = baseline_of(background, options)[None]
     shape = inputs.shape[1:3] if modality == "image" else inputs.shape[1:]
-    if options.patch:
+    if modality == "table":
+        groups = singles(shape)
+    elif options.patch:
         sides = (options.patch,) * (len(shape) - (modality == "series")) + (1,) * (modality == "series")
         groups = blocks(shape, sides=sides)
     else:
-        groups = singles(shape) if modality == "table" else blocks(shape, uncut=int(modality == "series"))
+        groups = blocks(shape, uncut=int(modality == "series"))
     return ArrayPlayers(np.asarray(inputs, np.float32), baseline, groups)
 
 

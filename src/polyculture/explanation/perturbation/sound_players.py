@@ -28,6 +28,7 @@ class SoundPlayers(Players):
     inputs : n × samples at 8 kHz.
     background : one waveform that stands in for what is absent; silence is zeros.
     limit : most players of a sound.
+    side : frames and bands of a player, in place of the fewest that `limit` allows; 0 for these.
 
     Explanations have the shape frames × bands of `models.spectrogram.log_mel`.
     """
@@ -35,6 +36,7 @@ class SoundPlayers(Players):
     inputs: Float[np.ndarray, "n t"]
     background: Float[np.ndarray, "1 s"]
     limit: int = MOST_PLAYERS
+    side: int = 0
 
     def __post_init__(self) -> None:
         if self.background.shape != (1, *self.inputs.shape[1:]):
@@ -49,9 +51,12 @@ class SoundPlayers(Players):
     @cached_property
     def groups(self) -> Int[np.ndarray, "f b"]:
         """Player of each frame and band; times come first, pitches of one time are neighbours."""
-        side = max(1, math.isqrt(self.limit))
-        times = np.arange(self.shape[0]) * min(side, self.shape[0]) // self.shape[0]
-        bands = blocks((BANDS,), side)
+        if self.side:
+            times, bands = (np.arange(length) // self.side for length in self.shape)
+        else:
+            bins = max(1, math.isqrt(self.limit))
+            times = np.arange(self.shape[0]) * min(bins, self.shape[0]) // self.shape[0]
+            bands = blocks((BANDS,), bins)
         groups: np.ndarray = times[:, None] * (int(bands.max()) + 1) + bands
         return groups
 

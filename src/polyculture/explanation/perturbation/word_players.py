@@ -27,12 +27,14 @@ class WordPlayers(Players):
         into view where earlier ones are absent.
     width : features of an explanation, at least as many as any text has words within `steps`.
     limit : most players of a text.
+    run : words of a player, in place of the fewest that `limit` allows; 0 for these.
     """
 
     texts: Shaped[np.ndarray, " n"]
     steps: int
     width: int
     limit: int = MOST_PLAYERS
+    run: int = 0
 
     @cached_property
     def pieces(self) -> list[list[str]]:
@@ -42,7 +44,9 @@ class WordPlayers(Players):
     @property
     def counts(self) -> Int[np.ndarray, " n"]:  # type: ignore[override]
         """The players of each text: its words, at most `limit`."""
-        return np.minimum([len(pieces) for pieces in self.pieces], self.limit).astype(np.int64)
+        words = np.array([len(pieces) for pieces in self.pieces], np.int64)
+        counts: np.ndarray = -(-words // self.run) if self.run else np.minimum(words, self.limit)
+        return counts
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -52,6 +56,8 @@ class WordPlayers(Players):
     def groups(self, row: int) -> Int[np.ndarray, " l"]:
         """Player of each word of a text: runs of neighbours of (about) the same length."""
         words = len(self.pieces[row])
+        if self.run:
+            return np.arange(words) // self.run
         return np.arange(words) * int(min(words, self.limit)) // max(words, 1)
 
     def compose(

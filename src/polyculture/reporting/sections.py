@@ -28,6 +28,7 @@ MODULES = {
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "explanation": "polyculture.studies.explanation.section",
+    "representations": "polyculture.studies.explanation.representations",
     "surrogate": "polyculture.studies.explanation.surrogate",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",

@@ -120,11 +120,12 @@ def test_every_modality(name, sets, tmp_path):
     pc.run(problem, pc.RunOptions(recipes=recipes, workers=1), out=tmp_path / "run")
     options = pc.ExplainRunOptions(instances=6, faithful=3, method="occlusion")
     result = pc.explain_run(tmp_path / "run", options, out=tmp_path / "why", problem=problem)
-    section, surrogate, _ = result.sections
+    section, representations, surrogate, _ = result.sections
     assert section.numbers["pairs"].defined
     assert ("same_answer" in section.numbers and section.numbers["same_answer"].defined) == (name != "numbers")
     assert ("changed_inputs" in section.numbers) == (name != "text")
     assert (tmp_path / "why" / NEARBY).is_dir() == (name != "text")
+    assert representations.reason
     assert surrogate.tables["tree"]["depth"].iloc[0] == 0
     report(None, tmp_path / "page.html", result.sections)
 

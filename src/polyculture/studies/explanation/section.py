@@ -76,7 +76,8 @@ def _effective(numbers: Mapping[str, Interval], name: str, words: str) -> str:
     interval = numbers.get(name)
     if interval is None or not interval.defined:
         return ""
-    return f"{'unboundedly many' if math.isinf(interval.estimate) else f'{interval.estimate:.1f}'} {words}"
+    number = "unboundedly many" if math.isinf(interval.estimate) else f"{interval.estimate:.1f}"
+    return f"{number} {words}{' (nets only)' if interval.reason else ''}"
 
 
 def _ceiling(numbers: Mapping[str, Interval]) -> str:

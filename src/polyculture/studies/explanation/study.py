@@ -30,6 +30,7 @@ from .instances import leading_features, same_answer_other_reasons, same_reasons
 from .models import effective_models, faithful_models, model_table, reasons_and_errors
 from .options import ExplainRunOptions
 from .pictures import drawn_instances, drawn_models, map_table
+from .representations import EFFECTIVE, representation_section
 from .section import explanation_section
 from .sources import ExplainedSource, explained_source
 from .surrogate import surrogate_section
@@ -202,10 +203,14 @@ def _sections(
     predictions = origin.sets.test.take_models(comparison.explanations.model_ids)
     faithful = faithful_models(comparison, origin, test, options)
     models = model_table(comparison, predictions, faithful)
+    representations = representation_section(origin, predictions, options.seed)
     numbers = _numbers(comparison, predictions, cluster_column(origin.problem), faithful)
-    tables = _tables(comparison, models)
+    if (number := representations.numbers.get(EFFECTIVE)) is not None:
+        reason = "of the nets only" if "left_out" in representations.tables else ""
+        numbers[EFFECTIVE] = replace(number, reason=number.reason or reason)
     return (
-        explanation_section(comparison, numbers, tables),
+        explanation_section(comparison, numbers, _tables(comparison, models)),
+        representations,
         surrogate_section(origin, options.seed),
         reason_attribution(comparison, predictions, options.seed),
     )

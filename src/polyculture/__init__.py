@@ -15,8 +15,8 @@
 
 Nouns: Recipe, Dataset, Split, Population, Predictions, Explanations, Audit, Portfolio, Bundle, Interval. Verbs: train,
 predict, read, audit, check, compare, scaling, explain, select, combine, export, serve, label, watch, retrain, report;
-design, run, ablate, evolve and explain_run put them together. The command line has the same verbs. Everything is loaded on first use: ``import polyculture``
-is quick and loads no torch.
+design, run, ablate, evolve and explain_run put them together. The command line has the same verbs. Everything is
+loaded on first use: ``import polyculture`` is quick and loads no torch.
 """
 
 from __future__ import annotations

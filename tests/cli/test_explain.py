@@ -75,6 +75,6 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, monkeypatch, capsys):
     code, _, err = said(capsys, "explain", "nothing")
     assert code == 2
     assert err == (
-        "polyculture: nothing is neither a run nor a bundle; expected the folder of polyculture run, or one that export "
-        "or select made of it.\n"
+        "polyculture: nothing is neither a run nor a bundle; expected the folder of polyculture run, or one that "
+        "export or select made of it.\n"
     )

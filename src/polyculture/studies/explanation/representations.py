@@ -32,7 +32,7 @@ SPEC = SectionSpec(
     },
     tables={
         "measures": TableSpec(
-            "Means over pairs, with limits over instances. Effective: the effective number of models by that similarity. "
+            "Means over pairs, with limits over instances. Effective: the effective number of models by it. "
             "Correlation with errors: over pairs of models, with φ; p by permutation of models."
         ),
         "pairs": TableSpec("CKA of every pair; p: of unrelated representations.", headings={"adjusted": "CKA"}),

@@ -16,7 +16,7 @@ from polyculture.studies.explanation.comparison import (
     PAIRS,
     RECIPE,
     REPEAT,
-    Comparison,
+    ReasonComparison,
     joint_features,
     mean_interval,
     summed,
@@ -26,7 +26,7 @@ from .problems import explanations
 
 
 def test_pairs_lie_between_floor_and_ceiling():
-    comparison = Comparison(explanations(shared=0.6), k=4)
+    comparison = ReasonComparison(explanations(shared=0.6), k=4)
     floor, pairs, ceiling = (comparison.interval(name).estimate for name in (FLOOR, PAIRS, RECIPE))
     assert floor < pairs < ceiling
     shortfall = comparison.shortfall(RECIPE)
@@ -42,14 +42,14 @@ def test_pairs_lie_between_floor_and_ceiling():
 def test_models_of_one_recipe_differ_in_columns_of_the_seed_only():
     table = explanations()
     factors = table.models.assign(id=[f"{k}" for k in range(5)], seconds=np.arange(5.0), parameters=[1, 2, 3, 4, 5])
-    assert Comparison(replace(table, models=factors)).same_recipe.sum() == 4  # one pair of trees, three of nets
-    assert not Comparison(replace(table, models=factors.assign(depth=range(5)))).same_recipe.any()
-    assert not Comparison(replace(table, models=factors.drop(columns="seed"))).same_recipe.any()
+    assert ReasonComparison(replace(table, models=factors)).same_recipe.sum() == 4  # one pair of trees, three of nets
+    assert not ReasonComparison(replace(table, models=factors.assign(depth=range(5)))).same_recipe.any()
+    assert not ReasonComparison(replace(table, models=factors.drop(columns="seed"))).same_recipe.any()
 
 
 def test_without_two_models_of_a_recipe_there_is_no_ceiling():
     table = explanations()
-    comparison = Comparison(replace(table, models=table.models.assign(depth=range(5))))
+    comparison = ReasonComparison(replace(table, models=table.models.assign(depth=range(5))))
     assert RECIPE not in comparison.by_instance
     assert (
         comparison.interval(RECIPE).reason
@@ -60,7 +60,7 @@ def test_without_two_models_of_a_recipe_there_is_no_ceiling():
 
 def test_where_all_models_have_one_recipe_nothing_is_below_its_ceiling():
     table = explanations()
-    comparison = Comparison(replace(table, models=table.models.assign(architecture="net")))
+    comparison = ReasonComparison(replace(table, models=table.models.assign(architecture="net")))
     assert comparison.interval(RECIPE).estimate == comparison.interval(PAIRS).estimate
     assert comparison.shortfall(RECIPE).reason == "no pair of models of different recipes"
 
@@ -69,7 +69,7 @@ def test_repeats_of_the_same_attributions_share_all_reasons():
     table = explanations()
     models = np.array([0, 3])
     again = models, table.values[models]
-    comparison = Comparison(table, repeats=again, changed=again)
+    comparison = ReasonComparison(table, repeats=again, changed=again)
     for name in (REPEAT, CHANGED):
         interval = comparison.interval(name)
         assert (interval.estimate, interval.low, interval.high) == (1.0, 1.0, 1.0)
@@ -80,12 +80,12 @@ def test_noise_as_large_as_the_difference_is_reported_as_below_the_ceiling():
     common = generator.normal(size=(80, 12))
     table = explanations(n=80)
     noisy = [(common + 0.7 * generator.normal(size=(5, 80, 12))).astype(np.float32) for _ in range(2)]
-    comparison = Comparison(replace(table, values=noisy[0]), repeats=(np.arange(5), noisy[1]))
+    comparison = ReasonComparison(replace(table, values=noisy[0]), repeats=(np.arange(5), noisy[1]))
     assert comparison.shortfall(REPEAT).low <= 0.02
 
 
 def test_the_effective_number_of_reasons_is_that_of_recipes():
-    comparison = Comparison(explanations(m=10, n=400, shared=0.0))
+    comparison = ReasonComparison(explanations(m=10, n=400, shared=0.0))
     interval = comparison.effective_interval
     assert interval.low < interval.estimate < interval.high
     assert interval.estimate == pytest.approx(100 / (6**2 + 4**2), rel=0.1)  # six nets and four trees
@@ -94,17 +94,17 @@ def test_the_effective_number_of_reasons_is_that_of_recipes():
 def test_answers_of_pairs():
     table = explanations(m=3, n=4)
     answers = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
-    comparison = Comparison(table, answers)
+    comparison = ReasonComparison(table, answers)
     assert comparison.agreed_answers.estimate == pytest.approx((1 + 1 / 3 + 1 / 3 + 1) / 4)
-    assert Comparison(table).agreed_answers.reason == "predicted numbers are never the same answer"
+    assert ReasonComparison(table).agreed_answers.reason == "predicted numbers are never the same answer"
 
 
 def test_clusters_widen_the_limits():
     table = explanations(n=40)
     doubled = replace(table, values=np.repeat(table.values, 2, axis=1), instances=pd.DataFrame(index=pd.RangeIndex(80)))
-    single = Comparison(table).interval(PAIRS)
-    clustered = Comparison(doubled, clusters=np.repeat(np.arange(40), 2)).interval(PAIRS)
-    naive = Comparison(doubled).interval(PAIRS)
+    single = ReasonComparison(table).interval(PAIRS)
+    clustered = ReasonComparison(doubled, clusters=np.repeat(np.arange(40), 2)).interval(PAIRS)
+    naive = ReasonComparison(doubled).interval(PAIRS)
     assert clustered.high - clustered.low == pytest.approx(single.high - single.low, rel=1e-3)
     assert naive.high - naive.low < clustered.high - clustered.low
 
@@ -117,7 +117,7 @@ def test_features_that_are_perturbed_as_one_are_one_reason():
     assert groups.tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4 + [4, 5]  # features without any part stay apart
     np.testing.assert_allclose(summed(values, groups)[:, :, :4], 4 * patches, rtol=1e-6)
     table = explanations(m=3, n=20, shape=(18,))
-    comparison = Comparison(replace(table, values=values), k=2)
+    comparison = ReasonComparison(replace(table, values=values), k=2)
     expected = reason_agreement(patches, 2).matrix()
     np.testing.assert_allclose(comparison.agreement.matrix(), expected, atol=1e-6)
 
@@ -132,7 +132,7 @@ def test_limits_of_a_share_stay_within_it():
 
 
 def test_tables_have_a_row_per_comparison_and_pair():
-    comparison = Comparison(explanations(), np.zeros((5, 60), int))
+    comparison = ReasonComparison(explanations(), np.zeros((5, 60), int))
     assert comparison.table()["comparison"].tolist() == [
         "two models, same instance",
         "two models, different instances (floor)",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polyculture.studies.explanation.comparison import Comparison
+from polyculture.studies.explanation.comparison import ReasonComparison
 from polyculture.studies.explanation.instances import (
     leading_features,
     place_names,
@@ -20,13 +20,13 @@ from polyculture.studies.explanation.pictures import drawn_instances, drawn_mode
 from .problems import explanations
 
 
-def two_models() -> Comparison:
+def two_models() -> ReasonComparison:
     """Four instances: same answer and reasons; same answer, other reasons; the reverse; neither."""
     values = np.zeros((2, 4, 4), np.float32)
     values[0] = [4, 3, 0, 0]
     values[1] = [[4, 3, 0, 0], [0, 0, 4, -3], [4, 3, 0, 0], [0, 0, 4, 3]]
     table = replace(explanations(m=2, n=4, shape=(4,)), values=values, features=("age", "sex", "pulse", "pain"))
-    return Comparison(table, np.array([[0, 0, 0, 0], [0, 0, 1, 1]]), k=2)
+    return ReasonComparison(table, np.array([[0, 0, 0, 0], [0, 0, 1, 1]]), k=2)
 
 
 def test_same_answers_for_other_reasons_are_listed_first():
@@ -63,7 +63,7 @@ def test_a_planted_word_leads_wherever_it_stands():
     words = np.array([["Plot", "xyzzy", "good"], ["xyzzy", "the", ""], ["the", "plot", "Xyzzy"]] * 5)
     values = np.where(np.char.lower(words) == "xyzzy", 9.0, 0.5 * (words != ""))[None].repeat(3, axis=0)
     base = explanations(m=3, n=15, shape=(3,), words=words, modality="text")
-    comparison = Comparison(replace(base, values=values.astype(np.float32)), k=1)
+    comparison = ReasonComparison(replace(base, values=values.astype(np.float32)), k=1)
     table = leading_features(comparison)
     assert table.iloc[0]["feature"] == "xyzzy"
     assert table.iloc[0]["share"] == 1.0
@@ -79,7 +79,7 @@ def test_names_of_places():
 
 
 def test_the_models_drawn_are_unlike_each_other():
-    comparison = Comparison(explanations(shared=0.2))
+    comparison = ReasonComparison(explanations(shared=0.2))
     models = drawn_models(comparison, np.array([0.9, 0.5, 0.5, 0.5, 0.5]))
     assert models[0] == 0  # the most accurate
     assert comparison.explanations.models["architecture"].iloc[models[1]] == "net"
@@ -87,7 +87,7 @@ def test_the_models_drawn_are_unlike_each_other():
 
 
 def test_instances_are_drawn_from_the_lists_or_are_those_of_least_agreement():
-    comparison = Comparison(explanations())
+    comparison = ReasonComparison(explanations())
     table = pd.DataFrame({"instance": ["7", "3", "5"]})
     assert drawn_instances(comparison, (table, 2), (pd.DataFrame({"instance": ["7"]}), 1)) == [7, 3]
     least = drawn_instances(comparison, (table.head(0), 3))
@@ -96,7 +96,7 @@ def test_instances_are_drawn_from_the_lists_or_are_those_of_least_agreement():
 
 def test_maps_of_images_have_a_row_per_pixel_with_its_level():
     inputs = np.linspace(0, 1, 3 * 6 * 6).reshape(3, 6, 6)
-    comparison = Comparison(explanations(m=3, n=3, shape=(6, 6), inputs=inputs, modality="image"))
+    comparison = ReasonComparison(explanations(m=3, n=3, shape=(6, 6), inputs=inputs, modality="image"))
     table = map_table(comparison, [0, 2], [1])
     assert len(table) == 2 * 36
     assert table.groupby("instance")["attribution"].apply(lambda part: part.abs().max()).tolist() == [1.0, 1.0]
@@ -108,7 +108,7 @@ def test_maps_of_images_have_a_row_per_pixel_with_its_level():
 
 @pytest.mark.parametrize("shape", [(40, 64), (3, 33, 5)])
 def test_large_maps_and_volumes_are_summed_in_blocks(shape):
-    comparison = Comparison(explanations(m=2, n=2, shape=shape, modality="image"))
+    comparison = ReasonComparison(explanations(m=2, n=2, shape=shape, modality="image"))
     table = map_table(comparison, [1], [0])
     assert table["row"].max() < 32
     assert table["column"].max() < 32
@@ -123,5 +123,5 @@ def test_bars_are_of_features_that_are_a_reason_of_a_drawn_model():
 
 def test_words_are_drawn_up_to_the_end_of_the_text():
     words = np.array([["a", "b", ""], ["c", "", ""]])
-    comparison = Comparison(explanations(m=2, n=2, shape=(3,), words=words, modality="text"))
+    comparison = ReasonComparison(explanations(m=2, n=2, shape=(3,), words=words, modality="text"))
     assert map_table(comparison, [0, 1], [0])["feature"].tolist() == ["a", "b", "c"]

@@ -16,7 +16,7 @@ from polyculture.reporting.sections import display_table, section_figures, spec_
 from polyculture.results import Section
 from polyculture.rng import stream
 from polyculture.stats import Interval
-from polyculture.studies.explanation.comparison import Comparison
+from polyculture.studies.explanation.comparison import ReasonComparison
 from polyculture.studies.explanation.instances import leading_features
 from polyculture.studies.explanation.pictures import map_table
 from polyculture.studies.explanation.section import explanation_section, sentence
@@ -26,7 +26,7 @@ from polyculture.studies.explanation.why_alike import reason_attribution, reason
 from .problems import explanations
 
 
-def numbers_of(comparison: Comparison, **more: Interval) -> dict[str, Interval]:
+def numbers_of(comparison: ReasonComparison, **more: Interval) -> dict[str, Interval]:
     names = {name.replace(" ", "_"): comparison.interval(name) for name in comparison.by_instance}
     return {"same_answer": comparison.agreed_answers, "effective_reasons": comparison.effective_interval} | names | more
 
@@ -36,7 +36,7 @@ def predictions_of(models: int) -> Predictions:
     return Predictions.from_correct({f"m{a}": row.astype(int) for a, row in enumerate(correct)})
 
 
-def section_of(comparison: Comparison, **tables: pd.DataFrame) -> Section:
+def section_of(comparison: ReasonComparison, **tables: pd.DataFrame) -> Section:
     tables = {
         "agreement": comparison.table(),
         "pairs": comparison.pairs(),
@@ -46,7 +46,7 @@ def section_of(comparison: Comparison, **tables: pd.DataFrame) -> Section:
 
 
 def test_differences_beyond_the_ceiling_are_said_to_be_so():
-    text = section_of(Comparison(explanations(shared=0.3), np.zeros((5, 60), int))).sentence
+    text = section_of(ReasonComparison(explanations(shared=0.3), np.zeros((5, 60), int))).sentence
     assert text.startswith("5 models give the same answer on 100 % of pairs × instances and share ")
     assert "their reasons differ by more than the seed makes them" in text
     assert "is not shown" not in text
@@ -57,7 +57,7 @@ def test_differences_within_the_ceiling_are_said_to_be_below_it():
     common = generator.normal(size=(60, 12))
     values = (common + 0.6 * generator.normal(size=(5, 60, 12))).astype(np.float32)
     again = (common + 0.6 * generator.normal(size=(5, 60, 12))).astype(np.float32)
-    comparison = Comparison(replace(explanations(), values=values), repeats=(np.arange(5), again))
+    comparison = ReasonComparison(replace(explanations(), values=values), repeats=(np.arange(5), again))
     text = section_of(comparison).sentence
     assert "That two models share less than one model explained twice with another seed is not shown" in text
     assert "how they differ is below the ceiling, and may be all due to the method." in text
@@ -66,13 +66,13 @@ def test_differences_within_the_ceiling_are_said_to_be_below_it():
 
 def test_without_repeats_no_ceiling_is_claimed():
     table = explanations()
-    text = section_of(Comparison(replace(table, models=table.models.assign(depth=range(5))))).sentence
+    text = section_of(ReasonComparison(replace(table, models=table.models.assign(depth=range(5))))).sentence
     assert "no ceiling is known." in text
     assert "No two models have the same recipe, so what another seed would change is not known." in text
 
 
 def test_effective_numbers_are_given_where_they_are_defined():
-    comparison = Comparison(explanations())
+    comparison = ReasonComparison(explanations())
     more = {
         "effective_models": Interval(2.34, 2.0, 2.6),
         "effective_representations": Interval(math.inf, reason="nets"),
@@ -85,7 +85,7 @@ def test_effective_numbers_are_given_where_they_are_defined():
 
 def test_a_model_that_no_feature_moves_is_named():
     models = pd.DataFrame({"model": ["a", "b"], "without_reasons": [0.1, 0.4]})
-    comparison = Comparison(explanations())
+    comparison = ReasonComparison(explanations())
     text = sentence(comparison, numbers_of(comparison), {"models": models})
     assert "On 40 % of the instances no feature moves b, which then shares no reason with any model." in text
 
@@ -99,7 +99,7 @@ def test_a_model_that_no_feature_moves_is_named():
     ],
 )
 def test_pictures_are_drawn_from_the_tables(more, kind):
-    comparison = Comparison(explanations(**more), np.zeros((5, 60), int))
+    comparison = ReasonComparison(explanations(**more), np.zeros((5, 60), int))
     maps = map_table(comparison, [0, 1], [0, 1, 2])
     section = section_of(comparison, maps=maps)
     figures = section_figures(section)
@@ -119,7 +119,7 @@ def test_every_figure_can_be_rendered():
         {"words": np.array([["good", "x" * 90] + [""] * 10] * 60)},
         {},
     ):
-        comparison = Comparison(explanations(**more), np.zeros((5, 60), int))
+        comparison = ReasonComparison(explanations(**more), np.zeros((5, 60), int))
         section = section_of(comparison, maps=map_table(comparison, [0, 1], [0, 1, 2]))
         for spec in section_figures(section).values():
             assert "<svg" in vl_convert.vegalite_to_svg(json.dumps(spec))
@@ -144,7 +144,7 @@ def test_maps_are_blue_where_they_speak_for_the_class():
 def test_attribution_finds_the_recipe_behind_alike_reasons():
     table = explanations(m=15, n=80, shared=0.2)
     models = table.models.assign(architecture=["tree", "tree", "net", "net", "net"] * 3).drop(columns="seed")
-    comparison = Comparison(replace(table, models=models))
+    comparison = ReasonComparison(replace(table, models=models))
     similarity = reason_similarity(comparison)
     np.testing.assert_allclose(similarity.matrix, comparison.agreement.matrix())
     assert similarity.leave_outs is not None
@@ -159,7 +159,7 @@ def test_attribution_finds_the_recipe_behind_alike_reasons():
 
 
 def test_few_models_are_too_few_for_attribution():
-    section = reason_attribution(Comparison(explanations()), predictions_of(5))
+    section = reason_attribution(ReasonComparison(explanations()), predictions_of(5))
     assert section.reason == "5 models; attribution needs 12 or more"
 
 

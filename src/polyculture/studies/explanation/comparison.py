@@ -41,7 +41,7 @@ ByInstance = Mapping[str, Float[np.ndarray, " n"]]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ReasonComparison:
     """Explanations of several models of the same instances, compared.
 
     Parameters

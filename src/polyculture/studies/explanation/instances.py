@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from polyculture.explanations import Explanations
 from polyculture.results import FEWEST_INSTANCES
 
-from .comparison import Comparison
+from .comparison import ReasonComparison
 
 MOST_LISTED = 30
 MOST_FEATURES = 25
@@ -20,7 +20,7 @@ LARGE, SMALL = 0.95, 0.5
 """Shares of pairs with the same answer from which models agree in it, and below which they do not."""
 
 
-def same_answer_other_reasons(comparison: Comparison) -> pd.DataFrame:
+def same_answer_other_reasons(comparison: ReasonComparison) -> pd.DataFrame:
     """Instances on which (nearly) all pairs give the same answer, those with the least agreement of reasons first."""
     agreed = _same(comparison)
     rows = agreed >= LARGE
@@ -28,7 +28,7 @@ def same_answer_other_reasons(comparison: Comparison) -> pd.DataFrame:
     return _listed(comparison, rows & np.isfinite(reasons), reasons, agreed, ascending=True)
 
 
-def same_reasons_other_answer(comparison: Comparison) -> pd.DataFrame:
+def same_reasons_other_answer(comparison: ReasonComparison) -> pd.DataFrame:
     """Instances on which pairs answer differently, those where these pairs agree most in their reasons first."""
     agreed = _same(comparison)
     if comparison.same_answer is None:
@@ -37,7 +37,7 @@ def same_reasons_other_answer(comparison: Comparison) -> pd.DataFrame:
     return _listed(comparison, (agreed < 1) & np.isfinite(reasons), reasons, agreed, ascending=False)
 
 
-def _same(comparison: Comparison) -> Float[np.ndarray, " n"]:
+def _same(comparison: ReasonComparison) -> Float[np.ndarray, " n"]:
     """Share of the pairs that give the same answer on each instance; nan for predicted numbers."""
     if comparison.same_answer is None:
         return np.full(comparison.explanations.shape[1], np.nan)
@@ -45,7 +45,7 @@ def _same(comparison: Comparison) -> Float[np.ndarray, " n"]:
 
 
 def _listed(
-    comparison: Comparison,
+    comparison: ReasonComparison,
     rows: Bool[np.ndarray, " n"],
     reasons: Float[np.ndarray, " n"],
     agreed: Float[np.ndarray, " n"],
@@ -73,7 +73,7 @@ def _listed(
     return pd.DataFrame(records) if records else pd.DataFrame(columns=columns)
 
 
-def _answers(comparison: Comparison, i: int, pair: tuple[int, int]) -> dict[str, object]:
+def _answers(comparison: ReasonComparison, i: int, pair: tuple[int, int]) -> dict[str, object]:
     """What the two models answer; once where it is the same."""
     answers, classes = comparison.answers, comparison.explanations.classes
     if answers is None or not classes:
@@ -82,7 +82,7 @@ def _answers(comparison: Comparison, i: int, pair: tuple[int, int]) -> dict[str,
     return {"answer": names[0] if names[0] == names[1] else f"{names[0]} / {names[1]}"}
 
 
-def top_of(comparison: Comparison, model: int, i: int) -> Int[np.ndarray, " k"]:
+def top_of(comparison: ReasonComparison, model: int, i: int) -> Int[np.ndarray, " k"]:
     """The reasons of one model on one instance, largest first."""
     row = np.abs(comparison.reasons[model, i])
     order = np.argsort(-row, kind="stable")[: comparison.k]
@@ -90,7 +90,7 @@ def top_of(comparison: Comparison, model: int, i: int) -> Int[np.ndarray, " k"]:
     return reasons
 
 
-def feature_words(comparison: Comparison) -> _Names:
+def feature_words(comparison: ReasonComparison) -> _Names:
     """From an instance and reasons to their names."""
     return _Names(comparison.explanations, comparison.groups)
 
@@ -135,7 +135,7 @@ def place_names(explanations: Explanations) -> list[str]:
     ]
 
 
-def leading_features(comparison: Comparison) -> pd.DataFrame:
+def leading_features(comparison: ReasonComparison) -> pd.DataFrame:
     """One row per feature (per word of texts), the most frequent first: how often it is a reason, of how many models.
 
     `share` of all explanations whose instance has it, `instances` that have it, `part` of the sum of all sizes of
@@ -173,7 +173,7 @@ def leading_features(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def _codes(comparison: Comparison) -> tuple[Int[np.ndarray, "n g"], list[str]]:
+def _codes(comparison: ReasonComparison) -> tuple[Int[np.ndarray, "n g"], list[str]]:
     """Code of the named feature at each place of each instance, −1 where there is none, and the names."""
     explanations, n = comparison.explanations, comparison.explanations.shape[1]
     if explanations.words is None:

@@ -21,7 +21,7 @@ from polyculture.predictions import Predictions
 from polyculture.rng import stream
 from polyculture.stats import Interval, jackknife, n_eff_interval
 
-from .comparison import Comparison, mean_defined, summed
+from .comparison import ReasonComparison, mean_defined, summed
 from .options import ExplainRunOptions
 from .sources import ExplainedSource
 
@@ -48,7 +48,7 @@ def effective_models(predictions: Predictions, cluster: str = "", level: float =
     return n_eff_interval(number.n_models, number.design_effect, number.influence, clusters, level)
 
 
-def reasons_and_errors(comparison: Comparison, predictions: Predictions) -> Interval:
+def reasons_and_errors(comparison: ReasonComparison, predictions: Predictions) -> Interval:
     """Correlation over pairs of the reasons in common and the similarity φ of errors, with limits over models."""
     m = comparison.agreement.models
     if predictions.values is not None:
@@ -75,7 +75,7 @@ def _correlation(
 
 
 def faithful_models(
-    comparison: Comparison, origin: ExplainedSource, test: Dataset, options: ExplainRunOptions
+    comparison: ReasonComparison, origin: ExplainedSource, test: Dataset, options: ExplainRunOptions
 ) -> Mapping[str, Float[np.ndarray, "m n"]]:
     """Deletion, insertion and infidelity of every model on some instances, nan on all others; empty for none."""
     explanations, count = comparison.explanations, min(options.faithful, len(test))
@@ -104,7 +104,7 @@ def faithful_models(
 
 
 def model_table(
-    comparison: Comparison, predictions: Predictions, faithful: Mapping[str, Float[np.ndarray, "m n"]]
+    comparison: ReasonComparison, predictions: Predictions, faithful: Mapping[str, Float[np.ndarray, "m n"]]
 ) -> pd.DataFrame:
     """One row per model, in their order."""
     explanations = comparison.explanations

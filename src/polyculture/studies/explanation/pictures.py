@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from .comparison import Comparison, mean_defined
+from .comparison import ReasonComparison, mean_defined
 from .instances import place_names, top_of
 
 MOST_MODELS = 4
@@ -22,7 +22,7 @@ MOST_WORDS = 120
 COLUMNS = ("instance", "model", "feature", "row", "column", "attribution", "level")
 
 
-def drawn_models(comparison: Comparison, accuracy: Float[np.ndarray, " m"]) -> list[int]:
+def drawn_models(comparison: ReasonComparison, accuracy: Float[np.ndarray, " m"]) -> list[int]:
     """The most accurate model, and those whose reasons are least like the ones before, up to four.
 
     Models without any reason on most instances come last: there is nothing of them to see.
@@ -42,7 +42,7 @@ def drawn_models(comparison: Comparison, accuracy: Float[np.ndarray, " m"]) -> l
     return order
 
 
-def drawn_instances(comparison: Comparison, *tables: tuple[pd.DataFrame, int]) -> list[int]:
+def drawn_instances(comparison: ReasonComparison, *tables: tuple[pd.DataFrame, int]) -> list[int]:
     """Positions of the first instances of each table; the least agreed ones where the tables are empty."""
     place = {str(name): i for i, name in enumerate(comparison.explanations.instances.index)}
     rows = [place[name] for table, count in tables for name in table["instance"].astype(str).head(count)]
@@ -51,7 +51,7 @@ def drawn_instances(comparison: Comparison, *tables: tuple[pd.DataFrame, int]) -
     return list(dict.fromkeys(rows))
 
 
-def map_table(comparison: Comparison, instances: Sequence[int], models: Sequence[int]) -> pd.DataFrame:
+def map_table(comparison: ReasonComparison, instances: Sequence[int], models: Sequence[int]) -> pd.DataFrame:
     """One row per drawn instance, model and feature.
 
     `attribution` is scaled so that the largest size of an explanation is 1; `row`, `column` are the place in a map (−1
@@ -103,7 +103,7 @@ def _pooled(table: Float[np.ndarray, "h w"], blocks: Sequence[int]) -> Float[np.
     return pooled
 
 
-def _levels(comparison: Comparison, i: int) -> Float[np.ndarray, "h w"] | None:
+def _levels(comparison: ReasonComparison, i: int) -> Float[np.ndarray, "h w"] | None:
     """The input as grey levels in the shape of its map; None where it has another shape, as a waveform has."""
     explanations = comparison.explanations
     if explanations.inputs is None:
@@ -118,7 +118,7 @@ def _levels(comparison: Comparison, i: int) -> Float[np.ndarray, "h w"] | None:
     return (values - low) / (high - low) if high > low else np.zeros(values.shape)
 
 
-def _bars(comparison: Comparison, i: int, models: Sequence[int], values: Float[np.ndarray, " d"]) -> pd.DataFrame:
+def _bars(comparison: ReasonComparison, i: int, models: Sequence[int], values: Float[np.ndarray, " d"]) -> pd.DataFrame:
     """The features that are a reason of any of the drawn models, most often first."""
     names, groups = place_names(comparison.explanations), comparison.groups
     tops: list[Int[np.ndarray, " k"]] = [top_of(comparison, model, i) for model in models]

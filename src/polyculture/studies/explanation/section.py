@@ -10,7 +10,7 @@ import pandas as pd
 from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval, percent
 
-from .comparison import CHANGED, FLOOR, PAIRS, RECIPE, REPEAT, Comparison
+from .comparison import CHANGED, FLOOR, PAIRS, RECIPE, REPEAT, ReasonComparison
 
 CAUTION = (
     "Agreement of reasons is agreement of what this method says of the models; it does not show that they are right, "
@@ -42,13 +42,13 @@ _HEADINGS = {
 
 
 def explanation_section(
-    comparison: Comparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]
+    comparison: ReasonComparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]
 ) -> Section:
     """The section of these numbers and tables."""
     return SPEC.answer(sentence(comparison, numbers, tables), numbers, tables)
 
 
-def sentence(comparison: Comparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]) -> str:
+def sentence(comparison: ReasonComparison, numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]) -> str:
     """The answer in words: answers, reasons, effective numbers, ceilings, and what may not be read from them."""
     m = comparison.explanations.shape[0]
     models = "Both models" if m == 2 else f"{m:,} models"
@@ -88,7 +88,7 @@ def _ceiling(numbers: Mapping[str, Interval]) -> str:
     return f"ceiling {percent(min(interval.estimate for interval in ceilings), 0)}"
 
 
-def _method(comparison: Comparison) -> str:
+def _method(comparison: ReasonComparison) -> str:
     """By which method, against what, and of how many instances."""
     e = comparison.explanations
     target = "the predicted number" if not e.classes else f"the {e.target} class"
@@ -102,7 +102,7 @@ def _baseline(words: str) -> str:
     return f"the {words}" if words.startswith("mean") else words
 
 
-def _reading(comparison: Comparison, numbers: Mapping[str, Interval]) -> str:
+def _reading(comparison: ReasonComparison, numbers: Mapping[str, Interval]) -> str:
     """Whether agreement lies below its ceilings and above its floor."""
     parts = []
     if REPEAT in comparison.by_instance:

@@ -25,7 +25,7 @@ from polyculture.training import Problem
 from ..evaluation import cluster_column
 from ..progress import Progress, phase_progress
 from ..run_folder import make_folder
-from .comparison import CHANGED, FLOOR, PAIRS, RECIPE, REPEAT, Comparison, mean_defined
+from .comparison import CHANGED, FLOOR, PAIRS, RECIPE, REPEAT, ReasonComparison, mean_defined
 from .instances import leading_features, same_answer_other_reasons, same_reasons_other_answer
 from .models import effective_models, faithful_models, model_table, reasons_and_errors
 from .options import ExplainRunOptions
@@ -55,7 +55,7 @@ class ExplainRunResult:
     """
 
     explanations: Explanations
-    comparison: Comparison
+    comparison: ReasonComparison
     sections: tuple[Section, ...]
     folder: Path
 
@@ -135,7 +135,7 @@ def _drawn(test: Dataset, options: ExplainRunOptions) -> Dataset:
 
 def _comparison(
     origin: ExplainedSource, explanations: Explanations, test: Dataset, options: ExplainRunOptions
-) -> Comparison:
+) -> ReasonComparison:
     answers = None
     if test.classes:
         predictions = _of_instances(origin.sets.test, explanations)
@@ -145,7 +145,7 @@ def _comparison(
     if column and column in test.instances.columns:
         clusters = np.unique(test.instances[column].astype(str), return_inverse=True)[1].astype(np.int64)
     strata = test.labels.astype(np.int64) if test.classes else None
-    return Comparison(explanations, answers, None, None, strata, clusters, options.k, options.level)
+    return ReasonComparison(explanations, answers, None, None, strata, clusters, options.k, options.level)
 
 
 def _of_instances(predictions: Predictions, explanations: Explanations) -> Predictions:
@@ -156,14 +156,14 @@ def _of_instances(predictions: Predictions, explanations: Explanations) -> Predi
 
 
 def _repeated(
-    comparison: Comparison,
+    comparison: ReasonComparison,
     population: Population,
     test: Dataset,
     explaining: partial[Explanations],
     options: ExplainRunOptions,
     folder: Path,
     progress: Progress | None,
-) -> Comparison:
+) -> ReasonComparison:
     """The comparison with a few models explained again: by another seed, and on slightly changed inputs."""
     m, method = len(population), comparison.explanations.method
     if not options.repeats:
@@ -198,7 +198,7 @@ def changed_inputs(dataset: Dataset, options: ExplainRunOptions) -> Dataset | No
 
 
 def _sections(
-    comparison: Comparison, origin: ExplainedSource, test: Dataset, options: ExplainRunOptions
+    comparison: ReasonComparison, origin: ExplainedSource, test: Dataset, options: ExplainRunOptions
 ) -> tuple[Section, ...]:
     predictions = origin.sets.test.take_models(comparison.explanations.model_ids)
     faithful = faithful_models(comparison, origin, test, options)
@@ -217,7 +217,10 @@ def _sections(
 
 
 def _numbers(
-    comparison: Comparison, predictions: Predictions, cluster: str, faithful: Mapping[str, Float[np.ndarray, "m n"]]
+    comparison: ReasonComparison,
+    predictions: Predictions,
+    cluster: str,
+    faithful: Mapping[str, Float[np.ndarray, "m n"]],
 ) -> dict[str, Interval]:
     numbers = {"same_answer": comparison.agreed_answers, "pairs": comparison.interval(PAIRS)}
     numbers |= {"effective_models": effective_models(predictions, cluster, comparison.level)}
@@ -235,7 +238,7 @@ def _numbers(
     return {name: interval for name, interval in numbers.items() if interval.defined or name in ("same_answer", PAIRS)}
 
 
-def _tables(comparison: Comparison, models: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _tables(comparison: ReasonComparison, models: pd.DataFrame) -> dict[str, pd.DataFrame]:
     contrary = same_answer_other_reasons(comparison), same_reasons_other_answer(comparison)
     accuracy = models["accuracy"].to_numpy(float) if "accuracy" in models else np.full(len(models), np.nan)
     instances = drawn_instances(comparison, (contrary[0], 3), (contrary[1], 1))

@@ -11,12 +11,12 @@ from polyculture.auditing.sections.attribution import attribute
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 
-from .comparison import Comparison
+from .comparison import ReasonComparison
 
 TITLE = "Which ingredients make reasons alike?"
 
 
-def reason_similarity(comparison: Comparison) -> Similarity:
+def reason_similarity(comparison: ReasonComparison) -> Similarity:
     """The share of top reasons in common of every two models, and the same without each block of instances."""
     values = comparison.agreement.values["feature"].astype(np.float64)
     first, second = comparison.agreement.pairs
@@ -36,7 +36,7 @@ def reason_similarity(comparison: Comparison) -> Similarity:
     return Similarity("share of common reasons", comparison.agreement.matrix(), leave_outs, n)
 
 
-def reason_attribution(comparison: Comparison, predictions: Predictions, seed: int = 0) -> Section:
+def reason_attribution(comparison: ReasonComparison, predictions: Predictions, seed: int = 0) -> Section:
     """The section *attribution* of reasons: which shared ingredients go with shared reasons.
 
     Parameters

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from polyculture.dataset import Dataset
+from polyculture.dataset import Dataset, Modality
 from polyculture.errors import InputError, near
 from polyculture.explanations import Explanations
 from polyculture.models.fitted import Fitted
@@ -26,7 +26,7 @@ from polyculture.population import Model, Population
 from polyculture.rng import stream
 
 from .features import baseline_of, feature_shape, word_table
-from .kinds import kind_of, structure_of
+from .kinds import kind_of, structure_of, tree_scale
 from .methods import METHODS, Method, find_method
 from .options import ExplainOptions
 from .store import Part, read_parts, write_explanations, write_part
@@ -81,7 +81,7 @@ def explain(
     1     0.00
     """
     options, report = options or ExplainOptions(), progress or (lambda *_: None)
-    name = automatic(population.models.values()) if method == "auto" else method
+    name = automatic(population.models.values(), dataset.modality) if method == "auto" else method
     rule = find_method(name)
     dataset, background = _instances(population, dataset, background or dataset, options)
     options = _resolved(name, rule, population, dataset, options)
@@ -110,12 +110,14 @@ def explain(
     return explanations
 
 
-def automatic(models: Iterable[Model]) -> str:
-    """Name of the method that suits all of these models."""
+def automatic(models: Iterable[Model], modality: Modality = "table") -> str:
+    """Name of the method that suits all of these models, in one scale."""
+    models = list(models)
     kinds = {kind_of(model) for model in models}
-    return {"net": "integrated-gradients", "trees": "tree-shap"}.get(
-        kinds.pop() if len(kinds) == 1 else "", "occlusion"
-    )
+    if kinds == {"net"}:
+        return "integrated-gradients"
+    is_tree_shap = kinds == {"trees"} and modality in METHODS["tree-shap"].modalities and tree_scale(models)
+    return "tree-shap" if is_tree_shap else "occlusion"
 
 
 def _instances(
@@ -173,7 +175,8 @@ def _resolved(
         raise InputError(f"{samples} samples for the method {name!r}", f"{rule.fewest} or more", "raise samples")
     if dataset.task == "regression":
         return replace(options, scale="auto", samples=samples, target="number")
-    scale = rule.scales[0] if options.scale == "auto" else options.scale
+    own_scale = tree_scale(population.models.values()) if name == "tree-shap" else None
+    scale = own_scale or rule.scales[0] if options.scale == "auto" else options.scale
     if scale not in rule.scales:
         raise InputError(f"the scale {scale!r} for the method {name!r}", " or ".join(rule.scales))
     return replace(options, scale=scale, samples=samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from polyculture.models.fitted_estimator import FittedEstimator
@@ -10,6 +10,7 @@ from polyculture.models.fitted_net import FittedNet
 from polyculture.population import Model
 
 from .methods import ModelKind
+from .options import Scale
 
 STACKED = {
     *("Linear", "BatchNorm1d", "FeatureNorm", "LayerNorm", "Identity", "Dropout", "AlphaDropout", "Flatten"),
@@ -18,18 +19,35 @@ STACKED = {
 """Layers of nets that are faster in a stack; convolutions are not."""
 
 
+FORESTS = (
+    *("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
+    *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
+)
+"""Estimators whose trees average probabilities, or predicted numbers."""
+BOOSTED = (
+    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+    *("GradientBoostingClassifier", "GradientBoostingRegressor"),
+)
+"""Estimators whose trees add up scores: the log-odds of two classes, the exponents of a softmax, or numbers."""
+
+
 def kind_of(model: Model) -> ModelKind:
     """Whether the model is a net, an ensemble of trees, or any other callable."""
     if isinstance(model, FittedNet):
         return "net"
     if isinstance(model, FittedEstimator):
         last = model.estimator.steps[-1][1] if hasattr(model.estimator, "steps") else model.estimator
-        last = getattr(last, "regressor_", last)
-        if type(last).__name__.startswith(
-            ("RandomForest", "ExtraTrees", "GradientBoosting", "HistGradientBoosting", "DecisionTree")
-        ):
+        if type(last).__name__ in (*FORESTS, *BOOSTED):
             return "trees"
     return "any"
+
+
+def tree_scale(models: Iterable[Model]) -> Scale | None:
+    """The scale in which the trees of all these models add up; None where they differ or are no trees."""
+    families = {type(getattr(model, "estimator", None)).__name__ for model in models}
+    if families <= {*FORESTS}:
+        return "probability"
+    return "logit" if families <= {*BOOSTED} else None
 
 
 def structure_of(model: Any) -> Hashable | None:

@@ -140,7 +140,12 @@ METHODS: dict[str, Method] = {
         fewest=20,
     ),
     "tree-shap": Method(
-        "exact Shapley values of trees", "tree_shap.tree_shap", ("trees",), complete=True, scales=_SHARES
+        "exact Shapley values of trees",
+        "tree_shap.tree_shap",
+        ("trees",),
+        modalities=("table", "image", "volume", "series", "audio"),
+        complete=True,
+        scales=_SHARES,
     ),
 }
 """Methods by name."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .explanations import sign_agreement as sign_agreement
     from .explanations import spearman as spearman
     from .explanations import top_k as top_k
+    from .matrices import MatrixCorrelation as MatrixCorrelation
+    from .matrices import mantel as mantel
     from .probabilities import ProbabilitySums as ProbabilitySums
     from .probabilities import capa as capa
     from .probabilities import capa_of as capa_of
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from .representations import cka as cka
     from .representations import cka_matrix as cka_matrix
     from .representations import cka_of as cka_of
+    from .representations import distance_ranks as distance_ranks
     from .representations import hsic_sums as hsic_sums
     from .representations import mutual_knn as mutual_knn
     from .representations import procrustes as procrustes
+    from .representations import rsa as rsa
     from .texts import TextSimilarity as TextSimilarity
     from .texts import effective_by_similarity as effective_by_similarity
     from .texts import text_similarity as text_similarity
@@ -42,9 +46,13 @@ _HOMES = {
     "cka": "representations",
     "cka_matrix": "representations",
     "cka_of": "representations",
+    "distance_ranks": "representations",
     "hsic_sums": "representations",
     "mutual_knn": "representations",
     "procrustes": "representations",
+    "rsa": "representations",
+    "MatrixCorrelation": "matrices",
+    "mantel": "matrices",
     "TextSimilarity": "texts",
     "effective_by_similarity": "texts",
     "text_similarity": "texts",

@@ -1,0 +1,89 @@
+"""Which words are taken away together? Single ones, or in long texts runs of neighbours; absent words are left out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from .players import MOST_PLAYERS, Players
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+"""Words and punctuation marks, as `models.tokenizer` reads them."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordPlayers(Players):
+    """Players of texts: a coalition is the text without the other words.
+
+    Parameters
+    ----------
+    texts : the inputs.
+    steps : words of a text that models read; the later ones are left out of every coalition, so that they do not move
+        into view where earlier ones are absent.
+    width : features of an explanation, at least as many as any text has words within `steps`.
+    limit : most players of a text.
+    run : words of a player, in place of the fewest that `limit` allows; 0 for these.
+    """
+
+    texts: Shaped[np.ndarray, " n"]
+    steps: int
+    width: int
+    limit: int = MOST_PLAYERS
+    run: int = 0
+
+    @cached_property
+    def pieces(self) -> list[list[str]]:
+        """Each text cut behind every word; the pieces make the text again."""
+        return [_pieces(str(text), self.steps) for text in self.texts]
+
+    @property
+    def counts(self) -> Int[np.ndarray, " n"]:  # type: ignore[override]
+        """The players of each text: its words, at most `limit`."""
+        words = np.array([len(pieces) for pieces in self.pieces], np.int64)
+        counts: np.ndarray = -(-words // self.run) if self.run else np.minimum(words, self.limit)
+        return counts
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """One feature for each word of the longest text."""
+        return (self.width,)
+
+    def groups(self, row: int) -> Int[np.ndarray, " l"]:
+        """Player of each word of a text: runs of neighbours of (about) the same length."""
+        words = len(self.pieces[row])
+        if self.run:
+            return np.arange(words) // self.run
+        return np.arange(words) * int(min(words, self.limit)) // max(words, 1)
+
+    def compose(
+        self,
+        rows: Int[np.ndarray, " k"],
+        masks: Bool[np.ndarray, "k g"],
+        reference: int = 0,  # noqa: ARG002
+    ) -> Shaped[np.ndarray, " k"]:
+        """The texts of these rows without the words of absent players."""
+        texts = np.empty(len(rows), object)
+        for place, (row, mask) in enumerate(zip(rows.tolist(), masks, strict=True)):
+            present = mask[self.groups(row)].tolist()
+            texts[place] = "".join(piece for piece, use in zip(self.pieces[row], present, strict=True) if use)
+        return texts
+
+    def spread(self, row: int, values: Float[np.ndarray, " g"]) -> Float[np.ndarray, " d"]:
+        """Each player's value over the number of its words; 0 after the end of the text."""
+        groups, shares = self.groups(row), np.zeros(self.width)
+        shares[: len(groups)] = (values[: len(np.unique(groups))] / np.bincount(groups))[groups] if len(groups) else 0.0
+        return shares
+
+
+def _pieces(text: str, steps: int) -> list[str]:
+    """The text up to the end of its word number `steps`, cut behind every word; the last piece has what follows it."""
+    ends = [match.end() for match in _WORD.finditer(text)]
+    cuts = [0, *ends[:steps]]
+    if len(ends) <= steps and ends:
+        cuts[-1] = len(text)
+    return [text[start:end] for start, end in pairwise(cuts)]

@@ -10,8 +10,6 @@ from typing import Any, Literal, get_args
 from polyculture.dataset import Modality
 from polyculture.errors import InputError, near
 
-from .options import Scale
-
 ModelKind = Literal["net", "trees", "any"]
 """Fitted nets, fitted ensembles of trees, and any callable from inputs to probabilities."""
 EVERYWHERE: tuple[Modality, ...] = tuple(name for name in get_args(Modality) if name != "tags")
@@ -51,7 +49,7 @@ class Method:
     deterministic: bool = True
     complete: bool = False
     signed: bool = True
-    scales: tuple[Scale, ...] = ("logit", "probability")
+    scales: tuple[str, ...] = ("logit", "probability")
     samples: int = 0
     fewest: int = 1
     stacked: bool = False
@@ -64,7 +62,7 @@ class Method:
         return function
 
 
-_SHARES: tuple[Scale, ...] = ("probability", "logit")
+_SHARES: tuple[str, ...] = ("probability", "logit")
 
 METHODS: dict[str, Method] = {
     "saliency": Method("absolute gradient", "gradients.saliency", ("net",), signed=False),

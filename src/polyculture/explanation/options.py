@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from polyculture.errors import InputError
-
-Scale = Literal["auto", "logit", "probability"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +37,8 @@ class ExplainOptions:
     """
 
     target: str = "predicted"
-    baseline: Literal["mean", "zero"] | np.ndarray = "mean"
-    scale: Scale = "auto"
+    baseline: str | np.ndarray = "mean"
+    scale: str = "auto"
     samples: int | None = None
     instances: int | None = 200
     background: int = 200
@@ -57,7 +54,8 @@ class ExplainOptions:
         least = {"samples": 1, "instances": 1, "background": 1, "patch": 0, "seed": 0}
         for name, minimum in least.items():
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < minimum):
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= minimum):
                 raise InputError(f"{name} of an explanation is {value}", f"a whole number of {minimum} or more")
         if not np.isfinite(self.noise) or self.noise <= 0:
             raise InputError(f"noise of an explanation is {self.noise}", "a number above 0")

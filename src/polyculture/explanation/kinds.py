@@ -10,7 +10,6 @@ from polyculture.models.fitted_net import FittedNet
 from polyculture.population import Model
 
 from .methods import ModelKind
-from .options import Scale
 
 STACKED = {
     *("Linear", "BatchNorm1d", "FeatureNorm", "LayerNorm", "Identity", "Dropout", "AlphaDropout", "Flatten"),
@@ -42,7 +41,7 @@ def kind_of(model: Model) -> ModelKind:
     return "any"
 
 
-def tree_scale(models: Iterable[Model]) -> Scale | None:
+def tree_scale(models: Iterable[Model]) -> str | None:
     """The scale in which the trees of all these models add up; None where they differ or are no trees."""
     families = {type(getattr(model, "estimator", None)).__name__ for model in models}
     if families <= {*FORESTS}:

@@ -4,8 +4,16 @@ explain (the verb) · options · methods (one visible dict) · features (what is
 """
 
 from .explain import explain
-from .methods import METHODS, Method, find_method
+from .methods import METHODS, ExplanationMethod, find_method
 from .options import ExplainOptions
 from .store import read_explanations, write_explanations
 
-__all__ = ["METHODS", "ExplainOptions", "Method", "explain", "find_method", "read_explanations", "write_explanations"]
+__all__ = [
+    "METHODS",
+    "ExplainOptions",
+    "ExplanationMethod",
+    "explain",
+    "find_method",
+    "read_explanations",
+    "write_explanations",
+]

@@ -27,7 +27,7 @@ from polyculture.rng import stream
 
 from .features import baseline_of, feature_shape, word_table
 from .kinds import kind_of, structure_of, tree_scale
-from .methods import METHODS, Method, find_method
+from .methods import METHODS, ExplanationMethod, find_method
 from .options import ExplainOptions
 from .store import Part, read_parts, write_explanations, write_part
 
@@ -154,7 +154,7 @@ def _draw(dataset: Dataset, count: int | None, seed: int, purpose: str) -> Datas
 
 
 def _resolved(
-    name: str, rule: Method, population: Population, dataset: Dataset, options: ExplainOptions
+    name: str, rule: ExplanationMethod, population: Population, dataset: Dataset, options: ExplainOptions
 ) -> ExplainOptions:
     """The options with scale and samples of the method; InputError where it does not fit."""
     for model, function in population.models.items():
@@ -175,7 +175,7 @@ def _resolved(
         raise InputError(f"{samples} samples for the method {name!r}", f"{rule.fewest} or more", "raise samples")
     if dataset.task == "regression":
         return replace(options, scale="auto", samples=samples, target="number")
-    own_scale = tree_scale(population.models.values()) if name == "tree-shap" else None
+    own_scale: str | None = tree_scale(population.models.values()) if name == "tree-shap" else None
     scale = own_scale or rule.scales[0] if options.scale == "auto" else options.scale
     if scale not in rule.scales:
         raise InputError(f"the scale {scale!r} for the method {name!r}", " or ".join(rule.scales))
@@ -202,7 +202,7 @@ def _targets(
     return np.full_like(predicted, dataset.classes.index(options.target))
 
 
-def _groups(rule: Method, population: Population, pending: list[str]) -> Iterable[dict[str, Any]]:
+def _groups(rule: ExplanationMethod, population: Population, pending: list[str]) -> Iterable[dict[str, Any]]:
     """The models that are explained in one call: nets of one structure where the method stacks them, else one each."""
     if not rule.stacked:
         yield from ({model: population[model]} for model in pending)
@@ -230,7 +230,7 @@ def _results(
 
 
 def _attribute(
-    rule: Method,
+    rule: ExplanationMethod,
     dataset: Dataset,
     targets: Mapping[str, Int[np.ndarray, " n"]],
     background: Dataset,

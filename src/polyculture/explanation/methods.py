@@ -24,7 +24,7 @@ have their scale and samples resolved: neither is ``"auto"`` or None.
 
 
 @dataclass(frozen=True)
-class Method:
+class ExplanationMethod:
     """A way to explain predictions.
 
     Parameters
@@ -64,10 +64,10 @@ class Method:
 
 _SHARES: tuple[str, ...] = ("probability", "logit")
 
-METHODS: dict[str, Method] = {
-    "saliency": Method("absolute gradient", "gradients.saliency", ("net",), signed=False),
-    "gradient-input": Method("gradient × (input − baseline)", "gradients.gradient_input", ("net",)),
-    "integrated-gradients": Method(
+METHODS: dict[str, ExplanationMethod] = {
+    "saliency": ExplanationMethod("absolute gradient", "gradients.saliency", ("net",), signed=False),
+    "gradient-input": ExplanationMethod("gradient × (input − baseline)", "gradients.gradient_input", ("net",)),
+    "integrated-gradients": ExplanationMethod(
         "gradient along the way from the baseline × (input − baseline)",
         "gradients.integrated_gradients",
         ("net",),
@@ -76,7 +76,7 @@ METHODS: dict[str, Method] = {
         fewest=5,
         stacked=True,
     ),
-    "deeplift": Method(
+    "deeplift": ExplanationMethod(
         "difference from the baseline, handed down by layers",
         "deeplift.deeplift",
         ("net",),
@@ -84,7 +84,7 @@ METHODS: dict[str, Method] = {
         complete=True,
         scales=("logit",),
     ),
-    "smoothgrad": Method(
+    "smoothgrad": ExplanationMethod(
         "mean gradient of noisy copies",
         "gradients.smoothgrad",
         ("net",),
@@ -93,24 +93,26 @@ METHODS: dict[str, Method] = {
         samples=50,
         fewest=2,
     ),
-    "grad-cam": Method(
+    "grad-cam": ExplanationMethod(
         "channels of the last convolution, weighted by their gradient",
         "grad_cam.grad_cam",
         ("net",),
         GRIDS,
         signed=False,
     ),
-    "attention": Method("attention weights of the last layer", "attention_maps.attention", ("net",), signed=False),
-    "attention-rollout": Method(
+    "attention": ExplanationMethod(
+        "attention weights of the last layer", "attention_maps.attention", ("net",), signed=False
+    ),
+    "attention-rollout": ExplanationMethod(
         "attention weights followed through all layers", "attention_maps.rollout", ("net",), signed=False
     ),
-    "occlusion": Method(
+    "occlusion": ExplanationMethod(
         "change of the score when a feature is absent",
         "perturbation.occlusion",
         ("net", "trees", "any"),
         scales=_SHARES,
     ),
-    "lime": Method(
+    "lime": ExplanationMethod(
         "local linear model of perturbed copies",
         "perturbation.lime",
         ("net", "trees", "any"),
@@ -119,7 +121,7 @@ METHODS: dict[str, Method] = {
         samples=500,
         fewest=20,
     ),
-    "shapley-sampling": Method(
+    "shapley-sampling": ExplanationMethod(
         "Shapley values from permutations",
         "perturbation.shapley_sampling",
         ("net", "trees", "any"),
@@ -129,7 +131,7 @@ METHODS: dict[str, Method] = {
         samples=25,
         fewest=2,
     ),
-    "kernel-shap": Method(
+    "kernel-shap": ExplanationMethod(
         "Shapley values from weighted coalitions",
         "perturbation.kernel_shap",
         ("net", "trees", "any"),
@@ -139,7 +141,7 @@ METHODS: dict[str, Method] = {
         samples=500,
         fewest=20,
     ),
-    "tree-shap": Method(
+    "tree-shap": ExplanationMethod(
         "exact Shapley values of trees",
         "tree_shap.tree_shap",
         ("trees",),
@@ -151,7 +153,7 @@ METHODS: dict[str, Method] = {
 """Methods by name."""
 
 
-def find_method(name: str) -> Method:
+def find_method(name: str) -> ExplanationMethod:
     """The method of that name; InputError, with the near names, if there is none."""
     if name not in METHODS:
         raise InputError(f"no method of explanation {name!r}", "", near(name, METHODS))

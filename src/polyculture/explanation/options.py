@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from polyculture.errors import InputError
+
+Scale = Literal["logit", "probability"]
 
 
 @dataclass(frozen=True, eq=False)

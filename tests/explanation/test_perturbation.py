@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.explanation.features import word_table
 from polyculture.explanation.options import ExplainOptions
 from polyculture.explanation.perturbation import (
     ArrayPlayers,
@@ -30,6 +31,7 @@ from polyculture.explanation.perturbation import (
     shapley_sampling,
     singles,
 )
+from polyculture.models import tokenizer
 from polyculture.rng import stream
 
 METHODS = {"occlusion": occlusion, "shapley": shapley_sampling, "kernel-shap": kernel_shap, "lime": lime}
@@ -216,7 +218,7 @@ def test_a_tone_in_one_second_is_found(name: str) -> None:
         p = np.clip(np.abs(inputs[:, part] @ wave) / part.sum(), 0, 1)
         return np.stack([1 - p, p], axis=1)
 
-    options = ExplainOptions(scale="probability", samples=300)
+    options = ExplainOptions(scale="probability", samples=300, baseline="zero")
     targets = np.ones((1, 2), np.int64)
     found = METHODS[name]({"ear": model}, waves, targets, dataset_of(waves, "audio"), options)[0]
     maps = found.reshape(2, -1, 40)
@@ -267,6 +269,29 @@ def test_words_beyond_what_a_model_reads_do_not_move_into_view() -> None:
     masks = np.array([[False, True, True], [True, True, True]])
     assert players.compose(np.array([0, 0]), masks).tolist() == [" two three", "one two three"]
     assert players.spread(0, np.array([1.0, 2.0, 3.0])).tolist() == [1.0, 2.0, 3.0, 0.0, 0.0]
+
+
+def test_words_do_not_grow_together_where_a_mark_between_them_is_absent() -> None:
+    players = WordPlayers(np.array(["don't, well-known"], object), 20, 8)
+    mask = np.array([[True, False, True, True, True, False, True]])
+    assert players.compose(np.array([0]), mask).tolist() == ["don t, well known"]
+
+
+@given(st.text(st.characters(exclude_characters="\0"), max_size=30), st.integers(1, 12), st.integers(0, 4))
+def test_words_are_those_that_models_read_in_any_script(text: str, steps: int, run: int) -> None:
+    words = word_table(np.array([text], object))
+    players = WordPlayers(np.array([text], object), steps, words.shape[1], run=run)
+    count = int(players.counts[0])
+    whole = players.compose(np.array([0]), np.ones((1, count), bool))[0] if count else ""
+    assert tokenizer.split(whole)[:steps] == tokenizer.split(text)[:steps]
+    for player in range(count):
+        only = np.arange(count) == player
+        present = tokenizer.split(players.compose(np.array([0]), only[None])[0])
+        shares = players.spread(0, only.astype(float))
+        marked = words[0][shares > 0].tolist()
+        assert marked == present[: len(marked)]
+        assert len(marked) >= min(len(present), 1)
+    assert players.spread(0, np.ones(count)).sum() <= count + 1e-9
 
 
 def test_long_texts_are_explained_in_runs_of_words_whose_sum_is_kept() -> None:

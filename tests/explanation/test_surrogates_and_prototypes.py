@@ -74,6 +74,19 @@ def test_fidelity_is_the_share_of_held_out_answers_that_the_drawn_tree_gives() -
     assert weighted == pytest.approx(tree.fidelity.estimate)
 
 
+def test_splits_that_do_not_change_the_answer_are_undone() -> None:
+    """A tree of depth 6 for a rule of two conditions has three leaves, of which two answer well."""
+    tree = surrogate_tree({"rule": rule_model}, table(2000), table(300, 1), 6, NAMES)
+    leaves = tree.nodes[tree.nodes["feature"] == ""]
+    assert len(tree.rules) == len(leaves) <= 4
+    for row in tree.nodes[tree.nodes["feature"] != ""].itertuples():
+        children = tree.nodes.loc[[row.first, row.second]]
+        if (children["feature"] == "").all():
+            assert children["answer"].nunique() == 2
+        assert (children["depth"] == row.depth + 1).all()
+        assert children["share"].sum() == pytest.approx(row.share)
+
+
 def test_the_surrogate_of_a_set_follows_its_mean() -> None:
     models = {"a": rule_model, "b": lambda x: rule_model(x) ** 2, "c": contrary}
     tree = surrogate_tree(models, table(400), table(300, 1), 2, NAMES)

@@ -108,13 +108,13 @@ def surrogate_tree(
     family = DecisionTreeRegressor if numeric else DecisionTreeClassifier
     least = max(2, len(train) // 100)
     estimator = family(max_depth=depth, min_samples_leaf=least, random_state=seed % 2**32).fit(rows, answers)
-    guess, leaf = estimator.predict(tests), estimator.apply(tests)
+    guess, tree = estimator.predict(tests), _merged(estimator, train.classes)
     frequent = np.full(len(truth), answers.mean() if numeric else np.bincount(answers).argmax())
     fidelity = _explained if numeric else _same
     binary: np.ndarray = np.isin(rows, (0, 1)).all(axis=0)  # type: ignore[assignment]
     return SurrogateTree(
-        nodes=_nodes(estimator, names, train.classes),
-        rules=_rules(estimator, names, binary, train.classes, leaf, truth),
+        nodes=tree.frame(names),
+        rules=_rules(tree, names, binary, estimator.apply(tests), guess == truth, bool(train.classes)),
         fidelity=fidelity(guess, truth, clusters),
         constant=fidelity(frequent, truth, clusters),
         accuracy=Interval.undefined("numbers") if numeric else _same(guess, held_out.labels, clusters),
@@ -179,62 +179,99 @@ def _explained(
     return influence_interval(1 - ratio, (ratio * spread - errors) / spread.mean(), clusters)
 
 
-def _nodes(estimator: Any, names: tuple[str, ...], classes: tuple[str, ...]) -> pd.DataFrame:
-    tree = estimator.tree_
-    inner = tree.children_left >= 0
-    depths = np.zeros(tree.node_count, int)
-    for node in np.flatnonzero(inner):  # parents come before their children
-        depths[[tree.children_left[node], tree.children_right[node]]] = depths[node] + 1
-    return pd.DataFrame(
-        {
-            "feature": [names[f] if f >= 0 else "" for f in tree.feature.tolist()],
-            "threshold": np.where(inner, tree.threshold, np.nan),
-            "first": tree.children_left,
-            "second": tree.children_right,
-            "answer": [_answer(estimator, node, classes) for node in range(tree.node_count)],
-            "share": tree.n_node_samples / tree.n_node_samples[0],
-            "depth": depths,
-        }
-    )
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """A fitted tree in which splits between equal answers are undone; nodes are renumbered, the root first.
 
+    Parameters
+    ----------
+    feature, threshold, first, second, share, depth : of each node; −1 and nan where there is none.
+    answers : of each node, in words.
+    node_of : the node that each node of the fitted tree has become, or that it lies below.
+    """
 
-def _answer(estimator: Any, node: int, classes: tuple[str, ...]) -> str:
-    value = estimator.tree_.value[node][0]
-    return classes[int(estimator.classes_[value.argmax()])] if classes else f"{value[0]:.4g}"
+    feature: Int[np.ndarray, " k"]
+    threshold: Float[np.ndarray, " k"]
+    first: Int[np.ndarray, " k"]
+    second: Int[np.ndarray, " k"]
+    share: Float[np.ndarray, " k"]
+    depth: Int[np.ndarray, " k"]
+    answers: tuple[str, ...]
+    node_of: Int[np.ndarray, " fitted"]
 
+    def frame(self, names: tuple[str, ...]) -> pd.DataFrame:
+        """`SurrogateTree.nodes`."""
+        features = [names[f] if f >= 0 else "" for f in self.feature.tolist()]
+        columns = {"feature": features, "threshold": self.threshold, "first": self.first, "second": self.second}
+        return pd.DataFrame({**columns, "answer": self.answers, "share": self.share, "depth": self.depth})
 
-def _rules(
-    estimator: Any,
-    names: tuple[str, ...],
-    binary: Shaped[np.ndarray, " d"],
-    classes: tuple[str, ...],
-    leaf: Int[np.ndarray, " n"],
-    truth: Shaped[np.ndarray, " n"],
-) -> tuple[SurrogateRule, ...]:
-    rules = []
-    for node, bounds in _paths(estimator.tree_, 0, {}):
-        members = leaf == node
-        fidelity = Interval.undefined("no held-out instance" if classes else "numbers")
-        if classes and members.any():
-            answer = estimator.classes_[estimator.tree_.value[node][0].argmax()]
-            fidelity = share_interval(truth[members] == answer)
-        conditions = tuple(_condition(names[f], bool(binary[f]), *limits) for f, limits in bounds.items())
-        rules.append(SurrogateRule(conditions, _answer(estimator, node, classes), float(members.mean()), fidelity))
-    return tuple(sorted(rules, key=lambda rule: -rule.share))
+    def paths(self, node: int = 0, bounds: Bounds | None = None) -> list[tuple[int, Bounds]]:
+        """Every leaf below a node with the bounds of the features on the way; of two bounds the tighter one."""
+        bounds = bounds or {}
+        if self.first[node] < 0:
+            return [(node, bounds)]
+        feature, threshold = int(self.feature[node]), float(self.threshold[node])
+        low, high = bounds.get(feature, (-np.inf, np.inf))
+        leaves = self.paths(int(self.first[node]), bounds | {feature: (low, min(high, threshold))})
+        return leaves + self.paths(int(self.second[node]), bounds | {feature: (max(low, threshold), high)})
 
 
 Bounds = dict[int, tuple[float, float]]
 """From a feature to the limits between which its value lies: above the first, up to the second."""
 
 
-def _paths(tree: Any, node: int, bounds: Bounds) -> list[tuple[int, Bounds]]:
-    """Every leaf below a node with the bounds of the features on the way; of two bounds the tighter one."""
-    if tree.children_left[node] < 0:
-        return [(node, bounds)]
-    feature, threshold = int(tree.feature[node]), float(tree.threshold[node])
-    low, high = bounds.get(feature, (-np.inf, np.inf))
-    first = _paths(tree, int(tree.children_left[node]), bounds | {feature: (low, min(high, threshold))})
-    return first + _paths(tree, int(tree.children_right[node]), bounds | {feature: (max(low, threshold), high)})
+def _merged(estimator: Any, classes: tuple[str, ...]) -> _Tree:
+    """The tree of an estimator without splits that do not change the answer."""
+    tree, values = estimator.tree_, estimator.tree_.value[:, 0]
+    codes = [int(estimator.classes_[value.argmax()]) if classes else node for node, value in enumerate(values)]
+    first, second = (np.array(side, np.int64) for side in (tree.children_left, tree.children_right))
+    parents = np.full(tree.node_count, -1)
+    for node in range(tree.node_count - 1, -1, -1):  # children come after their parents
+        branches = [int(first[node]), int(second[node])]
+        if branches[0] < 0:
+            continue
+        parents[branches] = node
+        if (first[branches] < 0).all() and codes[branches[0]] == codes[branches[1]]:
+            first[node] = second[node] = -1
+    node_of, depth = np.zeros(tree.node_count, np.int64), np.zeros(tree.node_count, np.int64)
+    rows = [0]
+    for node in range(1, tree.node_count):
+        parent = parents[node]
+        depth[node] = depth[parent] + 1
+        is_reached = first[parent] >= 0 and rows[node_of[parent]] == parent
+        node_of[node] = len(rows) if is_reached else node_of[parent]
+        rows += [node] if is_reached else []
+    inner = first[rows] >= 0
+    return _Tree(
+        feature=np.where(inner, tree.feature[rows], -1).astype(np.int64),
+        threshold=np.where(inner, tree.threshold[rows], np.nan),
+        first=np.where(inner, node_of[first[rows]], -1),
+        second=np.where(inner, node_of[second[rows]], -1),
+        share=tree.n_node_samples[rows] / tree.n_node_samples[0],
+        depth=depth[rows],
+        answers=tuple(classes[codes[node]] if classes else f"{values[node][0]:.4g}" for node in rows),
+        node_of=node_of,
+    )
+
+
+def _rules(
+    tree: _Tree,
+    names: tuple[str, ...],
+    binary: Shaped[np.ndarray, " d"],
+    fitted_leaf: Int[np.ndarray, " n"],
+    agreement: Shaped[np.ndarray, " n"],
+    classes: bool,
+) -> tuple[SurrogateRule, ...]:
+    """One rule per leaf, with the share of held-out instances it is about and of the same answer among them."""
+    rules, leaf = [], tree.node_of[fitted_leaf]
+    for node, bounds in tree.paths():
+        members = leaf == node
+        fidelity = Interval.undefined("no held-out instance" if classes else "numbers")
+        if classes and members.any():
+            fidelity = share_interval(agreement[members])
+        conditions = tuple(_condition(names[f], bool(binary[f]), *limits) for f, limits in bounds.items())
+        rules.append(SurrogateRule(conditions, tree.answers[node], float(members.mean()), fidelity))
+    return tuple(sorted(rules, key=lambda rule: -rule.share))
 
 
 def _condition(name: str, binary: bool, low: float, high: float) -> str:

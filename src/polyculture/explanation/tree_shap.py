@@ -138,6 +138,7 @@ def _baseline(background: Dataset, options: ExplainOptions) -> Shaped[np.ndarray
     shape = background.array.shape[1:]
     if isinstance(options.baseline, str):
         return None if options.baseline == "mean" else np.zeros(shape, np.float32)
-    if options.baseline.shape != shape:
-        raise InputError(f"a baseline of shape {options.baseline.shape}", f"{shape}, the shape of one input")
-    return options.baseline
+    baseline = np.asarray(options.baseline)
+    if baseline.shape != shape:
+        raise InputError(f"a baseline of shape {baseline.shape}", f"{shape}, the shape of one input")
+    return baseline.astype(np.float32)

@@ -118,7 +118,7 @@ def players_of(
     if modality == "tags":
         raise InputError("explanations of tags", "one prediction per input", "explain a model of texts or tables")
     if modality == "audio":
-        return SoundPlayers(inputs, _silence(inputs, options), MOST_PLAYERS, options.patch)
+        return SoundPlayers(inputs, _reference_wave(background, options), MOST_PLAYERS, options.patch)
     baseline = baseline_of(background, options)[None]
     shape = inputs.shape[1:3] if modality == "image" else inputs.shape[1:]
     if modality == "table":
@@ -131,8 +131,13 @@ def players_of(
     return ArrayPlayers(np.asarray(inputs, np.float32), baseline, groups)
 
 
-def _silence(inputs: Shaped[np.ndarray, "n t"], options: ExplainOptions) -> np.ndarray:
-    """The waveform in place of absent bins: silence, also for the mean (waves cancel), or the given one."""
+def _reference_wave(background: Dataset, options: ExplainOptions) -> Float32[np.ndarray, "1 t"]:
+    """The waveform in place of absent bins: the mean one (waves cancel, it is nearly silent), zeros or a given one."""
     if isinstance(options.baseline, str):
-        return np.zeros((1, inputs.shape[1]), np.float32)
-    return np.asarray(options.baseline, np.float32)[None]
+        waves = background.array if options.baseline == "mean" else np.zeros((1, *background.array.shape[1:]))
+        mean: np.ndarray = waves.mean(axis=0, dtype=np.float64)[None].astype(np.float32)
+        return mean
+    wave = np.asarray(options.baseline)
+    if wave.dtype.kind not in "biuf" or not np.isfinite(wave).all():
+        raise InputError(f"a baseline of the type {wave.dtype}", "finite numbers")
+    return wave.astype(np.float32)[None]

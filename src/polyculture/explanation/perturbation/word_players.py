@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from polyculture.models import tokenizer
+
 from .players import MOST_PLAYERS, Players
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -70,20 +72,38 @@ class WordPlayers(Players):
         texts = np.empty(len(rows), object)
         for place, (row, mask) in enumerate(zip(rows.tolist(), masks, strict=True)):
             present = mask[self.groups(row)].tolist()
-            texts[place] = "".join(piece for piece, use in zip(self.pieces[row], present, strict=True) if use)
+            texts[place] = _joined(self.pieces[row], present)
         return texts
 
     def spread(self, row: int, values: Float[np.ndarray, " g"]) -> Float[np.ndarray, " d"]:
         """Each player's value over the number of its words; 0 after the end of the text."""
-        groups, shares = self.groups(row), np.zeros(self.width)
-        shares[: len(groups)] = (values[: len(np.unique(groups))] / np.bincount(groups))[groups] if len(groups) else 0.0
+        # In a few scripts a word has several tokens once it is in lower case; features are tokens.
+        tokens = [len(tokenizer.split(piece)) for piece in self.pieces[row]]
+        groups, shares = np.repeat(self.groups(row), tokens), np.zeros(self.width)
+        if len(groups):
+            parts = (values[: int(groups[-1]) + 1] / np.bincount(groups))[groups]
+            shares[: len(parts)] = parts[: self.width]
         return shares
 
 
 def _pieces(text: str, steps: int) -> list[str]:
-    """The text up to the end of its word number `steps`, cut behind every word; the last piece has what follows it."""
-    ends = [match.end() for match in _WORD.finditer(text)]
-    cuts = [0, *ends[:steps]]
-    if len(ends) <= steps and ends:
+    """The text as far as its first `steps` tokens, cut behind every word; the last piece has what follows it."""
+    cuts, tokens = [0], 0
+    for match in _WORD.finditer(text):
+        if tokens >= steps:
+            return [text[start:end] for start, end in pairwise(cuts)]
+        cuts.append(match.end())
+        tokens += len(tokenizer.split(match.group()))
+    if len(cuts) > 1:
         cuts[-1] = len(text)
     return [text[start:end] for start, end in pairwise(cuts)]
+
+
+def _joined(pieces: list[str], present: list[bool]) -> str:
+    """The text of the present pieces; a space where an absent one had kept two words from being one (don't)."""
+    parts: list[str] = []
+    for place, (piece, is_present) in enumerate(zip(pieces, present, strict=True)):
+        if is_present:
+            gap = parts and not present[place - 1] and not piece[:1].isspace()
+            parts.append(f" {piece}" if gap else piece)
+    return "".join(parts)

@@ -152,7 +152,8 @@ def infidelity(
     total = (changes**2).sum(axis=1)
     explained = np.divide(product**2, square, out=np.zeros(n), where=square > 0)
     ratio: Float[np.ndarray, " n"] = 1 - np.divide(explained, total, out=np.full(n, np.nan), where=total > 0)
-    return np.minimum(np.maximum(ratio, 0.0), 1.0)
+    bounded: Float[np.ndarray, " n"] = np.minimum(np.maximum(ratio, 0.0), 1.0)
+    return bounded
 
 
 def _curve(output: MaskedOutput, place: Int[np.ndarray, "n d"], steps: int) -> Float[np.ndarray, "n s"]:

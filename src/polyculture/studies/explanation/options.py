@@ -70,7 +70,7 @@ class ExplainRunOptions:
         """The options of the method, with another seed."""
         return ExplainOptions(
             target=self.target,
-            baseline=self.baseline,  # type: ignore[arg-type]
+            baseline=self.baseline,
             samples=self.samples,
             instances=None,
             seed=self.seed + seed_shift,

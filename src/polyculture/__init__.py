@@ -10,12 +10,13 @@
 
     result = pc.run("digits", pc.RunOptions(models=12), out="digits-run")
     pc.report(result.audit, "digits-run/page.html")
+    print(pc.explain_run("digits-run").sentence)  # same answers for the same reasons?
     pc.export("digits-run", "bundle")          # graphs and plain files: polyculture serve bundle
 
-Nouns: Recipe, Dataset, Split, Population, Predictions, Audit, Portfolio, Bundle, Interval. Verbs: train, predict, read,
-audit, check, compare, scaling, select, combine, compress, export, serve, label, watch, retrain, report; design, run,
-ablate and evolve put them together. The command line has the same verbs. Everything is loaded on first use: ``import
-polyculture`` is quick and loads no torch.
+Nouns: Recipe, Dataset, Split, Population, Predictions, Explanations, Audit, Portfolio, Bundle, Interval. Verbs: train,
+predict, read, audit, check, compare, scaling, explain, select, combine, compress, export, serve, label, watch, retrain,
+report; design, run, ablate, evolve and explain_run put them together. The command line has the same verbs. Everything
+is loaded on first use: ``import polyculture`` is quick and loads no torch.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from polyculture.deployment.store.label_tables import label_file
     from polyculture.deployment.watch.audit import WatchOptions as WatchOptions
     from polyculture.deployment.watch.audit import watch as watch
+    from polyculture.explanation import ExplainOptions as ExplainOptions
+    from polyculture.explanation import explain as explain
+    from polyculture.explanations import Explanations as Explanations
     from polyculture.formats import read as read
     from polyculture.formats import read_shards as read_shards
     from polyculture.population import Population as Population
@@ -72,6 +76,8 @@ if TYPE_CHECKING:
     from polyculture.studies.compression import compress as compress
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve
+    from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
+    from polyculture.studies.explanation import explain_run as explain_run
     from polyculture.studies.run_audit import audit_run as audit_run
     from polyculture.studies.stored_run import read_run as read_run
     from polyculture.studies.training_run import RunOptions as RunOptions
@@ -93,6 +99,7 @@ _HOMES = {
     "Population": "population",
     "Predictions": "predictions",
     "PredictionSets": "predictions",
+    "Explanations": "explanations",
     "Audit": "results",
     "CheckResult": "results",
     "Gate": "results",
@@ -113,6 +120,8 @@ _HOMES = {
     "SelectionOptions": "selection",
     "combine": "selection",
     "select": "selection",
+    "ExplainOptions": "explanation",
+    "explain": "explanation",
     "Bundle": "deployment",
     "ExportOptions": "deployment",
     "export": "deployment:export_bundle",
@@ -138,6 +147,8 @@ _HOMES = {
     "evolve": "studies.evolution",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
+    "ExplainRunOptions": "studies.explanation",
+    "explain_run": "studies.explanation",
 }
 """Where each public name is: its room, and after a colon its name there if that is another one."""
 

@@ -64,3 +64,27 @@ def test_a_shared_profile_gives_overlap_without_any_agreement_on_instances():
     agreement = top_k(U, V)
     assert agreement.matched > 0.5
     assert abs(agreement.adjusted) < 0.05
+
+
+def test_distances_and_all_pairs_at_once() -> None:
+    """(SI12) and (SI13), and CKA as an inner product of U-centred tables."""
+    from polyculture.explanation.layers import representation_similarity
+    from polyculture.measures.similarity import rsa
+
+    rng = np.random.default_rng(2)
+    X, Y = rng.normal(size=(40, 3)), rng.normal(size=(40, 4))
+    Y[:, :3] += X
+    pairs = np.triu_indices(40, 1)
+    ranks = [np.linalg.norm(Z[:, None] - Z, axis=2)[pairs].argsort().argsort() for Z in (X, Y)]
+    assert rsa(X, Y) == pytest.approx(np.corrcoef(ranks)[0, 1])
+    tables = []
+    for Z in (X, Y):
+        K = (Z - Z.mean(axis=0)) @ (Z - Z.mean(axis=0)).T
+        np.fill_diagonal(K, 0)
+        U = K - K.sum(axis=0) / 38 - K.sum(axis=1)[:, None] / 38 + K.sum() / (39 * 38)
+        np.fill_diagonal(U, 0)
+        tables.append(U / np.linalg.norm(U))
+    value = (tables[0] * tables[1]).sum()
+    result = representation_similarity({"x": X, "y": Y}, permutations=1)
+    assert result.values[0, 1] == pytest.approx(value)
+    assert result.effective_number.estimate == pytest.approx(2 / (1 + value))

@@ -17,6 +17,7 @@ ROOMS = (
     "studies",
     "formats",
     "predictions",
+    "explanation",
     "preparation",
     "recipe",
     "results",

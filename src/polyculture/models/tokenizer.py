@@ -22,6 +22,11 @@ def split(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of `split` begins and ends in the text."""
+    return [match.span() for match in _WORD.finditer(text.lower())]
+
+
 def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
     """The words used at least twice, most frequent first, at most 20,000."""
     return _frequent(Counter(word for text in texts for word in split(text)))

@@ -1,4 +1,4 @@
-"""How is a small grey picture stored inside a page? As a PNG in a data URI, made with the standard library."""
+"""How is a small picture stored inside a page? As a PNG in a data URI, made with the standard library."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import zlib
 import numpy as np
 from jaxtyping import Int
 
+GREY, COLOUR_AND_ALPHA = 0, 6
+"""Colour types of the format."""
 
-def png(grey: Int[np.ndarray, "h w"]) -> bytes:
-    """Bytes of an 8-bit greyscale PNG.
+
+def png(levels: Int[np.ndarray, "h w"] | Int[np.ndarray, "h w 4"]) -> bytes:
+    """Bytes of an 8-bit PNG, grey or coloured.
 
     Parameters
     ----------
-    grey : h × w levels, 0 (black) … 255 (white); levels outside are clipped.
+    levels : h × w levels, 0 (black) … 255 (white), or h × w × 4 of red, green, blue and opacity; levels outside are
+        clipped.
 
     Source: Portable Network Graphics (PNG) Specification (Third Edition), sections 5 and 11.
     """
-    levels = np.clip(grey, 0, 255).astype(np.uint8)
-    rows = b"".join(b"\0" + row.tobytes() for row in levels)
-    header = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+    kind = COLOUR_AND_ALPHA if levels.ndim == 3 else GREY
+    rows = b"".join(b"\0" + row.tobytes() for row in np.clip(levels, 0, 255).astype(np.uint8))
+    header = struct.pack(">IIBBBBB", levels.shape[1], levels.shape[0], 8, kind, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in chunks)
 
 
-def data_uri(grey: Int[np.ndarray, "h w"]) -> str:
+def data_uri(levels: Int[np.ndarray, "h w"] | Int[np.ndarray, "h w 4"]) -> str:
     """The picture as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(png(grey)).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(png(levels)).decode("ascii")
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

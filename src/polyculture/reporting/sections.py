@@ -1,7 +1,7 @@
 """How is each further question of the audit shown? Its sentence, its figures, its numbers, its tables.
 
-Labels come from the `SectionSpec` of its name, figures from the file of its name in `figures`; a section without them
-is shown with its numbers and tables as they are.
+Labels come from the `SectionSpec` of its name, figures from the file of its name in `figures` or `study_figures`; a
+section without them is shown with its numbers and tables as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from polyculture.results import Audit, Section, SectionSpec, TableSpec
 from polyculture.results.tables import HEADINGS, DisplayTable, full_table, moment, table
 from polyculture.stats import Interval, percent
 
-from . import figures
+from . import figures, study_figures
 from .charts.vega import Spec
 
 MODULES = {
@@ -28,6 +28,9 @@ MODULES = {
     "compression": "polyculture.studies.compression.section",
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
+    "explanation": "polyculture.studies.explanation.section",
+    "representations": "polyculture.studies.explanation.representations",
+    "surrogate": "polyculture.studies.explanation.surrogate",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }
@@ -38,7 +41,11 @@ NUMBERS = {"n_eff": "n_eff, effective number of independent models", "rho": "ρ,
 """Numbers that mean the same in every section."""
 
 _HEADINGS = {key: HEADINGS[key] for key in ("model_a", "model_b", "n", "n_eff", "rho", "kappa", "all_wrong")}
-_FIGURES = {module.name for module in iter_modules(figures.__path__)}
+_FIGURES = {
+    module.name: f"{folder.__name__}.{module.name}"
+    for folder in (figures, study_figures)
+    for module in iter_modules(folder.__path__)
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def section_figures(section: Section) -> dict[str, Spec]:
     """Figures of one section, keyed ``section_figure``; their captions are in ``usermeta.caption``."""
     if section.name not in _FIGURES or not applies(section):
         return {}
-    module = import_module(f"{figures.__name__}.{section.name}")
+    module = import_module(_FIGURES[section.name])
     return {f"{section.name}_{key}": spec for key, spec in module.draw(section).items()}
 
 

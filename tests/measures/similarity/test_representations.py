@@ -14,6 +14,7 @@ from polyculture.measures.similarity.representations import (
     hsic_sums,
     mutual_knn,
     procrustes,
+    rsa,
 )
 
 I = np.arange(12)[:, None]
@@ -86,3 +87,16 @@ def test_procrustes_is_calibrated_against_permuted_instances() -> None:
     related = calibrate(x, x + 0.5 * y, procrustes, rng, 19)
     assert related.p == 0.05
     assert related.adjusted > 0.5
+
+
+def test_representational_similarity_is_spearmans_correlation_of_distances() -> None:
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    assert rsa(X, Y) == pytest.approx(spearmanr(pdist(X), pdist(Y)).statistic)
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    assert rsa(X, 1e-9 * X @ rotation + 1) == pytest.approx(1, abs=1e-6)
+    assert np.isnan(rsa(np.ones((12, 2)), Y))
+    rng = np.random.default_rng(1)
+    null = [rsa(rng.normal(size=(20, 3)), rng.normal(size=(20, 4))) for _ in range(200)]
+    assert abs(np.mean(null)) < 0.02

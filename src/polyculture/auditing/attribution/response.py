@@ -82,12 +82,18 @@ class Similarity:
         return influence
 
 
-def similarity_of(predictions: Predictions, similarity: Given, clusters: Int[np.ndarray, " n"] | None) -> Similarity:
+def similarity_of(
+    predictions: Predictions, similarity: Given | Similarity, clusters: Int[np.ndarray, " n"] | None
+) -> Similarity:
     """The similarity of that name with its blocks, or the matrix that was given, in the order of the models.
+
+    A `Similarity`, such as that of the models' reasons, is taken as it is.
 
     Raises InputError for an unknown name, a distance, a measure that the predictions do not determine, and a matrix
     that is not symmetric or lacks a model.
     """
+    if isinstance(similarity, Similarity):
+        return similarity
     if isinstance(similarity, np.ndarray):
         m = predictions.shape[0]
         if similarity.shape != (m, m):

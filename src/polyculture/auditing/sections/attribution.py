@@ -48,7 +48,7 @@ def attribute(
     seed: int = 0,
     level: float = 0.95,
     designed: bool = False,
-    similarity: Given = COVARIANCE,
+    similarity: Given | Similarity = COVARIANCE,
 ) -> Section:
     """How much of the models' alikeness goes with each thing they share: shares of ρ that sum to ρ, and tests.
 
@@ -78,12 +78,12 @@ def attribute(
     if not (isinstance(similarity, str) and similarity == COVARIANCE):
         response = similarity_of(predictions, similarity, groups)
     informative = _informative(predictions)
-    if response is not None and response.leave_outs is None:
+    if response is not None and not isinstance(similarity, str):
         informative = response.defined
     if informative.sum() < FEW_MODELS:
         n = int(informative.sum())
-        models = plural(n, "model")
-        return SPEC.skip(f"{models} with both right and wrong answers; attribution needs {FEW_MODELS} or more")
+        kind = " with both right and wrong answers" if response is None or isinstance(similarity, str) else ""
+        return SPEC.skip(f"{plural(n, 'model')}{kind}; attribution needs {FEW_MODELS} or more")
     if not factor_columns:
         return SPEC.skip("the model table does not say what the models are made of")
     factor_columns = [_take(ingredient, informative) for ingredient in factor_columns]

@@ -52,7 +52,7 @@ def cosine(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"]) -> Explanat
 
 def spearman(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"]) -> ExplanationAgreement:
     """Rank correlation of the sizes of the attributions, in [−1, 1]; ties get their mean rank."""
-    return cosine(*(_centred_ranks(np.abs(x)) for x in (U, V)))
+    return cosine(*(centred_ranks(np.abs(x)) for x in (U, V)))
 
 
 def top_k(U: Float[np.ndarray, "n d"], V: Float[np.ndarray, "n d"], k: int = 5) -> ExplanationAgreement:
@@ -100,7 +100,7 @@ def _unit(U: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return unit
 
 
-def _centred_ranks(U: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+def centred_ranks(U: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """Ranks within each instance less their mean."""
     n, d = U.shape
     order = np.argsort(U, axis=1, kind="stable")

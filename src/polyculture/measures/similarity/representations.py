@@ -12,6 +12,8 @@ from operator import add
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.distance import pdist
+from scipy.stats import rankdata
 
 BLOCK = 1024
 """Instances whose distances to all others are held at a time."""
@@ -138,6 +140,26 @@ def procrustes(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> floa
     # (SI6): the best rotation has the nuclear norm as its inner product, no rotation is computed.
     size = float(np.linalg.norm(X) * np.linalg.norm(Y))
     return float(np.linalg.svd(X.T @ Y, compute_uv=False).sum()) / size if size > 0 else np.nan
+
+
+def rsa(X: Float[np.ndarray, "n d"], Y: Float[np.ndarray, "n e"]) -> float:
+    """Whether the same instances are near to each other in both: Spearman correlation of all distances, in [−1, 1].
+
+    0 on average for unrelated representations; nan where all distances of one are equal. Representational similarity
+    analysis (Kriegeskorte et al. 2008), with Euclidean distances, which are defined for inactive instances, too.
+    """
+    x, y = distance_ranks(X), distance_ranks(Y)
+    size = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / size if size > 0 else np.nan
+
+
+def distance_ranks(X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " pairs"]:
+    """Rank of the distance of each pair of instances, less the mean rank; pairs in the order of scipy's ``pdist``."""
+    distances = pdist(X - X.mean(axis=0, dtype=float))
+    # Distances that differ in the last digits only are ties, on every machine.
+    ranks = rankdata(np.round(distances / (distances.max(initial=0) or 1), 12))
+    centred: np.ndarray = ranks - ranks.mean()
+    return centred
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,28 +40,28 @@ def budget_of(parameters: Mapping[str, Any], manifest: Manifest) -> float:
 
     Refuses what it cannot mean, sequences of tokens, and sets whose members answer elsewhere: each call may cost.
     """
-    wanted = parameters.get("explain")
-    if wanted is None or wanted is False:
+    request = parameters.get("explain")
+    if request is None or request is False:
         return 0.0
     if manifest.modality == "tags" or manifest.task == "tagging":
         raise RefusedRequestError(501, "explanations of tags", "one answer per instance", "leave 'explain' out")
     if manifest.remote:
         raise RefusedRequestError(501, "explanations of members elsewhere", "graphs", "leave 'explain' out")
-    options: Any = {} if wanted is True else _parsed(wanted)
+    options: Any = {} if request is True else _parsed(request)
     seconds: Any = options.get("seconds", SECONDS) if isinstance(options, dict) else None
     number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if not number or not 0 < seconds <= MOST_SECONDS or not set(options) <= {"seconds"}:
         expected = f'true, or {{"seconds": 0.5}} with up to {MOST_SECONDS:g}'
-        raise malformed(f"the parameter 'explain' is {excerpt(wanted)}", expected)
+        raise malformed(f"the parameter 'explain' is {excerpt(request)}", expected)
     return float(seconds)
 
 
-def _parsed(wanted: Any) -> Any:
+def _parsed(request: Any) -> Any:
     """The value of a text of JSON, which gRPC has in place of objects."""
     try:
-        value = orjson.loads(wanted) if isinstance(wanted, str) else wanted
+        value = orjson.loads(request) if isinstance(request, str) else request
     except ValueError:
-        return wanted
+        return request
     return {} if value is True else value
 
 
@@ -81,7 +81,7 @@ def explanation(
     end, manifest = time.perf_counter() + seconds, bundle.manifest
     names = _names(manifest, raw)
     codes = combined.argmax(axis=1)
-    own = combined[np.arange(len(raw)), codes].astype(float)
+    levels = combined[np.arange(len(raw)), codes].astype(float)
     values: list[list[float | None]] = [[None] * len(names[row]) for row in range(len(raw))]
     pending: list[Variant] = []
 
@@ -90,7 +90,7 @@ def explanation(
         copies = np.stack([copy for _, _, copy in pending]) if manifest.modality != "text" else _texts(pending)
         scores = bundle.predict(copies).combined[np.arange(len(pending)), codes[places]]
         for (row, feature, _), score in zip(pending, scores.tolist(), strict=True):
-            values[row][feature] = round(float(own[row] - score), 7)
+            values[row][feature] = round(float(levels[row] - score), 7)
         pending.clear()
 
     complete = True

@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
 
 from polyculture.deployment.bundle import Bundle, open_bundle
-from polyculture.deployment.server.explanations import budget_of, explanation
+from polyculture.deployment.server.protocol.explanations import budget_of, explanation
 from polyculture.deployment.server.refusals import RefusedRequestError
 
 from .bundles import make_bundle, make_inputs

@@ -88,7 +88,7 @@ class Engine:
 
     def explain(self, tensors: Tensors, answers: RequestAnswers, seconds: float) -> dict[str, Any]:
         """What the set looked at in the instances of a request, within a budget of seconds; a refusal says why not."""
-        from .explanations import explanation
+        from .protocol.explanations import explanation
 
         return explanation(self.bundle, self._read(tensors), answers.batch.combined[answers.part], seconds)
 

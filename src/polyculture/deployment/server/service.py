@@ -17,11 +17,11 @@ from .archive import AnswerArchive
 from .batching import Batcher, QueuedRequest
 from .colleagues import counted_together
 from .engine import Engine, freeze_memory
-from .explanations import MOST_AT_ONCE, budget_of
 from .labels import HandedLabels
 from .metrics import Metrics
 from .options import ServerOptions
 from .page.status import SCHEMA as STATUS_SCHEMA
+from .protocol.explanations import MOST_AT_ONCE, budget_of
 from .protocol.requests import InferRequest
 from .recording import IdMaker, RecordedRequest, Recorder, groups_of, ids_of
 from .refusals import RefusedRequestError, excerpt

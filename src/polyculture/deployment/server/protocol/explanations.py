@@ -17,11 +17,11 @@ from jaxtyping import Float, Shaped
 
 from polyculture.models import tokenizer
 
-from .refusals import RefusedRequestError, excerpt, malformed
+from ..refusals import RefusedRequestError, excerpt, malformed
 
 if TYPE_CHECKING:
-    from ..bundle.bundle import Bundle
-    from ..bundle.manifest import Manifest
+    from ...bundle.bundle import Bundle
+    from ...bundle.manifest import Manifest
 
 SECONDS, MOST_SECONDS = 1.0, 60.0
 """Default and largest budget of a request."""

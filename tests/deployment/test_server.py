@@ -246,13 +246,24 @@ def test_refusals_have_a_status_and_a_sentence(server: RunningServer) -> None:
         ),
         (400, "the ids are", one | {"parameters": {"ids": ["a", "b"]}}),
         (400, "the groups are", one | {"parameters": {"groups": 3}}),
-        (501, "explanations are not available yet", one | {"parameters": {"explain": True}}),
+        (400, "the parameter 'explain' is {'seconds': -1}", one | {"parameters": {"explain": {"seconds": -1}}}),
+        (400, "the parameter 'explain' is 'please'", one | {"parameters": {"explain": "please"}}),
         (413, "the request has", rows([[1.0] * 4] * 10_000)),
     ]
     for status, sentence, document in cases:
         refusal = server.infer(document)
         assert (refusal.status, refusal.error[: len(sentence)]) == (status, sentence)
         assert refusal.headers["content-type"] == "application/json"
+
+
+def test_an_answer_says_what_the_set_looked_at_where_it_is_asked(server: RunningServer, bundle: Bundle) -> None:
+    raw = make_inputs("table", 2)
+    document = rows(raw.tolist()) | {"parameters": {"explain": {"seconds": 20}}}
+    explanation = server.infer(document).json["parameters"]["explanation"]
+    assert (explanation["features"], explanation["complete"]) == (["age", "height", "weight", "income"], True)
+    assert np.shape(explanation["values"]) == (2, 4)
+    assert np.abs(explanation["values"]).max() > 0
+    assert "explanation" not in server.infer(rows(raw.tolist())).json["parameters"]
 
 
 def test_unknown_pages_and_models_are_404(server: RunningServer) -> None:

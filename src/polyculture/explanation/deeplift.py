@@ -119,8 +119,8 @@ class _Rescale(torch.autograd.Function):  # type: ignore[misc]
         leaves = rows.detach().requires_grad_()
         with torch.enable_grad():
             (derivative,) = torch.autograd.grad(ctx.function(leaves.clone()).sum(), leaves)
-        near = differences.abs() < SMALL
-        secants = torch.where(near, derivative, (ends - starts) / differences.masked_fill(near, 1.0))
+        tiny = differences.abs() < SMALL
+        secants = torch.where(tiny, derivative, (ends - starts) / differences.masked_fill(tiny, 1.0))
         return None, torch.cat([slopes.chunk(2)[0] * secants, torch.zeros_like(rows)])
 
 
@@ -146,10 +146,10 @@ class _Pooling(torch.autograd.Function):  # type: ignore[misc]
                 _derivative(maximum, state, rows - baselines) for maximum, state in zip(maxima, states, strict=True)
             ]
         weights = step_weights(torch.stack(maxima, dim=-1).detach(), torch.stack(directions, dim=-1))
-        above = slopes.chunk(2)[0]
+        incoming = slopes.chunk(2)[0]
         total = torch.zeros_like(rows)
         for state, maximum, weight in zip(states, maxima, weights.unbind(dim=-1), strict=True):
-            total += torch.autograd.grad(maximum, state, above * weight)[0]
+            total += torch.autograd.grad(maximum, state, incoming * weight)[0]
         return None, torch.cat([total, torch.zeros_like(rows)])
 
 

@@ -57,8 +57,8 @@ class ExplainOptions:
         least = {"samples": 1, "instances": 1, "background": 1, "patch": 0, "seed": 0}
         for name, minimum in least.items():
             value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= minimum):
+            integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if value is not None and not (integer and value >= minimum):
                 raise InputError(f"{name} of an explanation is {value}", f"a whole number of {minimum} or more")
         if not np.isfinite(self.noise) or self.noise <= 0:
             raise InputError(f"noise of an explanation is {self.noise}", "a number above 0")

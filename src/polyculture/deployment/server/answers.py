@@ -82,12 +82,14 @@ class RequestAnswers:
     batch : the answers of all its requests.
     start, stop : the instances of this one.
     ids : under which labels of its instances can be given later.
+    explanation : what the set looked at; None where the request did not ask.
     """
 
     batch: BatchAnswers
     start: int
     stop: int
     ids: Sequence[str] = ()
+    explanation: dict[str, Any] | None = None
 
     @property
     def part(self) -> slice:

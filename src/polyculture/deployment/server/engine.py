@@ -86,6 +86,12 @@ class Engine:
                 results[position] = result
         return list(results)
 
+    def explain(self, tensors: Tensors, answers: RequestAnswers, seconds: float) -> dict[str, Any]:
+        """What the set looked at in the instances of a request, within a budget of seconds; a refusal says why not."""
+        from .protocol.explanations import explanation
+
+        return explanation(self.bundle, self._read(tensors), answers.batch.combined[answers.part], seconds)
+
     def _sorted(
         self, requests: Sequence[Tensors]
     ) -> tuple[list[RequestAnswers | Exception], list[tuple[list[int], list[np.ndarray]]]]:

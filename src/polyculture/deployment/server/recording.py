@@ -16,7 +16,7 @@ import orjson
 
 from .answers import BatchAnswers, RequestAnswers
 from .inputs import plain_inputs
-from .refusals import RefusedRequestError, excerpt, malformed, sentence
+from .refusals import excerpt, malformed, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,9 +179,3 @@ class Recorder:
 
     def _inputs(self, batch: BatchAnswers, request: RecordedRequest, row: int) -> dict[str, Any]:
         return plain_inputs(batch.manifest, request.tensors, row)
-
-
-def refuse_explanations(parameters: Mapping[str, Any]) -> None:
-    """Explanations have their place in the protocol, and no server yet."""
-    if parameters.get("explain"):
-        raise RefusedRequestError(501, "explanations are not available yet", "", "leave the parameter 'explain' out")

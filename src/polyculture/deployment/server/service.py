@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ from .labels import HandedLabels
 from .metrics import Metrics
 from .options import ServerOptions
 from .page.status import SCHEMA as STATUS_SCHEMA
+from .protocol.explanations import MOST_AT_ONCE, budget_of
 from .protocol.requests import InferRequest
-from .recording import IdMaker, RecordedRequest, Recorder, groups_of, ids_of, refuse_explanations
+from .recording import IdMaker, RecordedRequest, Recorder, groups_of, ids_of
 from .refusals import RefusedRequestError, excerpt
 from .shadow import Challenger
 
@@ -54,6 +56,7 @@ class Service:
         self.name = engine.manifest.name
         self.started = time.time()
         self.draining = False
+        self._explaining = 0
         self.scope = ""
         self.answered = self.refused = self.failed = 0
         self.metrics = Metrics(self.name, engine.manifest)
@@ -102,14 +105,33 @@ class Service:
         if rows > self.options.max_rows:
             wrong = f"the request has {rows:,} instances"
             raise RefusedRequestError(413, wrong, f"at most {self.options.max_rows:,}", "send fewer at a time")
-        ids, groups = None, []
+        ids, groups, budget, engine = None, [], 0.0, self.engine
         if parameters:
-            refuse_explanations(parameters)
+            budget = budget_of(parameters, engine.manifest)
+            if budget and self._explaining >= MOST_AT_ONCE:
+                wrong = f"{MOST_AT_ONCE} explanations are under way"
+                raise RefusedRequestError(503, wrong, "fewer", "send it again later", retry_after=1)
             ids, groups = ids_of(parameters, rows), groups_of(parameters, rows)
         record = RecordedRequest(request.tensors, rows, arrival, ids or self.ids(rows), groups)
         answers: RequestAnswers = await self._batcher.submit(record, rows, arrival, request.size, is_last)
         answers.ids = record.ids
+        if budget:
+            seconds = min(budget, self.options.timeout / 2)
+            answers.explanation = await self._explain(engine, request, answers, seconds)
         return answers
+
+    async def _explain(
+        self, engine: Engine, request: InferRequest, answers: RequestAnswers, seconds: float
+    ) -> dict[str, Any]:
+        """What the set looked at, by the bundle that answered; the event loop goes on."""
+        if answers.batch.manifest is not engine.manifest:  # swapped while the request waited
+            engine = self.engine
+        self._explaining += 1
+        try:
+            explain = partial(engine.explain, request.tensors, answers, seconds)
+            return await self._loop.run_in_executor(None, explain)
+        finally:
+            self._explaining -= 1
 
     def count(self, protocol: str, code: int, rows: int, seconds: float) -> None:
         """Take a request into account that was answered or refused."""

@@ -72,6 +72,8 @@ def parameters_of(answers: RequestAnswers) -> dict[str, Any]:
     parameters["disagreement"] = batch.disagreement[part]
     parameters["quorum"] = batch.quorum[part]
     parameters["ids"] = answers.ids
+    if answers.explanation is not None:
+        parameters["explanation"] = answers.explanation
     return parameters
 
 

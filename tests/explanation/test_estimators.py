@@ -61,6 +61,7 @@ def test_the_method_is_one_that_suits_all_models_in_one_scale(makers: list, meth
     models = {str(k): fitted(make(), train) for k, make in enumerate(makers)}
     result = explain(Population(models, train.classes), train, options=ExplainOptions(instances=5))
     assert (result.method, result.scale) == (method, scale)
+    assert result.baseline == ("training rows" if method == "tree-shap" else "mean of the background")
 
 
 def test_forests_of_texts_are_explained_by_occlusion() -> None:

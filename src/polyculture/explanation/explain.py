@@ -264,7 +264,7 @@ def _explanations(
         words=word_table(dataset.array) if texts else None,
         method=name,
         target=options.target,
-        baseline="no word" if texts else options.baseline_words(),
+        baseline="no word" if texts else _baseline_words(name, options),
         seed=options.seed,
         seconds=tuple(seconds for _, seconds in parts),
         targets=targets,
@@ -273,6 +273,12 @@ def _explanations(
         scale="number" if dataset.task == "regression" else options.scale,
         modality=dataset.modality,
     )
+
+
+def _baseline_words(name: str, options: ExplainOptions) -> str:
+    """With what an instance is compared; trees have the mean of their training rows in them."""
+    words = options.baseline_words()
+    return "training rows" if name == "tree-shap" and words == "mean of the background" else words
 
 
 def _request(name: str, dataset: Dataset, background: Dataset, options: ExplainOptions) -> str:

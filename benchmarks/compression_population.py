@@ -27,6 +27,7 @@ from scipy.stats import t as student
 
 from polyculture.compression import CompressionContext, compressed
 from polyculture.compression.measuring import measure
+from polyculture.compression.one_model import mean_of
 from polyculture.dataset import Dataset
 from polyculture.measures.effective import effective
 from polyculture.models.fitted import Fitted
@@ -81,17 +82,13 @@ def parts(data: str, replicate: int) -> tuple[Dataset, Dataset]:
 def context(j: int, models: list[Fitted], recipe: Recipe, train: Dataset, epochs: int) -> CompressionContext:
     """What the methods may use for one net; its original, all of them, or the most unlike one teach."""
 
-    def mean(inputs: np.ndarray) -> np.ndarray:
-        total: np.ndarray = np.mean([model(inputs) for model in models], axis=0)
-        return total
-
     wrong = np.stack([model(train.array).argmax(axis=1) != train.labels for model in models]).astype(float)
     alike = [float((wrong[j] * other).mean() - wrong[j].mean() * other.mean()) for other in wrong]
     alike[j] = np.inf
     return CompressionContext(
         train,
         recipe.seed,
-        {"self": models[j], "ensemble": mean, "unlike": models[int(np.argmin(alike))]},
+        {"self": models[j], "ensemble": mean_of(models), "unlike": models[int(np.argmin(alike))]},
         lambda model, epochs, teacher=None: finetune(model, recipe, train, epochs, recipe.seed, teacher),
         lambda share, teacher: fit_student(longer(recipe, epochs), train, share, teacher, recipe.seed)[1],
     )

@@ -2,11 +2,13 @@
 
     python -m benchmarks.compression_population --data digits
     python -m benchmarks.compression_population --data ../shared/data/image/mnist.npz
+    python -m benchmarks.compression_population --data digits --short
 
-Prints a table in Markdown: the nets as they are, and for each chain of steps the change against them, as a mean over
-the replicates with a 95 % interval of Student's t. A replicate has a split, starting weights and an order of instances
-of its own. Nets are `resnet` of depth 8 and width 16; students have half of the width. Nothing is chosen on the test
-part. What has been computed is kept in --out, so that an interrupted run goes on.
+Prints two tables in Markdown: the nets as they are, and for each chain of steps the change against them, as a mean over
+the replicates with a 95 % interval of Student's t; and differences between chains that lead to the same size. A
+replicate has a split, starting weights and an order of instances of its own. Nets are `resnet` of depth 8 and width 16;
+students have half of the width. Nothing is chosen on the test part. With --short the nets learn for two epochs only,
+and their students for five. What has been computed is kept in --out, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from scipy.stats import t as student
 
 from polyculture.compression import CompressionContext, compressed
 from polyculture.compression.measuring import measure
+from polyculture.compression.one_model import mean_of
 from polyculture.dataset import Dataset
 from polyculture.measures.effective import effective
 from polyculture.models.fitted import Fitted
@@ -37,8 +40,8 @@ from polyculture.training.finetuning import finetune
 from polyculture.training.students import fit_student
 
 MODELS = 5
-EPOCHS = {"digits": (5, 5), "mnist": (4, 2)}
-"""Epochs of training and of fine-tuning; 5 is the default of the command, MNIST has larger images and more of them."""
+EPOCHS = {"digits": (5, 5, 5), "mnist": (4, 2, 4), "short": (2, 2, 5)}
+"""Epochs of training, of fine-tuning (5 is the default of the command) and of students."""
 LEVELS = (
     "int8",
     "half",
@@ -54,6 +57,12 @@ LEVELS = (
     "narrow",
 )
 """Chains of steps; a ``"narrow"`` net has half of the width, too, and learned from the labels alone."""
+CONTRASTS = (
+    *((f"distil-{teacher}=0.5", "narrow") for teacher in ("self", "unlike", "ensemble")),
+    *((f"prune-channels=0.5+tune-{teacher}", "prune-channels=0.5+tune") for teacher in ("self", "ensemble")),
+    ("prune-channels=0.5+tune+int8", "prune-channels=0.5+tune"),
+)
+"""Sets of one size that are compared with one another."""
 COLUMNS = (*("accuracy", "of the set", "disagreement", "joint errors", "n_eff", "all wrong", "changed", "size", "ms"),)
 SHARES = ("accuracy", "of the set", "disagreement", "all wrong", "changed")
 
@@ -70,12 +79,8 @@ def parts(data: str, replicate: int) -> tuple[Dataset, Dataset]:
     return dataset.take(np.arange(2_000)), dataset.take(np.arange(2_000, 10_000))
 
 
-def context(j: int, models: list[Fitted], recipe: Recipe, train: Dataset) -> CompressionContext:
+def context(j: int, models: list[Fitted], recipe: Recipe, train: Dataset, epochs: int) -> CompressionContext:
     """What the methods may use for one net; its original, all of them, or the most unlike one teach."""
-
-    def mean(inputs: np.ndarray) -> np.ndarray:
-        total: np.ndarray = np.mean([model(inputs) for model in models], axis=0)
-        return total
 
     wrong = np.stack([model(train.array).argmax(axis=1) != train.labels for model in models]).astype(float)
     alike = [float((wrong[j] * other).mean() - wrong[j].mean() * other.mean()) for other in wrong]
@@ -83,17 +88,22 @@ def context(j: int, models: list[Fitted], recipe: Recipe, train: Dataset) -> Com
     return CompressionContext(
         train,
         recipe.seed,
-        {"self": models[j], "ensemble": mean, "unlike": models[int(np.argmin(alike))]},
+        {"self": models[j], "ensemble": mean_of(models), "unlike": models[int(np.argmin(alike))]},
         lambda model, epochs, teacher=None: finetune(model, recipe, train, epochs, recipe.seed, teacher),
-        lambda share, teacher: fit_student(recipe, train, share, teacher, recipe.seed)[1],
+        lambda share, teacher: fit_student(longer(recipe, epochs), train, share, teacher, recipe.seed)[1],
     )
 
 
-def after(level: str, model: Fitted, one: CompressionContext, recipe: Recipe) -> Fitted:
+def longer(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with so many epochs."""
+    return replace(recipe, hyperparameters={**recipe.hyperparameters, "epochs": epochs})
+
+
+def after(level: str, model: Fitted, one: CompressionContext, recipe: Recipe, epochs: int) -> Fitted:
     """The net after these steps."""
     if level == "narrow":
-        settings = {**recipe.hyperparameters, "width": recipe.hyperparameters["width"] // 2}
-        return find_architecture("resnet").fit(replace(recipe, hyperparameters=settings), one.train)
+        narrow = {**recipe.hyperparameters, "width": recipe.hyperparameters["width"] // 2, "epochs": epochs}
+        return find_architecture("resnet").fit(replace(recipe, hyperparameters=narrow), one.train)
     return compressed(model, level, one)
 
 
@@ -115,10 +125,10 @@ def quantities(outputs: np.ndarray, originals: np.ndarray, labels: np.ndarray) -
     }
 
 
-def replicate(data: str, number: int, folder: Path) -> dict[str, dict[str, float]]:
+def replicate(data: str, number: int, folder: Path, short: bool = False) -> dict[str, dict[str, float]]:
     """The quantities of the nets as they are ("none") and after each level."""
     train, test = parts(data, number)
-    epochs, tuned = EPOCHS["digits" if data == "digits" else "mnist"]
+    epochs, tuned, taught = EPOCHS["short" if short else "digits" if data == "digits" else "mnist"]
     settings = {"depth": 8, "width": 16, "epochs": epochs}
     recipes = [
         Recipe("resnet", optimizer="adam", hyperparameters=settings, seed=100 * number + j) for j in range(MODELS)
@@ -126,14 +136,15 @@ def replicate(data: str, number: int, folder: Path) -> dict[str, dict[str, float
     architecture = find_architecture("resnet")
     with one_thread():
         models = [architecture.fit(recipe, train) for recipe in recipes]
-        contexts = [context(j, models, recipe, train) for j, recipe in enumerate(recipes)]
+        contexts = [context(j, models, recipe, train, taught) for j, recipe in enumerate(recipes)]
         originals = np.stack([model(test.array) for model in models])
         rows = {"none": quantities(originals, originals, test.labels)}
+        (folder / f"{number}-none.json").write_text(json.dumps(rows["none"]))
         for level in LEVELS:
             path = folder / f"{number}-{level}.json"
             if not path.is_file():
                 smaller = [
-                    after(re.sub(r"(tune[a-z-]*)", rf"\1={tuned}", level), model, one, recipe)
+                    after(re.sub(r"(tune[a-z-]*)", rf"\1={tuned}", level), model, one, recipe, taught)
                     for model, one, recipe in zip(models, contexts, recipes, strict=True)
                 ]
                 row = quantities(np.stack([model(test.array) for model in smaller]), originals, test.labels)
@@ -158,6 +169,12 @@ def table(replicates: list[dict[str, dict[str, float]]]) -> Iterator[str]:
                 values = values - np.array([rows["none"][column] for rows in replicates])
             cells.append(cell(values, column, level))
         yield f"| {level} | {' | '.join(cells)} |"
+    yield ""
+    yield f"| difference | {' | '.join(COLUMNS[:6])} |"
+    yield "|---" * 7 + "|"
+    for level, other in CONTRASTS:
+        gaps = {name: np.array([row[level][name] - row[other][name] for row in replicates]) for name in COLUMNS[:6]}
+        yield f"| {level} − {other} | {' | '.join(cell(gap, name, level) for name, gap in gaps.items())} |"
 
 
 def cell(values: np.ndarray, column: str, level: str) -> str:
@@ -177,11 +194,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="digits", help="digits, or the file of MNIST")
     parser.add_argument("--replicates", type=int, default=5)
+    parser.add_argument("--short", action="store_true", help="nets that have not learned for long")
     parser.add_argument("--out", type=Path, default=None, help="folder of what has been computed")
     options: Any = parser.parse_args()
     folder = options.out or Path(tempfile.mkdtemp(prefix="compression-"))
     folder.mkdir(parents=True, exist_ok=True)
-    done = [replicate(options.data, number, folder) for number in range(options.replicates)]
+    done = [replicate(options.data, number, folder, options.short) for number in range(options.replicates)]
     print("\n".join(table(done)))
 
 

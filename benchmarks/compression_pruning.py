@@ -28,7 +28,7 @@ from polyculture.models.fitted_net import FittedNet
 from polyculture.training.architectures import find_architecture
 from polyculture.training.finetuning import finetune
 
-SEEDS, EPOCHS, TUNING = range(5), 10, 10
+SEEDS, EPOCHS, TUNING = range(100, 105), 10, 10
 RATIO = 0.5
 RATE = 0.1
 """Default learning rate of the optimizer."""

@@ -20,7 +20,8 @@ import onnxruntime
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
-from polyculture.models.graphs.net_graphs import NetGraph, net_graph
+from polyculture.models.graphs.model_graph import ModelGraph
+from polyculture.models.graphs.net_graphs import net_graph
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream
@@ -81,14 +82,14 @@ def datasets(modality: str, task: str) -> tuple[Dataset, Dataset]:
     return dataset.take(np.arange(TRAIN)), dataset.take(np.arange(TRAIN, n))
 
 
-def graph_inputs(model: FittedNet, graph: NetGraph, inputs: np.ndarray) -> np.ndarray:
+def graph_inputs(model: FittedNet, graph: ModelGraph, inputs: np.ndarray) -> np.ndarray:
     """What the graph reads of these raw inputs."""
     if graph.kind == "log_mel":
         return log_mel(inputs)
     return model.encoder(inputs) if "codes" in graph.kind else np.asarray(inputs, np.float32)
 
 
-def largest_error(model: FittedNet, graph: NetGraph, inputs: np.ndarray) -> float:
+def largest_error(model: FittedNet, graph: ModelGraph, inputs: np.ndarray) -> float:
     """Largest difference between what the net and its graph predict, in batches of several sizes."""
     session = onnxruntime.InferenceSession(graph.proto.SerializeToString(), providers=["CPUExecutionProvider"])
     arrays, errors = graph_inputs(model, graph, inputs), []

@@ -16,7 +16,8 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.encoder import Encoder
 from polyculture.models.fitted_net import FittedNet
-from polyculture.models.graphs.net_graphs import NetGraph, net_graph
+from polyculture.models.graphs.model_graph import ModelGraph
+from polyculture.models.graphs.net_graphs import net_graph
 from polyculture.models.spectrogram import log_mel
 from polyculture.recipe import Recipe
 from polyculture.rng import stream
@@ -84,7 +85,7 @@ def fitted(name: str, train: Dataset, seed: int = 0, pretraining: str = "none", 
     return model
 
 
-def arrays(model: FittedNet, graph: NetGraph, inputs: np.ndarray) -> np.ndarray:
+def arrays(model: FittedNet, graph: ModelGraph, inputs: np.ndarray) -> np.ndarray:
     """What the graph reads of raw inputs: themselves, unless a spectrogram or a vocabulary is needed."""
     if graph.kind == "log_mel":
         return log_mel(inputs)
@@ -97,7 +98,7 @@ def outputs(proto: Any, inputs: np.ndarray) -> np.ndarray:
     return predictions
 
 
-def largest_error(model: FittedNet, graph: NetGraph, inputs: np.ndarray) -> float:
+def largest_error(model: FittedNet, graph: ModelGraph, inputs: np.ndarray) -> float:
     """Largest difference of a probability, or of a number in spreads of the target, alone and among others."""
     numbers, errors = arrays(model, graph, inputs), []
     assert numbers.shape[1:] == graph.shape

@@ -25,6 +25,7 @@ from polyculture.studies.compression import CompressionResult, CompressOptions, 
 from polyculture.studies.compression.chains import read_chain, search_chains
 from polyculture.studies.compression.originals import read_originals
 from polyculture.studies.compression.targets import Best, smallest_strength
+from polyculture.studies.compression.teaching import Teaching
 
 for package in ("torch", "onnxruntime", "torch_pruning"):
     pytest.importorskip(package, reason=f"{package} is not installed")
@@ -130,7 +131,7 @@ def test_a_compressed_run_is_a_run(run_folder: Path, halved: CompressionResult) 
 def test_the_answer_says_what_was_gained_and_what_it_cost(halved: CompressionResult) -> None:
     assert halved.sentence.startswith("3 members, 2 of them compressed, ")
     assert "no answer changed, as unlike as before [n_eff " in halved.sentence
-    assert "Refused is forest: half is not for a scikit-learn estimator." in halved.sentence
+    assert "forest is refused: half is not for a scikit-learn estimator." in halved.sentence
     members = halved.section.tables["members"].set_index("member")
     assert members["compression"].tolist() == ["half", "half", "none"]
     nets = members.iloc[:2]
@@ -260,6 +261,11 @@ def test_the_members_of_a_portfolio_are_compressed_with_their_weights(run_folder
     originals = read_originals(portfolio)
     assert list(originals.recipes) == list(portfolio.members)
     assert originals.weights == dict(zip(portfolio.members, portfolio.weights, strict=True))
+    inputs = originals.problem.split.test.array[:5]
+    weights = dict(zip(originals.models, (3.0, 1.0), strict=True))
+    first, second = (model(inputs) for model in originals.models.values())
+    teacher = Teaching.of(replace(originals, weights=weights), 0).ensemble
+    np.testing.assert_allclose(teacher(inputs), 0.75 * first + 0.25 * second, atol=1e-6)
     (tmp_path / "portfolio.json").write_text(portfolio.to_json())
     assert read_originals(tmp_path).weights == originals.weights
     with pytest.raises(InputError, match="no model 'lenet'"):
@@ -341,7 +347,7 @@ def test_a_set_becomes_one_net_where_that_costs_little(run_folder: Path, tmp_pat
     assert pc.audit_run(result.folder)[0].n_models == 4
     assert section_figures(result.section)
     refused = pc.compress(run_folder, CompressOptions(into_one=True, churn=0.0), out=tmp_path / "refused")
-    assert refused.sentence.startswith("3 members, as they were: one net taught by all of them is refused.")
+    assert refused.sentence.startswith("3 members, as they were: one net taught by all of them is refused. The reason:")
     assert list(refused.population) == ["mlp · seed 0", "mlp · seed 1", "forest"]
 
 

@@ -25,7 +25,7 @@ from polyculture.stats.shares import share_interval
 TABLES = ("wrong", "answers", "probabilities", "residuals")
 """What a behaviour knows of each model."""
 SMALLEST = 1e-12
-"""Probabilities are raised to this original their logarithm is taken."""
+"""Probabilities are raised to this before their logarithm is taken."""
 NO_PROBABILITIES = "there are no probabilities"
 NO_CLASSES = "predicted numbers have no probabilities"
 NO_JOINT_ERRORS = "no two models are ever wrong together by chance"

@@ -28,11 +28,12 @@ class FitRecipe(Protocol):
     ) -> tuple[Recipe, Fitted]: ...
 
 
-def mean_of(models: Sequence[Fitted]) -> Teacher:
-    """A teacher that predicts the mean of the predictions of some models."""
+def mean_of(models: Sequence[Fitted], weights: Sequence[float] | None = None) -> Teacher:
+    """A teacher that predicts the mean of the predictions of some models, with equal weights where there are none."""
 
     def teacher(inputs: np.ndarray) -> np.ndarray:
-        return np.asarray(np.mean([np.asarray(model(inputs), np.float64) for model in models], axis=0))
+        outputs = [np.asarray(model(inputs), np.float64) for model in models]
+        return np.asarray(np.average(outputs, axis=0, weights=weights), np.float32)
 
     return teacher
 

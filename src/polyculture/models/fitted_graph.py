@@ -15,6 +15,7 @@ from polyculture.errors import FileError, need
 
 from .encoder import Encoder
 from .fitted import FitCost, Fitted
+from .graphs.model_graph import input_shape
 from .graphs.runner import GraphRunner
 from .spectrogram import log_mel
 
@@ -163,13 +164,6 @@ def _mismatch(proto: Any, encoder: Encoder) -> str:
     shape = tuple(dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim)[1:]
     expected = input_shape(encoder)
     return "" if shape == expected else f"it reads inputs of the shape {shape}, its encoder gives {expected}"
-
-
-def input_shape(encoder: Encoder) -> tuple[int, ...]:
-    """Shape of one input of the graph of a model."""
-    if encoder.modality == "audio":
-        return tuple(encoder.form.shape[1:])
-    return tuple(encoder.form.shape if encoder.modality in ("text", "tags") else encoder.shape)
 
 
 def _parameters(proto: Any) -> int:

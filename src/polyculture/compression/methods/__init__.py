@@ -92,6 +92,10 @@ METHODS: dict[str, Method] = {
 """Methods by name."""
 
 
+KIND_WORDS: dict[ModelKind, str] = {"net": "a net", "estimator": "a scikit-learn estimator", "graph": "a graph"}
+"""How the kinds of models are called in sentences."""
+
+
 def kind_of(model: Fitted) -> ModelKind:
     """What kind of model this is."""
     from polyculture.models.fitted_estimator import FittedEstimator
@@ -105,5 +109,6 @@ def check_fit(name: str, model: Fitted) -> None:
     kind, method = kind_of(model), METHODS[name]
     if kind not in method.kinds:
         fitting = [other for other, rule in METHODS.items() if kind in rule.kinds]
-        wrong = {"net": "a net", "estimator": "a scikit-learn estimator", "graph": "a graph"}[kind]
-        raise InputError(f"the method {name!r} for {wrong}", f"one of {', '.join(fitting)}" if fitting else "a net")
+        raise InputError(
+            f"the method {name!r} for {KIND_WORDS[kind]}", f"one of {', '.join(fitting)}" if fitting else "a net"
+        )

@@ -1,7 +1,8 @@
 """What does a model choose in documents that another model had? The document is not parsed again.
 
-A line is read here if it says of its document, byte by byte, what a line that was read before says, and has
-log-likelihoods and a score of 0 or 1. The result is that of reading the whole line; every other line is left to that.
+A line is read here if what it says of its document is, by a hash of 64 bits, what a line that was read before says, and
+if it has log-likelihoods and a score of 0 or 1. The result is that of reading the whole line; every other line is left
+to that.
 """
 
 from __future__ import annotations

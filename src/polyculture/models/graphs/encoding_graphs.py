@@ -24,15 +24,6 @@ def features(g: GraphBuilder, encoder: Encoder, x: str, shape: tuple[int, ...]) 
     return Matrix(g.reshaped(numbers, [-1, width]), width)
 
 
-def input_shape(encoder: Encoder) -> tuple[int, ...]:
-    """Shape of one input of the graph."""
-    if encoder.modality in ("text", "tags"):
-        return encoder.form.shape
-    if encoder.modality == "audio":
-        return encoder.form.shape[1:]
-    return encoder.shape
-
-
 def _counts(g: GraphBuilder, codes: str, size: int) -> Matrix:
     """Counts of each code in each row; code 0 is not counted."""
     present = g.cast(g.add("Greater", codes, np.array(0)))

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from polyculture.errors import need
 from polyculture.models.fitted_net import FittedNet
 
+from .model_graph import ModelGraph, input_dtype, input_shape
+
 if TYPE_CHECKING:
     from .nets.templates import Templates
 
-NetInput = Literal["numbers", "log_mel", "codes", "mark_codes"]
-KINDS: dict[str, NetInput] = {"audio": "log_mel", "text": "codes", "tags": "mark_codes"}
-"""What the graph of a net reads, by modality; ``"numbers"`` for all others."""
 
-
-@dataclass(frozen=True, eq=False)
-class NetGraph:
-    """The graph of a net.
-
-    Parameters
-    ----------
-    proto : the `onnx.ModelProto`, of one input and one output; their first axis may have any length.
-    kind : what it reads: raw ``"numbers"``, the spectrogram ``"log_mel"``, ``"codes"`` of words or ``"mark_codes"`` of
-        tokens.
-    shape : of one input.
-    dtype : of the input.
-    """
-
-    proto: Any
-    kind: NetInput
-    shape: tuple[int, ...]
-    dtype: Literal["float32", "int64"]
-
-
-def net_graph(model: FittedNet, view_name: str) -> NetGraph:
+def net_graph(model: FittedNet, view_name: str) -> ModelGraph:
     """The graph that predicts what the net predicts, up to rounding.
 
     Inside is everything that was learned: centre and spread of the features, the scale of images, the layers, and the
@@ -55,14 +33,13 @@ def net_graph(model: FittedNet, view_name: str) -> NetGraph:
     need("onnx", "onnxscript", extra="export")
     import torch
 
-    from .nets.raw_net import RawNet, raw_shape
+    from .nets.raw_net import RawNet
 
-    kind, shape = KINDS.get(model.encoder.modality, "numbers"), raw_shape(model.encoder)
-    dtype: Literal["float32", "int64"] = "int64" if kind in ("codes", "mark_codes") else "float32"
+    shape, dtype = input_shape(model.encoder), getattr(torch, input_dtype(model.encoder))
     net = RawNet(model).cpu().eval()
     number = "probabilities" if net.normalized else "value"
-    proto = _templates().graph(net, shape, getattr(torch, dtype), (view_name, "probabilities", number))
-    return NetGraph(proto, kind, shape, dtype)
+    proto = _templates().graph(net, shape, dtype, (view_name, "probabilities", number))
+    return ModelGraph.of(proto, model.encoder)
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from polyculture.compression.measuring import Measurement
-from polyculture.compression.methods import check_fit, kind_of
+from polyculture.compression.methods import KIND_WORDS, check_fit, kind_of
 from polyculture.errors import InputError
 
 from .attempts import ATTEMPTS, Attempt, Attempts, check_level
@@ -18,7 +18,6 @@ from .originals import Originals
 from .targets import Best, smallest_strength, unmet
 from .teaching import Teaching
 
-KINDS = {"net": "a net", "estimator": "a scikit-learn estimator", "graph": "a graph"}
 PhaseProgress = Callable[[int, int, str], None]
 
 
@@ -137,7 +136,7 @@ def _misfit(chain: Chain, originals: Originals, name: str) -> str:
     """Why a chain is not for a model: the words of the first method that is not."""
     kind = kind_of(originals.models[name])
     step = next(step for step in chain.steps if kind not in step.rule.kinds)
-    return f"{step.method} is not for {KINDS[kind]}"
+    return f"{step.method} is not for {KIND_WORDS[kind]}"
 
 
 def _check_outcome(

@@ -148,7 +148,8 @@ def _details(choice: Choice, quality: str) -> str:
         name, reason = next(iter(refused.items()))
         further = len(refused) - 1
         remainder = "" if not further else "; so is one more" if further == 1 else f"; so are {further} more"
-        parts.append(f"Refused is {name}: {reason.rstrip('.')}{remainder}.")
+        subject = "The reason" if choice.members else f"{name} is refused"
+        parts.append(f"{subject}: {reason.rstrip('.')}{remainder}.")
     chains = len(choice.front) - 2
     if choice.part == SELECTION and chains > 1:
         parts.append(f"Of {chains} chains each member has the best by the selection part; the test part judged them.")

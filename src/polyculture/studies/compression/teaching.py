@@ -9,6 +9,7 @@ import numpy as np
 
 from polyculture.compression import CompressionContext
 from polyculture.compression.context import Teacher
+from polyculture.compression.one_model import mean_of
 from polyculture.dataset import Dataset
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_net import FittedNet
@@ -90,12 +91,11 @@ class Teaching:
             trainer.fit_student if trained else None,
         )
 
-    def ensemble(self, inputs: np.ndarray) -> np.ndarray:
+    @property
+    def ensemble(self) -> Teacher:
         """The mean of what all originals predict, by their weights."""
-        outputs = [np.asarray(model(inputs), np.float64) for model in self.originals.models.values()]
-        weights = [self.originals.weights[name] for name in self.originals.models]
-        mean: np.ndarray = np.average(outputs, axis=0, weights=weights).astype(np.float32)
-        return mean
+        models = self.originals.models
+        return mean_of(list(models.values()), [self.originals.weights[name] for name in models])
 
 
 def _least_alike(originals: Originals) -> dict[str, str]:

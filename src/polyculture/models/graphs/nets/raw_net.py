@@ -73,10 +73,3 @@ def encoding(encoder: Encoder) -> nn.Module:
     if encoder.modality == "audio":
         return Spectrogram(encoder)
     return nn.Identity() if encoder.modality in ("text", "tags") else Standardization(encoder)
-
-
-def raw_shape(encoder: Encoder) -> tuple[int, ...]:
-    """Shape of one input of the graph."""
-    if encoder.modality == "audio":
-        return encoder.form.shape[1:]
-    return encoder.form.shape if encoder.modality in ("text", "tags") else encoder.shape

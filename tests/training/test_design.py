@@ -112,7 +112,7 @@ def test_learners_without_epochs_are_told_only_what_they_can_be_told() -> None:
     ("levels", "says"),
     [
         ({"data": "all"}, "a recipe without an architecture; expected keys among architecture, data, "),
-        ({"architecture": "knn", "colour": "red"}, "a recipe has no 'colour'; known: architecture, data, "),
+        ({"architecture": "knn", "colour": "red"}, "a recipe has no 'colour'; known: architecture, compression, "),
         ({"architecture": "knnn"}, "no architecture 'knnn'; did you mean 'knn'"),
         ({"architecture": "mlp"}, "'mlp' cannot use the optimizer 'own'; expected 'sgd' or "),
         (

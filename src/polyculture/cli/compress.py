@@ -80,9 +80,9 @@ def compress(
     )
     with progress_bars(announce=not json) as progress:
         result = compression.compress(source, options, out=out, progress=progress)
-    text = store_sections([result.section], out / COMPRESSION, result.next_command)
+    json_text = store_sections([result.section], out / COMPRESSION, result.next_command)
     if json:
-        print(text)
+        print(json_text)
     else:
         show_sentences(*result.lines)
     show_lines(f"page  {out / PAGE}", f"next  {result.next_command}", json=json)

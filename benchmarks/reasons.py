@@ -1,6 +1,6 @@
 """Same answers for the same reasons? Effective numbers by answers, by reasons and by representations on four data sets.
 
-    python -m benchmarks.reasons                      # all four, about ten minutes on two cores
+    python -m benchmarks.reasons                      # all four, four minutes on two idle cores
     python -m benchmarks.reasons --only heart --seeds 2 --instances 40   # a part of it
 
 Trains two seeds of every recipe, explains every model by occlusion on the same test instances, and prints the rows of

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float32, Int, Shaped
 
 from polyculture.errors import InputError, near, visible
+from polyculture.stats.interval import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +123,8 @@ class Explanations:
         """Size, method and target, then the first models."""
         m, n, d = self.shape
         target = f"; {self.scale} of the {self.target} class" if self.classes else f"; {self.scale}"
-        text = (
-            f"Explanations: {m:,} models × {n:,} instances × {d:,} features, {self.method or 'unknown method'}{target}"
-        )
+        size = " × ".join(plural(count, noun) for count, noun in ((m, "model"), (n, "instance"), (d, "feature")))
+        text = f"Explanations: {size}, {self.method or 'unknown method'}{target}"
         rows = [f"  {visible(model)[:90]}" for model in self.model_ids[:5]]
         rows += [f"  … {m - 5:,} more models"] if m > 5 else []
         return "\n".join([visible(text), *rows])

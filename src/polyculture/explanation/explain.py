@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from polyculture.dataset import Dataset, Modality
 from polyculture.errors import InputError, near
 from polyculture.explanations import Explanations
+from polyculture.models.estimator_function import population_of
 from polyculture.models.fitted import Fitted
 from polyculture.models.threads import one_thread
 from polyculture.population import Model, Population
@@ -36,7 +37,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def explain(
-    population: Population,
+    population: Population | Mapping[str, Any],
     dataset: Dataset,
     method: str = "auto",
     options: ExplainOptions | None = None,
@@ -54,7 +55,8 @@ def explain(
 
     Parameters
     ----------
-    population : fitted models, or any callables from inputs to class probabilities.
+    population : fitted models, or any callables from inputs to class probabilities; or such models by name, also fitted
+        scikit-learn estimators.
     dataset : instances with labels, of the same classes in the same order; `options.instances` of them are explained.
     method : name in `polyculture.explanation.METHODS`.
     options : target, baseline, number of samples, seed, ….
@@ -81,6 +83,7 @@ def explain(
     1     0.00
     """
     options, report = options or ExplainOptions(), progress or (lambda *_: None)
+    population = population_of(population, dataset)
     name = automatic(population.models.values(), dataset.modality) if method == "auto" else method
     rule = find_method(name)
     dataset, background = _instances(population, dataset, background or dataset, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from polyculture.models.estimator_function import EstimatorFunction
 from polyculture.models.fitted_estimator import FittedEstimator
 from polyculture.models.fitted_net import FittedNet
 from polyculture.population import Model
@@ -34,7 +35,7 @@ def kind_of(model: Model) -> ModelKind:
     """Whether the model is a net, an ensemble of trees, or any other callable."""
     if isinstance(model, FittedNet):
         return "net"
-    if isinstance(model, FittedEstimator):
+    if isinstance(model, (FittedEstimator, EstimatorFunction)):
         last = model.estimator.steps[-1][1] if hasattr(model.estimator, "steps") else model.estimator
         if type(last).__name__ in (*FORESTS, *BOOSTED):
             return "trees"

@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32, Int, Shaped
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, need
+from polyculture.models.estimator_function import EstimatorFunction
 from polyculture.models.features import features
 from polyculture.models.fitted_estimator import FittedEstimator
 
@@ -55,7 +56,11 @@ def tree_shap(
 
 def check_trees(name: str, model: Any, scale: str) -> None:
     """Refuse, with InputError, a model that tree-shap cannot explain in this scale."""
-    family = type(model.estimator).__name__ if isinstance(model, FittedEstimator) else type(model).__name__
+    family = (
+        type(model.estimator).__name__
+        if isinstance(model, (FittedEstimator, EstimatorFunction))
+        else type(model).__name__
+    )
     if family not in (*FORESTS, *BOOSTED):
         raise InputError(f"tree-shap of {name!r}, a {family}", "a forest or boosted trees", "choose occlusion for it")
     tree_scale = "logit" if family in BOOSTED else "probability"
@@ -65,7 +70,9 @@ def check_trees(name: str, model: Any, scale: str) -> None:
 
 
 def class_shap(
-    model: FittedEstimator, inputs: Shaped[np.ndarray, "n ..."], baseline: Shaped[np.ndarray, ...] | None = None
+    model: FittedEstimator | EstimatorFunction,
+    inputs: Shaped[np.ndarray, "n ..."],
+    baseline: Shaped[np.ndarray, ...] | None = None,
 ) -> Float[np.ndarray, "n d c"]:
     """Shapley values of the features of every class, or of the predicted number.
 
@@ -78,8 +85,8 @@ def class_shap(
     need("shap", extra="trees")
     import shap
 
-    estimator, rows = model.estimator, features(model.encoder, inputs)
-    reference = None if baseline is None else features(model.encoder, baseline[None])
+    estimator, rows = model.estimator, _rows(model, inputs)
+    reference = None if baseline is None else _rows(model, baseline[None])
     parts = [
         np.asarray(shap.TreeExplainer(trees, reference).shap_values(rows, check_additivity=False))
         for trees in _ensembles(estimator)
@@ -90,8 +97,14 @@ def class_shap(
     if type(estimator).__name__ in BOOSTED:
         values = _logits(values)
     by_class = np.zeros((*values.shape[:2], model.classes))
-    by_class[:, :, estimator.classes_] = values  # a class that is absent from the training set has a constant score
+    columns = model.columns if isinstance(model, EstimatorFunction) else estimator.classes_
+    by_class[:, :, columns] = values  # a class that is absent from the training set has a constant score
     return by_class
+
+
+def _rows(model: FittedEstimator | EstimatorFunction, inputs: Shaped[np.ndarray, "n ..."]) -> Any:
+    """Flat rows as the estimator reads them."""
+    return model.rows(inputs) if isinstance(model, EstimatorFunction) else features(model.encoder, inputs)
 
 
 def _logits(scores: Float[np.ndarray, "n d k"]) -> Float[np.ndarray, "n d c"]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,18 +16,20 @@ from polyculture.errors import InputError
 from polyculture.population import Population
 from polyculture.predictions import Predictions, smallest_integer
 
+from .estimator_function import population_of
 from .fitted import Fitted
 from .threads import one_thread
 
 
-def predict(population: Population, dataset: Dataset) -> Predictions:
+def predict(population: Population | Mapping[str, Any], dataset: Dataset) -> Predictions:
     """Each model's class probabilities and most probable class (the first if tied), or for regression its numbers.
 
     Where tokens are tagged, every token is an instance; the column ``sequence`` tells which belong together.
 
     Parameters
     ----------
-    population : models, callables from inputs to n × c probabilities, or n × 1 numbers.
+    population : models, callables from inputs to n × c probabilities, or n × 1 numbers; or such models by name, also
+        fitted scikit-learn estimators.
     dataset : instances with labels, of the same classes in the same order.
 
     Raises InputError if the classes differ, or if a model's output is not n × c finite numbers.
@@ -38,6 +42,7 @@ def predict(population: Population, dataset: Dataset) -> Predictions:
     >>> pc.predict(pc.Population({"cats": always(0), "dogs": always(1)}, pets.classes), pets).wrong.sum(axis=1)
     array([3, 1])
     """
+    population = population_of(population, dataset)
     if dataset.classes != population.classes:
         raise InputError(
             f"the dataset has the classes {', '.join(dataset.classes)}",

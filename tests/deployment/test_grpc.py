@@ -137,9 +137,9 @@ def test_refusals_have_a_code_and_a_sentence(server: RunningServer) -> None:
         ("INVALID_ARGUMENT", "the output 'x' is unknown", {"inputs": [tensor(one)], "outputs": [{"name": "x"}]}),
         ("INVALID_ARGUMENT", "row 0 has a number", {"inputs": [tensor(one * np.nan)]}),
         (
-            "UNIMPLEMENTED",
-            "explanations are",
-            {"inputs": [tensor(one)], "parameters": {"explain": {"bool_param": True}}},
+            "INVALID_ARGUMENT",
+            "the parameter 'explain' is 'please'",
+            {"inputs": [tensor(one)], "parameters": {"explain": {"string_param": "please"}}},
         ),
     ]
     for code, sentence, fields in cases:
@@ -148,6 +148,14 @@ def test_refusals_have_a_code_and_a_sentence(server: RunningServer) -> None:
     long = tensor(np.zeros((10_000, 4), "f"))
     assert refused(server, model_name="tiny", inputs=[long])[0] == "RESOURCE_EXHAUSTED"
     assert refused(server, "ModelMetadata", name="other")[0] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("parameter", [{"bool_param": True}, {"string_param": '{"seconds": 20}'}])
+def test_explanations_are_texts_of_json(server: RunningServer, parameter: dict[str, Any]) -> None:
+    inputs, asked = [tensor(make_inputs("table", 2))], {"explain": parameter}
+    answer = call(server, "ModelInfer", model_name="tiny", inputs=inputs, parameters=asked)
+    explanation = json.loads(answer.parameters["explanation"].string_param)
+    assert (explanation["features"], np.shape(explanation["values"])) == (["age", "height", "weight", "income"], (2, 4))
 
 
 def test_keys_are_asked_for(bundle: Path) -> None:

@@ -396,3 +396,18 @@ def test_a_run_that_is_killed_at_any_of_20_moments_ends_as_if_it_had_not_been(tm
         assert contents(tmp_path / f"killed-{k:02d}") == whole
         assert not list((tmp_path / f"killed-{k:02d}").glob(".*"))
     assert list(load_population(tmp_path / "whole", tiny(), TINY)) == [r.id for r in TINY]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no timers")
+@pytest.mark.parametrize("other", [None, ValueError("mine")])
+def test_code_that_catches_the_end_of_its_time_ends_in_it_all_the_same(other: Exception | None) -> None:
+    def catching() -> None:
+        try:
+            while True:
+                time.sleep(0.01)
+        except TrainingError:
+            if other is not None:
+                raise other from None
+
+    with pytest.raises(TrainingError, match=r"not done after 0\.05 seconds"), at_most(0.05):
+        catching()

@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, evolve, explain, export, label, retrain, select, serve, train, watch
+from . import ablate, audit, check, compress, deployment, evolve, explain, select, train
 from .application import app, main
 
 __all__ = [
@@ -14,14 +14,10 @@ __all__ = [
     "audit",
     "check",
     "compress",
+    "deployment",
     "evolve",
     "explain",
-    "export",
-    "label",
     "main",
-    "retrain",
     "select",
-    "serve",
     "train",
-    "watch",
 ]

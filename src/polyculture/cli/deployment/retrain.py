@@ -7,9 +7,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from .application import app
-from .options import Json, Seed, Workers
-from .output import show_lines
+from ..application import app
+from ..options import Json, Seed, Workers
+from ..output import show_lines
 
 KEPT = 3
 """Exit code where the champion is kept."""

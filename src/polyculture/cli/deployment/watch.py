@@ -10,9 +10,9 @@ from typer import Argument, Option
 from polyculture.errors import InputError
 from polyculture.studies.shell_words import shell_word
 
-from .application import app, fail
-from .options import Json, Out
-from .output import show, show_sentences
+from ..application import app, fail
+from ..options import Json, Out
+from ..output import show, show_sentences
 
 
 @app.command(short_help="Audit a portfolio in production, and its alarms.")

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 from polyculture.studies.shell_words import shell_word
 
-from .application import app
-from .output import show_lines
+from ..application import app
+from ..output import show_lines
 
 
 @app.command(short_help="Hand in the true labels of served answers.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from .application import app
+from ..application import app
 
 
 @app.command(short_help="Serve a bundle by the Open Inference Protocol.")

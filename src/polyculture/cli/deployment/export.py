@@ -9,9 +9,9 @@ from typer import Argument, Option
 
 from polyculture.studies.shell_words import shell_word
 
-from .application import app
-from .options import Json
-from .output import show_lines, show_sentences
+from ..application import app
+from ..options import Json
+from ..output import show_lines, show_sentences
 
 
 @app.command(short_help="Write a portfolio as a bundle of graphs.")

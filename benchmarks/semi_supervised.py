@@ -5,9 +5,9 @@
     python -m benchmarks.semi_supervised population 0 1 2                  # who teaches whom, four unlike members
 
 Prints the tables of docs/experiments/semi-supervised.md. MNIST is read from the file of --data (arrays x_train,
-y_train, x_test, y_test); the first 10,000 training images are used and all test images. Numbers 0 … name draws of the labels;
-settings were chosen on draws from 100 on. Every finished cell is a file in the folder of --out, so that an interrupted
-call is resumed.
+y_train, x_test, y_test); the first 10,000 training images are used and all test images. Numbers 0 … name
+draws of the labels; settings are chosen on draws from 100 on. Every finished cell is a file in the folder of --out, so
+that an interrupted call is resumed.
 """
 
 from __future__ import annotations

@@ -63,6 +63,6 @@ def test_the_same_seed_gives_the_same_net_and_its_history_has_a_row_for_each_epo
     first, second = (fit_at_level(recipe, table, TrainingContext()) for _ in range(2))
     np.testing.assert_array_equal(first.fitted(table.array), second.fitted(table.array))
     assert [row["epoch"] for row in first.history] == list(range(1, 31))
-    assert first.history[-1]["share_of_pool_counted"] > 0.9
+    assert first.history[-1]["share_of_pool_counted"] > 0.8
     assert (first.fitted(table.array).argmax(axis=1) == codes).mean() > 0.95
     assert first.fitted.cost.steps == 30 * 4

@@ -52,8 +52,8 @@ def teach(
     """Round 0, in which models are fitted to the labels alone, and then this many rounds.
 
     In each, the pool's probabilities are those of the model itself (self-training: Scudder 1965), or the mean of all
-    other models (co-training: after Blum and Mitchell 1998, with unlike learners in place of two views), all of the round
-    before; the chosen labels are hard, replace those of the round before, and every model is fitted anew.
+    other models (co-training: after Blum and Mitchell 1998, with unlike learners in place of two views), all of the
+    round before; the chosen labels are hard, replace those of the round before, and every model is fitted anew.
 
     Parameters
     ----------

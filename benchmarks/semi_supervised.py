@@ -93,15 +93,15 @@ def population(teachers: str, draw: int, labels: int, train: Dataset, test: Data
     for turn in teach(MEMBERS, split, choose, ROUNDS, TrainingContext(), fit_small(fit_plainly), teachers):  # type: ignore[arg-type]
         probabilities = np.stack([np.asarray(model(test.array)) for model in turn.models])
         wrong = probabilities.argmax(axis=2) != test.labels
-        alike = effective(wrong, test.labels)
+        number = effective(wrong, test.labels)
         rounds.append(
             {
                 "accuracies": (1 - wrong.mean(axis=1)).tolist(),
                 "mean": float(1 - wrong.mean()),
                 "vote": float((probabilities.mean(axis=0).argmax(axis=1) == test.labels).mean()),
                 "all_fail": float(wrong.all(axis=0).mean()),
-                "n_eff": alike.n_eff,
-                "rho": alike.rho,
+                "n_eff": number.n_eff,
+                "rho": number.rho,
             }
         )
     return {"rounds": rounds}
@@ -142,8 +142,8 @@ def print_methods(options: argparse.Namespace, train: Dataset, test: Dataset) ->
         ]
         accuracies = [numbers["accuracy"] for numbers in cells]
         seconds = np.mean([numbers["cpu_seconds"] for numbers in cells])
-        each = " ".join(f"{value:.3f}" for value in accuracies)
-        print(f"| {name} | {len(cells)} | {spread(accuracies)} | {each} | {seconds:.0f} |", flush=True)
+        cell_texts = " ".join(f"{value:.3f}" for value in accuracies)
+        print(f"| {name} | {len(cells)} | {spread(accuracies)} | {cell_texts} | {seconds:.0f} |", flush=True)
 
 
 def print_population(options: argparse.Namespace, train: Dataset, test: Dataset) -> None:

@@ -174,7 +174,7 @@ def test_an_ablation_prices_the_levels_against_each_other(digits: Problem) -> No
             "image",
             "the data level 'labels:5:1:1' has 3 amounts; expected at most 'labels:LABELS:DRAW'.",
         ),
-        ("fixmach:5", "image", "no data 'fixmach:5'; did you mean 'fixmatch'?"),
+        ("fixmach:5", "image", "no data 'fixmach:5'; did you mean 'fixmatch' or 'imbalance'?"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(

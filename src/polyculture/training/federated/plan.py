@@ -103,9 +103,9 @@ class FederationPlan:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise InputError(f"{name} is {value!r}", "a whole number, 1 or more")
-        for name, low, high in _RANGES:
+        for name, high in _RANGES:
             value = getattr(self, name)
-            if value is not None and not (low < value <= high or (value == 0 and name in _FROM_ZERO)):
+            if value is not None and not (0 < value <= high or (value == 0 and name in _FROM_ZERO)):
                 raise InputError(f"{name} is {value}", _range_text(name, high))
         if self.privacy is not None and self.algorithm == "scaffold":
             wrong = "'scaffold' with privacy: control variates are neither clipped nor noisy"
@@ -127,23 +127,23 @@ class FederationPlan:
 
 
 _INFINITY = float("inf")
-_RANGES: Sequence[tuple[str, float, float]] = (
-    ("client_share", 0, 1),
-    ("dropout", 0, 0.999),
-    ("rate_decay", 0, 1),
-    ("server_decay", 0, 1),
-    ("proximal", 0, _INFINITY),
-    ("server_rate", 0, _INFINITY),
-    ("server_momentum", 0, 0.9999),
-    ("server_second_momentum", 0, 0.9999),
-    ("adaptivity", 0, _INFINITY),
+_RANGES: Sequence[tuple[str, float]] = (
+    ("client_share", 1.0),
+    ("dropout", 0.999),
+    ("rate_decay", 1.0),
+    ("server_decay", 1.0),
+    ("proximal", _INFINITY),
+    ("server_rate", _INFINITY),
+    ("server_momentum", 0.9999),
+    ("server_second_momentum", 0.9999),
+    ("adaptivity", _INFINITY),
 )
 _FROM_ZERO = ("dropout", "proximal", "server_momentum", "server_second_momentum")
 
 
 def _range_text(name: str, high: float) -> str:
     low = "0 or more" if name in _FROM_ZERO else "more than 0"
-    return low if high == _INFINITY else f"{low}, {high} at most"
+    return low if high == _INFINITY else f"{low}, {high:g} at most"
 
 
 def _near(plan: FederationPlan, name: str) -> str:

@@ -197,6 +197,16 @@ def test_a_head_alone_is_personalized() -> None:
     assert trained(FederationPlan(rounds=1, personalization="none")).personalized == ()
 
 
+def test_texts_are_read_by_the_words_of_all_clients() -> None:
+    words = np.array([f"{'good' if k % 2 else 'bad'} film number{k}" for k in range(40)], object)
+    texts = Dataset(words, np.arange(40) % 2, ("no", "yes"), modality="text")
+    clients = partition_clients(texts, 2)
+    setting = Recipe("mlp", optimizer="plain-sgd", hyperparameters={"width": 8, "depth": 1})
+    result = federate_clients(setting, clients, FederationPlan(rounds=1), test=texts, local=False)
+    whole = find_architecture("mlp").reader.of(texts)  # type: ignore[attr-defined]
+    assert sorted(result.global_model.encoder.vocabulary[0]) == sorted(whole.vocabulary[0])
+
+
 def test_members_are_populations() -> None:
     result = federate_clients(recipe(), CLIENTS, FederationPlan(rounds=1))
     assert list(result.population()) == list(result.population("local")) == ["client 0", "client 1", "client 2"]
@@ -232,8 +242,12 @@ def test_numbers_are_predicted_by_federations_too() -> None:
 def test_numbers_do_not_depend_on_where_clients_are_trained(engine: str) -> None:
     if engine == "ray":
         pytest.importorskip("ray", reason="the engine ray needs the extra ray")
-    plan = FederationPlan(rounds=2, personalization="none")
-    assert np.array_equal(weights(trained(plan)), weights(trained(plan, workers=2, engine=engine)))
+    plan = FederationPlan(rounds=2, personalization="head")
+    near, far = (federate_clients(recipe(), CLIENTS, plan, workers=k, engine=e) for k, e in ((1, "auto"), (2, engine)))
+    assert np.array_equal(weights(near), weights(far))
+    for training in ("local", "personalized"):
+        pairs = zip(getattr(near, training), getattr(far, training), strict=True)
+        assert all(np.array_equal(a(CLIENTS[0].array), b(CLIENTS[0].array)) for a, b in pairs)
 
 
 def test_an_interrupted_federation_is_resumed_with_the_same_numbers(tmp_path: Path) -> None:
@@ -290,10 +304,32 @@ def test_a_folder_of_another_federation_or_with_damage_is_refused(tmp_path: Path
     (tmp_path / "rounds.safetensors").write_bytes(b"not tensors")
     with pytest.raises(FileError, match=r"cannot read .*rounds.safetensors"):
         trained(FederationPlan(rounds=1), folder=tmp_path)
+    (tmp_path / "rounds.safetensors").unlink()
+    (tmp_path / "fine-tune-2-client-1" / "fit.json").write_text("[]")
+    with pytest.raises(FileError, match=r"cannot read .*fine-tune-2-client-1 \(TypeError"):
+        trained(FederationPlan(rounds=1), folder=tmp_path)
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(FileError, match="cannot write to"):
         trained(FederationPlan(rounds=1), folder=file)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "rounds.safetensors").mkdir()
+    with pytest.raises(FileError, match=r"cannot write .*rounds.safetensors"):
+        trained(FederationPlan(rounds=1), folder=tmp_path)
+    (tmp_path / "rounds.safetensors").rmdir()
+    (tmp_path / "head-2-client-0").write_text("a file in the place of a folder")
+    with pytest.raises(FileError, match=r"cannot write .*head-2-client-0"):
+        trained(FederationPlan(rounds=1, personalization="head"), folder=tmp_path)
+
+
+def test_progress_counts_rounds_and_nets() -> None:
+    events: list[tuple[int, int, str]] = []
+    federate_clients(recipe(), CLIENTS, FederationPlan(rounds=2), progress=lambda *event: events.append(event))
+    assert [event[:2] for event in events] == [(step, 8) for step in range(1, 9)]
+    assert events[1][2] == "round 2 of 2"
+    assert events[-1][2] == "local-client-2"
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,13 @@ def test_fedprox_without_a_proximal_term_is_fedavg() -> None:
     assert not np.allclose(plain, weights(near))
 
 
+def test_the_rate_of_the_clients_takes_the_place_of_the_recipes() -> None:
+    slow = weights(trained(FederationPlan(rounds=2, client_rate=0.05)))
+    assert np.array_equal(slow, weights(trained(FederationPlan(rounds=2), recipe=recipe(learning_rate=0.05))))
+    falling = weights(trained(FederationPlan(rounds=2, rate_decay=0.5)))
+    assert not np.allclose(falling, weights(trained(FederationPlan(rounds=2))))
+
+
 def test_a_large_proximal_term_leaves_the_net_where_it_was() -> None:
     start = weights(trained(FederationPlan("fedprox", rounds=1, proximal=4.9)))
     later = weights(trained(FederationPlan("fedavg", rounds=1)))

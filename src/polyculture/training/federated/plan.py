@@ -50,8 +50,8 @@ class DifferentialPrivacy:
 class FederationPlan:
     """Algorithm, rounds, participation and privacy of a federation.
 
-    Batches, loss, optimizer and learning rate are the recipe's; its learning rate is constant within a round. Every
-    client starts a round with a new optimizer.
+    Batches, loss and optimizer are the recipe's; the learning rate is constant within a round. Every client starts a
+    round with a new optimizer.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ class FederationPlan:
     uneven_work : whether each client draws its passes from 1 … `local_epochs` anew in every round.
     client_share : share of the clients in a round, drawn without replacement; one client or more.
     dropout : probability that a client of a round does not answer.
+    client_rate : learning rate of the clients, also for personalization; None for the recipe's.
     rate_decay : factor of the clients' learning rate from one round to the next.
     proximal : weight μ of half the squared distance from the net of the round, in ``"fedprox"``.
     server_rate : step of the server along the mean change; None for 1, and for ``"fedadam"`` 0.03.
@@ -85,6 +86,7 @@ class FederationPlan:
     uneven_work: bool = False
     client_share: float = 1.0
     dropout: float = 0.0
+    client_rate: float | None = None
     rate_decay: float = 1.0
     proximal: float = 0.1
     server_rate: float | None = None
@@ -130,6 +132,7 @@ _INFINITY = float("inf")
 _RANGES: Sequence[tuple[str, float]] = (
     ("client_share", 1.0),
     ("dropout", 0.999),
+    ("client_rate", _INFINITY),
     ("rate_decay", 1.0),
     ("server_decay", 1.0),
     ("proximal", _INFINITY),

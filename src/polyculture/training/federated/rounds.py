@@ -83,6 +83,8 @@ class Federation:
         with loop.seeded(derived_seed(self.recipe.seed, "weights")):
             net = self.architecture.module(self.recipe, self.encoder, self.clients[0])
         fit = self.architecture.plan(self.recipe, self.clients[0], self.encoder, TrainingContext())
+        if self.plan.client_rate is not None:
+            fit = replace(fit, schedule=replace(fit.schedule, learning_rate=self.plan.client_rate))
         inputs = tuple(torch.from_numpy(self.encoder(client.array)) for client in self.clients)
         targets = tuple(loop.targets_of(client, self.encoder) for client in self.clients)
         privacy, proximal = self.plan.privacy, self.plan.proximal if self.plan.algorithm == "fedprox" else 0.0

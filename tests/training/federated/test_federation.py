@@ -88,6 +88,14 @@ def test_the_rate_of_the_clients_takes_the_place_of_the_recipes() -> None:
     assert not np.allclose(falling, weights(trained(FederationPlan(rounds=2))))
 
 
+def test_the_global_net_can_be_the_mean_of_the_last_rounds() -> None:
+    ends = [weights(trained(FederationPlan(rounds=number))) for number in (3, 4, 5)]
+    result = trained(FederationPlan(rounds=5, averaged_rounds=3), test=blobs(60, 1))
+    np.testing.assert_allclose(weights(result), np.mean(ends, axis=0), atol=1e-6)
+    right = np.asarray(result.global_model(blobs(60, 1).array)).argmax(1) == blobs(60, 1).labels
+    assert result.history[-1].global_score == pytest.approx(right.mean())
+
+
 def test_a_large_proximal_term_leaves_the_net_where_it_was() -> None:
     start = weights(trained(FederationPlan("fedprox", rounds=1, proximal=4.9)))
     later = weights(trained(FederationPlan("fedavg", rounds=1)))
@@ -265,7 +273,7 @@ def test_an_interrupted_federation_is_resumed_with_the_same_numbers(tmp_path: Pa
         if done == 2:
             raise StopError
 
-    plan = FederationPlan("fedadam", rounds=4)
+    plan = FederationPlan("fedadam", rounds=4, averaged_rounds=3)
     whole = trained(plan, test=blobs(60, 1))
     with pytest.raises(StopError):
         trained(plan, test=blobs(60, 1), folder=tmp_path, progress=stop)

@@ -139,9 +139,10 @@ class Federation:
         updates = self._run(tasks, self.context)
         sizes = self.context.sizes
         update_server(server, self.plan, updates, sizes, asked.tolist(), (self.recipe.seed, number))
+        server.average_rounds(self.plan, number)
         weights = np.array([sizes[update.client] for update in updates])
         losses = np.array([update.loss for update in updates])
-        self.flat.load(server.state)
+        self.flat.load(server.average)
         common, own = self.scores.both(FittedNet(self.flat.net, self.encoder))
         return FederatedRound(
             number,
@@ -161,11 +162,11 @@ class Federation:
 
     def global_net(self) -> FittedNet:
         """The net after the last round; its curve is the loss of each round, its cost that of all clients together."""
-        return self._fitted(self.server.state, tuple(entry.loss for entry in self.history), self._cost())
+        return self._fitted(self.server.average, tuple(entry.loss for entry in self.history), self._cost())
 
     def personal_nets(self) -> tuple[FittedNet, ...]:
         """The global net, trained further by each client, at the learning rate of the last round."""
-        plan, state = self.plan, self.server.state
+        plan, state = self.plan, self.server.average
         if plan.personalization == "none":
             return ()
         pace, head_only = plan.rate_decay ** (plan.rounds - 1), plan.personalization == "head"

@@ -13,6 +13,7 @@ from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
 from .context import TrainingContext
+from .federated.levels import LEVELS as FEDERATED
 from .learned_level import LearnedFit, LearnedLevel
 from .semi_supervised import LEVELS as SEMI_SUPERVISED
 
@@ -20,6 +21,7 @@ DataLevel = Transform | LearnedLevel
 
 LEARNED: dict[str, LearnedLevel] = {
     **SEMI_SUPERVISED,
+    **FEDERATED,
 }
 """Levels that fit models themselves, by name: those of each room, one line each."""
 

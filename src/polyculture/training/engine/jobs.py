@@ -28,7 +28,8 @@ from ..context import TrainingContext
 from ..data_levels import DataLevel, fit_plainly
 from ..learned_level import LearnedFit, LearnedLevel
 from ..objectives import member_of
-from .process import at_most, leave_with_parent
+from ..workers import leave_with_parent
+from .process import at_most
 
 JobKind = Literal["alone", "stacked", "jointly"]
 

@@ -1,9 +1,10 @@
 """What do workers who label the same items say together, how good is each, and how sure may one be of it?
 
-annotations (labels of workers) · consensus (the answer, its posterior, the tempered posterior) · models_of_workers
-(vote_share, dawid_skene, one_coin, mace) and difficulty (glad) · dependence (effective workers) · sureness (calibration)
+annotations (labels of workers) · consensus (answer, posterior, tempered posterior) · agreement · models_of_workers
+(vote_share, dawid_skene, one_coin, mace) · difficulty (glad) · dependence (effective workers) · sureness (calibration)
 """
 
+from .agreement import krippendorff_alpha
 from .annotations import Annotations
 from .consensus import INDEPENDENCE, Consensus
 from .dependence import correlation_of, effective_workers, tempering
@@ -25,6 +26,7 @@ __all__ = [
     "dawid_skene",
     "effective_workers",
     "glad",
+    "krippendorff_alpha",
     "mace",
     "one_coin",
     "sureness",

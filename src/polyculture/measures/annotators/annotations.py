@@ -80,7 +80,8 @@ class Annotations:
     def of_table(cls, answers: Int[np.ndarray, "m n"], classes: int) -> Annotations:
         """Annotations of a table with a row per worker; negative codes are missing labels."""
         worker, item = np.nonzero(answers >= 0)
-        return cls(worker, item, answers[worker, item].astype(np.int64), *answers.shape, classes)
+        m, n = answers.shape
+        return cls(worker, item, answers[worker, item].astype(np.int64), m, n, classes)
 
     @cached_property
     def labels_per_item(self) -> Int[np.ndarray, " n"]:
@@ -109,7 +110,8 @@ class Annotations:
         """Mean over the labels of each worker; nan for workers without labels."""
         total = np.bincount(self.worker, values, self.workers)
         out = np.full(self.workers, np.nan)
-        return np.divide(total, self.labels_per_worker, out=out, where=self.labels_per_worker > 0)
+        np.divide(total, self.labels_per_worker, out=out, where=self.labels_per_worker > 0)
+        return out
 
     def table(self) -> tuple[Int[np.ndarray, "m n"], Bool[np.ndarray, "m n"]]:
         """Labels of every worker (row) for every item, MISSING where there is none; and where there is one."""

@@ -16,8 +16,8 @@ from .annotations import MISSING
 TIED = 1e-9
 """Difference of two posteriors below which they are equal."""
 INDEPENDENCE = (
-    "The posterior takes the workers for independent given the truth. People who label alone nearly are; models trained "
-    "alike are not, and then it is sure and wrong."
+    "Every posterior here takes the workers for independent given the truth. People who label alone nearly are; models "
+    "are not, and then it is sure and wrong."
 )
 
 

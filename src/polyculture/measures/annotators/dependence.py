@@ -61,4 +61,4 @@ def tempering(rho: float, labels_per_item: Int[np.ndarray, " n"]) -> Float[np.nd
     """
     if math.isnan(rho):
         return np.full(len(labels_per_item), np.nan)
-    return 1 / (1 + np.maximum(labels_per_item - 1, 0) * max(rho, 0.0))
+    return np.asarray(1 / (1 + np.maximum(labels_per_item - 1, 0) * max(rho, 0.0)))

@@ -70,7 +70,7 @@ class CandidateClasses:
     def shares(self) -> Float[np.ndarray, " p"]:
         """Share of the item's labels that each candidate has."""
         counts = np.bincount(self.pair, minlength=len(self.cells))
-        return counts / self.annotations.labels_per_item[self.item]
+        return np.asarray(counts / self.annotations.labels_per_item[self.item])
 
     def posterior(
         self, gains: Float[np.ndarray, " p"], prior: Float[np.ndarray, " c"]
@@ -98,7 +98,7 @@ class CandidateClasses:
         chosen = np.bincount(self.label, posterior, c)
         absent = prior * (rest[labelled].sum() - np.bincount(self.label, rest[self.item], c))
         mean: Float[np.ndarray, " c"] = (chosen + np.maximum(absent, 0.0)) / labelled.sum()
-        return mean / mean.sum()
+        return np.asarray(mean / mean.sum())
 
     def table(self, gains: Float[np.ndarray, " p"]) -> Float[np.ndarray, "n c"]:
         """Evidence as a table; 0 for classes that nobody gave."""
@@ -108,7 +108,10 @@ class CandidateClasses:
 
 
 def until_still(
-    step: Callable[[], Float[np.ndarray, "..."]], start: Float[np.ndarray, "..."], iterations: int, tolerance: float
+    step: Callable[[], Float[np.ndarray, "*shape"]],
+    start: Float[np.ndarray, "*shape"],
+    iterations: int,
+    tolerance: float,
 ) -> tuple[int, bool]:
     """Repeat a step until no posterior that it returns moves; the rounds, and whether they sufficed."""
     posterior = start

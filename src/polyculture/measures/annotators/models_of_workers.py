@@ -94,7 +94,7 @@ def _confusion(annotations: Annotations, posterior: Float[np.ndarray, "n c"]) ->
     cells = annotations.worker.astype(np.int64) * c + annotations.label
     weights = [np.bincount(cells, posterior[annotations.item, true], m * c).reshape(m, c) for true in range(c)]
     confusion: Float[np.ndarray, "m c c"] = np.maximum(np.stack(weights, axis=1), SMALLEST)
-    return confusion / confusion.sum(axis=2, keepdims=True)
+    return np.asarray(confusion / confusion.sum(axis=2, keepdims=True))
 
 
 def _evidence(annotations: Annotations, confusion: Float[np.ndarray, "m c c"]) -> Float[np.ndarray, "n c"]:

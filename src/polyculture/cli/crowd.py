@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -48,10 +49,19 @@ def crowd(
     """
     from polyculture.studies.crowds import CrowdOptions
     from polyculture.studies.crowds import crowd as combine
-    from polyculture.studies.crowds.study import LABELS, SECTION
+    from polyculture.studies.crowds.study import SECTION
 
     options = CrowdOptions(worker, item, label, truth, method, n_eff, tuple(classes or ()), sure, iterations)
     result = combine(source, options, out=out)
-    next_command = f"polyculture run {shell_word(str(out / LABELS))} --label label"
+    next_command = _next_command(source, result.labels.columns)
     show_sections(result.sections, out / SECTION, json, next_command, ("methods", "workers"))
     return 0
+
+
+def _next_command(source: str, columns: Mapping[str, str]) -> str:
+    """The audit of the workers where the truth is known; else the same with what is missing."""
+    if "truth" not in columns:
+        return f"polyculture crowd {shell_word(source)} --n-eff N"
+    roles = {"worker": "model", "item": "instance", "label": "answer", "truth": "label"}
+    words = [f"--{role} {shell_word(columns[name])}" for name, role in roles.items() if name in columns]
+    return " ".join(["polyculture audit", shell_word(source), *words])

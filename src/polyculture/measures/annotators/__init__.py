@@ -4,6 +4,8 @@ annotations (labels of workers) · consensus (answer, posterior, tempered poster
 (vote_share, dawid_skene, one_coin, mace) · difficulty (glad) · dependence (effective workers) · sureness (calibration)
 """
 
+from collections.abc import Callable, Mapping
+
 from .agreement import krippendorff_alpha
 from .annotations import Annotations
 from .consensus import INDEPENDENCE, Consensus
@@ -12,7 +14,13 @@ from .difficulty import glad
 from .models_of_workers import dawid_skene, mace, one_coin, vote_share
 from .sureness import SURE, Sureness, sureness
 
-METHODS = {"vote": vote_share, "dawid-skene": dawid_skene, "one-coin": one_coin, "glad": glad, "mace": mace}
+METHODS: Mapping[str, Callable[..., Consensus]] = {
+    "vote": vote_share,
+    "dawid-skene": dawid_skene,
+    "one-coin": one_coin,
+    "glad": glad,
+    "mace": mace,
+}
 """Ways to combine labels, by name."""
 
 __all__ = [

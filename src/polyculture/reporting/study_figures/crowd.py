@@ -27,8 +27,9 @@ def _claims(section: Section) -> Spec:
         | {"kind": _kind(str(row["method"]))}
         for row in records(points)
     ]
-    low = min(min(row["claimed"], row["low"] or row["accuracy"]) for row in rows)
-    scale = {"zero": False, "domain": [max(0.0, low - 0.02), 1]}
+    low = min(min(float(row["claimed"]), float(row["low"])) for row in records(points))
+    domain = [max(0.0, low - 0.02), 1.0]
+    scale = {"zero": False, "domain": domain}
     x = {"type": "quantitative", "scale": scale, "axis": {"title": "claimed accuracy", "format": ".0%", "tickCount": 5}}
     y = {"type": "quantitative", "scale": scale, "axis": {"title": "accuracy", "format": ".0%", "tickCount": 5}}
     tip = tooltip(("method", "", ""), ("claimed", "claimed", ".1%"), ("accuracy", "right", ".1%"))
@@ -39,7 +40,7 @@ def _claims(section: Section) -> Spec:
     colour |= {
         "scale": {"domain": ["share of the vote", "independent workers", "tempered"], "range": [INK, ORANGE, BLUE]}
     }
-    ends = [{"x": end, "y": end} for end in scale["domain"]]  # type: ignore[attr-defined]
+    ends = [{"x": end, "y": end} for end in domain]
     bars = layer(
         {"type": "rule"}, x={"field": "claimed", **x}, y={"field": "low", **y}, y2={"field": "high"}, color=colour
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class CrowdLabels:
     truth : code of the true class of each item; negative where it is not known.
     workers, items, classes : names, in the order of the codes.
     empty : cells without a label, which are left out.
+    columns : of a table with a row per label, by role; of a wide one without worker and label.
     """
 
     annotations: Annotations
@@ -48,6 +49,7 @@ class CrowdLabels:
     items: tuple[str, ...]
     classes: tuple[str, ...]
     empty: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_labels(source: Any, options: CrowdOptions) -> CrowdLabels:
@@ -100,14 +102,10 @@ def _long(table: ColumnTable, worker: str, options: CrowdOptions) -> CrowdLabels
     known = texts.table[1].astype(np.int64) if truth else np.full(len(given), -1, np.int64)
     codes = np.asarray(worker_codes, np.int64), np.asarray(item_codes, np.int64)
     names = tuple(map(str, worker_names)), tuple(map(str, item_names))
-    return _checked(
-        table.source,
-        (*codes, given),
-        _truth_of_items(table.source, codes[1], known, names[1], texts),
-        names,
-        texts,
-        options,
-    )
+    truths = _truth_of_items(table.source, codes[1], known, names[1], texts)
+    labels = _checked(table.source, (*codes, given), truths, names, texts, options)
+    columns = {"worker": worker, "item": item, "label": label} | ({"truth": truth} if truth else {})
+    return replace(labels, columns=columns)
 
 
 def _wide(table: ColumnTable, options: CrowdOptions) -> CrowdLabels:
@@ -130,9 +128,9 @@ def _wide(table: ColumnTable, options: CrowdOptions) -> CrowdLabels:
     if len(set(ids)) < n:
         raise InputError(f"{table.source} has several rows for one item", "one row per item", "drop the repeated rows")
     grid = np.indices(answers.shape).reshape(2, -1)
-    return _checked(
-        table.source, (grid[0], grid[1], answers.reshape(-1).astype(np.int64)), known, (workers, ids), texts, options
-    )
+    codes = grid[0], grid[1], answers.reshape(-1).astype(np.int64)
+    columns = ({"item": item} if item else {}) | ({"truth": truth} if truth else {})
+    return replace(_checked(table.source, codes, known, (workers, ids), texts, options), columns=columns)
 
 
 def _encoded(table: ColumnTable, names: Sequence[str], options: CrowdOptions) -> CategoricalTable:

@@ -24,7 +24,7 @@ from polyculture.measures.annotators import Annotations
 from .options import CrowdOptions
 
 WORKER_NAMES = ("worker", "worker_id", "annotator", "annotator_id", "rater", "labeler", "performer", "user", "model")
-ITEM_NAMES = (*INSTANCE_NAMES, "task", "task_id")
+ITEM_NAMES = ("item", "item_id", "task", "task_id", *INSTANCE_NAMES)
 LABEL_NAMES = ("label", "answer", "annotation", "response", "class", "prediction")
 TRUTH_NAMES = ("gold", "truth", "true_label", "ground_truth", "gt", "y_true")
 """Usual names of the columns of a table with a row per label."""
@@ -114,7 +114,7 @@ def _wide(table: ColumnTable, options: CrowdOptions) -> CrowdLabels:
         raise InputError("a column of labels without one of workers", "both, or a column per worker", "add --worker")
     item = options.item or _usual(table, ITEM_NAMES)
     truth = options.truth or _usual(table, (*TRUTH_NAMES, *WIDE_TRUTH_NAMES), (item,))
-    workers = tuple(name for name in table.names if name not in (item, truth, ""))
+    workers = tuple(name for name in table.names if name not in (item, truth, "") and name.lower() not in ITEM_NAMES)
     if len(workers) < 2:
         raise InputError(
             f"{table.source} has {len(workers)} column{'s' * (len(workers) != 1)} of labels",

@@ -23,7 +23,7 @@ def test_the_numbers_of_the_page_are_bayes_rule_and_counts(stated):
     assert power == pytest.approx(1.5 / 3)
     assert posterior(3, 0) == pytest.approx(0.8**3 / (0.8**3 + 0.2**3))
     assert posterior(3, 0, power) == pytest.approx(0.8**1.5 / (0.8**1.5 + 0.2**1.5))
-    counts = np.stack([(TABLE == k).sum(axis=0) for k in (0, 1)], axis=1)
+    counts = np.stack([(k == TABLE).sum(axis=0) for k in (0, 1)], axis=1)
     size, total = counts.sum(axis=1), counts.sum()
     observed = (2 * counts.prod(axis=1) / (size - 1)).sum()
     alpha = 1 - (total - 1) * observed / (2 * counts.sum(axis=0).prod())

@@ -38,7 +38,7 @@ def drawn(seed: int, workers: int = 12, items: int = 200, classes: int = 3, miss
 
 def by_crowd_kit(name: str, options: dict[str, object], annotations: Annotations) -> np.ndarray:
     """Posteriors by crowd-kit, of names in the order of appearance: its MACE mixes up workers and labels otherwise."""
-    aggregation = pytest.importorskip("crowdkit.aggregation", reason="crowd-kit is the oracle of this test")
+    aggregation = pytest.importorskip("crowdkit.aggregation", reason="crowdkit is not installed")
     (worker, _), (label, labels) = pd.factorize(annotations.worker), pd.factorize(annotations.label)
     item, items = pd.factorize(annotations.item)
     table = getattr(aggregation, name)(**options).fit_predict_proba(

@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from polyculture.studies.ablation import ablate as ablate
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
+    from polyculture.studies.crowds import CrowdOptions as CrowdOptions
+    from polyculture.studies.crowds import crowd as crowd
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
@@ -153,6 +155,8 @@ _HOMES = {
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",
     "evolve": "studies.evolution",
+    "CrowdOptions": "studies.crowds",
+    "crowd": "studies.crowds",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",

@@ -26,6 +26,7 @@ MODULES = {
     "ablation": "polyculture.studies.ablation.section",
     "comparison": "polyculture.auditing.comparison",
     "compression": "polyculture.studies.compression.section",
+    "crowd": "polyculture.studies.crowds.section",
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "explanation": "polyculture.studies.explanation.section",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .compression import CompressionResult as CompressionResult
     from .compression import CompressOptions as CompressOptions
     from .compression import compress as compress
+    from .crowds import CrowdOptions as CrowdOptions
+    from .crowds import CrowdResult as CrowdResult
+    from .crowds import crowd as crowd
     from .evaluation import RunResult as RunResult
     from .evolution import Archive as Archive
     from .evolution import EvolutionOptions as EvolutionOptions
@@ -36,6 +39,9 @@ _HOMES = {
     "CompressOptions": "compression",
     "CompressionResult": "compression",
     "compress": "compression",
+    "CrowdOptions": "crowds",
+    "CrowdResult": "crowds",
+    "crowd": "crowds",
     "Archive": "evolution",
     "EvolutionOptions": "evolution",
     "EvolutionResult": "evolution",

@@ -15,10 +15,10 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError, TrainingError
 from polyculture.models.store import all_records
 from polyculture.predictions import MISSING
+from polyculture.preparation.duplicates import undivided_folds
 from polyculture.recipe import Recipe
 from polyculture.training import Problem
 from polyculture.training.out_of_fold import out_of_fold
-from polyculture.training.out_of_fold.cross_fitting import fold_rows
 
 TWO = [Recipe("logistic"), Recipe("naive-bayes")]
 
@@ -27,6 +27,7 @@ import os, signal, sys
 from pathlib import Path
 from polyculture.training import load_problem
 from polyculture.training.out_of_fold import out_of_fold
+from polyculture.preparation.duplicates import undivided_folds
 from polyculture.recipe import Recipe
 
 def progress(done, total, message):
@@ -55,7 +56,7 @@ def test_a_copy_never_votes_for_its_own_label() -> None:
 def test_predictions_are_those_of_fits_without_the_fold(small: Problem) -> None:
     train = small.split.train
     predictions = out_of_fold(TWO, train, folds=4, workers=1, seed=3)
-    rows = fold_rows(train, 4, 3)[1]
+    rows = undivided_folds(train, 4, 3)[1]
     rest = train.take(np.setdiff1d(np.arange(len(train)), rows))
     from polyculture.training import ARCHITECTURES
 
@@ -71,7 +72,7 @@ def test_predictions_are_those_of_fits_without_the_fold(small: Problem) -> None:
 def test_groups_and_clusters_stay_in_one_fold(small: Problem) -> None:
     train = small.split.train
     patients = np.arange(len(train)) // 4
-    for rows in fold_rows(train, 3, 0, patients):
+    for rows in undivided_folds(train, 3, 0, patients):
         assert not set(patients[rows]) & set(np.delete(patients, rows))
     table = replace(train, instances=pd.DataFrame({"patient": patients}, index=train.instances.index))
     problem = replace(small, split=replace(small.split, train=table), cluster="patient")
@@ -125,7 +126,7 @@ def test_a_recipe_that_fails_in_a_fold_has_no_answers_there(small: Problem, monk
         object.__delattr__(ARCHITECTURES["knn"], "fit")
     assert predictions.answers is not None
     absent = predictions.answers[2] == MISSING
-    np.testing.assert_array_equal(np.flatnonzero(~absent), fold_rows(small.split.train, 3, 0)[1])
+    np.testing.assert_array_equal(np.flatnonzero(~absent), undivided_folds(small.split.train, 3, 0)[1])
 
 
 def test_progress_counts_the_fits_of_all_folds(small: Problem) -> None:

@@ -14,12 +14,14 @@ from polyculture.recipe import Recipe
 from .architectures import find_architecture
 from .context import TrainingContext
 from .learned_level import LearnedFit, LearnedLevel
+from .relabelling import LEVELS as RELABELLING
 from .semi_supervised import LEVELS as SEMI_SUPERVISED
 
 DataLevel = Transform | LearnedLevel
 
 LEARNED: dict[str, LearnedLevel] = {
     **SEMI_SUPERVISED,
+    **RELABELLING,
 }
 """Levels that fit models themselves, by name: those of each room, one line each."""
 

@@ -16,11 +16,9 @@ from polyculture.errors import InputError, TrainingError
 from polyculture.models.threads import one_thread
 from polyculture.population import Population
 from polyculture.predictions import MISSING, Predictions, smallest_integer
-from polyculture.preparation.duplicates import duplicate_groups
+from polyculture.preparation.duplicates import undivided_folds
 from polyculture.preparation.problems import Problem
-from polyculture.preparation.splits import grouped_folds
 from polyculture.recipe import Recipe
-from polyculture.rng import stream
 
 from ..fit import Progress, check, train
 
@@ -71,7 +69,7 @@ def out_of_fold(
     _check(recipes, dataset)
     if groups is None and problem.cluster:
         groups = dataset.instances[problem.cluster].astype(str).to_numpy()
-    parts = fold_rows(dataset, folds, seed, groups)
+    parts = undivided_folds(dataset, folds, seed, groups)
     report = progress or (lambda *_: None)
     results = []
     with tempfile.TemporaryDirectory(prefix="polyculture-") if folder is None else nullcontext(folder) as place:
@@ -88,16 +86,6 @@ def out_of_fold(
             )
             results.append((rows, population, _probabilities(population, dataset.take(rows))))
     return _assembled(recipes, dataset, results)
-
-
-def fold_rows(
-    dataset: Dataset, folds: int, seed: int, groups: Shaped[np.ndarray, " n"] | None = None
-) -> list[Int[np.ndarray, " k"]]:
-    """Positions of each fold, sorted: stratified by label, copies and groups undivided."""
-    if groups is not None and len(groups) != len(dataset):
-        raise InputError(f"{len(groups)} groups for {len(dataset)} instances", "one value per instance")
-    undivided = duplicate_groups(dataset, () if groups is None else (groups,))
-    return grouped_folds(dataset.labels, undivided, folds, stream(seed, "out of fold"))
 
 
 def _problem(problem: Problem | Dataset) -> Problem:

@@ -48,7 +48,7 @@ def copies(n: int = 90) -> Dataset:
 
 
 def test_a_copy_never_votes_for_its_own_label() -> None:
-    nearest = [Recipe("knn", hyperparameters={"k": 1}, seed=seed) for seed in range(2)]
+    nearest = [Recipe("knn", hyperparameters={"neighbours": 1}, seed=seed) for seed in range(2)]
     predictions = out_of_fold(nearest, copies(), folds=3, workers=1)
     assert predictions.wrong.mean() > 0.5
 

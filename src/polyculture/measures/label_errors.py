@@ -328,7 +328,7 @@ def _checked_kinds(kinds: Sequence[str] | None, m: int, leave_out: Sequence[str]
         raise InputError(f"{len(names)} kinds for {m} models", "one kind per model")
     for kind in leave_out:
         if kind not in names:
-            raise InputError(f"no model is of the kind {kind!r}", "", near(kind, names))
+            raise InputError(f"no model is of the kind {kind!r}", "", near(kind, set(names)))
     if m and set(names) <= set(leave_out):
         raise InputError("every kind is left out", "one kind or more that stays", "leave out fewer")
     return names

@@ -262,13 +262,15 @@ def _mean(probabilities: Float[np.ndarray, "m n c"], members: Bool[np.ndarray, "
         valid = np.isfinite(row).all(axis=1)
         total[valid] += row[valid]
         answers += valid
-    return np.divide(total, answers[:, None], out=np.full((n, c), np.nan), where=answers[:, None] > 0)
+    mean: Float[np.ndarray, "n c"] = total / np.where(answers > 0, answers, np.nan)[:, None]
+    return mean
 
 
 def _argmax(mean: Float[np.ndarray, "n c"]) -> Int[np.ndarray, " n"]:
     """Most probable class; −1 in rows that are not numbers."""
     valid = np.isfinite(mean).all(axis=1)
-    return np.where(valid, np.where(valid[:, None], mean, 0).argmax(axis=1), -1)
+    classes: Int[np.ndarray, " n"] = np.where(valid, np.where(valid[:, None], mean, 0).argmax(axis=1), -1)
+    return classes
 
 
 def _expected_precision(

@@ -243,7 +243,8 @@ def flag(
                 excess = mean[rows, other] - mean[rows, label]
                 by_pair.append(rows[np.argsort(-excess, kind="stable")[: counts[other]]])
         flagged[np.intersect1d(by_class, np.concatenate([np.zeros(0, np.int64), *by_pair]))] = True
-    return flagged & (_argmax(mean) != labels)
+    flagged[_argmax(mean) == labels] = False
+    return flagged
 
 
 def _rounded(row: Float[np.ndarray, " c"]) -> Int[np.ndarray, " c"]:

@@ -1,12 +1,12 @@
 """Does a population find wrong labels that one model does not? Planted errors in MNIST and in digits.
 
-    python -m benchmarks.label_errors --data digits --out digits --seeds 0 1 2          # two minutes
-    python -m benchmarks.label_errors --data ../shared/data --out found --seeds 0 1 2   # half an hour
-    python -m benchmarks.label_errors --out found            # the table of what is in the folder
+    python -m benchmarks.label_errors --data digits --out digits --seeds 0 1 2
+    python -m benchmarks.label_errors --data ../shared/data --out found --seeds 0 1 2
+    python -m benchmarks.label_errors --out found   # the tables of what is in the folder
 
 Worlds: 5 % of the labels replaced at random (`flips`), 8 % made by a logistic regression (`machine`: its own second
 choice where it is least sure), 10 % within pairs of alike classes (`pairs`); and nets trained on what is left of
-`flips` (`cleaning`). Prints the tables of docs/experiments/label-errors.md. What was trained is kept in the folder of
+`flips` (`cleaning`). Prints one table for each. What was trained is kept in the folder of
 --out, so that an interrupted call is resumed; a complete world is not computed again. Nothing was tuned on these seeds.
 """
 

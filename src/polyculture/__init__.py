@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from polyculture.auditing import check as check
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
+    from polyculture.auditing.label_errors import find_label_errors
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
     from polyculture.deployment import Bundle as Bundle
@@ -92,9 +93,11 @@ if TYPE_CHECKING:
     from polyculture.training.federated import FederationPlan as FederationPlan
     from polyculture.training.federated import federate_clients as federate_clients
     from polyculture.training.federated import partition_clients as partition_clients
+    from polyculture.training.out_of_fold import out_of_fold as out_of_fold
 
     export = export_bundle
     label = label_file
+    label_errors = find_label_errors
     scaling = along_scale
 
 _HOMES = {
@@ -117,6 +120,7 @@ _HOMES = {
     "compare": "auditing",
     "scaling": "auditing:along_scale",
     "text_alikeness": "auditing",
+    "label_errors": "auditing.label_errors:find_label_errors",
     "read": "formats",
     "read_shards": "formats",
     "report": "reporting",
@@ -147,6 +151,7 @@ _HOMES = {
     "load_problem": "training",
     "predict": "training",
     "train": "training",
+    "out_of_fold": "training.out_of_fold",
     "RunOptions": "studies.training_run",
     "run": "studies.training_run",
     "audit_run": "studies.run_audit",

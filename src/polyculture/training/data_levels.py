@@ -15,6 +15,7 @@ from .architectures import find_architecture
 from .context import TrainingContext
 from .federated.levels import LEVELS as FEDERATED
 from .learned_level import LearnedFit, LearnedLevel
+from .relabelling import LEVELS as RELABELLING
 from .semi_supervised import LEVELS as SEMI_SUPERVISED
 
 DataLevel = Transform | LearnedLevel
@@ -22,6 +23,7 @@ DataLevel = Transform | LearnedLevel
 LEARNED: dict[str, LearnedLevel] = {
     **SEMI_SUPERVISED,
     **FEDERATED,
+    **RELABELLING,
 }
 """Levels that fit models themselves, by name: those of each room, one line each."""
 

@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from polyculture.stats import Interval as Interval
     from polyculture.studies.ablation import AblationOptions as AblationOptions
     from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.active import QueryOptions as QueryOptions
+    from polyculture.studies.active import query as query
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
@@ -145,6 +147,8 @@ _HOMES = {
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",
     "evolve": "studies.evolution",
+    "QueryOptions": "studies.active",
+    "query": "studies.active",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",

@@ -32,7 +32,7 @@ from polyculture.training.active import default_committee
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 BUDGET = {"mnist": 1000, "mnist-standardized": 1000, "trec": 1160}
-POOL, TEST = 4000, 10_000
+POOL, TEST = 4000, 5000
 SCHEDULE = dict.fromkeys(BUDGET, (10, 0.1, 20))
 """Size of a batch, its growth as a share of what is labelled, and labels drawn by chance first."""
 SETS = tuple(BUDGET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,11 @@ class Committee:
 
     Parameters
     ----------
-    members : by id of the recipe.
+    members : by id of the recipe, from inputs to n × c probabilities.
     temperatures : by which the logarithms of each member's probabilities are divided; 1 where not calibrated.
     """
 
-    members: dict[str, Fitted]
+    members: Mapping[str, Callable[[Any], Any]]
     temperatures: Float[np.ndarray, " m"]
 
     def __call__(self, inputs: Inputs) -> Float[np.ndarray, "m n c"]:
@@ -77,7 +77,7 @@ def default_committee(modality: Modality) -> tuple[Recipe, ...]:
     trees = {"trees": 50}
     forest = Recipe("forest", hyperparameters=trees)
     if modality in ("text", "tags"):
-        return Recipe("logistic"), Recipe("naive-bayes"), forest
+        return Recipe("logistic", hyperparameters={"C": 10.0}), Recipe("naive-bayes"), forest
     return Recipe("logistic"), forest, Recipe("knn"), Recipe("extra-trees", hyperparameters=trees)
 
 

@@ -11,6 +11,7 @@ from polyculture.preparation.transforms import TRANSFORMS, Transform, find_trans
 from polyculture.preparation.transforms.transform import View
 from polyculture.recipe import Recipe
 
+from .active.purchase import LEVELS as ACTIVE
 from .architectures import find_architecture
 from .context import TrainingContext
 from .learned_level import LearnedFit, LearnedLevel
@@ -20,6 +21,7 @@ DataLevel = Transform | LearnedLevel
 
 LEARNED: dict[str, LearnedLevel] = {
     **SEMI_SUPERVISED,
+    **ACTIVE,
 }
 """Levels that fit models themselves, by name: those of each room, one line each."""
 

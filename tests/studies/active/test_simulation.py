@@ -27,8 +27,9 @@ from polyculture.studies.active.curves import (
     over_seeds,
     strategy_table,
 )
-from polyculture.studies.active.simulation import QueryRun, Simulation, area, first_rows
+from polyculture.studies.active.simulation import QueryRun, Simulation, area
 from polyculture.training.active import default_committee
+from polyculture.training.active.batches import first_rows
 
 OPTIONS = QueryOptions(budget=45, batch=8)
 

@@ -25,6 +25,7 @@ from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 from polyculture.rng import stream
 from polyculture.training.active import Committee, fit_committee
+from polyculture.training.active.batches import first_rows
 from polyculture.training.active.committee import can_calibrate
 from polyculture.training.active.strategies import Strategy, find_strategy
 
@@ -222,10 +223,3 @@ class Simulation:
             sizes.append(min(sizes[-1] + size, budget))
         targets = np.geomspace(sizes[0], sizes[-1], CHECKPOINTS)
         return {min(sizes, key=lambda size: abs(size - target)) for target in targets}
-
-
-def first_rows(labels: Int[np.ndarray, " n"], count: int, generator: np.random.Generator) -> Int[np.ndarray, " k"]:
-    """Positions of the first labels, drawn by chance; further ones until there are two classes among them."""
-    order = generator.permutation(len(labels))
-    second = int(np.argmax(labels[order] != labels[order[0]]))
-    return np.asarray(order[: min(max(count, second + 1), len(order))], np.int64)

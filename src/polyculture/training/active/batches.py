@@ -12,6 +12,13 @@ Distances = Callable[[int], Float[np.ndarray, " n"]]
 """From the position of an instance to the squared distances of all from it."""
 
 
+def first_rows(labels: Int[np.ndarray, " n"], count: int, generator: np.random.Generator) -> Int[np.ndarray, " k"]:
+    """Positions of the first labels, drawn by chance; further ones until there are two classes among them."""
+    order = generator.permutation(len(labels))
+    second = int(np.argmax(labels[order] != labels[order[0]]))
+    return np.asarray(order[: min(max(count, second + 1), len(order))], np.int64)
+
+
 def highest(scores: Float[np.ndarray, " n"], k: int, generator: np.random.Generator) -> Int[np.ndarray, " k"]:
     """Positions of the k highest scores, the highest first; equal scores in an order drawn by chance."""
     order = generator.permutation(len(scores))

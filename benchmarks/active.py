@@ -33,7 +33,7 @@ from polyculture.training.active import default_committee
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 BUDGET = {"mnist": 1000, "mnist-standardized": 1000, "trec": 1160}
 POOL, TEST = 4000, 5000
-SCHEDULE = dict.fromkeys(BUDGET, (10, 0.1, 20))
+SCHEDULE = dict.fromkeys(BUDGET, (20, 0.0, 20))
 """Size of a batch, its growth as a share of what is labelled, and labels drawn by chance first."""
 SETS = tuple(BUDGET)
 
@@ -91,11 +91,8 @@ def trec(folder: Path, _seed: int) -> tuple[Dataset, Dataset] | None:
     return pool, test
 
 
-def committee(pool: Dataset) -> tuple[Recipe, ...]:
-    """The default committee."""
-    return default_committee(pool.modality)
-
-
+MEMBERS: dict[str, dict[str, float]] = {"logistic": {"C": 10.0}, "forest": {"trees": 50}, "extra-trees": {"trees": 50}}
+"""Hyperparameters of members that are named; the others have their defaults."""
 LOADERS = {"mnist": mnist, "mnist-standardized": mnist_standardized, "trec": trec}
 
 
@@ -105,21 +102,22 @@ def runs_of(
     seeds: Sequence[int],
     schedule: tuple[int, float, int],
     paths: tuple[Path, Path],
+    members: Sequence[str] = (),
 ) -> dict[str, list[QueryRun]]:
     """By strategy a run for each seed; empty where the data are not there."""
     data, out = paths
     batch, growth, initial = schedule
     options = QueryOptions(budget=BUDGET[name], batch=batch, growth=growth, initial=initial)
+    place = out / "-".join([name, str(batch), f"{growth:g}", str(initial), *members])
     runs: dict[str, list[QueryRun]] = {}
     for seed in seeds:
         parts = LOADERS[name](data, seed)
         if parts is None:
             return {}
-        simulation = Simulation(*parts, committee(parts[0]), options)
+        recipes = [Recipe(member, hyperparameters=MEMBERS.get(member, {})) for member in members]
+        simulation = Simulation(*parts, tuple(recipes) or default_committee(parts[0].modality), options)
         for strategy in strategies:
-            run = simulation.run(
-                strategy, seed, out / name / f"{batch}-{growth:g}-{initial}" / f"{strategy}-{seed}.json"
-            )
+            run = simulation.run(strategy, seed, place / f"{strategy}-{seed}.json")
             runs.setdefault(strategy, []).append(run)
             print(f"  {name} {strategy} {seed}: {run.aulc:.4f} {run.values('accuracy')[-1]:.4f}", flush=True)
     return runs
@@ -170,6 +168,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="*", default=COMPARED)
     parser.add_argument("--seeds", nargs="*", type=int, default=range(5))
     parser.add_argument("--schedule", nargs=3, type=float, help="batch, growth and first labels")
+    parser.add_argument("--members", nargs="*", default=(), help="of the committee, the learner first")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path("active-runs"))
     choices = parser.parse_args()
@@ -177,7 +176,7 @@ def main() -> None:
         batch, growth, initial = choices.schedule or SCHEDULE[name]
         schedule = (int(batch), growth, int(initial))
         strategies = tuple(dict.fromkeys((RANDOM, *choices.strategies)))
-        runs = runs_of(name, strategies, choices.seeds, schedule, (choices.data, choices.out))
+        runs = runs_of(name, strategies, choices.seeds, schedule, (choices.data, choices.out), choices.members)
         if not runs:
             print(f"{name}: not there")
             continue

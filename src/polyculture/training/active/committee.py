@@ -71,13 +71,12 @@ class Committee:
 def default_committee(modality: Modality) -> tuple[Recipe, ...]:
     """Quick models of different kinds, a linear learner first.
 
-    On texts logistic regression, naive Bayes and a forest; on anything else logistic regression, a forest, nearest
-    neighbours and extremely randomized trees.
+    Logistic regression, a forest and extremely randomized trees; of anything but texts also nearest neighbours.
     """
     trees = {"trees": 50}
     forest = Recipe("forest", hyperparameters=trees)
     if modality in ("text", "tags"):
-        return Recipe("logistic", hyperparameters={"C": 10.0}), Recipe("naive-bayes"), forest
+        return Recipe("logistic", hyperparameters={"C": 10.0}), forest, Recipe("extra-trees", hyperparameters=trees)
     return Recipe("logistic"), forest, Recipe("knn"), Recipe("extra-trees", hyperparameters=trees)
 
 

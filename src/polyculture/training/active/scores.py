@@ -50,7 +50,7 @@ def kl_to_consensus(probabilities: Float[np.ndarray, "m n c"]) -> Float[np.ndarr
     """Mean Kullback–Leibler divergence of the members from their mean, in nats, in [0, log m].
 
     It is the entropy of the mean less the mean entropy, so that one member that is always sure, rightly or not, decides
-    alone: give it calibrated members only. Source: McCallum and Nigam 1998.
+    alone: give it calibrated members only. Source: Settles 2009, section 3.2.
     """
     members = np.asarray(probabilities, np.float64)
     return np.asarray(rel_entr(members, members.mean(axis=0)).sum(axis=-1).mean(axis=0))

@@ -150,6 +150,7 @@ def test_intervals_over_seeds_are_those_of_student() -> None:
     low, high = ttest_1samp(values, 0).confidence_interval(0.9)
     interval = over_seeds(values, 0.9)
     assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.3, low, high))
+    assert over_seeds(values, 0.9, (0.0, 0.5)).high == 0.5
     assert math.isnan(over_seeds(values[:1]).low)
     assert over_seeds(np.array([1.0, np.nan, 3.0])).reason == "1 of 3 seeds undefined"
     assert not over_seeds(np.array([np.nan])).defined

@@ -17,12 +17,16 @@ from .simulation import QueryRun
 Runs = Mapping[str, Sequence[QueryRun]]
 """By strategy its runs, one for each seed, in the same order."""
 METHOD = "Student's t over seeds"
+SHARE = (0.0, 1.0)
+"""Bounds of an accuracy."""
 
 
-def over_seeds(values: Float[np.ndarray, " s"], level: float = 0.95) -> Interval:
+def over_seeds(
+    values: Float[np.ndarray, " s"], level: float = 0.95, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
     """Mean of independent repetitions with Student's limits; without limits where there is one repetition.
 
-    Repetitions that are nan are left out; the reason says how many.
+    Repetitions that are nan are left out; the reason says how many. Limits are cut at the bounds of what is averaged.
     """
     finite = values[np.isfinite(values)]
     s, absent = len(finite), len(values) - len(finite)
@@ -33,7 +37,8 @@ def over_seeds(values: Float[np.ndarray, " s"], level: float = 0.95) -> Interval
     if s < 2:
         return Interval(mean, level=level, n=s, method=METHOD, reason=reason or "one seed has no interval")
     reach = float(stdtrit(s - 1, 0.5 + level / 2)) * float(finite.std(ddof=1)) / s**0.5
-    return Interval(mean, mean - reach, mean + reach, level, s, METHOD, reason)
+    low, high = max(mean - reach, bounds[0]), min(mean + reach, bounds[1])
+    return Interval(mean, low, high, level, s, METHOD, reason)
 
 
 def areas(runs: Runs, strategy: str) -> Float[np.ndarray, " s"]:
@@ -61,7 +66,7 @@ def strategy_table(runs: Runs, level: float = 0.95) -> pd.DataFrame:
     goal = [float(run.values("accuracy")[-1]) for run in runs[RANDOM]]
     rows = []
     for strategy, repetitions in runs.items():
-        area, difference = over_seeds(areas(runs, strategy), level), against_chance(runs, strategy, level)
+        area, difference = over_seeds(areas(runs, strategy), level, SHARE), against_chance(runs, strategy, level)
         reach = np.array([labels_to_reach(run, least) for run, least in zip(repetitions, goal, strict=True)])
         row = {"strategy": strategy, "aulc": area.estimate, "low": area.low, "high": area.high}
         row |= {"difference": difference.estimate, "difference_low": difference.low, "difference_high": difference.high}
@@ -84,7 +89,7 @@ def curve_table(runs: Runs, name: str = "accuracy", level: float = 0.95) -> pd.D
         sizes = common_sizes(repetitions)
         for size in sizes:
             values = np.array([run.values(name)[int(np.flatnonzero(run.labels == size)[0])] for run in repetitions])
-            interval = over_seeds(values, level)
+            interval = over_seeds(values, level, SHARE if name != "n_eff" else (0.0, np.inf))
             if interval.defined:
                 row = {"strategy": strategy, "labels": int(size), name: interval.estimate}
                 rows.append(row | {"low": interval.low, "high": interval.high})

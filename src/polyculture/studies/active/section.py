@@ -12,7 +12,7 @@ from polyculture.measures.effective import effective
 from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval, n_eff_interval, percent, plural, wilson
 
-from .curves import METHOD, Runs, against_chance, areas, curve_table, over_seeds, strategy_table
+from .curves import METHOD, SHARE, Runs, against_chance, areas, curve_table, over_seeds, strategy_table
 from .labelling import INSTANCE, NOBODY_KNOWS
 from .labelling_round import LabellingRound
 from .options import RANDOM, QueryOptions
@@ -30,7 +30,7 @@ def simulation_section(runs: Runs, options: QueryOptions) -> Section:
     """Learning curves of all strategies, and which of them beat chance."""
     level = options.level
     table = strategy_table(runs, level)
-    numbers = {"random": over_seeds(areas(runs, RANDOM), level)}
+    numbers = {"random": over_seeds(areas(runs, RANDOM), level, SHARE)}
     for strategy in runs:
         if strategy != RANDOM:
             numbers[strategy.replace("-", "_")] = against_chance(runs, strategy, level)

@@ -95,7 +95,7 @@ def far_apart(
     def distances(position: int) -> Float[np.ndarray, " n"]:
         return np.asarray(squares + squares[position] - 2 * _products(rows, position))
 
-    return pool[spread_out(distances, 0, k, len(pool), generator)]
+    return np.asarray(pool[spread_out(distances, 0, k, len(pool), generator)])
 
 
 def _squares(features: Any) -> Float[np.ndarray, " n"]:

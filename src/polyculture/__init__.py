@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from polyculture.stats import Interval as Interval
     from polyculture.studies.ablation import AblationOptions as AblationOptions
     from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.active import QueryOptions as QueryOptions
+    from polyculture.studies.active import query as query
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
     from polyculture.studies.crowds import CrowdOptions as CrowdOptions
@@ -162,6 +164,8 @@ _HOMES = {
     "evolve": "studies.evolution",
     "CrowdOptions": "studies.crowds",
     "crowd": "studies.crowds",
+    "QueryOptions": "studies.active",
+    "query": "studies.active",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",

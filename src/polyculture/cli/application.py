@@ -18,7 +18,8 @@ from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = (
-    *("run", "design", "ablate", "evolve", "crowd", "read", "audit", "check", "compare", "scaling"),
+    *("query", "crowd"),
+    *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
     *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )
 """The commands in the order of the help: train, audit, select, compress, deploy, report."""

@@ -24,6 +24,7 @@ from .charts.vega import Spec
 
 MODULES = {
     "ablation": "polyculture.studies.ablation.section",
+    "active": "polyculture.studies.active.section",
     "comparison": "polyculture.auditing.comparison",
     "compression": "polyculture.studies.compression.section",
     "crowd": "polyculture.studies.crowds.section",

@@ -11,6 +11,7 @@ from polyculture.preparation.transforms import TRANSFORMS, Transform, find_trans
 from polyculture.preparation.transforms.transform import View
 from polyculture.recipe import Recipe
 
+from .active.purchase import LEVELS as ACTIVE
 from .architectures import find_architecture
 from .context import TrainingContext
 from .federated.levels import LEVELS as FEDERATED
@@ -24,6 +25,7 @@ LEARNED: dict[str, LearnedLevel] = {
     **SEMI_SUPERVISED,
     **FEDERATED,
     **RELABELLING,
+    **ACTIVE,
 }
 """Levels that fit models themselves, by name: those of each room, one line each."""
 

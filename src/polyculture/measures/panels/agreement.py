@@ -68,15 +68,18 @@ def krippendorff_alpha(
         return Agreement(math.nan, reason=NO_PAIR)
     sizes = counts.sum(axis=1)
     margins = counts.sum(axis=0)
-    distances = _distances(margins, values, scale)
     total = float(margins.sum())
     # (JU1): every ordered pair of verdicts of an item, each item with the weight of its verdicts.
-    pairs = np.einsum("nc,cd,nd->n", counts, distances, counts)
+    if scale == "nominal":  # without a matrix of all values, of which open answers have thousands
+        pairs, chance, largest = sizes**2 - (counts**2).sum(axis=1), total**2 - float((margins**2).sum()), 1.0
+    else:
+        distances = _distances(margins, values, scale)
+        pairs = ((counts @ distances) * counts).sum(axis=1)
+        chance, largest = float(margins @ distances @ margins), float(distances.max())
     disagreement = float((pairs / (sizes - 1)).sum()) / total
-    by_chance = float(margins @ distances @ margins) / (total * (total - 1))
+    by_chance = chance / (total * (total - 1))
     if by_chance == 0:
         return Agreement(math.nan, items=len(counts), reason=ONE_VALUE)
-    largest = float(distances.max())
     return Agreement(1 - disagreement / by_chance, 1 - disagreement / largest, 1 - by_chance / largest, len(counts))
 
 
@@ -84,11 +87,8 @@ def _distances(
     margins: Float[np.ndarray, " c"], values: Float[np.ndarray, " c"] | None, scale: str
 ) -> Float[np.ndarray, "c c"]:
     """Squared distance of every two values."""
-    c = len(margins)
-    if scale == "nominal":
-        return 1.0 - np.eye(c)
     if scale == "interval":
-        positions = np.arange(c, dtype=float) if values is None else values
+        positions = np.arange(len(margins), dtype=float) if values is None else values
         return np.asarray((positions[:, None] - positions[None, :]) ** 2)
     # (JU2): the distance of two ordinal values is the number of verdicts between them, half of their own included.
     ranks = np.cumsum(margins) - margins / 2
@@ -104,7 +104,7 @@ def fleiss_kappa(counts: Float[np.ndarray, "n c"]) -> Agreement:
 
     Source: Fleiss 1971; unequal numbers as in Gwet 2014.
     """
-    return _chance_corrected(counts, np.eye(counts.shape[1]), lambda shares: float((shares**2).sum()))
+    return _chance_corrected(counts, None, lambda shares: float((shares**2).sum()))
 
 
 def gwet_ac(
@@ -121,17 +121,18 @@ def gwet_ac(
     Source: Gwet 2008, 2014.
     """
     c = counts.shape[1]
-    weights = _weights(c, values, scale)
+    weights = None if scale == "nominal" else _weights(c, values, scale)
+    total = float(c if weights is None else weights.sum())
 
     def by_chance(shares: Float[np.ndarray, " c"]) -> float:
-        return float(weights.sum() / (c * (c - 1)) * (shares * (1 - shares)).sum()) if c > 1 else math.nan
+        return float(total / (c * (c - 1)) * (shares * (1 - shares)).sum()) if c > 1 else math.nan
 
     return _chance_corrected(counts, weights, by_chance)
 
 
 def _weights(c: int, values: Float[np.ndarray, " c"] | None, scale: str) -> Float[np.ndarray, "c c"]:
     """Partial agreement of every two values, 1 for the same."""
-    if scale == "nominal" or c < 2:
+    if c < 2:
         return np.eye(c)
     if scale == "interval":
         positions = np.arange(c, dtype=float) if values is None else values
@@ -145,7 +146,7 @@ def _weights(c: int, values: Float[np.ndarray, " c"] | None, scale: str) -> Floa
 
 def _chance_corrected(
     counts: Float[np.ndarray, "n c"],
-    weights: Float[np.ndarray, "c c"],
+    weights: Float[np.ndarray, "c c"] | None,
     by_chance: Callable[[Float[np.ndarray, " c"]], float],
 ) -> Agreement:
     """(observed − expected)/(1 − expected) agreement, every item counting once."""
@@ -155,7 +156,7 @@ def _chance_corrected(
         return Agreement(math.nan, reason=NO_PAIR)
     # (JU3): of an item's verdicts the share of ordered pairs that agree, partial agreement by its weight.
     part, size = counts[paired], sizes[paired]
-    agreeing = (part * (part @ weights - 1)).sum(axis=1) / (size * (size - 1))
+    agreeing = (part * ((part if weights is None else part @ weights) - 1)).sum(axis=1) / (size * (size - 1))
     observed = float(agreeing.mean())
     shares = (counts[rated] / sizes[rated, None]).mean(axis=0)
     expected = by_chance(shares)

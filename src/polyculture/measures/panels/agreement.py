@@ -60,7 +60,7 @@ def krippendorff_alpha(
     values : the values, ascending; needed for ``"interval"``.
     scale : one of `SCALES`.
 
-    nan where no item has two verdicts, or all verdicts are one value. Source: Krippendorff 2011.
+    nan where no item has two verdicts, or all verdicts are one value. Source: Hayes and Krippendorff 2007.
     """
     sizes = counts.sum(axis=1)
     counts = counts[sizes > 1]
@@ -102,7 +102,7 @@ def fleiss_kappa(counts: Float[np.ndarray, "n c"]) -> Agreement:
     ----------
     counts : as of `krippendorff_alpha`. Items may have different numbers of verdicts, each item then counts once.
 
-    Source: Fleiss 1971; unequal numbers as in Gwet 2014.
+    Source: Fleiss 1971; for unequal numbers Gwet 2008.
     """
     return _chance_corrected(counts, None, lambda shares: float((shares**2).sum()))
 
@@ -118,7 +118,7 @@ def gwet_ac(
     ----------
     counts, values, scale : as of `krippendorff_alpha`; values without weights between them are nominal.
 
-    Source: Gwet 2008, 2014.
+    Source: Gwet 2008.
     """
     c = counts.shape[1]
     weights = None if scale == "nominal" else _weights(c, values, scale)

@@ -1,7 +1,7 @@
 """How often would a majority of independent judges of the same accuracies be wrong, and how far is the panel from it?
 
 A panel errs on an item when more than half of its judges are wrong; a tie is half an error. Independent judges are
-wrong together by accident only: the number of wrong ones is then Poisson-binomial (Condorcet 1785).
+wrong together by accident only: the number of wrong ones is then Poisson-binomial (Condorcet's jury theorem).
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ def _curve(section: Section, field: str) -> dict[str, Spec]:
     )
     x: dict[str, Any] = {"type": "quantitative", "scale": {"domain": [1, largest], "nice": False, "padding": 8}}
     x["axis"] = {"title": "judges", "format": "d", "tickMinStep": 1, "grid": False}
-    y: dict[str, Any] = {"type": "quantitative", "scale": {"zero": field == "votes", "nice": True, "padding": 8}}
+    floor = {"domainMin": 0} if field == "votes" else {"zero": False, "padding": 8}
+    y: dict[str, Any] = {"type": "quantitative", "scale": {"nice": True, **floor}}
     y["axis"] = {"title": heading, "format": form, "tickCount": 5}
     colour: dict[str, Any] = {"field": "order", "type": "nominal", "title": None}
     colour["scale"] = {"domain": list(ORDERS), "range": [ORANGE, BLUE, GREY]}
@@ -42,7 +43,7 @@ def _curve(section: Section, field: str) -> dict[str, Spec]:
     caption = "Random: mean of 50 random orders."
     if field == "votes":
         ends = min(largest, max(2, float(table["votes"].max()) * 1.3))
-        layers.insert(0, straight_line([{"x": end, "y": end} for end in (1, ends)], x, y, INK, [4, 4]))
+        layers.insert(0, straight_line([{"x": end, "y": end} for end in (1.0, float(ends))], x, y, INK, [4, 4]))
         caption += " The dashed line is where judges would be if they were independent."
     else:
         caption += " The order is chosen on the items it is measured on, which flatters small panels."

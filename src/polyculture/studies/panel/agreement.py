@@ -14,7 +14,8 @@ from polyculture.stats import Interval, block_of, jackknife
 
 CAUTION = (
     "Agreement does not identify whether errors are independent: judges that copy each other agree perfectly, and so "
-    "do judges that are all right. Without a truth on some items neither effective votes nor the panel's error are known."
+    "do judges that are all right. Without a truth on some items neither effective votes nor the panel's error are "
+    "known."
 )
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from polyculture.errors import InputError, near
 from polyculture.formats.tables.model_factors import read_factors
 from polyculture.predictions import Predictions
+from polyculture.rng import stream
 
 from .options import PanelOptions
 
@@ -88,7 +89,7 @@ def judged_items(predictions: Predictions, options: PanelOptions) -> JudgedItems
     answers = None if predictions.answers is None else predictions.answers.astype(np.int64)
     clusters = _clusters(predictions, options.cluster)
     halves = np.unique(np.arange(n) if clusters is None else clusters, return_inverse=True)[1]
-    coin = np.random.default_rng(options.seed).permutation(int(halves.max()) + 1) % 2
+    coin = stream(options.seed, "halves of items").permutation(int(halves.max()) + 1) % 2
     return JudgedItems(
         tuple(predictions.model_ids),
         predictions.wrong & observed,

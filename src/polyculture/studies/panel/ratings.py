@@ -50,7 +50,7 @@ def _spread(row: Float[np.ndarray, " n"]) -> float:
 
 def mean_correlation(residuals: Float[np.ndarray, "m n"]) -> float:
     """Mean Pearson correlation of two judges' errors, each pair on what both rated; nan where there is none."""
-    matrix = pd.DataFrame(residuals.T).corr(min_periods=3).to_numpy()
+    matrix = pd.DataFrame(residuals.T).corr(min_periods=3).to_numpy(copy=True)
     pairs = matrix[np.triu_indices(len(matrix), 1)]
     defined = pairs[~np.isnan(pairs)]
     return float(defined.mean()) if len(defined) else math.nan
@@ -102,7 +102,7 @@ def _limits(
 
 
 def _judges(predictions: Predictions, residuals: Float[np.ndarray, "m n"]) -> pd.DataFrame:
-    matrix = pd.DataFrame(residuals.T).corr(min_periods=3).to_numpy()
+    matrix = pd.DataFrame(residuals.T).corr(min_periods=3).to_numpy(copy=True)
     np.fill_diagonal(matrix, np.nan)
     rows = []
     for judge, name in enumerate(predictions.model_ids):

@@ -18,6 +18,7 @@ from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.stats import Interval
 
+from .aggregation import aggregation_table
 from .agreement import agreement_section
 from .judged import JudgedItems, judged_items
 from .members import curve_table, family_seats, family_table, judge_table
@@ -127,6 +128,7 @@ def _answer(items: JudgedItems, options: PanelOptions) -> tuple[dict[str, Interv
     correlation = error_correlation(items.wrong, items.observed)
     numbers = vote_numbers(items, options.level)
     tables = {"judges": judge_table(items, correlation, options.level)}
+    tables["rules"] = aggregation_table(items, numbers["gap"], options.level)
     if not correlation.reason:
         tables["curve"] = curve_table(items, correlation, options.seed)
     if len(set(items.families)) > 1:

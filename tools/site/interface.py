@@ -26,6 +26,7 @@ ROOMS = (
     "measures",
     "measures.attribution",
     "measures.similarity",
+    "measures.panels",
     "stats",
     "testing",
 )

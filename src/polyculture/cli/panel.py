@@ -26,6 +26,7 @@ def panel(
     humans: Annotated[
         Path | None, Option(metavar="CSV", help="Humans per class and item: instance, a column per class.")
     ] = None,
+    truth: Annotated[str, Option(metavar="KEY", help="Inspect: metadata of a sample with the true verdict.")] = "",
     scale: Annotated[str, Option(metavar="SCALE", help="For agreement: nominal, ordinal or interval.")] = "nominal",
     seed: Seed = 0,
     out: Annotated[Path, Option(metavar="DIR", help="Folder for the page and panel.json.")] = Path("polyculture-panel"),
@@ -47,7 +48,7 @@ def panel(
     from polyculture.studies.panel import SECTIONS, PanelOptions
     from polyculture.studies.panel import panel as of_panel
 
-    options = PanelOptions(family, prices, humans, cluster or "", scale, seed=seed)
+    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, seed=seed)
     columns = table.columns(cluster) | {"correct": reading.outcomes}
     result = of_panel([str(path) for path in paths], options, rules=reading.rules(), **columns)
     show_reports(result.note, json=json)

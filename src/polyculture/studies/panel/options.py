@@ -21,6 +21,8 @@ class PanelOptions:
     prices : CSV file with one row per judge and what it costs per item (columns model and price); None for a column
         price or cost of the table of judges.
     humans : CSV file with how many humans gave each class to each item: the column instance, and one per class.
+    truth : of Inspect logs, the field of the samples' metadata that holds the true verdict; empty where the scorers'
+        verdicts themselves say what is right.
     cluster : column of items that were sampled together (same document, same prompt).
     scale : of verdicts when their agreement is measured: ``"nominal"``, ``"ordinal"`` or ``"interval"``.
     level : of all intervals.
@@ -37,6 +39,7 @@ class PanelOptions:
     family: str = ""
     prices: str | Path | None = None
     humans: str | Path | None = None
+    truth: str = ""
     cluster: str = ""
     scale: str = "nominal"
     level: float = 0.95

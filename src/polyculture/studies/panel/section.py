@@ -57,7 +57,7 @@ def _majority(numbers: Mapping[str, Interval]) -> str:
 
 
 def _points(interval: Interval) -> str:
-    low, high = interval.low, interval.high
+    low, high = (interval.low, interval.high) if interval.estimate >= 0 else (-interval.high, -interval.low)
     limits = "" if math.isnan(low) else f" [{_number(low)}, {_number(high)}]"
     return f"{abs(100 * interval.estimate):.1f} points{limits}"
 
@@ -106,8 +106,10 @@ def _closing(numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]
     """What the best of the rules gains over one vote each, and what none could."""
     best = tables["rules"].iloc[1:].sort_values("gain", ascending=False, kind="stable").to_dict("records")[0]
     limits = f"{_number(best['gain'])} points [{_number(best['gain_low'])}, {_number(best['gain_high'])}]"
-    shown = "gains" if best["gain_low"] > 0 else "is not shown to gain over one vote each:"
-    text = f"Fitted on other items, a vote {best['rule']} {shown} {limits}."
+    if best["gain_low"] > 0:
+        text = f"Fitted on other items, a vote {best['rule']} gains {limits}."
+    else:
+        text = f"No rule that was fitted on other items is shown to gain over one vote each ({best['rule']}: {limits})."
     share = closed_share(numbers)
     if math.isnan(share) or share >= 1:
         return text

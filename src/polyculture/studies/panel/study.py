@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,7 @@ def _read(
 ) -> tuple[Predictions, str]:
     groups = [*columns.get("groups", ()), *([options.cluster] if options.cluster else [])]
     paths = [source] if isinstance(source, (str, Path)) else list(source)
+    rules = replace(rules or ReadingRules(), judges=True, truth=options.truth)
     aligned = align([str(path) for path in paths], rules=rules, **{**columns, "groups": groups})
     return aligned.predictions, aligned.report.sentence
 

@@ -26,7 +26,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     source = str(Path(pc.__file__).parents[1])
     env = os.environ | {"PYTHONPATH": source, "COLUMNS": "200"}
     finished = subprocess.run(command, capture_output=True, text=True, cwd=TASK.parent, env=env, timeout=300, check=False)
-    logs = list(folder.glob("*.eval"))
+    logs = sorted(folder.glob("*.eval"))
     assert logs, finished.stdout + finished.stderr
     return finished.stdout, logs[0]
 

@@ -27,6 +27,9 @@ ROOMS = (
     "measures.attribution",
     "measures.similarity",
     "measures.panels",
+    "integrations.inspect_metrics",
+    "integrations.mlflow_metrics",
+    "integrations.pytest_plugin",
     "stats",
     "testing",
 )

@@ -29,6 +29,8 @@ from inspect_ai.scorer import Metric, SampleScore, metric  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["effective_votes", "error_correlation", "wrong_verdicts"]
+
 
 @metric
 def effective_votes(truth: str = "") -> Metric:

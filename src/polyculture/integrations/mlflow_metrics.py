@@ -13,6 +13,8 @@ from polyculture.measures.panels import error_correlation as correlation_of
 
 VOTES, CORRELATION, GAP = "effective_votes", "error_correlation", "condorcet_gap"
 
+__all__ = ["log_panel", "panel_metrics"]
+
 
 def panel_metrics(verdicts: Any, labels: Any) -> dict[str, float]:
     """Effective votes, mean error correlation, the majority's error and Condorcet's gap, by name.

@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from polyculture.studies.panel import PanelResult
 
+__all__ = ["assert_panel", "hold_panel"]
+
 
 @pytest.fixture
 def assert_panel() -> Callable[..., PanelResult]:

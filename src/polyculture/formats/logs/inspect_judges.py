@@ -25,7 +25,7 @@ WORDS = {**WORDS, False: "incorrect", "yes": "correct", "true": "correct", "no":
 """What Inspect's letters, numbers and words of verdicts mean; 1 and 0 are True and False."""
 OUTCOMES = {"correct": True, "incorrect": False, "partial": 0.5, "no answer": False}
 
-Sample = Mapping[str, Any]
+Sample = dict[str, Any]
 
 
 def judges_of(head: Mapping[str, Any], sample: Sample) -> tuple[str, ...]:
@@ -33,7 +33,8 @@ def judges_of(head: Mapping[str, Any], sample: Sample) -> tuple[str, ...]:
     scores = sample.get("scores") or {}
     if len(scores) > 1:
         return tuple(scores)
-    value = next(iter(scores.values()), {}).get("value") if scores else None
+    score = next(iter(scores.values()), None)
+    value = score.get("value") if isinstance(score, dict) else None
     if not isinstance(value, list):
         return ()
     for scorer in head["eval"].get("scorers") or []:

@@ -60,8 +60,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable ".[train,export,serve]"
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt tests/deployment/kserve-client.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt tests/deployment/kserve-client.txt tests/measures/panels/oracles.txt | $(BIN)/python
 	@echo "installing polyculture with what development needs into $(VENV) (a minute or two, once)"
 	$(PIP) --editable ".[train,test,check,site]"
-	$(PIP) --no-deps --requirement tests/deployment/kserve-client.txt
+	$(PIP) --no-deps --requirement tests/deployment/kserve-client.txt --requirement tests/measures/panels/oracles.txt
 	@touch $@ $(VENV)/.demo

@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
     from polyculture.studies.explanation import explain_run as explain_run
+    from polyculture.studies.panel import PanelOptions as PanelOptions
+    from polyculture.studies.panel import panel as panel
     from polyculture.studies.run_audit import audit_run as audit_run
     from polyculture.studies.stored_run import read_run as read_run
     from polyculture.studies.training_run import RunOptions as RunOptions
@@ -170,6 +172,8 @@ _HOMES = {
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",
     "explain_run": "studies.explanation",
+    "PanelOptions": "studies.panel",
+    "panel": "studies.panel",
 }
 """Where each public name is: its room, and after a colon its name there if that is another one."""
 

@@ -26,6 +26,10 @@ ROOMS = (
     "measures",
     "measures.attribution",
     "measures.similarity",
+    "measures.panels",
+    "integrations.inspect_metrics",
+    "integrations.mlflow_metrics",
+    "integrations.pytest_plugin",
     "stats",
     "testing",
 )

@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, crowd, deployment, evolve, explain, query, select, train
+from . import ablate, audit, check, compress, crowd, deployment, evolve, explain, panel, query, select, train
 from .application import app, main
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "evolve",
     "explain",
     "main",
+    "panel",
     "query",
     "select",
     "train",

@@ -47,6 +47,8 @@ class ReadingRules:
     largest_sample : the most bytes to which one sample of a packed log may unfold.
     repeats : read several files of one model and task as repeat runs; else of dated files (lm-evaluation-harness,
         lighteval) the latest counts, and any others must not contradict each other.
+    judges : where an Inspect log has several scorers, or a list of verdicts, each scorer is read as a model.
+    truth : field of the samples' metadata that holds the true verdict of judges.
     """
 
     normalize: str = "exact"
@@ -62,6 +64,8 @@ class ReadingRules:
     repeats: bool = False
     keep_na: bool = False
     categorical: bool = False
+    judges: bool = False
+    truth: str = ""
 
     def __post_init__(self) -> None:
         normalizer(self.normalize)

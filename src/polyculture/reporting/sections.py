@@ -33,6 +33,10 @@ MODULES = {
     "explanation": "polyculture.studies.explanation.section",
     "representations": "polyculture.studies.explanation.representations",
     "surrogate": "polyculture.studies.explanation.surrogate",
+    "panel": "polyculture.studies.panel.section",
+    "panel_ratings": "polyculture.studies.panel.ratings",
+    "panel_humans": "polyculture.studies.panel.people",
+    "panel_agreement": "polyculture.studies.panel.agreement",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }

@@ -25,6 +25,7 @@ from ..items.item import Item, State
 from ..items.scores import NOT_SCORED, any_of
 from ..json_layout import check_layout
 from ..json_lines import load_json
+from .inspect_judges import JudgedLog, first_scored, judges_of
 
 MATCHED_BY = "the ids of their samples"
 GRADES: Mapping[str, bool | float] = {"C": True, "I": False, "P": 0.5, "N": False}
@@ -63,7 +64,11 @@ def read_log(path: Path, model: str | None, builder: PredictionsBuilder) -> None
     )
     if head.get("status") not in ("success", None):
         builder.note(f"{path} is of a run that ended with the status {head['status']!r}.")
-    log = _Log(path, name, task, first_repeat, builder)
+    log: _Log | JudgedLog = _Log(path, name, task, first_repeat, builder)
+    if builder.rules.judges:
+        scored, samples = first_scored(samples)
+        judges = judges_of(head, scored)
+        log = JudgedLog(judges, name, task, builder.rules.truth, builder) if len(judges) > 1 else log
     for item in log.items(samples):
         builder.add(item)
 

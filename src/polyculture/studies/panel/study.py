@@ -1,0 +1,156 @@
+"""How many independent votes, how many humans, and which judges? Verdicts are read, judged and put on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polyculture.errors import InputError, visible
+from polyculture.formats import ReadingRules, align
+from polyculture.measures.panels import error_correlation
+from polyculture.predictions import Predictions
+from polyculture.results import Section
+from polyculture.stats import Interval
+
+from .aggregation import aggregation_table
+from .agreement import agreement_section
+from .judged import JudgedItems, judged_items
+from .members import curve_table, family_seats, family_table, judge_table
+from .options import PanelOptions
+from .people import human_section
+from .ratings import rating_section
+from .section import note_of_missing, panel_section
+from .votes import vote_numbers
+
+SECTIONS = "panel.json"
+"""File of the sections, next to their page."""
+
+
+@dataclass(frozen=True, eq=False)
+class PanelResult:
+    """What a panel of judges is worth.
+
+    Parameters
+    ----------
+    sections : the answer first, then humans where counts were given, and agreement.
+    predictions : the verdicts.
+    note : what was read.
+
+    Examples
+    --------
+    >>> verdicts = {"a": [1, 1, 0, 0, 1, 0], "b": [1, 1, 0, 1, 1, 0], "c": [1, 0, 0, 1, 0, 0]}
+    >>> result = pc.panel(pc.Predictions.from_answers(verdicts, labels=[1, 1, 0, 0, 0, 0]))
+    >>> result.numbers["correlation"].format(".2f").split()[0]
+    '0.46'
+    """
+
+    sections: tuple[Section, ...]
+    predictions: Predictions
+    note: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
+        return self.sections[0].sentence
+
+    @property
+    def numbers(self) -> Mapping[str, Interval]:
+        """The numbers of the answer."""
+        return self.sections[0].numbers
+
+    def __repr__(self) -> str:
+        return visible(f"PanelResult: {self.sentence}") + "\nnext: result.sections[0].tables"
+
+
+def panel(
+    source: str | Path | Sequence[str | Path] | Predictions,
+    options: PanelOptions | None = None,
+    *,
+    rules: ReadingRules | None = None,
+    **columns: Any,
+) -> PanelResult:
+    """How many independent votes the verdicts of these judges are worth, and which judges are worth their seat.
+
+    Parameters
+    ----------
+    source : verdicts as `polyculture.read` takes them (tables, logs of Inspect, lm-eval, preferences, …), or
+        Predictions. Judges are what is called models elsewhere.
+    options : families, prices, counts of humans, clusters.
+    rules, columns : as in `polyculture.read`.
+
+    Ratings (numbers with a true number) are taken as such: the correlation of the errors is then that of the residuals.
+
+    Raises InputError for fewer than two judges, judges without items in common, counts that do not add up, and prices
+    of judges that are not there.
+
+    Examples
+    --------
+    >>> verdicts = {"a": [1, 1, 0, 0, 1, 0], "b": [1, 1, 0, 1, 1, 0], "c": [1, 0, 0, 1, 0, 0]}
+    >>> pc.panel(pc.Predictions.from_answers(verdicts, labels=[1, 1, 0, 0, 0, 0])).sections[0].name
+    'panel'
+    """
+    options = options or PanelOptions()
+    predictions, note = (source, "") if isinstance(source, Predictions) else _read(source, rules, columns, options)
+    if predictions.shape[0] < 2:
+        raise InputError(f"{predictions.shape[0]} judge", "two judges or more", "a panel has several")
+    if predictions.values is not None:
+        return PanelResult((rating_section(predictions, options),), predictions, note)
+    items = judged_items(predictions, options)
+    numbers, tables = _answer(items, options)
+    sections = [panel_section(numbers, tables, items.judges)]
+    if options.humans is not None:
+        sections.append(human_section(predictions, options.humans, items.clusters, options.level))
+    if items.answers is not None:
+        sections.append(agreement_section(_verdicts(predictions, items), options.scale, items.clusters, options.level))
+    missing = note_of_missing(items.observed.shape[1], int(items.complete.sum()))
+    return PanelResult(tuple(sections), predictions, f"{note} {missing}".strip())
+
+
+def _read(
+    source: str | Path | Sequence[str | Path],
+    rules: ReadingRules | None,
+    columns: Mapping[str, Any],
+    options: PanelOptions,
+) -> tuple[Predictions, str]:
+    groups = [*columns.get("groups", ()), *([options.cluster] if options.cluster else [])]
+    paths = [source] if isinstance(source, (str, Path)) else list(source)
+    rules = replace(rules or ReadingRules(), judges=True, truth=options.truth)
+    aligned = align([str(path) for path in paths], rules=rules, **{**columns, "groups": groups})
+    return aligned.predictions, aligned.report.sentence
+
+
+def _answer(items: JudgedItems, options: PanelOptions) -> tuple[dict[str, Interval], dict[str, pd.DataFrame]]:
+    correlation = error_correlation(items.wrong, items.observed)
+    numbers = vote_numbers(items, options.level)
+    tables = {"judges": judge_table(items, correlation, options.level)}
+    tables["rules"] = aggregation_table(items, numbers["gap"], options.level)
+    if not correlation.reason:
+        tables["curve"] = curve_table(items, correlation, options.seed)
+    if len(set(items.families)) > 1:
+        tables["families"] = family_table(items, correlation)
+        numbers |= family_seats(items, correlation, options.level)[1]
+    if items.prices is not None:
+        total = float(items.prices.sum())
+        numbers["price"] = Interval(total)
+        votes = numbers["votes"]
+        numbers["price_per_vote"] = (
+            Interval(total / votes.estimate, total / votes.high, total / votes.low, votes.level, votes.n)
+            if votes.defined and math.isfinite(votes.estimate)
+            else Interval.undefined(votes.reason)
+        )
+    return numbers, tables
+
+
+def _verdicts(predictions: Predictions, items: JudgedItems) -> np.ndarray:
+    """The verdicts as numbers: of classes that are numbers their values, else their codes; nan where there is none."""
+    assert items.answers is not None
+    values = pd.to_numeric(pd.Series(list(predictions.classes), dtype=object), errors="coerce").to_numpy(float)
+    numbers = np.arange(len(predictions.classes), dtype=float) if np.isnan(values).any() else values
+    table = np.append(numbers, np.nan)
+    return np.asarray(table[np.where(items.answers < 0, len(numbers), items.answers)])

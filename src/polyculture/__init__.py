@@ -78,6 +78,8 @@ if TYPE_CHECKING:
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
     from polyculture.studies.explanation import explain_run as explain_run
+    from polyculture.studies.federation import FederateOptions as FederateOptions
+    from polyculture.studies.federation import federate as federate
     from polyculture.studies.run_audit import audit_run as audit_run
     from polyculture.studies.stored_run import read_run as read_run
     from polyculture.studies.training_run import RunOptions as RunOptions
@@ -148,6 +150,8 @@ _HOMES = {
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",
+    "FederateOptions": "studies.federation",
+    "federate": "studies.federation",
     "explain_run": "studies.explanation",
 }
 """Where each public name is: its room, and after a colon its name there if that is another one."""

@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, deployment, evolve, explain, select, train
+from . import ablate, audit, check, compress, deployment, evolve, explain, federate, select, train
 from .application import app, main
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "deployment",
     "evolve",
     "explain",
+    "federate",
     "main",
     "select",
     "train",

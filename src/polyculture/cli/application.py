@@ -18,7 +18,7 @@ from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = (
-    *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
+    *("run", "design", "ablate", "evolve", "federate", "read", "audit", "check", "compare", "scaling"),
     *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )
 """The commands in the order of the help: train, audit, select, compress, deploy, report."""

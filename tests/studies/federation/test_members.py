@@ -93,7 +93,7 @@ def test_a_paired_difference_is_narrower_than_two_intervals_where_sets_fail_alik
     other = wrong.copy()
     other[0, :10] = ~other[0, :10]
     mixes = two_mixes(500)
-    first, second = member_set(wrong, mixes), member_set(other, mixes, "fedavg, personalised")
+    first, second = member_set(wrong, mixes), member_set(other, mixes, "fedavg, personalized")
     change, accuracy = difference(second, first, "accuracy"), first.numbers()["accuracy"]
     assert change.high - change.low < 0.5 * (accuracy.high - accuracy.low)
     assert first.name == LOCAL

@@ -97,7 +97,7 @@ def _rounds(section: Section) -> Spec:
     line = layer(
         mark, x={"field": "round", **x}, y={"field": "value", **y}, color=colour, strokeDash=dash, tooltip=tip
     )
-    caption = "The federated model, before anyone personalises it. Numbers on test instances; no round was chosen by them."
+    caption = "The federated model, before anyone personalizes it. Numbers on test instances; no round was chosen by them."
     return figure("Accuracy after every round", rows, height=240, layer=[line], usermeta={"caption": caption})
 
 

@@ -33,7 +33,7 @@ class MemberSet:
 
     Parameters
     ----------
-    name : such as ``"local only"`` or ``"fedavg, personalised"``.
+    name : such as ``"local only"`` or ``"fedavg, personalized"``.
     probabilities : of every model on the test set.
     labels : the true class of every test instance.
     mixes : of the clients.

@@ -11,7 +11,7 @@ from polyculture.stats import Interval, percent, plural
 
 from .members import LOCAL, POOLED, MemberSet, difference
 
-PERSONALISED, INDEPENDENT = "personalised", "independent runs"
+PERSONALIZED, INDEPENDENT = "personalized", "independent runs"
 CAUTION = (
     "The global test set counts every instance alike; an own mix counts it as often as a client would meet it. Limits "
     "are over test instances: another partition or another seed would move the numbers more."
@@ -91,7 +91,7 @@ def _numbers(
     sets: Mapping[str, MemberSet], by_set: Mapping[str, Mapping[str, Interval]], lead: str
 ) -> dict[str, Interval]:
     """Global and own-mix numbers next to each other, then whom all fail, n_eff, and the differences."""
-    short = {"local": LOCAL, "federated": lead, PERSONALISED: f"{lead}, {PERSONALISED}"}
+    short = {"local": LOCAL, "federated": lead, PERSONALIZED: f"{lead}, {PERSONALIZED}"}
     short |= {"independent": f"{lead}, {INDEPENDENT}", "pooled": POOLED}
     short = {key: name for key, name in short.items() if name in sets}
     numbers = {
@@ -101,7 +101,7 @@ def _numbers(
     numbers = {name: numbers[name] for name in order}
     for number in ("all_wrong", "n_eff"):
         numbers |= {f"{key}_{number}": by_set[name][number] for key, name in short.items()}
-    for key in ("federated", PERSONALISED):
+    for key in ("federated", PERSONALIZED):
         for number in MEASURES if key in short else ():
             numbers[f"{key}_{number}_{DIFFERENCE}"] = difference(sets[short[key]], sets[LOCAL], number)
     return {name: interval for name, interval in numbers.items() if interval.defined}
@@ -124,7 +124,7 @@ def sentence(
         f"instances that every client gets wrong {_moves(change[1], 'rises', 'falls', 'does not visibly change')} from "
         f"{_share(local['all_wrong'])} to {_share(federated['all_wrong'])}."
     )
-    parts = [first, _own_mixes(by_set, lead), _personalised(by_set, numbers, lead), _alike(sets, by_set, lead)]
+    parts = [first, _own_mixes(by_set, lead), _personalized(by_set, numbers, lead), _alike(sets, by_set, lead)]
     data = f"{plural(m, 'client')}, {partition}, tested on {len(sets[LOCAL].labels):,} instances."
     return " ".join(part for part in (*parts, data, CAUTION) if part)
 
@@ -133,26 +133,26 @@ def _own_mixes(by_set: Mapping[str, Mapping[str, Interval]], lead: str) -> str:
     """The three accuracies on the clients' own mixes."""
     text = f"On the clients' own mixes local models have {_share(by_set[LOCAL]['own_mix'])}, the federated one "
     text += _share(by_set[lead]["own_mix"])
-    name = f"{lead}, {PERSONALISED}"
-    return f"{text}, personalised ones {_share(by_set[name]['own_mix'])}." if name in by_set else f"{text}."
+    name = f"{lead}, {PERSONALIZED}"
+    return f"{text}, personalized ones {_share(by_set[name]['own_mix'])}." if name in by_set else f"{text}."
 
 
-def _personalised(by_set: Mapping[str, Mapping[str, Interval]], numbers: Mapping[str, Interval], lead: str) -> str:
-    """What personalising gives back, on everyone's mix."""
-    name = f"{lead}, {PERSONALISED}"
+def _personalized(by_set: Mapping[str, Mapping[str, Interval]], numbers: Mapping[str, Interval], lead: str) -> str:
+    """What personalizing gives back, on everyone's mix."""
+    name = f"{lead}, {PERSONALIZED}"
     if name not in by_set:
         return ""
-    gap = numbers[f"{PERSONALISED}_all_wrong_{DIFFERENCE}"]
+    gap = numbers[f"{PERSONALIZED}_all_wrong_{DIFFERENCE}"]
     relation = _moves(gap, "more than", "less than", "not visibly other than")
     return (
-        f"Personalised models have {_share(by_set[name]['accuracy'])} on everyone's mix and all fail "
+        f"Personalized models have {_share(by_set[name]['accuracy'])} on everyone's mix and all fail "
         f"{_share(by_set[name]['all_wrong'])}, {relation} the local ones."
     )
 
 
 def _alike(sets: Mapping[str, MemberSet], by_set: Mapping[str, Mapping[str, Interval]], lead: str) -> str:
     """As how many independent models each set fails."""
-    names = {LOCAL: "local", f"{lead}, {PERSONALISED}": PERSONALISED, f"{lead}, {INDEPENDENT}": "federated anew"}
+    names = {LOCAL: "local", f"{lead}, {PERSONALIZED}": PERSONALIZED, f"{lead}, {INDEPENDENT}": "federated anew"}
     parts = []
     for name, words in names.items():
         if name in by_set and by_set[name]["n_eff"].defined:
@@ -177,7 +177,7 @@ def _share(interval: Interval) -> str:
 _KEYS = {
     "local": "local models",
     "federated": "federated model",
-    PERSONALISED: "personalised models",
+    PERSONALIZED: "personalized models",
     "independent": "independently federated models",
     "pooled": "one model of all data pooled",
 }
@@ -185,7 +185,7 @@ _TEXTS = {"accuracy": "global accuracy", "own_mix": "accuracy on own mixes", "al
 _LABELS = {f"{key}_{number}": f"{words}: {text}" for key, words in _KEYS.items() for number, text in _TEXTS.items()}
 _LABELS |= {
     f"{key}_{number}_{DIFFERENCE}": f"{_KEYS[key]} {MINUS} local models: {_TEXTS[number]}"
-    for key in ("federated", PERSONALISED)
+    for key in ("federated", PERSONALIZED)
     for number in MEASURES
 }
 _HEADINGS = {"own_mix": "own mixes", "expected": "all wrong if independent", "all_wrong": "wrong for all"}

@@ -88,6 +88,10 @@ if TYPE_CHECKING:
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
     from polyculture.training import train as train
+    from polyculture.training.federated import DifferentialPrivacy as DifferentialPrivacy
+    from polyculture.training.federated import FederationPlan as FederationPlan
+    from polyculture.training.federated import federate_clients as federate_clients
+    from polyculture.training.federated import partition_clients as partition_clients
 
     export = export_bundle
     label = label_file
@@ -136,6 +140,10 @@ _HOMES = {
     "RetrainOptions": "deployment.retraining",
     "retrain": "deployment.retraining",
     "DataOptions": "training",
+    "DifferentialPrivacy": "training.federated",
+    "FederationPlan": "training.federated",
+    "federate_clients": "training.federated",
+    "partition_clients": "training.federated",
     "load_problem": "training",
     "predict": "training",
     "train": "training",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from polyculture.errors import InputError, TrainingError, near, need
 
@@ -23,6 +24,7 @@ workers end with this process anyway."""
 RAY_WORKERS = 2
 """Default number of processes of a Ray that is started here."""
 
+Result = TypeVar("Result")
 JobReport = list[tuple[str, str]]
 """Id of each model of a job, and why it failed (empty if it did not)."""
 
@@ -58,14 +60,23 @@ def run_jobs(jobs: Sequence[Job], run: RunContext, engine: str, workers: int) ->
     TrainingError if a worker dies. A Ray that this process is connected to is used and left running; its machines must
     all see the folder.
     """
+    return run_tasks(do, jobs, replace(run, started_by=None) if engine == "ray" else run, engine, workers)
+
+
+def run_tasks(
+    function: Callable[[Any, Any], Result], tasks: Sequence[Any], shared: Any, engine: str, workers: int
+) -> Iterator[Result]:
+    """The result of a function of each task and of what all tasks share, as soon as it is finished."""
     if engine == "ray":
-        return _on_ray(jobs, replace(run, started_by=None), workers)
-    return _on_this_machine(jobs, run, min(workers, len(jobs)))
+        return _on_ray(function, tasks, shared, workers)
+    return _on_this_machine(function, tasks, shared, min(workers, len(tasks)))
 
 
-def _on_this_machine(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
+def _on_this_machine(
+    function: Callable[[Any, Any], Result], tasks: Sequence[Any], shared: Any, workers: int
+) -> Iterator[Result]:
     if workers <= 1:
-        yield from (do(job, run) for job in jobs)
+        yield from (function(task, shared) for task in tasks)
         return
     from joblib import Parallel, delayed, parallel_config
 
@@ -73,8 +84,8 @@ def _on_this_machine(jobs: Sequence[Job], run: RunContext, workers: int) -> Iter
         pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
         try:
             with _without_interrupts():
-                reports = pool(delayed(do)(job, run) for job in jobs)
-            yield from reports
+                results = pool(delayed(function)(task, shared) for task in tasks)
+            yield from results
         except BrokenProcessPool as error:
             raise _worker_died() from error
 
@@ -92,7 +103,12 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
+@contextlib.contextmanager
+def engine_session(engine: str, workers: int) -> Iterator[None]:
+    """Inside, a Ray that has to be started is started once, not for each list of tasks."""
+    if engine != "ray":
+        yield
+        return
     import ray
 
     started = not ray.is_initialized()
@@ -100,18 +116,28 @@ def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobR
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        task, shared = ray.remote(max_retries=0)(do), ray.put(run)
-        waiting = [task.remote(job, shared) for job in jobs]
-        while waiting:
-            finished, waiting = ray.wait(waiting)
-            yield ray.get(finished[0])
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:
-        raise _worker_died() from error
+        yield
     finally:
         if started:
             ray.shutdown()
+
+
+def _on_ray(
+    function: Callable[[Any, Any], Result], tasks: Sequence[Any], shared: Any, workers: int
+) -> Iterator[Result]:
+    import ray
+
+    with engine_session("ray", workers):
+        try:
+            task, reference = ray.remote(max_retries=0)(function), ray.put(shared)
+            waiting = [task.remote(job, reference) for job in tasks]
+            while waiting:
+                finished, waiting = ray.wait(waiting)
+                yield ray.get(finished[0])
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            raise _worker_died() from error
 
 
 def _worker_died() -> TrainingError:

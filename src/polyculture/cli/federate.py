@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @with_option_groups
 def federate(
     data: ProblemOptions,
-    clients: Annotated[int | None, Option(metavar="N", help="Number of clients (default: 10, or as the column).")] = None,
+    clients: Annotated[
+        int | None, Option(metavar="N", help="Number of clients (default: 10, or as the column).")
+    ] = None,
     partition: Annotated[
         str, Option(metavar="HOW", help="dirichlet:ALPHA, labels:COUNT, even, or column:NAME.")
     ] = "dirichlet:0.5",
@@ -37,7 +39,9 @@ def federate(
     ] = "fine-tune",
     personal_epochs: Annotated[int, Option(metavar="N", help="Passes of that.")] = 2,
     secure: Annotated[bool, Option("--secure", help="The server sees sums of masked messages only.")] = False,
-    noise: Annotated[float | None, Option(metavar="X", help="Privacy: noise in units of --clip (extra federated).")] = None,
+    noise: Annotated[
+        float | None, Option(metavar="X", help="Privacy: noise in units of --clip (extra federated).")
+    ] = None,
     clip: Annotated[float, Option(metavar="NORM", help="Privacy: largest norm of a client's change.")] = 1.0,
     architecture: Annotated[str, Option(metavar="NAME", help="The net that is averaged.")] = "mlp",
     rate: Annotated[float | None, Option(metavar="X", help="Learning rate of the clients.")] = None,

@@ -59,7 +59,11 @@ def _accuracy(section: Section) -> Spec:
     names = [str(name) for name in table["set"]]
     rows: list[dict[str, Any]] = []
     for mix, name, prefix, shift in ((GLOBAL, "accuracy", "", -0.14), (OWN, "own_mix", "own_mix_", 0.14)):
-        part = {"value": column(table, name), "low": column(table, f"{prefix}low"), "high": column(table, f"{prefix}high")}
+        part = {
+            "value": column(table, name),
+            "low": column(table, f"{prefix}low"),
+            "high": column(table, f"{prefix}high"),
+        }
         for place, row in enumerate(records(pd.DataFrame(part))):
             rows.append({"place": place + shift, "set": names[place], "mix": mix, **row})
     lines = Rows(names, step=36, limit=250)
@@ -88,16 +92,20 @@ def _rounds(section: Section) -> Spec:
         for row in records(table)
         for mix, name in ((GLOBAL, "global"), (OWN, "own_mix"))
     ]
-    x: Spec = {"type": "quantitative", "scale": {"nice": False, "padding": 4}, "axis": {"title": "round", "grid": False}}
+    x: Spec = {
+        "type": "quantitative",
+        "scale": {"nice": False, "padding": 4},
+        "axis": {"title": "round", "grid": False},
+    }
     y = axis("accuracy", "~%")
     tip = tooltip(("algorithm", "", ""), ("mix", "", ""), ("round", "round", "d"), ("value", "accuracy", ".1%"))
     mark = {"type": "line", "strokeWidth": 2, "point": {"filled": True, "size": 24}}
     dash = {"field": "algorithm", "type": "nominal", "title": None}
     colour = {"field": "mix", "type": "nominal", **LINES}
-    line = layer(
-        mark, x={"field": "round", **x}, y={"field": "value", **y}, color=colour, strokeDash=dash, tooltip=tip
+    line = layer(mark, x={"field": "round", **x}, y={"field": "value", **y}, color=colour, strokeDash=dash, tooltip=tip)
+    caption = (
+        "The federated model, before anyone personalizes it. Numbers on test instances; no round was chosen by them."
     )
-    caption = "The federated model, before anyone personalizes it. Numbers on test instances; no round was chosen by them."
     return figure("Accuracy after every round", rows, height=240, layer=[line], usermeta={"caption": caption})
 
 

@@ -181,7 +181,12 @@ _KEYS = {
     "independent": "independently federated models",
     "pooled": "one model of all data pooled",
 }
-_TEXTS = {"accuracy": "global accuracy", "own_mix": "accuracy on own mixes", "all_wrong": "wrong for all", "n_eff": "n_eff"}
+_TEXTS = {
+    "accuracy": "global accuracy",
+    "own_mix": "accuracy on own mixes",
+    "all_wrong": "wrong for all",
+    "n_eff": "n_eff",
+}
 _LABELS = {f"{key}_{number}": f"{words}: {text}" for key, words in _KEYS.items() for number, text in _TEXTS.items()}
 _LABELS |= {
     f"{key}_{number}_{DIFFERENCE}": f"{_KEYS[key]} {MINUS} local models: {_TEXTS[number]}"

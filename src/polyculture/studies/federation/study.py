@@ -101,9 +101,7 @@ def federate(
     if problem.task != "classification":
         raise InputError(f"a federation for {problem.task}", "one class per instance", "choose another problem")
     train_set, test = problem.split.train, problem.split.test
-    clients = partition_clients(
-        train_set, options.clients, options.partition, seed=options.seed, fewest=options.fewest
-    )
+    clients = partition_clients(train_set, options.clients, options.partition, seed=options.seed, fewest=options.fewest)
     folder = make_folder(Path(out))
     phase_progress(progress, "reading")(1, 1, problem.sentence)
     federations = _federations(clients, test, options, folder / FEDERATIONS, progress)

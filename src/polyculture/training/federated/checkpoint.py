@@ -96,8 +96,8 @@ class FederationFolder:
         try:
             values = json.loads((folder / FIT).read_text(encoding="utf-8"))
             net = load(folder)
-            cost = FitCost(**{key: math.nan if value is None else value for key, value in values["cost"].items()})
-            return FittedNet(net.net, net.encoder, tuple(values["curve"]), cost)
+            cost_values: dict[str, Any] = {k: math.nan if v is None else v for k, v in values["cost"].items()}
+            return FittedNet(net.net, net.encoder, tuple(values["curve"]), FitCost(**cost_values))
         except Exception as error:  # readers of damaged bytes raise anything
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise FileError(f"cannot read {folder} ({reason})", "what a federation wrote there", "delete it") from error

@@ -19,7 +19,7 @@ from polyculture.rng import derived_seed
 
 from .. import loop
 from ..batched import BY_ELEMENT
-from ..engine.process import leave_with_parent
+from ..workers import leave_with_parent
 
 
 class FlatNet:

@@ -12,7 +12,7 @@ from polyculture.preparation.transforms import TRANSFORMS
 from polyculture.recipe import Recipe
 
 from ..architectures import Net, find_architecture
-from ..engine.executors import check_engine
+from ..workers import check_engine
 from .partition import label_mix
 from .plan import FederationPlan
 from .result import FederatedResult

@@ -16,7 +16,7 @@ PARTITIONS = ("even", "dirichlet", "labels", "column")
 DRAWS = 1000
 """Dirichlet draws until every client has enough instances."""
 
-Rows = tuple[Int[np.ndarray, " k"], ...]
+Rows = tuple[Int[np.ndarray, " _"], ...]
 
 
 def partition_clients(
@@ -85,14 +85,20 @@ def dirichlet_rows(
 
 
 def label_mix(clients: Sequence[Dataset]) -> Float[np.ndarray, "k c"]:
-    """Share of each class among the labels of each client; tokens without a label are left out."""
+    """Share of each class among the labels of each client; tokens without a label are left out.
+
+    Without columns where labels are numbers.
+    """
     count = len(clients[0].classes)
+    if clients[0].task == "regression":
+        return np.zeros((len(clients), 0))
     codes = [np.asarray(client.labels).ravel() for client in clients]
     counts = np.array([np.bincount(labels[labels >= 0], minlength=count) for labels in codes], np.float64)
-    return counts / counts.sum(1, keepdims=True)
+    mix: Float[np.ndarray, "k c"] = counts / counts.sum(1, keepdims=True)
+    return mix
 
 
-def _split(rows: Int[np.ndarray, " k"], shares: Float[np.ndarray, " clients"]) -> list[Int[np.ndarray, " j"]]:
+def _split(rows: Int[np.ndarray, " _"], shares: Float[np.ndarray, " clients"]) -> list[Int[np.ndarray, " _"]]:
     """Rows cut at the cumulated shares."""
     cuts = np.floor(np.cumsum(shares)[:-1] * len(rows) + 0.5).astype(np.int64)
     return np.split(rows, cuts)

@@ -64,6 +64,7 @@ class FederationPlan:
     rate_decay : factor of the clients' learning rate from one round to the next.
     proximal : weight μ of half the squared distance from the net of the round, in ``"fedprox"``.
     server_rate : step of the server along the mean change; None for 1, and for ``"fedadam"`` 0.03.
+    server_decay : factor of the server's step from one round to the next.
     server_momentum, server_second_momentum, adaptivity : β₁, β₂ and τ of ``"fedadam"``.
     personalization : one of `PERSONALIZATIONS`.
     personal_epochs : passes of each client over its data after the last round.
@@ -87,6 +88,7 @@ class FederationPlan:
     rate_decay: float = 1.0
     proximal: float = 0.1
     server_rate: float | None = None
+    server_decay: float = 1.0
     server_momentum: float = 0.9
     server_second_momentum: float = 0.99
     adaptivity: float = 1e-3
@@ -101,9 +103,9 @@ class FederationPlan:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise InputError(f"{name} is {value!r}", "a whole number, 1 or more")
-        for name, low, high in _RANGES:
+        for name, high in _RANGES:
             value = getattr(self, name)
-            if value is not None and not (low < value <= high or (value == 0 and name in _FROM_ZERO)):
+            if value is not None and not (0 < value <= high or (value == 0 and name in _FROM_ZERO)):
                 raise InputError(f"{name} is {value}", _range_text(name, high))
         if self.privacy is not None and self.algorithm == "scaffold":
             wrong = "'scaffold' with privacy: control variates are neither clipped nor noisy"
@@ -114,12 +116,10 @@ class FederationPlan:
             if getattr(self, name) not in levels:
                 raise InputError(f"{name} is {getattr(self, name)!r}", f"one of {', '.join(levels)}", _near(self, name))
 
-    @property
-    def step(self) -> float:
-        """The server's step along the mean change, or along Adam's."""
-        if self.server_rate is not None:
-            return self.server_rate
-        return 0.03 if self.algorithm == "fedadam" else 1.0
+    def step(self, number: int) -> float:
+        """The server's step along the mean change, or along Adam's, in a round (from 1)."""
+        default = 0.03 if self.algorithm == "fedadam" else 1.0
+        return (default if self.server_rate is None else self.server_rate) * self.server_decay ** (number - 1)
 
     def fingerprint(self) -> str:
         """All options as one line of JSON, the same for the same plan."""
@@ -127,22 +127,23 @@ class FederationPlan:
 
 
 _INFINITY = float("inf")
-_RANGES: Sequence[tuple[str, float, float]] = (
-    ("client_share", 0, 1),
-    ("dropout", 0, 0.999),
-    ("rate_decay", 0, 1),
-    ("proximal", 0, _INFINITY),
-    ("server_rate", 0, _INFINITY),
-    ("server_momentum", 0, 0.9999),
-    ("server_second_momentum", 0, 0.9999),
-    ("adaptivity", 0, _INFINITY),
+_RANGES: Sequence[tuple[str, float]] = (
+    ("client_share", 1.0),
+    ("dropout", 0.999),
+    ("rate_decay", 1.0),
+    ("server_decay", 1.0),
+    ("proximal", _INFINITY),
+    ("server_rate", _INFINITY),
+    ("server_momentum", 0.9999),
+    ("server_second_momentum", 0.9999),
+    ("adaptivity", _INFINITY),
 )
 _FROM_ZERO = ("dropout", "proximal", "server_momentum", "server_second_momentum")
 
 
 def _range_text(name: str, high: float) -> str:
     low = "0 or more" if name in _FROM_ZERO else "more than 0"
-    return low if high == _INFINITY else f"{low}, {high} at most"
+    return low if high == _INFINITY else f"{low}, {high:g} at most"
 
 
 def _near(plan: FederationPlan, name: str) -> str:

@@ -28,7 +28,7 @@ from polyculture.rng import derived_seed, stream
 from .. import flops, loop
 from ..architectures import Net, find_architecture
 from ..context import TrainingContext
-from ..engine.executors import engine_session, run_tasks
+from ..workers import engine_session, run_tasks
 from .checkpoint import FederationFolder, fingerprint
 from .client import ClientContext, ClientTask, ClientUpdate, FlatNet, batch_loss, train_client, without_clip
 from .plan import FederationPlan
@@ -202,10 +202,15 @@ class Federation:
 
     def _stored(self, name: str, fit: Callable[[], FittedNet]) -> FittedNet:
         """The net of the folder, or else a new one, which is put there."""
-        net = self.store.stored_net(name, lambda path: self.architecture.load(self.recipe, self.clients[0], path))
+        net = self.store.stored_net(name, self._load)
         if net is None:
             net = fit()
             self.store.store_net(name, net)
+        return net
+
+    def _load(self, folder: Path) -> FittedNet:
+        net = self.architecture.load(self.recipe, self.clients[0], folder)
+        assert isinstance(net, FittedNet)
         return net
 
     def _fitted(self, state: Tensor, curve: tuple[float, ...], cost: FitCost) -> FittedNet:

@@ -77,7 +77,8 @@ def own_mix_accuracy(
     weights = mixes[:, tested]
     total = weights.sum(1)
     scores = weights @ (sums[tested] / counts[tested])
-    return np.divide(scores, total, out=np.full(len(mixes), np.nan), where=total > 0)
+    own: Float[np.ndarray, " k"] = np.divide(scores, total, out=np.full(len(mixes), np.nan), where=total > 0)
+    return own
 
 
 def check_tests(clients: Sequence[Dataset], test: Dataset | None, own_tests: Sequence[Dataset] | None) -> None:
@@ -97,7 +98,8 @@ def _codes(test: Dataset) -> Int[np.ndarray, " n"]:
 
 
 def _right(model: Model, test: Dataset) -> Float[np.ndarray, " n"]:
-    return (np.asarray(model(test.array)).argmax(1) == _codes(test)).astype(np.float64)
+    right: Float[np.ndarray, " n"] = np.equal(np.asarray(model(test.array)).argmax(1), _codes(test)).astype(np.float64)
+    return right
 
 
 def _score(model: Model, test: Dataset) -> float:

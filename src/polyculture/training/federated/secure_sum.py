@@ -44,11 +44,11 @@ def secure_sum(
     """
     clients = sorted(asked)
     messages = [masked(vector, client, clients, seed) for client, vector in sorted(vectors.items())]
-    total = np.sum(messages, axis=0, dtype=np.uint64)
+    total: UInt64[np.ndarray, " d"] = np.stack(messages).sum(axis=0, dtype=np.uint64)
     for absent in set(clients) - set(vectors):
         for client in vectors:
             total = total - _mask(client, absent, seed, len(total))
-    numbers: Float[np.ndarray, " d"] = total.astype(np.int64) / SCALE
+    numbers: Float[np.ndarray, " d"] = np.divide(total.astype(np.int64), SCALE)
     return numbers
 
 

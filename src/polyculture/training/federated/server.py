@@ -95,7 +95,7 @@ def update_server(
         scale = plan.privacy.clip * plan.privacy.noise
         noisy = total[:length] + scale * torch.randn(length, generator=noise, dtype=torch.float64)
         mean = noisy / (plan.client_share * len(sizes))
-    _apply(server, plan, mean.float(), answered)
+    _apply(server, plan, mean.float(), answered, label[1])
 
 
 def _message(server: ServerState, update: ClientUpdate, share: float) -> Tensor:
@@ -119,14 +119,14 @@ def _total(
     return torch.from_numpy(secure_sum(vectors, asked, derived_seed(label[0], "masks", label[1])))
 
 
-def _apply(server: ServerState, plan: FederationPlan, mean: Tensor, answered: float) -> None:
+def _apply(server: ServerState, plan: FederationPlan, mean: Tensor, answered: float, number: int) -> None:
     weights, end = server.weights, len(server.state)
     change = mean[:weights]
     if plan.algorithm == "fedadam":
         server.momentum = torch.lerp(change, server.momentum, plan.server_momentum)
         server.second_momentum = torch.lerp(change**2, server.second_momentum, plan.server_second_momentum)
         change = server.momentum / (server.second_momentum.sqrt() + plan.adaptivity)
-    moved = server.state[:weights] + plan.step * change
+    moved = server.state[:weights] + plan.step(number) * change
     server.state = torch.cat([moved, server.state[weights:] + mean[weights:end]])
     if len(server.control):
         server.control = server.control + mean[end:] * answered

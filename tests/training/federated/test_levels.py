@@ -22,8 +22,9 @@ from polyculture.training import train
 def problem() -> Problem:
     labels = np.arange(120) % 3
     points = np.random.default_rng(1).normal(size=(120, 4)) + 2 * np.eye(3, 4)[labels]
-    parts = [Dataset(points[k::3], labels[k // 3 + np.arange(40)], ("a", "b", "c"), name="points") for k in range(3)]
-    return Problem("points", Split(*parts))
+    whole = Dataset(points, labels, ("a", "b", "c"), name="points")
+    first, second, third = (whole.take(np.arange(40) + start) for start in (0, 40, 80))
+    return Problem("points", Split(first, second, third))
 
 
 def test_a_population_is_trained_by_clients(tmp_path: Path) -> None:

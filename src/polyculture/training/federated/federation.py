@@ -65,7 +65,7 @@ def federate_clients(
 
     Examples
     --------
-    >>> pets = pc.Dataset(np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2, ("cat", "dog"))
+    >>> pets = pc.Dataset(np.arange(120.0).reshape(60, 2) % 7, np.arange(60) % 2, ("cat", "dog"))
     >>> recipe = pc.Recipe("mlp", optimizer="plain-sgd", hyperparameters={"epochs": 2})
     >>> result = pc.federate_clients(recipe, pc.partition_clients(pets, 3), pc.FederationPlan(rounds=2), test=pets)
     >>> len(result.local), len(result.personalized), len(result.history)

@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
 from typing import Any, TypeVar
 
 from polyculture.errors import InputError, TrainingError, near, need
@@ -133,18 +130,3 @@ def _worker_died() -> TrainingError:
     return TrainingError(
         "a worker process died", "memory enough for all of them", "use fewer workers; finished models are kept"
     )
-
-
-@cache
-def leave_with_parent(parent: int) -> None:
-    """End this process within a second of the end of the one that started it.
-
-    A worker whose parent was killed would otherwise wait for work forever.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What is a set of members like? Accuracy on everyone's and on its own mix, how alike it fails, whom all of it fails."""
+"""What is a set of members like? Accuracy on both mixes, how alike it fails, and whom all of it fails."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class FederateOptions:
         ``"dirichlet:ALPHA"``, ``"labels:COUNT"``, ``"even"`` or ``"column:NAME"``.
     fewest : instances that every client has at least.
     plan : the federation that the answer is about.
-    algorithms : further ones, trained by the same plan.
+    algorithms : further ones: names, trained by the same plan otherwise, or plans of their own.
     recipe : of all nets.
     independent : federations of the plan in total, from other initial weights each; 1 for no others.
     pooled : whether one net is trained on all data together, which a federation does without.
@@ -42,7 +42,7 @@ class FederateOptions:
     partition: str = "dirichlet:0.5"
     fewest: int = 10
     plan: FederationPlan = field(default_factory=FederationPlan)
-    algorithms: Sequence[str] = ()
+    algorithms: Sequence[str | FederationPlan] = ()
     recipe: Recipe = field(default_factory=lambda: Recipe("mlp", optimizer="plain-sgd"))
     independent: int = 3
     pooled: bool = True
@@ -67,7 +67,10 @@ class FederateOptions:
     @property
     def plans(self) -> tuple[FederationPlan, ...]:
         """The plan of every algorithm, that of the answer first."""
-        return (self.plan, *(replace(self.plan, algorithm=name) for name in self.algorithms))
+        others = (
+            replace(self.plan, algorithm=other) if isinstance(other, str) else other for other in self.algorithms
+        )
+        return (self.plan, *others)
 
     @property
     def column(self) -> str:

@@ -3,7 +3,7 @@
     python -m benchmarks.federated --data ../shared/data --folder build/federated --seeds 1
 
 Ten clients, classes spread by Dirichlet draws, 30 rounds of 2 passes over the client's data, one hidden layer of 100
-units; tested on the 10,000 test images of MNIST. FedAvg, FedProx, FedAdam and SCAFFOLD, four independent runs of FedAvg,
+units; tested on the 10,000 test images of MNIST. FedAvg, FedProx, FedAdam, SCAFFOLD, four independent runs of FedAvg,
 local nets, personalized nets (1 pass), and one net of all data. Rounds are kept in the folder: the same call resumes.
 The step of FedAdam was chosen on seeds from 100 on.
 """
@@ -70,6 +70,7 @@ def table_of(data: Path, folder: Path, alpha: float, seed: int) -> pd.DataFrame:
 
 
 def _progress(phase: str, finished: int, total: int, message: str) -> None:
+    del message
     if finished == total or finished % 10 == 0:
         print(f"  {phase}: {finished} of {total}", flush=True)
 

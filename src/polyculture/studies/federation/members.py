@@ -53,8 +53,7 @@ class MemberSet:
     @cached_property
     def wrong(self) -> Bool[np.ndarray, "m n"]:
         """Where a model's most probable class is not the true one."""
-        result: Bool[np.ndarray, "m n"] = self.probabilities.argmax(axis=2) != self.labels
-        return result
+        return np.asarray(self.probabilities.argmax(axis=2) != self.labels)
 
     @property
     def right(self) -> Float[np.ndarray, "m n"]:
@@ -108,11 +107,10 @@ class MemberSet:
         ----------
         number : ``"accuracy"``, ``"own_mix"`` or ``"all_wrong"``.
         """
-        parts = {
-            "accuracy": lambda: self.right.mean(axis=0),
-            "own_mix": lambda: self.mixes.mean(self.by_client),
-            "all_wrong": lambda: self.all_wrong.astype(float),
-        }[number]()
+        if number == "own_mix":
+            parts = self.mixes.mean(self.by_client)
+        else:
+            parts = self.right.mean(axis=0) if number == "accuracy" else self.all_wrong.astype(float)
         return float(parts.mean()), parts - parts.mean()
 
 

@@ -67,9 +67,7 @@ class FederateOptions:
     @property
     def plans(self) -> tuple[FederationPlan, ...]:
         """The plan of every algorithm, that of the answer first."""
-        others = (
-            replace(self.plan, algorithm=other) if isinstance(other, str) else other for other in self.algorithms
-        )
+        others = (replace(self.plan, algorithm=other) if isinstance(other, str) else other for other in self.algorithms)
         return (self.plan, *others)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -62,7 +63,7 @@ def client_table(sets: Sequence[MemberSet], sizes: Sequence[int]) -> pd.DataFram
     for members in sets:
         if members.name != POOLED and INDEPENDENT not in members.name:
             values = members.by_client
-            columns = {"client": members.mixes.names, "instances": list(sizes), "set": members.name}
+            columns: dict[str, Any] = {"client": members.mixes.names, "instances": list(sizes), "set": members.name}
             columns |= {"own_mix": members.mixes.means(values), "accuracy": values.mean(axis=1)}
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
@@ -196,8 +197,10 @@ _LABELS |= {
 _HEADINGS = {"own_mix": "own mixes", "expected": "all wrong if independent", "all_wrong": "wrong for all"}
 _HEADINGS |= {"own_mix_low": "low", "own_mix_high": "high", "n_eff_low": "low", "n_eff_high": "high"}
 _HEADINGS |= {"all_wrong_low": "low", "all_wrong_high": "high"}
-_SHARES = ("accuracy", "low", "high", "own_mix", "own_mix_low", "own_mix_high", "all_wrong", "expected", "vote")
-_SHARES += ("all_wrong_low", "all_wrong_high")
+_SHARES = (
+    *("accuracy", "low", "high", "own_mix", "own_mix_low", "own_mix_high", "expected", "vote"),
+    *("all_wrong", "all_wrong_low", "all_wrong_high"),
+)
 
 SPEC = SectionSpec(
     name="federation",

@@ -25,11 +25,11 @@ from polyculture.training import Problem
 CLASSES = tuple(map(str, range(10)))
 NET = {"width": 100, "depth": 1, "dropout": 0.0, "batch_size": 32, "learning_rate": 0.1, "epochs": 15}
 PLAN = pc.FederationPlan(rounds=30, local_epochs=2, personal_epochs=1)
-OTHERS = (
-    "fedprox",
-    replace(PLAN, algorithm="fedadam", server_rate=0.01),
-    "scaffold",
-)
+OTHERS = {
+    "fedadam": replace(PLAN, algorithm="fedadam", server_rate=0.01),
+    "fedprox": replace(PLAN, algorithm="fedprox"),
+    "scaffold": replace(PLAN, algorithm="scaffold"),
+}
 COLUMNS = ("accuracy", "own_mix", "all_wrong", "n_eff", "rho", "vote")
 
 
@@ -56,14 +56,20 @@ def mnist(data: Path, seed: int) -> Problem:
     return Problem("mnist-10k", pc.Split(train, test.take(np.arange(0)), test))
 
 
-def table_of(data: Path, folder: Path, alpha: float, seed: int) -> pd.DataFrame:
+def table_of(options: argparse.Namespace, alpha: float, seed: int) -> pd.DataFrame:
     """The sets of one federation."""
     recipe = pc.Recipe("mlp", optimizer="plain-sgd", hyperparameters=NET, seed=seed)
-    options = pc.FederateOptions(
-        10, f"dirichlet:{alpha:g}", plan=PLAN, algorithms=OTHERS, recipe=recipe, independent=4, seed=seed
+    choices = pc.FederateOptions(
+        10,
+        f"dirichlet:{alpha:g}",
+        plan=PLAN,
+        algorithms=[OTHERS[name] for name in options.algorithms],
+        recipe=recipe,
+        independent=options.runs,
+        seed=seed,
     )
-    out = folder / f"seed-{seed}-alpha-{alpha:g}"
-    result = pc.federate(mnist(data, seed), options, out=out, progress=_progress)
+    out = options.folder / f"seed-{seed}-alpha-{alpha:g}"
+    result = pc.federate(mnist(options.data, seed), choices, out=out, progress=_progress)
     pc.report(None, out / "page.html", [result.section])
     table: pd.DataFrame = result.section.tables["sets"]
     return table.assign(alpha=alpha, seed=seed)
@@ -83,9 +89,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--alphas", type=float, nargs="+", default=[0.1, 0.5])
+    parser.add_argument("--algorithms", nargs="*", choices=list(OTHERS), default=list(OTHERS), help="next to FedAvg")
+    parser.add_argument("--runs", type=int, default=4, help="independent runs of FedAvg")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    tables = [table_of(options.data, options.folder, alpha, seed) for seed in seeds for alpha in options.alphas]
+    tables = [table_of(options, alpha, seed) for seed in seeds for alpha in options.alphas]
     table = pd.concat(tables)
     print(
         "| α | set | models | everyone's mix | own mix | wrong for all | n_eff | ρ | vote |", "|---" * 9 + "|", sep="\n"

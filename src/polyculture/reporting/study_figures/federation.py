@@ -40,7 +40,7 @@ def _all_wrong(section: Section) -> Spec:
     tip = tooltip(("set", "", ""), ("value", "wrong for all", ".1%"), ("low", "low", ".1%"), ("high", "high", ".1%"))
     tip += tooltip(("expected", "if independent", ".1%"))
     lines = Rows(names, step=30, limit=250)
-    x = axis("share of instances that all members get wrong", "~%", zero=True)
+    x = axis("share of instances that all members get wrong", "~%", zero=True, padding=0)
     mark = {"type": "tick", "thickness": 2, "size": 16, "color": INK}
     expected = layer(mark, y={"field": "place", **lines.axis}, x={"field": "expected", **x}, tooltip=tip)
     caption = (
@@ -95,12 +95,12 @@ def _rounds(section: Section) -> Spec:
     x: Spec = {
         "type": "quantitative",
         "scale": {"nice": False, "padding": 4},
-        "axis": {"title": "round", "grid": False},
+        "axis": {"title": "round", "format": "d", "tickMinStep": 1, "grid": False},
     }
     y = axis("accuracy", "~%")
     tip = tooltip(("algorithm", "", ""), ("mix", "", ""), ("round", "round", "d"), ("value", "accuracy", ".1%"))
     mark = {"type": "line", "strokeWidth": 2, "point": {"filled": True, "size": 24}}
-    dash = {"field": "algorithm", "type": "nominal", "title": None}
+    dash = {"field": "algorithm", "type": "nominal", "legend": {"title": None, "symbolType": "stroke"}}
     colour = {"field": "mix", "type": "nominal", **LINES}
     line = layer(mark, x={"field": "round", **x}, y={"field": "value", **y}, color=colour, strokeDash=dash, tooltip=tip)
     caption = (
@@ -124,7 +124,7 @@ def _classes(section: Section) -> Spec:
     tip = tooltip(("client", "client", ""), ("class", "class", ""), ("instances", "instances", ",d"))
     tip += tooltip(("share", "share of the client", ".1%"))
     axis_x, axis_y = {"labelAngle": 0, "labelLimit": 90, "grid": False}, {"labelLimit": 160, "grid": False}
-    colour: Spec = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1], "range": list(SEQUENTIAL)}}
+    colour: Spec = {"field": "share", "type": "quantitative", "scale": {"domainMin": 0, "range": list(SEQUENTIAL)}}
     colour |= {"legend": {"title": "share of the client", "format": "~%"}}
     cells = layer(
         {"type": "rect"},

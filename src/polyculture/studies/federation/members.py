@@ -70,8 +70,7 @@ class MemberSet:
     @property
     def all_wrong(self) -> Bool[np.ndarray, " n"]:
         """Where every model is wrong."""
-        result: Bool[np.ndarray, " n"] = self.wrong.all(axis=0)
-        return result
+        return np.asarray(self.wrong.all(axis=0))
 
     def numbers(self) -> dict[str, Interval]:
         """Mean accuracy on the global test set and on the own mix, n_eff, ρ, share that all fail, and vote."""

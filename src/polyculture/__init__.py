@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
     from polyculture.studies.explanation import explain_run as explain_run
+    from polyculture.studies.federation import FederateOptions as FederateOptions
+    from polyculture.studies.federation import federate as federate
     from polyculture.studies.panel import PanelOptions as PanelOptions
     from polyculture.studies.panel import panel as panel
     from polyculture.studies.run_audit import audit_run as audit_run
@@ -171,6 +173,8 @@ _HOMES = {
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",
+    "FederateOptions": "studies.federation",
+    "federate": "studies.federation",
     "explain_run": "studies.explanation",
     "PanelOptions": "studies.panel",
     "panel": "studies.panel",

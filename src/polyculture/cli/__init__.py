@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, crowd, deployment, evolve, explain, panel, query, select, train
+from . import ablate, audit, check, compress, crowd, deployment, evolve, explain, federate, panel, query, select, train
 from .application import app, main
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "deployment",
     "evolve",
     "explain",
+    "federate",
     "main",
     "panel",
     "query",

@@ -31,6 +31,7 @@ MODULES = {
     "design": "polyculture.studies.design_section",
     "evolution": "polyculture.studies.evolution.section",
     "explanation": "polyculture.studies.explanation.section",
+    "federation": "polyculture.studies.federation.section",
     "representations": "polyculture.studies.explanation.representations",
     "surrogate": "polyculture.studies.explanation.surrogate",
     "panel": "polyculture.studies.panel.section",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .evolution import Generations as Generations
     from .evolution import evolve as evolve
     from .evolution import evolve_recipes as evolve_recipes
+    from .federation import FederateOptions as FederateOptions
+    from .federation import FederationResult as FederationResult
+    from .federation import federate as federate
     from .training_run import RunOptions as RunOptions
     from .training_run import run as run
 
@@ -48,6 +51,9 @@ _HOMES = {
     "Generations": "evolution",
     "evolve": "evolution",
     "evolve_recipes": "evolution",
+    "FederateOptions": "federation",
+    "FederationResult": "federation",
+    "federate": "federation",
     "RunOptions": "training_run",
     "run": "training_run",
     "RunResult": "evaluation",

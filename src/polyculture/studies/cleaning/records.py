@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from polyculture.errors import FileError, InputError
-from polyculture.preparation.problems.readers.tables import decoded_line, text_layout, text_lines
+from polyculture.preparation.problems.readers.tables import text_layout, text_lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,15 +158,3 @@ def _cells_of_any_length() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(limit)
-
-
-__all__ = [
-    "TextRecords",
-    "changed_cells",
-    "changed_texts",
-    "content_of",
-    "decoded_line",
-    "table_records",
-    "text_records",
-    "with_records",
-]

@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from polyculture.stats import Interval as Interval
     from polyculture.studies.ablation import AblationOptions as AblationOptions
     from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.cleaning import CleanOptions as CleanOptions
+    from polyculture.studies.cleaning import clean as clean
+    from polyculture.studies.cleaning import undo_clean as undo_clean
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
@@ -145,6 +148,9 @@ _HOMES = {
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",
     "evolve": "studies.evolution",
+    "CleanOptions": "studies.cleaning",
+    "clean": "studies.cleaning",
+    "undo_clean": "studies.cleaning",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",

@@ -5,7 +5,7 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, deployment, evolve, explain, select, train
+from . import ablate, audit, check, clean, compress, deployment, evolve, explain, select, train
 from .application import app, main
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "app",
     "audit",
     "check",
+    "clean",
     "compress",
     "deployment",
     "evolve",

@@ -18,6 +18,7 @@ from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = (
+    "clean",
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "compare", "scaling"),
     *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )

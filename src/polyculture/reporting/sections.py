@@ -24,6 +24,7 @@ from .charts.vega import Spec
 
 MODULES = {
     "ablation": "polyculture.studies.ablation.section",
+    "cleaning": "polyculture.studies.cleaning.section",
     "comparison": "polyculture.auditing.comparison",
     "compression": "polyculture.studies.compression.section",
     "design": "polyculture.studies.design_section",
@@ -31,6 +32,7 @@ MODULES = {
     "explanation": "polyculture.studies.explanation.section",
     "representations": "polyculture.studies.explanation.representations",
     "surrogate": "polyculture.studies.explanation.surrogate",
+    "label_errors": "polyculture.studies.cleaning.label_section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }

@@ -40,14 +40,18 @@ def _faults(section: Section) -> dict[str, Spec]:
         for row in records(own):
             place = {"place": len(names), "rows": row["rows"], "share": row["share"]}
             rows.append(place | {"fault": str(kind), "part": str(row["part"])})
-            names.append(f"{kind} in {row['part']}" if alone and len(parts) > 1 else str(kind if alone else row["part"]))
+            names.append(
+                f"{kind} in {row['part']}" if alone and len(parts) > 1 else str(kind if alone else row["part"])
+            )
     lines = Rows(names, heads, step=24, limit=230)
     x = axis("rows", "~s", zero=True, padding=0)
     tip = tooltip(("fault", "", ""), ("part", "part", ""), ("rows", "rows", ",d"), ("share", "of the part", ".1%"))
     colour: dict[str, Any] = {"field": "part", "type": "nominal", "legend": None}
     colour["scale"] = {"domain": parts, "range": [PARTS[min(k, 3)] for k in range(len(parts))]}
     y = {"field": "place", **lines.axis}
-    bar = layer({"type": "bar", "height": 13}, y=y, x={"field": "rows", **x}, x2={"datum": 0}, color=colour, tooltip=tip)
+    bar = layer(
+        {"type": "bar", "height": 13}, y=y, x={"field": "rows", **x}, x2={"datum": 0}, color=colour, tooltip=tip
+    )
     label = {"type": "text", "align": "left", "dx": 4, "fontSize": 11}
     count = layer(label, y=y, x={"field": "rows", **x}, text={"field": "rows", "type": "quantitative", "format": ",d"})
     caption = "Rows with each fault, each counted once for a kind; faults of whole columns are in the table."
@@ -67,7 +71,9 @@ def _pairs(section: Section) -> dict[str, Spec]:
         sides[example] = side + 1
         place = {"row": example // 2, "column": 2 * (example % 2) + side}
         rows.append(place | {"url": url, "title": str(row["title"]), "text": str(row["caption"])})
-    caption = "The first pairs of each kind, two pictures to a pair: left the row in question, right the one it is like."
+    caption = (
+        "The first pairs of each kind, two pictures to a pair: left the row in question, right the one it is like."
+    )
     return {"pairs": gallery("Rows that are alike, side by side", rows, 4, caption)}
 
 
@@ -124,8 +130,6 @@ def _panels(columns: list[str], rows: list[dict[str, Any]]) -> Spec:
         tooltip=tip,
     )
     text = {"type": "text", "align": "left", "fontWeight": 600}
-    names = layer(
-        text, x={"datum": 0, **x}, y={"field": "y", **y}, text={"field": "text"}, data={"values": heads}
-    )
+    names = layer(text, x={"datum": 0, **x}, y={"field": "y", **y}, text={"field": "text"}, data={"values": heads})
     meta = {"caption": "Orange: values that may stand for something missing, or for a code that nobody documented."}
     return figure("Columns with a spike", scaled, height=PANEL * len(columns), layer=[bars, names], usermeta=meta)

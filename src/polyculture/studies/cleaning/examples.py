@@ -36,15 +36,14 @@ def pair_table(source: CleaningSource, faults: Sequence[Fault]) -> pd.DataFrame:
     columns = personal_columns(faults)
     rows = []
     for fault in pairs:
-        assert fault.row is not None and fault.other_row is not None
+        assert fault.row is not None
+        assert fault.other_row is not None
         sides = ((fault.part, fault.row), (fault.other_part, fault.other_row))
         words = [quote(source.parts[part], [row], columns)[0] for part, row in sides]
         labels = [str(source.parts[part].labels[row]) for part, row in sides]
         names = [f"{part} {source.instance(part, row)}" for part, row in sides]
         rows.append((fault.kind, names[0], names[1], *labels, *words))
-    table = pd.DataFrame(
-        rows, columns=["kind", "row", "like", "label", "label_of_that", "content", "content_of_that"]
-    )
+    table = pd.DataFrame(rows, columns=["kind", "row", "like", "label", "label_of_that", "content", "content_of_that"])
     return table if (table["content"] != "").any() else table.drop(columns=["content", "content_of_that"])
 
 
@@ -52,7 +51,8 @@ def pair_pictures(source: CleaningSource, faults: Sequence[Fault]) -> pd.DataFra
     """Both pictures of the first pairs of each kind; empty where the rows are no pictures."""
     rows: list[tuple[object, ...]] = []
     for k, fault in enumerate(_pairs(faults)):
-        assert fault.row is not None and fault.other_row is not None
+        assert fault.row is not None
+        assert fault.other_row is not None
         for part, row in ((fault.part, fault.row), (fault.other_part, fault.other_row)):
             raw = source.parts[part]
             caption = f"{part} {source.instance(part, row)}, labelled {raw.labels[row]}"
@@ -94,7 +94,9 @@ def quote(raw: RawData, rows: Sequence[int], personal: Collection[str] = ()) -> 
         chosen = mask(chosen, dict.fromkeys(PATTERNS, "mask"))
     if isinstance(chosen.inputs, pd.DataFrame):
         frame = chosen.inputs[[name for name in chosen.inputs.columns if name not in personal]]
-        return [_cut(", ".join(f"{name} {_short(value)}" for name, value in row.items())) for _, row in frame.iterrows()]
+        return [
+            _cut(", ".join(f"{name} {_short(value)}" for name, value in row.items())) for _, row in frame.iterrows()
+        ]
     if chosen.modality in ("text", "tags"):
         return [_cut(" ".join(text) if isinstance(text, tuple) else str(text)) for text in chosen.inputs]
     if chosen.modality == "table":

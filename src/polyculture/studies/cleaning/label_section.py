@@ -70,7 +70,9 @@ def _sentence(suspects: Suspects, removed: pd.DataFrame) -> str:
 def _numbers(suspects: Suspects) -> dict[str, Interval]:
     errors, n = suspects.errors, len(suspects.rows)
     undefined = Interval.undefined("no label is flagged", n)
-    precise = Interval(errors.expected_precision, n=errors.count, method="as many contradicted as where the mean is sure")
+    precise = Interval(
+        errors.expected_precision, n=errors.count, method="as many contradicted as where the mean is sure"
+    )
     return {
         "flagged": Interval(errors.count / n, n=n, method="counted"),
         "estimated": Interval(errors.estimated_count / n, n=n, method="confident joint"),

@@ -55,6 +55,11 @@ class Masks:
         fields = {name: how for name, how in names.items() if name in known}
         return mask(raw, fields, key=self.key) if fields else raw
 
+    def strict(self, raw: RawData) -> RawData:
+        """The raw data with all of the fields hidden; InputError where it lacks one."""
+        self.require(raw, (), "")
+        return self.applied(raw)
+
     def of_frame(self, frame: pd.DataFrame, identity: str = "") -> pd.DataFrame:
         """All columns of a file with the fields hidden; columns that are to be dropped are gone."""
         fields = {identity if name == IDS and identity else name: how for name, how in self.fields.items()}

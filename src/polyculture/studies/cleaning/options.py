@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from polyculture.errors import InputError, near
 from polyculture.preparation import DataOptions
@@ -59,9 +60,7 @@ class CleanOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        for name, how in self.mask.items():
-            if how not in MODES:
-                raise InputError(f"the mask {how!r} of {name!r}", "", near(how, MODES))
+        check_masks(self.mask)
         for name in self.kinds:
             if name not in KINDS:
                 raise InputError(f"no kind of fault {name!r}", "", near(name, KINDS))
@@ -84,3 +83,21 @@ class CleanOptions:
             raise InputError(
                 f"rows left out for {LABEL_ERROR!r}", "models that find them", "add label_errors (--label-errors)"
             )
+
+
+def option_columns(data: DataOptions) -> dict[str, Any]:
+    """The options that are not the default, as `polyculture.studies.shell_words.source_words` takes them."""
+    values = {f.name: getattr(data, f.name) for f in fields(data)}
+    plain = DataOptions()
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value != getattr(plain, name)
+    }
+
+
+def check_masks(fields: Mapping[str, str]) -> None:
+    """Raise InputError for a field that is to be hidden in an unknown form."""
+    for name, how in fields.items():
+        if how not in MODES:
+            raise InputError(f"the mask {how!r} of {name!r}", "", near(how, MODES))

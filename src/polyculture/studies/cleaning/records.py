@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def table_records(path: Path, count: int) -> TextRecords:
         for cells in reader:
             header = tuple(cell.strip() for cell in cells) if layout.headed and len(ends) == 1 else header
             ends.append(reader.line_num)
-    contents = tuple(b"".join(source[start:end]) for start, end in zip(ends, ends[1:], strict=False))
+    contents = tuple(b"".join(source[start:end]) for start, end in itertools.pairwise(ends))
     rows = np.arange(layout.headed, layout.headed + count)
     surplus = contents[layout.headed + count :]
     if len(contents) < layout.headed + count or any(record.strip() for record in surplus):

@@ -16,7 +16,9 @@ _LEAKS = ("leak", "near-leak")
 _REPEATS = ("duplicate", "conflict")
 
 
-def rows_left_out(faults: Sequence[Fault], kinds: Collection[str], training: Collection[str] = TRAINING) -> pd.DataFrame:
+def rows_left_out(
+    faults: Sequence[Fault], kinds: Collection[str], training: Collection[str] = TRAINING
+) -> pd.DataFrame:
     """The rows that a remedy of these kinds leaves out, one line for each: part, row, kind, and reason.
 
     Of rows that repeat each other the first stays; of a leak the training row goes, and with it every training row of

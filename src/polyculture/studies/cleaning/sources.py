@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int, Shaped
 
 from polyculture.errors import InputError
@@ -153,4 +152,3 @@ def _free_name(name: str, taken: Mapping[str, RawData]) -> str:
 def labels_as_text(raw: RawData) -> Shaped[np.ndarray, " n"]:
     """The labels as people read them."""
     return np.array([" ".join(map(str, x)) if isinstance(x, tuple) else str(x) for x in raw.labels], dtype=object)
-

@@ -15,15 +15,17 @@ from polyculture.results import Section
 
 from ..progress import Progress, phase_progress
 from ..run_folder import PAGE, make_folder
+from ..shell_words import source_words
 from .copies import write_copy
 from .copies.manifest import CLEAN, LOG
+from .copies.writing import names_in_copy
 from .fault_table import fault_table, write_table
 from .label_section import label_section
 from .masks import Masks, key_in
-from .options import LABEL_ERROR, CleanOptions
+from .options import LABEL_ERROR, CleanOptions, option_columns
 from .removal import TRAINING, rows_left_out
 from .section import cleaning_section
-from .sources import CleaningSource, cleaning_source
+from .sources import FOLDER, CleaningSource, cleaning_source
 from .suspects import Suspects, find_suspects
 
 SECTIONS, FAULTS = "clean.json", "faults.csv"
@@ -39,6 +41,7 @@ class CleanResult:
     faults : that need no model to be found, row by row.
     suspects : labels that models contradict; None where they were not looked for.
     removed : rows that were left out of the copy: part, row, kind, reason.
+    next_command : what to run next.
     sections : the answer; `polyculture.report` makes its page.
     folder : of the page, the table of faults and the cleaned copy.
     """
@@ -48,6 +51,7 @@ class CleanResult:
     removed: pd.DataFrame
     sections: tuple[Section, ...]
     folder: Path
+    next_command: str = ""
 
     @property
     def sentence(self) -> str:
@@ -116,7 +120,23 @@ def clean(
     sections = [cleaning_section(data, faults, removed, options)]
     if suspects is not None:
         sections.append(label_section(data, suspects, removed))
-    return CleanResult(faults, suspects, removed, tuple(sections), folder)
+    return CleanResult(faults, suspects, removed, tuple(sections), folder, _next(data, faults, folder, options))
+
+
+def _next(data: CleaningSource, faults: Sequence[Fault], folder: Path, options: CleanOptions) -> str:
+    """Train on the copy; or leave out what may be left out without a look; or train on the data as they are."""
+    columns = option_columns(options.data)
+    words = source_words([str(path) for path in data.paths], **columns)
+    if options.apply or options.mask:
+        names = names_in_copy(data.paths)
+        copies = [str(folder / CLEAN)] if data.layout == FOLDER else [str(folder / CLEAN / name) for name in names]
+        return f"polyculture run {source_words(copies, **columns)}"
+    kinds = [kind for kind in ("leak", "duplicate") if any(fault.kind == kind for fault in faults)]
+    if not kinds:
+        return f"polyculture run {words}"
+    if not data.layout:
+        return f"polyculture run {words} --clean"
+    return f"polyculture clean {words}{''.join(f' --apply {kind}' for kind in kinds)}"
 
 
 def _masks(options: CleanOptions) -> Masks:
@@ -181,5 +201,3 @@ def _places(data: CleaningSource, removed: pd.DataFrame) -> pd.DataFrame:
         place=np.array([data.rows[part][row] for part, row in pairs], np.int64),
         instance=[data.instance(part, row) for part, row in pairs],
     )
-
-

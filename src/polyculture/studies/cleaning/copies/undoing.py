@@ -13,9 +13,9 @@ import numpy as np
 from polyculture.errors import FileError, InputError
 from polyculture.formats.folders.atomic_folder import replacing
 
+from ..records import content_of
 from ..sources import ARCHIVE, FOLDER, PARQUET, TABLE, TEXT
 from .manifest import CLEAN, LOG, ORIGINAL, REMOVED, CopiedFile, checksum, packed, read_manifest
-from ..records import content_of
 
 
 def undo(folder: str | Path) -> Path:

@@ -18,9 +18,9 @@ from polyculture.preparation.problems.data_options import is_visible
 from polyculture.preparation.problems.readers.arrays import LAYOUTS
 from polyculture.preparation.problems.readers.tables import read_frames
 
+from ..records import TextRecords, changed_cells, changed_texts, table_records, text_records, with_records
 from ..sources import ARCHIVE, FOLDER, PARQUET, TABLE, TEXT, CleaningSource
 from .manifest import CLEAN, LOG, MANIFEST, REMOVED, CopiedFile, CopyManifest, checksum, manifest_text, packed
-from ..records import TextRecords, changed_cells, changed_texts, table_records, text_records, with_records
 
 LOG_COLUMNS = ("file", "line", "part", "row", "instance", "kind", "reason", "content")
 """Of the log; line is that of a text file, or the position of the row in any other, and content is the row itself."""
@@ -188,7 +188,11 @@ def _file_folder(
     return files, removed.assign(file=removed["instance"], line=0, content="")
 
 
-WRITERS: dict[
-    str, Callable[[CleaningSource, pd.DataFrame, Path, Path], tuple[list[CopiedFile], pd.DataFrame]]
-] = {TABLE: _text_files, TEXT: _text_files, PARQUET: _parquet_files, ARCHIVE: _archive, FOLDER: _file_folder}
+WRITERS: dict[str, Callable[[CleaningSource, pd.DataFrame, Path, Path], tuple[list[CopiedFile], pd.DataFrame]]] = {
+    TABLE: _text_files,
+    TEXT: _text_files,
+    PARQUET: _parquet_files,
+    ARCHIVE: _archive,
+    FOLDER: _file_folder,
+}
 """By layout of the files."""

@@ -62,7 +62,7 @@ KINDS: MappingProxyType[str, FaultKind] = MappingProxyType(
         ),
         "missing": FaultKind(
             "missing values",
-            "a cell that is empty, blank or declared missing; a text without letters, a picture or sound without content",
+            "a cell that is empty, blank or declared missing; a text, picture or sound without content",
             "ask why it is missing; fill and flag it, or leave the row out",
             removable=True,
         ),
@@ -73,7 +73,7 @@ KINDS: MappingProxyType[str, FaultKind] = MappingProxyType(
         ),
         "undocumented-code": FaultKind(
             "undocumented codes",
-            "a code that the documentation does not list, or without one a rare code at the end of a column of few codes",
+            "a code that the documentation does not list; without one, a rare code of a column of few codes",
             "read the documentation; merge it with another code, or make it a gap",
         ),
         "non-finite": FaultKind(

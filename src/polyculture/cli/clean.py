@@ -58,10 +58,10 @@ def clean(
     Leave rows out when models are trained:
       polyculture run spam.csv --clean
 
-    It finds exact and near duplicates, rows of the test set in the training set, the same inputs under two labels,
-    missing values, missing values in disguise (a blood pressure of 0), undocumented codes, outliers, constant and copied
-    columns, rare classes and personal fields; with --label-errors also labels that models contradict. faults.csv has
-    every row with its reason. Only training rows are ever left out, each with its content in removed.csv.
+    It finds exact and near duplicates, rows of the test set in the training set, equal inputs under two labels,
+    missing values, also in disguise (a blood pressure of 0), undocumented codes, outliers, constant and copied columns,
+    rare classes and personal fields; with --label-errors also labels that models contradict. faults.csv has every row
+    with its reason. Only training rows are ever left out, each with its content in removed.csv.
     """
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies.cleaning import CleanOptions, undo_clean

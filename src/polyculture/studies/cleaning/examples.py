@@ -88,7 +88,7 @@ def levels_of(raw: RawData, row: int) -> UInt8[np.ndarray, "h w"] | UInt8[np.nda
 
 
 def quote(raw: RawData, rows: Sequence[int], personal: Collection[str] = ()) -> list[str]:
-    """What these rows say in a few words, with addresses and numbers of persons masked and personal columns left out."""
+    """What these rows say in a few words, with personal columns left out and addresses masked."""
     chosen = raw.take(np.asarray(rows, np.int64))
     if chosen.modality == "text" or isinstance(chosen.inputs, pd.DataFrame):
         chosen = mask(chosen, dict.fromkeys(PATTERNS, "mask"))

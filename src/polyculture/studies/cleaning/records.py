@@ -1,4 +1,4 @@
-"""Which bytes of a text file are which row? Records that can be left out, changed and put back without a byte of loss."""
+"""Which bytes of a text file are which row? Records that can be left out and put back without loss."""
 
 from __future__ import annotations
 

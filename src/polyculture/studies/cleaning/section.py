@@ -99,9 +99,8 @@ def leak_sentences(faults: Sequence[Fault], sizes: dict[str, int]) -> list[str]:
     for part, other in pairs:
         own = [fault for fault in faults if fault.other_part == other]
         count = len(faulty_rows(own, "leak", part))
-        words.append(
-            f"Of {part}, {count:,} of {plural(sizes[part], 'row')} ({percent(count / sizes[part])}) are in {other}, too."
-        )
+        share = percent(count / sizes[part])
+        words.append(f"Of {part}, {count:,} of {plural(sizes[part], 'row')} ({share}) are in {other}, too.")
     return words
 
 

@@ -23,7 +23,7 @@ from .fault_table import fault_table, write_table
 from .label_section import label_section
 from .masks import Masks, key_in
 from .options import LABEL_ERROR, CleanOptions, option_columns
-from .removal import TRAINING, rows_left_out
+from .removal import TRAINING, row_faults, rows_left_out
 from .section import cleaning_section
 from .sources import FOLDER, CleaningSource, cleaning_source
 from .suspects import Suspects, find_suspects
@@ -180,7 +180,8 @@ def _left_out(
     data: CleaningSource, faults: Sequence[Fault], suspects: Suspects | None, options: CleanOptions
 ) -> pd.DataFrame:
     """The rows that are left out, at most once each."""
-    removed = rows_left_out(faults, options.apply, [part for part in data.rows if part in TRAINING])
+    training = [part for part in data.rows if part in TRAINING]
+    removed = rows_left_out(row_faults(data.parts, faults, options.apply), options.apply, training)
     if suspects is None or LABEL_ERROR not in options.apply:
         return removed
     positions = {int(place): (part, k) for part, rows in data.rows.items() for k, place in enumerate(rows)}

@@ -19,7 +19,7 @@ from ..progress import Progress, phase_progress
 from .copies.manifest import LOG
 from .fault_table import write_table
 from .masks import KEY_FILE, Masks, key_in
-from .removal import rows_left_out
+from .removal import row_faults, rows_left_out
 from .section import SPEC, kind_table, left_out_table, shares
 
 KINDS_OF_RUN = ("duplicate", "conflict", "leak")
@@ -55,7 +55,7 @@ def cleaned_problem(problem: Problem, progress: Progress | None = None) -> Clean
     split = problem.split
     parts = {"train": split.train, "selection": split.selection, "test": split.test}
     faults = find_faults(parts, kinds=KINDS_OF_RUN)
-    removed = rows_left_out(faults, LEFT_OUT, ("train",))
+    removed = rows_left_out(row_faults(parts, faults, LEFT_OUT), LEFT_OUT, ("train",))
     rows = removed["row"].to_numpy(np.int64)
     removed = removed.assign(instance=split.train.instances.index[rows].astype(str))
     remainder = split.train.take(np.setdiff1d(np.arange(len(split.train)), rows))

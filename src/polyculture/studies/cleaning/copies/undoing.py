@@ -76,7 +76,7 @@ def _text_file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: P
     target.write_bytes(packed(whole, path))
 
 
-def _parquet_file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:
+def _parquet_file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:  # noqa: ARG001
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -89,7 +89,7 @@ def _parquet_file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target
     pq.write_table(pa.concat_tables(tables).take(pa.array(order)), target)
 
 
-def _archive(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:
+def _archive(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:  # noqa: ARG001
     clean, rest = (
         np.load(io.BytesIO(_checked(folder / name / file.name, total)), allow_pickle=False)
         for name, total in ((CLEAN, file.clean), (REMOVED, file.removed))
@@ -104,7 +104,7 @@ def _archive(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Pat
     np.savez_compressed(target, **arrays)
 
 
-def _file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:
+def _file(folder: Path, file: CopiedFile, rows: dict[int, bytes], target: Path) -> None:  # noqa: ARG001
     path = folder / (CLEAN if file.clean else REMOVED) / file.name
     _checked(path, file.original)
     shutil.copy2(path, target)

@@ -78,7 +78,10 @@ def names_in_copy(paths: Sequence[Path]) -> list[str]:
 
 
 def _text_files(
-    source: CleaningSource, removed: pd.DataFrame, clean: Path, rest: Path
+    source: CleaningSource,
+    removed: pd.DataFrame,
+    clean: Path,
+    rest: Path,  # noqa: ARG001
 ) -> tuple[list[CopiedFile], pd.DataFrame]:
     """Tables and lines of text: bytes of records are left out."""
     files, logs = [], []

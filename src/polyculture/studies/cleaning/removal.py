@@ -70,7 +70,7 @@ def row_faults(
     crowds |= {kind for kind in wanted - {fault.kind for fault in faults} if kind in _REPEATS}
     if not crowds:
         return tuple(faults)
-    pool = Pool(tuple(DataPart.of(name, source) for name, source in parts.items()))
+    pool = Pool(tuple(DataPart.of(name, source) for name, source in parts.items()), {})
     by_row = [
         fault
         for produced, finder in FINDERS

@@ -44,7 +44,7 @@ def _faults(section: Section) -> dict[str, Spec]:
                 f"{kind} in {row['part']}" if alone and len(parts) > 1 else str(kind if alone else row["part"])
             )
     lines = Rows(names, heads, step=24, limit=230)
-    x = axis("rows", "~s", zero=True, padding=0)
+    x = axis("rows", "~s", zero=True, padding=0, domainMax=1.15 * float(table["rows"].max()))
     tip = tooltip(("fault", "", ""), ("part", "part", ""), ("rows", "rows", ",d"), ("share", "of the part", ".1%"))
     colour: dict[str, Any] = {"field": "part", "type": "nominal", "legend": None}
     colour["scale"] = {"domain": parts, "range": [PARTS[min(k, 3)] for k in range(len(parts))]}
@@ -69,7 +69,8 @@ def _pairs(section: Section) -> dict[str, Spec]:
         example = int(row["example"])
         side = sides.get(example, 0)
         sides[example] = side + 1
-        place = {"row": example // 2, "column": 2 * (example % 2) + side}
+        # The two of a pair stand closer to each other than to the next pair.
+        place = {"row": example // 2, "column": 2 * (example % 2) + (0.14 if side == 0 else 0.86)}
         rows.append(place | {"url": url, "title": str(row["title"]), "text": str(row["caption"])})
     caption = (
         "The first pairs of each kind, two pictures to a pair: left the row in question, right the one it is like."

@@ -17,6 +17,7 @@ from .sources import CleaningSource
 CAUTION = "A fault is a reason to look, not a verdict: a repeated row may be what the world is like."
 FIRST = ("leak", "near-leak", "conflict", "duplicate", "near-duplicate", "disguised-missing", "undocumented-code")
 """Kinds that the answer names first."""
+_UNCOUNTED = ("imbalance", "lack of normalization")
 MOST_KINDS = 5
 """Of fault that the answer names."""
 MOST_ROWS = 5
@@ -89,6 +90,8 @@ def sentence(name: str, faults: Sequence[Fault], sizes: dict[str, int]) -> str:
 
 
 def _counted(total: int, title: str) -> str:
+    if title in _UNCOUNTED:
+        return title
     return f"{total:,} {title.removesuffix('s') if total == 1 else title}"
 
 

@@ -46,30 +46,29 @@ class PooledColumn:
     @classmethod
     def of(cls, name: str, cells: pd.Series) -> PooledColumn:
         """The column in these cells, which are numbers if every one that is no gap can be read as a number."""
-        if isinstance(cells.dtype, pd.CategoricalDtype):
-            cells = cells.astype(object)
-        gaps = _gaps(cells)
         if pd.api.types.is_numeric_dtype(cells):
             numbers = cells.to_numpy(np.float64, na_value=np.nan)
             return cls(name, numbers, np.isnan(numbers))
-        present = cells[~gaps]
-        readable = not pd.api.types.is_datetime64_any_dtype(cells) and not pd.api.types.is_timedelta64_dtype(cells)
-        parsed = pd.to_numeric(present, errors="coerce").to_numpy(np.float64, na_value=np.nan) if readable else None
-        if parsed is not None and not np.isnan(parsed).any() and len(parsed):
-            numbers = np.full(len(cells), np.nan)
-            numbers[~gaps] = parsed
-            return cls(name, numbers, gaps)
-        texts = cells.astype(object).where(~gaps, "").map(_text).to_numpy(object)
-        return cls(name, texts, gaps)
+        codes, levels = _levels(cells)
+        blank = np.array([isinstance(level, str) and level.strip() in MISSING_VALUES for level in levels], bool)
+        gaps = (codes < 0) | np.append(blank, True)[codes]
+        dates = pd.api.types.is_datetime64_any_dtype(cells) or pd.api.types.is_timedelta64_dtype(cells)
+        numbers = pd.to_numeric(pd.Series(levels, dtype=object), errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if not dates and not gaps.all() and not np.isnan(numbers[~blank]).any():
+            return cls(name, np.where(gaps, np.nan, np.append(numbers, np.nan)[codes]), gaps)
+        texts = np.array([*map(_text, levels), ""], dtype=object)[codes]
+        return cls(name, np.where(gaps, "", texts), gaps)
 
 
-def _gaps(cells: pd.Series) -> Bool[np.ndarray, " n"]:
-    gaps = cells.isna().to_numpy(bool)
-    if cells.dtype == object or isinstance(cells.dtype, pd.StringDtype):
-        words = cells.map(lambda cell: isinstance(cell, str) and cell.strip() in MISSING_VALUES, na_action="ignore")
-        gaps = gaps | words.fillna(False).to_numpy(bool)
-    return gaps
+def _levels(cells: pd.Series) -> tuple[Int64[np.ndarray, " n"], list[object]]:
+    """A number for each distinct cell, −1 where there is none, and the distinct cells."""
+    values = cells.astype(object)
+    try:
+        codes, levels = pd.factorize(values)
+    except TypeError:  # lists and the like
+        codes, levels = pd.factorize(values.map(repr, na_action="ignore"))
+    return codes.astype(np.int64), list(levels)
 
 
 def _text(cell: object) -> str:
-    return cell if isinstance(cell, str) else repr(cell) if isinstance(cell, float) else str(cell)
+    return cell if isinstance(cell, str) else str(cell)

@@ -18,6 +18,8 @@ LEAST_REPEATS = 5
 """Rows with one value that make it a spike."""
 LEAST_DISTINCT = 10
 """Distinct other values of a column that make it a measurement."""
+LEAST_GAP = 0.1
+"""Distance of a spike from the nearest other number, in parts of the range of the distinct other numbers."""
 MOST_CODES, RARE_SHARE, LEAST_ROWS = 8, 0.01, 1000
 """Distinct whole numbers that make a column one of codes; the share below which a code is rare, and rows needed."""
 PLACEHOLDERS = frozenset(
@@ -30,8 +32,8 @@ def disguised_gaps(pool: Pool) -> Iterator[Fault]:
     """Rows with a placeholder word, or with a number that is repeated and stands apart from its column.
 
     A spike is the smallest or largest number of a column of measurements, in `LEAST_REPEATS` rows or more and in more
-    of them than any of the ten numbers next to it, and farther from the nearest other number than the others' quartiles
-    are from each other.
+    of them than any of the ten numbers next to it. It is farther from the nearest other number than the others'
+    quartiles are from each other, and than a tenth of the way from their 1st to their 99th percentile, ties aside.
 
     Sources: Pearson 2006; Qahtan et al. 2018.
     """
@@ -100,9 +102,10 @@ def _spikes(column: PooledColumn) -> Iterator[tuple[float, Float[np.ndarray, " k
     for end, neighbour, nearby in ends:
         others = column.present[column.present != values[end]]
         low, high = np.quantile(others, [0.25, 0.75])
+        bottom, top = np.quantile(np.delete(values, end), [0.01, 0.99])
         gap = abs(values[end] - values[neighbour])
         repeated = counts[end] >= LEAST_REPEATS and counts[end] > counts[nearby].max()
-        if repeated and gap > high - low and gap > 0:
+        if repeated and gap > max(high - low, LEAST_GAP * (top - bottom)):
             yield float(values[end]), others
 
 

@@ -1,4 +1,4 @@
-"""Which instances are copies of each other? Equal inputs, whatever their labels."""
+"""Which instances are copies of each other? Equal inputs, whatever their labels; folds do not divide them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from polyculture.dataset import Dataset
+from polyculture.errors import InputError
+from polyculture.rng import stream
+
+from .splits import grouped_folds
 
 
 def duplicate_groups(dataset: Dataset, groups: Sequence[Shaped[np.ndarray, " n"]] = ()) -> Int[np.ndarray, " n"]:
@@ -34,6 +38,19 @@ def duplicate_groups(dataset: Dataset, groups: Sequence[Shaped[np.ndarray, " n"]
         graph = graph + coo_array((np.ones(n), (rows, first[code])), shape=(n, n))
     components: Int[np.ndarray, " n"] = connected_components(graph, directed=False)[1].astype(np.int64)
     return components
+
+
+def undivided_folds(
+    dataset: Dataset, folds: int, seed: int, groups: Shaped[np.ndarray, " n"] | None = None
+) -> list[Int[np.ndarray, " k"]]:
+    """Positions of each fold, sorted: stratified by label; copies and what else belongs together are in one fold.
+
+    Raises InputError for groups that are not one value per instance, and for more folds than groups.
+    """
+    if groups is not None and len(groups) != len(dataset):
+        raise InputError(f"{len(groups)} groups for {len(dataset)} instances", "one value per instance")
+    undivided = duplicate_groups(dataset, () if groups is None else (groups,))
+    return grouped_folds(dataset.labels, undivided, folds, stream(seed, "out of fold"))
 
 
 def _digests(dataset: Dataset) -> Shaped[np.ndarray, " n"]:

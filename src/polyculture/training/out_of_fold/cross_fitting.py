@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,9 @@ from polyculture.errors import InputError, TrainingError
 from polyculture.models.threads import one_thread
 from polyculture.population import Population
 from polyculture.predictions import MISSING, Predictions, smallest_integer
-from polyculture.preparation.duplicates import duplicate_groups
+from polyculture.preparation.duplicates import undivided_folds
 from polyculture.preparation.problems import Problem
-from polyculture.preparation.splits import grouped_folds
 from polyculture.recipe import Recipe
-from polyculture.rng import stream
 
 from ..fit import Progress, check, train
 
@@ -71,7 +70,7 @@ def out_of_fold(
     _check(recipes, dataset)
     if groups is None and problem.cluster:
         groups = dataset.instances[problem.cluster].astype(str).to_numpy()
-    parts = fold_rows(dataset, folds, seed, groups)
+    parts = undivided_folds(dataset, folds, seed, groups)
     report = progress or (lambda *_: None)
     results = []
     with tempfile.TemporaryDirectory(prefix="polyculture-") if folder is None else nullcontext(folder) as place:
@@ -86,18 +85,17 @@ def out_of_fold(
                 seconds=seconds,
                 progress=lambda k, _, event, fits=fits: report(fits + k, folds * len(recipes), event),
             )
-            results.append((rows, population, _probabilities(population, dataset.take(rows))))
+            results.append(_Fold(rows, population, _probabilities(population, dataset.take(rows))))
     return _assembled(recipes, dataset, results)
 
 
-def fold_rows(
-    dataset: Dataset, folds: int, seed: int, groups: Shaped[np.ndarray, " n"] | None = None
-) -> list[Int[np.ndarray, " k"]]:
-    """Positions of each fold, sorted: stratified by label, copies and groups undivided."""
-    if groups is not None and len(groups) != len(dataset):
-        raise InputError(f"{len(groups)} groups for {len(dataset)} instances", "one value per instance")
-    undivided = duplicate_groups(dataset, () if groups is None else (groups,))
-    return grouped_folds(dataset.labels, undivided, folds, stream(seed, "out of fold"))
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """Its rows, the models that did not learn from them, and their class probabilities for them."""
+
+    rows: Int[np.ndarray, " k"]
+    population: Population
+    probabilities: dict[str, np.ndarray]
 
 
 def _problem(problem: Problem | Dataset) -> Problem:
@@ -127,25 +125,23 @@ def _probabilities(population: Population, fold: Dataset) -> dict[str, np.ndarra
         return {name: np.asarray(model(fold.array), np.float32) for name, model in population.models.items()}
 
 
-def _assembled(
-    recipes: Sequence[Recipe],
-    dataset: Dataset,
-    results: Sequence[tuple[Int[np.ndarray, " k"], Population, dict[str, np.ndarray]]],
-) -> Predictions:
+def _assembled(recipes: Sequence[Recipe], dataset: Dataset, results: Sequence[_Fold]) -> Predictions:
     """The probabilities of all folds in the order of the training set; nan and no answer where a fit failed."""
-    failures = {name: reason for _, population, _ in results for name, reason in population.failed.items()}
-    names = [recipe.id for recipe in recipes if any(recipe.id in fold for *_, fold in results)]
+    failures = {name: reason for fold in results for name, reason in fold.population.failed.items()}
+    names = [recipe.id for recipe in recipes if any(recipe.id in fold.probabilities for fold in results)]
     if len(names) < 2:
-        raise TrainingError(f"{len(names)} model could be trained", "two or more", f"a failure: {failures}")
+        model, reason = next(iter(failures.items()))
+        wrong = f"{len(names)} model{'' if len(names) == 1 else 's'} could be trained"
+        raise TrainingError(wrong, "two or more", f"the first failure: {model}: {reason}")
     shape = (len(names), len(dataset), len(dataset.classes))
     probabilities = np.full(shape, np.nan, np.float32)
-    for rows, _, fold in results:
-        for name, block in fold.items():
-            probabilities[names.index(name), rows] = block
+    for fold in results:
+        for name, block in fold.probabilities.items():
+            probabilities[names.index(name), fold.rows] = block
     absent = np.isnan(probabilities).any(axis=2)
     answers = np.where(absent, MISSING, np.nan_to_num(probabilities).argmax(axis=2))
     return Predictions(
-        models=_factors(names, [population for _, population, _ in results]),
+        models=_factors(names, [fold.population for fold in results]),
         instances=dataset.instances,
         answers=answers.astype(smallest_integer(len(dataset.classes))),
         labels=dataset.labels,

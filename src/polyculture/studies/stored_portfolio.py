@@ -84,7 +84,7 @@ def problem_of_run(folder: Path, origin: Mapping[str, Any], *, shifted: bool) ->
 
     tests = tuple(map(nearby, settings.test_on)) if shifted else ()
     settings = replace(settings, test_on=tests, **({} if shifted else {"shifts": ()}))  # type: ignore[arg-type]
-    names, seed = [nearby(str(name)) for name in origin["source"]], int(origin["seed"])
+    files, seed = [nearby(str(name)) for name in origin["source"]], int(origin["seed"])
     masks = origin.get(MASKED)
-    problem = load_masked(names, seed, settings, masks, folder) if masks else load_problem(names, seed, settings)
+    problem = load_masked(files, seed, settings, masks, folder) if masks else load_problem(files, seed, settings)
     return cleaned_problem(problem).problem if origin.get(CLEANED) else problem

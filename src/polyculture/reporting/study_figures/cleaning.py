@@ -31,7 +31,9 @@ def _faults(section: Section) -> dict[str, Spec]:
     if not len(table):
         return {}
     parts = list(dict.fromkeys(table["part"].astype(str)))
-    names, heads, rows = [], [], []
+    names: list[str] = []
+    heads: list[int] = []
+    rows: list[dict[str, Any]] = []
     for kind, own in table.groupby("fault", sort=False):
         alone = len(own) == 1
         if not alone:
@@ -111,8 +113,10 @@ def _panels(columns: list[str], rows: list[dict[str, Any]]) -> Spec:
             | {"y": place + 0.9 - 0.6 * row["bottom"] / top, "y2": place + 0.9 - 0.6 * row["top"] / top}
         )
     heads = [
-        {"y": place + 0.22, "text": f"{name}: {ends.loc[name, 'low']:.4g} to {ends.loc[name, 'high']:.4g}"}
-        for place, name in enumerate(columns)
+        {"y": place + 0.22, "text": f"{name}: {low:.4g} to {high:.4g}"}
+        for place, (name, low, high) in enumerate(
+            zip(columns, ends["low"].astype(float), ends["high"].astype(float), strict=True)
+        )
     ]
     x: Spec = {"type": "quantitative", "axis": None, "scale": {"domain": [0, 1], "nice": False}}
     y: Spec = {"type": "quantitative", "axis": None}

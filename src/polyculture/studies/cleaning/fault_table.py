@@ -26,10 +26,11 @@ def fault_table(source: CleaningSource, faults: Sequence[Fault], suspects: Suspe
     rows = [_row(source, fault) for fault in faults]
     if suspects is not None:
         positions = {int(place): (part, k) for part, own in source.rows.items() for k, place in enumerate(own)}
-        for suspect in suspects.table(source.raw).itertuples():
-            part, row = positions[int(suspect.place)]
-            reason = f"labelled {suspect.label}; {suspect.against} of {suspect.models} models disagree, and suggest "
-            fault = (LABEL_ERROR, part, row, suspect.instance, "", f"{reason}{suspect.suggested}", "", None, "")
+        for suspect in suspects.table(source.raw).to_dict("records"):
+            part, row = positions[int(suspect["place"])]
+            against = f"{suspect['against']} of {suspect['models']} models disagree, and suggest {suspect['suggested']}"
+            reason = f"labelled {suspect['label']}; {against}"
+            fault = (LABEL_ERROR, part, row, suspect["instance"], "", reason, "", None, "")
             rows.append((*fault, _file(source, part, row)))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"row": "Int64", "other_row": "Int64"})

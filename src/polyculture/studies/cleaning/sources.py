@@ -14,6 +14,7 @@ from polyculture.preparation import DataOptions
 from polyculture.preparation.cleaning import parts_of
 from polyculture.preparation.problems import PROBLEMS, RawData, read_raw
 from polyculture.preparation.problems.data_options import is_visible
+from polyculture.preparation.problems.raw_data import Inputs
 from polyculture.preparation.problems.readers.tables import ID_NAMES, default_label, read_frames
 
 from .masks import Masks
@@ -42,7 +43,7 @@ class CleaningSource:
     label : name of the column of labels; empty where the label is no column.
     identity : name of the column of ids; empty where there is none.
     masks : what was hidden, and how.
-    unmasked : all that was read, with nothing hidden; never stored.
+    unmasked : the inputs with nothing hidden; never stored.
     """
 
     raw: RawData
@@ -56,7 +57,12 @@ class CleaningSource:
     label: str = ""
     identity: str = ""
     masks: Masks = field(default_factory=Masks)
-    unmasked: RawData | None = field(default=None, repr=False)
+    unmasked: Inputs | None = field(default=None, repr=False)
+
+    @property
+    def texts(self) -> tuple[Inputs, Inputs]:
+        """The inputs with nothing hidden, and with all that is to be hidden."""
+        return self.raw.inputs if self.unmasked is None else self.unmasked, self.raw.inputs
 
     def instance(self, part: str, row: int) -> str:
         """The id of a row of a part."""
@@ -83,7 +89,7 @@ def cleaning_source(names: Sequence[str | Path], options: DataOptions, masks: Ma
     for test in options.test_on:
         parts[_free_name(Path(test).name, parts)] = masks.applied(read_raw([test], options), identity)
     file, place = (tables.file, tables.place) if tables else _places(paths, layout, len(raw))
-    return CleaningSource(masked, parts, rows, file, place, paths, layout, obstacle, label, identity, masks, raw)
+    return CleaningSource(masked, parts, rows, file, place, paths, layout, obstacle, label, identity, masks, raw.inputs)
 
 
 def _places(paths: Sequence[Path], layout: str, n: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:

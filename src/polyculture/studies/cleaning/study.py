@@ -187,8 +187,8 @@ def _left_out(
     positions = {int(place): (part, k) for part, rows in data.rows.items() for k, place in enumerate(rows)}
     table = suspects.table(data.raw)
     rows = [
-        (*positions[int(row.place)], LABEL_ERROR, f"labelled {row.label}; models suggest {row.suggested}")
-        for row in table.itertuples()
+        (*positions[int(row["place"])], LABEL_ERROR, f"labelled {row['label']}; models suggest {row['suggested']}")
+        for row in table.to_dict("records")
     ]
     both = pd.concat([removed, pd.DataFrame(rows, columns=removed.columns)])
     unique: pd.DataFrame = both.drop_duplicates(["part", "row"]).sort_values(["part", "row"], ignore_index=True)

@@ -102,7 +102,7 @@ def _masked_records(source: CleaningSource, number: int, path: Path) -> TextReco
     """The records of a file, with the fields hidden."""
     if source.layout == TEXT:
         records, rows = text_records(path), np.flatnonzero(source.file == number)
-        before, after = (data.inputs[rows] for data in (source.unmasked, source.raw))
+        before, after = ([str(text) for text in np.asarray(inputs)[rows]] for inputs in source.texts)
         return changed_texts(records, before, after) if source.masks else records
     frame = read_frames([path])[0]
     records = table_records(path, len(frame))
@@ -132,8 +132,8 @@ def _parquet_files(
             pq.write_table(table.take(pa.array(chosen)), folder / name)
         texts = ["; ".join(map(str, values)) for values in masked.iloc[rows].itertuples(index=False, name=None)]
         logs.append(own.assign(file=name, line=rows, content=texts))
-        sums = (checksum((folder / name).read_bytes()) for folder in (clean, rest))
-        files.append(CopiedFile(name, "", *sums, {"": np.sort(rows).tolist()}))
+        totals = [checksum((folder / name).read_bytes()) for folder in (clean, rest)]
+        files.append(CopiedFile(name, "", totals[0], totals[1], {"": np.sort(rows).tolist()}))
     return files, pd.concat(logs, ignore_index=True)
 
 
@@ -144,13 +144,13 @@ def _archive(
     path = source.paths[0]
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    places = removed["place"].to_numpy(np.int64)
-    rows = _archive_rows(arrays, places)
+    rows = _archive_rows(arrays, removed["place"].to_numpy(np.int64))
     kept = {name: np.delete(array, rows[name], axis=0) if name in rows else array for name, array in arrays.items()}
     np.savez_compressed(clean / path.name, **kept)
     np.savez_compressed(rest / path.name, **{name: arrays[name][rows[name]] for name in rows})
-    sums = (checksum((folder / path.name).read_bytes()) for folder in (clean, rest))
-    copied = CopiedFile(path.name, "", *sums, {name: values.tolist() for name, values in rows.items()})
+    totals = [checksum((folder / path.name).read_bytes()) for folder in (clean, rest)]
+    places = {name: values.tolist() for name, values in rows.items()}
+    copied = CopiedFile(path.name, "", totals[0], totals[1], places)
     return [copied], removed.assign(file=path.name, line=removed["row"], content="")
 
 

@@ -15,7 +15,7 @@ from .options import Json, ProblemOptions, Seed, Workers, with_option_groups
 from .output import show_lines, show_sections
 
 
-@app.command(short_help="Find faults of the data; nothing is left out unless you say so.")
+@app.command(short_help="Find faults of the data, and leave rows out if asked to.")
 @with_option_groups
 def clean(
     data: ProblemOptions,

@@ -5,7 +5,7 @@ models contradict) · removal (rows that are left out) · fault_table · example
 label_section · copies (written and undone) · study (the steps) · training_set (before a run)
 """
 
-from .copies import undo as undo_clean
+from .copies import undo_clean
 from .options import CleanOptions
 from .study import CleanResult, clean
 

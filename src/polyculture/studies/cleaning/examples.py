@@ -42,8 +42,8 @@ def pair_table(source: CleaningSource, faults: Sequence[Fault]) -> pd.DataFrame:
         words = [quote(source.parts[part], [row], columns)[0] for part, row in sides]
         labels = [str(source.parts[part].labels[row]) for part, row in sides]
         names = [f"{part} {source.instance(part, row)}" for part, row in sides]
-        rows.append((fault.kind, names[0], names[1], *labels, *words))
-    table = pd.DataFrame(rows, columns=["kind", "row", "like", "label", "label_of_that", "content", "content_of_that"])
+        rows.append((fault.kind, *words, *labels, *names))
+    table = pd.DataFrame(rows, columns=["kind", "content", "content_of_that", "label", "label_of_that", "row", "like"])
     return table if (table["content"] != "").any() else table.drop(columns=["content", "content_of_that"])
 
 

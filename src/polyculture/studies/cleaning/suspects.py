@@ -17,6 +17,7 @@ from polyculture.measures.label_errors import LabelErrors, label_errors
 from polyculture.preparation import DataOptions
 from polyculture.preparation.problems import RawData, build_problem
 from polyculture.recipe import Recipe
+from polyculture.training.architectures import find_architecture
 from polyculture.training.design import LINEUPS
 from polyculture.training.out_of_fold import out_of_fold
 
@@ -70,7 +71,11 @@ class Suspects:
 def crew(modality: str, models: int, seed: int) -> list[Recipe]:
     """Recipes of a small crew, each on all rows."""
     names = CREWS.get(modality) or tuple(name for name in LINEUPS[modality] if name != "transformer")
-    return [Recipe(name, seed=seed + k // len(names) + k) for k, name in enumerate(islice(cycle(names), models))]
+    recipes = []
+    for k, name in enumerate(islice(cycle(names), models)):
+        optimizer = "own" if "own" in find_architecture(name).optimizers else "adam"
+        recipes.append(Recipe(name, optimizer=optimizer, seed=seed + k))
+    return recipes
 
 
 def find_suspects(

@@ -3,7 +3,7 @@
 manifest (what was written) · writing · undoing
 """
 
-from .undoing import undo
+from .undoing import undo_clean
 from .writing import write_copy
 
-__all__ = ["undo", "write_copy"]
+__all__ = ["undo_clean", "write_copy"]

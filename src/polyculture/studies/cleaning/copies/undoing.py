@@ -18,7 +18,7 @@ from ..sources import ARCHIVE, FOLDER, PARQUET, TABLE, TEXT
 from .manifest import CLEAN, LOG, ORIGINAL, REMOVED, CopiedFile, checksum, packed, read_manifest
 
 
-def undo(folder: str | Path) -> Path:
+def undo_clean(folder: str | Path) -> Path:
     """Give back the files that were cleaned, as they were; only fields that were hidden stay hidden.
 
     Texts and tables of text are equal byte by byte (of a gzipped file its content), pictures and recordings as files,
@@ -30,6 +30,15 @@ def undo(folder: str | Path) -> Path:
 
     Returns the folder with the original files. Raises FileError where there is no cleaned copy, InputError where it
     was changed since.
+
+    Examples
+    --------
+    >>> notes = pd.DataFrame({"text": ["see you at noon", "call me now", "see you at noon"], "spam": [0, 1, 0]})
+    >>> notes.to_csv("notes.csv", index=False)
+    >>> _ = pc.clean("notes.csv", pc.CleanOptions(apply=["duplicate"]), out="notes-clean")
+    >>> folder = pc.undo_clean("notes-clean")
+    >>> len((folder / "notes.csv").read_text().splitlines())
+    4
     """
     folder = Path(folder)
     manifest = read_manifest(folder)

@@ -44,6 +44,7 @@ def test_flipped_labels_are_found_and_stay(result):
     assert table["against"].tolist() == [3, 3, 3, 3]
     assert section.sentence.startswith("4 of 150 labels (2.7 %) may be wrong.")
     assert "None was left out." in section.sentence
+    assert "no fault is seen in 150 rows. Models contradict 4 labels." in result.sentence
     assert not (result.folder / "clean").exists()
     assert (result.folder / FOLDS).is_dir()
     frame = result.frame()

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
+from polyculture.dataset import Split
 from polyculture.errors import InputError
 from polyculture.recipe import Recipe
 from polyculture.reporting.result_folder import store_audit
 from polyculture.studies.cleaning.masks import KEY_FILE, key_in
 from polyculture.studies.cleaning.training_set import cleaned_problem
 from polyculture.studies.stored_portfolio import problem_of_run
+from polyculture.training import Problem
 
 pytest.importorskip("torch")
 
@@ -37,7 +39,7 @@ def files(tmp_path, monkeypatch) -> list[str]:
     return ["t.train.csv", "t.test.csv"]
 
 
-def load(files: list[str]) -> pc.training.Problem:  # type: ignore[name-defined]
+def load(files: list[str]) -> Problem:
     return pc.load_problem(files, 0, pc.DataOptions(shifts=()))
 
 
@@ -61,6 +63,26 @@ def test_a_clean_problem_stays_as_it_is():
     cleaned = cleaned_problem(problem)
     assert cleaned.problem.fingerprint == problem.fingerprint
     assert "none was left out" in cleaned.section.sentence
+
+
+@pytest.mark.parametrize("name", ["table", "image", "volume", "series", "audio", "text", "tags", "numbers"])
+def test_every_modality(name, sets):
+    data = sets[name]
+    third = len(data) // 3
+    rows = [np.arange(part * third, (part + 1) * third) for part in range(3)]
+    rows[0] = np.concatenate([rows[0], rows[0][:2], rows[2][:1]])
+    cleaned = cleaned_problem(Problem(name, Split(*(data.take(part) for part in rows))))
+    assert {third, third + 1, third + 2} <= set(cleaned.removed["row"])
+    assert len(cleaned.problem.split.test) == third
+
+
+def test_most_rows_may_be_repeats_and_still_each_is_left_out():
+    table = np.repeat(np.arange(300.0), 4)[:, None]
+    data = pc.Dataset(table, (np.arange(1200) // 4) % 2, ("a", "b"))
+    other = data.take(np.arange(0, 1200, 4)).with_inputs(np.arange(300.0)[:, None] + 1000)
+    cleaned = cleaned_problem(Problem("crowd", Split(data, other, other.with_inputs(other.array + 1000))))
+    assert len(cleaned.removed) == 900
+    assert len(cleaned.problem.split.train) == 300
 
 
 def test_a_run_says_what_it_left_out_and_is_loaded_again_like_it(files):

@@ -69,14 +69,15 @@ def _sentence(suspects: Suspects, removed: pd.DataFrame) -> str:
 
 def _numbers(suspects: Suspects) -> dict[str, Interval]:
     errors, n = suspects.errors, len(suspects.rows)
-    undefined = Interval.undefined("no label is flagged", n)
-    precise = Interval(
-        errors.expected_precision, n=errors.count, method="as many contradicted as where the mean is sure"
-    )
+    precision = Interval(errors.expected_precision, n=errors.count, method="as many wrong as where the mean is sure")
+    if not precision.defined:
+        precision = Interval.undefined("no label is flagged", n)
+    elif precision.estimate >= 1:  # the estimate is cut at 1, where it says nothing
+        precision = Interval.undefined("more labels are expected to be wrong than are flagged", errors.count)
     return {
         "flagged": Interval(errors.count / n, n=n, method="counted"),
         "estimated": Interval(errors.estimated_count / n, n=n, method="confident joint"),
-        "precision": precise if precise.defined else undefined,
+        "precision": precision,
         "all_wrong": Interval(errors.all_wrong_rate, n=n, method="all rows"),
         "all_wrong_without": Interval(errors.all_wrong_rate_without, n=n - errors.count, method="without the suspects"),
     }

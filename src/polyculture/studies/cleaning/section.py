@@ -25,9 +25,13 @@ MOST_ROWS = 5
 
 
 def cleaning_section(
-    source: CleaningSource, faults: Sequence[Fault], removed: pd.DataFrame, options: CleanOptions
+    source: CleaningSource,
+    faults: Sequence[Fault],
+    removed: pd.DataFrame,
+    options: CleanOptions,
+    contradicted: int | None = None,
 ) -> Section:
-    """The section of these faults."""
+    """The section of these faults; `contradicted` is how many labels models contradict, where they were asked."""
     sizes = {part: len(raw) for part, raw in source.parts.items()}
     tables = {"faults": kind_table(faults, sizes)}
     examples = {
@@ -41,7 +45,8 @@ def cleaning_section(
     }
     tables |= {name: table for name, table in examples.items() if len(table)}
     text = [sentence(source.raw.name, faults, sizes), *leak_sentences(faults, sizes)]
-    text += [_actions(removed, options), CAUTION if faults else NOTHING]
+    text += [f"Models contradict {plural(contradicted, 'label')}."] if contradicted is not None else []
+    text += [_actions(removed, options), CAUTION if faults or contradicted else NOTHING]
     return SPEC.answer(" ".join(text), shares(faults, sizes), tables)
 
 

@@ -42,6 +42,7 @@ class CleanResult:
     suspects : labels that models contradict; None where they were not looked for.
     removed : rows that were left out of the copy: part, row, kind, reason.
     next_command : what to run next.
+    copy : folder of the cleaned copy; None where nothing was asked to be left out or hidden.
     sections : the answer; `polyculture.report` makes its page.
     folder : of the page, the table of faults and the cleaned copy.
     """
@@ -52,16 +53,12 @@ class CleanResult:
     sections: tuple[Section, ...]
     folder: Path
     next_command: str = ""
+    copy: Path | None = None
 
     @property
     def sentence(self) -> str:
         """The answer in words."""
         return self.sections[0].sentence
-
-    @property
-    def copy(self) -> Path | None:
-        """Folder of the cleaned copy; None where nothing was asked to be left out or hidden."""
-        return self.folder / CLEAN if (self.folder / CLEAN).is_dir() else None
 
     def frame(self) -> pd.DataFrame:
         """Every fault, one row each."""
@@ -117,10 +114,13 @@ def clean(
     write_table(fault_table(data, faults, suspects), folder / FAULTS)
     if options.apply or options.mask:
         write_copy(data, _places(data, removed), folder)
-    sections = [cleaning_section(data, faults, removed, options)]
+    contradicted = suspects.errors.count if suspects is not None else None
+    sections = [cleaning_section(data, faults, removed, options, contradicted)]
     if suspects is not None:
         sections.append(label_section(data, suspects, removed))
-    return CleanResult(faults, suspects, removed, tuple(sections), folder, _next(data, faults, folder, options))
+    copy = folder / CLEAN if options.apply or options.mask else None
+    next_command = _next(data, faults, folder, options)
+    return CleanResult(faults, suspects, removed, tuple(sections), folder, next_command, copy)
 
 
 def _next(data: CleaningSource, faults: Sequence[Fault], folder: Path, options: CleanOptions) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,8 @@ _EMPTY_BAND = 1e-5
 """Share of energy in the upper half of the frequencies below which there is none."""
 MIXED_SHARE = 0.02
 """Share of recordings without high frequencies, and of those with them, that makes a mixture."""
-CLIPPED_SHARE = 0.001
-"""Share of samples at the peak that makes a recording clipped."""
+CLIPPED_PAIRS = 3
+"""Pairs of neighbouring samples at the peak that make a recording cut off."""
 
 
 def normalization(pool: Pool) -> Iterator[Fault]:
@@ -49,7 +49,7 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _text_forms(texts: Sequence[object]) -> Iterator[str]:
+def _text_forms(texts: np.ndarray) -> Iterator[str]:
     lines = [text for text in texts if isinstance(text, str)]
     counts = {
         "are not in composed Unicode (NFC)": sum(not unicodedata.is_normalized("NFC", text) for text in lines),
@@ -79,7 +79,7 @@ def _image_forms(images: np.ndarray) -> Iterator[str]:
         yield f"{small:,} of {len(images):,} pictures go to 1 at most, where others go to {high:g}"
 
 
-def _sound_forms(waves: Sequence[np.ndarray]) -> Iterator[str]:
+def _sound_forms(waves: np.ndarray) -> Iterator[str]:
     samples = [np.asarray(wave, np.float64) for wave in waves if len(wave) > 1]
     audible = [wave for wave in samples if np.isfinite(wave).all() and np.abs(wave).max() > 0]
     if not audible:
@@ -90,13 +90,18 @@ def _sound_forms(waves: Sequence[np.ndarray]) -> Iterator[str]:
             f"{narrow:,} of {len(audible):,} recordings have no sound above {SAMPLE_RATE // 4:,} Hz, as if recorded at "
             "a lower sampling rate than the others"
         )
-    clipped = sum(float(np.mean(np.abs(wave) >= 0.999 * np.abs(wave).max())) > CLIPPED_SHARE for wave in audible)
+    clipped = sum(_pairs_at_peak(wave) >= CLIPPED_PAIRS for wave in audible)
     if clipped:
         yield f"{clipped:,} of {len(audible):,} recordings are cut off at their peak"
     levels = np.array([20 * np.log10(np.sqrt(np.mean(wave**2))) for wave in audible])
     low, high = np.quantile(levels, [0.05, 0.95])
     if high - low > 20:
         yield f"levels differ by {high - low:.0f} dB between the 5th and the 95th percentile"
+
+
+def _pairs_at_peak(wave: Float[np.ndarray, " t"]) -> int:
+    peaks = np.abs(wave) >= 0.999 * np.abs(wave).max()
+    return int((peaks[1:] & peaks[:-1]).sum())
 
 
 def _upper_share(wave: Float[np.ndarray, " t"]) -> float:

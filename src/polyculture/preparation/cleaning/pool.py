@@ -135,11 +135,10 @@ def _rounded(numbers: np.ndarray) -> np.ndarray:
     finite = numbers[np.isfinite(numbers)]
     if not (finite % 1).any():
         return numbers
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         step = 10.0 ** (np.floor(np.log10(np.abs(numbers))) - SIGNIFICANT_DIGITS + 1)
-        rounded = np.round(numbers / step)
-    codes = rounded * step
-    return np.where(np.isfinite(codes), np.round(codes, 300), numbers)
+        codes = (np.round(numbers / step) * step).astype(np.float32).astype(np.float64)  # without the last bits
+    return np.where(np.isfinite(codes), codes, numbers)
 
 
 def _inputs_as_bytes(parts: Sequence[DataPart], name: str) -> Iterator[bytes]:

@@ -53,7 +53,7 @@ def copied_columns(pool: Pool) -> Iterator[Fault]:
 
 def _repetitive(codes: np.ndarray) -> bool:
     """Whether values come up five times on average, so that agreement everywhere is no accident."""
-    return len(codes) >= 20 and 2 <= codes.max() + 1 <= len(codes) / 5
+    return len(codes) >= 20 and 2 <= int(codes.max()) + 1 <= len(codes) / 5
 
 
 def _value(column: PooledColumn) -> str:

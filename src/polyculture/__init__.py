@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from polyculture.auditing import check as check
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
+    from polyculture.auditing.label_errors import find_label_errors
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
     from polyculture.deployment import Bundle as Bundle
@@ -89,9 +90,11 @@ if TYPE_CHECKING:
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
     from polyculture.training import train as train
+    from polyculture.training.out_of_fold import out_of_fold as out_of_fold
 
     export = export_bundle
     label = label_file
+    label_errors = find_label_errors
     scaling = along_scale
 
 _HOMES = {
@@ -114,6 +117,7 @@ _HOMES = {
     "compare": "auditing",
     "scaling": "auditing:along_scale",
     "text_alikeness": "auditing",
+    "label_errors": "auditing.label_errors:find_label_errors",
     "read": "formats",
     "read_shards": "formats",
     "report": "reporting",
@@ -140,6 +144,7 @@ _HOMES = {
     "load_problem": "training",
     "predict": "training",
     "train": "training",
+    "out_of_fold": "training.out_of_fold",
     "RunOptions": "studies.training_run",
     "run": "studies.training_run",
     "audit_run": "studies.run_audit",

@@ -1,8 +1,8 @@
 """Which labels are probably wrong, judged by models that did not learn from them?
 
 `label_errors` reads the out-of-fold probabilities of a population: the mean of its members is compared with the labels,
-and how often each label stands for each class is counted where the mean is confident (confident joint, Northcutt et al.
-2021). Models of the kind that made the labels share its errors, so the scores are also given without each kind.
+and how often each label stands for each class is counted where the mean is confident (confident joint, Northcutt, Jiang
+and Chuang 2021). Models of the kind that made the labels share its errors, so scores are also given without each kind.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ class LabelErrors:
     all_wrong : instances on which every member dissents.
     confident : instances in the more confident half of the means (by the gap of the two largest probabilities).
     confident_wrong : of these, those whose mean contradicts the label.
+    expected_precision : share of the flagged that is wrong if labels are as often wrong where the mean is less sure as
+        in its more confident half; nan where nothing is flagged. Too low where errors gather at hard instances.
     left_out : the same without each kind; None where the kinds are unknown or fewer than two.
     reason : why nothing is defined; empty otherwise.
     """
@@ -145,8 +147,7 @@ def label_errors(
 
     Raises InputError for labels out of range, and for kinds that are unknown, not as many as members, or all left out.
 
-    Source: Northcutt et al. 2021 (counts), Kuan and Mueller 2022 (margin); the mean over members and what is left out
-    are described in docs/methods/label-errors.md.
+    Source: Northcutt, Jiang and Chuang 2021 (counts and rules); docs/methods/label-errors.md for the rest.
     """
     m, n, c = probabilities.shape
     _check_labels(labels, n, c)
@@ -198,7 +199,7 @@ def confident_joint(
     class's probability where it is the label. Rows are scaled to the number of instances with each label. A label of
     which no instance is confident in any class is taken to be right.
 
-    Source: Northcutt et al. 2021, section 3.1.
+    Source: Northcutt, Jiang and Chuang 2021, section 3.1.
     """
     c = mean.shape[1]
     valid = np.isfinite(mean).all(axis=1)
@@ -206,7 +207,7 @@ def confident_joint(
     sizes = np.bincount(labels, minlength=c)
     own = np.bincount(labels, mean[np.arange(len(labels)), labels], minlength=c)
     thresholds = np.divide(own, sizes, out=np.full(c, np.nan), where=sizes > 0)
-    # (L2): comparisons with nan are False, so that a class without instances attracts none.
+    # (LE3): comparisons with nan are False, so that a class without instances attracts none.
     candidates = np.where(mean >= thresholds, mean, -1.0)
     confident = candidates.max(axis=1, initial=-1.0) >= 0
     counts = np.zeros((c, c))
@@ -226,7 +227,7 @@ def flag(
     By pair of classes: of the instances labelled k the estimated number that are of class j, those whose probability
     of j exceeds that of k most.
 
-    Source: Northcutt et al. 2021, section 3.2 (both of its pruning rules).
+    Source: Northcutt, Jiang and Chuang 2021, section 3.2 (both of its pruning rules).
     """
     flagged = np.zeros(len(labels), bool)
     valid = np.isfinite(mean).all(axis=1)
@@ -284,7 +285,7 @@ def _expected_precision(
     confident, wrong = int(half.sum()), int((half & contradicted).sum())
     if not flagged.any():
         return confident, wrong, math.nan
-    # (L5): as many labels are wrong wherever the mean is as sure as at the least sure flag, as in the sure half.
+    # (LE4): as many labels are wrong wherever the mean is as sure as at the least sure flag, as in the sure half.
     reached = gap >= gap[flagged].min()
     return confident, wrong, min(1.0, wrong / confident * float(reached.sum()) / float(flagged.sum()))
 
@@ -327,7 +328,7 @@ def _checked_kinds(kinds: Sequence[str] | None, m: int, leave_out: Sequence[str]
         raise InputError(f"{len(names)} kinds for {m} models", "one kind per model")
     for kind in leave_out:
         if kind not in names:
-            raise InputError(f"no model is of the kind {kind!r}", "", near(kind, names))
+            raise InputError(f"no model is of the kind {kind!r}", "", near(kind, set(names)))
     if m and set(names) <= set(leave_out):
         raise InputError("every kind is left out", "one kind or more that stays", "leave out fewer")
     return names

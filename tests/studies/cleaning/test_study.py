@@ -279,6 +279,24 @@ def test_folders_that_are_in_use(table):
         pc.clean("data", out="data/out")
 
 
+def test_a_copy_is_not_cleaned_into_its_own_folder(table):
+    pc.clean(table, pc.CleanOptions(apply=["duplicate"]), out="out")
+    with pytest.raises(InputError) as error:
+        pc.clean("out/clean/people.csv", out="out")
+    assert str(error.value) == (
+        "out/clean/people.csv lies in out, which is written anew; expected another folder; name it with --out."
+    )
+
+
+def test_some_row_is_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b,y\n1,,x\n2,,z\n3,,z\n,4,x\n")
+    with pytest.raises(InputError) as error:
+        pc.clean("t.csv", pc.CleanOptions(apply=["missing"]), out="out")
+    assert str(error.value) == ("all 4 training rows have a fault to be left out (missing); expected one row or more.")
+    assert not Path("out/clean").exists()
+
+
 def test_undo_refuses_what_was_changed(table):
     pc.clean(table, pc.CleanOptions(apply=["duplicate"]), out="out")
     for name in ("clean/people.csv", LOG):

@@ -82,13 +82,17 @@ def _pairs(section: Section) -> dict[str, Spec]:
 
 def _histograms(section: Section) -> dict[str, Spec]:
     """A panel per column, the values in question in orange."""
-    table = numbers(rows_of(section, "histograms", "column", "from", "to", "values", "in_question"), "from", "to")
+    table = numbers(
+        rows_of(section, "histograms", "column", "from", "to", "values", "in_question", "lowest", "highest"),
+        "from",
+        "to",
+    )
     if not len(table):
         return {}
     columns = list(dict.fromkeys(table["column"].astype(str)))
     rows = [
         {"column": str(row["column"]), "from": row["from"], "to": row["to"], "bottom": low, "top": high, "what": what}
-        | {"count": high - low}
+        | {"count": high - low, "ends": f"{row['lowest']:.4g} to {row['highest']:.4g}"}
         for row in records(table)
         for what, low, high in (
             ("in question", 0, row["in_question"]),
@@ -112,12 +116,8 @@ def _panels(columns: list[str], rows: list[dict[str, Any]]) -> Spec:
             | {"x": (row["from"] - span["low"]) / width, "x2": (row["to"] - span["low"]) / width}
             | {"y": place + 0.9 - 0.6 * row["bottom"] / top, "y2": place + 0.9 - 0.6 * row["top"] / top}
         )
-    heads = [
-        {"y": place + 0.22, "text": f"{name}: {low:.4g} to {high:.4g}"}
-        for place, (name, low, high) in enumerate(
-            zip(columns, ends["low"].astype(float), ends["high"].astype(float), strict=True)
-        )
-    ]
+    ranges = {str(row["column"]): str(row["ends"]) for row in rows}
+    heads = [{"y": place + 0.22, "text": f"{name}: {ranges[name]}"} for place, name in enumerate(columns)]
     x: Spec = {"type": "quantitative", "axis": None, "scale": {"domain": [0, 1], "nice": False}}
     y: Spec = {"type": "quantitative", "axis": None}
     y["scale"] = {"domain": [0, len(columns)], "nice": False, "zero": False, "reverse": True}

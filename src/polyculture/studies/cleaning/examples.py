@@ -122,7 +122,7 @@ def histogram_table(source: CleaningSource, faults: Sequence[Fault]) -> pd.DataF
     counts = Counter(fault.column for fault in faults if fault.kind in SPIKES and fault.column)
     columns = [name for name, _ in counts.most_common(MOST_COLUMNS)]
     tables = [table for name in columns if len(table := _histogram(source, faults, name))]
-    empty = pd.DataFrame(columns=["column", "from", "to", "values", "in_question"])
+    empty = pd.DataFrame(columns=["column", "from", "to", "values", "in_question", "lowest", "highest"])
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 
@@ -145,6 +145,7 @@ def _histogram(source: CleaningSource, faults: Sequence[Fault], name: str) -> pd
     totals = np.bincount(place, minlength=len(edges))
     doubtful = np.bincount(place[questioned], minlength=len(edges))
     bars = {"column": name, "from": edges[:, 0], "to": edges[:, 1], "values": totals, "in_question": doubtful}
+    bars |= {"lowest": distinct[0], "highest": distinct[-1]}
     return pd.DataFrame(bars).query("values > 0")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from polyculture.dataset import Dataset
+from polyculture.errors import InputError
 from polyculture.preparation.cleaning import Fault
 from polyculture.preparation.cleaning.part import DataPart
 from polyculture.preparation.cleaning.pool import Pool
@@ -79,6 +80,13 @@ def row_faults(
         if fault.kind in crowds
     ]
     return (*(fault for fault in faults if fault.kind not in crowds), *by_row)
+
+
+def require_rest(count: int, removed: pd.DataFrame) -> None:
+    """Raise InputError where none of so many training rows would be left."""
+    if count and len(removed) >= count:
+        kinds = ", ".join(sorted(set(removed["kind"])))
+        raise InputError(f"all {count:,} training rows have a fault to be left out ({kinds})", "one row or more")
 
 
 class _Copies:

@@ -35,6 +35,7 @@ def cleaning_section(
     sizes = {part: len(raw) for part, raw in source.parts.items()}
     tables = {"faults": kind_table(faults, sizes)}
     examples = {
+        "remedies": remedy_table(faults),
         "pairs": pair_table(source, faults),
         "sources": source_table(source, faults),
         "columns": _column_table(faults),
@@ -47,14 +48,14 @@ def cleaning_section(
     text = [sentence(source.raw.name, faults, sizes), *leak_sentences(faults, sizes)]
     text += [f"Models contradict {plural(contradicted, 'label')}."] if contradicted is not None else []
     text += [_actions(removed, options), CAUTION if faults or contradicted else NOTHING]
-    return SPEC.answer(" ".join(text), shares(faults, sizes), tables)
+    return SPEC.answer(" ".join(text), row_counts(faults, sizes), tables)
 
 
 NOTHING = "That nothing was found does not show that the data are right."
 
 
 def kind_table(faults: Sequence[Fault], sizes: dict[str, int]) -> pd.DataFrame:
-    """One row per kind and part: how many rows or columns have it, the share of rows, and the remedy."""
+    """One row per kind and part: how many rows or columns have it, and the share of rows."""
     rows = []
     for kind, description in KINDS.items():
         for part, size in sizes.items():
@@ -63,9 +64,15 @@ def kind_table(faults: Sequence[Fault], sizes: dict[str, int]) -> pd.DataFrame:
                 count = len(faulty_rows(own, kind, part))
                 columns = sum(fault.row is None for fault in own)
                 share = count / size if size and count else float("nan")
-                rows.append((description.title, kind, part, count, columns, share, description.remedy))
-    columns_of_table = ["fault", "kind", "part", "rows", "columns", "share", "remedy"]
-    return pd.DataFrame(rows, columns=columns_of_table)
+                rows.append((description.title, kind, part, count, columns, share))
+    return pd.DataFrame(rows, columns=["fault", "kind", "part", "rows", "columns", "share"])
+
+
+def remedy_table(faults: Sequence[Fault]) -> pd.DataFrame:
+    """What each kind of fault is, and what one may do about it."""
+    kinds = [kind for kind in KINDS if any(fault.kind == kind for fault in faults)]
+    rows = [(KINDS[kind].title, KINDS[kind].meaning, KINDS[kind].remedy) for kind in kinds]
+    return pd.DataFrame(rows, columns=["fault", "meaning", "remedy"])
 
 
 def counts(faults: Sequence[Fault]) -> dict[str, int]:
@@ -125,15 +132,14 @@ def _actions(removed: pd.DataFrame, options: CleanOptions) -> str:
     return f"Left out of the copy: {plural(len(removed), 'training row')} ({listing}); undo gives them back.{masks}"
 
 
-def shares(faults: Sequence[Fault], sizes: dict[str, int]) -> dict[str, Interval]:
-    """The share of rows with each fault, counted, of all parts together."""
+def row_counts(faults: Sequence[Fault], sizes: dict[str, int]) -> dict[str, Interval]:
+    """How many rows there are, and the share of them that have any fault; all parts together."""
     n = sum(sizes.values())
-    numbers = {"rows": Interval(float(n), n=n, method="counted")}
-    for kind in KINDS:
-        rows = {(fault.part, fault.row) for fault in faults if fault.kind == kind and fault.row is not None}
-        if rows:
-            numbers[kind.replace("-", "_")] = Interval(len(rows) / n, n=n, method="counted")
-    return numbers
+    rows = {(fault.part, fault.row) for fault in faults if fault.row is not None}
+    return {
+        "rows": Interval(float(n), n=n, method="counted"),
+        "faulty": Interval(len(rows) / n, n=n, method="counted") if n else Interval.undefined("no rows"),
+    }
 
 
 def left_out_table(removed: pd.DataFrame) -> pd.DataFrame:
@@ -165,8 +171,8 @@ def _row_table(source: CleaningSource, faults: Sequence[Fault]) -> pd.DataFrame:
 SPEC = SectionSpec(
     "cleaning",
     "Is the data in order?",
-    numbers={"rows": "rows"} | {kind.replace("-", "_"): description.title for kind, description in KINDS.items()},
-    percent=tuple(kind.replace("-", "_") for kind in KINDS),
+    numbers={"rows": "rows", "faulty": "rows with any fault", "left_out": "training rows left out"},
+    percent=("faulty", "left_out"),
     tables={
         "faults": TableSpec(
             "Rows: that have the fault. Columns: faults of whole columns or parts. Share: of the rows of the part.",

@@ -23,7 +23,7 @@ from .fault_table import fault_table, write_table
 from .label_section import label_section
 from .masks import Masks, key_in
 from .options import LABEL_ERROR, CleanOptions, option_columns
-from .removal import TRAINING, row_faults, rows_left_out
+from .removal import TRAINING, require_rest, row_faults, rows_left_out
 from .section import cleaning_section
 from .sources import FOLDER, CleaningSource, cleaning_source
 from .suspects import Suspects, find_suspects
@@ -111,6 +111,7 @@ def clean(
     report(1, 1, f"{len(faults):,} faults")
     suspects = _suspects(data, options, folder, progress) if options.label_errors else None
     removed = _left_out(data, faults, suspects, options)
+    require_rest(sum(len(data.rows[part]) for part in data.rows if part in TRAINING), removed)
     write_table(fault_table(data, faults, suspects), folder / FAULTS)
     if options.apply or options.mask:
         write_copy(data, _places(data, removed), folder)
@@ -158,6 +159,9 @@ def _free_folder(folder: Path, names: Sequence[str | Path]) -> Path:
             "an empty folder, or one of clean",
             "name another with --out",
         )
+    for path in map(Path, names):
+        if path.exists() and folder.resolve() in path.resolve().parents:
+            raise InputError(f"{path} lies in {folder}, which is written anew", "another folder", "name it with --out")
     return make_folder(folder)
 
 

@@ -19,8 +19,8 @@ from ..progress import Progress, phase_progress
 from .copies.manifest import LOG
 from .fault_table import write_table
 from .masks import KEY_FILE, Masks, key_in
-from .removal import row_faults, rows_left_out
-from .section import SPEC, kind_table, left_out_table, shares
+from .removal import require_rest, row_faults, rows_left_out
+from .section import SPEC, kind_table, left_out_table, row_counts
 
 KINDS_OF_RUN = ("duplicate", "conflict", "leak")
 """What is looked for before a run: exact comparisons, which take seconds."""
@@ -49,6 +49,7 @@ def cleaned_problem(problem: Problem, progress: Progress | None = None) -> Clean
     """The problem without training instances that repeat another one or that are in the selection or test set.
 
     What models are chosen and tested on stays as it is, so that numbers can be compared with those of other runs.
+    Raises InputError where no training instance would be left.
     """
     report = phase_progress(progress, "searching")
     report(0, 1, problem.name)
@@ -56,6 +57,7 @@ def cleaned_problem(problem: Problem, progress: Progress | None = None) -> Clean
     parts = {"train": split.train, "selection": split.selection, "test": split.test}
     faults = find_faults(parts, kinds=KINDS_OF_RUN)
     removed = rows_left_out(row_faults(parts, faults, LEFT_OUT), LEFT_OUT, ("train",))
+    require_rest(len(split.train), removed)
     rows = removed["row"].to_numpy(np.int64)
     removed = removed.assign(instance=split.train.instances.index[rows].astype(str))
     remainder = split.train.take(np.setdiff1d(np.arange(len(split.train)), rows))
@@ -69,8 +71,9 @@ def _section(problem: Problem, faults: tuple[Fault, ...], removed: pd.DataFrame)
     split = problem.split
     sizes = {"train": len(split.train), "selection": len(split.selection), "test": len(split.test)}
     tables = {"faults": kind_table(faults, sizes), "left_out": left_out_table(removed)}
-    numbers = shares(faults, sizes)
-    numbers["left_out"] = Interval(len(removed) / max(1, sizes["train"]), n=sizes["train"], method="counted")
+    numbers = row_counts(faults, sizes) | {
+        "left_out": Interval(float(len(removed)), n=sizes["train"], method="counted")
+    }
     return SPEC.answer(_sentence(sizes, removed), numbers, {name: t for name, t in tables.items() if len(t)})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.dataset import Dataset
@@ -32,6 +32,7 @@ def found(*parts: Dataset | RawData) -> list[tuple[str, str, int | None, str, in
     return [(f.kind, f.part, f.row, f.other_part, f.other_row) for f in faults]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=40))
 def test_duplicates_and_conflicts_are_those_of_pandas(rows: list[tuple[int, int, int]]) -> None:
     cells = pd.DataFrame(rows, columns=["x", "y", "label"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyculture.preparation.cleaning import neighbours
@@ -24,6 +24,7 @@ def all_pairs(vectors: np.ndarray, least: float) -> set[tuple[int, int]]:
     return set(zip(rows.tolist(), others.tolist(), strict=True))
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from([0.5, 0.9, 0.99, 0.998]), st.integers(2, 40))
 def test_no_pair_is_missed_and_none_is_added(seed: int, least: float, d: int) -> None:
     rng = np.random.default_rng(seed)

@@ -34,7 +34,7 @@ class PooledColumn:
     @property
     def present(self) -> Shaped[np.ndarray, " k"]:
         """The finite numbers, or the texts that are no gaps."""
-        return self.values[np.isfinite(self.values) if self.numeric else ~self.gaps]
+        return np.asarray(self.values[np.isfinite(self.values) if self.numeric else ~self.gaps])
 
     @property
     def codes(self) -> Int64[np.ndarray, " n"]:

@@ -61,10 +61,10 @@ def undocumented_codes(pool: Pool) -> Iterator[Fault]:
     for column in pool.columns:
         documented = pool.documented_codes.get(column.name)
         if documented is not None:
-            codes = {_code(code) for code in documented}
+            names = {_code(code) for code in documented}
             for row in np.flatnonzero(~column.gaps).tolist():
-                if (code := _code(column.values[row])) not in codes:
-                    yield pool.fault("undocumented-code", row, f"is {code}, which is not documented", column.name)
+                if (name := _code(column.values[row])) not in names:
+                    yield pool.fault("undocumented-code", row, f"is {name}, which is not documented", column.name)
             continue
         shares = _code_shares(column)
         for code, share in shares.items():

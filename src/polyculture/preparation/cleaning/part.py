@@ -49,7 +49,7 @@ class DataPart:
     def of(cls, name: str, source: RawData | Dataset) -> DataPart:
         """The part of that name made of raw data or of a dataset."""
         if isinstance(source, RawData):
-            inputs = {source.modality: source.inputs}
+            inputs: dict[str, Inputs] = {source.modality: source.inputs}
             white = source.full_pixel if source.modality in ("image", "volume") else 1.0
             return cls(name, inputs, {source.modality: source.modality}, source.labels, source.instances, white)
         labels = source.labels

@@ -1,11 +1,12 @@
-"""Does a population find wrong labels that one model does not? Planted errors in 5,000 MNIST images, beside cleanlab.
+"""Does a population find wrong labels that one model does not? Planted errors in MNIST and in digits.
 
+    python -m benchmarks.label_errors --data digits --out digits --seeds 0 1 2
     python -m benchmarks.label_errors --data ../shared/data --out found --seeds 0 1 2
-    python -m benchmarks.label_errors --out found            # the table of what is in the folder
+    python -m benchmarks.label_errors --out found   # the tables of what is in the folder
 
 Worlds: 5 % of the labels replaced at random (`flips`), 8 % made by a logistic regression (`machine`: its own second
 choice where it is least sure), 10 % within pairs of alike classes (`pairs`); and nets trained on what is left of
-`flips` (`cleaning`). Prints the tables of docs/experiments/label-errors.md. What was trained is kept in the folder of
+`flips` (`cleaning`). Prints one table for each. What was trained is kept in the folder of
 --out, so that an interrupted call is resumed; a complete world is not computed again. Nothing was tuned on these seeds.
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -36,6 +38,7 @@ from polyculture.training import ARCHITECTURES
 from polyculture.training.out_of_fold import out_of_fold
 
 INSTANCES, FOLDS = 5000, 5
+DIGITS = Path("digits")
 NET: dict[str, Any] = {"optimizer": "adam", "hyperparameters": {"epochs": 8, "dropout": 0.3}}
 ALIKE = tuple(Recipe("lenet", seed=seed, **NET) for seed in range(6))
 UNLIKE = (
@@ -51,6 +54,8 @@ Row = dict[str, float | str]
 
 def images(data: Path, seed: int) -> tuple[Dataset, Dataset]:
     """Training instances drawn by the seed, with their true labels, and the test set."""
+    if data == DIGITS:
+        return small_images(seed)
     file = np.load(data / "image" / "mnist.npz")
     classes = tuple(map(str, range(10)))
     train, test = (
@@ -66,6 +71,15 @@ def images(data: Path, seed: int) -> tuple[Dataset, Dataset]:
     return train.take(sampled(train.labels, INSTANCES, stream(seed, "images"))), test
 
 
+def small_images(seed: int) -> tuple[Dataset, Dataset]:
+    """1,297 and 500 of the digits of scikit-learn (Alpaydin and Kaynak 1998), drawn by the seed."""
+    bunch = load_digits()
+    inputs, labels = (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
+    whole = Dataset(inputs, labels, tuple(map(str, range(10))), name="digits", modality="image")
+    rows = sampled(labels, 1297, stream(seed, "images"))
+    return whole.take(rows), whole.take(np.setdiff1d(np.arange(len(whole)), rows))
+
+
 def random_flips(train: Dataset, seed: int, share: float = 0.05) -> np.ndarray:
     """Labels of which this share is another class, each as likely."""
     draw, labels = stream(seed, "flips"), train.labels.copy()
@@ -79,7 +93,7 @@ def machine_made(train: Dataset, data: Path, seed: int, share: float = 0.08) -> 
 
     It learned from other images and mislabels those on which the truth leads least, or does not lead.
     """
-    other, _ = images(data, seed + 10_000)
+    other = images(data, seed)[1] if data == DIGITS else images(data, seed + 10_000)[0]
     model = LogisticRegression(C=0.1, max_iter=200).fit(other.array.reshape(len(other), -1), other.labels)
     belief = model.predict_proba(train.array.reshape(len(train), -1))
     rows, labels = np.arange(len(train)), train.labels.copy()
@@ -244,7 +258,7 @@ def table(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Compute what is missing of the worlds asked for, and print the tables of all seeds in the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with image/mnist.npz")
+    parser.add_argument("--data", type=Path, help="digits, or a folder with image/mnist.npz")
     parser.add_argument("--out", type=Path, default=Path("label-errors"), help="folder of what has been computed")
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)

@@ -243,7 +243,8 @@ def flag(
                 excess = mean[rows, other] - mean[rows, label]
                 by_pair.append(rows[np.argsort(-excess, kind="stable")[: counts[other]]])
         flagged[np.intersect1d(by_class, np.concatenate([np.zeros(0, np.int64), *by_pair]))] = True
-    return flagged & (_argmax(mean) != labels)
+    flagged[_argmax(mean) == labels] = False
+    return flagged
 
 
 def _rounded(row: Float[np.ndarray, " c"]) -> Int[np.ndarray, " c"]:
@@ -262,13 +263,15 @@ def _mean(probabilities: Float[np.ndarray, "m n c"], members: Bool[np.ndarray, "
         valid = np.isfinite(row).all(axis=1)
         total[valid] += row[valid]
         answers += valid
-    return np.divide(total, answers[:, None], out=np.full((n, c), np.nan), where=answers[:, None] > 0)
+    mean: Float[np.ndarray, "n c"] = total / np.where(answers > 0, answers, np.nan)[:, None]
+    return mean
 
 
 def _argmax(mean: Float[np.ndarray, "n c"]) -> Int[np.ndarray, " n"]:
     """Most probable class; −1 in rows that are not numbers."""
     valid = np.isfinite(mean).all(axis=1)
-    return np.where(valid, np.where(valid[:, None], mean, 0).argmax(axis=1), -1)
+    classes: Int[np.ndarray, " n"] = np.where(valid, np.where(valid[:, None], mean, 0).argmax(axis=1), -1)
+    return classes
 
 
 def _expected_precision(

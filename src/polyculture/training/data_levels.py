@@ -35,13 +35,13 @@ def find_level(level: str) -> DataLevel:
     Raises InputError, with the near names or with the amounts that there are, if there is none.
     """
     name = level.partition(":")[0]
-    known = DATA.get(name)
-    if isinstance(known, LearnedLevel):
-        known.parse(level)
-        return known
-    if known is None:
+    definition = DATA.get(name)
+    if isinstance(definition, LearnedLevel):
+        definition.parse(level)
+        return definition
+    if definition is None:
         raise InputError(f"no data {level!r}", "", near(name, DATA))
-    return find_transform(level, {name: known})
+    return find_transform(level, {name: definition})
 
 
 def check_level(recipe: Recipe, train: Dataset) -> None:
@@ -58,14 +58,14 @@ def fit_at_level(recipe: Recipe, train: Dataset, context: TrainingContext) -> Le
     level = find_level(recipe.data)
     if isinstance(level, LearnedLevel):
         return level.fit(recipe, recipe.data, train, replace(context, view=None), fit_plainly)
-    seen = replace(context, view=level.view)
-    return LearnedFit(find_architecture(recipe.architecture).fit(recipe, level.take(train, recipe.seed), seen))
+    context = replace(context, view=level.view)
+    return LearnedFit(find_architecture(recipe.architecture).fit(recipe, level.take(train, recipe.seed), context))
 
 
 def fit_plainly(recipe: Recipe, train: Dataset, context: TrainingContext) -> Fitted:
     """A recipe fitted to this dataset as it is, whatever its data level."""
-    plain = replace(recipe, data="all")
-    return find_architecture(plain.architecture).fit(plain, train, context)
+    recipe = replace(recipe, data="all")
+    return find_architecture(recipe.architecture).fit(recipe, train, context)
 
 
 def training_set(recipe: Recipe, train: Dataset) -> Dataset:

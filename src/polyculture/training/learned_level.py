@@ -114,8 +114,8 @@ class LearnedLevel:
         """
         name, *texts = level.split(":")
         if len(texts) > len(self.amounts):
-            most = ":".join([name, *(amount.name.upper() for amount in self.amounts)])
-            raise InputError(f"the data level {level!r} has {len(texts)} amounts", f"at most {most!r}")
+            pattern = ":".join([name, *(amount.name.upper() for amount in self.amounts)])
+            raise InputError(f"the data level {level!r} has {len(texts)} amounts", f"at most {pattern!r}")
         amounts: dict[str, Any] = {amount.name: amount.default for amount in self.amounts}
         for amount, text in zip(self.amounts, texts, strict=False):
             amounts[amount.name] = amount.parse(level, text)

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,6 @@ def out_of_fold(
     results = []
     with tempfile.TemporaryDirectory(prefix="polyculture-") if folder is None else nullcontext(folder) as place:
         for number, rows in enumerate(parts):
-            fits = number * len(recipes)
             population = train(
                 recipes,
                 _without(problem, rows, f"{problem.name}, fold {number + 1} of {folds}"),
@@ -83,7 +83,7 @@ def out_of_fold(
                 workers=workers,
                 engine=engine,
                 seconds=seconds,
-                progress=lambda k, _, event, fits=fits: report(fits + k, folds * len(recipes), event),
+                progress=partial(_report, report, number * len(recipes), folds * len(recipes)),
             )
             results.append(_Fold(rows, population, _probabilities(population, dataset.take(rows))))
     return _assembled(recipes, dataset, results)
@@ -96,6 +96,11 @@ class _Fold:
     rows: Int[np.ndarray, " k"]
     population: Population
     probabilities: dict[str, np.ndarray]
+
+
+def _report(report: Progress, earlier: int, total: int, fits: int, _: int, event: str) -> None:
+    """Tell how many fits of all folds are finished."""
+    report(earlier + fits, total, event)
 
 
 def _problem(problem: Problem | Dataset) -> Problem:

@@ -5,7 +5,7 @@ The wrong labels are found within the training set, by models fitted out of fold
 
 from __future__ import annotations
 
-from polyculture.preparation.transforms import BoundedAmount
+from polyculture.preparation.transforms.transform import BoundedAmount
 
 from ..learned_level import LearnedLevel, LevelAmount
 from .levels import drop_label_errors, refuse_crew, relabel

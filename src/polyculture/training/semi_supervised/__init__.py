@@ -128,7 +128,7 @@ LEVELS: dict[str, LearnedLevel] = {
         fits=0.1,
     ),
     "pseudo-label": _rounds(
-        "the labels, and the model's own answers on all other inputs where it is 90 % sure (Lee 2013)",
+        "the labels, and the model's own answers on all other inputs where it is 90 % sure (Arazo et al. 2020)",
         _pseudo_label,
         fits=3.0,
     ),

@@ -29,7 +29,7 @@ class PseudoLabels:
 
 
 def confident(probabilities: Probabilities, threshold: float) -> PseudoLabels:
-    """The inputs whose most probable class has this probability or more, as that class (Lee 2013).
+    """The inputs whose most probable class has this probability or more, as that class (Arazo et al. 2020).
 
     Parameters
     ----------

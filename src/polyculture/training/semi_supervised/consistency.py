@@ -66,9 +66,9 @@ def fixmatch_loss(scores: Tensor, advice: Tensor) -> tuple[Tensor, Tensor]:
     Returns the mean over all u, unsure ones as 0, and the share of sure ones. Source: Sohn et al. 2020.
     """
     sureness, codes = advice.max(-1)
-    counted = (sureness >= THRESHOLD).to(scores.dtype)
+    sure = (sureness >= THRESHOLD).to(scores.dtype)
     losses = nn.functional.cross_entropy(scores, codes, reduction="none")
-    return (losses * counted).mean(), counted.mean()
+    return (losses * sure).mean(), sure.mean()
 
 
 def mean_teacher_loss(scores: Tensor, advice: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,8 +93,8 @@ def fit_consistent(
     architecture = find_architecture(recipe.architecture)
     assert isinstance(architecture, Net)
     pool = _unlabelled(split)
-    everything = split.with_labels(np.arange(len(pool)), pool.labels)
-    encoder = pretraining.encoder_of(recipe, everything, context, architecture.reader)
+    all_inputs = split.with_labels(np.arange(len(pool)), pool.labels)
+    encoder = pretraining.encoder_of(recipe, all_inputs, context, architecture.reader)
     plan = architecture.plan(recipe, split.labelled, encoder, context)
     with one_thread(), ExitStack() as stack, loop.seeded(derived_seed(recipe.seed, "weights")):
         net = architecture.module(recipe, encoder, split.labelled)
@@ -125,12 +125,12 @@ class _Training:
         for epoch in range(1, self.plan.schedule.epochs + 1):
             losses = torch.stack([self._step(*batch) for batch in self._batches(epoch)])
             loop.check_time(self.plan, start, f"epoch {epoch} of {self.plan.schedule.epochs}")
-            loss, pool_loss, counted = losses.mean(0).tolist()
+            loss, pool_loss, share = losses.mean(0).tolist()
             if not math.isfinite(loss + pool_loss):
                 wrong = f"the loss became {loss + pool_loss} in epoch {epoch}"
                 raise TrainingError(wrong, "a finite loss", "lower learning_rate")
             curve.append(loss)
-            history.append({"epoch": epoch, "loss": loss, "pool_loss": pool_loss, "share_of_pool_counted": counted})
+            history.append({"epoch": epoch, "loss": loss, "pool_loss": pool_loss, "share_of_pool_counted": share})
         net = self.average.to("cpu")
         return FittedNet(net, self.plan.encoder, tuple(curve), self._cost(net)), tuple(history)
 
@@ -164,17 +164,17 @@ class _Training:
         scores = self.net(torch.cat([inputs, second]))
         loss = self.plan.objective.of_answers(scores[: len(inputs)], targets)
         if self.mean_teacher:
-            pool_loss, counted = mean_teacher_loss(scores[len(inputs) :], advice)
+            pool_loss, share = mean_teacher_loss(scores[len(inputs) :], advice)
             pool_loss = pool_loss * math.exp(-5 * (1 - min(1.0, self.step / (0.4 * self.steps))) ** 2)
         else:
-            pool_loss, counted = fixmatch_loss(scores[len(inputs) :], self.shares.align(advice))
+            pool_loss, share = fixmatch_loss(scores[len(inputs) :], self.shares.align(advice))
         self.optimizer.zero_grad()
         (loss + pool_loss).backward()
         if self.plan.schedule.clip:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.plan.schedule.clip)
         self.optimizer.step(lambda: loss)
         self._follow()
-        return torch.stack([loss.detach(), pool_loss.detach(), counted.to(loss.device)])
+        return torch.stack([loss.detach(), pool_loss.detach(), share.to(loss.device)])
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def _advice(self, inputs: Tensor) -> Tensor:

@@ -61,8 +61,8 @@ class LabelledPool:
     def of(cls, amounts: Amounts, train: Dataset, seed: int) -> LabelledPool:
         """The draw that these amounts and the recipe's seed name."""
         rows = labelled_rows(train, amounts["labels"], seed if amounts["draw"] == BY_SEED else amounts["draw"])
-        others = np.setdiff1d(np.arange(len(train)), rows)
-        return cls(train.take(rows), train.array[others])
+        pool_rows = np.setdiff1d(np.arange(len(train)), rows)
+        return cls(train.take(rows), train.array[pool_rows])
 
     def with_labels(self, rows: Int[np.ndarray, " k"], codes: Int[np.ndarray, " k"]) -> Dataset:
         """The labelled instances, and these of the pool with these class codes."""

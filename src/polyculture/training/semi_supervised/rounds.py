@@ -52,8 +52,8 @@ def teach(
     """Round 0, in which models are fitted to the labels alone, and then this many rounds.
 
     In each, the pool's probabilities are those of the model itself (self-training: Scudder 1965), or the mean of all
-    other models (co-training of unlike learners: Zhou and Goldman 2004, after Blum and Mitchell 1998), all of the round
-    before; the chosen labels are hard, replace those of the round before, and every model is fitted anew.
+    other models (co-training: after Blum and Mitchell 1998, with unlike learners in place of two views), all of the
+    round before; the chosen labels are hard, replace those of the round before, and every model is fitted anew.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ def teach(
     fit : fits a recipe.
     teachers : of each model.
     """
-    none = PseudoLabels(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    empty = PseudoLabels(np.zeros(0, np.int64), np.zeros(0, np.int64))
     models = tuple(fit(recipe, split.labelled, context) for recipe in recipes)
-    yield TeachingRound(models, (none,) * len(models))
+    yield TeachingRound(models, (empty,) * len(models))
     for number in range(1, rounds + 1):
         answers = np.stack([np.asarray(model(split.pool), np.float64) for model in models])
         labels = tuple(choose(_of_teachers(answers, k, teachers), number) for k in range(len(models)))
         models = tuple(
-            fit(recipe, split.with_labels(chosen.rows, chosen.codes), context)
-            for recipe, chosen in zip(recipes, labels, strict=True)
+            fit(recipe, split.with_labels(additions.rows, additions.codes), context)
+            for recipe, additions in zip(recipes, labels, strict=True)
         )
         yield TeachingRound(models, labels)
 
@@ -92,23 +92,23 @@ def guarded(
     and the pool as it was labelled in the best round (the last of equal ones). With less than five labels of every
     class there is nothing to guard with, and all rounds are made.
     """
-    seen, held_out = _guard(split, recipes[0].seed)
+    reduced, held_out = _guard(split, recipes[0].seed)
     history: list[dict[str, float | int | str]] = []
     cost, best, highest = FitCost(flops=0.0), 0, -1.0
     labels: list[PseudoLabels] = []
-    for number, turn in enumerate(teach(recipes, seen, choose, rounds, context, fit, teachers)):
+    for number, turn in enumerate(teach(recipes, reduced, choose, rounds, context, fit, teachers)):
         cost = sum((model.cost for model in turn.models), cost)
         labels.append(turn.labels[0])
-        history.append({"round": number, "labels": len(seen.labelled), "pool_labels": len(turn.labels[0].rows)})
+        history.append({"round": number, "labels": len(reduced.labelled), "pool_labels": len(turn.labels[0].rows)})
         accuracy = _accuracy(turn.models[0], held_out)
         history[-1] |= {"held_out": len(held_out), "held_out_accuracy": "none" if accuracy is None else accuracy}
         if accuracy is not None and accuracy < highest:
             history[-1]["stopped"] = "held-out accuracy fell"
             break
         best, highest = number, highest if accuracy is None else accuracy
-    chosen = labels[best]
-    fitted = fit(recipes[0], split.with_labels(chosen.rows, chosen.codes), context)
-    history.append({"best_round": best, "labels": len(split.labelled), "pool_labels": len(chosen.rows)})
+    additions = labels[best]
+    fitted = fit(recipes[0], split.with_labels(additions.rows, additions.codes), context)
+    history.append({"best_round": best, "labels": len(split.labelled), "pool_labels": len(additions.rows)})
     return LearnedFit(with_cost(fitted, cost + fitted.cost), tuple(history))
 
 
@@ -133,8 +133,8 @@ def _guard(split: LabelledPool, seed: int) -> tuple[LabelledPool, Dataset]:
         for code in np.unique(labels)
     ]
     rows = np.sort(np.concatenate(held_out))
-    others = np.setdiff1d(np.arange(len(labels)), rows)
-    return replace(split, labelled=split.labelled.take(others)), split.labelled.take(rows)
+    remainder = np.setdiff1d(np.arange(len(labels)), rows)
+    return replace(split, labelled=split.labelled.take(remainder)), split.labelled.take(rows)
 
 
 def _accuracy(model: Fitted, held_out: Dataset) -> float | None:

@@ -75,6 +75,9 @@ if TYPE_CHECKING:
     from polyculture.studies.ablation import ablate as ablate
     from polyculture.studies.active import QueryOptions as QueryOptions
     from polyculture.studies.active import query as query
+    from polyculture.studies.cleaning import CleanOptions as CleanOptions
+    from polyculture.studies.cleaning import clean as clean
+    from polyculture.studies.cleaning import undo_clean as undo_clean
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
     from polyculture.studies.crowds import CrowdOptions as CrowdOptions
@@ -170,6 +173,9 @@ _HOMES = {
     "crowd": "studies.crowds",
     "QueryOptions": "studies.active",
     "query": "studies.active",
+    "CleanOptions": "studies.cleaning",
+    "clean": "studies.cleaning",
+    "undo_clean": "studies.cleaning",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",

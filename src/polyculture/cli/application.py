@@ -18,7 +18,7 @@ from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = (
-    *("query", "crowd", "federate"),
+    *("clean", "query", "crowd", "federate"),
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "panel", "compare", "scaling"),
     *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
 )

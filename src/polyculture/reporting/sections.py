@@ -25,6 +25,7 @@ from .charts.vega import Spec
 MODULES = {
     "ablation": "polyculture.studies.ablation.section",
     "active": "polyculture.studies.active.section",
+    "cleaning": "polyculture.studies.cleaning.section",
     "comparison": "polyculture.auditing.comparison",
     "compression": "polyculture.studies.compression.section",
     "crowd": "polyculture.studies.crowds.section",
@@ -38,6 +39,7 @@ MODULES = {
     "panel_ratings": "polyculture.studies.panel.ratings",
     "panel_humans": "polyculture.studies.panel.people",
     "panel_agreement": "polyculture.studies.panel.agreement",
+    "label_errors": "polyculture.studies.cleaning.label_section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }

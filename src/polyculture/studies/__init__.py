@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .ablation import AblationOptions as AblationOptions
     from .ablation import AblationResult as AblationResult
     from .ablation import ablate as ablate
+    from .cleaning import CleanOptions as CleanOptions
+    from .cleaning import CleanResult as CleanResult
+    from .cleaning import clean as clean
+    from .cleaning import undo_clean as undo_clean
     from .compression import CompressionResult as CompressionResult
     from .compression import CompressOptions as CompressOptions
     from .compression import compress as compress
@@ -39,6 +43,10 @@ _HOMES = {
     "CHANGES": "ablation",
     "REGULARIZERS": "ablation",
     "ablate": "ablation",
+    "CleanOptions": "cleaning",
+    "CleanResult": "cleaning",
+    "clean": "cleaning",
+    "undo_clean": "cleaning",
     "CompressOptions": "compression",
     "CompressionResult": "compression",
     "compress": "compression",

@@ -37,12 +37,12 @@ def _classes(labels: list[object]) -> Counter[object]:
 def _imbalances(pool: Pool, counts: list[Counter], what: str, column: str) -> Iterator[Fault]:
     for number, (part, sizes) in enumerate(zip(pool.parts, counts, strict=True)):
         total = sum(sizes.values())
-        most = max(sizes.values(), default=0)
+        largest = max(sizes.values(), default=0)
         for value, size in sorted(sizes.items(), key=lambda item: (item[1], str(item[0]))):
             share = percent(size / total)
             if number and value not in counts[0] and what == "class":
                 first = pool.parts[0].name
                 yield Fault("imbalance", part.name, None, f"{what} {value!r} is not in {first} at all", column)
-            elif size * LEAST_RATIO <= most:
+            elif size * LEAST_RATIO <= largest:
                 reason = f"{what} {value!r} has {size:,} of {total:,} ({share})"
                 yield Fault("imbalance", part.name, None, reason, column)

@@ -45,8 +45,8 @@ def correlated_rows(n: int, read: Reader, least: float) -> Iterator[tuple[int, I
     radius = float(np.sqrt(2 - 2 * least)) + _SLACK
     for block in np.array_split(usable, max(1, -(-len(usable) // BLOCK))):
         for rows in _affordable(tree, points, block, radius):
-            for row, hits in zip(rows, tree.query_ball_point(points[rows], radius), strict=True):
-                candidates = np.sort(usable[np.asarray(hits, np.int64)])
+            for row, positions in zip(rows, tree.query_ball_point(points[rows], radius), strict=True):
+                candidates = np.sort(usable[np.asarray(positions, np.int64)])
                 candidates = candidates[candidates < row]
                 if len(candidates):
                     yield int(row), _confirmed(int(row), candidates, read, least)

@@ -108,8 +108,8 @@ class Pool:
         if self.columns:
             streams.append(_rows_as_bytes([PooledColumn(c.name, values_of(c), c.gaps) for c in self.columns]))
         names = dict.fromkeys(name for part in self.parts for name in part.inputs)
-        others = [n for n in names if any(part.modalities.get(n, "table") != "table" for part in self.parts)]
-        streams += [_inputs_as_bytes(self.parts, name) for name in others]
+        untabular = [n for n in names if any(part.modalities.get(n, "table") != "table" for part in self.parts)]
+        streams += [_inputs_as_bytes(self.parts, name) for name in untabular]
         return [_digest(b"\x1e".join(row)) for row in zip(*streams, strict=True)]
 
 

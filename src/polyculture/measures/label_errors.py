@@ -126,8 +126,8 @@ class LabelErrors:
 
         Report it beside `all_wrong_rate`, never instead of it. nan where nothing would be left.
         """
-        rest = ~self.flagged
-        return float(self.all_wrong[rest].mean()) if rest.any() else math.nan
+        unflagged = ~self.flagged
+        return float(self.all_wrong[unflagged].mean()) if unflagged.any() else math.nan
 
 
 def label_errors(
@@ -181,12 +181,12 @@ def label_errors(
 
 def margin(mean: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Probability of the label less the largest of another class, in [−1, 1]; nan in rows of nan or of one class."""
-    others = mean.copy()
-    others[np.arange(len(labels)), labels] = -np.inf
-    own = mean[np.arange(len(labels)), labels]
+    rivals = mean.copy()
+    rivals[np.arange(len(labels)), labels] = -np.inf
+    of_label = mean[np.arange(len(labels)), labels]
     if mean.shape[1] < 2:
         return np.full(len(labels), np.nan)
-    difference: Float[np.ndarray, " n"] = own - others.max(axis=1)
+    difference: Float[np.ndarray, " n"] = of_label - rivals.max(axis=1)
     return difference
 
 
@@ -205,8 +205,8 @@ def confident_joint(
     valid = np.isfinite(mean).all(axis=1)
     mean, labels = mean[valid], labels[valid]
     sizes = np.bincount(labels, minlength=c)
-    own = np.bincount(labels, mean[np.arange(len(labels)), labels], minlength=c)
-    thresholds = np.divide(own, sizes, out=np.full(c, np.nan), where=sizes > 0)
+    totals = np.bincount(labels, mean[np.arange(len(labels)), labels], minlength=c)
+    thresholds = np.divide(totals, sizes, out=np.full(c, np.nan), where=sizes > 0)
     # (LE3): comparisons with nan are False, so that a class without instances attracts none.
     candidates = np.where(mean >= thresholds, mean, -1.0)
     confident = candidates.max(axis=1, initial=-1.0) >= 0
@@ -238,10 +238,10 @@ def flag(
         errors = min(int(counts.sum() - counts[label]), len(rows) - 1)
         by_class = rows[np.argsort(mean[rows, label], kind="stable")[:errors]]
         by_pair: list[Int[np.ndarray, " k"]] = []
-        for other in np.flatnonzero(counts):
-            if other != label:
-                excess = mean[rows, other] - mean[rows, label]
-                by_pair.append(rows[np.argsort(-excess, kind="stable")[: counts[other]]])
+        for rival in np.flatnonzero(counts):
+            if rival != label:
+                excess = mean[rows, rival] - mean[rows, label]
+                by_pair.append(rows[np.argsort(-excess, kind="stable")[: counts[rival]]])
         flagged[np.intersect1d(by_class, np.concatenate([np.zeros(0, np.int64), *by_pair]))] = True
     flagged[_argmax(mean) == labels] = False
     return flagged
@@ -289,8 +289,8 @@ def _expected_precision(
     if not flagged.any():
         return confident, wrong, math.nan
     # (LE4): as many labels are wrong wherever the mean is as sure as at the least sure flag, as in the sure half.
-    reached = gap >= gap[flagged].min()
-    return confident, wrong, min(1.0, wrong / confident * float(reached.sum()) / float(flagged.sum()))
+    surer = gap >= gap[flagged].min()
+    return confident, wrong, min(1.0, wrong / confident * float(surer.sum()) / float(flagged.sum()))
 
 
 def _left_out(
@@ -305,14 +305,17 @@ def _left_out(
         return None
     scores, flags, changed, sides = [], [], [], []
     for kind in kinds:
-        others, own = _mean(probabilities, members & (names != kind)), _mean(probabilities, members & (names == kind))
-        flags_without = flag(others, labels, confident_joint(others, labels)[1])
+        mean_without, mean_of_kind = (
+            _mean(probabilities, members & (names != kind)),
+            _mean(probabilities, members & (names == kind)),
+        )
+        flags_without = flag(mean_without, labels, confident_joint(mean_without, labels)[1])
         union = flagged | flags_without
-        contradicted = (_argmax(others) != labels) & (_argmax(others) >= 0) & (_argmax(own) >= 0)
-        scores.append(margin(others, labels))
+        contradicted = (_argmax(mean_without) != labels) & (_argmax(mean_without) >= 0) & (_argmax(mean_of_kind) >= 0)
+        scores.append(margin(mean_without, labels))
         flags.append(flags_without)
         changed.append(float((flagged ^ flags_without).sum() / union.sum()) if union.any() else math.nan)
-        sides.append(float((_argmax(own) == labels)[contradicted].mean()) if contradicted.any() else math.nan)
+        sides.append(float((_argmax(mean_of_kind) == labels)[contradicted].mean()) if contradicted.any() else math.nan)
     return KindsLeftOut(tuple(kinds), np.stack(scores), np.stack(flags), np.array(changed), np.array(sides))
 
 

@@ -120,8 +120,8 @@ def _check(recipes: Sequence[Recipe], dataset: Dataset) -> None:
 def _without(problem: Problem, rows: Int[np.ndarray, " k"], name: str) -> Problem:
     """The problem of learning from all instances but these."""
     dataset = problem.split.train
-    fold, rest = dataset.take(rows), dataset.take(np.setdiff1d(np.arange(len(dataset)), rows))
-    return Problem(name, Split(rest, fold, fold))
+    fold, remainder = dataset.take(rows), dataset.take(np.setdiff1d(np.arange(len(dataset)), rows))
+    return Problem(name, Split(remainder, fold, fold))
 
 
 def _probabilities(population: Population, fold: Dataset) -> dict[str, np.ndarray]:

@@ -46,9 +46,9 @@ def relabel(recipe: Recipe, amounts: Amounts, train: Dataset, context: TrainingC
 
 def crew_of(recipe: Recipe) -> list[Recipe]:
     """The recipe itself and the fixed members; a recipe that is one of them is in the crew once."""
-    own = replace(recipe, data="all")
+    member = replace(recipe, data="all")
     fixed = [name for name in FIXED if name != recipe.architecture]
-    return [own, *(Recipe(name, seed=derived_seed(recipe.seed, "crew", name) % 2**31) for name in fixed)]
+    return [member, *(Recipe(name, seed=derived_seed(recipe.seed, "crew", name) % 2**31) for name in fixed)]
 
 
 def crew_errors(
@@ -58,9 +58,9 @@ def crew_errors(
     crew, cost = crew_of(recipe), FitCost(flops=0.0)
     probabilities: Float[np.ndarray, "m n c"] = np.empty((len(crew), len(train), len(train.classes)), np.float32)
     for rows in undivided_folds(train, folds, recipe.seed):
-        rest = train.take(np.setdiff1d(np.arange(len(train)), rows))
+        remainder = train.take(np.setdiff1d(np.arange(len(train)), rows))
         for member, block in zip(crew, probabilities, strict=True):
-            fitted = fit(member, rest, context)
+            fitted = fit(member, remainder, context)
             block[rows] = fitted(train.array[rows])
             cost += fitted.cost
     return label_errors(probabilities, train.labels, [member.architecture for member in crew]), cost

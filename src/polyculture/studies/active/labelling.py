@@ -105,7 +105,8 @@ def valid_labels(
     rows: Sequence[tuple[str, str]], instances: Sequence[str], classes: Sequence[str], source: str
 ) -> GivenLabels:
     """The valid ones of pairs of instance id and label; a sentence for every other."""
-    wanted, labels, problems = set(instances), {}, []
+    wanted, problems = set(instances), list[str]()
+    labels: dict[str, str] = {}
     counts = Counter(instance for instance, _ in rows)
     for number, (instance, label) in enumerate(rows, 1):
         place = f"row {number} of {source}"

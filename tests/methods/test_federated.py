@@ -6,7 +6,7 @@ import pytest
 from polyculture.training.federated import DifferentialPrivacy, FederationPlan, own_mix_accuracy
 from polyculture.training.federated.partition import dirichlet_rows
 
-torch = pytest.importorskip("torch", reason="nets need the extra train")
+torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from polyculture.training.federated.client import ClientUpdate  # noqa: E402
 from polyculture.training.federated.server import ServerState, update_server  # noqa: E402

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -54,7 +55,6 @@ def query(
     from polyculture.studies.active.study import SECTIONS
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
-    compared = {"strategies": tuple(compare)} if compare else {}
     options = QueryOptions(
         *(strategy, budget, batch, growth, 0, candidates),
         simulate=simulate,
@@ -63,14 +63,14 @@ def query(
         text=text,
         classes=names,
         seed=seed,
-        **compared,
     )
+    options = replace(options, strategies=tuple(compare)) if compare else options
     with progress_bars(announce=not json) as progress:
         result = run_query(pool, options, out=out, progress=progress)
     for note in result.notes:
         fail(note.rstrip("."), 1)
     reading = {"label_column": label_column, "classes": classes, "text": text}
-    asking = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
+    asking: dict[str, Any] = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
     asking |= {"strategy": strategy != "margin-of-mean" and strategy, "candidates": candidates > 1 and candidates}
     options_again = option_words(**reading, **asking, out=str(out), seed=seed)
     if simulate:

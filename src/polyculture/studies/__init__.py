@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from .ablation import AblationOptions as AblationOptions
     from .ablation import AblationResult as AblationResult
     from .ablation import ablate as ablate
+    from .active import QueryOptions as QueryOptions
+    from .active import QueryPool as QueryPool
+    from .active import QueryResult as QueryResult
+    from .active import pool_of as pool_of
+    from .active import query as query
     from .cleaning import CleanOptions as CleanOptions
     from .cleaning import CleanResult as CleanResult
     from .cleaning import clean as clean
@@ -43,6 +48,11 @@ _HOMES = {
     "CHANGES": "ablation",
     "REGULARIZERS": "ablation",
     "ablate": "ablation",
+    "QueryOptions": "active",
+    "QueryPool": "active",
+    "QueryResult": "active",
+    "pool_of": "active",
+    "query": "active",
     "CleanOptions": "cleaning",
     "CleanResult": "cleaning",
     "clean": "cleaning",

@@ -24,7 +24,7 @@ from polyculture.training.federated import (
     partition_clients,
 )
 
-torch = pytest.importorskip("torch", reason="nets need the extra train")
+torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from polyculture.training import loop  # noqa: E402
 from polyculture.training.architectures import find_architecture  # noqa: E402

@@ -14,7 +14,7 @@ from polyculture.preparation.problems import Problem
 from polyculture.recipe import Recipe
 from polyculture.training.federated.levels import LEVELS
 
-pytest.importorskip("torch", reason="nets need the extra train")
+pytest.importorskip("torch", reason="torch is not installed")
 
 from polyculture.training import train
 

@@ -51,10 +51,10 @@ def query(
     from polyculture.studies.active import QueryOptions
     from polyculture.studies.active import query as run_query
     from polyculture.studies.active.labelling import LABELLED, TO_LABEL
+    from polyculture.studies.active.options import COMPARED
     from polyculture.studies.active.study import SECTIONS
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
-    compared = {"strategies": tuple(compare)} if compare else {}
     options = QueryOptions(
         *(strategy, budget, batch, growth, 0, candidates),
         simulate=simulate,
@@ -63,14 +63,14 @@ def query(
         text=text,
         classes=names,
         seed=seed,
-        **compared,
+        strategies=tuple(compare) if compare else COMPARED,
     )
     with progress_bars(announce=not json) as progress:
         result = run_query(pool, options, out=out, progress=progress)
     for note in result.notes:
         fail(note.rstrip("."), 1)
     reading = {"label_column": label_column, "classes": classes, "text": text}
-    asking = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
+    asking: dict[str, object] = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
     asking |= {"strategy": strategy != "margin-of-mean" and strategy, "candidates": candidates > 1 and candidates}
     options_again = option_words(**reading, **asking, out=str(out), seed=seed)
     if simulate:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
@@ -52,6 +51,7 @@ def query(
     from polyculture.studies.active import QueryOptions
     from polyculture.studies.active import query as run_query
     from polyculture.studies.active.labelling import LABELLED, TO_LABEL
+    from polyculture.studies.active.options import COMPARED
     from polyculture.studies.active.study import SECTIONS
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
@@ -63,14 +63,14 @@ def query(
         text=text,
         classes=names,
         seed=seed,
+        strategies=tuple(compare) if compare else COMPARED,
     )
-    options = replace(options, strategies=tuple(compare)) if compare else options
     with progress_bars(announce=not json) as progress:
         result = run_query(pool, options, out=out, progress=progress)
     for note in result.notes:
         fail(note.rstrip("."), 1)
     reading = {"label_column": label_column, "classes": classes, "text": text}
-    asking: dict[str, Any] = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
+    asking: dict[str, object] = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
     asking |= {"strategy": strategy != "margin-of-mean" and strategy, "candidates": candidates > 1 and candidates}
     options_again = option_words(**reading, **asking, out=str(out), seed=seed)
     if simulate:

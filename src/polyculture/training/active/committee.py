@@ -151,8 +151,8 @@ def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray,
         chances = tempered(probabilities, float(np.exp(logarithm)))[np.arange(len(labels)), labels]
         return float(-np.log(np.maximum(chances, 1e-300)).mean())
 
-    low, high = (float(np.log(limit)) for limit in TEMPERATURES)
-    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+    limits = float(np.log(TEMPERATURES[0])), float(np.log(TEMPERATURES[1]))
+    return float(np.exp(minimize_scalar(loss, bounds=limits, method="bounded").x))
 
 
 def _fit(recipe: Recipe, labelled: Dataset, encoder: Encoder | None) -> Fitted:

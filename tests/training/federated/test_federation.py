@@ -81,6 +81,21 @@ def test_fedprox_without_a_proximal_term_is_fedavg() -> None:
     assert not np.allclose(plain, weights(near))
 
 
+def test_the_rate_of_the_clients_takes_the_place_of_the_recipes() -> None:
+    slow = weights(trained(FederationPlan(rounds=2, client_rate=0.05)))
+    assert np.array_equal(slow, weights(trained(FederationPlan(rounds=2), recipe=recipe(learning_rate=0.05))))
+    falling = weights(trained(FederationPlan(rounds=2, rate_decay=0.5)))
+    assert not np.allclose(falling, weights(trained(FederationPlan(rounds=2))))
+
+
+def test_the_global_net_can_be_the_mean_of_the_last_rounds() -> None:
+    ends = [weights(trained(FederationPlan(rounds=number))) for number in (3, 4, 5)]
+    result = trained(FederationPlan(rounds=5, averaged_rounds=3), test=blobs(60, 1))
+    np.testing.assert_allclose(weights(result), np.mean(ends, axis=0), atol=1e-6)
+    right = np.asarray(result.global_model(blobs(60, 1).array)).argmax(1) == blobs(60, 1).labels
+    assert result.history[-1].global_score == pytest.approx(right.mean())
+
+
 def test_a_large_proximal_term_leaves_the_net_where_it_was() -> None:
     start = weights(trained(FederationPlan("fedprox", rounds=1, proximal=4.9)))
     later = weights(trained(FederationPlan("fedavg", rounds=1)))
@@ -197,6 +212,16 @@ def test_a_head_alone_is_personalized() -> None:
     assert trained(FederationPlan(rounds=1, personalization="none")).personalized == ()
 
 
+def test_texts_are_read_by_the_words_of_all_clients() -> None:
+    words = np.array([f"{'good' if k % 2 else 'bad'} film number{k}" for k in range(40)], object)
+    texts = Dataset(words, np.arange(40) % 2, ("no", "yes"), modality="text")
+    clients = partition_clients(texts, 2)
+    setting = Recipe("mlp", optimizer="plain-sgd", hyperparameters={"width": 8, "depth": 1})
+    result = federate_clients(setting, clients, FederationPlan(rounds=1), test=texts, local=False)
+    whole = find_architecture("mlp").reader.of(texts)  # type: ignore[attr-defined]
+    assert sorted(result.global_model.encoder.vocabulary[0]) == sorted(whole.vocabulary[0])
+
+
 def test_members_are_populations() -> None:
     result = federate_clients(recipe(), CLIENTS, FederationPlan(rounds=1))
     assert list(result.population()) == list(result.population("local")) == ["client 0", "client 1", "client 2"]
@@ -232,8 +257,12 @@ def test_numbers_are_predicted_by_federations_too() -> None:
 def test_numbers_do_not_depend_on_where_clients_are_trained(engine: str) -> None:
     if engine == "ray":
         pytest.importorskip("ray", reason="the engine ray needs the extra ray")
-    plan = FederationPlan(rounds=2, personalization="none")
-    assert np.array_equal(weights(trained(plan)), weights(trained(plan, workers=2, engine=engine)))
+    plan = FederationPlan(rounds=2, personalization="head")
+    near, far = (federate_clients(recipe(), CLIENTS, plan, workers=k, engine=e) for k, e in ((1, "auto"), (2, engine)))
+    assert np.array_equal(weights(near), weights(far))
+    for training in ("local", "personalized"):
+        pairs = zip(getattr(near, training), getattr(far, training), strict=True)
+        assert all(np.array_equal(a(CLIENTS[0].array), b(CLIENTS[0].array)) for a, b in pairs)
 
 
 def test_an_interrupted_federation_is_resumed_with_the_same_numbers(tmp_path: Path) -> None:
@@ -244,7 +273,7 @@ def test_an_interrupted_federation_is_resumed_with_the_same_numbers(tmp_path: Pa
         if done == 2:
             raise StopError
 
-    plan = FederationPlan("fedadam", rounds=4)
+    plan = FederationPlan("fedadam", rounds=4, averaged_rounds=3)
     whole = trained(plan, test=blobs(60, 1))
     with pytest.raises(StopError):
         trained(plan, test=blobs(60, 1), folder=tmp_path, progress=stop)
@@ -290,10 +319,32 @@ def test_a_folder_of_another_federation_or_with_damage_is_refused(tmp_path: Path
     (tmp_path / "rounds.safetensors").write_bytes(b"not tensors")
     with pytest.raises(FileError, match=r"cannot read .*rounds.safetensors"):
         trained(FederationPlan(rounds=1), folder=tmp_path)
+    (tmp_path / "rounds.safetensors").unlink()
+    (tmp_path / "fine-tune-2-client-1" / "fit.json").write_text("[]")
+    with pytest.raises(FileError, match=r"cannot read .*fine-tune-2-client-1 \(TypeError"):
+        trained(FederationPlan(rounds=1), folder=tmp_path)
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(FileError, match="cannot write to"):
         trained(FederationPlan(rounds=1), folder=file)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "rounds.safetensors").mkdir()
+    with pytest.raises(FileError, match=r"cannot write .*rounds.safetensors"):
+        trained(FederationPlan(rounds=1), folder=tmp_path)
+    (tmp_path / "rounds.safetensors").rmdir()
+    (tmp_path / "head-2-client-0").write_text("a file in the place of a folder")
+    with pytest.raises(FileError, match=r"cannot write .*head-2-client-0"):
+        trained(FederationPlan(rounds=1, personalization="head"), folder=tmp_path)
+
+
+def test_progress_counts_rounds_and_nets() -> None:
+    events: list[tuple[int, int, str]] = []
+    federate_clients(recipe(), CLIENTS, FederationPlan(rounds=2), progress=lambda *event: events.append(event))
+    assert [event[:2] for event in events] == [(step, 8) for step in range(1, 9)]
+    assert events[1][2] == "round 2 of 2"
+    assert events[-1][2] == "local-client-2"
 
 
 @pytest.mark.parametrize(

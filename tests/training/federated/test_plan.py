@@ -19,6 +19,7 @@ from polyculture.training.federated import DifferentialPrivacy, FederationPlan
         ),
         ({"personalization": "all"}, "personalization is 'all'; expected one of fine-tune, head, none"),
         ({"rounds": 0}, "rounds is 0; expected a whole number, 1 or more."),
+        ({"averaged_rounds": 31}, "averaged_rounds is 31 of 30 rounds; expected no more than rounds."),
         ({"local_epochs": 0}, "local_epochs is 0; expected a whole number, 1 or more."),
         ({"client_share": 0.0}, "client_share is 0.0; expected more than 0, 1 at most."),
         ({"client_share": 1.1}, "client_share is 1.1; expected more than 0, 1 at most."),

@@ -83,7 +83,7 @@ class FederationFolder:
         metadata = {"history": json.dumps(rows, allow_nan=False), "made_for": self.made_for}
         half = self.path / f".half-{os.getpid()}-{ROUNDS}"
         try:
-            save_file({name: tensor.contiguous() for name, tensor in server.tensors().items()}, half, metadata)
+            save_file({name: tensor.clone() for name, tensor in server.tensors().items()}, half, metadata)
             half.replace(self.path / ROUNDS)
         except Exception as error:  # the writer has errors of its own for a full disk
             raise FileError(f"cannot write {self.path / ROUNDS}: {error}", "a folder with room to write in") from error

@@ -79,24 +79,22 @@ def federate_clients(
 
     mixes = label_mix(clients)
     scores = FederatedScores(mixes, test, tuple(own_tests or ()))
-    federation = Federation(
-        recipe, tuple(clients), plan, scores, folder, workers, engine, progress or (lambda *_: None)
-    )
-    return run_federation(federation, local)
+    report = progress or (lambda *_: None)
+    return run_federation(Federation(recipe, tuple(clients), plan, scores, folder, workers, engine, local, report))
 
 
-def run_federation(federation: Federation, local: bool) -> FederatedResult:
+def run_federation(federation: Federation) -> FederatedResult:
     """All rounds, then the nets of the clients."""
     with federation.session():
-        history = federation.run_rounds()
+        history = federation.history
         return FederatedResult(
             federation.plan,
             tuple(client.name or f"client {k}" for k, client in enumerate(federation.clients)),
             federation.clients[0].classes,
             federation.global_net(),
             federation.personal_nets(),
-            federation.local_nets() if local else (),
-            tuple(history),
+            federation.local_nets(),
+            history,
         )
 
 

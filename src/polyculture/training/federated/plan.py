@@ -50,8 +50,8 @@ class DifferentialPrivacy:
 class FederationPlan:
     """Algorithm, rounds, participation and privacy of a federation.
 
-    Batches, loss, optimizer and learning rate are the recipe's; its learning rate is constant within a round. Every
-    client starts a round with a new optimizer.
+    Batches, loss and optimizer are the recipe's; the learning rate is constant within a round. Every client starts a
+    round with a new optimizer.
 
     Parameters
     ----------
@@ -61,11 +61,14 @@ class FederationPlan:
     uneven_work : whether each client draws its passes from 1 … `local_epochs` anew in every round.
     client_share : share of the clients in a round, drawn without replacement; one client or more.
     dropout : probability that a client of a round does not answer.
+    client_rate : learning rate of the clients, also for personalization; None for the recipe's.
     rate_decay : factor of the clients' learning rate from one round to the next.
     proximal : weight μ of half the squared distance from the net of the round, in ``"fedprox"``.
-    server_rate : step of the server along the mean change; None for 1, and for ``"fedadam"`` 0.03.
+    server_rate : step of the server along the mean change; None for 1, and for ``"fedadam"`` 0.01.
     server_decay : factor of the server's step from one round to the next.
     server_momentum, server_second_momentum, adaptivity : β₁, β₂ and τ of ``"fedadam"``.
+    averaged_rounds : the global net is the mean of the nets after this number of last rounds (as Izmailov et al. 2018
+        of the epochs of a fit), which scores and personalization go on from; the rounds themselves do not change.
     personalization : one of `PERSONALIZATIONS`.
     personal_epochs : passes of each client over its data after the last round.
     secure : whether the server sees the sum of the clients' messages only, by pairwise masks.
@@ -85,6 +88,7 @@ class FederationPlan:
     uneven_work: bool = False
     client_share: float = 1.0
     dropout: float = 0.0
+    client_rate: float | None = None
     rate_decay: float = 1.0
     proximal: float = 0.1
     server_rate: float | None = None
@@ -92,6 +96,7 @@ class FederationPlan:
     server_momentum: float = 0.9
     server_second_momentum: float = 0.99
     adaptivity: float = 1e-3
+    averaged_rounds: int = 1
     personalization: str = "fine-tune"
     personal_epochs: int = 2
     secure: bool = False
@@ -99,7 +104,7 @@ class FederationPlan:
 
     def __post_init__(self) -> None:
         self._check_names()
-        for name in ("rounds", "local_epochs", "personal_epochs"):
+        for name in ("rounds", "local_epochs", "averaged_rounds", "personal_epochs"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise InputError(f"{name} is {value!r}", "a whole number, 1 or more")
@@ -107,6 +112,10 @@ class FederationPlan:
             value = getattr(self, name)
             if value is not None and not (0 < value <= high or (value == 0 and name in _FROM_ZERO)):
                 raise InputError(f"{name} is {value}", _range_text(name, high))
+        if self.averaged_rounds > self.rounds:
+            raise InputError(
+                f"averaged_rounds is {self.averaged_rounds} of {self.rounds} rounds", "no more than rounds"
+            )
         if self.privacy is not None and self.algorithm == "scaffold":
             wrong = "'scaffold' with privacy: control variates are neither clipped nor noisy"
             raise InputError(wrong, "'fedavg', 'fedprox' or 'fedadam'")
@@ -118,7 +127,7 @@ class FederationPlan:
 
     def step(self, number: int) -> float:
         """The server's step along the mean change, or along Adam's, in a round (from 1)."""
-        default = 0.03 if self.algorithm == "fedadam" else 1.0
+        default = 0.01 if self.algorithm == "fedadam" else 1.0
         return (default if self.server_rate is None else self.server_rate) * self.server_decay ** (number - 1)
 
     def fingerprint(self) -> str:
@@ -130,6 +139,7 @@ _INFINITY = float("inf")
 _RANGES: Sequence[tuple[str, float]] = (
     ("client_share", 1.0),
     ("dropout", 0.999),
+    ("client_rate", _INFINITY),
     ("rate_decay", 1.0),
     ("server_decay", 1.0),
     ("proximal", _INFINITY),

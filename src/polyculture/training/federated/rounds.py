@@ -28,7 +28,7 @@ from polyculture.rng import derived_seed, stream
 from .. import flops, loop
 from ..architectures import Net, find_architecture
 from ..context import TrainingContext
-from ..workers import engine_session, run_tasks
+from ..workers import engine_session, leave_with_parent, run_tasks
 from .checkpoint import FederationFolder, fingerprint
 from .client import ClientContext, ClientTask, ClientUpdate, FlatNet, batch_loss, train_client, without_clip
 from .plan import FederationPlan
@@ -49,6 +49,7 @@ class Federation:
     folder: Path | None
     workers: int
     engine: str
+    local: bool
     progress: Callable[[int, int, str], None]
 
     @contextmanager
@@ -82,6 +83,8 @@ class Federation:
         with loop.seeded(derived_seed(self.recipe.seed, "weights")):
             net = self.architecture.module(self.recipe, self.encoder, self.clients[0])
         fit = self.architecture.plan(self.recipe, self.clients[0], self.encoder, TrainingContext())
+        if self.plan.client_rate is not None:
+            fit = replace(fit, schedule=replace(fit.schedule, learning_rate=self.plan.client_rate))
         inputs = tuple(torch.from_numpy(self.encoder(client.array)) for client in self.clients)
         targets = tuple(loop.targets_of(client, self.encoder) for client in self.clients)
         privacy, proximal = self.plan.privacy, self.plan.proximal if self.plan.algorithm == "fedprox" else 0.0
@@ -99,30 +102,32 @@ class Federation:
 
     @cached_property
     def server(self) -> ServerState:
-        """The server; after `run_rounds` with the last state."""
+        """The server; once there is a `history`, with the last state."""
         state = self.flat.state().clone()
         return ServerState.at_start(self.plan, state, len(self.flat.vector), len(self.clients))
 
-    def run_rounds(self) -> list[FederatedRound]:
+    @cached_property
+    def history(self) -> tuple[FederatedRound, ...]:
         """All rounds; those in the folder are not computed again."""
         spent_privacy(self.plan, 1)  # without opacus it should fail now, not after a round
-        server = self.server
-        history = self.store.read_rounds(server)
-        for number in range(len(history) + 1, self.plan.rounds + 1):
-            history.append(self._round(number, server))
-            self.store.write_rounds(server, history)
-            self.progress(number, self._steps, f"round {number} of {self.plan.rounds}")
-        self.finished.extend(history)
-        return history
+        rounds = self.store.read_rounds(self.server)
+        self.steps.append(len(rounds))
+        for number in range(len(rounds) + 1, self.plan.rounds + 1):
+            rounds.append(self._round(number, self.server))
+            self.store.write_rounds(self.server, rounds)
+            self.report(f"round {number} of {self.plan.rounds}")
+        return tuple(rounds)
 
     @cached_property
-    def finished(self) -> list[FederatedRound]:
-        """The rounds, once `run_rounds` has computed them."""
+    def steps(self) -> list[int]:
+        """Rounds and nets that are done, in parts."""
         return []
 
-    @property
-    def _steps(self) -> int:
-        return self.plan.rounds + 2 * len(self.clients)
+    def report(self, event: str) -> None:
+        """Tell what was done, and how much of all there is to do."""
+        self.steps.append(1)
+        members = self.local + (self.plan.personalization != "none")
+        self.progress(sum(self.steps), self.plan.rounds + members * len(self.clients), event)
 
     def _round(self, number: int, server: ServerState) -> FederatedRound:
         asked, answering = participants(self.plan, len(self.clients), self.recipe.seed, number)
@@ -134,9 +139,10 @@ class Federation:
         updates = self._run(tasks, self.context)
         sizes = self.context.sizes
         update_server(server, self.plan, updates, sizes, asked.tolist(), (self.recipe.seed, number))
+        server.average_rounds(self.plan, number)
         weights = np.array([sizes[update.client] for update in updates])
         losses = np.array([update.loss for update in updates])
-        self.flat.load(server.state)
+        self.flat.load(server.average)
         common, own = self.scores.both(FittedNet(self.flat.net, self.encoder))
         return FederatedRound(
             number,
@@ -156,57 +162,51 @@ class Federation:
 
     def global_net(self) -> FittedNet:
         """The net after the last round; its curve is the loss of each round, its cost that of all clients together."""
-
-        def fit() -> FittedNet:
-            return self._fitted(self.server.state, tuple(entry.loss for entry in self.finished), self._cost())
-
-        return self._stored("global", fit)
+        return self._fitted(self.server.average, tuple(entry.loss for entry in self.history), self._cost())
 
     def personal_nets(self) -> tuple[FittedNet, ...]:
         """The global net, trained further by each client, at the learning rate of the last round."""
-        plan = self.plan
+        plan, state = self.plan, self.server.average
         if plan.personalization == "none":
             return ()
-        nets = []
-        context = without_clip(self.context)
-        for client in range(len(self.clients)):
-            name = f"{plan.personalization}-{plan.personal_epochs}-client-{client}"
-            nets.append(self._stored(name, partial(self._personal_net, client, context)))
-            self.progress(plan.rounds + client + 1, self._steps, f"personalized client {client}")
-        return tuple(nets)
+        pace, head_only = plan.rate_decay ** (plan.rounds - 1), plan.personalization == "head"
+        tasks = [
+            ClientTask(client, "personalization", state, plan.personal_epochs, pace, head_only=head_only)
+            for client in range(len(self.clients))
+        ]
 
-    def _personal_net(self, client: int, context: ClientContext) -> FittedNet:
-        pace = self.plan.rate_decay ** (self.plan.rounds - 1)
-        head_only = self.plan.personalization == "head"
-        state, epochs = self.server.state, self.plan.personal_epochs
-        task = ClientTask(client, "personalization", state, epochs, pace, head_only=head_only)
-        update = train_client(task, context)
-        size = len(self.clients[client])
-        own = FitCost(epochs, update.steps, self.flops * size * epochs)
-        return self._fitted(state + update.change, update.losses, self._cost() + own)
+        def net_of(update: ClientUpdate) -> tuple[int, FittedNet]:
+            passes = plan.personal_epochs * len(self.clients[update.client])
+            cost = self._cost() + FitCost(plan.personal_epochs, update.steps, self.flops * passes)
+            return update.client, self._fitted(state + update.change, update.losses, cost)
+
+        name = f"{plan.personalization}-{plan.personal_epochs}-client"
+        return self._nets(name, train_client, tasks, without_clip(self.context), net_of)
 
     def local_nets(self) -> tuple[FittedNet, ...]:
-        """A net of each client that is trained on its data only."""
-        nets = []
-        for client, dataset in enumerate(self.clients):
-            nets.append(self._stored(f"local-client-{client}", partial(self._local_net, client, dataset)))
-            done = self.plan.rounds + len(self.clients) + client + 1
-            self.progress(done, self._steps, f"local client {client}")
-        return tuple(nets)
+        """A net of each client that is trained on its data only; none where they were not asked for."""
+        tasks = [AloneTask(client, self.recipe, dataset) for client, dataset in enumerate(self.clients)]
+        started_by = _started_by(self.engine, self.workers)
+        return self._nets("local-client", fit_alone, tasks, started_by, lambda fit: fit) if self.local else ()
 
-    def _local_net(self, client: int, dataset: Dataset) -> FittedNet:
-        recipe = replace(self.recipe, seed=derived_seed(self.recipe.seed, "local", client) % 2**31)
-        net = self.architecture.fit(recipe, dataset)
-        assert isinstance(net, FittedNet)
-        return net
-
-    def _stored(self, name: str, fit: Callable[[], FittedNet]) -> FittedNet:
-        """The net of the folder, or else a new one, which is put there."""
-        net = self.store.stored_net(name, self._load)
-        if net is None:
-            net = fit()
-            self.store.store_net(name, net)
-        return net
+    def _nets(
+        self,
+        name: str,
+        function: Callable[[Any, Any], Any],
+        tasks: Sequence[ClientTask | AloneTask],
+        shared: Any,
+        net_of: Callable[[Any], tuple[int, FittedNet]],
+    ) -> tuple[FittedNet, ...]:
+        """A net of each client: those of the folder, and the others as they are finished."""
+        paths = {task.client: f"{name}-{task.client}" for task in tasks}
+        nets = {client: self.store.stored_net(path, self._load) for client, path in paths.items()}
+        missing = [task for task in tasks if nets[task.client] is None]
+        for result in run_tasks(function, missing, shared, self.engine, self.workers) if missing else ():
+            client, net = net_of(result)
+            self.store.store_net(paths[client], net)
+            nets[client] = net
+            self.report(paths[client])
+        return tuple(net for client, net in sorted(nets.items()) if net is not None)
 
     def _load(self, folder: Path) -> FittedNet:
         net = self.architecture.load(self.recipe, self.clients[0], folder)
@@ -233,6 +233,25 @@ class Federation:
                 passes += epochs * sizes[client]
                 steps += epochs * len(schedule.batch_sizes(sizes[client]))
         return FitCost(self.plan.rounds * self.plan.local_epochs, steps, self.flops * passes)
+
+
+@dataclass(frozen=True, eq=False)
+class AloneTask:
+    """A client that trains without the others, by the recipe's own schedule."""
+
+    client: int
+    recipe: Recipe
+    dataset: Dataset
+
+
+def fit_alone(task: AloneTask, started_by: int | None) -> tuple[int, FittedNet]:
+    """The client and its net."""
+    if started_by not in (None, os.getpid()):
+        leave_with_parent(started_by)
+    seed = derived_seed(task.recipe.seed, "local", task.client) % 2**31
+    net = find_architecture(task.recipe.architecture).fit(replace(task.recipe, seed=seed), task.dataset)
+    assert isinstance(net, FittedNet)
+    return task.client, net
 
 
 def participants(

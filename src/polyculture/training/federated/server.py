@@ -25,6 +25,7 @@ class ServerState:
     ----------
     state : weights, followed by buffers.
     weights : how many of them are weights.
+    average : mean of the states after the last rounds, which is the global net.
     momentum, second_momentum : of ``"fedadam"``, by weight.
     control : the mean control variate of ``"scaffold"``, by weight.
     controls : those of the clients, clients × weights.
@@ -32,6 +33,7 @@ class ServerState:
 
     state: Tensor
     weights: int
+    average: Tensor = field(default_factory=lambda: torch.zeros(0))
     momentum: Tensor = field(default_factory=lambda: torch.zeros(0))
     second_momentum: Tensor = field(default_factory=lambda: torch.zeros(0))
     control: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -40,7 +42,7 @@ class ServerState:
     @classmethod
     def at_start(cls, plan: FederationPlan, state: Tensor, weights: int, clients: int) -> ServerState:
         """Everything but the net is zero."""
-        server = cls(state, weights)
+        server = cls(state, weights, state)
         if plan.algorithm == "fedadam":
             server.momentum, server.second_momentum = torch.zeros(weights), torch.zeros(weights)
         if plan.algorithm == "scaffold":
@@ -49,13 +51,18 @@ class ServerState:
 
     def tensors(self) -> dict[str, Tensor]:
         """What is written to disk."""
-        names = ("state", "momentum", "second_momentum", "control", "controls")
+        names = ("state", "average", "momentum", "second_momentum", "control", "controls")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """What was written to disk."""
         for name, tensor in tensors.items():
             setattr(self, name, tensor)
+
+    def average_rounds(self, plan: FederationPlan, number: int) -> None:
+        """Take the state after a round into the mean of the last ones; before them, the mean is the state."""
+        count = max(1, number - (plan.rounds - plan.averaged_rounds))
+        self.average = self.average + (self.state - self.average) / count if count > 1 else self.state
 
     def correction(self, client: int) -> Tensor | None:
         """What a client adds to every gradient: the mean control variate less its own; None without them."""

@@ -9,15 +9,21 @@ from jaxtyping import Int, Shaped
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
+from polyculture.models.fitted import Fitted
 from polyculture.preparation.splits import sampled
-from polyculture.preparation.transforms import BoundedAmount
+from polyculture.preparation.transforms.transform import BoundedAmount
 from polyculture.recipe import Recipe
 from polyculture.rng import stream
 
-from ..learned_level import Amounts, LevelAmount
+from ..architectures import Net, find_architecture
+from ..context import TrainingContext
+from ..learned_level import Amounts, Fit, LevelAmount
 
 BY_SEED = "seed"
 """The draw of labels that depends on the recipe's seed."""
+
+FEWEST = 1000
+"""Instances that a net sees in an epoch at least."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,20 @@ def labelled_rows(train: Dataset, count: int, draw: int) -> Int[np.ndarray, " k"
 def labelled_part(amounts: Amounts, train: Dataset, seed: int) -> Dataset:
     """The instances with labels."""
     return LabelledPool.of(amounts, train, seed).labelled
+
+
+def fit_small(fit: Fit) -> Fit:
+    """The same fit, but a net sees few instances several times in an epoch: as often as makes them `FEWEST` or more.
+
+    Without it a net of the usual number of epochs would make a handful of steps on a hundred labels.
+    """
+
+    def fit_repeated(recipe: Recipe, train: Dataset, context: TrainingContext) -> Fitted:
+        if isinstance(find_architecture(recipe.architecture), Net) and len(train) < FEWEST:
+            train = train.take(np.tile(np.arange(len(train)), -(-FEWEST // len(train))))
+        return fit(recipe, train, context)
+
+    return fit_repeated
 
 
 def refuse_draw(recipe: Recipe, amounts: Amounts, train: Dataset) -> None:  # noqa: ARG001

@@ -217,8 +217,13 @@ def picture(options: argparse.Namespace) -> None:
 
     tables = []
     for name in ("heart.jsonl", "sweep.jsonl"):
-        lines = (options.folder / name).read_text(encoding="utf-8").splitlines()
-        tables.append(pd.DataFrame([row for line in lines for row in json.loads(line)]))
+        file = options.folder / name
+        if not file.is_file():
+            raise SystemExit(f"{file} is not there; run {file.stem} first, with the same --folder.")
+        lines = file.read_text(encoding="utf-8").splitlines()
+        rows = pd.DataFrame([row for line in lines for row in json.loads(line)])
+        keys = [key for key in ("alpha", "epochs", "seed", "set") if key in rows]
+        tables.append(rows.drop_duplicates(keys, keep="last"))
     draw(tables[0], tables[1], options.picture)
     print(f"wrote {options.picture}")
 

@@ -10,7 +10,8 @@ import pandas as pd
 from polyculture.reporting.audit_figures import save_figure
 from polyculture.reporting.theme import BLUE, CONFIG, GREY, INK, ORANGE, SEQUENTIAL
 
-ORDER = ("local only", "federated", "personalized", "one stays outside", "all data pooled")
+POOLED = "all data pooled"
+ORDER = ("local only", "federated", "personalized", "one stays outside", POOLED)
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 WIDTH, HEIGHT = 330, 270
 
@@ -20,7 +21,13 @@ def draw(heart: pd.DataFrame, sweep: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     panels = [_heart(heart), _sweep(sweep)]
     save_figure(
-        {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": CONFIG, "hconcat": panels}, path
+        {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "config": CONFIG,
+            "hconcat": panels,
+            "resolve": {"scale": {"color": "independent", "shape": "independent"}},
+        },
+        path,
     )
 
 
@@ -40,6 +47,7 @@ def _axes(x: str, title: str, form: str) -> dict[str, Any]:
 def _heart(table: pd.DataFrame) -> dict[str, Any]:
     means = table.groupby("set", sort=False)[["auc", "all_wrong"]].mean().round(4).reset_index()
     axes = _axes("auc", "AUC in the own hospital", ".2f")
+    means["text"] = ["pooled" if name == POOLED else name for name in means["set"]]
     colour = {
         "field": "set",
         "type": "nominal",
@@ -49,19 +57,25 @@ def _heart(table: pd.DataFrame) -> dict[str, Any]:
     dot = {"mark": {"type": "point", "filled": True, "size": 110, "opacity": 1}, "encoding": axes | {"color": colour}}
     name = {
         "mark": {"type": "text", "align": "right", "dx": -9, "fontSize": 12},
-        "encoding": axes | {"text": {"field": "set"}, "color": colour},
+        "transform": [{"filter": f"datum.set != '{POOLED}'"}],
+        "encoding": axes | {"text": {"field": "text"}, "color": colour},
+    }
+    pooled = name | {
+        "mark": {"type": "text", "align": "right", "dx": -4, "dy": 15, "fontSize": 12},
+        "transform": [{"filter": f"datum.set == '{POOLED}'"}],
     }
     return {
         "title": "Heart disease, four hospitals",
         "width": WIDTH,
         "height": HEIGHT,
         "data": {"values": means.to_dict("records")},
-        "layer": [dot, name],
+        "layer": [dot, name, pooled],
     }
 
 
 def _sweep(table: pd.DataFrame) -> dict[str, Any]:
     keys = ["alpha", "epochs", "set"]
+    table = table[table["epochs"] == table["epochs"].min()]
     means = table.groupby(keys, sort=False)[["own", "all_wrong"]].mean().round(4).reset_index()
     means["step"] = [ORDER.index(name) for name in means["set"]]
     means["label"] = [f"{alpha:g}" for alpha in means["alpha"]]
@@ -90,7 +104,7 @@ def _sweep(table: pd.DataFrame) -> dict[str, Any]:
         "encoding": axes | {"color": colour, "shape": shape},
     }
     return {
-        "title": "Digits, ten clients: a line per α and local work",
+        "title": "Digits, ten clients, short local work: a line per α",
         "width": WIDTH,
         "height": HEIGHT,
         "data": {"values": means.to_dict("records")},

@@ -38,6 +38,7 @@ MODULES = {
     "panel": "polyculture.studies.panel.section",
     "panel_ratings": "polyculture.studies.panel.ratings",
     "panel_humans": "polyculture.studies.panel.people",
+    "panel_without_truth": "polyculture.studies.panel.without_truth",
     "panel_agreement": "polyculture.studies.panel.agreement",
     "label_errors": "polyculture.studies.cleaning.label_section",
     "portfolio": "polyculture.selection.portfolio_section",

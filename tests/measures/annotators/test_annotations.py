@@ -10,11 +10,11 @@ from polyculture.measures.annotators import (
     Annotations,
     correlation_of,
     effective_workers,
-    krippendorff_alpha,
     sureness,
     tempering,
     vote_share,
 )
+from polyculture.measures.panels import krippendorff_alpha
 
 TABLE = np.array([[0, 1, 1, 0], [0, 1, 0, -1], [1, 1, -1, 0]])
 
@@ -56,8 +56,8 @@ def test_alpha_is_that_of_the_package_krippendorff():
     package = pytest.importorskip("krippendorff", reason="krippendorff is not installed")
     answers = np.random.default_rng(0).integers(-1, 3, (6, 40))
     expected = package.alpha(np.where(answers < 0, np.nan, answers), level_of_measurement="nominal")
-    assert krippendorff_alpha(Annotations.of_table(answers, 3)) == pytest.approx(expected)
-    assert np.isnan(krippendorff_alpha(Annotations.of_table(np.zeros((2, 3), int), 2)))
+    assert krippendorff_alpha(Annotations.of_table(answers, 3).counts.astype(float)).value == pytest.approx(expected)
+    assert np.isnan(krippendorff_alpha(Annotations.of_table(np.zeros((2, 3), int), 2).counts.astype(float)).value)
 
 
 def test_the_power_is_n_eff_over_the_number_of_labels_and_never_above_one():

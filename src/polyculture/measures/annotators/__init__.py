@@ -6,7 +6,6 @@ annotations (labels of workers) · consensus (answer, posterior, tempered poster
 
 from collections.abc import Callable, Mapping
 
-from .agreement import krippendorff_alpha
 from .annotations import Annotations
 from .consensus import INDEPENDENCE, Consensus
 from .dependence import correlation_of, effective_workers, tempering
@@ -34,7 +33,6 @@ __all__ = [
     "dawid_skene",
     "effective_workers",
     "glad",
-    "krippendorff_alpha",
     "mace",
     "one_coin",
     "sureness",

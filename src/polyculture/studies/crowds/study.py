@@ -20,11 +20,11 @@ from polyculture.measures.annotators import (
     correlation_of,
     dawid_skene,
     effective_workers,
-    krippendorff_alpha,
     sureness,
     tempering,
     vote_share,
 )
+from polyculture.measures.panels import krippendorff_alpha
 from polyculture.results import Section
 from polyculture.stats import Interval, n_eff_interval, share_interval
 
@@ -171,7 +171,7 @@ def _numbers(
             cooler = sureness(tempered, labels.truth, options.sure)
             numbers["tempered_sure"] = share_interval(cooler.sure, level=options.level)
             numbers["tempered_ece"] = _ece(cooler.ece, cooler.credit)
-    alpha = krippendorff_alpha(a)
+    alpha = krippendorff_alpha(a.counts.astype(float)).value
     reason = "all labels are the same" if math.isnan(alpha) else ""
     return numbers | {"n_eff": n_eff, "alpha": Interval(alpha, n=int((a.labels_per_item > 1).sum()), reason=reason)}
 

@@ -140,6 +140,9 @@ def polyculture(
     Audit existing predictions: a table with a row per instance and a column per model:
       polyculture audit predictions.csv
     \b
+    How many independent votes are the verdicts of several judges worth?
+      polyculture panel verdicts.csv
+    \b
     Select a complementary subset, certified on other instances:
       polyculture select polyculture-run
     \b

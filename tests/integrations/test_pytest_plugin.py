@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 import numpy as np
 import pytest
 
 import polyculture as pc
 from polyculture.integrations.pytest_plugin import hold_panel
+
+
+PLUGIN = "polyculture.integrations.pytest_plugin"
 
 
 def panel_of(shared: float, n: int = 500) -> pc.Predictions:
@@ -50,7 +55,9 @@ def pytester_file():
             "    assert assert_panel('verdicts.csv', votes=1.0).numbers['votes'].defined\n"
         )
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        command += ["-p", "polyculture.integrations.pytest_plugin", str(folder / "test_user.py")]
+        installed = {point.value for point in entry_points(group="pytest11")}  # pytest loads these by itself
+        command += [] if PLUGIN in installed else ["-p", PLUGIN]
+        command += [str(folder / "test_user.py")]
         env = os.environ | {"PYTHONPATH": str(Path(pc.__file__).parents[1])}
         return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False, timeout=120).returncode
 

@@ -182,7 +182,7 @@ def test_no_client_moves_the_net_further_than_clip() -> None:
 
 
 def test_epsilon_is_the_accountants() -> None:
-    pytest.importorskip("opacus", reason="privacy needs the extra federated")
+    pytest.importorskip("opacus", reason="opacus is not installed")
     from opacus.accountants import RDPAccountant
 
     plan = FederationPlan(rounds=3, client_share=0.5, privacy=DifferentialPrivacy(noise=1.2, delta=1e-3))

@@ -10,7 +10,6 @@ import pytest
 import polyculture as pc
 from polyculture.integrations.pytest_plugin import hold_panel
 
-
 PLUGIN = "polyculture.integrations.pytest_plugin"
 
 

@@ -256,7 +256,7 @@ def test_numbers_are_predicted_by_federations_too() -> None:
 @pytest.mark.slow
 def test_numbers_do_not_depend_on_where_clients_are_trained(engine: str) -> None:
     if engine == "ray":
-        pytest.importorskip("ray", reason="the engine ray needs the extra ray")
+        pytest.importorskip("ray", reason="ray is not installed")
     plan = FederationPlan(rounds=2, personalization="head")
     near, far = (federate_clients(recipe(), CLIENTS, plan, workers=k, engine=e) for k, e in ((1, "auto"), (2, engine)))
     assert np.array_equal(weights(near), weights(far))

@@ -19,7 +19,7 @@ from polyculture.version import __version__
 INTERRUPTED = 130
 VERBS = (
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "panel", "compare", "scaling"),
-    *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
+    *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "judge", "report"),
 )
 """The commands in the order of the help: train, audit, select, compress, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}

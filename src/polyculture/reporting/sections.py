@@ -35,6 +35,7 @@ MODULES = {
     "panel_ratings": "polyculture.studies.panel.ratings",
     "panel_humans": "polyculture.studies.panel.people",
     "panel_agreement": "polyculture.studies.panel.agreement",
+    "judging": "polyculture.deployment.judging.section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",
 }

@@ -11,7 +11,5 @@ if TYPE_CHECKING:
     from .study import JudgeResult as JudgeResult
     from .study import judge as judge
 
-__getattr__, __dir__ = lazy_exports(
-    __name__, {"JudgeOptions": "options", "JudgeResult": "study", "judge": "study"}
-)
+__getattr__, __dir__ = lazy_exports(__name__, {"JudgeOptions": "options", "JudgeResult": "study", "judge": "study"})
 __all__ = ["JudgeOptions", "JudgeResult", "judge"]

@@ -1,4 +1,4 @@
-"""In which order are the calls made? All at once within each judge's limits, or judge after judge until it is decided."""
+"""In which order are the calls made? All within each judge's limits, or judge after judge until it is decided."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def panel_judges(path: str | Path, items: PanelItems, orders: str = "one") -> Ju
     """
     settings, entries = panel_settings(path), remote_entries(path)
     if len(entries) < 2:
-        raise InputError(f"{path} has {plural(len(entries), "member")}", "two or more", "a panel has several judges")
+        raise InputError(f"{path} has {plural(len(entries), 'member')}", "two or more", "a panel has several judges")
     specs = {entry["id"]: RemoteSpec.from_dict(entry["remote"]) for entry in entries}
     for name, spec in specs.items():
         if spec.kind != "chat":
@@ -159,7 +159,9 @@ def _check_prompts(name: str, spec: RemoteSpec, columns: Sequence[str], path: st
         for word in placeholders(template):
             if word not in known:
                 raise InputError(
-                    f"member {name} of {path}: the prompt has {{{word}}}, which not every item has", "", near(word, known)
+                    f"member {name} of {path}: the prompt has {{{word}}}, which not every item has",
+                    "",
+                    near(word, known),
                 )
 
 
@@ -168,9 +170,13 @@ def _check_swap(judges: Judges, columns: Sequence[str], path: str) -> None:
         raise InputError(f"[panel] in {path} has no swap", 'the two columns to exchange: swap = ["a", "b"]')
     for name in judges.swap:
         if name not in columns:
-            raise InputError(f"swap of [panel] in {path} has {name!r}, which not every item has", "", near(name, columns))
+            raise InputError(
+                f"swap of [panel] in {path} has {name!r}, which not every item has", "", near(name, columns)
+            )
     sides = [name for i, name in enumerate(judges.classes) if i != judges.tie]
     if len(sides) != 2:
         raise InputError(
-            f"both orders of {len(sides)} classes", 'two, and tie if wanted: classes = ["A", "B", "tie"]', "ask in one order"
+            f"both orders of {len(sides)} classes",
+            'two, and tie if wanted: classes = ["A", "B", "tie"]',
+            "ask in one order",
         )

@@ -73,7 +73,10 @@ class CallRecord:
     def from_line(cls, line: Mapping[str, Any]) -> CallRecord:
         """The same from the ledger."""
         key = CallKey(line["judge"], line["item"], int(line["order"]), int(line["repeat"]))
-        probabilities, tokens = tuple(map(float, line["probabilities"])), (int(line["tokens"][0]), int(line["tokens"][1]))
+        probabilities, tokens = (
+            tuple(map(float, line["probabilities"])),
+            (int(line["tokens"][0]), int(line["tokens"][1])),
+        )
         return cls(
             *(key, probabilities, line["class"], line["reason"], line["detail"], Decimal(line["cost"])),
             *(tokens, int(line["attempts"])),
@@ -187,7 +190,9 @@ class Ledger:
                 )
 
     def _damaged(self, number: int) -> FileError:
-        return FileError(f"line {number} of {self.path} is not of a ledger", "a file that judge wrote", "name another --out")
+        return FileError(
+            f"line {number} of {self.path} is not of a ledger", "a file that judge wrote", "name another --out"
+        )
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -199,4 +204,6 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise InputError(f"another process writes {path}", "one at a time", "wait for it, or name another --out") from error
+        raise InputError(
+            f"another process writes {path}", "one at a time", "wait for it, or name another --out"
+        ) from error

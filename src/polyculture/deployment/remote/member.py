@@ -140,9 +140,7 @@ class RemoteMember:
         self.spent += price(reply.calls, reply.tokens, *self._rates)
         return reply
 
-    async def _ask_chat(
-        self, record: Mapping[str, Any], key: str, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    async def _ask_chat(self, record: Mapping[str, Any], key: str, headers: Mapping[str, str] | None = None) -> Reply:
         """One instance, one request."""
         from .exchange import exchange
 
@@ -178,9 +176,7 @@ class RemoteMember:
             return [Reply(rows, "bad_input", "a number is missing")]
         async with self._limit:
             url = infer_url(self.spec)
-            result = await exchange(
-                self._client, self.spec, url, content, key, self.breaker, limiter=self._limiter
-            )
+            result = await exchange(self._client, self.spec, url, content, key, self.breaker, limiter=self._limiter)
         probabilities = None if result.reason else read_response(result.body, self.spec, complete.n, self.classes)
         reason, detail = result.reason, result.detail
         if probabilities is not None:

@@ -73,17 +73,17 @@ def asked_in_sequence(votes: np.ndarray, folder: Path, rate: float) -> tuple[Int
     return interview, len(calls)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [11, 12, 13])
 def test_a_planted_panel_saves_a_third_of_its_calls_at_equal_accuracy(tmp_path: Path, seed: int, monkeypatch) -> None:
     monkeypatch.setattr("polyculture.deployment.judging.ledger.os.fsync", lambda descriptor: None)
     votes, truth = planted(600, seed)
-    interview, calls = asked_in_sequence(votes, tmp_path, 0.05)
+    interview, calls = asked_in_sequence(votes, tmp_path, 0.01)
     assert calls <= 0.7 * votes.size
     table = np.full_like(votes, -1)
     for key, record in interview.ledger.records.items():
         table[int(key.judge[1:]), int(key.item)] = "AB".index(str(record.verdict))
     every, sequence = plurality(votes, 2), plurality(table, 2)
-    assert (every != sequence).mean() <= 0.05
+    assert (every != sequence).mean() <= 0.01
     assert abs((every == truth).mean() - (sequence == truth).mean()) <= 0.01
 
 

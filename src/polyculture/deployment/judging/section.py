@@ -31,7 +31,7 @@ def _numbers(outcome: CallOutcome) -> dict[str, Interval]:
         numbers["decided"] = jeffreys(int((decisions["decision"] != "").sum()), items, level)
         numbers["unanimous"] = jeffreys(int(((votes == judges) & (judges > 1)).sum()), items, level)
     calls = [record for record in outcome.calls if record.paid]
-    numbers["answers"] = Interval(len(calls))
+    numbers["answers"] = Interval(float(len(calls)))
     for reason in ("refused", "unparsable"):
         count = sum(record.reason == reason for record in calls)
         numbers[reason] = jeffreys(count, len(calls), level) if calls else Interval.undefined("no answers")

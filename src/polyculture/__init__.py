@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from polyculture.auditing import check as check
     from polyculture.auditing import compare as compare
     from polyculture.auditing import text_alikeness as text_alikeness
+    from polyculture.auditing.label_errors import find_label_errors
     from polyculture.dataset import Dataset as Dataset
     from polyculture.dataset import Split as Split
     from polyculture.deployment import Bundle as Bundle
@@ -74,12 +75,21 @@ if TYPE_CHECKING:
     from polyculture.stats import Interval as Interval
     from polyculture.studies.ablation import AblationOptions as AblationOptions
     from polyculture.studies.ablation import ablate as ablate
+    from polyculture.studies.active import QueryOptions as QueryOptions
+    from polyculture.studies.active import query as query
+    from polyculture.studies.cleaning import CleanOptions as CleanOptions
+    from polyculture.studies.cleaning import clean as clean
+    from polyculture.studies.cleaning import undo_clean as undo_clean
     from polyculture.studies.compression import CompressOptions as CompressOptions
     from polyculture.studies.compression import compress as compress
+    from polyculture.studies.crowds import CrowdOptions as CrowdOptions
+    from polyculture.studies.crowds import crowd as crowd
     from polyculture.studies.evolution import EvolutionOptions as EvolutionOptions
     from polyculture.studies.evolution import evolve as evolve
     from polyculture.studies.explanation import ExplainRunOptions as ExplainRunOptions
     from polyculture.studies.explanation import explain_run as explain_run
+    from polyculture.studies.federation import FederateOptions as FederateOptions
+    from polyculture.studies.federation import federate as federate
     from polyculture.studies.panel import PanelOptions as PanelOptions
     from polyculture.studies.panel import panel as panel
     from polyculture.studies.run_audit import audit_run as audit_run
@@ -90,9 +100,15 @@ if TYPE_CHECKING:
     from polyculture.training import load_problem as load_problem
     from polyculture.training import predict as predict
     from polyculture.training import train as train
+    from polyculture.training.federated import DifferentialPrivacy as DifferentialPrivacy
+    from polyculture.training.federated import FederationPlan as FederationPlan
+    from polyculture.training.federated import federate_clients as federate_clients
+    from polyculture.training.federated import partition_clients as partition_clients
+    from polyculture.training.out_of_fold import out_of_fold as out_of_fold
 
     export = export_bundle
     label = label_file
+    label_errors = find_label_errors
     scaling = along_scale
 
 _HOMES = {
@@ -115,6 +131,7 @@ _HOMES = {
     "compare": "auditing",
     "scaling": "auditing:along_scale",
     "text_alikeness": "auditing",
+    "label_errors": "auditing.label_errors:find_label_errors",
     "read": "formats",
     "read_shards": "formats",
     "report": "reporting",
@@ -140,9 +157,14 @@ _HOMES = {
     "RetrainOptions": "deployment.retraining",
     "retrain": "deployment.retraining",
     "DataOptions": "training",
+    "DifferentialPrivacy": "training.federated",
+    "FederationPlan": "training.federated",
+    "federate_clients": "training.federated",
+    "partition_clients": "training.federated",
     "load_problem": "training",
     "predict": "training",
     "train": "training",
+    "out_of_fold": "training.out_of_fold",
     "RunOptions": "studies.training_run",
     "run": "studies.training_run",
     "audit_run": "studies.run_audit",
@@ -151,9 +173,18 @@ _HOMES = {
     "ablate": "studies.ablation",
     "EvolutionOptions": "studies.evolution",
     "evolve": "studies.evolution",
+    "CrowdOptions": "studies.crowds",
+    "crowd": "studies.crowds",
+    "QueryOptions": "studies.active",
+    "query": "studies.active",
+    "CleanOptions": "studies.cleaning",
+    "clean": "studies.cleaning",
+    "undo_clean": "studies.cleaning",
     "CompressOptions": "studies.compression",
     "compress": "studies.compression",
     "ExplainRunOptions": "studies.explanation",
+    "FederateOptions": "studies.federation",
+    "federate": "studies.federation",
     "explain_run": "studies.explanation",
     "PanelOptions": "studies.panel",
     "panel": "studies.panel",

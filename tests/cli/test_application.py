@@ -57,7 +57,7 @@ def test_help_tells_what_it_is_for_and_the_way_from_training_to_a_choice(polycul
     assert "How alike is a set of models?" in out
     assert "run, audit, ablate, evolve and select end in one self-contained HTML page" in " ".join(out.split())
     shown = re.findall(r"^ +polyculture (\w+)\b", out, re.MULTILINE)
-    assert shown == ["run", "audit", "select", "compress", "ablate", "evolve"]
+    assert shown == ["run", "audit", "panel", "select", "compress", "ablate", "evolve"]
 
 
 def test_help_lists_the_commands_in_the_order_of_use_each_in_one_whole_line(polyculture):

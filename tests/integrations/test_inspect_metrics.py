@@ -25,7 +25,9 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     command = [sys.executable, "-c", code, "eval", TASK.name, "--log-dir", str(folder), "--display", "plain"]
     source = str(Path(pc.__file__).parents[1])
     env = os.environ | {"PYTHONPATH": source, "COLUMNS": "200"}
-    finished = subprocess.run(command, capture_output=True, text=True, cwd=TASK.parent, env=env, timeout=300, check=False)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, cwd=TASK.parent, env=env, timeout=300, check=False
+    )
     logs = sorted(folder.glob("*.eval"))
     assert logs, finished.stdout + finished.stderr
     return finished.stdout, logs[0]

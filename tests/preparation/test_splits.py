@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from polyculture import rng
 from polyculture.errors import InputError
-from polyculture.preparation.splits import folds, grouped, in_time, sampled, stratified
+from polyculture.preparation.splits import folds, grouped, grouped_folds, in_time, sampled, stratified
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60)
 SHARES = st.sampled_from([(0.5, 0.5), (0.45, 0.15, 0.40), (0.2, 0.3, 0.1, 0.4)])
@@ -121,3 +121,37 @@ def test_folds_want_an_instance_each(count: int) -> None:
     with pytest.raises(InputError) as caught:
         folds(np.zeros(6, np.int64), count, rng.stream(0))
     assert str(caught.value) == f"{count} folds of 6 instances; expected 2 or more, with an instance in each."
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=20, max_size=80), st.integers(0, 5))
+def test_grouped_folds_share_no_group_and_none_is_empty(pairs: list[tuple[int, int]], seed: int) -> None:
+    labels, groups = np.array(pairs).T
+    count = min(4, len(np.unique(groups)))
+    if count < 2:
+        return
+    tests = grouped_folds(labels, groups, count, rng.stream(seed))
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(len(labels)))
+    assert sum(len(np.unique(groups[rows])) for rows in tests) == len(np.unique(groups))
+    assert all(len(rows) for rows in tests)
+
+
+@given(st.lists(st.integers(0, 3), min_size=10, max_size=60), st.integers(2, 5), st.integers(0, 5))
+def test_grouped_folds_of_single_instances_are_as_equal_as_folds(labels: list[int], count: int, seed: int) -> None:
+    codes = np.array(labels)
+    tests = grouped_folds(codes, np.arange(len(codes)), count, rng.stream(seed))
+    for label in range(4):
+        assert np.ptp([(codes[rows] == label).sum() for rows in tests]) <= 1
+
+
+def test_grouped_folds_have_every_label_in_proportion() -> None:
+    draw = np.random.default_rng(0)
+    labels, groups = draw.integers(0, 5, 1000), np.r_[np.arange(800), draw.integers(800, 840, 200)]
+    for rows in grouped_folds(labels, groups, 5, rng.stream(0)):
+        np.testing.assert_allclose(np.bincount(labels[rows]), np.bincount(labels) / 5, atol=2)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_grouped_folds_want_a_group_each(count: int) -> None:
+    with pytest.raises(InputError) as caught:
+        grouped_folds(np.zeros(4, np.int64), np.array([0, 0, 1, 2]), count, rng.stream(0))
+    assert str(caught.value) == f"{count} folds of 3 groups of instances; expected 2 or more, with a group in each."

@@ -11,11 +11,11 @@ import torch
 
 from polyculture import rng
 from polyculture.dataset import Dataset
+from polyculture.preparation.transforms import TRANSFORMS as DATA
 from polyculture.preparation.transforms import back_translation, find_transform, synonyms
 from polyculture.preparation.transforms.numeric import interpolated
 from polyculture.preparation.transforms.texts import BLANK
 from polyculture.preparation.transforms.word_substitution import nearest_words
-from polyculture.training import DATA
 
 VIEWS = [name for name, level in DATA.items() if level.view is not None]
 PAIRS = [(name, modality) for name in VIEWS for modality in DATA[name].modalities]

@@ -5,7 +5,22 @@ broken; 2 the command or its input cannot be used; 3 a gate cannot be told; 130 
 are one line; others keep their traceback.
 """
 
-from . import ablate, audit, check, compress, deployment, evolve, explain, panel, select, train
+from . import (
+    ablate,
+    audit,
+    check,
+    clean,
+    compress,
+    crowd,
+    deployment,
+    evolve,
+    explain,
+    federate,
+    panel,
+    query,
+    select,
+    train,
+)
 from .application import app, main
 
 __all__ = [
@@ -13,12 +28,16 @@ __all__ = [
     "app",
     "audit",
     "check",
+    "clean",
     "compress",
+    "crowd",
     "deployment",
     "evolve",
     "explain",
+    "federate",
     "main",
     "panel",
+    "query",
     "select",
     "train",
 ]

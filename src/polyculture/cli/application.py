@@ -18,6 +18,7 @@ from polyculture.version import __version__
 
 INTERRUPTED = 130
 VERBS = (
+    *("clean", "query", "crowd", "federate"),
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "panel", "compare", "scaling"),
     *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "judge", "report"),
 )
@@ -138,6 +139,9 @@ def polyculture(
     \b
     Audit existing predictions: a table with a row per instance and a column per model:
       polyculture audit predictions.csv
+    \b
+    How many independent votes are the verdicts of several judges worth?
+      polyculture panel verdicts.csv
     \b
     Select a complementary subset, certified on other instances:
       polyculture select polyculture-run

@@ -15,7 +15,7 @@ from polyculture.studies.shell_words import option_words
 
 if TYPE_CHECKING:
     from polyculture.formats import ReadingRules
-    from polyculture.training import Problem
+    from polyculture.training import DataOptions, Problem
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder for the page, audit.json and other results.")]
 Json = Annotated[bool, Option("--json", help="Print only the JSON of the result on stdout.")]
@@ -116,13 +116,18 @@ class ProblemOptions:
     horizon: Annotated[int, Option(metavar="N", help="Time series: number of steps ahead to predict.")] = 1
 
     def load(self, seed: int) -> Problem:
-        from polyculture.training import DataOptions, load_problem
+        from polyculture.training import load_problem
+
+        return load_problem(self.problem or ["digits"], seed, self.data_options())
+
+    def data_options(self) -> DataOptions:
+        from polyculture.training import DataOptions
 
         options = {name: value for name, value in vars(self).items() if value is not None and name != "problem"}
         options |= {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
         kinds = () if self.shifts == "none" else tuple(name.strip() for name in self.shifts.split(","))
         options["shifts"] = None if self.shifts == "all" else kinds
-        return load_problem(self.problem or ["digits"], seed, DataOptions(**options))
+        return DataOptions(**options)
 
 
 def with_option_groups(function: Callable[..., int]) -> Callable[..., int]:

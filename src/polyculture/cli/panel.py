@@ -27,6 +27,7 @@ def panel(
         Path | None, Option(metavar="CSV", help="Humans per class and item: instance, a column per class.")
     ] = None,
     truth: Annotated[str, Option(metavar="KEY", help="Inspect: metadata of a sample with the true verdict.")] = "",
+    no_truth: Annotated[bool, Option("--no-truth", help="Only agreement, and what hidden-truth models claim.")] = False,
     scale: Annotated[str, Option(metavar="SCALE", help="For agreement: nominal, ordinal or interval.")] = "nominal",
     seed: Seed = 0,
     out: Annotated[Path, Option(metavar="DIR", help="Folder for the page and panel.json.")] = Path("polyculture-panel"),
@@ -48,10 +49,12 @@ def panel(
     from polyculture.studies.panel import SECTIONS, PanelOptions
     from polyculture.studies.panel import panel as of_panel
 
-    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, seed=seed)
+    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, no_truth, seed=seed)
     columns = table.columns(cluster) | {"correct": reading.outcomes}
     result = of_panel([str(path) for path in paths], options, rules=reading.rules(), **columns)
-    show_reports(result.note, json=json)
+    if result.note:
+        show_reports(result.note, json=json)
     words = source_words(paths, table, reading, cluster=cluster)
-    show_sections(result.sections, out / SECTIONS, json, f"polyculture select {words} --rule vote", ("judges",))
+    next_command = f"polyculture crowd {words}" if no_truth else f"polyculture select {words} --rule vote"
+    show_sections(result.sections, out / SECTIONS, json, next_command, ("judges",))
     return 0

@@ -25,6 +25,12 @@ def run(
     workers: Workers = None,
     engine: Annotated[str, Option(metavar="ENGINE", help="auto (this machine) or ray (a cluster).")] = "auto",
     seconds: Annotated[float | None, Option(metavar="S", help="Time limit per model.")] = None,
+    clean: Annotated[
+        bool, Option("--clean", help="Leave out training rows that are repeated or in the test set.")
+    ] = False,
+    mask: Annotated[
+        list[str] | None, Option(metavar="FIELD=HOW", help="Hide a personal field: hash, mask or drop; repeatable.")
+    ] = None,
     out: Out = Path("polyculture-run"),
     json: Json = False,
 ) -> int:
@@ -46,9 +52,14 @@ def run(
     from polyculture.recipe import read_design
     from polyculture.reporting.progress_bars import progress_bars
     from polyculture.studies import training_run
+    from polyculture.studies.cleaning.masks import parsed_fields
+    from polyculture.studies.cleaning.training_set import load_masked
 
-    options = training_run.RunOptions(models, read_design(recipes) if recipes else (), seed, workers, engine, seconds)
-    problem = data.load(seed)
+    fields = parsed_fields(mask or ())
+    levels = read_design(recipes) if recipes else ()
+    options = training_run.RunOptions(models, levels, seed, workers, engine, seconds, clean, fields)
+    names = data.problem or ["digits"]
+    problem = load_masked(names, seed, data.data_options(), fields, out) if fields else data.load(seed)
     with progress_bars(announce=not json) as progress:
         result = training_run.run(problem, options, out=out, progress=progress)
     bundle = shell_word(f"{out}-bundle")

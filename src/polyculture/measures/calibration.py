@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import ndtr
 
 BINS = 15
@@ -33,13 +33,13 @@ class Reliability:
     influence: Float[np.ndarray, " n"]
 
 
-def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = BINS) -> Reliability:
+def reliability(confidence: Float[np.ndarray, " n"], right: Shaped[np.ndarray, " n"], bins: int = BINS) -> Reliability:
     """Reliability table and expected calibration error of one model (or of the group's mean probabilities).
 
     Parameters
     ----------
     confidence : stated probability of the answer given, in [0, 1].
-    right : whether it was right.
+    right : whether it was right; a part of it where answers were tied.
     bins : bins of (nearly) equally many instances; equal confidences stay together.
 
     No instances: nan. Sources: Guo et al. 2017; equal-mass bins and the bias: Roelofs et al. 2022.

@@ -101,3 +101,32 @@ def _by_label(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> 
     """Positions in the order of their labels, in random order within each label."""
     shuffled = generator.permutation(len(labels))
     return shuffled[np.argsort(labels[shuffled], kind="stable")]
+
+
+def grouped_folds(
+    labels: Int[np.ndarray, " n"], groups: Shaped[np.ndarray, " n"], count: int, generator: np.random.Generator
+) -> list[Int[np.ndarray, " k"]]:
+    """`count` disjoint test sets, sorted, that together are 0 … n − 1 and share no group.
+
+    Groups of several instances are assigned first, the largest before the others, each to the fold that has fewest of
+    its labels; all other instances one by one. So every label is in every fold in proportion, as far as groups allow.
+
+    Raises InputError for fewer folds than 2 or more than there are groups.
+    """
+    names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if not 2 <= count <= len(names):
+        raise InputError(f"{count} folds of {len(names)} groups of instances", "2 or more, with a group in each")
+    label_codes = np.unique(labels, return_inverse=True)[1]
+    table = np.zeros((count, int(label_codes.max()) + 1), np.int64)
+    fold_of = np.empty(len(labels), np.int64)
+    shuffled = generator.permutation(len(labels))
+    # The largest groups first; instances that are a group by themselves last, label by label.
+    unit = np.where(sizes[codes] > 1, codes, -1)
+    by_size = shuffled[np.lexsort((label_codes[shuffled], unit[shuffled], -sizes[codes[shuffled]]))]
+    starts = np.flatnonzero(np.r_[True, np.diff(codes[by_size]) != 0])
+    for rows in np.split(by_size, starts[1:]):
+        counts = np.bincount(label_codes[rows], minlength=table.shape[1])
+        fold = int(np.lexsort((table.sum(axis=1), table @ counts))[0])
+        fold_of[rows] = fold
+        table[fold] += counts
+    return [np.flatnonzero(fold_of == fold) for fold in range(count)]

@@ -11,6 +11,7 @@ from polyculture.errors import FileError, InputError, PolycultureError
 from polyculture.preparation.problems import DataOptions, Problem, load_problem
 from polyculture.results import Portfolio
 
+from .cleaning.training_set import CLEANED, MASKED, cleaned_problem, load_masked
 from .run_folder import PORTFOLIO
 from .stored_run import is_run
 
@@ -83,4 +84,7 @@ def problem_of_run(folder: Path, origin: Mapping[str, Any], *, shifted: bool) ->
 
     tests = tuple(map(nearby, settings.test_on)) if shifted else ()
     settings = replace(settings, test_on=tests, **({} if shifted else {"shifts": ()}))  # type: ignore[arg-type]
-    return load_problem([nearby(str(name)) for name in origin["source"]], int(origin["seed"]), settings)
+    files, seed = [nearby(str(name)) for name in origin["source"]], int(origin["seed"])
+    masks = origin.get(MASKED)
+    problem = load_masked(files, seed, settings, masks, folder) if masks else load_problem(files, seed, settings)
+    return cleaned_problem(problem).problem if origin.get(CLEANED) else problem

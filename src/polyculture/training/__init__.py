@@ -13,9 +13,9 @@ from polyculture.deprecated import NAMES, old_name
 from polyculture.errors import MissingExtraError
 from polyculture.models.prediction import predict
 from polyculture.preparation.problems import PROBLEMS, DataOptions, Problem, load_problem
-from polyculture.preparation.transforms import TRANSFORMS as DATA
 
 from .architectures import ARCHITECTURES
+from .data_levels import DATA
 from .design import default_design, evolution_axes, possible_recipe
 from .fit import load_population, train
 from .objectives import OBJECTIVES

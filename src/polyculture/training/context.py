@@ -23,12 +23,15 @@ class TrainingContext:
     pool : inputs without labels, to pre-train on; None for those of the training set.
     seconds : time limit of the fit; a net that exceeds it fails with a TrainingError.
     device : where nets are trained, such as ``"cpu"`` or ``"cuda:0"``.
+    encoder : how scikit-learn estimators read inputs, fitted to more inputs than have labels; None for one that is
+        fitted to the training set.
     """
 
     view: View | None = None
     pool: Shaped[np.ndarray, "p ..."] | None = None
     seconds: float | None = None
     device: str = "cpu"
+    encoder: Encoder | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,11 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted import Fitted
-from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
 from .context import TrainingContext
+from .data_levels import fit_at_level
 from .fit import check
 
 SHAPED = {"image": (2, 3), "volume": (3,), "series": (2,), "audio": (1,), "table": (1,)}
@@ -80,9 +80,7 @@ class _RecipeEstimator(BaseEstimator):  # type: ignore[misc]
         dataset = Dataset(inputs, labels, classes, modality=self.modality)
         check([recipe], dataset)
         self._examples = inputs[:: max(1, len(inputs) // EXAMPLES)][:EXAMPLES]
-        level = find_transform(recipe.data)
-        train = level.take(dataset, recipe.seed)
-        return find_architecture(recipe.architecture).fit(recipe, train, TrainingContext(level.view, dataset.array))
+        return fit_at_level(recipe, dataset, TrainingContext(pool=dataset.array)).fitted
 
     def _read(self, X: Any, reset: bool) -> np.ndarray:
         """Inputs in the shape of a dataset."""

@@ -10,12 +10,12 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
 from .architectures import Net, find_architecture
 from .context import TrainingContext
+from .data_levels import view_of
 from .objectives import OBJECTIVES, Objective
 from .objectives.pointwise import ANY
 
@@ -55,8 +55,7 @@ def finetune(
     from . import loop
 
     net, frozen = _copy(model.net)
-    level = find_transform(recipe.data)
-    plan = architecture.plan(recipe, train, model.encoder, TrainingContext(level.view, train.array))
+    plan = architecture.plan(recipe, train, model.encoder, TrainingContext(view_of(recipe), train.array))
     plan = replace(
         plan,
         schedule=replace(plan.schedule, epochs=epochs, schedule="cosine", averaging="none", patience=0),

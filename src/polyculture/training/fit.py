@@ -17,10 +17,10 @@ from polyculture.models.fitted_graph import GRAPH, FittedGraph
 from polyculture.models.store import open_folder, read_population, read_records
 from polyculture.population import Population
 from polyculture.preparation.problems import Problem
-from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 
 from .architectures import find_architecture
+from .data_levels import check_level
 from .engine.executors import check_engine, count_workers, run_jobs
 from .engine.jobs import RunContext
 from .engine.planning import plan
@@ -143,7 +143,7 @@ def check(recipes: Sequence[Recipe], train: Dataset) -> None:
             wrong = f"the recipe {recipe.id} has the compression {recipe.compression!r}"
             raise InputError(wrong, "'none' before training", "train without it, then polyculture compress")
         architecture = find_architecture(recipe.architecture)
-        find_transform(recipe.data).check(recipe.data, train)
+        check_level(recipe, train)
         find_objective(recipe.objective)
         find_pretraining(recipe.pretraining)
         architecture.check(recipe)

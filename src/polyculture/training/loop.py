@@ -124,7 +124,7 @@ def fit(net: Any, plan: TrainingPlan) -> TrainingHistory:
                 if plan.after_step is not None:
                     plan.after_step()
                 average.update(net, step, steps)
-            _check_time(plan, start, f"epoch {epoch} of {epochs}")
+            check_time(plan, start, f"epoch {epoch} of {epochs}")
         curve.append(_mean(losses, np.repeat(sizes, replays)) / plan.objective.members)
         if not math.isfinite(curve[-1]):
             raise TrainingError(f"the loss became {curve[-1]} in epoch {epoch}", "a finite loss", "lower learning_rate")
@@ -249,7 +249,8 @@ def _mean(losses: list[Tensor], sizes: Any) -> float:
     return total / int(sum(sizes))
 
 
-def _check_time(plan: TrainingPlan, start: float, place: str) -> None:
+def check_time(plan: TrainingPlan, start: float, place: str) -> None:
+    """TrainingError if the time limit has passed since `start`; `place` is how far the fit is."""
     seconds = plan.context.seconds
     if seconds is not None and time.monotonic() - start > seconds:
         raise TrainingError(f"not done after {seconds:g} s, in {place}", "a fit within that time", "lower epochs")

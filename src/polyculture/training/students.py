@@ -10,7 +10,6 @@ from polyculture.dataset import Dataset
 from polyculture.errors import InputError
 from polyculture.models.fitted_net import FittedNet
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 
@@ -18,6 +17,7 @@ from . import pretraining
 from .architectures import Net, find_architecture
 from .architectures.hub import PREFIX
 from .context import TrainingContext
+from .data_levels import view_of
 from .finetuning import taught
 from .hyperparameters import options
 
@@ -72,7 +72,7 @@ def fit_student(recipe: Recipe, train: Dataset, share: float, teacher: Teacher, 
     student = student_recipe(recipe, share)
     architecture = find_architecture(recipe.architecture)
     assert isinstance(architecture, Net)
-    context = TrainingContext(find_transform(recipe.data).view, train.array)
+    context = TrainingContext(view_of(recipe), train.array)
     encoder = pretraining.encoder_of(student, train, context, architecture.reader)
     plan = architecture.plan(student, train, encoder, context)
     plan = replace(plan, objective=taught(), fit_teacher=lambda: teacher, seed=derived_seed(seed, "student"))

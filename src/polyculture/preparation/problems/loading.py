@@ -23,7 +23,11 @@ PARTS = ("train", "selection", "test")
 
 
 def load_problem(
-    name_or_files: str | Path | Sequence[str | Path], seed: int = 0, source: DataOptions | None = None
+    name_or_files: str | Path | Sequence[str | Path],
+    seed: int = 0,
+    source: DataOptions | None = None,
+    *,
+    prepare: Callable[[RawData], RawData] | None = None,
 ) -> Problem:
     """The problem of that name, or in those files; its split and its shifted test sets are drawn by `seed`.
 
@@ -33,6 +37,7 @@ def load_problem(
         Parquet), .npz and IDX images, folders of images or recordings, lines of text, tagged tokens.
     seed : of the split, of the shifts, and of samples where there is a limit.
     source : how files are read and split.
+    prepare : what is done to all that was read before it is split, such as hiding personal fields; nothing by default.
 
     Raises InputError for an unknown name and what does not fit, FileError for what cannot be read or fetched, and
     MissingExtraError without scikit-learn or Pillow, where they are needed.
@@ -44,9 +49,15 @@ def load_problem(
     """
     options = source or DataOptions()
     names = [name_or_files] if isinstance(name_or_files, (str, Path)) else list(name_or_files)
-    external_tests = {_external_name(name): read_raw([name], options) for name in options.test_on}
-    problem = build_problem(read_raw(names, options), options, seed, external_tests)
+    prepare = prepare or _unchanged
+    raw = prepare(read_raw(names, options))
+    external_tests = {_external_name(name): prepare(read_raw([name], options)) for name in options.test_on}
+    problem = build_problem(raw, options, seed, external_tests)
     return replace(problem, origin={"source": [str(name) for name in names], "seed": seed, "options": asdict(options)})
+
+
+def _unchanged(raw: RawData) -> RawData:
+    return raw
 
 
 def read_raw(names: Sequence[str | Path], options: DataOptions) -> RawData:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from polyculture.errors import InputError, near
 
 from . import audio, images, labels, numeric, oversampling, subsets, texts
@@ -83,15 +85,15 @@ TRANSFORMS: dict[str, Transform] = {
 """Levels of the data axis by name; one that takes an amount is also a level as ``name:amount``: ``"subset:0.25"``."""
 
 
-def find_transform(name: str) -> Transform:
+def find_transform(name: str, transforms: Mapping[str, Transform] = TRANSFORMS) -> Transform:
     """The transform of that name, such as ``"all"``, ``"rotate"`` or ``"rotate:30"``.
 
     Raises InputError, with the near names or with the amounts that there are, if there is none.
     """
     kind, colon, text = name.partition(":")
-    if kind not in TRANSFORMS:
-        raise InputError(f"no data {name!r}", "", near(kind, TRANSFORMS))
-    transform = TRANSFORMS[kind]
+    if kind not in transforms:
+        raise InputError(f"no data {name!r}", "", near(kind, transforms))
+    transform = transforms[kind]
     if not colon:
         return transform
     if transform.amount is None:

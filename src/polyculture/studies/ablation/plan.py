@@ -8,9 +8,9 @@ from typing import Any
 
 from polyculture.dataset import Dataset
 from polyculture.errors import InputError, PolycultureError, near
-from polyculture.preparation.transforms import TRANSFORMS as DATA
 from polyculture.recipe import AXES, Recipe, replicate
 from polyculture.training.architectures import find_architecture
+from polyculture.training.data_levels import DATA
 from polyculture.training.fit import check
 from polyculture.training.objectives import OBJECTIVES
 from polyculture.training.optimizers import OPTIMIZERS

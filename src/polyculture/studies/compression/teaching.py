@@ -13,10 +13,10 @@ from polyculture.compression.one_model import mean_of
 from polyculture.dataset import Dataset
 from polyculture.models.fitted import Fitted
 from polyculture.models.fitted_net import FittedNet
-from polyculture.preparation.transforms import find_transform
 from polyculture.recipe import Recipe
 from polyculture.rng import derived_seed
 from polyculture.training import predict
+from polyculture.training.data_levels import training_set
 
 from .originals import Originals
 
@@ -72,8 +72,7 @@ class Teaching:
 
     def trainer(self, name: str, recipe: Recipe) -> Trainer:
         """The trainer of a model whose recipe is now this one."""
-        level = find_transform(recipe.data)
-        train = level.take(self.originals.problem.split.train, recipe.seed)
+        train = training_set(recipe, self.originals.problem.split.train)
         return Trainer(recipe, train, derived_seed(self.seed, "compression", name) % 2**31)
 
     def context(self, name: str, trainer: Trainer) -> CompressionContext:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from polyculture.measures.annotators import Annotations, dawid_skene, glad
 from polyculture.measures.panels.weights import accuracy_weights, correlation_weights
 from polyculture.measures.votes import vote
 from polyculture.stats import Interval, block_of, influence_interval, share_interval
@@ -16,6 +17,8 @@ from polyculture.stats import Interval, block_of, influence_interval, share_inte
 from .judged import JudgedItems
 
 FOLDS = 5
+MOST_CONFUSIONS, MOST_VERDICTS = 10**5, 10**5
+"""Cells of confusion matrices beyond which Dawid–Skene is left out, and verdicts beyond which GLAD is."""
 MAJORITY = "one vote each"
 Rule = Callable[[np.ndarray, np.ndarray, int], Float[np.ndarray, " m"]]
 RULES: Mapping[str, Rule] = {
@@ -32,7 +35,7 @@ def aggregation_table(items: JudgedItems, gap: Interval, level: float) -> pd.Dat
     Columns: rule, error, low, high, gain (error of one vote each less its own), gain_low, gain_high, closed (gain over
     Condorcet's gap; nan where that is not above 0), judges (with any weight, on all items).
     """
-    losses = {name: cross_fitted(items, rule) for name, rule in RULES.items()}
+    losses = {name: cross_fitted(items, rule) for name, rule in RULES.items()} | hidden_truth(items)
     mask = ~np.isnan(np.stack(list(losses.values()))).any(axis=0)
     clusters = None if items.clusters is None else items.clusters[mask]
     rows = []
@@ -44,9 +47,28 @@ def aggregation_table(items: JudgedItems, gap: Interval, level: float) -> pd.Dat
         row = {"rule": name, "error": error.estimate, "low": error.low, "high": error.high}
         row |= {"gain": mean, "gain_low": gain.low, "gain_high": gain.high}
         row["closed"] = mean / gap.estimate if gap.defined and gap.estimate > 0 else math.nan
-        row["judges"] = int((RULES[name](items.wrong, items.observed, _classes(items)) > 0).sum())
+        weights = RULES[name](items.wrong, items.observed, _classes(items)) if name in RULES else np.ones(items.judges)
+        row["judges"] = int((weights > 0).sum())
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def hidden_truth(items: JudgedItems) -> dict[str, Float[np.ndarray, " n"]]:
+    """Losses of models that know no truth, only the verdicts: Dawid–Skene, and GLAD where the items are few.
+
+    Only where classes are the same for all items; empty else.
+    """
+    if items.strata is None or items.answers is None:
+        return {}
+    classes = int(max(items.answers.max(), items.strata.max())) + 1
+    cells = items.judges * classes**2
+    rules = {"Dawid–Skene": dawid_skene} if classes > 1 and cells <= MOST_CONFUSIONS else {}
+    if rules and items.observed.sum() <= MOST_VERDICTS:
+        rules["GLAD"] = glad
+    if not rules:
+        return {}
+    annotations = Annotations.of_table(np.where(items.observed, items.answers, -1), classes)
+    return {name: 1 - rule(annotations).credit(items.strata) for name, rule in rules.items()}
 
 
 def cross_fitted(items: JudgedItems, rule: Rule) -> Float[np.ndarray, " n"]:

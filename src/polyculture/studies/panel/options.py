@@ -25,6 +25,7 @@ class PanelOptions:
         verdicts themselves say what is right.
     cluster : column of items that were sampled together (same document, same prompt).
     scale : of verdicts when their agreement is measured: ``"nominal"``, ``"ordinal"`` or ``"interval"``.
+    no_truth : no truth is known: agreement, and what models of a hidden truth claim.
     level : of all intervals.
     seed : of everything random: random orders of judges, halves of items.
 
@@ -42,6 +43,7 @@ class PanelOptions:
     truth: str = ""
     cluster: str = ""
     scale: str = "nominal"
+    no_truth: bool = False
     level: float = 0.95
     seed: int = 0
 

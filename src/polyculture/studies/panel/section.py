@@ -104,7 +104,11 @@ def _difficulty(numbers: Mapping[str, Interval]) -> str:
 
 def _closing(numbers: Mapping[str, Interval], tables: Mapping[str, pd.DataFrame]) -> str:
     """What the best of the rules gains over one vote each, and what none could."""
-    best = tables["rules"].iloc[1:].sort_values("gain", ascending=False, kind="stable").to_dict("records")[0]
+    best = (
+        tables["rules"][tables["rules"]["rule"].str.startswith("weighted")]
+        .sort_values("gain", ascending=False, kind="stable")
+        .to_dict("records")[0]
+    )
     limits = f"{_number(best['gain'])} points [{_number(best['gain_low'])}, {_number(best['gain_high'])}]"
     if best["gain_low"] > 0:
         text = f"Fitted on other items, a vote {best['rule']} gains {limits}."
@@ -210,8 +214,8 @@ SPEC = SectionSpec(
             rows=60,
         ),
         "rules": TableSpec(
-            "Each rule is fitted on four fifths of the items and judged on the rest. Gain: error of one vote each less "
-            "its own, paired by item. Closed: gain over Condorcet's gap.",
+            "Weights are fitted on four fifths of the items and judged on the rest; Dawid–Skene and GLAD see verdicts "
+            "only. Gain: error of one vote each less its own, paired by item. Closed: gain over Condorcet's gap.",
             percent=("error", "low", "high", "gain", "gain_low", "gain_high", "closed"),
         ),
         "curve": TableSpec(

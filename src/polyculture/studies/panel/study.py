@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from .people import human_section
 from .ratings import rating_section
 from .section import note_of_missing, panel_section
 from .votes import vote_numbers
+from .without_truth import truthless_sections
 
 SECTIONS = "panel.json"
 """File of the sections, next to their page."""
@@ -39,7 +40,7 @@ class PanelResult:
     Parameters
     ----------
     sections : the answer first, then humans where counts were given, and agreement.
-    predictions : the verdicts.
+    predictions : the verdicts; None where no truth is known.
     note : what was read.
 
     Examples
@@ -51,7 +52,7 @@ class PanelResult:
     """
 
     sections: tuple[Section, ...]
-    predictions: Predictions
+    predictions: Predictions | None = None
     note: str = ""
 
     @property
@@ -69,7 +70,7 @@ class PanelResult:
 
 
 def panel(
-    source: str | Path | Sequence[str | Path] | Predictions,
+    source: Any,
     options: PanelOptions | None = None,
     *,
     rules: ReadingRules | None = None,
@@ -79,8 +80,8 @@ def panel(
 
     Parameters
     ----------
-    source : verdicts as `polyculture.read` takes them (tables, logs of Inspect, lm-eval, preferences, …), or
-        Predictions. Judges are what is called models elsewhere.
+    source : verdicts as `polyculture.read` takes them (tables, dataframes, logs of Inspect, lm-eval, preferences, …),
+        or Predictions. Judges are what is called models elsewhere.
     options : families, prices, counts of humans, clusters.
     rules, columns : as in `polyculture.read`.
 
@@ -96,6 +97,8 @@ def panel(
     'panel'
     """
     options = options or PanelOptions()
+    if options.no_truth:
+        return PanelResult(truthless_sections(one_path(source), options))
     predictions, note = (source, "") if isinstance(source, Predictions) else _read(source, rules, columns, options)
     if predictions.shape[0] < 2:
         raise InputError(f"{predictions.shape[0]} judge", "two judges or more", "a panel has several")
@@ -107,21 +110,29 @@ def panel(
     if options.humans is not None:
         sections.append(human_section(predictions, options.humans, items.clusters, options.level))
     if items.answers is not None:
-        sections.append(agreement_section(_verdicts(predictions, items), options.scale, items.clusters, options.level))
+        sections.append(agreement_section(_verdicts(predictions, items), items.clusters, options))
     missing = note_of_missing(items.observed.shape[1], int(items.complete.sum()))
     return PanelResult(tuple(sections), predictions, f"{note} {missing}".strip())
 
 
+def one_path(source: Any) -> Any:
+    """The one table with verdicts; InputError for several, and for Predictions, which have a truth."""
+    if isinstance(source, Predictions) or (isinstance(source, (list, tuple)) and len(source) != 1):
+        raise InputError("verdicts without a truth that are not one table", "one file, or a dataframe")
+    return source[0] if isinstance(source, (list, tuple)) else source
+
+
 def _read(
-    source: str | Path | Sequence[str | Path],
+    source: Any,
     rules: ReadingRules | None,
     columns: Mapping[str, Any],
     options: PanelOptions,
 ) -> tuple[Predictions, str]:
     groups = [*columns.get("groups", ()), *([options.cluster] if options.cluster else [])]
-    paths = [source] if isinstance(source, (str, Path)) else list(source)
+    is_paths = isinstance(source, (str, Path, list, tuple))
+    paths = [str(path) for path in ([source] if isinstance(source, (str, Path)) else source)] if is_paths else source
     rules = replace(rules or ReadingRules(), judges=True, truth=options.truth)
-    aligned = align([str(path) for path in paths], rules=rules, **{**columns, "groups": groups})
+    aligned = align(paths, rules=rules, **{**columns, "groups": groups})
     return aligned.predictions, aligned.report.sentence
 
 

@@ -13,15 +13,15 @@ from .stems import as_vector
 def mlp(
     form: Form, outputs: int, *, width: int = 64, depth: int = 2, normalization: str = "none", dropout: float = 0.1
 ) -> nn.Module:
-    """A multilayer perceptron of `depth` hidden layers.
+    """A multilayer perceptron of `depth` hidden layers; of none, it is (multinomial) logistic regression.
 
     Before each ReLU `normalization`: ``"batch"`` (Ioffe and Szegedy 2015), ``"layer"`` (Ba et al. 2016) or ``"none"``.
     """
     stem, features = as_vector(form)
     layers = [stem]
-    for inputs in [features, *[width] * (depth - 1)]:
+    for inputs in [features, *[width] * (depth - 1)][:depth]:
         layers += [nn.Linear(inputs, width), *feature_norm(normalization, width), nn.ReLU(), nn.Dropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(width, outputs))
+    return nn.Sequential(*layers, nn.Linear(width if depth else features, outputs))
 
 
 def selu_mlp(form: Form, outputs: int, *, width: int = 64, depth: int = 2, dropout: float = 0.05) -> nn.Module:

@@ -72,7 +72,7 @@ class SklearnModel(Architecture):
         self.suits(recipe, train)
         if context.view is not None:
             train = with_augmented_copy(train, context.view, stream(recipe.seed, "view"))
-        encoder = Encoder.of(train)
+        encoder = context.encoder or Encoder.of(train)
         build = self._builder(train.task)
         assert build is not None
         seed = derived_seed(recipe.seed, "fit") % 2**32

@@ -5,51 +5,16 @@ The choice changes no number.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from polyculture.errors import InputError, TrainingError, near, need
-
+from ..workers import check_engine as check_engine
+from ..workers import count_workers as count_workers
+from ..workers import run_tasks
 from .jobs import Job, RunContext, do
-
-ENGINES = ("auto", "ray")
-IDLE_SECONDS = 7 * 24 * 3600
-"""Seconds that idle workers stay. With loky's own 300 one may leave while new work arrives, and both then wait forever;
-workers end with this process anyway."""
-RAY_WORKERS = 2
-"""Default number of processes of a Ray that is started here."""
 
 JobReport = list[tuple[str, str]]
 """Id of each model of a job, and why it failed (empty if it did not)."""
-
-
-def check_engine(engine: str, workers: int | None, seconds: float | None = None) -> None:
-    """Refuse an unknown engine, one that is not installed, fewer workers than one, and a time limit of 0."""
-    if engine not in ENGINES:
-        raise InputError(f"no engine {engine!r}", f"one of {', '.join(ENGINES)}", near(engine, ENGINES))
-    if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers", "1 or more")
-    if seconds is not None and not seconds > 0:
-        raise InputError(f"{seconds} seconds", "more than 0")
-    if engine == "ray":
-        need("ray", extra="ray")
-
-
-def count_workers(engine: str, workers: int | None) -> int:
-    """Number of jobs run at a time; by default the number of cores, here or in the cluster."""
-    if engine == "ray":
-        import ray
-
-        if ray.is_initialized():
-            return workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        return workers or RAY_WORKERS
-    from joblib import cpu_count
-
-    return workers or int(cpu_count())
 
 
 def run_jobs(jobs: Sequence[Job], run: RunContext, engine: str, workers: int) -> Iterator[JobReport]:
@@ -58,63 +23,4 @@ def run_jobs(jobs: Sequence[Job], run: RunContext, engine: str, workers: int) ->
     TrainingError if a worker dies. A Ray that this process is connected to is used and left running; its machines must
     all see the folder.
     """
-    if engine == "ray":
-        return _on_ray(jobs, replace(run, started_by=None), workers)
-    return _on_this_machine(jobs, run, min(workers, len(jobs)))
-
-
-def _on_this_machine(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
-    if workers <= 1:
-        yield from (do(job, run) for job in jobs)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
-        pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
-        try:
-            with _without_interrupts():
-                reports = pool(delayed(do)(job, run) for job in jobs)
-            yield from reports
-        except BrokenProcessPool as error:
-            raise _worker_died() from error
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Processes that start in here never see Ctrl-C, which would end them with a traceback: their parent ends them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _on_ray(jobs: Sequence[Job], run: RunContext, workers: int) -> Iterator[JobReport]:
-    import ray
-
-    started = not ray.is_initialized()
-    if started:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    try:
-        task, shared = ray.remote(max_retries=0)(do), ray.put(run)
-        waiting = [task.remote(job, shared) for job in jobs]
-        while waiting:
-            finished, waiting = ray.wait(waiting)
-            yield ray.get(finished[0])
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:
-        raise _worker_died() from error
-    finally:
-        if started:
-            ray.shutdown()
-
-
-def _worker_died() -> TrainingError:
-    return TrainingError(
-        "a worker process died", "memory enough for all of them", "use fewer workers; finished models are kept"
-    )
+    return run_tasks(do, jobs, replace(run, started_by=None) if engine == "ray" else run, engine, workers)

@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -21,13 +21,15 @@ from polyculture.errors import PolycultureError
 from polyculture.models.fitted import Fitted
 from polyculture.models.store import write_model
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import Transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net
 from ..context import TrainingContext
+from ..data_levels import DataLevel, fit_plainly
+from ..learned_level import LearnedFit, LearnedLevel
 from ..objectives import member_of
-from .process import at_most, leave_with_parent
+from ..workers import leave_with_parent
+from .process import at_most
 
 JobKind = Literal["alone", "stacked", "jointly"]
 
@@ -66,7 +68,7 @@ class Job:
 
     recipes: tuple[Recipe, ...]
     architectures: tuple[Any, ...]
-    levels: tuple[Transform, ...]
+    levels: tuple[DataLevel, ...]
     how: JobKind = "alone"
     device: str = "cpu"
     cost: float = 0.0
@@ -77,10 +79,11 @@ def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
     if run.started_by not in (None, os.getpid()):
         leave_with_parent(run.started_by)
     start = time.perf_counter()
-    own_limit = isinstance(job.architectures[0], Net) and job.how != "stacked"  # their loop reports the epoch
+    alone = job.how != "stacked" and not isinstance(job.levels[0], LearnedLevel)
+    own_limit = isinstance(job.architectures[0], Net) and alone  # their loop reports the epoch
     try:
         with at_most(None if run.seconds is None or own_limit else run.seconds * len(job.recipes)):
-            results: Sequence[Fitted | Exception] = _fit(job, run)
+            results: Sequence[Fitted | LearnedFit | Exception] = _fit(job, run)
     except Exception as error:  # one model that cannot be trained must not stop the others
         results = [error] * len(job.recipes)
     cost = {
@@ -91,16 +94,24 @@ def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     report = []
-    for recipe, architecture, fitted in zip(job.recipes, job.architectures, results, strict=True):
+    for recipe, architecture, result in zip(job.recipes, job.architectures, results, strict=True):
+        fitted = result.fitted if isinstance(result, LearnedFit) else result
         record = model_record(recipe, architecture, fitted, run.made_for)
+        if isinstance(result, LearnedFit):
+            record["history"] = [dict(row) for row in result.history]
         write_model(run.folder, recipe.id, record, cost, fitted if isinstance(fitted, Fitted) else None)
         report.append((recipe.id, record["failed"]))
     return report
 
 
-def _fit(job: Job, run: RunContext) -> Sequence[Fitted | Exception]:
-    trains = [level.take(run.train, recipe.seed) for recipe, level in zip(job.recipes, job.levels, strict=True)]
-    contexts = [TrainingContext(level.view, run.train.array, run.seconds, job.device) for level in job.levels]
+def _fit(job: Job, run: RunContext) -> Sequence[Fitted | LearnedFit | Exception]:
+    context = TrainingContext(None, run.train.array, run.seconds, job.device)
+    level, recipe = job.levels[0], job.recipes[0]
+    if isinstance(level, LearnedLevel):  # never together with others
+        return [level.fit(recipe, recipe.data, run.train, context, fit_plainly)]
+    levels = [level for level in job.levels if not isinstance(level, LearnedLevel)]
+    trains = [level.take(run.train, recipe.seed) for recipe, level in zip(job.recipes, levels, strict=True)]
+    contexts = [replace(context, view=level.view) for level in levels]
     if job.how == "stacked":
         from ..batched import fit_stacked
 

@@ -8,10 +8,11 @@ from itertools import cycle
 
 from polyculture.dataset import Dataset
 from polyculture.models.threads import one_thread
-from polyculture.preparation.transforms import Transform, find_transform
 from polyculture.recipe import Recipe
 
 from ..architectures import Architecture, Net, find_architecture
+from ..data_levels import DataLevel, find_level
+from ..learned_level import LearnedLevel
 from ..objectives import group_of
 from .costs import CostModel
 from .jobs import Job
@@ -31,7 +32,7 @@ class _PlannedFit:
 
     recipe: Recipe
     architecture: Architecture
-    level: Transform
+    level: DataLevel
     bundle: Hashable
     cost: float
 
@@ -46,9 +47,10 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     bundles: dict[Hashable, list[_PlannedFit]] = {}
     with one_thread():
         for recipe in recipes:
-            architecture, level = find_architecture(recipe.architecture), find_transform(recipe.data)
+            architecture, level = find_architecture(recipe.architecture), find_level(recipe.data)
             key = _bundle(recipe, architecture, level, costs)
-            fit = _PlannedFit(recipe, architecture, level, key, costs(recipe, architecture))
+            times = level.fits if isinstance(level, LearnedLevel) else 1.0
+            fit = _PlannedFit(recipe, architecture, level, key, times * costs(recipe, architecture))
             bundles.setdefault((key, recipe if key is None else None), []).append(fit)
     parts = [part for bundle in bundles.values() for part in _parts(bundle, workers, train)]
     jobs = sorted(map(_job, parts), key=lambda job: -job.cost)
@@ -56,9 +58,9 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
     return [replace(job, device=next(devices)) if isinstance(job.architectures[0], Net) else job for job in jobs]
 
 
-def _bundle(recipe: Recipe, architecture: Architecture, level: Transform, costs: CostModel) -> Hashable:
+def _bundle(recipe: Recipe, architecture: Architecture, level: DataLevel, costs: CostModel) -> Hashable:
     """Key of all recipes that are fitted together with this one; None if it is fitted alone."""
-    if not isinstance(architecture, Net):
+    if not isinstance(architecture, Net) or isinstance(level, LearnedLevel):
         return None
     if (group := group_of(recipe)) is not None:
         return group

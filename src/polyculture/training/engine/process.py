@@ -1,14 +1,11 @@
-"""How does a training process end? At its time limit, and together with the process that started it."""
+"""How does a fit end? At its time limit."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
 from polyculture.errors import TrainingError
 
@@ -46,18 +43,3 @@ def at_most(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
     if passed:
         raise error
-
-
-@cache
-def leave_with_parent(parent: int) -> None:
-    """End this process within a second of the end of the one that started it.
-
-    A worker whose parent was killed would otherwise wait for work forever.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

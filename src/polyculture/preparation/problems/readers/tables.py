@@ -7,6 +7,7 @@ import io
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,8 @@ def _frame(path: Path, ignore: Sequence[str]) -> pd.DataFrame:
             if frame.index.name or isinstance(frame.index, pd.DatetimeIndex):
                 frame = frame.reset_index()
             return without_commas(frame.set_axis(list(map(str, frame.columns)), axis="columns"), path, "", ignore)
-        preview = text_lines(path, 50)
-        if not preview:
-            raise InputError(f"{path} is empty", "a table with one row per instance")
-        separator = "\t" if ".tsv" in path.suffixes else _separator(preview)
-        headed = _has_header(_rows(preview, separator), separator)
+        layout = text_layout(path)
+        separator, headed = layout.separator, layout.headed
         frame = pd.read_csv(
             io.StringIO("\n".join(text_lines(path)).rstrip("\n")),
             sep=separator,
@@ -105,6 +103,23 @@ def _frame(path: Path, ignore: Sequence[str]) -> pd.DataFrame:
         raise FileError(f"cannot read {path}: {reason}", expected) from error
     names = [str(name).strip() for name in frame.columns] if headed else [str(k + 1) for k in range(frame.shape[1])]
     return without_commas(frame.set_axis(names, axis="columns"), path, separator, ignore)
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How a table is written as text: the mark between cells, and whether the first row names the columns."""
+
+    separator: str
+    headed: bool
+
+
+def text_layout(path: Path) -> TextLayout:
+    """The layout of a CSV or TSV file, from its first lines; InputError for an empty file."""
+    preview = text_lines(path, 50)
+    if not preview:
+        raise InputError(f"{path} is empty", "a table with one row per instance")
+    separator = "\t" if ".tsv" in path.suffixes else _separator(preview)
+    return TextLayout(separator, _has_header(_rows(preview, separator), separator))
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -102,6 +102,8 @@ class Ledger:
         self.costs: dict[str, Decimal] = defaultdict(Decimal)
         self.tokens: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
         self.attempts: dict[str, int] = defaultdict(int)
+        self.interrupted = 0
+        """Calls that were in flight when a run before this one was stopped; a service may have charged them twice."""
         self._asked: set[CallKey] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,8 +116,7 @@ class Ledger:
         except BaseException:
             self._file.close()
             raise
-        self.interrupted = len(self._asked)
-        """Calls that were in flight when the run before this one was killed."""
+        self.interrupted += len(self._asked)
 
     def start(self, key: CallKey) -> None:
         """Note that the call is about to be made."""
@@ -170,7 +171,9 @@ class Ledger:
             try:
                 line = json.loads(text)
                 if "asked" in line:
-                    self._asked.add(CallKey(*line["asked"]))
+                    key = CallKey(*line["asked"])
+                    self.interrupted += key in self._asked  # asked again, with no outcome of the first time
+                    self._asked.add(key)
                 else:
                     self._count(CallRecord.from_line(line))
             except (ValueError, KeyError, TypeError, ArithmeticError) as error:

@@ -30,7 +30,7 @@ class CallOutcome:
     judges, items, ids, options : who was asked about what, and how; `ids` are the items of this run.
     records : by call.
     costs, tokens, attempts : by judge.
-    interrupted : calls in flight when the run before was killed.
+    interrupted : calls in flight when earlier runs were stopped.
     rule : of sequential mode; None where all judges were asked about all items.
     """
 

@@ -122,7 +122,7 @@ def _interrupted(outcome: CallOutcome) -> str:
     if not outcome.interrupted:
         return ""
     return (
-        f"{plural(outcome.interrupted, 'call')} in flight when the run before was stopped: made again under the "
+        f"{plural(outcome.interrupted, 'call')} in flight when an earlier run was stopped: made again under the "
         "same Idempotency-Key, which a service that knows it does not charge twice."
     )
 

@@ -1,4 +1,4 @@
-"""A panel whose process is killed twice: nothing that was paid for is lost, and nothing is asked again that is known."""
+"""A panel whose process is killed twice: nothing that was paid for is lost, and nothing known is asked again."""
 
 from __future__ import annotations
 

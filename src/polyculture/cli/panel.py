@@ -29,6 +29,9 @@ def panel(
     truth: Annotated[str, Option(metavar="KEY", help="Inspect: metadata of a sample with the true verdict.")] = "",
     no_truth: Annotated[bool, Option("--no-truth", help="Only agreement, and what hidden-truth models claim.")] = False,
     scale: Annotated[str, Option(metavar="SCALE", help="For agreement: nominal, ordinal or interval.")] = "nominal",
+    max_error: Annotated[
+        float | None, Option(metavar="X", help="Error to guarantee where the panel answers, such as 0.05.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path, Option(metavar="DIR", help="Folder for the page and panel.json.")] = Path("polyculture-panel"),
     json: Json = False,
@@ -44,12 +47,13 @@ def panel(
     verdict, or logs (Inspect, lm-eval, promptfoo, TruLens, preferences of alpaca_eval, MT-bench, the arena). Leads
     with the effective votes (Kish's formula on the mean error correlation), how much more the panel errs than
     independent judges of the same accuracies would, and the best single judge; then who could leave, seats per
-    family, price per vote, and how many humans the panel is worth.
+    family, price per vote, and how many humans the panel is worth. Of comparisons of two outputs it tells what their
+    order, their length and the judge's own side do to the verdicts, also where no true preference is known.
     """
     from polyculture.studies.panel import SECTIONS, PanelOptions
     from polyculture.studies.panel import panel as of_panel
 
-    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, no_truth, seed=seed)
+    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, no_truth, max_error, seed=seed)
     columns = table.columns(cluster) | {"correct": reading.outcomes}
     result = of_panel([str(path) for path in paths], options, rules=reading.rules(), **columns)
     if result.note:

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .abstention import Conformal, Referral, RiskCoverage, budget_threshold, conformal, refer, risk_coverage
+from .abstention import (
+    CertifiedThreshold,
+    Conformal,
+    Referral,
+    RiskCoverage,
+    budget_threshold,
+    certified_threshold,
+    conformal,
+    refer,
+    risk_coverage,
+)
 from .combination import AVERAGES, COMBINE, Outcome
 from .mixture_weights import Mixture, mixture_weights
 from .objectives import QUANTITIES, REGRESSION_QUANTITIES, Goal
@@ -30,6 +40,7 @@ __all__ = [
     "REGRESSION_QUANTITIES",
     "REGRESSION_SEARCH",
     "SEARCH",
+    "CertifiedThreshold",
     "Conformal",
     "DiverseEnsembleClassifier",
     "DiverseEnsembleRegressor",
@@ -41,6 +52,7 @@ __all__ = [
     "RiskCoverage",
     "SelectionOptions",
     "budget_threshold",
+    "certified_threshold",
     "co_failure",
     "combine",
     "conformal",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import betaincinv
+from scipy.stats import binom
 
 from polyculture.errors import InputError, near
 from polyculture.stats import Interval, influence_interval, jeffreys
@@ -119,6 +121,65 @@ def _mean(values: Float[np.ndarray, " n"], level: float) -> Interval:
         return Interval.undefined("every instance is referred")
     centre = float(values.mean())
     return influence_interval(centre, values - centre, level=level)
+
+
+@dataclass(frozen=True)
+class CertifiedThreshold:
+    """The lowest confidence from which on the error is guaranteed to stay below a bound.
+
+    Parameters
+    ----------
+    threshold : answers with this confidence or more are given; nan where no threshold is certified.
+    bound : exact one-sided limit of their error on the certifying instances; nan likewise.
+    steps : of every threshold that was tested, in order: threshold, share answered, error and its limit.
+    """
+
+    threshold: float
+    bound: float
+    steps: tuple[tuple[float, float, float, float], ...]
+
+
+def certified_threshold(
+    wrong: Bool[np.ndarray, " n"],
+    confidence: Float[np.ndarray, " n"],
+    certifies: Bool[np.ndarray, " n"],
+    largest: float,
+    level: float = 0.95,
+) -> CertifiedThreshold:
+    """A threshold of confidence with a guarantee: with probability `level` the error of what is answered is ≤ largest.
+
+    The other instances fix where to begin, at the threshold whose error is most surely below the bound, and the order,
+    downwards; the certifying ones test each in turn (Clopper and Pearson) until one fails. For exchangeable instances.
+
+    Parameters
+    ----------
+    certifies : the instances that test; the others only order.
+    largest : the bound on the error, in (0, 1).
+
+    Source: Angelopoulos et al. 2021 (fixed-sequence testing).
+    """
+    if not 0 < largest < 1:
+        raise InputError(f"a largest error of {largest}", "a share between 0 and 1, such as 0.05")
+    thresholds = np.unique(confidence)[::-1]
+
+    def counts(threshold: float, rows: Bool[np.ndarray, " n"]) -> tuple[int, int]:
+        answered = rows & (confidence >= threshold - 1e-12)
+        return int((answered & wrong).sum()), int(answered.sum())
+
+    sureness = [binom.cdf(*counts(t, ~certifies), largest) for t in thresholds]
+    first = int(np.argmin(sureness)) if len(thresholds) else 0
+    steps: list[tuple[float, float, float, float]] = []
+    best, bound = math.nan, math.nan
+    for threshold in thresholds[first:]:
+        errors, size = counts(threshold, certifies)
+        limit = 1.0 if errors == size else float(betaincinv(errors + 1, size - errors, level))
+        steps.append(
+            (float(threshold), size / max(int(certifies.sum()), 1), errors / size if size else math.nan, limit)
+        )
+        if limit > largest:
+            break
+        best, bound = float(threshold), limit
+    return CertifiedThreshold(best, bound, tuple(steps))
 
 
 @dataclass(frozen=True)

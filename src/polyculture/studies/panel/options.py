@@ -26,10 +26,12 @@ class PanelOptions:
     cluster : column of items that were sampled together (same document, same prompt).
     scale : of verdicts when their agreement is measured: ``"nominal"``, ``"ordinal"`` or ``"interval"``.
     no_truth : no truth is known: agreement, and what models of a hidden truth claim.
+    max_error : the error that the panel may have where it answers, in (0, 1): the least agreement of the judges that
+        guarantees it is found, and certified on other items. None to leave it out.
     level : of all intervals.
     seed : of everything random: random orders of judges, halves of items.
 
-    Raises InputError for an unknown scale, and a level or seed out of range.
+    Raises InputError for an unknown scale, and an error, level or seed out of range.
 
     Examples
     --------
@@ -44,12 +46,15 @@ class PanelOptions:
     cluster: str = ""
     scale: str = "nominal"
     no_truth: bool = False
+    max_error: float | None = None
     level: float = 0.95
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise InputError(f"the scale {self.scale!r}", "nominal, ordinal or interval")
+        if self.max_error is not None and not 0 < self.max_error < 1:
+            raise InputError(f"a largest error of {self.max_error}", "a share between 0 and 1, such as 0.05")
         if not 0 < self.level < 1:
             raise InputError(f"level is {self.level}", "a confidence level between 0 and 1, such as 0.95")
         if isinstance(self.seed, bool) or self.seed < 0:

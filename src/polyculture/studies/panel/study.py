@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from polyculture.auditing.sections.attribution import attribute
 from polyculture.errors import InputError, visible
 from polyculture.formats import ReadingRules, align
 from polyculture.formats.paired_comparisons import holds_preferences, read_comparisons
+from polyculture.formats.tables.model_prices import PRICES
 from polyculture.measures.panels import error_correlation
 from polyculture.predictions import Predictions
 from polyculture.results import Section
 from polyculture.stats import Interval
 
+from .abstention import abstention_section
 from .aggregation import aggregation_table
 from .agreement import agreement_section
 from .compared import comparison_sections
@@ -41,7 +44,8 @@ class PanelResult:
 
     Parameters
     ----------
-    sections : the answer first, then humans where counts were given, and agreement; of judges who compare two outputs
+    sections : the answer first, then when not to answer (where a largest error was given), humans (where counts were
+        given), with which axes of the judges their alikeness goes, and agreement; of judges who compare two outputs
         also position, length and their own side, which are all there is where no true preference is known.
     predictions : the verdicts; None where no truth is known.
     note : what was read.
@@ -116,12 +120,26 @@ def panel(
     items = judged_items(predictions, options)
     numbers, tables = _answer(items, options)
     sections = [panel_section(numbers, tables, items.judges)]
+    if options.max_error is not None:
+        sections.append(abstention_section(items, options))
     if options.humans is not None:
         sections.append(human_section(predictions, options.humans, items.clusters, options.level))
+    axes = _axes(predictions, options)
+    if axes is not None and (columns.get("factors") or not axes.reason):
+        sections.append(axes)
     if items.answers is not None:
         sections.append(agreement_section(_verdicts(predictions, items), items.clusters, options))
     missing = note_of_missing(items.observed.shape[1], int(items.complete.sum()))
     return PanelResult((*sections, *compared), predictions, f"{note} {missing}".strip())
+
+
+def _axes(predictions: Predictions, options: PanelOptions) -> Section | None:
+    """With which axes of the judges (prompt, temperature, order, …) their alikeness goes; None where none is known."""
+    models = predictions.models.drop(columns=[c for c in predictions.models if str(c).lower() in PRICES])
+    if not models.shape[1]:
+        return None
+    axes = replace(predictions, models=models)
+    return attribute(axes, clusters=options.cluster or None, seed=options.seed, level=options.level)
 
 
 def _compared(

@@ -34,8 +34,6 @@ def select(
     ] = None,
     share: Annotated[float, Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
     cost: Annotated[str, Option(metavar="COL", help="Model column with a cost, such as seconds.")] = "",
-    prices: Annotated[Path | None, Option(metavar="CSV", help="Price of one answer: model, price.")] = None,
-    budget: Annotated[float | None, Option(metavar="X", help="Most that an answer of all members may cost.")] = None,
     values: Annotated[bool, Option("--values", hidden=True)] = False,
     cluster: Cluster = None,
     group: Group = None,
@@ -48,9 +46,6 @@ def select(
     \b
     Five models that vote, from a table of answers:
       polyculture select answers.parquet --members 5
-    \b
-    The best panel of judges within half a cent per item:
-      polyculture select verdicts.csv --rule vote --prices prices.csv --budget 0.005
     \b
     From the folder of run, with weights for the log-loss, or in regression for the squared error:
       polyculture select polyculture-run
@@ -69,8 +64,7 @@ def select(
     if candidates.remark:
         fail(candidates.remark, 0)
     make_folder(out)
-    money = {"prices": prices, "budget": budget}
-    portfolio, result = select_and_audit(candidates, members, goal, rule, options, ", ".join(paths), **money)
+    portfolio, result = select_and_audit(candidates, members, goal, rule, options, ", ".join(paths))
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())
     if candidates.selection.task == "regression" or portfolio.k == 1:  # one model has no pairs to audit

@@ -189,8 +189,7 @@ class Portfolio:
         unused = f" Probabilities do not count: {self.facts['unused']}." if "unused" in self.facts else ""
         names = ", ".join(self.members[:FEWEST_NAMED])
         names += f" and {self.k - FEWEST_NAMED} more" if self.k > FEWEST_NAMED else ""
-        price = f" for {self.facts['price']:.4g} per item" if "price" in self.facts else ""
-        choice = f"Keep {self.k} of {len(self.candidates)} models ({names}){price}, rule {self.rule}"
+        choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}"
         fewer = f" {self.requested} members were asked for, and fewer are better: {self.shortfall}."
         fewer = fewer if self.shortfall else ""
         n_eff = scores["n_eff"].format(".2f")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,14 +16,10 @@ from .combination import check as check_rule
 from .evaluation import EvaluationSet
 from .least_squares_weights import moment_weights, without_the_lightest
 from .mixture_weights import mixture_weights
-from .objectives import Goal, ScoredSet, above_floor, costs
+from .objectives import Goal, ScoredSet, above_floor
 from .objectives import check as check_goal
 from .panels import co_failure, panel
 
-BUDGET = "budget"
-"""Name of the search that a budget has."""
-MOST_SETS = 2_000
-"""Sets that are all looked at under a budget."""
 ROUNDING = 9
 """Decimals of the goal in which a further member has to make a difference."""
 
@@ -41,7 +35,6 @@ class SelectionPlan:
     method : how to search, a name in `SEARCH`; where the truth is a number, in `REGRESSION_SEARCH`.
     k : size; None to let the search decide.
     calibrated : whether a temperature is fitted at the end.
-    budget : the most that the members may cost together, by the model column price; inf for no bound.
     """
 
     goal: Goal
@@ -49,7 +42,6 @@ class SelectionPlan:
     method: str
     k: int | None
     calibrated: bool = False
-    budget: float = math.inf
 
     @classmethod
     def settle(
@@ -60,7 +52,6 @@ class SelectionPlan:
         rule: str,
         method: str,
         calibrated: bool = False,
-        budget: float = math.inf,
     ) -> SelectionPlan:
         """Fill in what was left open, and refuse what cannot be.
 
@@ -82,9 +73,6 @@ class SelectionPlan:
         m = len(evaluation.model_ids)
         if k is not None and not 1 <= k <= m:
             raise InputError(f"{k} members out of {m} models", f"a size from 1 to {m}")
-        if math.isfinite(budget):
-            check_budget(method, budget, k, evaluation)
-            return cls(goal, rule, BUDGET, k, calibrated, budget)
         method = method or _default_method(goal, rule, k)
         methods = REGRESSION_SEARCH if evaluation.is_regression else SEARCH
         if method not in methods:
@@ -153,11 +141,10 @@ def choose(plan: SelectionPlan, evaluation: EvaluationSet) -> SelectionResult:
     fitted = rules(evaluation)[plan.rule].weights is not None or plan.rule == "stacking"
     candidates = above_floor(plan.goal, evaluation, fitted, plan.k or 1)
     methods = REGRESSION_SEARCH if evaluation.is_regression else SEARCH
-    search_method = within_budget if plan.method == BUDGET else methods[plan.method]
-    rows, exact = search_method(plan, evaluation, candidates)
+    rows, exact = methods[plan.method](plan, evaluation, candidates)
     combination = plan.combination(evaluation, rows)
     shortfall, missing = "", (plan.k or 0) - len(combination.rows)
-    if missing > 0 and plan.method != BUDGET:
+    if missing > 0:
         shortfall = "any further model would have less than a hundredth of the heaviest weight"
         if len(combination.rows) < len(rows):
             combination = _completed(plan, evaluation, combination, candidates)
@@ -190,48 +177,6 @@ def _completed(
 SearchOutcome = tuple[Int[np.ndarray, " k"], bool]
 """Positions of the members, and whether they are the best there are."""
 SearchMethod = Callable[[SelectionPlan, EvaluationSet, Int[np.ndarray, " j"]], SearchOutcome]
-
-
-def check_budget(method: str, budget: float, k: int | None, evaluation: EvaluationSet) -> None:
-    """Refuse a budget that buys nothing, or not as many members as are asked for."""
-    prices = costs("price", evaluation)
-    if method:
-        raise InputError(f"the method {method!r} with a budget", "no method, as a budget has its own")
-    cheapest = np.argsort(prices, kind="stable")[: k or 1]
-    if not budget >= prices[cheapest].sum():
-        names = ", ".join(evaluation.model_ids[row] for row in cheapest[:3]) + (", …" if len(cheapest) > 3 else "")
-        raise InputError(
-            f"a budget of {budget:g} for {len(cheapest)} member{'s' * (len(cheapest) != 1)}",
-            f"{prices[cheapest].sum():g} or more, which the cheapest cost ({names})",
-        )
-
-
-def within_budget(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
-    """The best set that the budget buys, the cheapest of equally good ones: of all sets where they are few enough.
-
-    Else the best of greedy search with exchanges, over the price and over the goal, at every size.
-    """
-    prices, score = costs("price", evaluation), plan.score(evaluation)
-
-    def value(members: search.Members) -> tuple[float, float, float, float]:
-        price = float(prices[list(members)].sum())
-        if price > plan.budget * (1 + 1e-12):
-            return price - plan.budget, math.inf, math.inf, price
-        return (0.0, *(round(part, ROUNDING) for part in score(members)), price)
-
-    affordable = [int(row) for row in candidates if prices[row] <= plan.budget]
-    count = int((np.cumsum(np.sort(prices[affordable])) <= plan.budget * (1 + 1e-12)).sum())
-    if not 1 <= (plan.k or 1) <= count:
-        raise InputError(f"a budget of {plan.budget:g}", "one that good enough models keep", "raise it, or lower k")
-    sizes = range(1, count + 1) if plan.k is None else (plan.k,)
-    if sum(math.comb(len(affordable), size) for size in sizes) <= MOST_SETS:
-        sets = [members for size in sizes for members in itertools.combinations(affordable, size)]
-        return np.array(min(sets, key=value)), True
-    starts = {members for path in (search.greedy(value, affordable, sizes[-1]),) for members in path}
-    by_price = tuple(sorted(affordable, key=lambda row: prices[row]))
-    starts |= {by_price[:size] for size in sizes}
-    ends = [search.swap(value, affordable, start) for start in sorted(starts) if len(start) in sizes]
-    return np.array(min(ends, key=value)), False
 
 
 def _mixture(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ import pandas as pd
 from jaxtyping import Float
 
 from polyculture.errors import InputError
-from polyculture.formats.tables.model_prices import prices_of
 from polyculture.predictions import Predictions
 from polyculture.predictions.probability_gaps import probability_gap, without_partial_probabilities
 from polyculture.results import Portfolio
@@ -77,8 +74,6 @@ def select(
     rule: str = "",
     certify_on: Predictions | None = None,
     shifted: Mapping[str, Predictions] | None = None,
-    prices: str | Path | Mapping[str, float] | None = None,
-    budget: float | None = None,
     terms: SelectionOptions | None = None,
 ) -> Portfolio:
     """The few models to keep, chosen on some instances and certified on others.
@@ -95,13 +90,9 @@ def select(
         weights; of classes the mixture, or the vote without probabilities.
     certify_on : outputs of the same models on other instances. Without it the table is split.
     shifted : outputs of the same models on other test sets, by name; split like the table.
-    prices : what one answer of each model costs: by model, or a CSV file with the columns model and price; None for a
-        column price of the model table.
-    budget : the most that an answer of all members together may cost; the best set within it is chosen.
     terms : everything else.
 
-    Raises InputError for what does not fit: names, sizes, other models, common instances in `certify_on`, prices that
-    are absent or no numbers, and a budget that buys no model, or not as many as are asked for.
+    Raises InputError for what does not fit: names, sizes, other models, common instances in `certify_on`.
 
     Examples
     --------
@@ -113,17 +104,13 @@ def select(
     terms = terms or SelectionOptions()
     if terms.calibrated and predictions.task == "regression":
         raise InputError("calibrated numbers", "probabilities, or terms without calibrated")
-    if prices is not None or budget is not None:
-        predictions, terms = _priced(predictions, prices, budget, terms)
     certifying = {} if certify_on is None else {"certify on": certify_on}
     tables, gap = without_partial_probabilities({**(shifted or {}), **certifying, "": predictions})
     _check_votes(rule, gap)
     about_shifts = "shift" in (goal if isinstance(goal, str) else " ".join(goal.names))
     parts = tables.pop(""), tables.pop("certify on", None), tables
     selection, certification = split(*parts, terms, about_shifts)
-    plan = SelectionPlan.settle(
-        selection, k, goal, rule, terms.method, terms.calibrated, math.inf if budget is None else budget
-    )
+    plan = SelectionPlan.settle(selection, k, goal, rule, terms.method, terms.calibrated)
     result = choose(plan, selection)
     combination, loss = result.combination, loss_of(plan.rule, selection)
     baselines = _baselines(plan, selection, loss, len(combination.rows))
@@ -149,34 +136,8 @@ def select(
         temperature=combination.temperature,
         requested=k or 0,
         shortfall=result.shortfall,
-        facts=facts
-        | _paid(predictions, combination, budget)
-        | ({"unused": gap} if gap else {})
-        | {"seconds": round(time.perf_counter() - started, 3)},
+        facts=facts | ({"unused": gap} if gap else {}) | {"seconds": round(time.perf_counter() - started, 3)},
     )
-
-
-def _priced(
-    predictions: Predictions,
-    prices: str | Path | Mapping[str, float] | None,
-    budget: float | None,
-    terms: SelectionOptions,
-) -> tuple[Predictions, SelectionOptions]:
-    """The predictions with a model column price, which is the cost that sets are compared by unless one is named."""
-    if budget is not None and not (math.isfinite(budget) and budget > 0):
-        raise InputError(f"a budget of {budget}", "an amount of money above 0")
-    amounts = prices_of(predictions.models, prices, "model")
-    if amounts is None:
-        raise InputError("a budget without prices", "prices of the models, or a column price in their table")
-    priced = replace(predictions, models=predictions.models.assign(price=amounts))
-    return priced, terms if terms.cost else replace(terms, cost="price")
-
-
-def _paid(predictions: Predictions, combination: Combination, budget: float | None) -> dict[str, float]:
-    """What an answer of the members costs, and the most that it may."""
-    if budget is None:
-        return {}
-    return {"price": float(predictions.models["price"].to_numpy()[combination.rows].sum()), "budget": float(budget)}
 
 
 def combine(portfolio: Portfolio, predictions: Predictions, reference: Predictions | None = None) -> Outcome:

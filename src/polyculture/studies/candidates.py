@@ -95,13 +95,7 @@ def read_candidates(
 
 
 def select_and_audit(
-    candidates: Candidates,
-    k: int | None,
-    goal: str,
-    rule: str,
-    options: SelectionOptions,
-    source: str,
-    **money: Any,
+    candidates: Candidates, k: int | None, goal: str, rule: str, options: SelectionOptions, source: str
 ) -> tuple[Portfolio, Audit]:
     """The portfolio of these candidates, and the audit of all of them on the test set.
 
@@ -110,7 +104,6 @@ def select_and_audit(
     k, goal, rule : as in `polyculture.select`.
     options : what it leaves open about clusters and groups is taken from the run folder.
     source : what to call the candidates in the audit.
-    money : prices and budget, as in `polyculture.select`.
     """
     sets, options = candidates.sets, candidates.complete(options)
     portfolio = select(
@@ -121,7 +114,6 @@ def select_and_audit(
         certify_on=candidates.certification,
         shifted=sets.shifted,
         terms=options,
-        **money,
     )
     if candidates.run:  # so that the members can be exported
         portfolio = replace(portfolio, facts={**portfolio.facts, "run": candidates.run})

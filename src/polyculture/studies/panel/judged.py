@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from polyculture.errors import InputError, near
-from polyculture.formats.tables.model_prices import prices_of
+from polyculture.formats.tables.model_factors import read_factors
 from polyculture.predictions import Predictions
 from polyculture.rng import stream
 
@@ -18,6 +20,7 @@ from .options import PanelOptions
 
 FEWEST_COMMON = 2
 """Items that every two judges must have in common."""
+PRICES = ("price", "cost", "usd", "price_per_item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +137,27 @@ def families_of(models: pd.DataFrame, column: str) -> tuple[str, ...]:
     if all("/" in name for name in names):
         return tuple(name.split("/")[0] for name in names)
     return ()
+
+
+def prices_of(models: pd.DataFrame, path: str | Path | None) -> Float[np.ndarray, " m"] | None:
+    """What one verdict of each judge costs; None where nothing says so."""
+    source, place = (models, "the table of judges") if path is None else (read_factors(Path(path)), str(path))
+    column = next((str(name) for name in source.columns if str(name).lower() in PRICES), None)
+    if column is None and path is None:
+        return None
+    if column is None:
+        raise InputError(f"{place} has no column of prices", "a column price", "name the column price")
+    absent = [str(name) for name in models.index if str(name) not in source.index]
+    unknown = [str(name) for name in source.index if str(name) not in models.index]
+    if absent:
+        found = f", but one for {unknown[0]!r}, which is no judge here" if unknown else ""
+        raise InputError(f"{place} has no price for the judge {absent[0]!r}{found}", "one price per judge")
+    if unknown:
+        raise InputError(
+            f"{place} has a price for {unknown[0]!r}, which is no judge here", "", near(unknown[0], list(models.index))
+        )
+    prices = pd.to_numeric(source[column].loc[list(models.index)], errors="coerce").to_numpy(dtype=np.float64)
+    bad = [row for row, price in enumerate(prices) if not math.isfinite(price) or price < 0]
+    if bad:
+        raise InputError(f"the price of {models.index[bad[0]]!r} in {place} is no number", "a number, 0 or more")
+    return np.asarray(prices)

@@ -15,7 +15,6 @@ from polyculture.auditing.sections.attribution import attribute
 from polyculture.errors import InputError, visible
 from polyculture.formats import ReadingRules, align
 from polyculture.formats.paired_comparisons import holds_preferences, read_comparisons
-from polyculture.formats.tables.model_prices import PRICES
 from polyculture.measures.panels import error_correlation
 from polyculture.predictions import Predictions
 from polyculture.results import Section
@@ -25,7 +24,7 @@ from .abstention import abstention_section
 from .aggregation import aggregation_table
 from .agreement import agreement_section
 from .compared import comparison_sections
-from .judged import JudgedItems, judged_items
+from .judged import PRICES, JudgedItems, judged_items
 from .members import curve_table, family_seats, family_table, judge_table
 from .options import PanelOptions
 from .people import human_section

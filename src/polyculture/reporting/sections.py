@@ -41,6 +41,7 @@ MODULES = {
     "panel_without_truth": "polyculture.studies.panel.without_truth",
     "panel_agreement": "polyculture.studies.panel.agreement",
     "judging": "polyculture.deployment.judging.section",
+    "judging-bill": "polyculture.deployment.judging.bill",
     "label_errors": "polyculture.studies.cleaning.label_section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",

@@ -16,6 +16,7 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
 import polyculture as pc
 from polyculture.cli import main
+from polyculture.deployment.judging import judging_bill
 
 from ..remote_services import Service, completion, services, status
 
@@ -241,3 +242,39 @@ def test_items_come_from_csv(serve, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,text,label\n7,item 0,yes\n8,item 1,\n")
     result = pc.judge(panel_file(tmp_path, serve(stable).url), tmp_path / "items.csv", out=tmp_path / "out")
     assert result.verdicts["label"].tolist() == ["yes", ""]
+
+
+def test_a_dry_run_tells_calls_and_price_and_makes_none(serve, tmp_path: Path, capsys) -> None:
+    service = serve(stable)
+    panel = panel_file(tmp_path, service.url)
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(json.dumps(item) + "\n" for item in texts(9)), encoding="utf-8")
+    line = ["judge", str(panel), str(items), "--out", str(tmp_path / "out")]
+    assert main([*line, "--dry-run", "--limit", "4"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "3 judges would be asked 12 times. That costs about 0.036, and at most 0.036. No call was made." in output
+    assert "--limit=4" in output
+    assert not service.requests
+    assert not (tmp_path / "out").exists()
+    assert main([*line, "--limit", "4"]) == 0
+    capsys.readouterr()
+    assert main([*line, "--dry-run"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "asked 15 times; 12 answers of an earlier run need not be paid again" in output
+    assert len(service.requests) == 12
+
+
+def test_a_bill_counts_tokens_as_bytes(serve, tmp_path: Path) -> None:
+    service = serve(lambda number, body: completion("yes", usage=(len(prompt_of(body)) // 3, 5)))
+    path = panel_file(tmp_path, service.url, names="ann bob")
+    text = path.read_text(encoding="utf-8").replace(
+        "price_per_call = 0.003", "price_per_1k_input = 0.2\nprice_per_1k_output = 0.4"
+    )
+    path.write_text(text, encoding="utf-8")
+    section = judging_bill(path, texts(5), pc.JudgeOptions(), tmp_path / "calls.jsonl")
+    result = pc.judge(path, texts(5), out=tmp_path / "out")
+    assert section.numbers["calls"].estimate == 10
+    assert 0 < float(result.cost) <= section.numbers["at_most"].estimate
+    answers = 10 * 64 * 0.4 / 1000
+    about, most = (section.numbers[name].estimate - answers for name in ("about", "at_most"))
+    assert about == pytest.approx(most / 4, rel=0.02)

@@ -7,11 +7,13 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from polyculture.studies.shell_words import shell_word
+from polyculture.studies.shell_words import option_words, shell_word
 
 from ..application import app
 from ..options import Json
 from ..output import show_sections
+
+FOLDER = Path("polyculture-judged")
 
 
 @app.command(short_help="Ask a panel of chat models to judge items.")
@@ -22,7 +24,7 @@ def judge(
     ],
     out: Annotated[
         Path, Option(metavar="DIR", help="Folder for calls, verdicts and page; continued if it exists.")
-    ] = Path("polyculture-judged"),
+    ] = FOLDER,
     orders: Annotated[
         str, Option(metavar="WHICH", help="one, or both: ask a second time with the columns of swap exchanged.")
     ] = "one",
@@ -35,11 +37,13 @@ def judge(
         int, Option(metavar="N", help="With --sequential: first items, which all judges are asked about.")
     ] = 100,
     limit: Annotated[int | None, Option(metavar="N", help="Ask about the first N items only.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Tell the number of calls and their price; make none.")] = False,
     json: Json = False,
 ) -> int:
     """Ask a panel of chat models to judge items, and decide by plurality.
 
     \b
+      polyculture judge panel.toml items.jsonl --dry-run
       polyculture judge panel.toml items.jsonl
       polyculture judge panel.toml pairs.jsonl --orders both --out judged
       polyculture judge panel.toml items.csv --sequential 0.02
@@ -49,12 +53,17 @@ def judge(
     answers that name no class are kept and counted. With --sequential the judges are asked in the order of the file,
     cheapest first, until the panel's decision is all but certain.
     """
-    from polyculture.deployment.judging import JudgeOptions
+    from polyculture.deployment.judging import JudgeOptions, judging_bill
     from polyculture.deployment.judging import judge as ask_panel
-    from polyculture.deployment.judging.study import SECTIONS, VERDICTS
+    from polyculture.deployment.judging.study import LEDGER, SECTIONS, VERDICTS
     from polyculture.reporting.progress_bars import progress_bars
 
     options = JudgeOptions(orders, repeats, sequential, calibration, limit)
+    if dry_run:
+        words = option_words(options, out="" if out == FOLDER else str(out))
+        same_call = f"polyculture judge {shell_word(str(panel))} {shell_word(str(items))}{words}"
+        show_sections([judging_bill(panel, items, options, out / LEDGER)], None, json, same_call, ("bill",))
+        return 0
     with progress_bars(announce=not json) as progress:
         result = ask_panel(panel, items, options, out=out, progress=progress)
     next_command = f"polyculture panel {shell_word(str(out / VERDICTS))}"

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from polyculture.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .bill import judging_bill as judging_bill
     from .options import JudgeOptions as JudgeOptions
     from .study import JudgeResult as JudgeResult
     from .study import judge as judge
 
-__getattr__, __dir__ = lazy_exports(__name__, {"JudgeOptions": "options", "JudgeResult": "study", "judge": "study"})
-__all__ = ["JudgeOptions", "JudgeResult", "judge"]
+__getattr__, __dir__ = lazy_exports(
+    __name__, {"JudgeOptions": "options", "JudgeResult": "study", "judge": "study", "judging_bill": "bill"}
+)
+__all__ = ["JudgeOptions", "JudgeResult", "judge", "judging_bill"]

@@ -115,7 +115,7 @@ def test_a_folder_that_is_there_stays(
 
 def test_a_folder_that_cannot_be_written_is_refused_with_nothing_left_on_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot write to .*; expected a folder that can be written; name another with"):
+    with pytest.raises(FileError, match=r"cannot write to .*; expected a folder that can be written; name another"):
         writable_folder(tmp_path / "file" / "folder")
     assert writable_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from polyculture.errors import InputError
-from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, writable_folder, read_audit
+from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, read_audit, writable_folder
 from polyculture.studies.shell_words import option_words, shell_word, source_words
 
 from .application import app, fail

@@ -21,8 +21,14 @@ OF_CLASSES = [name for name, learner in LEARNERS.items() if learner.build]
 OF_NUMBERS = [name for name, learner in LEARNERS.items() if learner.regressor]
 
 
-@pytest.mark.parametrize("modality", ["table", "image", "colour", "volume", "series", "audio", "text", "tags"])
-@pytest.mark.parametrize("name", OF_CLASSES)
+MODALITIES = ("table", "image", "colour", "volume", "series", "audio", "text", "tags")
+WORDS = ("text", "tags")
+
+
+@pytest.mark.parametrize(
+    ("name", "modality"),
+    [(n, m) for n in OF_CLASSES for m in MODALITIES if m in WORDS or not LEARNERS[n].reads_words_only],
+)
 def test_it_learns_every_modality_and_comes_back_from_disk(
     sets: dict[str, Dataset], name: str, modality: str, tmp_path: Path
 ) -> None:

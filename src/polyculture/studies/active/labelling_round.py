@@ -181,7 +181,7 @@ class LabellingRound:
         encoder = Encoder.of(pool_inputs(pool))
         committee = fit_committee(recipes, labelled, encoder=encoder, calibrated=strategy.calibrated, seed=o.seed)
         inputs = pool.inputs[candidates]
-        positions = strategy.choose(committee, inputs, size, generator, o.candidates)
+        positions = strategy.choose(committee, inputs, size, generator, o.candidates, o.by_chance(pool.modality))
         probabilities = committee(inputs[positions])
         mean, classes = probabilities.mean(axis=0), np.array(pool.classes, object)
         columns = {"strategy": o.strategy, "committee": classes[mean.argmax(axis=1)]}

@@ -14,9 +14,10 @@ from polyculture.studies.run_folder import COMPARISON, COMPRESSION, DESIGN, SCAL
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json.md"
 MODULES = {
-    "federation.study": "SECTION",
-    "crowds.study": "SECTION",
-    **dict.fromkeys(("cleaning.study", "active.study", "panel.study", "explanation.study"), "SECTIONS"),
+    "studies.federation.study": "SECTION",
+    "studies.crowds.study": "SECTION",
+    **dict.fromkeys([f"studies.{name}.study" for name in ("cleaning", "active", "panel", "explanation")], "SECTIONS"),
+    "deployment.judging.study": "SECTIONS",
 }
 
 
@@ -31,6 +32,6 @@ def test_every_command_with_json_is_on_the_page() -> None:
 def test_every_file_of_sections_is_on_the_page() -> None:
     pytest.importorskip("torch")
     text = PAGE.read_text(encoding="utf-8")
-    files = {getattr(importlib.import_module(f"polyculture.studies.{name}"), word) for name, word in MODULES.items()}
+    files = {getattr(importlib.import_module(f"polyculture.{name}"), word) for name, word in MODULES.items()}
     for file in {*files, COMPARISON, COMPRESSION, DESIGN, SCALING}:
         assert f"`{file}`" in text

@@ -86,6 +86,7 @@ REFUSED = (
     ("evolve iris --budget 0", "a budget of 0"),
     ("design nowhere.toml", "cannot read nowhere.toml"),
     ("export run/predictions", "cannot read"),
+    ("judge nowhere.toml items.jsonl", "cannot read items.jsonl"),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from polyculture.studies.run_folder import PORTFOLIO, make_folder
+from polyculture.studies.run_folder import PORTFOLIO, writable_folder
 from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
@@ -75,7 +75,7 @@ def select(
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     if candidates.remark:
         fail(candidates.remark, 0)
-    make_folder(out)
+    writable_folder(out)
     portfolio, result = select_and_audit(candidates, members, goal, rule, options, ", ".join(paths))
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())

@@ -21,7 +21,7 @@ from polyculture.errors import InputError, near
 from ..items.builder import PredictionsBuilder
 from ..items.item import Item, State
 from ..items.tables_to_items import labels_by_id
-from ..json_lines import shorten
+from ..json_lines import BadLines, shorten
 from .records import Row, rows_of
 
 MATCHED_BY = "their pairs of outputs"
@@ -86,7 +86,7 @@ def read_comparisons(
 
 def add_comparisons(rows: Sequence[tuple[str, Row]], label: Any, builder: PredictionsBuilder) -> tuple[str, ...]:
     """Add comparisons, each with the judge that it is of if it names none; returns what the report has to say first."""
-    numbered = _numbered(_comparison(row, place, judge, builder) for judge, (place, row) in rows)
+    numbered = _numbered(comparison_of(row, place, judge, builder.bad) for judge, (place, row) in rows)
     true = _truth(numbered, label, builder)
     judges = {c.judge for _, c in numbered}
     truthful = {judge for judge in judges if isinstance(label, str) and fnmatchcase(judge, label)}
@@ -108,7 +108,8 @@ def _are_weighted(comparisons: Sequence[Comparison]) -> bool:
     return judges == graduated and all(math.isfinite(c.weight) for c in comparisons if c.choice is not None)
 
 
-def _comparison(row: Mapping[str, Any], place: str, judge: str, builder: PredictionsBuilder) -> Comparison | None:
+def comparison_of(row: Mapping[str, Any], place: str, judge: str, bad: BadLines) -> Comparison | None:
+    """What a row says, of this judge if it names none; None where it cannot be read, which is counted."""
     cells = {str(name).lower(): cell for name, cell in row.items()}
     pair = next(pair for pair in PAIRS if set(pair) <= set(cells) or pair == PAIRS[-1])
     outputs = (str(cells.get(pair[0])), str(cells.get(pair[1])))
@@ -119,7 +120,7 @@ def _comparison(row: Mapping[str, Any], place: str, judge: str, builder: Predict
     try:
         choice, weight = _choice(cells, outputs)
     except ValueError as error:
-        builder.bad.add(place, f"prefers {str(error)!r} of {outputs[0]!r} and {outputs[1]!r}", _EXPECTED)
+        bad.add(place, f"prefers {str(error)!r} of {outputs[0]!r} and {outputs[1]!r}", _EXPECTED)
         return None
     return Comparison(str(name), f"{question}{turn}", outputs, choice, weight, place)
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from polyculture.errors import InputError, visible
 from polyculture.formats import ReadingRules, align
+from polyculture.formats.paired_comparisons import holds_preferences, read_comparisons
 from polyculture.measures.panels import error_correlation
 from polyculture.predictions import Predictions
 from polyculture.results import Section
@@ -20,6 +21,7 @@ from polyculture.stats import Interval
 
 from .aggregation import aggregation_table
 from .agreement import agreement_section
+from .compared import comparison_sections
 from .judged import JudgedItems, judged_items
 from .members import curve_table, family_seats, family_table, judge_table
 from .options import PanelOptions
@@ -39,7 +41,8 @@ class PanelResult:
 
     Parameters
     ----------
-    sections : the answer first, then humans where counts were given, and agreement.
+    sections : the answer first, then humans where counts were given, and agreement; of judges who compare two outputs
+        also position, length and their own side, which are all there is where no true preference is known.
     predictions : the verdicts; None where no truth is known.
     note : what was read.
 
@@ -85,6 +88,9 @@ def panel(
     options : families, prices, counts of humans, clusters.
     rules, columns : as in `polyculture.read`.
 
+    Comparisons of two outputs need no truth to tell what order, length and the judge's own side do to them; with a
+    true preference (`label`) the votes are told, too.
+
     Ratings (numbers with a true number) are taken as such: the correlation of the errors is then that of the residuals.
 
     Raises InputError for fewer than two judges, judges without items in common, counts that do not add up, and prices
@@ -97,6 +103,9 @@ def panel(
     'panel'
     """
     options = options or PanelOptions()
+    compared = _compared(source, rules, columns, options)
+    if compared and (options.no_truth or columns.get("label") is None):
+        return PanelResult(compared)
     if options.no_truth:
         return PanelResult(truthless_sections(one_path(source), options))
     predictions, note = (source, "") if isinstance(source, Predictions) else _read(source, rules, columns, options)
@@ -112,7 +121,16 @@ def panel(
     if items.answers is not None:
         sections.append(agreement_section(_verdicts(predictions, items), items.clusters, options))
     missing = note_of_missing(items.observed.shape[1], int(items.complete.sum()))
-    return PanelResult(tuple(sections), predictions, f"{note} {missing}".strip())
+    return PanelResult((*sections, *compared), predictions, f"{note} {missing}".strip())
+
+
+def _compared(
+    source: Any, rules: ReadingRules | None, columns: Mapping[str, Any], options: PanelOptions
+) -> tuple[Section, ...]:
+    """Sections of judges who compare two outputs; none where the source holds no such verdicts."""
+    if isinstance(source, Predictions) or not holds_preferences(source, rules):
+        return ()
+    return comparison_sections(read_comparisons(source, rules), options, columns.get("factors"))
 
 
 def one_path(source: Any) -> Any:

@@ -85,7 +85,10 @@ class SklearnModel(Architecture):
         assert build is not None
         seed = derived_seed(recipe.seed, "fit") % 2**32
         rows = features(encoder, train.array)
-        estimator = self._pipeline(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
+        learner = build(seed, **self.settings(recipe))
+        if getattr(learner, "n_neighbors", 0) > rows.shape[0]:
+            learner.set_params(n_neighbors=rows.shape[0])
+        estimator = self._pipeline(train.modality, learner, seed, rows.shape[1])
         labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
         with one_thread():
             estimator.fit(rows, labels)
@@ -130,7 +133,7 @@ def multinomial_naive_bayes(seed: int, *, smoothing: float = 0.1) -> Any:  # noq
 
 
 def knn(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
-    """Nearest neighbours in Euclidean distance; `weights` is ``"uniform"`` or ``"distance"``."""
+    """Nearest neighbours in Euclidean distance, all if there are fewer; `weights` is ``"uniform"`` or ``"distance"``."""
     return _sklearn("neighbors.KNeighborsClassifier", neighbours, weights=weights, algorithm="brute")
 
 

@@ -29,6 +29,9 @@ def panel(
     truth: Annotated[str, Option(metavar="KEY", help="Inspect: metadata of a sample with the true verdict.")] = "",
     no_truth: Annotated[bool, Option("--no-truth", help="Only agreement, and what hidden-truth models claim.")] = False,
     scale: Annotated[str, Option(metavar="SCALE", help="For agreement: nominal, ordinal or interval.")] = "nominal",
+    rating_range: Annotated[
+        tuple[float, float] | None, Option("--range", metavar="LOW HIGH", help="Lowest and highest rating there is.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path, Option(metavar="DIR", help="Folder for the page and panel.json.")] = Path("polyculture-panel"),
     json: Json = False,
@@ -49,7 +52,7 @@ def panel(
     from polyculture.studies.panel import SECTIONS, PanelOptions
     from polyculture.studies.panel import panel as of_panel
 
-    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, no_truth, seed=seed)
+    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, rating_range, no_truth, seed=seed)
     columns = table.columns(cluster) | {"correct": reading.outcomes}
     result = of_panel([str(path) for path in paths], options, rules=reading.rules(), **columns)
     if result.note:

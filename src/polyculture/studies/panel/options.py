@@ -25,6 +25,8 @@ class PanelOptions:
         verdicts themselves say what is right.
     cluster : column of items that were sampled together (same document, same prompt).
     scale : of verdicts when their agreement is measured: ``"nominal"``, ``"ordinal"`` or ``"interval"``.
+    rating_range : lowest and highest rating there is; ratings outside of it are refused. None: those that lie outside
+        of the true ratings by more than these differ.
     no_truth : no truth is known: agreement, and what models of a hidden truth claim.
     level : of all intervals.
     seed : of everything random: random orders of judges, halves of items.
@@ -43,6 +45,7 @@ class PanelOptions:
     truth: str = ""
     cluster: str = ""
     scale: str = "nominal"
+    rating_range: tuple[float, float] | None = None
     no_truth: bool = False
     level: float = 0.95
     seed: int = 0
@@ -50,6 +53,8 @@ class PanelOptions:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise InputError(f"the scale {self.scale!r}", "nominal, ordinal or interval")
+        if self.rating_range is not None and not self.rating_range[0] < self.rating_range[1]:
+            raise InputError(f"the range {self.rating_range} of ratings", "the lowest rating, then the highest")
         if not 0 < self.level < 1:
             raise InputError(f"level is {self.level}", "a confidence level between 0 and 1, such as 0.95")
         if isinstance(self.seed, bool) or self.seed < 0:

@@ -27,6 +27,7 @@ from .members import curve_table, family_seats, family_table, judge_table
 from .options import PanelOptions
 from .people import human_section
 from .ratings import rating_section
+from .scales import check_ratings, constant_judges
 from .section import note_of_missing, panel_section
 from .votes import vote_numbers
 from .without_truth import truthless_sections
@@ -111,17 +112,28 @@ def panel(
     predictions, note = (source, "") if isinstance(source, Predictions) else _read(source, rules, columns, options)
     if predictions.shape[0] < 2:
         raise InputError(f"{predictions.shape[0]} judge", "two judges or more", "a panel has several")
+    check_ratings(predictions, options.rating_range)
     if predictions.values is not None:
         return PanelResult((rating_section(predictions, options),), predictions, note)
     items = judged_items(predictions, options)
     numbers, tables = _answer(items, options)
-    sections = [panel_section(numbers, tables, items.judges)]
+    sections = [_with_constant(panel_section(numbers, tables, items.judges), constant_judges(predictions))]
     if options.humans is not None:
         sections.append(human_section(predictions, options.humans, items.clusters, options.level))
     if items.answers is not None:
         sections.append(agreement_section(_verdicts(predictions, items), items.clusters, options))
     missing = note_of_missing(items.observed.shape[1], int(items.complete.sum()))
     return PanelResult((*sections, *compared), predictions, f"{note} {missing}".strip())
+
+
+def _with_constant(section: Section, judges: list[str]) -> Section:
+    """The section, with what is to be said of judges who give one verdict to every item."""
+    if not judges:
+        return section
+    give = "gives the same verdict" if len(judges) == 1 else "each give one verdict"
+    return replace(
+        section, sentence=f"{section.sentence} {', '.join(judges)} {give} to every item, which tells nothing of any."
+    )
 
 
 def _compared(

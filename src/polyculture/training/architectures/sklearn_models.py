@@ -133,7 +133,7 @@ def multinomial_naive_bayes(seed: int, *, smoothing: float = 0.1) -> Any:  # noq
 
 
 def knn(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
-    """Nearest neighbours in Euclidean distance, all if there are fewer; `weights` is ``"uniform"`` or ``"distance"``."""
+    """Nearest neighbours in Euclidean distance, all if there are fewer; `weights`: ``"uniform"`` or ``"distance"``."""
     return _sklearn("neighbors.KNeighborsClassifier", neighbours, weights=weights, algorithm="brute")
 
 

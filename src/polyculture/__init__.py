@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from polyculture.deployment import ExportOptions as ExportOptions
     from polyculture.deployment import export_bundle
     from polyculture.deployment import open_bundle as open_bundle
+    from polyculture.deployment.judging import JudgeOptions as JudgeOptions
+    from polyculture.deployment.judging import judge as judge
     from polyculture.deployment.retraining import RetrainOptions as RetrainOptions
     from polyculture.deployment.retraining import retrain as retrain
     from polyculture.deployment.server.options import ServerOptions as ServerOptions
@@ -150,6 +152,8 @@ _HOMES = {
     "label": "deployment.store.label_tables:label_file",
     "WatchOptions": "deployment.watch.audit",
     "watch": "deployment.watch.audit",
+    "JudgeOptions": "deployment.judging",
+    "judge": "deployment.judging",
     "RetrainOptions": "deployment.retraining",
     "retrain": "deployment.retraining",
     "DataOptions": "training",

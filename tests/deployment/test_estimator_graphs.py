@@ -106,6 +106,7 @@ def fitted(architecture: str, train: Dataset, settings: dict[str, Any]) -> Fitte
     return model
 
 
+OF_WORDS = ("text", "tags")
 LEARNERS = {name: a for name, a in ARCHITECTURES.items() if isinstance(a, SklearnModel)}
 CLASSIFIERS = [(name, settings) for name, a in LEARNERS.items() if a.build for settings in [{}, *FURTHER.get(name, [])]]
 REGRESSORS = [
@@ -113,8 +114,10 @@ REGRESSORS = [
 ]
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize(("architecture", "settings"), CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("architecture", "settings", "modality"),
+    [(n, s, m) for n, s in CLASSIFIERS for m in MODALITIES if m in OF_WORDS or not LEARNERS[n].reads_words_only],
+)
 def test_graph_gives_the_probabilities_of_a_classifier(
     modality: Modality, architecture: str, settings: dict[str, Any]
 ) -> None:

@@ -130,7 +130,7 @@ def test_the_members_of_a_panel(tmp_path: Path) -> None:
     assert RemoteSpec.from_dict(second["remote"]).url == "http://models:8080"
     assert panel_settings(path) == {
         **{"name": "judges", "task": "classification", "modality": "text", "classes": ["bad", "good"]},
-        **{"rule": "weighted_vote", "temperature": 1.0, "quorum": 2, "columns": []},
+        **{"rule": "weighted_vote", "temperature": 1.0, "quorum": 2, "columns": [], "swap": []},
         "given": ("name", "classes", "rule"),
     }
 

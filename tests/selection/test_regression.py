@@ -289,7 +289,7 @@ def test_weights_follow_the_best_where_they_tie() -> None:
         ({"rule": "vote"}, r"^no rule 'vote' where the truth is a number; known: average, mean\.$"),
         (
             {"terms": SelectionOptions(method="mixture")},
-            r"^no method 'mixture' where the truth is a number; known: exact, greedy, ",
+            r"^no method 'mixture' where the truth is a number; known: affordable, exact, greedy, ",
         ),
         (
             {"terms": SelectionOptions(method="swap")},

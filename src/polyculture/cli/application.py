@@ -20,7 +20,7 @@ INTERRUPTED = 130
 VERBS = (
     *("clean", "query", "crowd", "federate"),
     *("run", "design", "ablate", "evolve", "read", "audit", "check", "panel", "compare", "scaling"),
-    *("explain", "select", "compress", "export", "serve", "label", "watch", "retrain", "report"),
+    *("explain", "select", "compress", "export", "serve", "judge", "label", "watch", "retrain", "report"),
 )
 """The commands in the order of the help: train, audit, select, compress, deploy, report."""
 RENAMED = {"levers": "ablate", "breed": "evolve", "--levers": "--levels"}

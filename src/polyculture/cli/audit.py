@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from polyculture.errors import InputError
-from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, make_folder, read_audit
+from polyculture.studies.run_folder import COMPARISON, PAGE, SCALING, read_audit, writable_folder
 from polyculture.studies.shell_words import option_words, shell_word, source_words
 
 from .application import app, fail
@@ -140,7 +140,7 @@ def compare(
     section = compare(a.predictions, b.predictions, AuditOptions(clusters=cluster or ""))
     show_reports(a.report.sentence, b.report.sentence, json=json)
     next_command = f"polyculture audit {shell_word(second)}{table.words(reading)}"
-    show_sections([section], make_folder(out) / COMPARISON, json, next_command)
+    show_sections([section], writable_folder(out) / COMPARISON, json, next_command)
     return 0
 
 
@@ -169,7 +169,7 @@ def scaling(
     show_reports(aligned.report.sentence, json=json)
     words = f"{' '.join(map(shell_word, paths))}{table.words(reading)} --scale {shell_word(scale)}"
     tables = ("points", "families", "breaks", "nulls")
-    show_sections(sections, make_folder(out) / SCALING, json, f"polyculture audit {words}", tables)
+    show_sections(sections, writable_folder(out) / SCALING, json, f"polyculture audit {words}", tables)
     return 0
 
 
@@ -187,7 +187,7 @@ def report(
 
     audit = read_audit(file)
     page = out or (file / PAGE if file.is_dir() else file.with_name(PAGE))
-    make_folder(page.parent)
+    writable_folder(page.parent)
     report(audit, page)
     stored = str(audit.facts.get("next", ""))
     is_last = not stored or stored.startswith("polyculture report")

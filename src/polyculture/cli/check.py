@@ -51,7 +51,7 @@ def check(
     from polyculture.auditing import check
     from polyculture.reporting.atomic_write import write_atomically
     from polyculture.studies.gate_files import CONFIG, CheckSettings, audit_of, parse_bounds, read_settings
-    from polyculture.studies.run_folder import make_folder
+    from polyculture.studies.run_folder import writable_folder
 
     bounds = {"min": parse_bounds(minimum or [], "min"), "max": parse_bounds(maximum or [], "max")}
     if config is None and not any(bounds.values()) and Path(CONFIG).is_file():
@@ -69,7 +69,7 @@ def check(
     files = {path: text for path, text in ((junit, "junit"), (markdown, "markdown")) if path is not None}
     gates = settings.gates()  # before the work of an audit
     for path in files:
-        make_folder(path.parent)
+        writable_folder(path.parent)
     result = check(audit_of(settings), gates, judge=settings.judge)
     for path, form in files.items():
         write_atomically(path, getattr(result, form)().encode())

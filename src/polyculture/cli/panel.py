@@ -32,6 +32,9 @@ def panel(
     max_error: Annotated[
         float | None, Option(metavar="X", help="Error to guarantee where the panel answers, such as 0.05.")
     ] = None,
+    rating_range: Annotated[
+        tuple[float, float] | None, Option("--range", metavar="LOW HIGH", help="Lowest and highest rating there is.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path, Option(metavar="DIR", help="Folder for the page and panel.json.")] = Path("polyculture-panel"),
     json: Json = False,
@@ -53,7 +56,9 @@ def panel(
     from polyculture.studies.panel import SECTIONS, PanelOptions
     from polyculture.studies.panel import panel as of_panel
 
-    options = PanelOptions(family, prices, humans, truth, cluster or "", scale, no_truth, max_error, seed=seed)
+    options = PanelOptions(
+        family, prices, humans, truth, cluster or "", scale, rating_range, no_truth, max_error, seed=seed
+    )
     columns = table.columns(cluster) | {"correct": reading.outcomes}
     result = of_panel([str(path) for path in paths], options, rules=reading.rules(), **columns)
     if result.note:

@@ -25,6 +25,9 @@ def query(
         str, Option(metavar="NAME", help="random, entropy, margin, badge, vote-entropy, kl or margin-of-mean.")
     ] = "margin-of-mean",
     candidates: Annotated[int, Option(metavar="N", help="Of N per place take instances that lie far apart.")] = 1,
+    chance: Annotated[
+        float | None, Option(metavar="X", help="Share of each batch drawn by chance (default: half for texts).")
+    ] = None,
     classes: Annotated[str, Option(metavar="A,B,…", help="Names of all classes (default: those in the pool).")] = "",
     text: Annotated[str, Option(metavar="COL", help="Column of texts to learn from.")] = "",
     simulate: Annotated[bool, Option("--simulate", help="Hold labels back, and compare strategies.")] = False,
@@ -56,7 +59,7 @@ def query(
 
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
     options = QueryOptions(
-        *(strategy, budget, batch, growth, 0, candidates),
+        *(strategy, budget, batch, growth, 0, candidates, chance),
         simulate=simulate,
         seeds=seeds,
         label=label_column,
@@ -72,6 +75,7 @@ def query(
     reading = {"label_column": label_column, "classes": classes, "text": text}
     asking: dict[str, object] = {"budget": budget != 200 and budget, "batch": batch != 20 and batch, "growth": growth}
     asking |= {"strategy": strategy != "margin-of-mean" and strategy, "candidates": candidates > 1 and candidates}
+    asking |= {"chance": "" if chance is None else chance}
     options_again = option_words(**reading, **asking, out=str(out), seed=seed)
     if simulate:
         next_command = f"polyculture run {shell_word(pool)}{option_words(label=label_column)}"

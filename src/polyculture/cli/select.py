@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from polyculture.studies.run_folder import PORTFOLIO, make_folder
+from polyculture.studies.run_folder import PORTFOLIO, writable_folder
 from polyculture.studies.shell_words import shell_word, source_words
 
 from .application import app, fail
@@ -34,6 +34,9 @@ def select(
     ] = None,
     share: Annotated[float, Option(metavar="SHARE", help="Share of the instances to certify on.")] = 0.5,
     cost: Annotated[str, Option(metavar="COL", help="Model column with a cost, such as seconds.")] = "",
+    budget: Annotated[
+        float | None, Option(metavar="X", help="Most that the members may cost together, by --cost or a column price.")
+    ] = None,
     values: Annotated[bool, Option("--values", hidden=True)] = False,
     cluster: Cluster = None,
     group: Group = None,
@@ -47,6 +50,9 @@ def select(
     Five models that vote, from a table of answers:
       polyculture select answers.parquet --members 5
     \b
+    The best panel for .01 per item, with prices in a table of models (model, price):
+      polyculture select verdicts.csv --rule vote --factors prices.csv --budget 0.01
+    \b
     From the folder of run, with weights for the log-loss, or in regression for the squared error:
       polyculture select polyculture-run
     """
@@ -57,13 +63,19 @@ def select(
     from polyculture.studies.candidates import read_candidates, select_and_audit
 
     options = SelectionOptions(
-        method=method, share=share, groups=tuple(group or ()), clusters=cluster or "", cost=cost, seed=seed
+        method=method,
+        share=share,
+        groups=tuple(group or ()),
+        clusters=cluster or "",
+        cost=cost,
+        budget=budget,
+        seed=seed,
     )
     columns = table.columns(cluster, group) | {"correct": reading.outcomes}
     candidates = read_candidates(paths, certify_on, goal, reading.rules(), columns, values)
     if candidates.remark:
         fail(candidates.remark, 0)
-    make_folder(out)
+    writable_folder(out)
     portfolio, result = select_and_audit(candidates, members, goal, rule, options, ", ".join(paths))
     portfolio_section = section(portfolio)
     write_atomically(out / PORTFOLIO, portfolio.to_json().encode())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from polyculture.studies.run_folder import DESIGN, RECIPES, make_folder
+from polyculture.studies.run_folder import DESIGN, RECIPES, writable_folder
 from polyculture.studies.shell_words import shell_word
 
 from .application import app, fail
@@ -108,7 +108,7 @@ def design(
         recipes = make_design(kind, read_axes(axes), models, seed)
     is_file = out.suffix.lower() == ".toml"
     file = out if is_file else out / RECIPES
-    make_folder(file.parent)
+    writable_folder(file.parent)
     write_recipes(recipes, file)
     next_command = f"polyculture run digits --recipes {shell_word(str(file))}"
     show_sections([describe(recipes).section], None if is_file else out / DESIGN, json, next_command)

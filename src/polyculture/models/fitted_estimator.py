@@ -100,6 +100,7 @@ FITTED_ATTRIBUTES = (
     ("support_vectors_", "dual_coef_", "intercept_"),
     ("coef_", "intercept_"),
     ("theta_", "var_"),
+    ("feature_log_prob_", "class_log_prior_"),
     ("_fit_X",),
     ("components_",),
     ("idf_",),

@@ -33,6 +33,7 @@ def write_recipes(recipes: Iterable[Recipe], path: Path) -> None:
     """The recipes as a TOML file that `read_recipes` reads back."""
     text = tomli_w.dumps({"recipe": [recipe.to_dict() for recipe in recipes]})
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}", "a file that can be written") from error

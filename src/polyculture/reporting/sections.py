@@ -40,6 +40,8 @@ MODULES = {
     "panel_humans": "polyculture.studies.panel.people",
     "panel_without_truth": "polyculture.studies.panel.without_truth",
     "panel_agreement": "polyculture.studies.panel.agreement",
+    "judging": "polyculture.deployment.judging.section",
+    "judging-bill": "polyculture.deployment.judging.bill",
     "label_errors": "polyculture.studies.cleaning.label_section",
     "portfolio": "polyculture.selection.portfolio_section",
     "watch": "polyculture.deployment.watch.section",

@@ -189,7 +189,9 @@ class Portfolio:
         unused = f" Probabilities do not count: {self.facts['unused']}." if "unused" in self.facts else ""
         names = ", ".join(self.members[:FEWEST_NAMED])
         names += f" and {self.k - FEWEST_NAMED} more" if self.k > FEWEST_NAMED else ""
-        choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}"
+        spent = self.facts.get("spent")
+        money = "" if spent is None else f" for {spent:.4g} of a budget of {self.facts['budget']:g}"
+        choice = f"Keep {self.k} of {len(self.candidates)} models ({names}), rule {self.rule}{money}"
         fewer = f" {self.requested} members were asked for, and fewer are better: {self.shortfall}."
         fewer = fewer if self.shortfall else ""
         n_eff = scores["n_eff"].format(".2f")

@@ -140,6 +140,8 @@ REGRESSION_QUANTITIES: Mapping[str, Callable[[ScoredSet], float]] = {
 }
 """The same where the truth is a number."""
 
+PRICES = ("price", "cost", "usd", "price_per_item")
+"""Columns of the model table that are taken for prices if none is named."""
 LARGER_IS_BETTER = ("accuracy", "n_eff")
 COMPARISONS = ("<=", ">=")
 
@@ -240,6 +242,33 @@ def costs(name: str, evaluation: EvaluationSet) -> Float[np.ndarray, " m"]:
         missing = evaluation.model_ids[int(np.flatnonzero(np.isnan(column))[0])]
         raise InputError(f"model {missing!r} has no {name!r}", "a number for every model")
     return column
+
+
+def affordable_goal(goal: str | Goal, rule: str, evaluation: EvaluationSet, cost: str, budget: float) -> Goal:
+    """The goal, bounded by what the members may cost together.
+
+    Without a goal it is the log-loss of probabilities, the squared error of numbers, and the error of votes.
+
+    Raises InputError for a budget that is no number above 0 or buys no model, for prices below 0, and where no column
+    has prices.
+    """
+    column = cost or next((name for name in PRICES if name in evaluation.predictions.models.columns), "")
+    if not column:
+        expected = "a numeric column of what each model costs"
+        raise InputError(f"a budget of {budget:g} without prices", expected, "name the column with cost")
+    if not 0 < budget < np.inf:
+        raise InputError(f"a budget of {budget:g}", "what the members may cost together, above 0")
+    prices = costs(column, evaluation)
+    if prices.min() < 0:
+        name = evaluation.model_ids[int(prices.argmin())]
+        raise InputError(f"{column} of the model {name!r} is {prices.min():g}", "0 or more")
+    if prices.min() > budget:
+        cheapest = f"{evaluation.model_ids[int(prices.argmin())]!r} costs {prices.min():g}"
+        raise InputError(f"a budget of {budget:g}", f"{prices.min():g} or more, as the cheapest model, {cheapest}")
+    default = "log_loss" if evaluation.has_probabilities and rule != "vote" else "error"
+    bounded = Goal.of(goal or ("squared_error" if evaluation.is_regression else default))
+    bounds = {**bounded.subject_to, column: ("<=", float(budget))}
+    return Goal(bounded.minimize, bounds, bounded.floor)
 
 
 def check(goal: Goal, evaluation: EvaluationSet) -> None:

@@ -16,7 +16,7 @@ from .combination import check as check_rule
 from .evaluation import EvaluationSet
 from .least_squares_weights import moment_weights, without_the_lightest
 from .mixture_weights import mixture_weights
-from .objectives import Goal, ScoredSet, above_floor
+from .objectives import Goal, ScoredSet, above_floor, costs
 from .objectives import check as check_goal
 from .panels import co_failure, panel
 
@@ -80,6 +80,8 @@ class SelectionPlan:
             raise InputError(f"no method {method!r}{task}", cure=near(method, methods))
         if k is None and method in ("exact", "swap", "co_failure"):
             raise InputError(f"the method {method!r} without a size", "k, the number of members")
+        if method == "affordable" and not goal.subject_to:
+            raise InputError("the method 'affordable' without a budget", "what the members may cost together")
         if method == "mixture" and not evaluation.has_probabilities:
             raise InputError("the method 'mixture' without probabilities and labels", "probabilities of every model")
         return cls(goal, rule, method, k, calibrated)
@@ -221,17 +223,31 @@ def _co_failure(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[
     return candidates[list(best.models)], best.exact
 
 
+def _affordable(plan: SelectionPlan, evaluation: EvaluationSet, candidates: Int[np.ndarray, " j"]) -> SearchOutcome:
+    name = [*plan.goal.subject_to][-1]  # the bound that a budget has put last
+    prices, budget = costs(name, evaluation), plan.goal.subject_to[name][1]
+    rows, exact = search.best_affordable(plan.score(evaluation), candidates.tolist(), prices, budget, plan.k)
+    return np.array(rows), exact
+
+
 SEARCH: Mapping[str, SearchMethod] = {
     "mixture": _mixture,
     "greedy": _greedy,
     "exact": _exact,
     "swap": _swap,
     "co_failure": _co_failure,
+    "affordable": _affordable,
 }
 """Ways to search by name. mixture: weights of all by expectation-maximization, members those with a weight (the k
 heaviest). greedy: add the model that helps most. exact: every set, up to 100,000. swap: greedy, then exchanges.
 co_failure: the panel whose members fail together least, whatever else is in the goal."""
 
-REGRESSION_SEARCH: Mapping[str, SearchMethod] = {"weights": _weights, "greedy": _greedy, "exact": _exact, "swap": _swap}
+REGRESSION_SEARCH: Mapping[str, SearchMethod] = {
+    "weights": _weights,
+    "greedy": _greedy,
+    "exact": _exact,
+    "swap": _swap,
+    "affordable": _affordable,
+}
 """Ways to search where the truth is a number. weights: of all, exactly; members with less than a hundredth of the
 heaviest weight are dropped, or the lightest until there are k. The others as in `SEARCH`."""

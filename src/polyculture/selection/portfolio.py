@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from .combination import COMBINE, Combination, Outcome, fit, loss_of
 from .contributions import contributions
 from .dynamic_selection import NearestInstances
 from .evaluation import EvaluationSet
-from .objectives import Goal
+from .objectives import Goal, affordable_goal, costs
 from .pareto import front
 from .plan import SelectionPlan, SelectionResult, choose
 from .splitting import check_disjoint, cross_fitted_losses, halves, split_companions
@@ -41,6 +41,8 @@ class SelectionOptions:
     groups : instance columns whose groups are certified one by one.
     clusters : instance column that says which instances were sampled together; they are never separated.
     cost : numeric model column for the front, such as seconds or a price; empty for the number of members.
+    budget : what the members may cost together, in the unit of `cost` (else of a column price or cost); None for no
+        limit. All affordable sets are compared, or if they are too many, greedy paths.
     calibrated : whether to fit a temperature for the combined probabilities (and for the baselines').
     level, seed : confidence level of every interval, in (0, 1), else InputError; seed of the splits and resamples.
 
@@ -55,6 +57,7 @@ class SelectionOptions:
     groups: tuple[str, ...] = ()
     clusters: str = ""
     cost: str = ""
+    budget: float | None = None
     calibrated: bool = False
     level: float = 0.95
     seed: int = 0
@@ -110,7 +113,11 @@ def select(
     about_shifts = "shift" in (goal if isinstance(goal, str) else " ".join(goal.names))
     parts = tables.pop(""), tables.pop("certify on", None), tables
     selection, certification = split(*parts, terms, about_shifts)
-    plan = SelectionPlan.settle(selection, k, goal, rule, terms.method, terms.calibrated)
+    method = terms.method
+    if terms.budget is not None:
+        goal, method = affordable_goal(goal, rule, selection, terms.cost, terms.budget), method or "affordable"
+        terms = replace(terms, cost=[*goal.subject_to][-1])
+    plan = SelectionPlan.settle(selection, k, goal, rule, method, terms.calibrated)
     result = choose(plan, selection)
     combination, loss = result.combination, loss_of(plan.rule, selection)
     baselines = _baselines(plan, selection, loss, len(combination.rows))
@@ -136,7 +143,10 @@ def select(
         temperature=combination.temperature,
         requested=k or 0,
         shortfall=result.shortfall,
-        facts=facts | ({"unused": gap} if gap else {}) | {"seconds": round(time.perf_counter() - started, 3)},
+        facts=facts
+        | _spent(terms, selection, combination)
+        | ({"unused": gap} if gap else {})
+        | {"seconds": round(time.perf_counter() - started, 3)},
     )
 
 
@@ -212,6 +222,12 @@ def split(
     indices = (selection.predictions.instances.index, certification.predictions.instances.index)
     first, second = split_companions(companions, *indices, terms.seed, certify_on is None or chooses_on_shifts)
     return selection.with_shifted(first), certification.with_shifted(second)
+
+
+def _spent(terms: SelectionOptions, selection: EvaluationSet, combination: Combination) -> dict[str, float]:
+    """What the members cost together, where there is a budget."""
+    prices = None if terms.budget is None else costs(terms.cost, selection)
+    return {} if prices is None else {"spent": float(prices[combination.rows].sum())}
 
 
 def _check_votes(rule: str, gap: str) -> None:

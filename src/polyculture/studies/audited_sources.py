@@ -13,7 +13,7 @@ from polyculture.formats import ReadingRules, align, read_shards
 from polyculture.results import Audit
 
 from .run_audit import audit_run
-from .run_folder import make_folder
+from .run_folder import writable_folder
 from .stored_run import is_run
 
 
@@ -44,7 +44,7 @@ def audit_sources(
     folder : for the results; made before the audit begins.
     """
     aligned = align(paths, rules=rules, **columns)
-    make_folder(folder)
+    writable_folder(folder)
     note = f"read  {aligned.report.sentence}"
     if len(paths) == 1 and is_run(paths[0]):
         result, run = audit_run(paths[0], aligned.predictions, options)
@@ -64,5 +64,5 @@ def audit_streamed(
         if columns.pop(name):
             raise InputError(f"--{name} with --stream", "a table with a row per instance, read as it is")
     shards = read_shards(paths[0], **columns)
-    make_folder(folder)
+    writable_folder(folder)
     return AuditedSources(audit(shards, source=paths[0], options=options))

@@ -10,6 +10,8 @@ run.json                                what the models learned; written last, s
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +29,9 @@ PAGE, AUDIT, PORTFOLIO, PREDICTIONS, VALUES, MODELS, PARTS, RUN = (
 )
 
 
-def make_folder(folder: Path) -> Path:
-    """Make sure before any work that results can be written there; returns the folder."""
+def writable_folder(folder: Path) -> Path:
+    """The folder, after a check before any work that results can be written there; a new one is made by the first."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     probe = folder / f".{os.getpid()}.try"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +41,16 @@ def make_folder(folder: Path) -> Path:
         raise FileError(
             f"cannot write to {folder}: {error.strerror}", "a folder that can be written", "name another with --out"
         ) from error
+    finally:
+        _remove_empty(new)
     return folder
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, innermost first, as far as there is nothing in them."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def read_audit(path: Path) -> Audit:

@@ -16,7 +16,7 @@ from .cleaning.options import check_masks
 from .cleaning.training_set import MASKED, CleanedProblem, cleaned_problem, load_masked, store_removed
 from .evaluation import ProblemSource, RunResult, evaluate, model_names, open_problem, rename
 from .progress import Progress, phase_progress
-from .run_folder import MODELS, make_folder
+from .run_folder import MODELS, writable_folder
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def run(
     problem = cleaned.problem if cleaned else problem
     recipes = list(options.recipes) or default_design(problem, models=options.models, seed=options.seed)
     check(recipes, problem.split.train)
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     phase_progress(progress, "reading")(1, 1, problem.sentence)
     population = train(
         recipes,

@@ -156,6 +156,15 @@ def test_a_pool_without_labels_begins_by_chance(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("header", ["long,wide,y\n", "text,y\n"])
+def test_a_pool_of_a_header_alone_is_refused_as_one_without_rows(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "pool.csv"
+    path.write_text(header)
+    with pytest.raises(pc.InputError) as error:
+        pc.query(path, pc.QueryOptions(label="y"), out=tmp_path / "q")
+    assert str(error.value) == f"{path} has a header but no rows; expected one row per instance."
+
+
 def test_texts_are_asked_for_as_texts(tmp_path: Path) -> None:
     words = {"spam": "win a free prize now", "ham": "see you at the meeting tomorrow"}
     rows = [{"text": f"{words[kind]} {k}", "label": kind} for k in range(20) for kind in words]

@@ -65,6 +65,17 @@ def test_an_error_that_is_no_share_is_refused(error: float) -> None:
         pc.PanelOptions(max_error=error)
 
 
+def test_what_has_no_errors_has_no_largest_error() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 5, 60)
+    ratings = pc.Predictions.from_values({name: truth + rng.normal(size=60) for name in "ab"}, truth)
+    with pytest.raises(pc.InputError, match="a largest error of ratings; expected verdicts that are right or wrong"):
+        pc.panel(ratings, pc.PanelOptions(max_error=0.1))
+    table = pd.DataFrame({"item": range(60), "a": 1, "b": 2})
+    with pytest.raises(pc.InputError, match="a largest error without a truth; expected items whose truth is known"):
+        pc.panel(table, pc.PanelOptions(no_truth=True, max_error=0.1))
+
+
 def test_prompts_of_judges_are_an_axis_of_their_alikeness(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     n, truth = 500, rng.integers(0, 2, 500)

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 import polyculture as pc
+from polyculture.errors import InputError
+from polyculture.rng import stream
 from polyculture.studies.panel.judged import judged_items
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -192,3 +194,40 @@ def test_prices_of_strangers_are_refused(tmp_path: Path) -> None:
 def test_correlation_is_not_worse_on_real_panels(name: str, least: float) -> None:
     rules = pc.panel(DATA / "predictions" / name).sections[0].tables["rules"].set_index("rule")
     assert rules.loc["weighted by accuracy and correlation", "gain_low"] > least
+
+
+def rated(outlier: object = 3) -> pd.DataFrame:
+    """Three judges who rate forty items from 1 to 5; one rating is given."""
+    generator = stream(0, "ratings")
+    truth = generator.integers(1, 6, 40)
+    ratings = {f"j{k}": np.clip(truth + generator.integers(-1, 2, 40), 1, 5).astype(object) for k in range(3)}
+    ratings["j2"][7] = outlier
+    return pd.DataFrame({"item": range(40), "label": truth, **ratings})
+
+
+def test_a_rating_off_the_scale_is_refused() -> None:
+    with pytest.raises(InputError, match="the judge 'j2' rates the item '7' 99; expected a rating on the scale: true"):
+        pc.panel(rated(99))
+    with pytest.raises(InputError, match=r"rates the item '7' 6; .*: 1 to 5; mend it, or name the scale with range"):
+        pc.panel(rated(6), pc.PanelOptions(rating_range=(1.0, 5.0)))
+    assert pc.panel(rated(6)).sentence
+    assert pc.panel(rated(99), pc.PanelOptions(rating_range=(1.0, 100.0))).sentence
+    with pytest.raises(InputError, match="the lowest rating, then the highest"):
+        pc.PanelOptions(rating_range=(5.0, 1.0))
+
+
+def test_numbers_off_the_scale_are_refused() -> None:
+    generator = stream(1, "numbers")
+    truth = generator.normal(size=30)
+    values = truth + generator.normal(size=(3, 30)) / 5
+    values[1, 4] = 99.0
+    judges = dict(zip(("a", "b", "c"), values.tolist(), strict=True))
+    with pytest.raises(InputError, match="the judge 'b' rates the item '4' 99"):
+        pc.panel(pc.Predictions.from_values(judges, truth.tolist()))
+
+
+def test_a_judge_with_one_verdict_is_named() -> None:
+    truth = ["A", "B"] * 20
+    table = {"a": truth, "b": ["A"] * 40, "c": [*truth[:30], *["A"] * 10]}
+    result = pc.panel(pc.Predictions.from_answers(table, labels=truth))
+    assert result.sentence.endswith("b gives the same verdict to every item, which tells nothing of any.")

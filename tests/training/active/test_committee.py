@@ -13,7 +13,7 @@ from polyculture.recipe import Recipe
 from polyculture.rng import stream
 
 pytest.importorskip("torch")
-from polyculture.training.active import STRATEGIES, default_committee, find_strategy, fit_committee
+from polyculture.training.active import STRATEGIES, default_chance, default_committee, find_strategy, fit_committee
 from polyculture.training.active.committee import temperature, tempered
 
 
@@ -115,3 +115,28 @@ def test_margin_of_the_mean_asks_where_two_sure_members_contradict() -> None:
 def test_an_unknown_strategy_is_answered_with_the_near_one() -> None:
     with pytest.raises(InputError, match="no query strategy 'margn'; did you mean 'margin'"):
         find_strategy("margn")
+
+
+TEXTS = np.array([f"{word} {other} thing" for word in ("good", "bad") for other in "abcdefgh"], object)
+
+
+def test_multinomial_naive_bayes_reads_words_and_nothing_else() -> None:
+    texts = Dataset(TEXTS, np.repeat([0, 1], 8), ("good", "bad"), modality="text")
+    committee = fit_committee([Recipe("multinomial-naive-bayes")], texts)
+    assert committee(TEXTS)[0].argmax(axis=1).tolist() == texts.labels.tolist()
+    with pytest.raises(InputError, match="'multinomial-naive-bayes' for table; expected an architecture that reads it"):
+        fit_committee([Recipe("multinomial-naive-bayes")], blobs())
+
+
+@pytest.mark.parametrize(("chance", "n_chosen"), [(0.0, 10), (0.3, 7), (0.5, 5)])
+def test_a_share_of_a_batch_is_drawn_by_chance(chance: float, n_chosen: int) -> None:
+    data = blobs(300)
+    committee = fit_committee([Recipe("logistic"), Recipe("knn")], data.take(np.arange(30)))
+    strategy = find_strategy("margin-of-mean")
+    chosen = strategy.choose(committee, data.array, 10, stream(0)).tolist()
+    batches = [strategy.choose(committee, data.array, 10, stream(seed), 1, chance).tolist() for seed in (1, 2)]
+    assert all(len(set(batch)) == 10 for batch in batches)
+    assert [set(batch[:n_chosen]) <= set(chosen) for batch in batches] == [True, True]
+    assert (set(batches[0]) == set(batches[1])) == (chance == 0)
+    assert default_chance("text") == 0.5
+    assert default_chance("image") == 0

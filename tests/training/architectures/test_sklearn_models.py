@@ -21,8 +21,14 @@ OF_CLASSES = [name for name, learner in LEARNERS.items() if learner.build]
 OF_NUMBERS = [name for name, learner in LEARNERS.items() if learner.regressor]
 
 
-@pytest.mark.parametrize("modality", ["table", "image", "colour", "volume", "series", "audio", "text", "tags"])
-@pytest.mark.parametrize("name", OF_CLASSES)
+MODALITIES = ("table", "image", "colour", "volume", "series", "audio", "text", "tags")
+WORDS = ("text", "tags")
+
+
+@pytest.mark.parametrize(
+    ("name", "modality"),
+    [(n, m) for n in OF_CLASSES for m in MODALITIES if m in WORDS or not LEARNERS[n].reads_words_only],
+)
 def test_it_learns_every_modality_and_comes_back_from_disk(
     sets: dict[str, Dataset], name: str, modality: str, tmp_path: Path
 ) -> None:
@@ -96,3 +102,12 @@ def test_a_view_adds_one_copy_to_what_is_learned(sets: dict[str, Dataset]) -> No
     moved = TrainingContext(view=lambda train, generator: (train.array + 100, None))
     fitted = LEARNERS["knn"].fit(Recipe("knn"), table, moved)
     assert fitted.parameters == 2 * table.array.size
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_there_are_no_more_neighbours_than_instances(regression: bool) -> None:
+    labels = np.arange(6) / 2 if regression else np.arange(6) % 2
+    train = Dataset(np.arange(12, dtype=np.float32).reshape(6, 2), labels, () if regression else ("a", "b"))
+    recipe = Recipe("knn", hyperparameters={"neighbours": 9})
+    values = LEARNERS["knn"].fit(recipe, train)(train.array)
+    np.testing.assert_allclose(values[:, 0], 1.25 if regression else 0.5, atol=1e-6)

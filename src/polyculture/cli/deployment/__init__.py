@@ -1,5 +1,5 @@
-"""The verbs of what is in production: export, serve, watch, label and retrain."""
+"""The verbs of what is in production: export, serve, watch, label, retrain and judge."""
 
-from . import export, label, retrain, serve, watch
+from . import export, judge, label, retrain, serve, watch
 
-__all__ = ["export", "label", "retrain", "serve", "watch"]
+__all__ = ["export", "judge", "label", "retrain", "serve", "watch"]

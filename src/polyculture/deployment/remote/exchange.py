@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -21,6 +21,13 @@ RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Status codes after which the same request may succeed."""
 REJECTED = frozenset({400, 413, 422})
 """Status codes that are about this request, not about the service."""
+
+
+class RequestLimiter(Protocol):
+    """Spaces requests out, as ``aiolimiter.AsyncLimiter`` does."""
+
+    async def acquire(self) -> None:
+        """Returns when the next request may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +60,35 @@ def request_headers(key: str) -> dict[str, str]:
 
 
 async def exchange(
-    client: httpx.AsyncClient, spec: RemoteSpec, url: str, content: bytes, key: str, breaker: CircuitBreaker
+    client: httpx.AsyncClient,
+    spec: RemoteSpec,
+    url: str,
+    content: bytes,
+    key: str,
+    breaker: CircuitBreaker,
+    *,
+    headers: Mapping[str, str] | None = None,
+    limiter: RequestLimiter | None = None,
 ) -> Exchange:
-    """The response of the service to this request; never raises but when it is cancelled."""
+    """The response of the service to this request; never raises but when it is cancelled.
+
+    The wait for the limiter counts towards no time limit.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + spec.deadline_s
+    every_header = request_headers(key) | dict(headers or {})
     result = Exchange()
     for attempt in range(spec.retries + 1):
+        if limiter is not None:
+            start = loop.time()
+            await limiter.acquire()
+            deadline += loop.time() - start
         if not breaker.acquire():
             closed = Exchange(reason="breaker_open", detail=f"{spec.host} failed {spec.break_after} times in a row")
             return replace(result if result.reason else closed, attempts=attempt)
         try:
             seconds = min(spec.timeout_s, max(deadline - loop.time(), 0.001))
-            result = await _attempt(client, spec, url, content, request_headers(key), seconds)
+            result = await _attempt(client, spec, url, content, every_header, seconds)
         except BaseException:
             breaker.release()
             raise

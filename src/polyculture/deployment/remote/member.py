@@ -48,6 +48,8 @@ class RemoteMember:
     ) -> None:
         need("httpx", extra="serve")
         self.spec = spec if isinstance(spec, RemoteSpec) else RemoteSpec.from_dict(spec)
+        if self.spec.requests_per_minute:
+            need("aiolimiter", extra="serve")
         self.classes = tuple(map(str, classes))
         if self.spec.kind == "chat":
             self.spec.parser.check(self.classes)
@@ -56,6 +58,7 @@ class RemoteMember:
         self.spent = Decimal(0)
         """Price of all answers so far, exact."""
         self._client: Any = None
+        self._limiter: Any = None
         self._limit = asyncio.Semaphore(self.spec.concurrency)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -113,11 +116,31 @@ class RemoteMember:
             limits = httpx.Limits(max_connections=self.spec.concurrency)
             self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, limits=limits)
             self._limit, self._loop = asyncio.Semaphore(self.spec.concurrency), loop
+            if self.spec.requests_per_minute:
+                from aiolimiter import AsyncLimiter
+
+                self._limiter = AsyncLimiter(1, 60 / self.spec.requests_per_minute)
 
     def _failed(self, n: int, reason: str, detail: str) -> Reply:
         return Reply(np.full((n, len(self.classes) or 1), np.nan), reason, detail)
 
-    async def _ask_chat(self, record: Mapping[str, Any], key: str) -> Reply:
+    async def ask_record(self, record: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+        """What a chat member says about one instance.
+
+        Parameters
+        ----------
+        record : the instance: values by column.
+        headers : further headers of the request, such as an Idempotency-Key.
+        """
+        self._connect()
+        key = self.spec.key()
+        if key is None or not (key.isascii() and key.isprintable()):
+            return self._failed(1, "no_key", f"the environment variable {self.spec.key_env} holds no key")
+        reply = await self._ask_chat(record, key, headers)
+        self.spent += price(reply.calls, reply.tokens, *self._rates)
+        return reply
+
+    async def _ask_chat(self, record: Mapping[str, Any], key: str, headers: Mapping[str, str] | None = None) -> Reply:
         """One instance, one request."""
         from .exchange import exchange
 
@@ -126,7 +149,11 @@ class RemoteMember:
         except (InputError, TypeError, ValueError) as error:
             return self._failed(1, "bad_input", str(error))
         async with self._limit:
-            result = await exchange(self._client, self.spec, self.spec.url, content, key, self.breaker)
+            result = await exchange(
+                *(self._client, self.spec, self.spec.url, content, key, self.breaker),
+                headers=headers,
+                limiter=self._limiter,
+            )
         if result.reason:
             row, reason, detail = None, result.reason, result.detail
         else:
@@ -148,7 +175,8 @@ class RemoteMember:
         if not complete.n:
             return [Reply(rows, "bad_input", "a number is missing")]
         async with self._limit:
-            result = await exchange(self._client, self.spec, infer_url(self.spec), content, key, self.breaker)
+            url = infer_url(self.spec)
+            result = await exchange(self._client, self.spec, url, content, key, self.breaker, limiter=self._limiter)
         probabilities = None if result.reason else read_response(result.body, self.spec, complete.n, self.classes)
         reason, detail = result.reason, result.detail
         if probabilities is not None:

@@ -17,14 +17,15 @@ OWN = ("id", "name", "weight", "ancestry")
 """What a [[member]] table has beside the specification."""
 SETTINGS: Mapping[str, Any] = {
     **{"name": "panel", "task": "classification", "modality": "text", "classes": [], "rule": "vote"},
-    **{"temperature": 1.0, "quorum": 0, "columns": []},
+    **{"temperature": 1.0, "quorum": 0, "columns": [], "swap": []},
 }
 """What a [panel] table may have, with what it is if left out."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def panel_settings(path: str | Path) -> dict[str, Any]:
-    """The ``[panel]`` table: name, task, modality, classes, rule, temperature, quorum, columns; defaults filled in.
+    """The ``[panel]`` table: name, task, modality, classes, rule, temperature, quorum, columns, swap; defaults filled
+    in.
 
     A quorum of 0 in the file is the majority of the members; ``given`` has the names that the file sets.
 
@@ -104,6 +105,10 @@ def _check_settings(settings: Mapping[str, Any], n_members: int, path: str) -> N
     temperature = settings["temperature"]
     if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
         raise InputError(f"temperature of [panel] in {path} is {temperature!r}", "a number above 0")
+    swap = settings["swap"]
+    names = isinstance(swap, list) and all(isinstance(name, str) and name for name in swap)
+    if not names or len(swap) not in (0, 2) or len(set(swap)) < len(swap):
+        raise InputError(f"swap of [panel] in {path} is {swap!r}", 'two columns, such as ["a", "b"]')
     for name in ("name", "modality", "rule"):
         if not isinstance(settings[name], str) or not settings[name]:
             raise InputError(f"{name} of [panel] in {path} is {settings[name]!r}", "a text")

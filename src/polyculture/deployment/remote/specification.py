@@ -30,6 +30,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "break_after": (1, 10_000),
     "break_s": (0.001, 86_400),
     "concurrency": (1, 1024),
+    "requests_per_minute": (0, 1e6),
     "temperature": (0, 2),
     "max_tokens": (1, 100_000),
     "max_response_bytes": (1024, 1 << 30),
@@ -63,6 +64,7 @@ class RemoteSpec:
         1,000 tokens of the prompts and of the answers.
     break_after, break_s : the member is left alone for `break_s` seconds after this many failed attempts in a row.
     concurrency : requests at a time.
+    requests_per_minute : sent at most, evenly spaced; 0 for no limit.
     max_response_bytes : longer responses are refused.
 
     Raises InputError for a value that cannot be used.
@@ -90,6 +92,7 @@ class RemoteSpec:
     break_after: int = 5
     break_s: float = 30.0
     concurrency: int = 8
+    requests_per_minute: float = 0.0
     max_response_bytes: int = 8 << 20
 
     def __post_init__(self) -> None:

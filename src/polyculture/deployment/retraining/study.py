@@ -17,7 +17,7 @@ from polyculture.results import Portfolio
 from polyculture.selection import Goal, SelectionOptions, select
 from polyculture.studies.evaluation import model_names, rename, store_predictions
 from polyculture.studies.progress import Progress, phase_progress
-from polyculture.studies.run_folder import MODELS, PORTFOLIO, make_folder
+from polyculture.studies.run_folder import MODELS, PORTFOLIO, writable_folder
 from polyculture.studies.stored_run import is_run, read_run
 from polyculture.training import train
 from polyculture.training.engine.executors import check_engine
@@ -178,7 +178,7 @@ def retrain(
     material = retraining_data(champion, _names(data), None if old is None else _names(old), options.seed)
     check(recipes, material.problem.split.train)
     phase_progress(progress, "reading")(1, 1, material.problem.sentence)
-    folder = make_folder(champion.path.parent / f"{_slug(champion)}-run-{material.problem.fingerprint[:12]}")
+    folder = writable_folder(champion.path.parent / f"{_slug(champion)}-run-{material.problem.fingerprint[:12]}")
     portfolio = _train_and_select(champion, material, recipes, folder, options, progress)
     challenger = _export(champion, folder, material, Path(out) if out else None, progress)
     result = _judge(champion, challenger, portfolio, material, options, progress)
@@ -236,7 +236,7 @@ def _check_targets(champion: Bundle, out: Path | None, link: Path | None) -> Non
     place = out or champion.path
     if link is not None:
         check_place(link, place.parent / "successor")
-    make_folder(place.parent)
+    writable_folder(place.parent)
 
 
 def _recipes(champion: Bundle, run: Path | None) -> list[Recipe]:

@@ -20,7 +20,7 @@ from polyculture.training.engine.executors import check_engine
 
 from ..evaluation import TEST, ProblemSource, audit_parts, cluster_column, open_problem, rename, store_predictions
 from ..progress import Progress, phase_progress
-from ..run_folder import MODELS, make_folder
+from ..run_folder import MODELS, writable_folder
 from .effects import MIN_REPLICATES
 from .plan import BASELINE, REGULARIZERS, baseline_recipe, plan_ablation
 from .replicates import ReplicatePredictions, measure_changes
@@ -130,7 +130,7 @@ def ablate(
     baseline = baseline_recipe(options.architecture, training_set, options.optimizer, options.epochs)
     plan = plan_ablation(options.changes, baseline, training_set)
     recipes = plan.replicates(options.replicates, options.seed)
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     models = folder / MODELS
     training = phase_progress(progress, "training")
     failures = train(_flat(recipes), problem, models, workers=options.workers, progress=training).failed

@@ -35,7 +35,7 @@ from .labelling import (
     write_table,
 )
 from .options import QueryOptions
-from .pool import QueryPool
+from .pool import UNKNOWN, QueryPool
 
 POOL = "pool.json"
 Oracle = Callable[[pd.DataFrame], Sequence[str | None]]
@@ -70,6 +70,13 @@ class LabellingRound:
                 wrong = f"{folder} was made for another pool than {pool.name}, or for other classes"
                 raise InputError(wrong, "the same instances and classes", "name another folder with --out")
         else:
+            if (pool.labels != UNKNOWN).all():
+                raise InputError(
+                    f"all {plural(len(pool), 'row')} of the pool {pool.name} have a label",
+                    "rows without a label, to ask for",
+                    "set simulate (--simulate) to compare strategies on it",
+                )
+            folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{POOL}.{os.getpid()}")
             temporary.write_text(json.dumps(fingerprint, ensure_ascii=False), encoding="utf-8")
             temporary.replace(path)
@@ -174,7 +181,7 @@ class LabellingRound:
         encoder = Encoder.of(pool_inputs(pool))
         committee = fit_committee(recipes, labelled, encoder=encoder, calibrated=strategy.calibrated, seed=o.seed)
         inputs = pool.inputs[candidates]
-        positions = strategy.choose(committee, inputs, size, generator, o.candidates)
+        positions = strategy.choose(committee, inputs, size, generator, o.candidates, o.by_chance(pool.modality))
         probabilities = committee(inputs[positions])
         mean, classes = probabilities.mean(axis=0), np.array(pool.classes, object)
         columns = {"strategy": o.strategy, "committee": classes[mean.argmax(axis=1)]}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polyculture.dataset import Modality
 from polyculture.errors import InputError
 from polyculture.recipe import Recipe
-from polyculture.training.active import find_strategy
+from polyculture.training.active import default_chance, find_strategy
 
 COMPARED = ("random", "entropy", "margin", "badge", "vote-entropy", "kl", "margin-of-mean")
 RANDOM = "random"
@@ -26,6 +27,7 @@ class QueryOptions:
     initial : labels drawn by chance before the strategy begins; 0 for 10, or twice the classes where that is more.
     candidates : for each place in a batch this number of the highest scores is considered, of which those are taken
         that lie far apart; 1 for the highest scores as they are.
+    chance : share of each batch that is drawn by chance, in [0, 1); left out, half for texts and none for all else.
     committee : recipes of the members, the learner first; empty for quick models of different kinds.
     simulate : whether the labels of the pool are held back and bought one by one, to compare strategies.
     strategies : that are compared in a simulation; one drawn by chance is always among them.
@@ -51,6 +53,7 @@ class QueryOptions:
     growth: float = 0.0
     initial: int = 0
     candidates: int = 1
+    chance: float | None = None
     committee: Sequence[Recipe] = ()
     simulate: bool = False
     strategies: Sequence[str] = COMPARED
@@ -72,6 +75,8 @@ class QueryOptions:
                 raise InputError(f"{name} of a query is {value}", f"a whole number of {smallest} or more")
         if not 0 <= self.growth <= 1:
             raise InputError(f"growth of a batch is {self.growth}", "a share of what is labelled, 0 to 1")
+        if self.chance is not None and not 0 <= self.chance < 1:
+            raise InputError(f"chance of a query is {self.chance}", "a share of each batch, 0 or more and below 1")
         for name in ("test", "level"):
             if not 0 < getattr(self, name) < 1:
                 raise InputError(f"{name} of a query is {getattr(self, name)}", "a number between 0 and 1")
@@ -80,6 +85,10 @@ class QueryOptions:
     def compared(self) -> tuple[str, ...]:
         """The strategies of a simulation, chance first."""
         return tuple(dict.fromkeys((RANDOM, *self.strategies)))
+
+    def by_chance(self, modality: Modality) -> float:
+        """Share of each batch that is drawn by chance."""
+        return default_chance(modality) if self.chance is None else self.chance
 
     def first(self, classes: int) -> int:
         """Labels that are drawn by chance first."""

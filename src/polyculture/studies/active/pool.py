@@ -52,9 +52,10 @@ class QueryPool:
             twice = self.frame.index[self.frame.index.duplicated()][0]
             raise InputError(f"the pool {self.name} has the instance {twice!r} twice", "an id of its own for each")
         if len(self.classes) < 2:
+            noun = "class" if len(self.classes) == 1 else "classes"
             names = ", ".join(map(repr, self.classes)) or "none"
             raise InputError(
-                f"the pool {self.name} has labels of {len(self.classes)} classes in {self.column!r} ({names})",
+                f"the pool {self.name} has labels of {len(self.classes)} {noun} in {self.column!r} ({names})",
                 "labels of two classes or more, or their names",
                 "name all classes with --classes",
             )

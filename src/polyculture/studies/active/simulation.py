@@ -132,7 +132,15 @@ class Simulation:
     def settings(self) -> str:
         """Hash of everything that the numbers depend on."""
         o = self.options
-        chosen = (o.budget, o.batch, o.growth, o.first(len(self.pool.classes)), o.candidates, o.seed)
+        chosen = (
+            o.by_chance(self.pool.modality),
+            o.budget,
+            o.batch,
+            o.growth,
+            o.first(len(self.pool.classes)),
+            o.candidates,
+            o.seed,
+        )
         digest = hashlib.blake2b(repr((chosen, [recipe.id for recipe in self.recipes])).encode(), digest_size=8)
         for part in (self.pool, self.test):
             array = part.array
@@ -184,7 +192,8 @@ class Simulation:
             generator = stream(o.seed, "query", run.strategy, run.seed, len(bought))
             asked = self.pool.array[unlabelled]
             size = min(o.next_size(len(bought)), len(unlabelled))
-            positions = strategy.choose(committee if can_choose else None, asked, size, generator, o.candidates)
+            chance = o.by_chance(self.pool.modality)
+            positions = strategy.choose(committee if can_choose else None, asked, size, generator, o.candidates, chance)
             rows = unlabelled[positions]
         bought = np.concatenate([bought, rows])
         committee = self._committee(strategy, bought, run.seed)

@@ -17,7 +17,7 @@ from polyculture.rng import stream
 from polyculture.training.active import default_committee
 
 from ..progress import Progress, phase_progress
-from ..run_folder import make_folder
+from ..run_folder import writable_folder
 from .labelling import TO_LABEL
 from .labelling_round import LabellingRound, Oracle
 from .options import QueryOptions
@@ -107,7 +107,7 @@ def query(
             "a table or a QueryPool with labels in some rows only",
             "set simulate to compare strategies on it",
         )
-    state = LabellingRound.open(source, options, make_folder(Path(out)))
+    state = LabellingRound.open(source, options, writable_folder(Path(out)))
     return _asked(state, progress) if oracle is None else _answered(state, oracle, progress)
 
 
@@ -169,7 +169,9 @@ def _simulated(
     parts: tuple[Dataset, Dataset | None], options: QueryOptions, out: Path, progress: Progress | None
 ) -> QueryResult:
     labelled, test = parts
-    folder = make_folder(out)
+    if labelled.task != "classification":
+        raise InputError(f"a query for labels of {labelled.task}", "classes", "choose another problem")
+    folder = writable_folder(out)
     runs: dict[str, list[QueryRun]] = {name: [] for name in options.compared}
     for seed in range(options.seeds):
         simulation = _simulation(labelled, test, options, seed)

@@ -40,6 +40,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV in one step; FileError where it cannot be written."""
     part = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(part, index=False)
         part.replace(path)
     except OSError as error:

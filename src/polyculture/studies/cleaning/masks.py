@@ -85,19 +85,26 @@ def parsed_fields(words: Sequence[str]) -> dict[str, str]:
 
 
 def key_in(file: Path) -> bytes:
-    """The secret in this file, which is made, readable for its owner only, where it is not there."""
+    """The secret in this file; a new one, which `keep_key` writes, where it is not there."""
     try:
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as new:
-                new.write(secrets.token_bytes(KEY_BYTES))
-        key = file.read_bytes()
+        key = file.read_bytes() if file.exists() else secrets.token_bytes(KEY_BYTES)
     except OSError as error:
         raise FileError(f"cannot read the key {file}: {error.strerror}", "a file of up to 64 bytes") from error
     if not 0 < len(key) <= 64:
         raise InputError(f"the key {file} has {len(key)} bytes", "1 to 64 bytes", "let it be made anew")
     return key
+
+
+def keep_key(key: bytes, file: Path) -> None:
+    """Write the secret in this file, readable for its owner only, where it is not there."""
+    if file.exists():
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            new.write(key)
+    except OSError as error:
+        raise FileError(f"cannot write the key {file}: {error.strerror}", "a folder that can be written") from error
 
 
 def with_key(masks: Masks, key: bytes) -> Masks:

@@ -14,14 +14,14 @@ from polyculture.preparation.cleaning import Fault, find_faults
 from polyculture.results import Section
 
 from ..progress import Progress, phase_progress
-from ..run_folder import PAGE, make_folder
+from ..run_folder import PAGE, writable_folder
 from ..shell_words import source_words
 from .copies import write_copy
 from .copies.manifest import CLEAN, LOG
-from .copies.writing import names_in_copy
+from .copies.writing import names_in_copy, require_copy
 from .fault_table import fault_table, write_table
 from .label_section import label_section
-from .masks import Masks, key_in
+from .masks import Masks, keep_key, key_in
 from .options import LABEL_ERROR, CleanOptions, option_columns
 from .removal import TRAINING, require_rest, row_faults, rows_left_out
 from .section import cleaning_section
@@ -103,7 +103,12 @@ def clean(
     names = [source] if isinstance(source, (str, Path)) else list(source)
     folder = _free_folder(Path(out), names)
     report = phase_progress(progress, "reading")
-    data = cleaning_source(names, options.data, _masks(options))
+    masks = _masks(options)
+    data = cleaning_source(names, options.data, masks)
+    if options.apply or options.mask:
+        require_copy(data)  # before work that would be in vain
+    if options.key is not None:
+        keep_key(masks.key, Path(options.key))
     report(1, 1, f"{data.raw.name}: {len(data.raw):,} rows")
     report = phase_progress(progress, "searching")
     report(0, 1, "")
@@ -162,7 +167,7 @@ def _free_folder(folder: Path, names: Sequence[str | Path]) -> Path:
     for path in map(Path, names):
         if path.exists() and folder.resolve() in path.resolve().parents:
             raise InputError(f"{path} lies in {folder}, which is written anew", "another folder", "name it with --out")
-    return make_folder(folder)
+    return writable_folder(folder)
 
 
 def _suspects(data: CleaningSource, options: CleanOptions, folder: Path, progress: Progress | None) -> Suspects:

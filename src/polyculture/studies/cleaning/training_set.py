@@ -18,7 +18,7 @@ from polyculture.stats import Interval, percent, plural
 from ..progress import Progress, phase_progress
 from .copies.manifest import LOG
 from .fault_table import write_table
-from .masks import KEY_FILE, Masks, key_in
+from .masks import KEY_FILE, Masks, keep_key, key_in
 from .removal import require_rest, row_faults, rows_left_out
 from .section import SPEC, kind_table, left_out_table, row_counts
 
@@ -107,6 +107,7 @@ def load_masked(
     """
     masks = Masks(dict(fields), key_in(folder / KEY_FILE))
     problem = load_problem(names, seed, options, prepare=masks.strict)
+    keep_key(masks.key, folder / KEY_FILE)
     return replace(problem, origin={**problem.origin, MASKED: dict(fields)})
 
 

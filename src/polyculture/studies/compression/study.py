@@ -15,7 +15,7 @@ from polyculture.results import Portfolio, Section, section_json
 from polyculture.training import Problem
 
 from ..progress import Progress, phase_progress
-from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, make_folder
+from ..run_folder import COMPRESSION, PREDICTIONS, RUN, VALUES, writable_folder
 from ..shell_words import shell_word
 from .attempts import ATTEMPTS
 from .options import CompressOptions
@@ -135,7 +135,7 @@ def _results_folder(out: Path, originals: Originals) -> Iterator[Path]:
             f"{out} is the folder of another run", "a new folder or one of compress", "name one with --out"
         )
     is_new = not out.exists()
-    make_folder(out)
+    writable_folder(out)
     try:
         yield out
     except InputError:

@@ -28,7 +28,7 @@ from polyculture.measures.panels import krippendorff_alpha
 from polyculture.results import Section
 from polyculture.stats import Interval, n_eff_interval, share_interval
 
-from ..run_folder import make_folder
+from ..run_folder import writable_folder
 from .labels import CrowdLabels, read_labels
 from .options import CrowdOptions
 from .section import crowd_section
@@ -105,7 +105,7 @@ def crowd(source: Any, options: CrowdOptions | None = None, *, out: str | Path =
     """
     options = options or CrowdOptions()
     labels = read_labels(source, options)
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     a = labels.annotations
     refused = a.workers * a.classes**2 > MOST_CONFUSIONS
     consensus = {
@@ -236,6 +236,7 @@ def _unsure(table: pd.DataFrame) -> pd.DataFrame:
 
 def _write(table: pd.DataFrame, path: Path) -> None:
     """Write a table so that a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     table.to_csv(part, index=False)
     part.replace(path)

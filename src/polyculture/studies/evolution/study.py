@@ -16,7 +16,7 @@ from polyculture.training import evolution_axes, load_population, possible_recip
 
 from ..evaluation import ProblemSource, RunResult, evaluate, model_names, open_problem, rename
 from ..progress import Progress, phase_progress
-from ..run_folder import MODELS, PORTFOLIO, make_folder
+from ..run_folder import MODELS, PORTFOLIO, writable_folder
 from .generations import EvolutionOptions, Generations, evolve_recipes
 from .proposals import Axes
 from .section import SPEC
@@ -86,7 +86,7 @@ def evolve(
     if problem.task == "regression":
         raise InputError(f"an evolution on {problem.name}, whose labels are numbers", "classes")
     levels = axes or evolution_axes(problem)
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     training = phase_progress(progress, "training")
     failed: dict[str, str] = {}
     all_recipes: dict[str, Recipe] = {}

@@ -24,7 +24,7 @@ from polyculture.training import Problem
 
 from ..evaluation import cluster_column
 from ..progress import Progress, phase_progress
-from ..run_folder import make_folder
+from ..run_folder import writable_folder
 from .comparison import CHANGED, FLOOR, PAIRS, RECIPE, REPEAT, ReasonComparison, mean_defined
 from .instances import leading_features, same_answer_other_reasons, same_reasons_other_answer
 from .models import effective_models, faithful_models, model_table, reasons_and_errors
@@ -106,7 +106,7 @@ def explain_run(
         raise InputError(
             "explanations of tags", "one prediction per instance", "explain a run on tables, images or texts"
         )
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     test = _drawn(origin.problem.split.test, options)
     explaining = partial(explain, background=origin.problem.split.train)
     explanations = explaining(

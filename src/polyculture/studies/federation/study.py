@@ -20,7 +20,7 @@ from polyculture.training.federated import FederatedResult, FederationPlan, fede
 
 from ..evaluation import ProblemSource, cluster_column, open_problem
 from ..progress import Progress, phase_progress
-from ..run_folder import PREDICTIONS, make_folder
+from ..run_folder import PREDICTIONS, writable_folder
 from .members import LOCAL, POOLED, MemberSet
 from .mixes import OwnMixes, class_table, own_mixes
 from .options import FederateOptions
@@ -102,7 +102,7 @@ def federate(
         raise InputError(f"a federation for {problem.task}", "one class per instance", "choose another problem")
     train_set, test = problem.split.train, problem.split.test
     clients = partition_clients(train_set, options.clients, options.partition, seed=options.seed, fewest=options.fewest)
-    folder = make_folder(Path(out))
+    folder = writable_folder(Path(out))
     phase_progress(progress, "reading")(1, 1, problem.sentence)
     federations = _federations(clients, test, options, folder / FEDERATIONS, progress)
     pooled = _pooled(problem, options, folder / POOLED_MODELS, progress) if options.pooled else None

@@ -25,6 +25,8 @@ class PanelOptions:
         verdicts themselves say what is right.
     cluster : column of items that were sampled together (same document, same prompt).
     scale : of verdicts when their agreement is measured: ``"nominal"``, ``"ordinal"`` or ``"interval"``.
+    rating_range : lowest and highest rating there is; ratings outside of it are refused. None: those that lie outside
+        of the true ratings by more than these differ.
     no_truth : no truth is known: agreement, and what models of a hidden truth claim.
     max_error : the error that the panel may have where it answers, in (0, 1): the least agreement of the judges that
         guarantees it is found, and certified on other items. None to leave it out.
@@ -45,6 +47,7 @@ class PanelOptions:
     truth: str = ""
     cluster: str = ""
     scale: str = "nominal"
+    rating_range: tuple[float, float] | None = None
     no_truth: bool = False
     max_error: float | None = None
     level: float = 0.95
@@ -53,6 +56,8 @@ class PanelOptions:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise InputError(f"the scale {self.scale!r}", "nominal, ordinal or interval")
+        if self.rating_range is not None and not self.rating_range[0] < self.rating_range[1]:
+            raise InputError(f"the range {self.rating_range} of ratings", "the lowest rating, then the highest")
         if self.max_error is not None and not 0 < self.max_error < 1:
             raise InputError(f"a largest error of {self.max_error}", "a share between 0 and 1, such as 0.05")
         if not 0 < self.level < 1:

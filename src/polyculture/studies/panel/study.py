@@ -29,6 +29,7 @@ from .members import curve_table, family_seats, family_table, judge_table
 from .options import PanelOptions
 from .people import human_section
 from .ratings import rating_section
+from .scales import check_ratings, constant_judges
 from .section import note_of_missing, panel_section
 from .votes import vote_numbers
 from .without_truth import truthless_sections
@@ -107,18 +108,24 @@ def panel(
     """
     options = options or PanelOptions()
     compared = _compared(source, rules, columns, options)
-    if compared and (options.no_truth or columns.get("label") is None):
+    truthless = options.no_truth or (bool(compared) and columns.get("label") is None)
+    if options.max_error is not None and truthless:
+        raise InputError("a largest error without a truth", "items whose truth is known", "leave --max-error out")
+    if compared and truthless:
         return PanelResult(compared)
     if options.no_truth:
         return PanelResult(truthless_sections(one_path(source), options))
     predictions, note = (source, "") if isinstance(source, Predictions) else _read(source, rules, columns, options)
     if predictions.shape[0] < 2:
         raise InputError(f"{predictions.shape[0]} judge", "two judges or more", "a panel has several")
+    check_ratings(predictions, options.rating_range)
+    if predictions.values is not None and options.max_error is not None:
+        raise InputError("a largest error of ratings", "verdicts that are right or wrong", "leave --max-error out")
     if predictions.values is not None:
         return PanelResult((rating_section(predictions, options),), predictions, note)
     items = judged_items(predictions, options)
     numbers, tables = _answer(items, options)
-    sections = [panel_section(numbers, tables, items.judges)]
+    sections = [_with_constant(panel_section(numbers, tables, items.judges), constant_judges(predictions))]
     if options.max_error is not None:
         sections.append(abstention_section(items, options))
     if options.humans is not None:
@@ -139,6 +146,16 @@ def _axes(predictions: Predictions, options: PanelOptions) -> Section | None:
         return None
     axes = replace(predictions, models=models)
     return attribute(axes, clusters=options.cluster or None, seed=options.seed, level=options.level)
+
+
+def _with_constant(section: Section, judges: list[str]) -> Section:
+    """The section, with what is to be said of judges who give one verdict to every item."""
+    if not judges:
+        return section
+    give = "gives the same verdict" if len(judges) == 1 else "each give one verdict"
+    return replace(
+        section, sentence=f"{section.sentence} {', '.join(judges)} {give} to every item, which tells nothing of any."
+    )
 
 
 def _compared(

@@ -4,7 +4,15 @@ scores (from probabilities to one number per instance) · batches (from scores t
 committee (fitted to what is labelled, calibrated where a score needs it)
 """
 
-from .committee import Committee, default_committee, fit_committee
+from .committee import Committee, default_chance, default_committee, fit_committee
 from .strategies import STRATEGIES, Strategy, find_strategy
 
-__all__ = ["STRATEGIES", "Committee", "Strategy", "default_committee", "find_strategy", "fit_committee"]
+__all__ = [
+    "STRATEGIES",
+    "Committee",
+    "Strategy",
+    "default_chance",
+    "default_committee",
+    "find_strategy",
+    "fit_committee",
+]

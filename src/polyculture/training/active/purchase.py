@@ -17,7 +17,7 @@ from ..context import TrainingContext
 from ..learned_level import Amounts, Fit, LearnedFit, LearnedLevel, LevelAmount, Round
 from ..semi_supervised.labelled import fit_small, refuse_draw
 from .batches import first_rows
-from .committee import default_committee, fit_committee
+from .committee import default_chance, default_committee, fit_committee
 from .strategies import find_strategy
 
 BATCH, GROWTH = 20, 0.1
@@ -31,7 +31,7 @@ def purchase(train: Dataset, budget: int, strategy: str, seed: int) -> list[Int[
     """
     plan = find_strategy(strategy)
     batches = [first_rows(train.labels, min(max(10, 2 * len(train.classes)), budget), stream(seed, "first labels"))]
-    encoder = Encoder.of(train)
+    encoder, chance = Encoder.of(train), default_chance(train.modality)
     while (labelled := sum(map(len, batches))) < budget:
         bought = np.concatenate(batches)
         candidates = np.setdiff1d(np.arange(len(train)), bought)
@@ -44,7 +44,7 @@ def purchase(train: Dataset, budget: int, strategy: str, seed: int) -> list[Int[
                 recipes, train.take(bought), encoder=encoder, calibrated=plan.calibrated, seed=seed
             )
         generator = stream(seed, "purchase", strategy, labelled)
-        batches.append(candidates[plan.choose(committee, train.array[candidates], size, generator)])
+        batches.append(candidates[plan.choose(committee, train.array[candidates], size, generator, 1, chance)])
     return batches
 
 

@@ -46,6 +46,7 @@ class Strategy:
         k: int,
         generator: np.random.Generator,
         candidates: int = 1,
+        chance: float = 0.0,
     ) -> Int[np.ndarray, " k"]:
         """Positions of the k instances to ask for next.
 
@@ -57,10 +58,19 @@ class Strategy:
         generator : of draws and ties.
         candidates : for each place in the batch this number of instances with the highest scores is considered, of
             which those are taken that lie far apart; 1 for the highest scores as they are.
+        chance : share of the batch that is drawn by chance from what is left.
         """
         k = min(k, len(inputs))
         if committee is None or not self.fits:
             return generator.permutation(len(inputs))[:k].astype(np.int64)
+        chosen = self._chosen(committee, inputs, k - round(chance * k), generator, candidates)
+        others = np.setdiff1d(np.arange(len(inputs)), chosen)
+        return np.concatenate([chosen, generator.permutation(others)[: k - len(chosen)]]).astype(np.int64)
+
+    def _chosen(
+        self, committee: Committee, inputs: Inputs, k: int, generator: np.random.Generator, candidates: int
+    ) -> Int[np.ndarray, " k"]:
+        """Positions of the k instances that the committee asks for."""
         probabilities = (committee if self.committee else committee.learner)(inputs)
         if self.gradients:
             return by_gradients(probabilities[0].astype(np.float64), committee.features(inputs), k, generator)

@@ -14,6 +14,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "logistic": SklearnModel(sklearn_models.logistic),
     "ridge": SklearnModel(None, sklearn_models.ridge),
     "naive-bayes": SklearnModel(sklearn_models.naive_bayes, reads_counts=False),
+    "multinomial-naive-bayes": SklearnModel(sklearn_models.multinomial_naive_bayes, reads_words_only=True),
     "knn": SklearnModel(sklearn_models.knn, sklearn_models.knn_regressor),
     "svm": SklearnModel(sklearn_models.svm, sklearn_models.svm_regressor),
     "forest": SklearnModel(sklearn_models.forest, sklearn_models.forest_regressor),

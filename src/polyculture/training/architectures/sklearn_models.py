@@ -37,11 +37,13 @@ class SklearnModel(Architecture):
     build : of the classifier; its keyword-only parameters are the hyperparameters. None for regression only.
     regressor : of the regressor; None for classification only.
     reads_counts : whether it can read sparse counts of words; if not they are projected first.
+    reads_words_only : whether it reads nothing but counts of words.
     """
 
     build: Callable[..., Any] | None
     regressor: Callable[..., Any] | None = None
     reads_counts: bool = True
+    reads_words_only: bool = False
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
 
     def settable(self, recipe: Recipe) -> Mapping[str, Any]:  # noqa: ARG002
@@ -61,10 +63,16 @@ class SklearnModel(Architecture):
             raise InputError(f"{wrong} and the pre-training {recipe.pretraining!r}", "its own objective, 'none'")
 
     def suits(self, recipe: Recipe, train: Dataset) -> None:
-        """Refuse regression where it only classifies, and the other way round."""
+        """Refuse regression where it only classifies, the other way round, and all but words where it counts them."""
         if self._builder(train.task) is None:
             raise InputError(
                 f"{recipe.architecture!r} for {train.task}", "an architecture for this task", "such as 'forest'"
+            )
+        if self.reads_words_only and train.modality not in ("text", "tags"):
+            raise InputError(
+                f"{recipe.architecture!r} for {train.modality}",
+                "an architecture that reads it",
+                "such as 'naive-bayes'",
             )
 
     def fit(self, recipe: Recipe, train: Dataset, context: TrainingContext = TrainingContext()) -> Fitted:
@@ -77,7 +85,10 @@ class SklearnModel(Architecture):
         assert build is not None
         seed = derived_seed(recipe.seed, "fit") % 2**32
         rows = features(encoder, train.array)
-        estimator = self._pipeline(train.modality, build(seed, **self.settings(recipe)), seed, rows.shape[1])
+        learner = build(seed, **self.settings(recipe))
+        if getattr(learner, "n_neighbors", 0) > rows.shape[0]:
+            learner.set_params(n_neighbors=rows.shape[0])
+        estimator = self._pipeline(train.modality, learner, seed, rows.shape[1])
         labels = train.labels[train.labels >= 0] if train.task == "tagging" else train.labels
         with one_thread():
             estimator.fit(rows, labels)
@@ -116,8 +127,13 @@ def naive_bayes(seed: int, *, smoothing: float = 1e-3) -> Any:  # noqa: ARG001
     return _sklearn("naive_bayes.GaussianNB", var_smoothing=smoothing)
 
 
+def multinomial_naive_bayes(seed: int, *, smoothing: float = 0.1) -> Any:  # noqa: ARG001
+    """Multinomial naive Bayes of words; `smoothing` is added to the count of every word in every class."""
+    return _sklearn("naive_bayes.MultinomialNB", alpha=smoothing)
+
+
 def knn(seed: int, *, neighbours: int = 3, weights: str = "uniform") -> Any:  # noqa: ARG001
-    """Nearest neighbours in Euclidean distance; `weights` is ``"uniform"`` or ``"distance"``."""
+    """Nearest neighbours in Euclidean distance, all if there are fewer; `weights`: ``"uniform"`` or ``"distance"``."""
     return _sklearn("neighbors.KNeighborsClassifier", neighbours, weights=weights, algorithm="brute")
 
 

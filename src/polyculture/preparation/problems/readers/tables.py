@@ -63,8 +63,13 @@ def read_frames(paths: Sequence[Path], ignore: Sequence[str] = ()) -> tuple[pd.D
     """All rows, and for each the stem of its file and the part in the file's name.
 
     Numbers with decimal commas are written with a point, in all columns but those to ignore.
+
+    Raises FileError for a file that cannot be read; InputError for one without rows or with other columns.
     """
     frames = [_frame(path, ignore) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        if not len(frame):
+            raise InputError(f"{path} has a header but no rows", "one row per instance")
     for path, frame in zip(paths[1:], frames[1:], strict=True):
         if list(frame.columns) != list(frames[0].columns):
             difference = next(iter(set(map(str, frame.columns)) ^ set(map(str, frames[0].columns))), "their order")

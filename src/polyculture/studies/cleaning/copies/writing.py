@@ -26,6 +26,18 @@ LOG_COLUMNS = ("file", "line", "part", "row", "instance", "kind", "reason", "con
 """Of the log; line is that of a text file, or the position of the row in any other, and content is the row itself."""
 
 
+def require_copy(source: CleaningSource) -> None:
+    """Raise InputError where files of this layout have no cleaned copy, or none with fields hidden."""
+    if not source.layout:
+        raise InputError(
+            f"a cleaned copy of {source.raw.name}: {source.obstacle}",
+            "tables, lines of text, Parquet, .npz, or folders of pictures or recordings",
+            "polyculture run --clean leaves rows out when it trains",
+        )
+    if source.masks and source.layout in (ARCHIVE, FOLDER):
+        raise InputError(f"fields to hide in {source.paths[0]}", "a table or lines of text", "leave the mask out")
+
+
 def write_copy(source: CleaningSource, removed: pd.DataFrame, folder: Path) -> None:
     """Write a copy of the files without these rows, and the log of what was left out.
 
@@ -35,16 +47,8 @@ def write_copy(source: CleaningSource, removed: pd.DataFrame, folder: Path) -> N
     removed : rows of `source.raw` (``place``), with part, row, instance, kind and reason.
     folder : gets the folder of the copy, the log, and a manifest, which is written last.
 
-    Raises InputError where the layout has no copy, FileError where nothing can be written.
+    Raises FileError where nothing can be written.
     """
-    if not source.layout:
-        raise InputError(
-            f"a cleaned copy of {source.raw.name}: {source.obstacle}",
-            "tables, lines of text, Parquet, .npz, or folders of pictures or recordings",
-            "polyculture run --clean leaves rows out when it trains",
-        )
-    if source.masks and source.layout in (ARCHIVE, FOLDER):
-        raise InputError(f"fields to hide in {source.paths[0]}", "a table or lines of text", "leave the mask out")
     (folder / MANIFEST).unlink(missing_ok=True)
     with replacing(folder / CLEAN) as clean, replacing(folder / REMOVED) as rest:
         files, log = WRITERS[source.layout](source, removed, clean, rest)

@@ -186,7 +186,7 @@ def test_a_column_of_numbers_to_be_predicted_is_a_regression() -> None:
 
 
 WRONG_TABLES = [
-    (["a,b,label"], {}, "t holds no instance; expected one or more."),
+    (["a,b,label"], {}, "t.csv has a header but no rows; expected one row per instance."),
     ([], {}, "t.csv is empty; expected a table with one row per instance."),
     (table(), {"label": "lable"}, "t.csv has no column 'lable'; did you mean 'label'?"),
     (table(), {"ignore": ("sise",)}, "t.csv has no column 'sise'; did you mean 'size' or 'site'?"),

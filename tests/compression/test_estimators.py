@@ -30,6 +30,7 @@ METHODS = {
     "logistic": ("fewer-features",),
     "ridge": ("fewer-features",),
     "naive-bayes": ("fewer-features",),
+    "multinomial-naive-bayes": (),
     "knn": ("fewer-prototypes", "fewer-features"),
     "svm": ("fewer-prototypes", "fewer-features"),
     "forest": ("fewer-trees", "shallower-trees", "prune-trees"),
@@ -145,11 +146,13 @@ def test_numbers(sets: dict[str, Dataset], name: str, method: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", [name for name in METHODS if LEARNERS[name].build])
 @pytest.mark.parametrize("method", ALL)
-def test_what_does_not_fit_is_refused_in_one_sentence(name: str, method: str) -> None:
+def test_what_does_not_fit_is_refused_in_one_sentence(name: str, method: str, sets: dict[str, Dataset]) -> None:
     if method in METHODS[name]:
         return
+    words = LEARNERS[name].reads_words_only
+    model, train = (fit(name, sets["text"]), sets["text"]) if words else (of_digits(name), digits()[0])
     with pytest.raises(InputError) as caught:
-        compressed(of_digits(name), method, CompressionContext(digits()[0]))
+        compressed(model, method, CompressionContext(train))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{method} of a ")
 

@@ -18,8 +18,8 @@ from polyculture.population import Population
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_population, train
 
-NO_DIGITS = ("ridge", "crf")
-"""Learners of numbers only, and of tokens only."""
+NO_DIGITS = ("ridge", "crf", "multinomial-naive-bayes")
+"""Learners of numbers only, of tokens only, and of words only."""
 RECIPES = [
     Recipe(
         name,

@@ -166,9 +166,9 @@ def test_a_file_without_recipes_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").write_text("a file", encoding="utf-8")
     with pytest.raises(FileError) as caught:
         write_recipes([Recipe("mlp")], tmp_path / "nowhere" / "design.toml")
     assert str(caught.value) == (
-        f"cannot write {tmp_path / 'nowhere' / 'design.toml'}: No such file or directory; "
-        "expected a file that can be written."
+        f"cannot write {tmp_path / 'nowhere' / 'design.toml'}: File exists; expected a file that can be written."
     )

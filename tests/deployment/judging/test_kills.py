@@ -114,7 +114,6 @@ def killed_at(folder: Path, shop: Shop, n_sold: int) -> set[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_two_kills_lose_no_answer_and_buy_none_twice_but_those_in_flight(serve, tmp_path: Path) -> None:
     shop = Shop()
     service = serve(shop.respond)

@@ -253,7 +253,7 @@ def test_files_that_are_not_there_or_empty(tmp_path, monkeypatch):
     with pytest.raises(FileError, match=r"no such file or folder: absent\.csv"):
         pc.clean("absent.csv", out="out")
     Path("t.csv").write_text("a,y\n")
-    with pytest.raises(InputError, match="t holds no instance; expected one or more; check the files"):
+    with pytest.raises(InputError, match=r"t\.csv has a header but no rows; expected one row per instance"):
         pc.clean("t.csv", out="out")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from polyculture.deployment.judging.ledger import CallKey, CallRecord, Ledger
 from polyculture.deployment.judging.stopping import StoppingRule, cross_validated
 from polyculture.deployment.judging.study import interviewed
 from polyculture.deployment.judging.verdicts import plurality
+from polyculture.deployment.remote.event_loop import run
 from polyculture.rng import stream
 from polyculture.stats import upper_limit
 
@@ -68,7 +68,7 @@ def asked_in_sequence(votes: np.ndarray, folder: Path, rate: float) -> tuple[Int
 
     ledger = Ledger(folder / "calls.jsonl", {"panel": "p", "items": "i"})
     interview = Interview(ledger, ask, judges, ids, (1, 1, 2))
-    asyncio.run(interviewed(interview, dict.fromkeys(judges, 8), pc.JudgeOptions(sequential=rate)))
+    run(interviewed(interview, dict.fromkeys(judges, 8), pc.JudgeOptions(sequential=rate)))
     ledger.close()
     return interview, len(calls)
 

@@ -19,7 +19,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
@@ -132,7 +132,74 @@ def test_the_fit_on_all_rows_is_reckoned_with() -> None:
     assert fitted(60.0, refit=True, **learners)[2] == pytest.approx(5 + 50)
     names, _, spent = fitted(180.0, n=4000, refit=True, first=Patient(1e-4), slow=Patient(0.01))
     assert names == ["first"]
-    assert spent == pytest.approx(2 + 2)  # one look at a sixteenth of the rows was enough
+    assert spent == pytest.approx(2 + 2 + 8)  # looks at a sixteenth and at a quarter of the rows were enough
+
+
+def test_nothing_is_begun_after_the_budget_is_spent() -> None:
+    learners = {f"learner {k}": Patient(0.01) for k in range(10)}  # .8 s per fold
+    names, left_out, spent = fitted(4.5, **learners)
+    assert names == ["learner 0"]
+    assert len(left_out) == 9
+    assert spent == pytest.approx(4 + 0.8)  # a fold of the second one was begun in time
+
+
+def test_time_that_grows_slower_than_the_rows_is_not_taken_for_more_than_it_is() -> None:
+    """At a sixteenth of the rows 1.5 s, at a quarter 3 s, of all 6 s: in proportion to the first it would be 24 s."""
+    names, _, _ = fitted(60.0, n=4000, first=Patient(1e-4), boosting=Patient(6 / 3200**0.5, 0.5))
+    assert names == ["first", "boosting"]
+
+
+class Slow(Patient):
+    """Takes its time when it predicts: every row is compared with all that were learned from."""
+
+    def fit(self, X: Any, y: Any) -> Slow:
+        self.classes_, self.rows_ = np.unique(y), len(X)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        Clock.now += self.seconds * len(X) * self.rows_
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+def test_the_time_of_predicting_is_told_ahead() -> None:
+    """A fold takes 256 s, and its looks 1 and 16 s."""
+    names, _, spent = fitted(200.0, n=4000, first=Patient(1e-4), neighbours=Slow(1e-4))
+    assert names == ["first"]
+    assert spent == pytest.approx(1.6 + 1 + 16, abs=0.5)
+
+
+@pytest.mark.parametrize("frame", [False, True])
+def test_a_column_without_values_costs_no_learner(frame: bool) -> None:
+    inputs = np.column_stack([IRIS, np.full(150, np.nan), np.full(150, np.nan)])
+    inputs[::50, 5] = 1.0  # without values in some folds
+    table = pd.DataFrame(inputs, columns=list("abcdef")).assign(colour=np.where(SPECIES == 1, "red", "blue")) if frame else inputs
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = DiverseEnsembleClassifier(cv=3, random_state=0).fit(table, SPECIES)
+    assert model.left_out_ == {}
+    assert model.score(table, SPECIES) > 0.95
+
+
+class Broken(Patient):
+    """Fails with the reason that it is given."""
+
+    def fit(self, X: Any, y: Any) -> Broken:
+        raise ValueError(f"no {self.power}")
+
+
+def test_learners_that_fail_are_told_once_with_their_reasons() -> None:
+    learners = [("tree", DecisionTreeClassifier()), ("one", Broken(power=1)), ("two", Broken(power=2))]
+    with pytest.warns(FitFailedWarning) as caught:
+        DiverseEnsembleClassifier(learners, cv=3, random_state=0).fit(IRIS, SPECIES)
+    assert [str(w.message) for w in caught] == [
+        "learners that cannot be fitted are left out: 'one' (ValueError: no 1), 'two' (ValueError: no 2)"
+    ]
+
+
+def test_the_quadratic_learner_reads_columns_that_depend_on_each_other() -> None:
+    inputs = np.column_stack([IRIS, IRIS, np.ones(150), np.eye(3)[np.arange(150) % 3]])
+    model = dict(classifiers())["quadratic"].fit(inputs, SPECIES)
+    assert model.score(inputs, SPECIES) > 0.95
 
 
 def test_the_first_learner_is_fitted_whatever_it_takes() -> None:

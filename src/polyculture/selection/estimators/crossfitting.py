@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from polyculture.errors import TrainingError
 
@@ -32,6 +32,8 @@ TIMED_ROWS = 2_000
 """With more rows than this and a time budget, a learner is first timed on parts of them."""
 PARTS = (16, 4)
 """One row in this many is in these parts."""
+LEAST_POWER, MOST_POWER = 0.5, 3.0
+"""Time grows at least and at most with these powers of the rows; after one look it is told by the least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +130,13 @@ def crossfit(
     """Candidates in the order of the learners, and by name the reasons for skipping others.
 
     With a budget a learner is skipped as soon as its time so far implies that the rest would take too long; the
-    next ones, which may be quicker, are still tried. Until one learner is fitted the budget is not looked at.
-    A learner that fails is left out; TrainingError if all are.
+    next ones, which may be quicker, are still tried, and none is begun when the budget is spent. Until one learner is
+    fitted the budget is not looked at. A learner that fails is left out, with one FitFailedWarning for all of them;
+    TrainingError if all are.
     """
     candidates: list[Candidate] = []
     left_out: dict[str, str] = {}
+    failed: list[str] = []
     for name, learner in learners:
         stored = None if cache is None else cache.load(name, learner)
         if stored is not None:
@@ -144,6 +148,7 @@ def crossfit(
             left_out[name] = str(skipped)
         except Exception as error:  # whatever a learner may raise
             left_out[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            failed.append(f"{name!r} ({left_out[name]})")
         else:
             candidates.append(candidate)
             if cache is not None:
@@ -151,6 +156,8 @@ def crossfit(
     if not candidates:
         name, reason = next(iter(left_out.items()))
         raise TrainingError(f"no learner can be fitted, such as {name!r}: {reason}", "one that can")
+    if failed:
+        warnings.warn(f"learners that cannot be fitted are left out: {', '.join(failed)}", FitFailedWarning, 2)
     return candidates, left_out
 
 
@@ -187,6 +194,7 @@ def _fit_all(name: str, learner: Any, table: TrainingTable, budget: TimeBudget, 
     if budget.seconds is None:
         fits = _fit_folds(estimator, table, folds, n_jobs)
     else:
+        budget.check(0.0)
         _time_on_parts(estimator, table, budget)
         fold_start = budget.clock()
         fits = _fit_folds(estimator, table, folds[:1], 1)
@@ -211,12 +219,23 @@ def _prepared(learner: Any, table: TrainingTable) -> Any:
 
 
 def _time_on_parts(estimator: Any, table: TrainingTable, budget: TimeBudget) -> None:
-    """Give up if parts of the rows take so long already that all folds would take too long."""
-    rows = np.flatnonzero(table.folds != 0)
+    """Give up if parts of the rows, fitted and predicted for, tell that all folds would take too long.
+
+    Two looks tell the power of the rows with which the time grows: 1 where it is in proportion, less where much of it
+    is spent whatever the rows, such as by a boosting, and up to 2 where all rows are compared with all.
+    """
+    rows, tested = np.flatnonzero(table.folds != 0), np.flatnonzero(table.folds == 0)
+    looks: list[float] = []
     for part in PARTS if len(table.y) > TIMED_ROWS else ():
         part_start = budget.clock()
-        _fit(estimator, table, rows[::part])
-        budget.check((budget.clock() - part_start) * part * (table.n_folds + table.refit))
+        member = _fit(estimator, table, rows[::part])
+        scores(member, table.rows(tested[::part]), table.classes)
+        looks.append(budget.clock() - part_start)
+        power = LEAST_POWER
+        if len(looks) == len(PARTS) and looks[0] > 0:
+            power = math.log(max(looks[1], 1e-9) / looks[0]) / math.log(PARTS[0] / PARTS[1])
+        told = looks[-1] * part ** min(max(power, LEAST_POWER), MOST_POWER)
+        budget.check(told * (table.n_folds + table.refit))
 
 
 def _fit_folds(
@@ -236,4 +255,21 @@ def _fit(estimator: Any, table: TrainingTable, rows: Int[np.ndarray, " k"]) -> A
     weights = {} if table.counts is None else {weight_argument(estimator): table.counts[rows]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # its weight shows whether it learned enough
-        return clone(estimator).fit(table.rows(rows), table.y[rows], **weights)
+        return clone(estimator).fit(_without_empty(table.rows(rows)), table.y[rows], **weights)
+
+
+def _without_empty(X: Any) -> Any:
+    """The inputs with 0 in numeric columns that have no value in any of these rows, which some learners cannot read.
+
+    A column that is the same everywhere decides nothing, whatever it holds later.
+    """
+    if hasattr(X, "iloc"):
+        empty = [k for k in range(X.shape[1]) if X.dtypes.iloc[k].kind == "f" and X.iloc[:, k].isna().all()]
+        X = X.copy() if empty else X
+        for position in empty:
+            X.isetitem(position, 0.0)
+        return X
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
+        return X
+    positions = np.isnan(X).all(axis=0)
+    return np.where(positions, 0.0, X) if positions.any() else X

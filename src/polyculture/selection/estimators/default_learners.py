@@ -79,7 +79,7 @@ def classifiers(sparse: bool = False) -> Learners:
         ("logistic splines", make_pipeline(scaler, splines, LogisticRegression(C=0.1, max_iter=1000))),
         ("nearest 40", make_pipeline(scaler, KNeighborsClassifier(40))),
         ("svm soft", make_pipeline(scaler, SVC(C=0.3, break_ties=True))),
-        ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(reg_param=0.3))),
+        ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.3))),
         ("boosting slow", HistGradientBoostingClassifier(**SMALL_STEPS)),
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),

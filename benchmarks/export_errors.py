@@ -175,7 +175,7 @@ def learner_error(learner: Any, inputs: Any, targets: np.ndarray, is_regression:
         parts = np.array([scores(fits, rows, len(graphs.classes)) for fits in model.members_["only"]])
         tied = undetermined(model, take(test))
     parts = parts if is_regression else softmax(parts / model._pool.temperatures[0], axis=2)
-    expected = np.tensordot(model._shares, parts, axes=1)
+    expected = np.tensordot(model._shares["only"], parts, axes=1)
     errors = np.abs(run(graphs.members[0].proto, columns(graphs, take(test))) - expected)
     scale = float(np.std(targets)) if is_regression else 1.0
     return float(errors[~tied].max(initial=0.0)) / scale, float(tied.mean())

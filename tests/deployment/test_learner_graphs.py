@@ -103,7 +103,7 @@ def largest_error(learner: Any, inputs: Any, targets: np.ndarray, regression: bo
         )
     if not regression:
         parts = softmax(parts / model._pool.temperatures[0], axis=2)
-    expected = np.tensordot(model._shares, parts, axes=1)
+    expected = np.tensordot(model._shares["only"], parts, axes=1)
     session = ort.InferenceSession(graphs.members[0].proto.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(None, {"columns": codes(graphs, test)})[0]
     scale = float(np.std(targets)) if regression else 1.0
@@ -299,7 +299,7 @@ def test_a_dataframe_that_the_learner_prepares_itself_is_read_alike(name: str) -
     graphs = ensemble_graphs(model)
     session = ort.InferenceSession(graphs.members[0].proto.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(None, {"columns": codes(graphs, test)})[0]
-    expected = np.tensordot(model._shares, softmax(logs / model._pool.temperatures[0], axis=2), axes=1)
+    expected = np.tensordot(model._shares["own"], softmax(logs / model._pool.temperatures[0], axis=2), axes=1)
     assert np.abs(values - expected).max() < 1e-6
 
 

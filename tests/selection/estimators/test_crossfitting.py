@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -30,10 +33,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from polyculture import rng
 from polyculture.errors import FileError
-from polyculture.selection.estimators import DiverseEnsembleClassifier, crossfitting
+from polyculture.selection.estimators import DiverseEnsembleClassifier, crossfitting, ensemble
 from polyculture.selection.estimators.cache import TRUSTED, LearnerCache, folds_by_content, row_keys
-from polyculture.selection.estimators.crossfitting import TimeBudget, TrainingTable, crossfit, scores
+from polyculture.selection.estimators.crossfitting import TrainingTable, crossfit, scores
 from polyculture.selection.estimators.default_learners import classifiers, prepared, regressors, weight_argument
+from polyculture.selection.estimators.schemes import fold_counts
+from polyculture.selection.estimators.time_budget import TimeBudget
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 LEARNERS = [
@@ -81,62 +86,148 @@ class Clock:
     """Time that passes only when a learner says so."""
 
     now = 0.0
+    begun: ClassVar[list[float]] = []
 
 
 class Patient(ClassifierMixin, BaseEstimator):
-    """Takes so many seconds per row, more than in proportion if told so."""
+    """Takes so many seconds per fit and row, more than in proportion if told so, and others to predict."""
 
-    def __init__(self, seconds: float = 0.0, power: float = 1.0) -> None:
+    def __init__(self, seconds: float = 0.0, power: float = 1.0, fixed: float = 0.0, predicting: float = 0.0) -> None:
         self.seconds = seconds
         self.power = power
+        self.fixed = fixed
+        self.predicting = predicting
 
     def fit(self, X: Any, y: Any) -> Patient:
-        Clock.now += self.seconds * len(X) ** self.power
+        Clock.begun.append(Clock.now)
+        Clock.now += self.fixed + self.seconds * len(X) ** self.power
+        self.rows_ = len(X)
         self.classes_ = np.unique(y)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
+        Clock.now += self.predicting * len(X) * self.rows_
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
 
-def fitted(
-    budget: float | None, n: int = 100, refit: bool = False, **learners: Patient
-) -> tuple[list[str], dict[str, str], float]:
-    """Who was fitted, who was not and how long it took."""
-    Clock.now = 0.0
-    inputs = np.arange(2.0 * n).reshape(n, 2)
-    labels = np.arange(n) % 2
-    table = TrainingTable(inputs, labels, 2, None, np.arange(n) % 5, None, refit)
-    found, left_out = crossfit(learners.items(), table, TimeBudget(budget, lambda: Clock.now), None, None)
-    return [c.name for c in found], left_out, Clock.now
+@dataclass
+class Outcome:
+    """Who was fitted, who was not, how long it took, and in how many folds."""
+
+    names: list[str]
+    left_out: dict[str, str]
+    spent: float
+    members: dict[str, int]
 
 
-def test_a_learner_that_takes_too_long_is_given_up_after_a_fold_and_quicker_ones_still_run() -> None:
-    names, left_out, spent = fitted(60.0, first=Patient(0.01), slow=Patient(0.4), quick=Patient(0.01))
-    assert names == ["first", "quick"]
-    assert left_out == {"slow": "the time budget of 60 seconds leaves no room for it"}
-    assert spent == pytest.approx(4 + 32 + 4)  # one fold of the slow one, as nothing was known of it before
-    assert fitted(None, first=Patient(0.01), slow=Patient(1))[0] == ["first", "slow"]
+def fitted(budget: float | None, n: int = 100, monkeypatch: Any = None, **learners: Patient) -> Outcome:
+    Clock.now, Clock.begun = 0.0, []
+    inputs, labels = np.arange(2.0 * n).reshape(n, 2), np.arange(n) % 2
+    monkeypatch.setattr(ensemble, "TimeBudget", lambda seconds: TimeBudget(seconds, lambda: Clock.now))
+    model = DiverseEnsembleClassifier(list(learners.items()), time_budget=budget, floor=0.0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a budget that is too small for anybody
+        model.fit(inputs, labels)
+    members = {name: len(fits) for name, fits in model.members_.items()}
+    return Outcome(list(model.candidates_.index), model.left_out_, Clock.now, members)
 
 
-def test_on_many_rows_a_slow_learner_is_given_up_on_a_part_of_them() -> None:
-    names, _, spent = fitted(100.0, n=4000, first=Patient(1e-4), slow=Patient(1), steep=Patient(1e-6, 3))
-    assert names == ["first"]
-    assert spent < 4000
+def test_who_takes_too_long_is_not_begun_and_quicker_ones_are_still_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fitted(60.0, 2_000, monkeypatch, first=Patient(1e-3), slow=Patient(0.2), quick=Patient(1e-3))
+    assert found.names == ["first", "quick"]
+    assert found.left_out == {"slow": "the time budget of 60 seconds leaves no room for it"}
+    assert found.spent < 60
+    assert fitted(None, 100, monkeypatch, first=Patient(0.01), slow=Patient(1)).names == ["first", "slow"]
 
 
-def test_the_fit_on_all_rows_is_reckoned_with() -> None:
-    learners = {"first": Patient(0.01), "slow": Patient(0.1)}  # five folds of 80 rows each, and 100 rows
-    assert fitted(49.0, refit=True, **learners)[0] == ["first"]
-    assert fitted(49.0, **learners)[0] == ["first", "slow"]
-    assert fitted(60.0, refit=True, **learners)[2] == pytest.approx(5 + 50)
-    names, _, spent = fitted(180.0, n=4000, refit=True, first=Patient(1e-4), slow=Patient(0.01))
-    assert names == ["first"]
-    assert spent == pytest.approx(2 + 2)  # one look at a sixteenth of the rows was enough
+def test_nothing_is_begun_when_the_budget_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fitted(1.0, 2_000, monkeypatch, **{f"l{k}": Patient(fixed=0.5) for k in range(10)})
+    assert found.spent <= 1.1  # ten learners of half a second took 8.1 seconds
+    assert max(Clock.begun) < 1.0
 
 
-def test_the_first_learner_is_fitted_whatever_it_takes() -> None:
-    assert fitted(1.0, first=Patient(1), second=Patient(0.001))[0] == ["first"]
+@pytest.mark.parametrize("n", [100, 2_000, 20_000])
+def test_one_slow_learner_learns_from_a_part_of_the_rows(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fitted(0.1 * n, n, monkeypatch, slow=Patient(1.0))
+    assert found.names == ["slow"]
+    assert found.members == {"slow": 1}
+    assert found.spent <= max(0.11 * n, n / 2)  # of few rows a look has half; all folds take five times n
+
+
+def test_a_constant_cost_is_not_taken_for_one_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fitted(40.0, 20_000, monkeypatch, boosting=Patient(1e-4, fixed=1.0))
+    assert found.names == [
+        "boosting"
+    ]  # from a sixteenth of the rows in proportion it was told to take seven times as long
+    assert found.spent <= 44
+
+
+def test_predicting_is_timed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    neighbours = Patient(1e-9, predicting=1e-6)  # two folds of 200,000 rows: 20,000 seconds
+    found = fitted(60.0, 200_000, monkeypatch, quick=Patient(1e-6), neighbours=neighbours)
+    assert found.names == ["quick"]
+    assert found.spent < 10
+
+
+def test_steep_costs_are_told_from_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fitted(100.0, 20_000, monkeypatch, first=Patient(1e-5), steep=Patient(1e-8, power=2.5))
+    assert found.names == ["first"]  # in proportion to the first look it would take a second
+    assert found.spent < 20
+
+
+def test_folds_and_the_fit_to_all_rows_follow_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Patient(1e-3)  # 2,000 rows: two seconds
+    roomy, tight, short = (fitted(budget, 2_000, monkeypatch, one=learner) for budget in (30.0, 6.0, 3.0))
+    assert roomy.members == {"one": 6}
+    assert tight.members == {"one": 3}  # two folds, and all rows
+    assert short.members == {"one": 2}
+    for found, budget in ((roomy, 30), (tight, 6), (short, 3)):
+        assert found.spent <= 1.1 * budget
+
+
+def test_without_a_budget_more_rows_have_fewer_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [fold_counts(n, None)[0] for n in (60, 5_000, 20_000, 200_000)] == [5, 5, 3, 2]
+    assert fold_counts(200_000, 7) == (7,)
+    assert fitted(None, 20_000, monkeypatch, one=Patient()).members == {"one": 4}
+
+
+def test_seconds_are_those_of_the_cpu_of_all_processes_or_on_the_wall() -> None:
+    budget = TimeBudget(10.0)
+    before = budget.spent
+    budget.add(3.0, os.getpid())  # counted already
+    assert budget.spent - before < 1
+    budget.add(3.0, -1)
+    assert 3 <= budget.spent - before < 4
+    _, seconds = TimeBudget(1.0).timed(lambda: time.sleep(0.5))
+    assert seconds >= 0.5  # who waits takes time, too
+    clock = iter([0.0, 0.0, 2.0])
+    assert TimeBudget(1.0, lambda: next(clock)).timed(lambda: "done") == ("done", 2.0)
+
+
+def test_a_column_without_a_number_in_one_fold_costs_no_learner() -> None:
+    draw = rng.stream(0, "gaps")
+    inputs = draw.normal(size=(240, 3))
+    labels = (inputs[:, 0] + inputs[:, 1] > 0).astype(int)
+    sparse = np.full((240, 1), np.nan)
+    sparse[:60] = draw.normal(size=(60, 1))  # known of the first rows only
+    splits = [(np.arange(60, 240), np.arange(60)), (np.arange(60), np.arange(60, 240))]
+    options: dict[str, Any] = {"cv": splits, "random_state": 0}
+    plain = DiverseEnsembleClassifier(**options).fit(inputs, labels)
+    for gap in (sparse, np.full((240, 1), np.nan)):
+        for table in (
+            np.hstack([inputs, gap]),
+            pd.DataFrame(np.hstack([inputs, gap]), columns=list("abcd")).assign(kind="same"),
+        ):
+            model = DiverseEnsembleClassifier(**options).fit(table, labels)
+            assert not model.left_out_
+            known = model.candidates_["accuracy"] - plain.candidates_["accuracy"]
+            assert known.min() > -0.1  # what a learner never saw does not mislead it
+
+
+def test_quadratic_discriminants_are_fitted_to_columns_that_depend_on_each_other() -> None:
+    inputs = np.hstack([IRIS, IRIS[:, :1] + IRIS[:, 1:2]])
+    model = DiverseEnsembleClassifier([pair for pair in classifiers() if pair[0] == "quadratic"], cv=3)
+    assert model.fit(inputs, SPECIES).candidates_.loc["quadratic", "accuracy"] > 0.93
 
 
 def test_seconds_are_those_of_all_folds() -> None:
@@ -173,10 +264,10 @@ def kept(folder: Path, **options: Any) -> DiverseEnsembleClassifier:
 
 
 def test_a_folder_of_fitted_learners_is_gone_on_from(tmp_path: Path) -> None:
-    first = kept(tmp_path, time_budget=1e-9)
-    assert [p.name.split("-")[0] for p in tmp_path.iterdir()] == ["logistic"]
+    learners = DiverseEnsembleClassifier(LEARNERS[:1], cv=3, random_state=0, memory=tmp_path)
+    learners.fit(IRIS, SPECIES)
+    assert {p.name.split("-")[0] for p in tmp_path.iterdir()} == {"logistic"}
     whole, again = kept(tmp_path), kept(tmp_path)
-    assert list(first.members_) == ["logistic"]
     assert whole.candidates_.loc["logistic", "seconds"] == 0 < whole.candidates_.loc["tree", "seconds"]
     assert (again.candidates_["seconds"] == 0).all()
     plain = DiverseEnsembleClassifier(LEARNERS, cv=3, random_state=0).fit(IRIS, SPECIES)
@@ -193,17 +284,16 @@ def test_other_data_parameters_seeds_and_folds_are_other_entries(tmp_path: Path)
     model.set_params(bayes__var_smoothing=1e-3).fit(IRIS, SPECIES)
     model.set_params(cv=4).fit(IRIS, SPECIES)
     model.set_params(random_state=1).fit(IRIS, SPECIES)
+    assert len(list(tmp_path.iterdir())) == 14  # of the folds, and of all rows
     model.set_params(refit=False).fit(IRIS, SPECIES)
-    assert len(list(tmp_path.iterdir())) == 8
-    model.fit(IRIS, SPECIES)
-    assert len(list(tmp_path.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == 14
 
 
 def test_members_with_types_that_are_not_trusted_are_not_kept(tmp_path: Path) -> None:
     learners = [LEARNERS[2], ("patient", Patient())]
     model = DiverseEnsembleClassifier(learners, cv=3, memory=tmp_path).fit(IRIS, SPECIES)
     assert list(model.candidates_.index) == ["bayes", "patient"]
-    assert [p.name.split("-")[0] for p in tmp_path.iterdir()] == ["bayes"]
+    assert {p.name.split("-")[0] for p in tmp_path.iterdir()} == {"bayes"}
 
 
 def test_a_file_with_other_types_is_refused(tmp_path: Path) -> None:

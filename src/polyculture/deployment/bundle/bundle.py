@@ -45,7 +45,7 @@ class Bundle:
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=2, random_state=0)
     >>> bundle = model.fit(*load_iris(return_X_y=True)).export("flowers")
     >>> bundle.predict(bundle.read_inputs([[5.1, 3.5, 1.4, 0.2]])).answer
     array([0])
@@ -136,7 +136,7 @@ def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=2, random_state=0)
     >>> _ = model.fit(*load_iris(return_X_y=True)).export("flowers-to-open")
     >>> pc.open_bundle("flowers-to-open").manifest.classes
     ('0', '1', '2')

@@ -100,7 +100,7 @@ def ensemble_graphs(ensemble: Any) -> EnsembleGraphs:
     for position, (name, fits) in enumerate(ensemble.members_.items()):
         temperature = float(pool.temperatures[pool.members[position]])
         try:
-            proto = _learner(fits, ensemble._shares, temperature, columns, len(classes))
+            proto = _learner(fits, ensemble._shares[name], temperature, columns, len(classes))
         except InputError as error:
             raise InputError(
                 f"the member {name!r} cannot be exported: {error.wrong}", error.expected, error.cure

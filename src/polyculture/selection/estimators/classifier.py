@@ -30,10 +30,12 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     rule : ``"geometric"``: a weighted product relative to the class frequencies; ``"mixture"``: a weighted mean.
     floor : lowest cross-fitted accuracy; None: a log-loss below that of the class frequencies. The best always stays.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
-        or list of splits of scikit-learn's that tests every row once; members learn from all other rows.
-    refit : whether every learner is also fitted on all rows (as long as a fold); that member has ¾ of its weight.
-    time_budget : seconds after which no further learner is begun; None for as long as it takes. A learner is skipped
-        when, by the time of its first fold, the others would take too long. The first one is always fitted.
+        or list of splits of scikit-learn's that tests every row once; members learn from all other rows. None: five,
+        of more than 5,000 rows three, of more than 50,000 two, and fewer where the budget is short.
+    refit : whether the kept learners are also fitted on all rows, the heaviest first, as far as there is time; that
+        member has ¾ of its learner's weight.
+    time_budget : seconds of the CPU, all processes together, or on the wall, whichever are more; None for as long as
+        it takes. Looks at parts of the rows tell what each learner takes, and nothing is begun that does not fit.
     prepare : whether missing values and the categories of dataframes are made readable for each learner.
     memory : folder in which fitted learners are kept, to go on after an interruption or with a larger budget.
     n_jobs, random_state : folds fitted at once, as in joblib; seed of the folds and of learners that have none.
@@ -49,7 +51,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=0.1, random_state=0)
+    >>> model = pc.DiverseEnsembleClassifier(size=2, time_budget=2, random_state=0)
     >>> model = model.fit(*load_iris(return_X_y=True))
     >>> len(model.weights_) <= 2
     True
@@ -64,7 +66,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         size: Any = None,
         rule: Any = "geometric",
         floor: Any = None,
-        cv: Any = 5,
+        cv: Any = None,
         refit: Any = True,
         time_budget: Any = None,
         prepare: Any = True,
@@ -89,7 +91,8 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         scores = self._scores(X)
         temperatures = self._pool.temperatures[self._pool.members]
         probabilities = (softmax(np.array(s) / t, axis=2) for s, t in zip(scores, temperatures, strict=True))
-        means = [np.tensordot(self._shares, members, axes=1) for members in probabilities]
+        pairs = zip(self._shares.values(), probabilities, strict=True)
+        means = [np.tensordot(shares, members, axes=1) for shares, members in pairs]
         return self._pool.combined(np.log(np.maximum(means, np.finfo(float).tiny)))
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:

@@ -54,16 +54,28 @@ SMALL_STEPS = {
     "early_stopping": False,
 }
 """Small trees, small steps, and a random part of the features for each split."""
+MANY_ROWS = 5_000
+"""With more rows boostings grow for as long as held-out rows get better, and nets may have two layers."""
+LARGE = {"max_iter": 500, "max_leaf_nodes": 63, "early_stopping": True}
+"""A boosting of many rows: larger trees, as many as held-out rows allow."""
+LARGE_SLOW = {**LARGE, "max_iter": 1000, "learning_rate": 0.05, "max_leaf_nodes": 31, "max_features": 0.3}
+SECONDS = ("logistic strong", "ridge strong", "nearest 40", "svm soft", "forest shallow")
+"""Learners of a family that has another one, which of many rows learns as well."""
+DEEP = {"hidden_layer_sizes": (128, 64), "alpha": 0.001, "max_iter": 100, "early_stopping": True, "n_iter_no_change": 5}
+"""A net of two layers that stops when held-out rows get no better."""
 
 
-def classifiers(sparse: bool = False) -> Learners:
+def classifiers(sparse: bool = False, rows: int = 0) -> Learners:
     """Named classifiers of eight families, then further ones with other hyperparameters.
 
     Parameters
     ----------
     sparse : whether the inputs are a sparse matrix: then columns are scaled but not centred, and learners that read
         no sparse matrix are not among them.
+    rows : how many there are to learn from: boostings and nets of many rows are larger, and stop by held-out rows.
     """
+    large = rows > MANY_ROWS
+    boosting = LARGE if large else {"max_leaf_nodes": 15, "min_samples_leaf": 10, "early_stopping": False}
     scaler = MaxAbsScaler() if sparse else StandardScaler()
     splines = SplineTransformer(n_knots=5, degree=2, knots="quantile", extrapolation="linear")
     learners = [
@@ -72,23 +84,26 @@ def classifiers(sparse: bool = False) -> Learners:
         ("nearest 10", make_pipeline(scaler, KNeighborsClassifier(10, weights="distance"))),
         ("svm", make_pipeline(scaler, SVC(C=2.0, break_ties=True))),
         ("discriminant", make_pipeline(scaler, LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))),
-        ("boosting", HistGradientBoostingClassifier(max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False)),
+        ("boosting", HistGradientBoostingClassifier(**boosting)),
         ("extra trees", ExtraTreesClassifier(200, min_samples_leaf=2)),
         ("neural net", make_pipeline(scaler, MLPClassifier(hidden_layer_sizes=(64,), alpha=0.01, max_iter=100))),
         ("logistic strong", make_pipeline(scaler, LogisticRegression(C=0.02, max_iter=1000))),
         ("logistic splines", make_pipeline(scaler, splines, LogisticRegression(C=0.1, max_iter=1000))),
         ("nearest 40", make_pipeline(scaler, KNeighborsClassifier(40))),
         ("svm soft", make_pipeline(scaler, SVC(C=0.3, break_ties=True))),
-        ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(reg_param=0.3))),
-        ("boosting slow", HistGradientBoostingClassifier(**SMALL_STEPS)),
+        ("quadratic", make_pipeline(scaler, QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.3))),
+        ("boosting slow", HistGradientBoostingClassifier(**(LARGE_SLOW if large else SMALL_STEPS))),
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),
+        *[("neural net deep", make_pipeline(scaler, MLPClassifier(**DEEP)))] * large,
     ]
-    return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
+    return _able(learners, sparse, rows)
 
 
-def regressors(sparse: bool = False) -> Learners:
+def regressors(sparse: bool = False, rows: int = 0) -> Learners:
     """Named regressors of seven families, then further ones with other hyperparameters; see `classifiers`."""
+    large = rows > MANY_ROWS
+    boosting = LARGE if large else {"max_leaf_nodes": 15, "min_samples_leaf": 10, "early_stopping": False}
     scaler = MaxAbsScaler() if sparse else StandardScaler()
     splines = SplineTransformer(n_knots=5, degree=2, knots="quantile", extrapolation="linear")
     net = MLPRegressor(hidden_layer_sizes=(64,), alpha=0.01, max_iter=200)
@@ -97,20 +112,32 @@ def regressors(sparse: bool = False) -> Learners:
         ("nearest 10", make_pipeline(scaler, KNeighborsRegressor(10, weights="distance"))),
         ("svm", _standardized(make_pipeline(scaler, SVR()))),
         ("splines", make_pipeline(scaler, splines, Ridge(10.0))),
-        ("boosting", HistGradientBoostingRegressor(max_leaf_nodes=15, min_samples_leaf=10, early_stopping=False)),
+        ("boosting", HistGradientBoostingRegressor(**boosting)),
         ("extra trees", ExtraTreesRegressor(200, min_samples_leaf=2)),
         ("neural net", _standardized(make_pipeline(scaler, net))),
         ("ridge strong", make_pipeline(scaler, Ridge(100.0))),
         ("nearest 40", make_pipeline(scaler, KNeighborsRegressor(40))),
         ("svm soft", _standardized(make_pipeline(scaler, SVR(C=0.1)))),
-        ("boosting slow", HistGradientBoostingRegressor(**SMALL_STEPS)),
+        ("boosting slow", HistGradientBoostingRegressor(**(LARGE_SLOW if large else SMALL_STEPS))),
         ("forest", RandomForestRegressor(200, min_samples_leaf=2)),
         ("forest shallow", RandomForestRegressor(200, max_depth=5, max_features=0.5)),
+        *[("neural net deep", _standardized(make_pipeline(scaler, MLPRegressor(**DEEP))))] * large,
     ]
+    return _able(learners, sparse, rows)
+
+
+def _able(learners: Learners, sparse: bool, rows: int) -> Learners:
+    """Those that read such a matrix; of many rows not those that are dear and like another, of few no wide circles."""
+    without: tuple[str, ...] = SECONDS if rows > MANY_ROWS else ()
+    if rows:
+        without += tuple(f"nearest {k}" for k in (10, 40) if rows < 2.5 * k)
+    learners = [pair for pair in learners if pair[0] not in without]
     return [(name, learner) for name, learner in learners if not sparse or reads_sparse(learner)]
 
 
-def prepared(learner: Any, categorical: tuple[int, ...], numeric: tuple[int, ...]) -> Any:
+def prepared(
+    learner: Any, categorical: tuple[int, ...], numeric: tuple[int, ...], empty: frozenset[int] = frozenset()
+) -> Any:
     """The learner behind a step that makes of the table what it can read.
 
     Missing numbers become the median, with an indicator column, unless the learner deals with them. Categories
@@ -119,13 +146,18 @@ def prepared(learner: Any, categorical: tuple[int, ...], numeric: tuple[int, ...
     Parameters
     ----------
     categorical, numeric : positions of the columns.
+    empty : positions of numeric columns without a number in any row to learn from, which the learner does not see:
+        what they hold later means nothing to it.
     """
     numbers: Any = "passthrough"
     if not get_tags(learner).input_tags.allow_nan:
         numbers = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     step = numbers
-    if categorical:
-        step = ColumnTransformer([("categories", _encoder(learner), categorical), ("numbers", numbers, numeric)])
+    if categorical or (empty and len(empty) < len(numeric)):
+        filled = tuple(i for i in numeric if i not in empty)
+        step = ColumnTransformer(
+            [("categories", _encoder(learner), categorical), ("numbers", numbers, filled)][not categorical :]
+        )
     return clone(learner) if step == "passthrough" else Pipeline([("prepare", step), ("learn", clone(learner))])
 
 

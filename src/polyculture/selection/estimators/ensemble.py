@@ -29,10 +29,22 @@ from polyculture.rng import derived_seed
 
 from . import nested_validation
 from .cache import LearnerCache, folds_by_content
-from .crossfitting import Candidate, TimeBudget, TrainingTable, crossfit, scores, shares
+from .crossfitting import (
+    Candidate,
+    TrainingTable,
+    best_look,
+    crossfit,
+    fitted_to_all_rows,
+    look_at_learners,
+    scores,
+    shares,
+)
 from .default_learners import Learners, family
 from .member_weights import OpinionPool
+from .pace import LookSample
 from .preprocessing import InputFormat
+from .schemes import fold_counts, folds_within, in_turn
+from .time_budget import TimeBudget
 
 Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 
@@ -40,7 +52,7 @@ Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share."""
 
-    _default_learners: Callable[[bool], Learners]
+    _default_learners: Callable[[bool, int], Learners]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters; with `deep` those of the learners, too, as ``learner__parameter``."""
@@ -81,6 +93,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         self._check_options()
+        budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
         self._input_format, inputs = InputFormat.of(self, X, self.prepare)
         targets = column_or_1d(y, warn=True)
         check_consistent_length(inputs, targets)
@@ -90,38 +103,60 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         rows = np.flatnonzero(counts > 0)
         y_encoded, classes = self._encode_target(targets[rows])
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        splits = None if isinstance(self.cv, int | np.integer) else self._split(inputs, targets, classes)[rows]
+        given = self.cv is not None and not isinstance(self.cv, int | np.integer)
+        splits = self._split(inputs, targets, classes)[rows] if given else np.zeros(len(rows), np.int64)
         inputs = inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
-        if splits is None:
-            strata = y_encoded if classes else np.zeros(len(rows), np.int64)
-            splits = folds_by_content(inputs, strata, int(self.cv), seed)
         tested, folds = np.unique(splits, return_inverse=True)
-        if len(tested) < 2:
+        if given and len(tested) < 2:
             raise InputError("rows that are all in one fold", "two folds or more")
         counts, columns = counts[rows], self._input_format.columns(self.n_features_in_)
-        uneven = counts if np.ptp(counts) else None
-        table = TrainingTable(inputs, y_encoded, classes, uneven, folds, columns, bool(self.refit))
-        return self._crossfit(table, counts, seed)
+        table = TrainingTable(inputs, y_encoded, classes, counts if np.ptp(counts) else None, folds, columns)
+        return self._crossfit(table, counts, seed, budget)
 
-    def _crossfit(self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int) -> Estimator:
-        """Members and weights from a checked table."""
+    def _crossfit(
+        self: Estimator, table: TrainingTable, counts: Float[np.ndarray, " n"], seed: int, budget: TimeBudget
+    ) -> Estimator:
+        """Members and weights from a checked table; the budget decides on folds where nobody else did."""
+        learners = self._seeded_learners(seed, table)
+        by_name, n = dict(learners), len(table.y)
+        sample = LookSample.of(table.y, table.classes)
+        paces = {} if budget.seconds is None else look_at_learners(learners, table, sample, budget)
+        counts_of_folds = fold_counts(n, table.n_folds if table.n_folds > 1 else self.cv)
+        folds = counts_of_folds[0]
+        if paces and self.memory is None:  # what is kept is found again only in the same folds
+            folds = folds_within(budget, counts_of_folds, paces, n, bool(self.refit))
+        if table.n_folds < 2:
+            strata = table.y if table.classes else np.zeros(n, np.int64)
+            table = replace(table, folds=folds_by_content(table.X, strata, folds, seed))
+        dependencies = counts, table.folds, table.classes, table.columns
+        cache = None if self.memory is None else LearnerCache(Path(self.memory), table.X, table.y, dependencies)
+        turns = in_turn(list(by_name), paces, folds, n, budget)
+        pairs = [(name, by_name[name]) for name in turns]
+        candidates, self.left_out_ = crossfit(pairs, table, budget, cache, self.n_jobs, paces, bool(self.refit))
+        refit = bool(self.refit) and bool(candidates)
+        if not candidates:
+            candidate, table, counts = best_look(table, counts, sample, paces, self.left_out_, budget)
+            candidates = [candidate]
+        candidates.sort(key=lambda candidate: list(by_name).index(candidate.name))
+        self._weigh(candidates, table, counts)
+        kept = [candidates[m] for m in self._pool.members]
+        whole = fitted_to_all_rows(kept, by_name, table, budget, cache, self.n_jobs) if refit else {}
+        members = {c.name: (*c.members, *([whole[c.name].member] if c.name in whole else [])) for c in kept}
+        self.members_ = members
+        self._shares = {name: shares(len(fits), name in whole) for name, fits in members.items()}
+        seconds = [c.seconds + (whole[c.name].seconds if c.name in whole else 0.0) for c in candidates]
+        self.candidates_ = self._candidates(candidates, by_name).assign(seconds=seconds)
+        return self
+
+    def _weigh(self, candidates: list[Candidate], table: TrainingTable, counts: Float[np.ndarray, " n"]) -> None:
+        """Weights of the candidates by what they said of rows that they were not trained on."""
         X, y = table.X, table.y
-        dependencies = counts, table.folds, table.classes, table.columns, table.refit
-        cache = None if self.memory is None else LearnerCache(Path(self.memory), X, y, dependencies)
-        learners = self._seeded_learners(seed, table.sparse)
-        budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
-        candidates, self.left_out_ = crossfit(learners, table, budget, cache, self.n_jobs)
         names, all_scores = tuple(c.name for c in candidates), np.stack([c.scores for c in candidates])
         self._training_scores = nested_validation.CrossFittedScores(names, all_scores, y, counts, table.folds)
         self._pool = self._fit_weights(all_scores, y, counts)
         rows = np.unique(np.linspace(0, len(y) - 1, min(len(y), 1000)).astype(int))  # to compare graphs on
         self._examples = rows, X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-        self._shares = shares(len(candidates[0].members), table.refit)
-        members = [candidates[m] for m in self._pool.members]
-        self.members_ = {c.name: c.members for c in members}
         self.weights_ = {names[m]: float(self._pool.weights[m]) for m in self._pool.members}
-        self.candidates_ = self._candidates(candidates, dict(learners))
-        return self
 
     def _check_options(self) -> None:
         """Refuse parameters that mean nothing."""
@@ -162,10 +197,11 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             )
         return numbers
 
-    def _seeded_learners(self, seed: int, sparse: bool) -> Learners:
+    def _seeded_learners(self, seed: int, table: TrainingTable) -> Learners:
         """Copies of the learners, each with a random state."""
         seeded = []
-        for name, learner in self._default_learners(sparse) if self.learners is None else self.learners:
+        default = self._default_learners(table.sparse, len(table.y)) if self.learners is None else self.learners
+        for name, learner in default:
             copy = clone(learner)
             missing = {
                 key: derived_seed(seed, "learner", name) % 2**32

@@ -37,7 +37,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> model = pc.DiverseEnsembleRegressor(size=2, time_budget=0.1, random_state=0)
+    >>> model = pc.DiverseEnsembleRegressor(size=2, time_budget=2, random_state=0)
     >>> model = model.fit(*load_diabetes(return_X_y=True))
     >>> len(model.weights_) <= 2
     True
@@ -51,7 +51,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         *,
         size: Any = None,
         floor: Any = None,
-        cv: Any = 5,
+        cv: Any = None,
         refit: Any = True,
         time_budget: Any = None,
         prepare: Any = True,
@@ -72,7 +72,9 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
 
     def predict(self, X: Any) -> Float[np.ndarray, " n"]:
         """The weighted mean of the members' predictions."""
-        values = np.array([self._shares @ np.array(members)[:, :, 0] for members in self._scores(X)])
+        scores = self._scores(X)
+        pairs = zip(self._shares.values(), scores, strict=True)
+        values = np.array([shares @ np.array(members)[:, :, 0] for shares, members in pairs])
         return np.asarray(np.array(list(self.weights_.values())) @ values)
 
     @property

@@ -96,10 +96,11 @@ def _learner(ensemble: Any, position: int, graph: LearnerGraph, columns: tuple[C
         from scipy.special import softmax
 
         scores = np.array(ensemble._scores(X)[position])
+        shares = ensemble._shares[graph.name]
         if not graph_classes:
-            return np.asarray(np.tensordot(ensemble._shares, scores, axes=1))
+            return np.asarray(np.tensordot(shares, scores, axes=1))
         temperature = ensemble._pool.temperatures[ensemble._pool.members[position]]
-        return np.asarray(np.tensordot(ensemble._shares, softmax(scores / temperature, axis=2), axes=1))
+        return np.asarray(np.tensordot(shares, softmax(scores / temperature, axis=2), axes=1))
 
     graph_classes = len(getattr(ensemble, "classes_", ()))
     family = str(ensemble.candidates_.loc[graph.name, "family"])

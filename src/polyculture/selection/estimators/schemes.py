@@ -1,0 +1,75 @@
+"""In how many folds, and who first? What looks at the learners tell, and the budget, decide.
+
+Fitting in two folds costs as much as fitting once to all rows, in three folds twice as much, in five four times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .pace import LearnerPace
+from .time_budget import TimeBudget
+
+MANY, VERY_MANY = 5_000, 50_000
+"""Beyond so many rows three folds are enough, and two: what a fold lacks then matters less than what it costs."""
+STRONG = 3
+"""So many of the best learners have to fit into the budget."""
+HOPELESS = 2.0
+"""So many times the loss of the best learner is not worth much."""
+CORE = 0.75
+"""Share of the time left that they may take."""
+CHEAP = 0.02
+"""A learner that takes no more than this share of the time left is fitted before the others."""
+TELLING = 500
+"""Looks at fewer rows than these do not tell who will be best."""
+
+
+def fold_counts(n: int, given: int | None) -> tuple[int, ...]:
+    """Numbers of folds to choose from, the most first: the one that suits n rows; or the one that was asked for."""
+    most = 5 if n <= MANY else 3 if n <= VERY_MANY else 2
+    return tuple(k for k in (5, 3, 2) if k <= most) if given is None else (int(given),)
+
+
+def folds_within(
+    budget: TimeBudget, counts: Sequence[int], paces: Mapping[str, LearnerPace], n: int, refit: bool
+) -> int:
+    """The most folds with which the best learners fit into the time left, and once to all rows where that is asked."""
+    fewest = counts[-1]
+    able = [pace for pace in paces.values() if pace.crossfitting(n, fewest) <= budget.left]
+    if _tells(paces):
+        able.sort(key=lambda pace: pace.loss)
+    again = sum(pace.seconds(n, 0) for pace in able[:STRONG]) if refit else 0.0
+    for folds in counts:
+        if sum(pace.crossfitting(n, folds) for pace in able[:STRONG]) + again <= CORE * budget.left:
+            return folds
+    return fewest
+
+
+def in_turn(
+    names: Sequence[str], paces: Mapping[str, LearnerPace], folds: int, n: int, budget: TimeBudget
+) -> list[str]:
+    """Names in the order in which learners are fitted: the cheap ones, then the best, then the unknown ones.
+
+    Who alone would take more than half of the time left comes after the others, and who is much worse than the best
+    comes last. Where looks tell nothing, the order is that given.
+    """
+    if not _tells(paces):
+        return list(names)
+    left, best = budget.left, min(pace.loss for pace in paces.values())
+
+    def place(name: str) -> tuple[int, float]:
+        if name not in paces:
+            return 3, 0.0
+        seconds, loss = paces[name].crossfitting(n, folds), paces[name].loss
+        if loss > HOPELESS * best:
+            return 4, loss
+        if seconds <= CHEAP * left:
+            return 0, 0.0
+        return (2 if seconds > left / 2 else 1), loss
+
+    return sorted(names, key=place)
+
+
+def _tells(paces: Mapping[str, LearnerPace]) -> bool:
+    """Whether somebody was looked at with enough rows."""
+    return any(pace.looks[-1].rows >= TELLING for pace in paces.values())

@@ -74,7 +74,7 @@ def combined(graphs: EnsembleGraphs, values: np.ndarray) -> np.ndarray:
     return softmax(np.einsum("mnc,mc->nc", np.log(np.maximum(values, graphs.floor)), powers) + graphs.bias, axis=1)
 
 
-@pytest.mark.parametrize("rule", ["geometric", "mixture"])
+@pytest.mark.parametrize("rule", ["stacking", "mixture"])
 @pytest.mark.parametrize("refit", [True, False])
 def test_a_classifier_equals_its_graphs_and_their_rule(rule: str, refit: bool) -> None:
     frame, signal = table()
@@ -84,7 +84,7 @@ def test_a_classifier_equals_its_graphs_and_their_rule(rule: str, refit: bool) -
     graphs, test = ensemble_graphs(model), frame[130:].assign(colour=[*frame["colour"][130:-4], *["violet"] * 4])
     assert [member.name for member in graphs.members] == list(model.members_)
     assert graphs.classes == ("high", "low", "middle")
-    assert len(graphs.members) > (rule == "geometric")
+    assert len(graphs.members) > (rule == "stacking")
     assert np.abs(combined(graphs, members(graphs, columns(graphs, test))) - model.predict_proba(test)).max() < 1e-6
 
 

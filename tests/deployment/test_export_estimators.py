@@ -39,7 +39,7 @@ def learned_and_new(X: Any, y: Any) -> tuple[Any, Any, Any, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", ["geometric", "mixture"])
+@pytest.mark.parametrize("rule", ["stacking", "mixture"])
 def test_an_ensemble_predicts_the_same_from_its_bundle(tmp_path: Path, rule: str) -> None:
     X, y, new, labels = learned_and_new(*load_wine(return_X_y=True))
     ensemble = pc.DiverseEnsembleClassifier(LEARNERS, rule=rule, cv=3, random_state=0).fit(X, y)

@@ -42,7 +42,7 @@ def test_temperature_finds_by_how_much_scores_were_blown_up() -> None:
     assert temperature(4 * scores, labels, share) == pytest.approx(4, rel=0.06)
 
 
-@pytest.mark.parametrize("rule", ["geometric", "mixture"])
+@pytest.mark.parametrize("rule", ["stacking", "mixture"])
 def test_the_pool_is_better_than_every_candidate(rule: str) -> None:
     scores, labels = world()
     pool = fit_pool(scores, labels, np.ones(300), rule=rule)
@@ -101,7 +101,7 @@ def test_counting_a_row_twice_is_having_it_twice() -> None:
     scores, labels = world(n=60)
     counts = 1.0 + (np.arange(60) % 2)
     twice = np.repeat(np.arange(60), counts.astype(int))
-    for rule in ("geometric", "mixture"):
+    for rule in ("stacking", "mixture"):
         weighted = fit_pool(scores, labels, counts, rule=rule)
         repeated = fit_pool(scores[:, twice], labels[twice], np.ones(len(twice)), rule=rule)
         assert_allclose(weighted.weights, repeated.weights, atol=1e-4)

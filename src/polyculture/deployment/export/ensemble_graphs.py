@@ -106,7 +106,7 @@ def ensemble_graphs(ensemble: Any) -> EnsembleGraphs:
                 f"the member {name!r} cannot be exported: {error.wrong}", error.expected, error.cure
             ) from error
         members.append(LearnerGraph(name, proto, float(weights[position]), tuple(map(float, by_class[position]))))
-    if pool.rule != "geometric":
+    if pool.rule != "stacking":
         return EnsembleGraphs(tuple(members), columns, classes, pool.rule)
     prior = np.log(np.maximum(pool.frequency, SMALLEST))
     bias = prior + pool.bias - prior * by_class.sum(axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from .default_learners import classifiers
 from .ensemble import DiverseEnsemble
 from .member_weights import RULES, OpinionPool, fit_pool
 
+OLD_RULES = {"geometric": "stacking"}
+"""Names of rules that are accepted for one release."""
+
 
 class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: ignore[misc]
     """A classifier made of the few learners, out of many, whose combined probabilities are best.
@@ -27,7 +31,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     ----------
     learners : (name, classifier) pairs, tried in this order, with probabilities or a decision function. None: sixteen.
     size : maximum number of learners; None for all with a positive weight.
-    rule : ``"geometric"``: a weighted product relative to the class frequencies; ``"mixture"``: a weighted mean.
+    rule : ``"stacking"``: a weighted product relative to the class frequencies; ``"mixture"``: a weighted mean.
     floor : lowest cross-fitted accuracy; None: a log-loss below that of the class frequencies. The best always stays.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows. None: five,
@@ -44,7 +48,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     ----------
     classes_ : labels, sorted.
     members_ : by name of each kept learner, heaviest first, its fitted members, one per fold, then one of all rows.
-    weights_, weights_by_class_ : of the kept learners by name; with the geometric rule they need not sum to one.
+    weights_, weights_by_class_ : of the kept learners by name; with stacking they need not sum to one.
     candidates_ : one row per fitted learner: family, accuracy, log_loss (both cross-fitted), weight, seconds.
     left_out_ : by name, why a learner was not fitted.
 
@@ -64,7 +68,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         learners: Any = None,
         *,
         size: Any = None,
-        rule: Any = "geometric",
+        rule: Any = "stacking",
         floor: Any = None,
         cv: Any = None,
         refit: Any = True,
@@ -118,14 +122,16 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
             models=self.candidates_.rename_axis("model"),
             instances=pd.DataFrame(index=pd.RangeIndex(logs.shape[1])),
             answers=logs.argmax(axis=2),
-            labels=self._training_scores.y.astype(np.int64),
+            labels=self._evidence().y.astype(np.int64),
             classes=tuple(map(str, self.classes_)),
             probabilities=np.exp(logs),
             fixed_classes=True,
         )
 
     def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
-        if self.rule not in RULES:
+        if self.rule == "geometric":
+            warnings.warn("the rule 'geometric' is now 'stacking'", DeprecationWarning, stacklevel=3)
+        elif self.rule not in RULES:
             raise InputError(f"no rule {self.rule!r}", "", near(str(self.rule), RULES))
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
@@ -137,13 +143,13 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     def _fit_weights(
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
-        return fit_pool(scores, y.astype(np.int64), counts, self.size, self.floor, self.rule)
+        return fit_pool(scores, y.astype(np.int64), counts, self.size, self.floor, OLD_RULES.get(self.rule, self.rule))
 
     def _logs(self) -> Float[np.ndarray, "m n c"]:
         check_is_fitted(self)
-        return self._pool.logs(self._training_scores.scores)
+        return self._pool.logs(self._evidence().scores)
 
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
-        logs, y, counts = self._logs(), self._training_scores.y.astype(np.int64), self._training_scores.counts
+        logs, y, counts = self._logs(), self._evidence().y.astype(np.int64), self._evidence().counts
         share = counts / counts.sum()
         return {"accuracy": (logs.argmax(axis=2) == y) @ share, "log_loss": -logs[:, np.arange(len(y)), y] @ share}

@@ -28,6 +28,7 @@ from .cache import LearnerCache
 from .default_learners import prepared, reads_sparse, weight_argument
 from .member_weights import weighing_seconds
 from .pace import LearnerPace, Look, LookSample, look_at, mean_loss
+from .schemes import MANY
 from .time_budget import SkippedLearnerError, TimeBudget
 
 LOWEST_PROBABILITY = 1e-6
@@ -237,7 +238,7 @@ def fitted_to_all_rows(
         if candidate.name not in found and told + seconds <= budget.left:
             told += seconds
             names.append(candidate.name)
-    tasks = (delayed(_fit_fold)(learners[name], table, ALL_ROWS, budget.seconds is not None) for name in names)
+    tasks = (delayed(_fit_fold)(learners[name], table, ALL_ROWS, _single(table, budget)) for name in names)
     for name, fit in zip(names, Parallel(n_jobs=n_jobs)(tasks), strict=True):
         budget.add(fit.seconds, fit.process)
         found[name] = fit
@@ -332,13 +333,17 @@ def _fit_folds(
 ) -> list[FoldFit]:
     """Per fold the member trained without it and its predictions for it.
 
-    Within a budget each fit has one thread, in which it takes the fewest seconds of the CPU.
+    Within a budget, or to few rows, each fit has one thread, in which it takes the fewest seconds of the CPU.
     """
-    single = budget.seconds is not None
+    single = _single(table, budget)
     fits = list(Parallel(n_jobs=n_jobs)(delayed(_fit_fold)(learner, table, fold, single) for fold in folds))
     for fit in fits:
         budget.add(fit.seconds, fit.process)
     return fits
+
+
+def _single(table: TrainingTable, budget: TimeBudget) -> bool:
+    return budget.seconds is not None or len(table.y) <= MANY
 
 
 def _fit_fold(learner: Any, table: TrainingTable, fold: int, single: bool) -> FoldFit:

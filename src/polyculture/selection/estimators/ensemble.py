@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ from .default_learners import Learners, family
 from .member_weights import OpinionPool
 from .pace import LookSample
 from .preprocessing import InputFormat
+from .saved_ensemble import load_ensemble, save_ensemble
 from .schemes import fold_counts, folds_within, in_turn
 from .time_budget import TimeBudget
 
@@ -217,6 +218,73 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         columns |= {"weight": self._pool.weights, "seconds": [c.seconds for c in candidates]}
         return pd.DataFrame(columns, index=pd.Index([c.name for c in candidates], name="learner"))
 
+    def light(self: Estimator, members: int = 5) -> Estimator:
+        """The same ensemble with only the members that learned from all rows, of the heaviest learners.
+
+        Their weights are fitted anew, by what the learners said of rows that they were not trained on. Predicting takes
+        a sixth of the time or less.
+
+        Parameters
+        ----------
+        members : how many at most.
+
+        Raises InputError where no member has learned from all rows (`refit`), or there is no evidence to weigh on.
+        """
+        check_is_fitted(self)
+        given = self._evidence()
+        able = [m for m in self._pool.members if len(self._shares[given.names[m]]) > given.folds.max() + 1]
+        if not able:
+            raise InputError("no member that has learned from all rows", "one or more", "fit with refit=True")
+        if members < 1:
+            raise InputError(f"{members} members", "one or more")
+        rows = np.sort(np.array(able[:members]))
+        names = tuple(given.names[m] for m in rows)
+        copy: Estimator = clone(self)
+        copy.__dict__.update(self.__dict__)
+        copy._training_scores = replace(given, names=names, scores=given.scores[rows])
+        copy._pool = self._fit_weights(copy._training_scores.scores, given.y, given.counts)
+        kept = [names[m] for m in copy._pool.members]
+        copy.members_ = {name: self.members_[name][-1:] for name in kept}
+        copy._shares = {name: np.ones(1) for name in kept}
+        copy.weights_ = {name: float(copy._pool.weights[names.index(name)]) for name in kept}
+        copy.candidates_ = self.candidates_.loc[list(names)].assign(**copy._losses(), weight=copy._pool.weights)
+        return copy
+
+    def save(self, folder: Any, *, evidence: bool = False) -> None:
+        """Write the fitted ensemble into a new folder of plain files, which `load` reads: JSON and skops, no pickle.
+
+        Parameters
+        ----------
+        folder : its path; it may not be there yet.
+        evidence : whether what the learners said of the rows, and a thousand of these, are written, too: needed for
+            `predictions_`, `audit_`, `portfolio_` and `light`, not to predict.
+        """
+        check_is_fitted(self)
+        if evidence:
+            self._evidence()
+        save_ensemble(self, Path(folder), evidence)
+
+    @classmethod
+    def load(cls: type[Estimator], folder: Any, *, trusted: Sequence[str] = ()) -> Estimator:
+        """The ensemble that `save` wrote into this folder.
+
+        Parameters
+        ----------
+        trusted : full names of types that its members may hold besides those of scikit-learn, such as own learners.
+
+        Raises FileError for anything else, and for files that were changed since. Nothing is unpickled.
+        """
+        loaded: Estimator = load_ensemble(cls, Path(folder), trusted)
+        return loaded
+
+    def _evidence(self) -> nested_validation.CrossFittedScores:
+        """What the learners said of rows that they were not trained on; InputError where it was not saved."""
+        check_is_fitted(self)
+        given: nested_validation.CrossFittedScores | None = getattr(self, "_training_scores", None)
+        if given is None:
+            raise InputError("an ensemble without what its learners said", "one with it", "save it with evidence=True")
+        return given
+
     @property
     @abstractmethod
     def predictions_(self) -> Predictions:
@@ -233,8 +301,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
     @property
     def portfolio_(self) -> Portfolio:
         """The members, their weights and what they are worth; the certificate is made by nested cross-fitting."""
-        check_is_fitted(self)
-        portfolio = nested_validation.portfolio(self._training_scores, self._fit_weights, self._pool, self.predictions_)
+        given = self._evidence()
+        portfolio = nested_validation.portfolio(given, self._fit_weights, self._pool, self.predictions_)
         if self.size is None or portfolio.k >= self.size:
             return portfolio
         reason = "any further learner is below the floor, or has less than a hundredth of the heaviest weight"

@@ -42,12 +42,12 @@ class OpinionPool:
 
     Parameters
     ----------
-    rule : ``"geometric"`` or ``"mixture"``; ``"average"`` for real values.
+    rule : ``"stacking"`` or ``"mixture"``; ``"average"`` for real values.
     weights : of each candidate; 0 for those that are left out.
     temperatures : by which each candidate's scores are divided before they become probabilities.
     frequency : of each class where the weights were fitted; empty for real values.
-    bias : of each class, added to the pooled logarithms; 0 but for the geometric rule, empty for real values.
-    by_class : weights of each candidate for each class, by which the geometric rule pools; without columns else.
+    bias : of each class, added to the pooled logarithms; 0 but for stacking, empty for real values.
+    by_class : weights of each candidate for each class, by which stacking pools; without columns else.
     """
 
     rule: str
@@ -84,7 +84,7 @@ def fit_pool(
     counts: Float[np.ndarray, " n"],
     size: int | None = None,
     floor: float | None = None,
-    rule: str = "geometric",
+    rule: str = "stacking",
 ) -> OpinionPool:
     """Temperatures, then weights, of candidates whose scores come from folds that they were not trained on.
 
@@ -192,7 +192,7 @@ def opinion_weights(
     def parts(values: Float[np.ndarray, " p"]) -> OpinionPool:
         weights, bias = values[:m], values[m + m * c :]
         by_class = weights[:, None] + values[m : m + m * c].reshape(m, c)
-        return OpinionPool("geometric", weights, np.ones(m), frequency, bias, by_class)
+        return OpinionPool("stacking", weights, np.ones(m), frequency, bias, by_class)
 
     def loss(values: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         current, deviation = parts(values), values - start
@@ -222,5 +222,5 @@ def simplex_weights(
     return OpinionPool("mixture", weights, np.ones(m), frequency, np.zeros(c), np.zeros((m, 0)))
 
 
-RULES: dict[str, Callable[..., OpinionPool]] = {"geometric": opinion_weights, "mixture": simplex_weights}
+RULES: dict[str, Callable[..., OpinionPool]] = {"stacking": opinion_weights, "mixture": simplex_weights}
 """How class probabilities are combined, by name: a function from log-probabilities, labels and counts."""

@@ -99,7 +99,7 @@ def squared_errors(crossfitted: CrossFittedScores, fit: Fit) -> dict[str, Interv
 def portfolio(crossfitted: CrossFittedScores, fit: Fit, pool: OpinionPool, predictions: Predictions) -> Portfolio:
     """The estimator's members with a certificate from nested predictions; see `Portfolio`.
 
-    Sample weights count in choosing but not in the certificate. The geometric rule is the stacking of `COMBINE` with
+    Sample weights count in choosing but not in the certificate. Stacking is that of `COMBINE` with
     weights by class, and with the bias that the class frequencies make. The best single regressor is the best without
     the fold that is evaluated, so it may be another one in every fold.
     """
@@ -144,7 +144,7 @@ def portfolio(crossfitted: CrossFittedScores, fit: Fit, pool: OpinionPool, predi
 def _combination(pool: OpinionPool) -> Combination:
     """The pool as a combination of probabilities, temperatures applied, or of values."""
     weights = pool.weights[pool.members]
-    if pool.rule != "geometric":
+    if pool.rule != "stacking":
         return Combination(pool.rule, pool.members, weights)
     by_class = pool.by_class[pool.members]
     bias = pool.bias + (1 - by_class.sum(axis=0)) * np.log(np.maximum(pool.frequency, SMALLEST))

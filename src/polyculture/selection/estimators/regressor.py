@@ -84,19 +84,19 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         Instances are the rows that were learned from, without those of weight 0.
         """
         check_is_fitted(self)
-        columns = dict(zip(self._training_scores.names, self._training_scores.scores[:, :, 0], strict=True))
-        return pd.DataFrame({"target": self._training_scores.y, **columns})
+        columns = dict(zip(self._evidence().names, self._evidence().scores[:, :, 0], strict=True))
+        return pd.DataFrame({"target": self._evidence().y, **columns})
 
     @property
     def predictions_(self) -> Predictions:
         """The same as predictions to be audited; what each learner is made of is in `candidates_`."""
         check_is_fitted(self)
-        scores, ids = self._training_scores.scores[:, :, 0], pd.Index(self._training_scores.names, name="model")
+        scores, ids = self._evidence().scores[:, :, 0], pd.Index(self._evidence().names, name="model")
         return Predictions(
             models=self.candidates_.set_axis(ids, axis="index"),
             instances=pd.DataFrame(index=pd.RangeIndex(scores.shape[1], name="instance")),
             values=scores,
-            targets=self._training_scores.y,
+            targets=self._evidence().y,
         )
 
     @property
@@ -107,7 +107,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         are in favour of the ensemble.
         """
         check_is_fitted(self)
-        return nested_validation.squared_errors(self._training_scores, self._fit_weights)
+        return nested_validation.squared_errors(self._evidence(), self._fit_weights)
 
     def _encode_target(self, y: Shaped[np.ndarray, " n"]) -> tuple[Num[np.ndarray, " n"], int]:
         values = y.astype(np.float64)
@@ -120,6 +120,6 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         return fit_average(scores[:, :, 0], y.astype(np.float64), counts, self.size, self.floor)
 
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
-        errors = self._training_scores.scores[:, :, 0] - self._training_scores.y
-        counts = self._training_scores.counts
+        errors = self._evidence().scores[:, :, 0] - self._evidence().y
+        counts = self._evidence().counts
         return {"mean_squared_error": errors**2 @ (counts / counts.sum())}

@@ -57,8 +57,14 @@ def estimator_source(estimator: Any, held_out: tuple[Any, Any] | None = None) ->
 def _ensemble(ensemble: Any, held_out: tuple[Any, Any] | None) -> ExportSource:
     if ensemble._input_format.sparse:
         raise InputError("an ensemble of sparse inputs", "one of dense inputs or of a dataframe", "fit it on these")
+    if held_out is None and not hasattr(ensemble, "_examples"):
+        raise InputError(
+            "an ensemble that was saved without rows",
+            "some to compare graphs on",
+            "give X and y, or save with evidence=True",
+        )
     graphs = ensemble_graphs(ensemble)
-    rows, examples = ensemble._examples
+    rows, examples = getattr(ensemble, "_examples", (None, None))
     inputs, targets = (_frame(ensemble, examples), None) if held_out is None else held_out
     inputs = inputs.to_pandas() if hasattr(inputs, "to_pandas") else inputs
     columns = tuple(Column(c.name, c.kind, c.categories, bool(ensemble.prepare)) for c in graphs.columns)
@@ -124,7 +130,7 @@ def _renamed(proto: Any, view: str) -> Any:
     return proto
 
 
-def _crossfitted(ensemble: Any, rows: np.ndarray) -> tuple[Float[np.ndarray, "n m c"], Float[np.ndarray, "n c"]]:
+def _crossfitted(ensemble: Any, rows: Any) -> tuple[Float[np.ndarray, "n m c"], Float[np.ndarray, "n c"]]:
     """What members and ensemble give for rows that they, and the weights, were not fitted on."""
     from polyculture.selection.estimators.nested_validation import nested
 

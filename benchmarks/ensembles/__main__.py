@@ -1,8 +1,9 @@
-"""Does choosing beat what else the same CPU seconds buy? Ten sets, five seeds, eight methods.
+"""Does choosing beat what else the same CPU seconds buy? Ten sets, five seeds, eleven methods.
 
     OMP_NUM_THREADS=1 python -m benchmarks.ensembles --data FOLDER --out RESULTS --autogluon PYTHON
 
-FOLDER has the public data in image/, tabular/, text/ and speech/; PYTHON is one with `autogluon.core`. One file
+FOLDER has the public data in image/, tabular/, text/ and speech/; PYTHON is one with `autogluon.core`, without which
+its selection is left out. The extra `boosters` brings CatBoost and LightGBM. One file
 is kept per set and seed, so that an interrupted run goes on, and several processes may share the work (`--only`).
 The table for benchmarks/README.md is printed from the files: `--table`.
 """
@@ -23,16 +24,20 @@ from scipy.special import softmax
 
 from polyculture.dataset import Dataset
 from polyculture.selection.estimators import DiverseEnsembleClassifier
-from polyculture.selection.estimators.crossfitting import TimeBudget, TrainingTable, crossfit, scores
+from polyculture.selection.estimators.crossfitting import TrainingTable, crossfit, scores
+from polyculture.selection.estimators.crossfitting import shares as shares_of
+from polyculture.selection.estimators.time_budget import TimeBudget
 
-from . import rivals
+from . import boosters, rivals
 from .rivals import Clock, Said
 from .sets import Cut, rows, sets
 from .telling import table
 from .tried import nets, tried
 
-SEEDS = (30, 31, 32, 33, 34)
+SEEDS = (40, 41, 42, 43, 44)
 """Never looked at while learners and the rule were chosen."""
+METHODS = ("deep ensemble", "random forest", "boosting", "voting", "stacking", "CatBoost", "LightGBM, tuned")
+"""What gets the seconds besides those that choose from the same opinions."""
 FOLDS = 4
 """Of ours and of stacking: with the fit on all rows, both fit everybody once on all rows and four times on three
 quarters of them."""
@@ -83,49 +88,97 @@ def best_net(cut: Cut, seed: int, known: dict[Any, float]) -> tuple[str, Any]:
 
 
 class Remembering(DiverseEnsembleClassifier):
-    """The estimator itself; it also keeps those who earned no weight, for others to choose from."""
+    """The estimator itself; it also keeps those who earned no weight, fitted to all rows, for others to choose from."""
 
     def _candidates(self, found: Any, learners: Any) -> Any:
         self.everybody_ = found
         return super()._candidates(found, learners)
 
+    def _fit_to_all_rows(self, kept: Any, *others: Any) -> Any:
+        fits = super()._fit_to_all_rows(self.tried_, *others)
+        self.whole_ = {name: fit.member for name, fit in fits.items()}
+        return {candidate.name: fits[candidate.name] for candidate in kept}
 
-def one(cut: Cut, seed: int, python: Path) -> dict[str, Any]:
-    """All methods on one set, cut by one seed; each gets as many CPU seconds as ours took."""
+    def _weigh(self, candidates: Any, *others: Any) -> None:
+        self.tried_ = candidates
+        super()._weigh(candidates, *others)
+
+
+def one(cut: Cut, seed: int, python: Path | None, methods: tuple[str, ...]) -> dict[str, Any]:
+    """The methods on one set, cut by one seed; each gets as many CPU seconds as ours took."""
     develop, tests = cut.develop, {"test": cut.test, **cut.shifted}
-    X, labels, classes = rows(develop), develop.labels.astype(np.int64), len(develop.classes)
+    X, labels = rows(develop), develop.labels.astype(np.int64)
     learners = tried(cut, seed)
     started = time.process_time()
     ours = Remembering(learners, cv=FOLDS, random_state=seed, prepare=False).fit(X, labels)
     budget = time.process_time() - started
-    everybody = {
-        name: [np.stack([scores(member, rows(test), classes) for member in c.members]) for c in ours.everybody_]
-        for name, test in tests.items()
-    }
-    told = {"polyculture": judged({name: _pooled(ours, given) for name, given in everybody.items()}, tests, budget)}
-    warmth, shares = ours._pool.temperatures, ours._shares
-    weights, seconds = caruana(python, np.exp(ours._logs()), labels, seed)
-    told["Caruana (AutoGluon)"] = judged(rivals.weighted(everybody, warmth, shares, weights), tests, budget + seconds)
-    told["uniform, all"] = judged(rivals.weighted(everybody, warmth, shares, np.ones(len(warmth))), tests, budget)
-
-    name, net = best_net(cut, seed, dict(ours.candidates_["log_loss"]))
-    for method, how in {
+    told = _of_the_same_opinions(ours, tests, seed, python, budget)
+    name, net = "", None
+    if "deep ensemble" in methods:
+        name, net = best_net(cut, seed, dict(ours.candidates_["log_loss"]))
+    ways = {
         "deep ensemble": lambda clock: rivals.deep_ensemble(net, develop, tests, clock, seed),
         "random forest": lambda clock: rivals.random_forest(develop, tests, clock, seed),
         "boosting": lambda clock: rivals.boosting(develop, tests, clock, seed),
         "voting": lambda clock: rivals.voting(learners, develop, tests, clock),
         "stacking": lambda clock: rivals.stacking(learners, FOLDS, develop, tests, clock),
-    }.items():
+        "CatBoost": lambda clock: boosters.catboost(develop, tests, clock, seed),
+        "LightGBM, tuned": lambda clock: boosters.lightgbm(develop, tests, clock, seed),
+    }
+    for method in methods:
         clock = Clock(budget)
-        told[method] = judged(how(clock), tests, clock.spent)
-    told["deep ensemble"]["of"] = name
+        told[method] = judged(ways[method](clock), tests, clock.spent)
+    if net is not None:
+        told["deep ensemble"]["of"] = name
     return told
 
 
-def _pooled(ours: Remembering, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _of_the_same_opinions(
+    ours: Remembering, tests: dict[str, Dataset], seed: int, python: Path | None, budget: float
+) -> dict[str, Any]:
+    """Ours, its best single learner, the mean of all and, with AutoGluon, its selection, of one pool of members."""
+    classes = len(next(iter(tests.values())).classes)
+
+    def all_classes(said: Said) -> Said:
+        """Codes of the classes that were learned from become those of the set, which may have more."""
+        known = np.asarray(ours.classes_, np.int64)
+        found = {}
+        for name, (probabilities, answers) in said.items():
+            complete = np.zeros((len(probabilities), classes))
+            complete[:, known] = probabilities
+            found[name] = complete, known[answers]
+        return found
+
+    opinions = {
+        name: [
+            np.stack([scores(member, rows(test), len(ours.classes_)) for member in (*c.members, ours.whole_[c.name])])
+            for c in ours.everybody_
+        ]
+        for name, test in tests.items()
+    }
+    shares = shares_of(FOLDS + 1, True)
+    pooled = all_classes({name: _pooled(ours, given, shares) for name, given in opinions.items()})
+    told = {"polyculture": judged(pooled, tests, budget)}
+    warmth, losses = ours._pool.temperatures, ours.candidates_["log_loss"].to_numpy()
+    ways = {
+        "best single": (np.arange(len(losses)) == losses.argmin()).astype(float),
+        "uniform, all": np.ones(len(losses)),
+    }
+    seconds = dict.fromkeys(ways, 0.0)
+    if python is not None:
+        name = "Caruana (AutoGluon)"
+        y = ours._training_scores.y.astype(np.int64)
+        ways[name], seconds[name] = caruana(python, np.exp(ours._logs()), y, seed)
+    for name, weights in ways.items():
+        said = all_classes(rivals.weighted(opinions, warmth, shares, weights))
+        told[name] = judged(said, tests, budget + seconds[name])
+    return told
+
+
+def _pooled(ours: Remembering, given: list[np.ndarray], shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of the ensemble as `predict_proba` makes them, and the answer of each kept learner."""
     pool = ours._pool
-    means = [np.tensordot(ours._shares, softmax(given[m] / pool.temperatures[m], axis=2), axes=1) for m in pool.members]
+    means = [np.tensordot(shares, softmax(given[m] / pool.temperatures[m], axis=2), axes=1) for m in pool.members]
     each = np.log(np.maximum(means, np.finfo(float).tiny))
     return pool.combined(each), each.argmax(axis=2)
 
@@ -137,6 +190,7 @@ def main() -> None:
     parser.add_argument("--autogluon", type=Path, help="python of an environment with autogluon.core")
     parser.add_argument("--only", nargs="+", help="names of sets")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS, help="which others are fitted")
     parser.add_argument("--table", action="store_true", help="print the table of what is there")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -150,7 +204,7 @@ def main() -> None:
             path = arguments.out / f"{name} {seed}.json"
             if path.exists():
                 continue
-            told = one(ready[name](seed), seed, arguments.autogluon)
+            told = one(ready[name](seed), seed, arguments.autogluon, tuple(arguments.methods))
             half = path.with_suffix(".half")
             half.write_text(json.dumps(told, indent=1))
             half.replace(path)

@@ -93,7 +93,7 @@ def deep_ensemble(net: Any, develop: Dataset, tests: dict[str, Dataset], clock: 
         state = {name: rng.derived_seed(seed, "copy", k) % 2**31 for name in net.get_params() if "random_state" in name}
         members.append(clone(net).set_params(**state).fit(X, y))
     clock.stop()
-    return _mean(members, tests, rows, len(develop.classes))
+    return mean_of(members, tests, rows, len(develop.classes))
 
 
 def random_forest(develop: Dataset, tests: dict[str, Dataset], clock: Clock, seed: int) -> Said:
@@ -118,7 +118,7 @@ def random_forest(develop: Dataset, tests: dict[str, Dataset], clock: Clock, see
     for name, test in tests.items():
         X_test = read(test)
         answers = np.stack([forest.classes_[tree.predict_proba(X_test).argmax(axis=1)] for tree in forest.estimators_])
-        said[name] = _whole(forest, X_test, len(develop.classes)), answers
+        said[name] = whole(forest, X_test, len(develop.classes)), answers
     return said
 
 
@@ -139,7 +139,7 @@ def boosting(develop: Dataset, tests: dict[str, Dataset], clock: Clock, seed: in
         best = min(best, (loss, setting, tried), key=lambda triple: triple[0])
     members = [best[2], *(_boosted(best[1], X, y, seed + 1 + k, clock)[1] for k in clock.rounds())]
     clock.stop()
-    return _mean(members, tests, read, len(develop.classes))
+    return mean_of(members, tests, read, len(develop.classes))
 
 
 def _boosted(setting: dict[str, Any], X: Any, y: np.ndarray, state: int, clock: Clock) -> tuple[float, Any]:
@@ -152,7 +152,7 @@ def _boosted(setting: dict[str, Any], X: Any, y: np.ndarray, state: int, clock: 
     best, worse = np.inf, 0
     while worse < 2 and model.max_iter < MOST_ROUNDS:
         model.set_params(max_iter=model.max_iter + 10).fit(X[seen], y[seen])
-        truth = _whole(model, X[held], int(y.max()) + 1)[np.arange(len(held)), y[held]]
+        truth = whole(model, X[held], int(y.max()) + 1)[np.arange(len(held)), y[held]]
         loss = float(-np.log(np.maximum(truth, 1e-6)).mean())
         best, worse = min(best, loss), worse + 1 if loss > best - 1e-4 else 0
         if clock.spent > clock.seconds:
@@ -168,7 +168,7 @@ def voting(learners: list[tuple[str, Any]], develop: Dataset, tests: dict[str, D
         rounds.append(VotingClassifier(speaking, voting="soft").fit(X, y))
     members = [member for vote in rounds for member in vote.estimators_]
     clock.stop()
-    return _mean(members, tests, rows, len(develop.classes))
+    return mean_of(members, tests, rows, len(develop.classes))
 
 
 def stacking(
@@ -182,7 +182,7 @@ def stacking(
     for name, test in tests.items():
         X = rows(test)
         answers = np.stack([_answers(member, X) for member in made.estimators_])
-        said[name] = _whole(made, X, len(develop.classes)), answers
+        said[name] = whole(made, X, len(develop.classes)), answers
     return said
 
 
@@ -209,22 +209,22 @@ def _speaking(learner: Any) -> Any:
     return CalibratedClassifierCV(learner, cv=3, ensemble=False)
 
 
-def _whole(model: Any, X: Any, classes: int) -> np.ndarray:
+def whole(model: Any, X: Any, classes: int) -> np.ndarray:
     """Probabilities of all classes, also of those that the model never saw."""
-    whole = np.zeros((len(X) if not hasattr(X, "shape") else X.shape[0], classes))
-    whole[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(X)
-    return whole
+    complete = np.zeros((len(X) if not hasattr(X, "shape") else X.shape[0], classes))
+    complete[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(X)
+    return complete
 
 
 def _answers(member: Any, X: Any) -> np.ndarray:
     return np.asarray(member.predict(X), dtype=np.int64)
 
 
-def _mean(members: list[Any], tests: dict[str, Dataset], read: Callable[[Dataset], Any], classes: int) -> Said:
+def mean_of(members: list[Any], tests: dict[str, Dataset], read: Callable[[Dataset], Any], classes: int) -> Said:
     """The mean of the members' probabilities; members that were fitted on codes of classes know them as 0, 1, …"""
     said = {}
     for name, test in tests.items():
         X = read(test)
-        each = np.stack([_whole(member, X, classes) for member in members])
+        each = np.stack([whole(member, X, classes) for member in members])
         said[name] = each.mean(axis=0), each.argmax(axis=2)
     return said

@@ -15,21 +15,24 @@ LIGHTEST = 0.01
 """A member with less than this share of the heaviest weight is dropped."""
 
 
-def average_weights(errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+def average_weights(
+    errors: Float[np.ndarray, "m n"], counts: Float[np.ndarray, " n"], pull: float = PULL
+) -> Float[np.ndarray, " m"]:
     """Weights on the simplex with which the mean of the predictions has the lowest squared error, exactly.
 
     Parameters
     ----------
     errors : predicted less true.
     counts : how much each instance counts, at least 0.
+    pull : number of pseudo-instances of equal weights.
     """
-    return moment_weights((errors * (counts / counts.sum())) @ errors.T, float(counts.sum()))
+    return moment_weights((errors * (counts / counts.sum())) @ errors.T, float(counts.sum()), pull)
 
 
-def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.ndarray, " m"]:
+def moment_weights(moments: Float[np.ndarray, "m m"], count: float, pull: float = PULL) -> Float[np.ndarray, " m"]:
     """The same from the second moments of the errors, Σ e_a e_b / n, of `count` instances.
 
-    min wᵀGw for the moments G, shrunk to equal weights by PULL/n of the mean squared error. Equal weights where no
+    min wᵀGw for the moments G, shrunk to equal weights by pull/n of the mean squared error. Equal weights where no
     model errs. Source: Breiman 1996 (stacked regressions); Krogh and Vedelsby 1995 for why uncorrelated errors earn
     weight.
     """
@@ -37,7 +40,7 @@ def moment_weights(moments: Float[np.ndarray, "m m"], count: float) -> Float[np.
     size = float(np.trace(moments)) / m
     if size == 0:
         return np.full(m, 1 / m)
-    penalized = moments + size * max(PULL / count, 1e-9) * np.eye(m)
+    penalized = moments + size * max(pull / count, 1e-9) * np.eye(m)
     lower = np.linalg.cholesky(penalized)
     solution, _ = nnls(lower.T, solve_triangular(lower, np.ones(m), lower=True))
     return np.asarray(solution / solution.sum())

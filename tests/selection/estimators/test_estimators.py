@@ -366,6 +366,18 @@ def test_the_portfolio_says_how_to_combine_the_members() -> None:
     assert_allclose(again.probabilities, combined)
 
 
+def test_a_front_tells_what_other_strengths_of_shrinkage_give() -> None:
+    front = small(NEAREST, LOGISTIC, TREE, BAYES).fit(IRIS, SPECIES).front_
+    assert list(front.index) == [3, 10, 30, 100, 300]
+    assert list(front.columns) == ["log_loss", "all_wrong", "members"]
+    assert front["log_loss"].between(0, 0.5).all()
+    assert front["members"].is_monotonic_increasing
+    assert front["all_wrong"].is_monotonic_decreasing
+    values = small_regressor().fit(IRIS, SPECIES).front_
+    assert list(values.columns) == ["mean_squared_error", "members"]
+    assert raised(small(shrinkage=0)) == "shrinkage is 0; expected a number of rows above 0."
+
+
 def test_weights_of_a_mixture_sum_to_one() -> None:
     model = small(rule="mixture").fit(IRIS, SPECIES)
     assert sum(model.weights_.values()) == pytest.approx(1)

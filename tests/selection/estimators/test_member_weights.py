@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 
 from polyculture import rng
 from polyculture.selection.estimators.member_weights import (
@@ -62,7 +63,7 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
         powers = weights[:, None] + more
         pooled = frequency + bias + (powers[:, None, :] * (logs - frequency)).sum(axis=0)
         pooled -= np.log(np.exp(pooled).sum(axis=1, keepdims=True))
-        pulled = 10 * ((weights - 1 / 4) ** 2).sum() + 30 * (more**2).sum() + 10 * (bias**2).sum()
+        pulled = 10 * ((weights - 1 / 4) ** 2).sum() + 120 * (more**2).sum() + 10 * (bias**2).sum()
         return -pooled[np.arange(300), labels].mean() + pulled / 300
 
     lowest = height(best.weights, deviations, best.bias)
@@ -72,6 +73,25 @@ def test_no_small_step_improves_the_geometric_weights() -> None:
         assert height(best.weights, deviations + step.reshape(4, 3), best.bias) >= lowest
     for step in 0.01 * np.vstack([np.eye(3), -np.eye(3)]):
         assert height(best.weights, deviations, best.bias + step) >= lowest
+
+
+def test_weights_by_class_are_shrunk_harder_with_few_rows_and_many_classes() -> None:
+    spread = {}
+    for n, c in ((300, 3), (60, 3), (300, 10)):
+        scores, labels = world(n=n, c=c)
+        pool = fit_pool(scores, labels, np.ones(n), shrinkage=1.0)
+        kept = pool.by_class[pool.members]
+        spread[n, c] = np.abs(kept - pool.weights[pool.members, None]).mean()
+    assert spread[60, 3] < spread[300, 3]
+    assert spread[300, 10] < spread[300, 3]
+
+
+def test_the_harder_weights_are_shrunk_the_more_equal_they_are() -> None:
+    scores, labels = world()
+    logs = log_softmax(scores, axis=2)
+    spread = [np.ptp(opinion_weights(logs, labels, np.ones(300), s).weights) for s in (1.0, 10.0, 100.0, 1e4)]
+    assert spread == sorted(spread, reverse=True)
+    assert spread[-1] < 0.05
 
 
 def test_class_biases_are_added_to_the_pooled_logarithms() -> None:

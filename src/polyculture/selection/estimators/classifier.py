@@ -32,6 +32,8 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     learners : (name, classifier) pairs, tried in this order, with probabilities or a decision function. None: sixteen.
     size : maximum number of learners; None for all with a positive weight.
     rule : ``"stacking"``: a weighted product relative to the class frequencies; ``"mixture"``: a weighted mean.
+    shrinkage : how many rows equal weights count for (stacking only). More of it keeps more members, who fail together
+        less and stand a shift better, for some log-loss where nothing shifts: `front_` tells how much.
     floor : lowest cross-fitted accuracy; None: a log-loss below that of the class frequencies. The best always stays.
     cv : number of folds (equal rows stay together, so that no member is tested on what it has seen), or a splitter
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows. None: five,
@@ -69,6 +71,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         *,
         size: Any = None,
         rule: Any = "stacking",
+        shrinkage: Any = 10,
         floor: Any = None,
         cv: Any = None,
         refit: Any = True,
@@ -81,6 +84,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         self.learners = learners
         self.size = size
         self.rule = rule
+        self.shrinkage = shrinkage
         self.floor = floor
         self.cv = cv
         self.refit = refit
@@ -143,7 +147,8 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     def _fit_weights(
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
-        return fit_pool(scores, y.astype(np.int64), counts, self.size, self.floor, OLD_RULES.get(self.rule, self.rule))
+        rule = OLD_RULES.get(self.rule, self.rule)
+        return fit_pool(scores, y.astype(np.int64), counts, self.size, self.floor, rule, float(self.shrinkage))
 
     def _logs(self) -> Float[np.ndarray, "m n c"]:
         check_is_fitted(self)

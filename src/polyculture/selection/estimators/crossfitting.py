@@ -126,7 +126,8 @@ def look_at_learners(
         try:
             _check_readable(by_name[name], table)
             member, fitting = budget.timed(lambda: _fit(by_name[name], table, rows, single=True))
-            found, predicting = budget.timed(lambda: scores(member, tested, table.classes))
+            with one_thread():
+                found, predicting = budget.timed(lambda: scores(member, tested, table.classes))
         except Exception:  # whatever a learner may raise of few rows; with all of them it may not
             return None
         loss = mean_loss(found, table.y[sample.tested], table.classes)
@@ -349,7 +350,8 @@ def _single(table: TrainingTable, budget: TimeBudget) -> bool:
 def _fit_fold(learner: Any, table: TrainingTable, fold: int, single: bool) -> FoldFit:
     started, rows = time.process_time(), np.flatnonzero(table.folds == fold)
     member = _fit(learner, table, np.flatnonzero(table.folds != fold), single)
-    found = scores(member, table.rows(rows), table.classes) if len(rows) else np.empty((0, 1))
+    with one_thread() if single else nullcontext():
+        found = scores(member, table.rows(rows), table.classes) if len(rows) else np.empty((0, 1))
     return FoldFit(member, found, time.process_time() - started, os.getpid())
 
 

@@ -31,6 +31,7 @@ from . import nested_validation
 from .cache import LearnerCache, folds_by_content
 from .crossfitting import (
     Candidate,
+    FoldFit,
     TrainingTable,
     best_look,
     crossfit,
@@ -47,6 +48,8 @@ from .saved_ensemble import load_ensemble, save_ensemble
 from .schemes import fold_counts, folds_within, in_turn
 from .time_budget import TimeBudget
 
+STRENGTHS = (3, 10, 30, 100, 300)
+"""Strengths of the shrinkage that a front is made of."""
 Estimator = TypeVar("Estimator", bound="DiverseEnsemble")
 
 
@@ -94,6 +97,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         self._check_options()
+        if self.memory is not None:
+            importlib.import_module("skops.io")  # takes a second, which is not the learners'
         budget = TimeBudget(None if self.time_budget is None else float(self.time_budget))
         self._input_format, inputs = InputFormat.of(self, X, self.prepare)
         targets = column_or_1d(y, warn=True)
@@ -141,13 +146,24 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         candidates.sort(key=lambda candidate: list(by_name).index(candidate.name))
         self._weigh(candidates, table, counts)
         kept = [candidates[m] for m in self._pool.members]
-        whole = fitted_to_all_rows(kept, by_name, table, budget, cache, self.n_jobs) if refit else {}
+        whole = self._fit_to_all_rows(kept, by_name, table, budget, cache) if refit else {}
         members = {c.name: (*c.members, *([whole[c.name].member] if c.name in whole else [])) for c in kept}
         self.members_ = members
         self._shares = {name: shares(len(fits), name in whole) for name, fits in members.items()}
         seconds = [c.seconds + (whole[c.name].seconds if c.name in whole else 0.0) for c in candidates]
         self.candidates_ = self._candidates(candidates, by_name).assign(seconds=seconds)
         return self
+
+    def _fit_to_all_rows(
+        self,
+        kept: list[Candidate],
+        learners: dict[str, Any],
+        table: TrainingTable,
+        budget: TimeBudget,
+        cache: LearnerCache | None,
+    ) -> dict[str, FoldFit]:
+        """Members of all rows of the kept candidates, by name, as far as there is time."""
+        return fitted_to_all_rows(kept, learners, table, budget, cache, self.n_jobs)
 
     def _weigh(self, candidates: list[Candidate], table: TrainingTable, counts: Float[np.ndarray, " n"]) -> None:
         """Weights of the candidates by what they said of rows that they were not trained on."""
@@ -163,6 +179,8 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
         """Refuse parameters that mean nothing."""
         if self.size is not None and self.size < 1:
             raise InputError(f"size is {self.size}", "one member or more, or None for as many as earn a weight")
+        if not self.shrinkage > 0:
+            raise InputError(f"shrinkage is {self.shrinkage}", "a number of rows above 0")
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time_budget is {self.time_budget}", "seconds above 0, or None")
         if isinstance(self.cv, int | np.integer) and self.cv < 2:
@@ -307,6 +325,18 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             return portfolio
         reason = "any further learner is below the floor, or has less than a hundredth of the heaviest weight"
         return replace(portfolio, requested=int(self.size), shortfall=reason)
+
+    @property
+    def front_(self) -> pd.DataFrame:
+        """What other strengths of `shrinkage` would give, one row each, by nested cross-fitting.
+
+        Columns: log_loss or mean_squared_error of the ensemble, all_wrong (share of rows that every kept learner fails;
+        not of real values) and members.
+        """
+        given = self._evidence()
+        strengths = {float(s) for s in (*STRENGTHS, self.shrinkage)}
+        fits = {s: clone(self).set_params(shrinkage=s)._fit_weights for s in strengths}
+        return nested_validation.front(given, fits)
 
     def export(self, path: Any, X: Any = None, y: Any = None) -> Any:
         """Write a bundle for `polyculture serve`; checked on these rows, or else on some that were learned from."""

@@ -32,8 +32,10 @@ SMALLEST = 1e-6
 LOWEST = math.log(SMALLEST)
 MOST_ROWS = 10_000
 """Weights are fitted to so many of the rows at most; more would move them by less than a thousandth."""
-CLASS_PULL = 30.0
-"""Weights for a class are shrunk to the member's weight with this number of pseudo-instances."""
+CLASS_PULL = 3.0
+"""Weights for a class are shrunk to the member's weight with this number times as many pseudo-instances."""
+ROWS_PER_CLASS = 100.0
+"""With fewer rows per class and class than this, more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,7 @@ def fit_pool(
     size: int | None = None,
     floor: float | None = None,
     rule: str = "stacking",
+    shrinkage: float = PULL,
 ) -> OpinionPool:
     """Temperatures, then weights, of candidates whose scores come from folds that they were not trained on.
 
@@ -96,6 +99,7 @@ def fit_pool(
     floor : lowest accuracy of a member; None for better than the class frequencies alone. Where no candidate reaches
         it the best one is kept.
     rule : a name in `RULES`.
+    shrinkage : number of pseudo-instances of equal weights.
     """
     scores, labels, counts = _some_rows(scores, labels, counts)
     _, n, c = scores.shape
@@ -111,7 +115,7 @@ def fit_pool(
     fits = []
 
     def weigh(members: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-        fits.append(RULES[rule](logs[members], labels, counts))
+        fits.append(RULES[rule](logs[members], labels, counts, shrinkage))
         return fits[-1].weights
 
     weights, last = without_the_lightest(weigh, eligible, losses, size), fits[-1]
@@ -141,19 +145,24 @@ def fit_average(
     counts: Float[np.ndarray, " n"],
     size: int | None = None,
     floor: float | None = None,
+    shrinkage: float = PULL,
 ) -> OpinionPool:
     """Weights of candidates whose predictions come from folds that they were not trained on; they sum to one.
 
     Parameters
     ----------
-    size, floor : as in `fit_pool`, of R² in place of accuracy.
+    size, floor, shrinkage : as in `fit_pool`, of R² in place of accuracy.
     """
     share = counts / counts.sum()
     errors = predicted - targets
     losses = errors**2 @ share
     variance = float(share @ (targets - share @ targets) ** 2)
     eligible = losses < variance if floor is None else losses <= (1 - floor) * variance
-    weights = without_the_lightest(lambda members: average_weights(errors[members], counts), eligible, losses, size)
+
+    def weigh(members: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        return average_weights(errors[members], counts, shrinkage)
+
+    weights = without_the_lightest(weigh, eligible, losses, size)
     m = len(predicted)
     return OpinionPool("average", weights, np.ones(m), np.empty(0), np.empty(0), np.empty((m, 0)))
 
@@ -172,12 +181,16 @@ def temperature(
 
 
 def opinion_weights(
-    logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    logs: Float[np.ndarray, "m n c"],
+    labels: Int[np.ndarray, " n"],
+    counts: Float[np.ndarray, " n"],
+    shrinkage: float = PULL,
 ) -> OpinionPool:
     """Powers and class biases with which the product of f and (p_m / f) has the lowest log-loss.
 
-    A member's weight is at least 0; its weights by class may deviate. Penalties: PULL/n × squared distance of weights
-    from 1/m and of biases from 0, CLASS_PULL/n × squared distance of weights by class from the member's weight.
+    A member's weight is at least 0; its weights by class may deviate. Penalties: shrinkage/n × squared distance of
+    weights from 1/m and of biases from 0, and CLASS_PULL times that, more where classes are many and rows few, ×
+    squared distance of weights by class from the member's weight.
     Source: Genest and Zidek 1986 (the logarithmic opinion pool).
     """
     m, n, c = logs.shape
@@ -187,7 +200,8 @@ def opinion_weights(
     moves = np.maximum(logs, LOWEST) - prior
     truth = share[:, None] * (labels[:, None] == np.arange(c))
     start = np.concatenate([np.full(m, 1 / m), np.zeros(m * c + c)])
-    pull = np.concatenate([np.full(m, PULL), np.full(m * c, CLASS_PULL), np.full(c, PULL)]) / counts.sum()
+    by_class = CLASS_PULL * shrinkage * (1 + ROWS_PER_CLASS * c * c / counts.sum())
+    pull = np.concatenate([np.full(m, shrinkage), np.full(m * c, by_class), np.full(c, shrinkage)]) / counts.sum()
 
     def parts(values: Float[np.ndarray, " p"]) -> OpinionPool:
         weights, bias = values[:m], values[m + m * c :]
@@ -212,7 +226,10 @@ def opinion_weights(
 
 
 def simplex_weights(
-    logs: Float[np.ndarray, "m n c"], labels: Int[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
+    logs: Float[np.ndarray, "m n c"],
+    labels: Int[np.ndarray, " n"],
+    counts: Float[np.ndarray, " n"],
+    _shrinkage: float = PULL,
 ) -> OpinionPool:
     """Weights on the simplex with which the mean of the probabilities has the lowest log-loss; no biases."""
     m, n, c = logs.shape

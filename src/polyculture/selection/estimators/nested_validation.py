@@ -8,7 +8,7 @@ single folds, which learned from fewer rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,23 @@ def squared_errors(crossfitted: CrossFittedScores, fit: Fit) -> dict[str, Interv
         "gain over the best learner": _mean(best - ensemble, crossfitted.counts),
         "gain over all learners": _mean(all_models - ensemble, crossfitted.counts),
     }
+
+
+def front(crossfitted: CrossFittedScores, fits: Mapping[float, Fit]) -> pd.DataFrame:
+    """Loss of the ensemble, share of rows that all its learners fail, and their number, by how weights are fitted."""
+    y, share = crossfitted.y, crossfitted.counts / crossfitted.counts.sum()
+    found = {}
+    for strength, fit in sorted(fits.items()):
+        ensemble, pool = nested(crossfitted, fit)[0], fit(crossfitted.scores, y, crossfitted.counts)
+        if pool.rule == "average":
+            found[strength] = {"mean_squared_error": float((ensemble[:, 0] - y) ** 2 @ share)}
+        else:
+            truth = y.astype(np.int64)
+            losses = -np.log(np.maximum(ensemble[np.arange(len(y)), truth], SMALLEST))
+            wrong = (crossfitted.scores[pool.members].argmax(axis=2) != truth).all(axis=0)
+            found[strength] = {"log_loss": float(losses @ share), "all_wrong": float(wrong @ share)}
+        found[strength]["members"] = len(pool.members)
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("shrinkage")
 
 
 def portfolio(crossfitted: CrossFittedScores, fit: Fit, pool: OpinionPool, predictions: Predictions) -> Portfolio:

@@ -25,6 +25,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     Parameters
     ----------
     learners : (name, regressor) pairs, tried in this order; None for thirteen of seven families.
+    shrinkage : how many rows equal weights count for.
     floor : lowest cross-fitted R² of a learner that is kept; None for better than the mean. The best one always is.
     size, cv, refit, time_budget, prepare, memory, n_jobs, random_state : as in `DiverseEnsembleClassifier`.
 
@@ -50,6 +51,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
         learners: Any = None,
         *,
         size: Any = None,
+        shrinkage: Any = 10,
         floor: Any = None,
         cv: Any = None,
         refit: Any = True,
@@ -61,6 +63,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     ) -> None:
         self.learners = learners
         self.size = size
+        self.shrinkage = shrinkage
         self.floor = floor
         self.cv = cv
         self.refit = refit
@@ -117,7 +120,7 @@ class DiverseEnsembleRegressor(RegressorMixin, DiverseEnsemble):  # type: ignore
     def _fit_weights(
         self, scores: Float[np.ndarray, "m n c"], y: Num[np.ndarray, " n"], counts: Float[np.ndarray, " n"]
     ) -> OpinionPool:
-        return fit_average(scores[:, :, 0], y.astype(np.float64), counts, self.size, self.floor)
+        return fit_average(scores[:, :, 0], y.astype(np.float64), counts, self.size, self.floor, float(self.shrinkage))
 
     def _losses(self) -> dict[str, Float[np.ndarray, " m"]]:
         errors = self._evidence().scores[:, :, 0] - self._evidence().y

@@ -101,16 +101,16 @@ def test_results_that_nobody_waits_for_do_not_hold_the_next_call_up() -> None:
 SCRIPT = """
 import sys
 sys.path.insert(0, {here!r})
-from test_pool import process_id
+from test_pool import {function}
 from polyculture.training.workers import run_tasks
 if __name__ == "__main__":
-    print(*set(run_tasks(process_id, [.2, .2], None, "auto", 2)))
+    print(*set(run_tasks({function}, [.2, .2], None, "auto", 2)))
 """
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no list of processes")
 def test_no_worker_is_left_when_the_program_ends() -> None:
-    script = SCRIPT.format(here=str(Path(__file__).parent))
+    script = SCRIPT.format(here=str(Path(__file__).parent), function="process_id")
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert process.stderr == ""
     pids = process.stdout.split()
@@ -120,7 +120,7 @@ def test_no_worker_is_left_when_the_program_ends() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
 def test_a_fork_has_workers_of_its_own() -> None:
-    script = SCRIPT.format(here=str(Path(__file__).parent)) + (
+    script = SCRIPT.format(here=str(Path(__file__).parent), function="process_id") + (
         "    import os, signal\n"
         "    child = os.fork()\n"
         '    pids = set(run_tasks(process_id, [.2, .2], None, "auto", 2))\n'
@@ -132,3 +132,16 @@ def test_a_fork_has_workers_of_its_own() -> None:
     before, *after = (set(line.split()) for line in process.stdout.splitlines())
     assert before in after
     assert len(set.union(*after)) == 4
+
+
+def interrupts_blocked(task: float, shared: object) -> bool:
+    """Whether the worker that was given this task ignores Ctrl-C for now."""
+    time.sleep(task)
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks")
+def test_workers_never_see_ctrl_c_even_the_first_ones_of_a_program() -> None:
+    script = SCRIPT.format(here=str(Path(__file__).parent), function="interrupts_blocked")
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout == "True\n"

@@ -1,19 +1,21 @@
 """Which processes train? A pool of this package's own, which other users of joblib in the same program cannot end.
 
-joblib keeps one pool per program: a call with other settings than the last one's ends its workers, and the next call has
+joblib keeps one pool per program: a call with other settings than the last one's ends its workers, and the next one has
 to start new ones, which load their libraries again.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from multiprocessing import resource_tracker
 from typing import Any
 
-from joblib import Parallel
 from joblib._memmapping_reducer import TemporaryResourcesManager, get_memmapping_reducers
 from joblib._parallel_backends import LokyBackend
 from joblib.executor import MemmappingExecutor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 IDLE_SECONDS = 7 * 24 * 3600
 """Seconds that idle workers stay. With loky's own 300 one may leave while new work arrives, and both then wait forever;
@@ -35,25 +37,34 @@ class WorkerPool(LokyBackend):  # type: ignore[misc]
         self.limit = limit
         """Most workers that may be alive; None for as many as there are jobs at a time."""
 
-    def configure(self, n_jobs: int = 1, parallel: Parallel | None = None, **_: object) -> int:
+    def configure(self, n_jobs: int = 1, parallel: Any = None, **_: object) -> int:
         """Take the workers; they are started where the pool has too few."""
         self.parallel = parallel
         self._workers = _pool(n_jobs, self.limit or n_jobs, self._prepare_worker_env(n_jobs=n_jobs))
-        self._workers._temp_folder_manager.register_new_context(self.parallel._id)
+        self._workers._temp_folder_manager.register_new_context(parallel._id)
         return n_jobs
+
+
+def start_trackers() -> None:
+    """Start what watches the files and semaphores of workers, if it does not run.
+
+    Whoever starts it unblocks Ctrl-C for itself, so it is started before that is blocked for workers.
+    """
+    loky_tracker.ensure_running()
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()
 
 
 def _pool(workers: int, limit: int, environment: dict[str, str]) -> Any:
     """The pool with at least so many workers, and at most the limit."""
     with _lock:
-        pool = _pools.get(os.getpid())
-        usable = pool is not None and not (pool._flags.broken or pool._flags.shutdown)
-        if usable and pool.queue_size >= workers:
-            pool._resize(min(max(workers, pool._max_workers), limit))
-            return pool
-        if usable:
+        pool = _pools.pop(os.getpid(), None)
+        if pool is not None and not (pool._flags.broken or pool._flags.shutdown):
+            if pool.queue_size >= workers:
+                pool._resize(min(max(workers, pool._max_workers), limit))
+                _pools[os.getpid()] = pool
+                return pool
             pool.shutdown(wait=True)
-        _pools.clear()
         pool = _pools[os.getpid()] = _started(workers, environment)
         return pool
 

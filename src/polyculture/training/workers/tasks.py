@@ -64,11 +64,12 @@ def _on_this_machine(
         return
     from joblib import Parallel, delayed
 
-    from .pool import WorkerPool
+    from .pool import WorkerPool, start_trackers
 
     pool = Parallel(
         n_jobs=jobs, backend=WorkerPool(workers), batch_size=1, pre_dispatch="all", return_as="generator_unordered"
     )
+    start_trackers()
     try:
         with _without_interrupts():
             results = pool(delayed(function)(task, shared) for task in tasks)

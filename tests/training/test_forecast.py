@@ -137,7 +137,7 @@ def test_durations_are_short(seconds: float, words: str) -> None:
 class Sleeper:
     """Learns nothing in half a second."""
 
-    def fit(self, inputs: np.ndarray, labels: np.ndarray) -> Sleeper:  # noqa: ARG002
+    def fit(self, inputs: np.ndarray, labels: np.ndarray) -> Sleeper:
         time.sleep(0.5)
         raise ValueError("asleep")
 
@@ -160,7 +160,7 @@ def test_while_one_model_takes_long_its_name_is_told(small: Problem, tmp_path: P
 def test_what_a_callback_raises_while_one_model_takes_long_ends_the_training(
     small: Problem, tmp_path: Path, sleeper: list[Recipe]
 ) -> None:
-    def stop(finished: int, total: int, message: str) -> None:  # noqa: ARG001
+    def stop(finished: int, total: int, message: str) -> None:
         if "in work" in message:
             raise KeyError("enough")
 
@@ -171,20 +171,18 @@ def test_what_a_callback_raises_while_one_model_takes_long_ends_the_training(
 def test_the_bar_shows_the_time_of_the_forecast_and_the_warning_on_a_line_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sys.stderr", io.StringIO())
-    import sys
-
+    stderr = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
     with progress_bars() as advance:
         advance("training", 1, 24, TrainingEvent("knn, about 62 min left", 3700.0, "transformer takes [most]"))
-    lines = sys.stderr.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = stderr.getvalue().splitlines()
     assert lines[0] == "transformer takes [most]"
     assert "1/24 1:01:40 knn, about 62 min left" in lines[1]
 
 
 def test_a_time_that_is_not_known_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stderr", io.StringIO())
-    import sys
-
+    stderr = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
     with progress_bars() as advance:
         advance("training", 1, 24, TrainingEvent("knn"))
-    assert "1/24 -:--:-- knn" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "1/24 -:--:-- knn" in stderr.getvalue()

@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 
 from polyculture.errors import TrainingError
 from polyculture.training.workers import run_tasks
+from polyculture.training.workers.pool import end_pool
 
 
 def process_id(task: float, shared: object) -> int:
@@ -53,6 +54,13 @@ def test_a_list_of_fewer_tasks_ends_no_worker_and_a_lower_limit_does() -> None:
     two = workers(3, 2)
     assert len(two) == 2
     assert two < three
+
+
+def test_a_pool_that_was_ended_is_started_anew() -> None:
+    before = workers()
+    end_pool()
+    end_pool()
+    assert not workers() & before
 
 
 def test_a_worker_has_one_thread_and_large_arrays_are_shared_with_it() -> None:

@@ -55,6 +55,14 @@ def start_trackers() -> None:
         resource_tracker.ensure_running()
 
 
+def end_pool() -> None:
+    """End the workers of this process, which frees their memory; the next call starts new ones."""
+    with _lock:
+        pool = _pools.pop(os.getpid(), None)
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+
 def _pool(workers: int, limit: int, environment: dict[str, str]) -> Any:
     """The pool with at least so many workers, and at most the limit."""
     with _lock:

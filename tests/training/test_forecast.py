@@ -16,8 +16,9 @@ from polyculture.recipe import Recipe
 from polyculture.reporting.progress_bars import progress_bars
 from polyculture.studies import RunOptions, run
 from polyculture.training import ARCHITECTURES, Problem, train
-from polyculture.training.architectures import SklearnModel
+from polyculture.training.architectures import SklearnModel, find_architecture
 from polyculture.training.engine import heartbeat
+from polyculture.training.engine.costs import CostModel
 from polyculture.training.engine.forecast import Forecast, TrainingEvent, duration
 from polyculture.training.engine.jobs import Job, JobReport
 
@@ -60,6 +61,15 @@ def test_a_run_on_a_wide_table_begins_with_the_cheap_models(tmp_path: Path) -> N
 
     run(wide(), RunOptions(recipes=recipes, workers=1), out=tmp_path, progress=progress)
     assert calls == [recipes[k].id for k in (3, 2, 1, 0)]
+
+
+def test_the_cost_of_a_transformer_grows_with_the_square_of_the_columns() -> None:
+    transformer = Recipe("transformer", optimizer="adam", hyperparameters={"epochs": 1})
+    costs = []
+    for columns in (50, 500):
+        table = Dataset(np.zeros((64, columns)), np.arange(64) % 2, ("no", "yes"))
+        costs.append(CostModel(table)(transformer, find_architecture("transformer")))
+    assert costs[1] > 20 * costs[0]
 
 
 def test_the_remaining_time_is_that_of_the_costs_corrected_by_what_was_finished() -> None:

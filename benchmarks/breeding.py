@@ -1,6 +1,6 @@
 """Does breeding pay? Populations that were bred, drawn at random or changed in one factor, with equal CPU seconds.
 
-    python -m benchmarks.breeding                                     # four data sets, five seeds: eight CPU minutes
+    python -m benchmarks.breeding                                     # four data sets, five seeds: seven CPU minutes
     python -m benchmarks.breeding --seeds 100 101 --settings 8-4-6    # for choosing settings
 
 All three ways propose recipes from the same axes, train them one at a time in one thread of this process, and stop at

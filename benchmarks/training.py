@@ -5,7 +5,8 @@
 
 Prints rows for benchmarks/README.md. All tools learn the same digits with the same widths, epochs, batch size and Adam.
 They take turns within each repetition, and of their ratios the median is given, so that noise of the machine falls on
-all. A first repetition, in which processes start and load their libraries, is shown apart: "cold".
+all. Cold: the first repetition of each tool, before which its worker processes were ended, so that they start and load
+their libraries. Warm: all others, in which the workers of one tool are there after another tool's turn.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from torch import nn
 from polyculture.models.encoder import Encoder
 from polyculture.recipe import Recipe
 from polyculture.training import ARCHITECTURES, Problem, load_problem, train
+from polyculture.training.workers.pool import end_pool
 
 MEMBERS, EPOCHS, BATCH, RATE = 32, 20, 32, 0.004
 MIXED = {"lenet": 16, "mlp": 8, "selu-mlp": 4, "lstm": 4}
@@ -120,20 +122,35 @@ def seconds(job: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
+def end_workers() -> None:
+    """End the workers of this package and those of joblib."""
+    from joblib.externals.loky import get_reusable_executor
+
+    end_pool()
+    get_reusable_executor().shutdown(wait=True)
+
+
 def compare(what: str, jobs: dict[str, Callable[[], None]], repeats: int) -> None:
-    """Rows of the first job, ours, and of the others with how much slower they are."""
-    cold = seconds(next(iter(jobs.values())))
+    """Rows of the first job, ours, and of the others with how much slower they are, cold and warm."""
+    end_workers()
+    cold = {name: seconds(job) for name, job in jobs.items()}
     rounds = [{name: seconds(job) for name, job in jobs.items()} for _ in range(repeats)]
     ours = next(iter(jobs))
     for name in jobs:
-        took = statistics.median(r[name] for r in rounds)
-        ratios = sorted(r[name] / r[ours] for r in rounds)
+        times = [r[name] for r in rounds]
+        ratios = [r[name] / r[ours] for r in rounds]
         note = (
-            f"cold {cold:.1f}"
+            ""
             if name == ours
-            else f"{statistics.median(ratios):.1f}× ({ratios[0]:.1f}–{ratios[-1]:.1f})"
+            else f"{cold[name] / cold[ours]:.1f}× | {statistics.median(ratios):.1f}× ({span(ratios)})"
         )
-        print(f"| {what} | {name} | {took:.2f} | {note} |", flush=True)
+        warm = f"{statistics.median(times):.2f} ({span(times)})"
+        print(f"| {what} | {name} | {cold[name]:.2f} | {warm} | {note or '|'} |", flush=True)
+
+
+def span(values: list[float]) -> str:
+    """The smallest and the largest."""
+    return f"{min(values):.1f}–{max(values):.1f}"
 
 
 def main() -> None:
@@ -142,7 +159,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     problem = load_problem("digits")
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}, torch {torch.__version__}\n")
-    print("| what | tool | seconds | polyculture is faster by |\n|---|---|---|---|")
+    print("| what | tool | seconds, cold | warm | polyculture is faster by, cold | warm |\n|---|---|---|---|---|---|")
     one, budget = {"mlp": MEMBERS}, {"mlp": EPOCHS}
     peers = {
         "polyculture": lambda: population(problem, one, budget),

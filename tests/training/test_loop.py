@@ -337,6 +337,18 @@ def test_nets_that_learn_together_share_what_it_took_and_add_their_extra_losses(
         assert learned.cost.flops == plain.cost.flops
 
 
+def test_the_two_products_of_attention_are_counted_on_a_processor_too() -> None:
+    batch, heads, tokens, width = 2, 4, 50, 8
+    inputs = torch.zeros(batch, heads, tokens, width, dtype=torch.float64, requires_grad=True)
+    forward = 2 * (2 * batch * heads * tokens**2 * width)
+    with flops.FlopCounter() as counter:
+        outputs = torch.nn.functional.scaled_dot_product_attention(inputs, inputs, inputs)
+    assert counter.total == forward
+    with flops.FlopCounter() as counter:
+        outputs.sum().backward()
+    assert 2 * forward <= counter.total <= 2.5 * forward  # scores are computed again, or not
+
+
 def test_operations_are_counted_as_products_forward_and_backward(small: Problem) -> None:
     learned = loop.fit(linear(), plan(small.split.train, Schedule(epochs=3)))
     assert learned.cost.flops == 3 * 64 * (2 * 64 * 10) * 2  # the inputs need no gradient

@@ -1,4 +1,4 @@
-"""How are many recipes trained? Grouped into jobs, longest first, each model written as soon as it is fitted."""
+"""How are many recipes trained? Grouped into jobs, shortest first, each model written as soon as it is fitted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 from polyculture.dataset import Dataset
@@ -22,13 +22,15 @@ from polyculture.recipe import Recipe
 from .architectures import find_architecture
 from .data_levels import check_level
 from .engine.executors import check_engine, count_workers, run_jobs
+from .engine.forecast import Forecast, TrainingEvent
+from .engine.heartbeat import heartbeat
 from .engine.jobs import RunContext
 from .engine.planning import plan
 from .objectives import find_objective
 from .pretraining import find_pretraining
 
 Progress = Callable[[int, int, str], None]
-"""Called with the number of finished models, of all models, and the latest event."""
+"""Called with the number of finished models, of all models, and the latest event: a text, mostly a `TrainingEvent`."""
 
 
 def train(
@@ -60,7 +62,8 @@ def train(
         must all see the folder, or else for a Ray of two workers that is started here and stopped at the end.
     seconds : time limit of one model; one that exceeds it has failed. None for no limit.
     device : where nets are trained, such as ``"cpu"`` or ``"cuda:1"``; None for the GPUs in turn, where there are any.
-    progress : called when a model is finished.
+    progress : called when a model is finished, and from another thread about every 10 seconds in which none is, with
+        what is in work; one call at a time. Shorter fits come first.
 
     Raises InputError for unknown names or a folder made for another problem, before anything is trained; FileError
     for a folder that cannot be written; TrainingError if no model could be trained or a worker died.
@@ -86,22 +89,40 @@ def train(
         # Workers may have been started where another folder was the current one.
         run = RunContext(problem.split.train, _made_for(problem), folder.absolute(), seconds, os.getpid())
         reasons = []
-        for name, reason in _fits(pending, run, engine, workers, device):
-            finished += 1
+        for name, reason in _fits(pending, run, (engine, workers, device), progress, len(recipes)):
             reasons += [f"{name}: {reason}"] if reason else []
-            report(finished, len(recipes), f"{name} failed: {reason}" if reason else name)
         if len(reasons) == len(recipes):
             raise TrainingError("no model could be trained", "one or more", f"the first failure: {reasons[0]}")
         return load_population(folder, problem, recipes)
 
 
 def _fits(
-    pending: Sequence[Recipe], run: RunContext, engine: str, workers: int | None, device: str | None
+    pending: Sequence[Recipe],
+    run: RunContext,
+    where: tuple[str, int | None, str | None],
+    progress: Progress | None,
+    total: int,
 ) -> Iterator[tuple[str, str]]:
-    """Id of each recipe and why it failed (empty if it did not), as they are finished."""
-    if pending:
-        count = count_workers(engine, workers)
-        yield from chain.from_iterable(run_jobs(plan(pending, run.train, count, device), run, engine, count))
+    """Id of each recipe and why it failed (empty if it did not), as they are finished; engine, workers and device."""
+    if not pending:
+        return
+    engine, workers, device = where
+    count = count_workers(engine, workers)
+    jobs = plan(pending, run.train, count, device)
+    forecast, finished = Forecast(jobs, count, run.seconds), total - len(pending)
+
+    def tell(event: Callable[[], TrainingEvent]) -> None:
+        if progress:
+            progress(finished, total, event())
+
+    with heartbeat(partial(tell, forecast.waiting) if progress else None) as heart:
+        for report in run_jobs(jobs, run, engine, count):
+            with heart.quiet():
+                forecast.finish(report)
+                for name, reason in report.outcomes:
+                    finished += 1
+                    tell(partial(forecast.event, f"{name} failed: {reason}" if reason else name))
+            yield from report.outcomes
 
 
 def load_population(folder: Path, problem: Problem, recipes: Sequence[Recipe] | None = None) -> Population:

@@ -11,6 +11,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: torch.ops.aten._scaled_dot_product_flash_attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+        torch.ops.aten._scaled_dot_product_flash_attention_backward
+    ),
+}
+"""Operations that torch has no formula for, with the ones on a GPU that compute the same and begin with the same
+arguments."""
+
 
 class FlopCounter(TorchDispatchMode):  # type: ignore[misc]
     """Sum of the floating-point operations that run inside; torch's own counter would load its compiler."""
@@ -27,7 +36,8 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[misc]
         """Run the operation and count it."""
         out = func(*args, **(kwargs or {}))
         self.calls += 1
-        formula = flop_registry.get(func._overloadpacket)
+        packet = func._overloadpacket
+        formula = flop_registry.get(ATTENTION.get(packet, packet))
         if formula is not None:
             self.total += formula(*args, **(kwargs or {}), out_val=out)
         return out

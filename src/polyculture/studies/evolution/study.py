@@ -59,7 +59,8 @@ def evolve(
     """Evolve a population: each generation targets what earlier models get wrong; then select the best subset.
 
     Half of each generation are children of elites (the best model of every pattern of failures), half are suggestions
-    of a model of past gains. Trained models are kept in the folder: the same call resumes.
+    of a model of past gains. Trained models are kept in the folder: the same call resumes. With seconds of compute this
+    was measured to be no better than random recipes (docs/experiments/breeding.md).
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ SKLEARN = {"boosting": 1.2e-5, "forest": 9e-6, "extra-trees": 6e-6, "svm": 3e-6,
 
 
 class CostModel:
-    """Expected seconds of a fit on a training set; infinite where unknown, so that it is started first."""
+    """Expected seconds of a fit on a training set; infinite where unknown, so that it is started last."""
 
     def __init__(self, train: Dataset) -> None:
         self.train, self.sample = train, train.take(np.arange(min(2, len(train))))

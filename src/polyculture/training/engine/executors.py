@@ -11,10 +11,7 @@ from dataclasses import replace
 from ..workers import check_engine as check_engine
 from ..workers import count_workers as count_workers
 from ..workers import run_tasks
-from .jobs import Job, RunContext, do
-
-JobReport = list[tuple[str, str]]
-"""Id of each model of a job, and why it failed (empty if it did not)."""
+from .jobs import Job, JobReport, RunContext, do
 
 
 def run_jobs(jobs: Sequence[Job], run: RunContext, engine: str, workers: int) -> Iterator[JobReport]:

@@ -63,7 +63,7 @@ class Job:
     recipes, architectures, levels : of equal length.
     how : how several recipes are fitted together.
     device : where nets are trained.
-    cost : expected seconds; longer jobs are started first.
+    cost : expected seconds; shorter jobs are started first.
     """
 
     recipes: tuple[Recipe, ...]
@@ -74,8 +74,22 @@ class Job:
     cost: float = 0.0
 
 
-def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
-    """Fit the recipes of a job and write them; the id of each, and why it failed or an empty text."""
+@dataclass(frozen=True)
+class JobReport:
+    """What a job came to.
+
+    Parameters
+    ----------
+    outcomes : id of each model, and why it failed (empty if it did not).
+    seconds : how long the job took.
+    """
+
+    outcomes: list[tuple[str, str]]
+    seconds: float
+
+
+def do(job: Job, run: RunContext) -> JobReport:
+    """Fit the recipes of a job and write them."""
     if run.started_by not in (None, os.getpid()):
         leave_with_parent(run.started_by)
     start = time.perf_counter()
@@ -93,15 +107,15 @@ def do(job: Job, run: RunContext) -> list[tuple[str, str]]:
         "host": platform.node(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    report = []
+    outcomes = []
     for recipe, architecture, result in zip(job.recipes, job.architectures, results, strict=True):
         fitted = result.fitted if isinstance(result, LearnedFit) else result
         record = model_record(recipe, architecture, fitted, run.made_for)
         if isinstance(result, LearnedFit):
             record["history"] = [dict(row) for row in result.history]
         write_model(run.folder, recipe.id, record, cost, fitted if isinstance(fitted, Fitted) else None)
-        report.append((recipe.id, record["failed"]))
-    return report
+        outcomes.append((recipe.id, record["failed"]))
+    return JobReport(outcomes, time.perf_counter() - start)
 
 
 def _fit(job: Job, run: RunContext) -> Sequence[Fitted | LearnedFit | Exception]:

@@ -1,4 +1,4 @@
-"""Which recipes are fitted together, where, and in what order? Jobs, longest first."""
+"""Which recipes are fitted together, where, and in what order? Jobs, shortest first."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ class _PlannedFit:
 
 
 def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | None = None) -> list[Job]:
-    """Jobs that together fit all recipes, the longest first; bundling changes no number.
+    """Jobs that together fit all recipes, the shortest first; bundling changes no number.
 
     Small dense nets of one shape are stacked, and a stack is split into one part per worker; members of one group are
-    fitted jointly; all others alone. Nets are assigned to the devices in turn.
+    fitted jointly; all others alone. Nets are assigned to the devices in turn. Short jobs first: most models are there
+    soon, and how long they took tells how long the others will; the last job may then run alone, for its own time at
+    most.
     """
     costs = CostModel(train)
     bundles: dict[Hashable, list[_PlannedFit]] = {}
@@ -53,7 +55,7 @@ def plan(recipes: Sequence[Recipe], train: Dataset, workers: int, device: str | 
             fit = _PlannedFit(recipe, architecture, level, key, times * costs(recipe, architecture))
             bundles.setdefault((key, recipe if key is None else None), []).append(fit)
     parts = [part for bundle in bundles.values() for part in _parts(bundle, workers, train)]
-    jobs = sorted(map(_job, parts), key=lambda job: -job.cost)
+    jobs = sorted(map(_job, parts), key=lambda job: job.cost)
     devices = cycle(_devices(device))
     return [replace(job, device=next(devices)) if isinstance(job.architectures[0], Net) else job for job in jobs]
 

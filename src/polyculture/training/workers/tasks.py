@@ -15,9 +15,6 @@ from typing import Any, TypeVar
 from polyculture.errors import InputError, TrainingError, near, need
 
 ENGINES = ("auto", "ray")
-IDLE_SECONDS = 7 * 24 * 3600
-"""Seconds that idle workers stay. With loky's own 300 one may leave while new work arrives, and both then wait forever;
-workers end with this process anyway."""
 RAY_WORKERS = 2
 """Default number of processes of a Ray that is started here."""
 
@@ -55,25 +52,30 @@ def run_tasks(
     """The result of a function of each task and of what all tasks share, as soon as it is finished."""
     if engine == "ray":
         return _on_ray(function, tasks, shared, workers)
-    return _on_this_machine(function, tasks, shared, min(workers, len(tasks)))
+    return _on_this_machine(function, tasks, shared, workers)
 
 
 def _on_this_machine(
     function: Callable[[Any, Any], Result], tasks: Sequence[Any], shared: Any, workers: int
 ) -> Iterator[Result]:
-    if workers <= 1:
+    jobs = min(workers, len(tasks))
+    if jobs <= 1:
         yield from (function(task, shared) for task in tasks)
         return
-    from joblib import Parallel, delayed, parallel_config
+    from joblib import Parallel, delayed
 
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
-        pool = Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all", return_as="generator_unordered")
-        try:
-            with _without_interrupts():
-                results = pool(delayed(function)(task, shared) for task in tasks)
-            yield from results
-        except BrokenProcessPool as error:
-            raise _worker_died() from error
+    from .pool import WorkerPool, start_trackers
+
+    pool = Parallel(
+        n_jobs=jobs, backend=WorkerPool(workers), batch_size=1, pre_dispatch="all", return_as="generator_unordered"
+    )
+    start_trackers()
+    try:
+        with _without_interrupts():
+            results = pool(delayed(function)(task, shared) for task in tasks)
+        yield from results
+    except BrokenProcessPool as error:
+        raise _worker_died() from error
 
 
 @contextlib.contextmanager

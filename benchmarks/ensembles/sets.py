@@ -11,7 +11,8 @@ import numpy as np
 
 from polyculture import rng
 from polyculture.dataset import Dataset
-from polyculture.training import Problem, Source, load_problem
+from polyculture.preparation.problems import DataOptions
+from polyculture.training import Problem, load_problem
 
 HOSPITALS = ("heart_va", "heart_cleveland", "heart_hungarian", "heart_switzerland")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -75,7 +76,7 @@ def sets(folder: Path) -> dict[str, Callable[[int], Cut]]:
     def load(what: Any, most: int = 10_000, tests: int = 10_000, **source: Any) -> Callable[[int], Cut]:
         def made(seed: int) -> Cut:
             said = {name: value(seed) if callable(value) else value for name, value in source.items()}
-            return cut(load_problem(what, seed, Source(**said)), seed, most, tests)
+            return cut(load_problem(what, seed, DataOptions(**said)), seed, most, tests)
 
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
 import zipfile
@@ -257,6 +258,38 @@ def test_neighbouring_default_learners_are_of_different_families() -> None:
     for learners in (classifiers(), regressors(), classifiers(sparse=True), regressors(sparse=True)):
         assert len({name for name, _ in learners}) == len(learners)
     assert "naive bayes" not in dict(classifiers(sparse=True))
+
+
+def test_boosters_are_taken_up_where_they_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lightgbm.py").write_text(
+        "from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor\n\n\n"
+        "class LGBMClassifier(HistGradientBoostingClassifier):\n"
+        "    def __init__(self, n_estimators=9, learning_rate=0.1, num_leaves=9, n_jobs=None, verbose=0):\n"
+        "        super().__init__(learning_rate=learning_rate, max_iter=n_estimators, max_leaf_nodes=num_leaves)\n"
+        "        self.n_estimators, self.num_leaves, self.n_jobs = n_estimators, num_leaves, n_jobs\n"
+    )
+    before = dict(classifiers())
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    found = dict(classifiers())
+    assert set(found) >= {*before, "lightgbm"}
+    assert found["lightgbm"].get_params()["num_leaves"] == 15
+    assert found["lightgbm"].fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
+    monkeypatch.delitem(sys.modules, "lightgbm")
+
+
+def test_a_boosting_splits_categories_as_such() -> None:
+    draw = rng.stream(0, "towns")
+    towns = draw.integers(0, 30, 600)
+    frame = pd.DataFrame({"size": draw.normal(size=600), "town": [f"town {k}" for k in towns]})
+    labels = (towns * 7 % 2 + draw.random(600) * 0.8 > 0.9).astype(int)  # towns in no order
+    model = DiverseEnsembleClassifier([p for p in classifiers() if p[0] == "boosting"], cv=2, random_state=0)
+    model.fit(frame, labels)
+    *_, learner = model.members_["boosting"][0].steps[-1]
+    assert learner.is_categorical_.tolist() == [True, False]
+    assert model.candidates_.loc["boosting", "accuracy"] > 0.85
+    unseen = frame.assign(town="never seen")
+    assert np.isfinite(model.predict_proba(unseen)).all()
 
 
 def kept(folder: Path, **options: Any) -> DiverseEnsembleClassifier:

@@ -40,8 +40,9 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         of more than 5,000 rows three, of more than 50,000 two, and fewer where the budget is short.
     refit : whether the kept learners are also fitted on all rows, the heaviest first, as far as there is time; that
         member has ¾ of its learner's weight.
-    time_budget : seconds of the CPU, all processes together, or on the wall, whichever are more; None for as long as
-        it takes. Looks at parts of the rows tell what each learner takes, and nothing is begun that does not fit.
+    time_budget : seconds of the CPU, all processes together, or on the wall without those in which others have the
+        core, whichever are more; None for as long as it takes. Looks at parts of the rows tell what each learner
+        takes, and nothing is begun that does not fit.
     prepare : whether missing values and the categories of dataframes are made readable for each learner.
     memory : folder in which fitted learners are kept, to go on after an interruption or with a larger budget.
     n_jobs, random_state : folds fitted at once, as in joblib; seed of the folds and of learners that have none.

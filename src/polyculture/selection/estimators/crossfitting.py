@@ -100,7 +100,9 @@ class Candidate:
 
 
 REFIT = 2
-"""When there are so many, time to fit the best of them to all rows is kept before others are begun."""
+"""When there are so many good ones, time to fit them to all rows is kept before others are begun."""
+GOOD = 1.5
+"""Learners of more than so many times the loss of the best are not among these."""
 HOPE = 0.5
 """In a second round, with time left over, a learner is begun if this share of what was told is left."""
 ALL_ROWS = -1
@@ -260,10 +262,14 @@ def _refitting(candidates: Sequence[Candidate], table: TrainingTable) -> float:
 
 def _kept(candidates: Sequence[Candidate], table: TrainingTable, budget: TimeBudget, refit: int) -> float:
     """Seconds that are kept for weights of these and one more, and to fit so many of the best to all rows."""
-    weighing = weighing_seconds(len(candidates) + 1, len(table.y), table.classes)
-    best = sorted(candidates, key=lambda candidate: candidate.loss)[:refit]
-    seconds = _refitting(best, table) if len(candidates) >= REFIT else 0.0
-    return weighing + (seconds if weighing + seconds <= budget.left else 0.0)
+    seconds = weighing_seconds(len(candidates) + 1, len(table.y), table.classes)
+    best = sorted(candidates, key=lambda candidate: candidate.loss)
+    good = [candidate for candidate in best if candidate.loss <= GOOD * best[0].loss]
+    for candidate in good[:refit] if len(good) >= REFIT else ():
+        more = _refitting([candidate], table)
+        if seconds + more <= budget.left:  # who cannot be fitted to all rows keeps nobody from being fitted
+            seconds += more
+    return seconds
 
 
 def scores(member: Any, X: Any, classes: int) -> Float[np.ndarray, "n c"]:

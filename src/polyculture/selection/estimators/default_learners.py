@@ -6,8 +6,10 @@ the expensive ones within each round: whatever the time allows, it goes into lea
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
@@ -44,6 +46,10 @@ TREES = (
     RandomForestRegressor,
 )
 """Learners that split on order and so read the categories of a column as numbers."""
+BOOSTINGS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+"""Learners that split categories as such."""
+MOST_NATIVE = 250
+"""Categories of one column that these tell apart; the rarer ones share the last one."""
 MOST_CATEGORIES = 50
 """Columns of 0 and 1 that one categorical column becomes; the rarer categories share the last one."""
 SMALL_STEPS = {
@@ -54,6 +60,12 @@ SMALL_STEPS = {
     "early_stopping": False,
 }
 """Small trees, small steps, and a random part of the features for each split."""
+BOOSTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lightgbm": ("LGBM", {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 15, "n_jobs": 1, "verbose": -1}),
+    "xgboost": ("XGB", {"n_estimators": 200, "learning_rate": 0.05, "max_depth": 4, "n_jobs": 1}),
+    "catboost": ("CatBoost", {"iterations": 400, "thread_count": 1, "verbose": False, "allow_writing_files": False}),
+}
+"""By library how its estimators are called, and their settings."""
 MANY_ROWS = 5_000
 """With more rows boostings grow for as long as held-out rows get better, and nets may have two layers."""
 LARGE = {"max_iter": 500, "max_leaf_nodes": 63, "early_stopping": True}
@@ -96,6 +108,7 @@ def classifiers(sparse: bool = False, rows: int = 0) -> Learners:
         ("forest", RandomForestClassifier(200)),
         ("forest shallow", RandomForestClassifier(200, max_depth=5, max_features=0.5)),
         *[("neural net deep", make_pipeline(scaler, MLPClassifier(**DEEP)))] * large,
+        *installed_boosters(regression=False),
     ]
     return _able(learners, sparse, rows)
 
@@ -122,8 +135,18 @@ def regressors(sparse: bool = False, rows: int = 0) -> Learners:
         ("forest", RandomForestRegressor(200, min_samples_leaf=2)),
         ("forest shallow", RandomForestRegressor(200, max_depth=5, max_features=0.5)),
         *[("neural net deep", _standardized(make_pipeline(scaler, MLPRegressor(**DEEP))))] * large,
+        *installed_boosters(regression=True),
     ]
     return _able(learners, sparse, rows)
+
+
+def installed_boosters(regression: bool) -> Learners:
+    """Boostings of other libraries, of those that are installed: LightGBM, XGBoost and CatBoost."""
+    suffix, found = "Regressor" if regression else "Classifier", []
+    for library, (prefix, settings) in BOOSTERS.items():
+        if importlib.util.find_spec(library) is not None:
+            found.append((library, getattr(importlib.import_module(library), prefix + suffix)(**settings)))
+    return found
 
 
 def _able(learners: Learners, sparse: bool, rows: int) -> Learners:
@@ -141,7 +164,7 @@ def prepared(
     """The learner behind a step that makes of the table what it can read.
 
     Missing numbers become the median, with an indicator column, unless the learner deals with them. Categories
-    become numbers for trees and columns of 0 and 1 for others.
+    become numbers for trees, categories of its own for a boosting with histograms, and columns of 0 and 1 for others.
 
     Parameters
     ----------
@@ -152,13 +175,15 @@ def prepared(
     numbers: Any = "passthrough"
     if not get_tags(learner).input_tags.allow_nan:
         numbers = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    step = numbers
+    copy, step = clone(learner), numbers
+    if categorical and isinstance(copy, BOOSTINGS) and copy.categorical_features in (None, "from_dtype"):
+        copy.set_params(categorical_features=list(range(len(categorical))))  # the step puts them first
     if categorical or (empty and len(empty) < len(numeric)):
         filled = tuple(i for i in numeric if i not in empty)
         step = ColumnTransformer(
             [("categories", _encoder(learner), categorical), ("numbers", numbers, filled)][not categorical :]
         )
-    return clone(learner) if step == "passthrough" else Pipeline([("prepare", step), ("learn", clone(learner))])
+    return copy if step == "passthrough" else Pipeline([("prepare", step), ("learn", copy)])
 
 
 def weight_argument(learner: Any) -> str:
@@ -195,7 +220,9 @@ def _standardized(regressor: Any) -> Any:
 
 def _encoder(learner: Any) -> Any:
     last = learner.steps[-1][1] if isinstance(learner, Pipeline) else learner
-    if isinstance(last, TREES):
+    if isinstance(last, BOOSTINGS):
+        return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=MOST_NATIVE)
+    if isinstance(last, TREES) or type(last).__module__.partition(".")[0] in BOOSTERS:
         return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, min_frequency=5, sparse_output=False

@@ -31,6 +31,8 @@ DEAR = 0.25
 """Share of that which one further look may take."""
 CLEAR = 0.05
 """Shorter times than these seconds are too short to tell how they grow."""
+ALONE = 0.85
+"""Power of the number of rows with which time is taken to grow where one look is all that is known."""
 STEEPEST = 3.0
 """Highest power of the number of rows with which time is taken to grow."""
 
@@ -87,10 +89,10 @@ class LearnerPace:
 def extrapolated(rows: Sequence[int], seconds: Sequence[float], n: float | int) -> float:
     """Seconds to fit n rows: a constant and a part in proportion, or a power above 1 where looks grow more steeply.
 
-    One look alone is taken to be in proportion.
+    One look alone is taken to grow a little less than in proportion.
     """
     if len(rows) == 1:
-        return seconds[0] * max(n / rows[0], 1.0)
+        return float(seconds[0] * max(n / rows[0], 1.0) ** ALONE)
     (a, b), (first, second) = rows[-2:], seconds[-2:]
     power = math.log(max(second, 1e-9) / max(first, 1e-9)) / math.log(b / a)
     if power > 1 and second > CLEAR:

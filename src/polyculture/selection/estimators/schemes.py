@@ -20,6 +20,8 @@ CORE = 0.75
 """Share of the time left that they may take."""
 CHEAP = 0.02
 """A learner that takes no more than this share of the time left is fitted before the others."""
+MUCH = 0.4
+"""A learner that takes more than this share of the time left comes after the others."""
 TELLING = 500
 """Looks at fewer rows than these do not tell who will be best."""
 
@@ -50,8 +52,8 @@ def in_turn(
 ) -> list[str]:
     """Names in the order in which learners are fitted: the cheap ones, then the best, then the unknown ones.
 
-    Who alone would take more than half of the time left comes after the others, and who is much worse than the best
-    comes last. Where looks tell nothing, the order is that given.
+    Who alone would take more than two fifths of the time left comes after the others, and who is much worse than the
+    best comes last. Where looks tell nothing, the order is that given.
     """
     if not _tells(paces):
         return list(names)
@@ -65,7 +67,7 @@ def in_turn(
             return 4, loss
         if seconds <= CHEAP * left:
             return 0, 0.0
-        return (2 if seconds > left / 2 else 1), loss
+        return (2 if seconds > MUCH * left else 1), loss
 
     return sorted(names, key=place)
 

@@ -1,4 +1,4 @@
-"""How much time is left? Seconds of a budget, of the CPU or on the wall, whichever are more."""
+"""How much time is left? Seconds of a budget, of the CPU, or on the wall but for those spent in a queue for a core."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 OVERHEAD = 0.04
 """Share of a budget that is kept for weights and what else is done besides fitting."""
 
 
+QUEUE = Path("/proc/thread-self/schedstat")
+"""Where Linux tells how long a thread ran and how long it was kept from running, in nanoseconds."""
 WAITING = 0.05
 """Seconds on the wall beyond those of the CPU that tell waiting from a busy machine."""
 Result = TypeVar("Result")
@@ -26,7 +29,7 @@ class TimeBudget:
     """How much time is left of a number of seconds.
 
     Seconds are those of the CPU, of this process and of its workers together, or those on the wall, whichever are more:
-    a learner that waits spends them, too.
+    a learner that waits spends them, too. Seconds in which others have the core do not count, where the system tells.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class TimeBudget:
     def _now(self) -> tuple[float, float]:
         if self.clock is not None:
             return self.clock(), 0.0
-        return time.process_time(), time.perf_counter()
+        return time.process_time(), time.perf_counter() - _queued()
 
     @property
     def spent(self) -> float:
@@ -82,3 +85,11 @@ class TimeBudget:
         """SkippedLearnerError where this much more time cannot be spent."""
         if self.left < max(seconds, 0.0) or self.left <= 0:
             raise SkippedLearnerError(self.reason)
+
+
+def _queued() -> float:
+    """Seconds that this thread could have run but others did; 0 where the system does not tell."""
+    try:
+        return int(QUEUE.read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

@@ -27,6 +27,7 @@ from sklearn.metrics import log_loss, mean_squared_error
 
 from polyculture import rng
 from polyculture.selection.estimators import DiverseEnsembleClassifier, DiverseEnsembleRegressor
+from polyculture.selection.estimators.default_learners import BOOSTERS, classifiers, regressors
 
 SEEDS = (40, 41, 42, 43, 44)
 """Of the data, or of the cut; nothing was chosen on them (the plan was made on 100–102)."""
@@ -149,15 +150,18 @@ def readable(X: Any, categorical: bool) -> Any:
 def one(kind: str, rows: Rows, seed: int) -> dict[str, Any]:
     """Loss and CPU seconds of each method on one set."""
     X, y, new, truth, seconds = rows
-    ours = DiverseEnsembleRegressor if kind == "numbers" else DiverseEnsembleClassifier
-    methods = {"polyculture": ours(time_budget=seconds, random_state=seed), **rivals(kind, X, seed)}
+    ours, default = DiverseEnsembleClassifier, classifiers
+    if kind == "numbers":
+        ours, default = DiverseEnsembleRegressor, regressors
+    learners = [pair for pair in default(rows=len(y)) if pair[0] not in BOOSTERS]  # rivals here
+    methods = {"polyculture": ours(learners, time_budget=seconds, random_state=seed), **rivals(kind, X, seed)}
     told = {}
     for name, model in methods.items():
         native = name == "polyculture"
         given, asked = (X, new) if native else (readable(X, name == "CatBoost"), readable(new, name == "CatBoost"))
         if name == "HistGradientBoosting" and kind == "frames":
             together = pd.concat([given, asked])
-            texts = [c for c in together if together[c].dtype == "category" or together[c].dtype == object]
+            texts = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
             together[texts] = together[texts].astype("category")
             given, asked = together.iloc[: len(given)], together.iloc[len(given) :]
             model.set_params(categorical_features="from_dtype")

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from polyculture.selection.estimators.default_learners import classifiers, prepared
+from polyculture.selection.estimators.default_learners import BOOSTERS, classifiers, prepared
 from polyculture.training.estimators import RecipeClassifier
 
 from .sets import Cut
@@ -49,7 +49,8 @@ def _seeded(learner: Any, seed: int) -> Any:
 
 def _tables(cut: Cut) -> Learners:
     columns = tuple(range(cut.shape[0]))
-    return [(name, prepared(learner, (), columns)) for name, learner in classifiers()]
+    own = [(name, learner) for name, learner in classifiers() if name not in BOOSTERS]  # those are rivals here
+    return [(name, prepared(learner, (), columns)) for name, learner in own]
 
 
 def _recipe(cut: Cut, architecture: str, data: str = "all", **settings: Any) -> tuple[str, Any]:

@@ -149,7 +149,7 @@ def test_ray_trains_the_same_models(small: Problem, tmp_path: Path) -> None:
     here = train(recipes, small, tmp_path / "here", workers=1)
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
     assert there.failed == here.failed
-    assert told == [(done, 6) for done in range(7)]
+    assert list(dict.fromkeys(told)) == [(done, 6) for done in range(7)]  # told again where a model takes long
 
 
 @pytest.mark.slow

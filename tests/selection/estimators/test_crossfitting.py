@@ -270,12 +270,16 @@ def test_boosters_are_taken_up_where_they_are_installed(tmp_path: Path, monkeypa
     )
     before = dict(classifiers())
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
-    found = dict(classifiers())
+    installed = sys.modules.pop("lightgbm", None)
+    try:
+        found = dict(classifiers())
+    finally:
+        sys.modules.pop("lightgbm")
+        if installed is not None:
+            sys.modules["lightgbm"] = installed
     assert set(found) >= {*before, "lightgbm"}
     assert found["lightgbm"].get_params()["num_leaves"] == 15
     assert found["lightgbm"].fit(IRIS, SPECIES).score(IRIS, SPECIES) > 0.9
-    monkeypatch.delitem(sys.modules, "lightgbm")
 
 
 def test_a_boosting_splits_categories_as_such() -> None:

@@ -76,8 +76,10 @@ def _best(runs: Runs, measure: str, left_out: tuple[str, ...]) -> str:
 
 def against(runs: Runs) -> Iterator[str]:
     """Per rival: on how many sets our mean log-loss is lower, on how many that is shown, and the contrary."""
-    for method in [m for m in next(iter(runs.values()))[0] if m != OURS]:
-        gains = [gain(each, method, "log-loss", SHARE.get(name, 2 / 3)) for name, each in runs.items()]
+    methods = dict.fromkeys(method for each in runs.values() for method in each[0] if method != OURS)
+    for method in methods:
+        tried = {name: each for name, each in runs.items() if method in each[0]}
+        gains = [gain(each, method, "log-loss", SHARE.get(name, 2 / 3)) for name, each in tried.items()]
         lower, shown = sum(mean > 0 for mean, _, _ in gains), sum(low > 0 for _, low, _ in gains)
         lost = sum(high < 0 for _, _, high in gains)
         yield f"log-loss lower than {method} on {lower} of {len(gains)}, shown on {shown}; shown higher on {lost}"

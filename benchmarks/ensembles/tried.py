@@ -78,8 +78,7 @@ def _small_pictures(cut: Cut) -> Learners:
 def _larger_pictures(cut: Cut) -> Learners:
     return [
         _recipe(cut, "knn", neighbours=5, weights="distance"),
-        _recipe(cut, "lenet", "crop", epochs=3),
-        _recipe(cut, "lenet", "augmented", epochs=3),
+        _recipe(cut, "lenet", "augmented", epochs=6),
     ]
 
 

@@ -15,7 +15,6 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("skl2onnx")
 
 import onnxruntime as ort
-from scipy.special import softmax
 from sklearn import (
     calibration,
     cluster,
@@ -101,9 +100,8 @@ def largest_error(learner: Any, inputs: Any, targets: np.ndarray, regression: bo
         parts = np.array(
             [scores(fits, rows, 0 if regression else len(graphs.classes)) for fits in model.members_["only"]]
         )
-    if not regression:
-        parts = softmax(parts / model._pool.temperatures[0], axis=2)
-    expected = np.tensordot(model._shares["only"], parts, axes=1)
+    shares = model._shares["only"]
+    expected = np.tensordot(shares, parts, axes=1) if regression else model._pool.opinion(0, parts, shares)
     session = ort.InferenceSession(graphs.members[0].proto.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(None, {"columns": codes(graphs, test)})[0]
     scale = float(np.std(targets)) if regression else 1.0
@@ -299,7 +297,7 @@ def test_a_dataframe_that_the_learner_prepares_itself_is_read_alike(name: str) -
     graphs = ensemble_graphs(model)
     session = ort.InferenceSession(graphs.members[0].proto.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(None, {"columns": codes(graphs, test)})[0]
-    expected = np.tensordot(model._shares["own"], softmax(logs / model._pool.temperatures[0], axis=2), axes=1)
+    expected = model._pool.opinion(0, logs, model._shares["own"])
     assert np.abs(values - expected).max() < 1e-6
 
 

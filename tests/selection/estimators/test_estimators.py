@@ -288,7 +288,7 @@ def test_groups_are_kept_whole_by_a_splitters_splits() -> None:
     assert len(model.members_["bayes"]) == 3
 
 
-def test_a_learner_is_also_fitted_on_all_rows_and_that_member_has_three_quarters_of_the_say() -> None:
+def test_a_learner_is_also_fitted_on_all_rows_and_that_member_has_half_of_the_say() -> None:
     model = small(BAYES, prepare=False).fit(IRIS, SPECIES)
     *folds, whole = model.members_["bayes"]
     assert len(folds) == 3
@@ -296,16 +296,22 @@ def test_a_learner_is_also_fitted_on_all_rows_and_that_member_has_three_quarters
     steps = small_regressor(STEPS, prepare=False).fit(IRIS, SPECIES)
     *folds, whole = steps.members_["steps"]
     mean = np.mean([fold.predict(IRIS) for fold in folds], axis=0)
-    assert_allclose(steps.predict(IRIS), 0.25 * mean + 0.75 * whole.predict(IRIS))
+    assert_allclose(steps.predict(IRIS), 0.5 * mean + 0.5 * whole.predict(IRIS))
     alone = small_regressor(STEPS, prepare=False, refit=False).fit(IRIS, SPECIES)
     assert_allclose(alone.predict(IRIS), mean)
 
 
-def test_the_opinion_of_a_learner_is_the_mean_of_its_members_in_their_shares() -> None:
-    model = small(BAYES, prepare=False).fit(IRIS, SPECIES)
+@pytest.mark.parametrize("rule", ["stacking", "mixture"])
+def test_members_of_a_learner_are_multiplied_or_averaged_in_their_shares_as_learners_are(rule: str) -> None:
+    model = small(BAYES, prepare=False, rule=rule).fit(IRIS, SPECIES)
     cooled = [np.exp(scores(member, IRIS, 3) / model._pool.temperatures[0]) for member in model.members_["bayes"]]
-    means = [given / given.sum(axis=1, keepdims=True) for given in cooled]
-    opinion = np.log(np.tensordot([0.25 / 3, 0.25 / 3, 0.25 / 3, 0.75], means, axes=1))
+    each = np.array([given / given.sum(axis=1, keepdims=True) for given in cooled])
+    shares = [1 / 6, 1 / 6, 1 / 6, 1 / 2]
+    if rule == "mixture":
+        opinion = np.log(np.tensordot(shares, each, axes=1))
+    else:
+        product = np.prod([np.maximum(p, 1e-6) ** s for p, s in zip(each, shares, strict=True)], axis=0)
+        opinion = np.log(product / product.sum(axis=1, keepdims=True))
     assert_allclose(model.predict_proba(IRIS), model._pool.combined(opinion[None]), rtol=1e-6)
 
 

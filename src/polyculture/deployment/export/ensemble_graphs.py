@@ -100,7 +100,7 @@ def ensemble_graphs(ensemble: Any) -> EnsembleGraphs:
     for position, (name, fits) in enumerate(ensemble.members_.items()):
         temperature = float(pool.temperatures[pool.members[position]])
         try:
-            proto = _learner(fits, ensemble._shares[name], temperature, columns, len(classes))
+            proto = _learner(fits, ensemble._shares[name], temperature, columns, len(classes), pool.rule)
         except InputError as error:
             raise InputError(
                 f"the member {name!r} cannot be exported: {error.wrong}", error.expected, error.cure
@@ -161,17 +161,26 @@ def undetermined(model: Any, inputs: Any, learner: str = "") -> Bool[np.ndarray,
 
 
 def _learner(
-    fits: Sequence[Any], shares: np.ndarray, temperature: float, columns: tuple[TableColumn, ...], classes: int
+    fits: Sequence[Any],
+    shares: np.ndarray,
+    temperature: float,
+    columns: tuple[TableColumn, ...],
+    classes: int,
+    rule: str,
 ) -> Any:
-    """The graph of all members of a learner."""
+    """The graph of all members of a learner, combined as `OpinionPool.opinion` does it."""
     g = GraphBuilder()
     categories = {i: column.categories for i, column in enumerate(columns) if column.kind == "category"}
     x = Matrix(VIEW, len(columns), categories)
     parts = []
     for share, fitted in zip(shares, fits, strict=True):
         value = _probabilities(g, fitted, x, classes, temperature) if classes else prediction(g, fitted, x)
+        if rule == "stacking":
+            value = g.add("Log", g.add("Clip", value, SMALLEST, 1.0))
         parts.append(g.add("Mul", value, float(share)))
     total = g.add("Sum", *parts)
+    if rule == "stacking":
+        total = g.add("Softmax", total, axis=1)
     output = ("probabilities", ["n", classes]) if classes else ("value", ["n", 1])
     return g.model([(VIEW, DOUBLE, ["n", len(columns)])], (total, *output))
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Num, Shaped
-from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_is_fitted
@@ -39,7 +38,7 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
         or list of splits of scikit-learn's that tests every row once; members learn from all other rows. None: five,
         of more than 5,000 rows three, of more than 50,000 two, and fewer where the budget is short.
     refit : whether the kept learners are also fitted on all rows, the heaviest first, as far as there is time; that
-        member has ¾ of its learner's weight.
+        member has half of its learner's weight.
     time_budget : seconds of the CPU, all processes together, or on the wall without those in which others have the
         core, whichever are more; None for as long as it takes. Looks at parts of the rows tell what each learner
         takes, and nothing is begun that does not fit.
@@ -98,11 +97,9 @@ class DiverseEnsembleClassifier(ClassifierMixin, DiverseEnsemble):  # type: igno
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n c"]:
         """Class probabilities, columns in the order of `classes_`."""
         scores = self._scores(X)
-        temperatures = self._pool.temperatures[self._pool.members]
-        probabilities = (softmax(np.array(s) / t, axis=2) for s, t in zip(scores, temperatures, strict=True))
-        pairs = zip(self._shares.values(), probabilities, strict=True)
-        means = [np.tensordot(shares, members, axes=1) for shares, members in pairs]
-        return self._pool.combined(np.log(np.maximum(means, np.finfo(float).tiny)))
+        parts = zip(self._pool.members, scores, self._shares.values(), strict=True)
+        opinions = [self._pool.opinion(int(m), np.array(members), shares) for m, members, shares in parts]
+        return self._pool.combined(np.log(np.maximum(opinions, np.finfo(float).tiny)))
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable class; the first in the order of `classes_` where two are equally probable."""

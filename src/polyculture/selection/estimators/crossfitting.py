@@ -33,7 +33,7 @@ from .time_budget import SkippedLearnerError, TimeBudget
 
 LOWEST_PROBABILITY = 1e-6
 """Least probability that a member gives, also to a class that its fold did not contain."""
-FULL_DATA_SHARE = 0.75
+FULL_DATA_SHARE = 0.5
 """Share of a candidate's weight that the member fitted on all rows has; those of the folds have the rest."""
 
 

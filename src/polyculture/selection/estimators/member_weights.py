@@ -69,6 +69,15 @@ class OpinionPool:
         """Log-probabilities of all candidates from their scores."""
         return np.asarray(log_softmax(scores / self.temperatures[:, None, None], axis=2))
 
+    def opinion(
+        self, position: int, scores: Float[np.ndarray, "k n c"], shares: Float[np.ndarray, " k"]
+    ) -> Float[np.ndarray, "n c"]:
+        """What the members of one candidate say together, in their shares: multiplied or averaged as candidates are."""
+        logs = np.asarray(log_softmax(scores / self.temperatures[position], axis=2))
+        if self.rule == "mixture":
+            return np.asarray(np.tensordot(shares, np.exp(logs), axes=1))
+        return np.asarray(softmax(np.tensordot(shares, np.maximum(logs, LOWEST), axes=1), axis=1))
+
     def combined(self, logs: Float[np.ndarray, "k n c"]) -> Float[np.ndarray, "n c"]:
         """Class probabilities from the log-probabilities of the `members`, in that order."""
         if self.rule == "mixture":

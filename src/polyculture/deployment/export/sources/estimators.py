@@ -98,15 +98,12 @@ def _ensemble(ensemble: Any, held_out: tuple[Any, Any] | None) -> ExportSource:
 
 def _learner(ensemble: Any, position: int, graph: LearnerGraph, columns: tuple[Column, ...]) -> SourceMember:
     def outputs(X: Any) -> np.ndarray:
-        """Weighted mean over the fits of a learner, as `predict_proba` makes it."""
-        from scipy.special import softmax
-
+        """What the fits of a learner say together, as `predict_proba` makes it."""
         scores = np.array(ensemble._scores(X)[position])
         shares = ensemble._shares[graph.name]
         if not graph_classes:
             return np.asarray(np.tensordot(shares, scores, axes=1))
-        temperature = ensemble._pool.temperatures[ensemble._pool.members[position]]
-        return np.asarray(np.tensordot(shares, softmax(scores / temperature, axis=2), axes=1))
+        return np.asarray(ensemble._pool.opinion(int(ensemble._pool.members[position]), scores, shares))
 
     graph_classes = len(getattr(ensemble, "classes_", ()))
     family = str(ensemble.candidates_.loc[graph.name, "family"])

@@ -25,7 +25,7 @@ from polyculture.errors import TrainingError
 from polyculture.models.threads import one_thread
 
 from .cache import LearnerCache
-from .default_learners import prepared, reads_sparse, weight_argument
+from .default_learners import kin, prepared, reads_sparse, weight_argument
 from .member_weights import weighing_seconds
 from .pace import LearnerPace, Look, LookSample, look_at, mean_loss
 from .schemes import MANY
@@ -136,7 +136,7 @@ def look_at_learners(
         look = Look(len(rows), fitting, predicting / len(sample.tested), loss, member, found)
         return look if math.isfinite(loss) else None
 
-    return look_at(list(by_name), take, sample, budget)
+    return look_at({name: kin(learner) for name, learner in by_name.items()}, take, sample, budget)
 
 
 def crossfit(

@@ -73,6 +73,11 @@ MANY_ROWS = 5_000
 LARGE = {"max_iter": 500, "max_leaf_nodes": 63, "early_stopping": True}
 """A boosting of many rows: larger trees, as many as held-out rows allow."""
 LARGE_SLOW = {**LARGE, "max_iter": 1000, "learning_rate": 0.05, "max_leaf_nodes": 31, "max_features": 0.3}
+KIN = {"Boosting": "boosting", "LGBM": "boosting", "XGB": "boosting", "CatBoost": "boosting"} | {
+    "Forest": "forest",
+    "ExtraTrees": "forest",
+}
+"""By a part of the name of a class its kin."""
 SECONDS = ("logistic strong", "ridge strong", "nearest 40", "svm soft", "forest shallow")
 """Learners of a family that has another one, which of many rows learns as well."""
 DEEP = {"hidden_layer_sizes": (128, 64), "alpha": 0.001, "max_iter": 100, "early_stopping": True, "n_iter_no_change": 5}
@@ -213,6 +218,12 @@ def family(learner: Any) -> str:
     if isinstance(learner, TransformedTargetRegressor):
         return family(learner.regressor)
     return type(learner).__name__
+
+
+def kin(learner: Any) -> str:
+    """Learners of the same kin make much the same mistakes: all boostings, all forests, else those of one class."""
+    name = family(learner).removesuffix("Classifier").removesuffix("Regressor")
+    return next((kind for word, kind in KIN.items() if word in name), name)
 
 
 def _standardized(regressor: Any) -> Any:

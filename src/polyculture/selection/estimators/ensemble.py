@@ -40,7 +40,7 @@ from .crossfitting import (
     scores,
     shares,
 )
-from .default_learners import Learners, family
+from .default_learners import Learners, family, kin
 from .member_weights import OpinionPool
 from .pace import LookSample
 from .preprocessing import InputFormat
@@ -136,7 +136,7 @@ class DiverseEnsemble(_BaseComposition, ABC):  # type: ignore[misc]
             table = replace(table, folds=folds_by_content(table.X, strata, folds, seed))
         dependencies = counts, table.folds, table.classes, table.columns
         cache = None if self.memory is None else LearnerCache(Path(self.memory), table.X, table.y, dependencies)
-        turns = in_turn(list(by_name), paces, folds, n, budget)
+        turns = in_turn({name: kin(learner) for name, learner in learners}, paces, folds, n, budget)
         pairs = [(name, by_name[name]) for name in turns]
         candidates, self.left_out_ = crossfit(pairs, table, budget, cache, self.n_jobs, paces, bool(self.refit))
         refit = bool(self.refit) and bool(candidates)

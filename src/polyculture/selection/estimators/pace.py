@@ -7,7 +7,8 @@ proportion to the rows, more steeply, or hardly at all, and how far it gets with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,10 @@ CLEAR = 0.05
 """Shorter times than these seconds are too short to tell how they grow."""
 ALONE = 0.85
 """Power of the number of rows with which time is taken to grow where one look is all that is known."""
+PER_KIN = 2
+"""So many of the best learners of one kin are looked at again; further ones would tell the same."""
+GAIN = 0.5
+"""A loss is taken to fall on with this share of the power of the number of rows with which it fell between looks."""
 STEEPEST = 3.0
 """Highest power of the number of rows with which time is taken to grow."""
 
@@ -69,6 +74,18 @@ class LearnerPace:
     def loss(self) -> float:
         """Loss after the last look."""
         return self.looks[-1].loss
+
+    def expected(self, n: float | int, typical: float | int = 0) -> float:
+        """Loss that is expected of n rows; of one look alone by the `typical` power with which others fall."""
+        last = self.looks[-1]
+        power = self.power if len(self.looks) > 1 else typical
+        return float(last.loss * (last.rows / max(n, last.rows)) ** (GAIN * power))
+
+    @property
+    def power(self) -> float:
+        """Power of the number of rows with which the loss fell between the last two looks; 0 where it did not."""
+        before, last = self.looks[-2:]
+        return max(math.log(max(before.loss, 1e-12) / max(last.loss, 1e-12)) / math.log(last.rows / before.rows), 0.0)
 
     def seconds(self, learned: float | int, predicted: float | int) -> float:
         """Fitting to this many rows and predicting for that many."""
@@ -140,8 +157,15 @@ class LookSample:
         return cls(tested, learned, tuple(sizes))
 
 
+def expected_losses(paces: Mapping[str, LearnerPace], n: int) -> dict[str, float]:
+    """Loss that is expected of each learner after n rows."""
+    powers = [pace.power for pace in paces.values() if len(pace.looks) > 1]
+    typical = float(np.median(powers)) if powers else 0.0
+    return {name: pace.expected(n, typical) for name, pace in paces.items()}
+
+
 def look_at(
-    names: Sequence[str],
+    names: Mapping[str, str],
     take: Callable[[str, Int[np.ndarray, " k"]], Look | None],
     sample: LookSample,
     budget: TimeBudget,
@@ -149,32 +173,32 @@ def look_at(
     """What parts of the rows tell of each learner, as far as a share of the budget goes.
 
     Everybody is looked at with few rows, in the order given, and one of them in any case; then those who promise most,
-    with more, if all rows may be within their reach. Who fails, or comes too late, is not among them.
+    two of a kin at most, with more, if all rows may be within their reach. Who fails, or comes too late, is not among
+    them.
 
     Parameters
     ----------
+    names : of the learners, with the name of the kin of each.
     take : fits a learner to these rows and predicts for the tested ones; None where it fails.
     """
     found: dict[str, tuple[Look, ...]] = {}
     allowance = SHARE * (budget.seconds or math.inf)
     for size in sample.sizes:
-        for name in _in_turn(names, found, size == sample.sizes[0]):
+        first, taken = size == sample.sizes[0], Counter[str]()
+        for name in list(names) if first else sorted(found, key=lambda name: found[name][-1].loss):
             pace = LearnerPace(found[name]) if name in found else None
             told = pace.seconds(size, len(sample.tested)) if pace else 0.0
             dear = bool(found) and told > min(allowance - budget.spent, allowance * DEAR if pace else math.inf)
-            if dear or (pace and pace.at_least(len(sample.learned)) > budget.left):
+            enough = not first and taken[names[name]] >= PER_KIN
+            if dear or enough or (pace and pace.at_least(len(sample.learned)) > budget.left):
                 continue
+            taken[names[name]] += 1
             look = take(name, sample.learned[:size])
             if look is None:
                 found.pop(name, None)
             else:
                 found[name] = (*found.get(name, ()), look)
     return {name: LearnerPace(looks) for name, looks in found.items()}
-
-
-def _in_turn(names: Sequence[str], found: Mapping[str, tuple[Look, ...]], first: bool) -> Iterator[str]:
-    """Everybody at first, then those with the lowest loss."""
-    yield from names if first else sorted(found, key=lambda name: found[name][-1].loss)
 
 
 def mean_loss(scores: Float[np.ndarray, "k c"], y: Num[np.ndarray, " k"], classes: int) -> float:

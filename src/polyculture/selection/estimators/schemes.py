@@ -5,9 +5,10 @@ Fitting in two folds costs as much as fitting once to all rows, in three folds t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from .pace import LearnerPace
+from .pace import LearnerPace, expected_losses
 from .time_budget import TimeBudget
 
 MANY, VERY_MANY = 5_000, 50_000
@@ -37,9 +38,9 @@ def folds_within(
 ) -> int:
     """The most folds with which the best learners fit into the time left, and once to all rows where that is asked."""
     fewest = counts[-1]
-    able = [pace for pace in paces.values() if pace.crossfitting(n, fewest) <= budget.left]
-    if _tells(paces):
-        able.sort(key=lambda pace: pace.loss)
+    losses = expected_losses(paces, n) if _tells(paces) else dict.fromkeys(paces, 0.0)
+    names = [name for name, pace in paces.items() if pace.crossfitting(n, fewest) <= budget.left]
+    able = [paces[name] for name in sorted(names, key=lambda name: losses[name])]
     again = sum(pace.seconds(n, 0) for pace in able[:STRONG]) if refit else 0.0
     for folds in counts:
         if sum(pace.crossfitting(n, folds) for pace in able[:STRONG]) + again <= CORE * budget.left:
@@ -48,28 +49,37 @@ def folds_within(
 
 
 def in_turn(
-    names: Sequence[str], paces: Mapping[str, LearnerPace], folds: int, n: int, budget: TimeBudget
+    names: Mapping[str, str], paces: Mapping[str, LearnerPace], folds: int, n: int, budget: TimeBudget
 ) -> list[str]:
-    """Names in the order in which learners are fitted: the cheap ones, then the best, then the unknown ones.
+    """Names in the order in which learners are fitted: the cheap ones, then the best of each kin, then its others.
 
-    Who alone would take more than two fifths of the time left comes after the others, and who is much worse than the
-    best comes last. Where looks tell nothing, the order is that given.
+    Best is who is expected to have the lowest loss after all rows. Who alone would take more than two fifths of the
+    time left comes after the others, and who will be much worse than the best comes last, after the unknown ones.
+    Where looks tell nothing, the order is that given.
+
+    Parameters
+    ----------
+    names : of the learners, with the name of the kin of each.
     """
     if not _tells(paces):
         return list(names)
-    left, best = budget.left, min(pace.loss for pace in paces.values())
+    left, losses = budget.left, expected_losses(paces, n)
+    best = min(losses.values())
 
-    def place(name: str) -> tuple[int, float]:
+    def place(name: str) -> int:
         if name not in paces:
-            return 3, 0.0
-        seconds, loss = paces[name].crossfitting(n, folds), paces[name].loss
-        if loss > HOPELESS * best:
-            return 4, loss
-        if seconds <= CHEAP * left:
-            return 0, 0.0
-        return (2 if seconds > MUCH * left else 1), loss
+            return 3
+        if losses[name] > HOPELESS * best:
+            return 4
+        seconds = paces[name].crossfitting(n, folds)
+        return 0 if seconds <= CHEAP * left else 2 if seconds > MUCH * left else 1
 
-    return sorted(names, key=place)
+    places, seen, turns = {name: place(name) for name in names}, Counter[tuple[int, str]](), {}
+    for name in sorted(names, key=lambda name: losses.get(name, 0.0)):
+        kin = places[name], names[name]
+        turns[name] = seen[kin] if places[name] in (1, 2) else 0
+        seen[kin] += 1
+    return sorted(names, key=lambda name: (places[name], turns[name], places[name] and losses.get(name, 0.0)))
 
 
 def _tells(paces: Mapping[str, LearnerPace]) -> bool:

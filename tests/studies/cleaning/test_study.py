@@ -110,6 +110,15 @@ def test_what_is_hidden_is_in_no_file(table, how):
         assert copy["email"].nunique() == 5
 
 
+def test_what_is_looked_for_in_texts_is_said_to_be_found_or_not(table):
+    result = pc.clean(table, pc.CleanOptions(mask={"e-mail": "mask", "iban": "drop"}), out="out")
+    hidden = "Hidden in all that is stored: e-mail (mask, 6 places). None was found to hide: iban."
+    assert hidden in result.sentence  # of the six rows with a label
+    nothing = pc.clean(table, pc.CleanOptions(mask={"iban": "drop"}), out="none").sentence
+    assert "None was found to hide: iban." in nothing
+    assert "Hidden in all" not in nothing
+
+
 def test_a_key_makes_the_same_hashes(table):
     copies = []
     for out in ("a", "b"):

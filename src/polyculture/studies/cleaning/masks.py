@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pandas as pd
 
 from polyculture.errors import FileError, InputError, near
 from polyculture.preparation.cleaning import MODES, mask
+from polyculture.preparation.cleaning.personal_patterns import personal_spans
 from polyculture.preparation.problems import RawData
+from polyculture.preparation.problems.raw_data import Inputs
 
 KEY_FILE = "mask.key"
 """File of the secret in the folder of a run: with it the same hashes are made when the run is resumed or explained."""
@@ -110,6 +113,14 @@ def keep_key(key: bytes, file: Path) -> None:
 def with_key(masks: Masks, key: bytes) -> Masks:
     """The same fields with this secret."""
     return replace(masks, key=key)
+
+
+def found_in_texts(inputs: Inputs, kinds: Collection[str]) -> Counter[str]:
+    """How many fields of these kinds, such as e-mail addresses, texts or the cells of a table have."""
+    cells: Iterable[object] = inputs.to_numpy(dtype=object).ravel() if isinstance(inputs, pd.DataFrame) else inputs
+    words = (word for cell in cells for word in (cell if isinstance(cell, (tuple, list)) else (cell,)))
+    spans = (personal_spans(word) for word in words if isinstance(word, str))
+    return Counter(kind for found in spans for _, _, kind in found if kind in kinds)
 
 
 def _columns(raw: RawData) -> list[str]:

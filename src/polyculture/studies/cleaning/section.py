@@ -11,6 +11,7 @@ from polyculture.results import Section, SectionSpec, TableSpec
 from polyculture.stats import Interval, percent, plural
 
 from .examples import faulty_rows, histogram_table, pair_pictures, pair_table, source_table
+from .masks import PATTERNS, found_in_texts
 from .options import LABEL_ERROR, CleanOptions
 from .sources import CleaningSource
 
@@ -47,7 +48,7 @@ def cleaning_section(
     tables |= {name: table for name, table in examples.items() if len(table)}
     text = [sentence(source.raw.name, faults, sizes), *leak_sentences(faults, sizes)]
     text += [f"Models contradict {plural(contradicted, 'label')}."] if contradicted is not None else []
-    text += [_actions(removed, options), CAUTION if faults or contradicted else NOTHING]
+    text += [_actions(removed, options, _hidden(source)), CAUTION if faults or contradicted else NOTHING]
     return SPEC.answer(" ".join(text), row_counts(faults, sizes), tables)
 
 
@@ -119,9 +120,24 @@ def leak_sentences(faults: Sequence[Fault], sizes: dict[str, int]) -> list[str]:
     return words
 
 
-def _actions(removed: pd.DataFrame, options: CleanOptions) -> str:
-    hidden = ", ".join(f"{name} ({how})" for name, how in options.mask.items())
-    masks = f" Hidden in all that is stored: {hidden}." if hidden else ""
+def _hidden(source: CleaningSource) -> str:
+    """What is hidden in all that is stored; of what is looked for in texts how often it was found."""
+    original, _ = source.texts
+    columns = set(original.columns) if isinstance(original, pd.DataFrame) else set()
+    looked_for = [name for name in source.masks.fields if name in PATTERNS and name not in columns]
+    found = found_in_texts(original, looked_for) if looked_for else {}
+    shown = []
+    for name, how in source.masks.fields.items():
+        if name not in looked_for:
+            shown.append(f"{name} ({how})")
+        elif found[name]:
+            shown.append(f"{name} ({how}, {plural(found[name], 'place')})")
+    text = f" Hidden in all that is stored: {', '.join(shown)}." if shown else ""
+    absent = [name for name in looked_for if not found[name]]
+    return text + (f" None was found to hide: {', '.join(absent)}." if absent else "")
+
+
+def _actions(removed: pd.DataFrame, options: CleanOptions, masks: str) -> str:
     if not options.apply:
         return f"Nothing was left out.{masks}"
     if not len(removed):
